@@ -1,0 +1,101 @@
+"""The canonical form of an item and its hash: what two items must share to be called the same.
+
+The server adds ids, statuses and defaults to what it was sent, so only what carries meaning is compared: the kind of
+item, its role, and its parts in order. Text is never normalised. Pure; shared by conversion, loading and verification.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from migrate_cli.model import JsonObject
+
+ALGORITHM = "blake2b-128"
+"""Named in every stored hash of a whole draft, so that it can change later without guessing."""
+
+_TEXT_PARTS = frozenset({"input_text", "output_text", "text", "refusal", "summary_text"})
+
+
+def digest_of(item: JsonObject) -> bytes:
+    """Return the 16-byte hash of an item's canonical form; equal for an item as sent and as the server returns it."""
+    return hashlib.blake2b(encode(canonical(item)), digest_size=16).digest()
+
+
+def digest_of_all(digests: Iterable[bytes], metadata: dict[str, str]) -> str:
+    """Return the hash of a whole draft, with the algorithm's name in front."""
+    whole = hashlib.blake2b(encode(sorted(metadata.items())), digest_size=16)
+    for digest in digests:
+        whole.update(digest)
+    return f"{ALGORITHM}:{whole.hexdigest()}"
+
+
+def encode(value: Any) -> bytes:
+    """Return compact UTF-8 JSON. Lone surrogates must have been replaced before."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def canonical(item: JsonObject) -> list[Any]:
+    """Return the canonical form: a list that starts with the item's type and holds only what carries meaning."""
+    kind = str(item.get("type") or "message")
+    form = _FORMS.get(kind)
+    if form is not None:
+        return form(item)
+    return [kind, {key: item[key] for key in sorted(item) if key not in _SERVER_FIELDS and item[key] is not None}]
+
+
+def same(sent: JsonObject, got: JsonObject) -> bool:
+    """Whether the server's item is what was sent, allowing for what servers leave out of an answer.
+
+    An image's URL comes back only when it is asked for with `include`, and some servers never return it; an image
+    part without any source is therefore taken for the one that was sent in its place.
+    """
+    a, b = canonical(sent), canonical(got)
+    if a == b:
+        return True
+    if a[0] != "message" or b[0] != "message" or a[1] != b[1] or len(a[2]) != len(b[2]):
+        return False
+    return all(x == y or (x[0] == y[0] == "image" and y[1] is None) for x, y in zip(a[2], b[2], strict=True))
+
+
+_SERVER_FIELDS = frozenset({"id", "type", "status", "created_by", "created_at", "object"})
+
+
+def _message(item: JsonObject) -> list[Any]:
+    content = item.get("content")
+    if isinstance(content, str):
+        parts: list[Any] = [["text", content]]
+    else:
+        parts = [_part(part) for part in content or ()]
+    return ["message", item.get("role"), parts]
+
+
+def _part(part: JsonObject) -> list[Any]:
+    kind = part.get("type")
+    if kind in _TEXT_PARTS:
+        return ["text", part.get("refusal") if kind == "refusal" else part.get("text")]
+    if kind == "input_image":
+        return ["image", part.get("file_id") or part.get("image_url")]
+    if kind == "input_file":
+        return ["file", part.get("file_id") or part.get("file_url") or part.get("filename")]
+    return [kind, {key: part[key] for key in sorted(part) if key != "type" and part[key] is not None}]
+
+
+def _function_call(item: JsonObject) -> list[Any]:
+    return ["function_call", item.get("call_id"), item.get("name"), item.get("arguments")]
+
+
+def _function_call_output(item: JsonObject) -> list[Any]:
+    output = item.get("output")
+    if isinstance(output, list):
+        output = [_part(part) for part in output]
+    return ["function_call_output", item.get("call_id"), output]
+
+
+_FORMS: dict[str, Callable[[JsonObject], list[Any]]] = {
+    "message": _message,
+    "function_call": _function_call,
+    "function_call_output": _function_call_output,
+}

@@ -1,0 +1,121 @@
+"""Everything that can stop a run, grouped by what the user has to do next, and the one table of exit codes.
+
+    MigrateError
+    ├── UsageError          2    fix the command, the settings or the input, before any work
+    │   ├── SettingsError          … the settings file, a variable or an option
+    │   └── SourceError            … the source as a whole cannot be read
+    ├── TemporaryError      5    try again later; nothing is lost
+    ├── AuthError           6    fix the key
+    └── StateError         10    look at the state file
+        ├── StateLocked            … another process holds it
+        ├── StateDamaged           … restore it
+        ├── StateForeign           … it belongs to another program, or a newer version
+        └── SetupMismatch          … it belongs to another setup
+
+What goes wrong with one thread is never raised to the top: it is a value (`Finding`, `Problem`, `Unreadable`).
+Messages are one sentence that says what, where and what to do. They never hold keys or message text.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process tells its caller; README and every command's help explain them."""
+
+    OK = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    PARTIAL = 3
+    CHECK_FAILED = 4
+    TEMPORARY = 5
+    AUTH = 6
+    STATE = 10
+    INTERRUPTED = 130
+
+
+class MigrateError(Exception):
+    """Base of all expected failures; `str(error)` is the sentence that the user reads."""
+
+    exit_code: ExitCode = ExitCode.UNEXPECTED
+    code: str = "unexpected"
+    """Stable and kebab-case; it stands in the JSON envelope."""
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
+class UsageError(MigrateError):
+    """The command, the settings or the input must change before any work is possible."""
+
+    exit_code = ExitCode.USAGE
+    code = "usage"
+
+
+class SettingsError(UsageError):
+    """A settings file, variable or option is wrong."""
+
+    code = "settings"
+
+
+class SourceError(UsageError):
+    """The source as a whole cannot be read: no such path, an empty folder, no known shape."""
+
+    code = "source"
+
+
+class TemporaryError(MigrateError):
+    """Source or target unreachable, or throttled past the budget: the same command works later."""
+
+    exit_code = ExitCode.TEMPORARY
+    code = "temporary"
+
+
+class AuthError(MigrateError):
+    """The key was refused, or may not do this."""
+
+    exit_code = ExitCode.AUTH
+    code = "auth"
+
+
+class StateError(MigrateError):
+    """The state file cannot be used as it is."""
+
+    exit_code = ExitCode.STATE
+    code = "state"
+
+
+class StateLocked(StateError):
+    """Another living process holds the state file."""
+
+    code = "state-locked"
+
+
+class StateDamaged(StateError):
+    """SQLite finds the file damaged, or the disk refuses to take more."""
+
+    code = "state-damaged"
+
+
+class StateForeign(StateError):
+    """The file belongs to another program or to a newer version of this one."""
+
+    code = "state-foreign"
+
+
+class SetupMismatch(StateError):
+    """The file records another source, target or conversion than this command names."""
+
+    code = "state-other-setup"
+
+
+def exit_code_for(error: BaseException) -> ExitCode:
+    """The exit code of a failure that ended the command."""
+    if isinstance(error, MigrateError):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    return ExitCode.UNEXPECTED

@@ -1,0 +1,281 @@
+"""The values that flow through the program: what was read, what will be sent, what was found on the way.
+
+Values only: nothing here does I/O, and nothing here knows a file format, a server or a database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+JsonObject = dict[str, Any]
+
+
+class Severity(StrEnum):
+    """How much a finding matters: an error is a loss, a warning a visible change, info a change of form only."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One departure from *kept*, or one oddity of the source, with a stable kebab-case code."""
+
+    code: str
+    severity: Severity
+    detail: str
+    """One sentence for a person. Never message text; ids, names, counts and limits only."""
+    thread_id: str | None = None
+    message_id: str | None = None
+
+
+class Fate(StrEnum):
+    """What became of one part of the source; every part has exactly one fate."""
+
+    KEPT = "kept"
+    CONVERTED = "converted"
+    NOTED = "noted"
+    DROPPED = "dropped"
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Counts of parts. `read` is counted from the source alone, the fates by the converter, so the sum is a check."""
+
+    read: int = 0
+    kept: int = 0
+    converted: int = 0
+    noted: int = 0
+    dropped: int = 0
+
+    def count(self, fate: Fate, parts: int = 1) -> None:
+        """Book `parts` parts under one fate."""
+        setattr(self, fate.value, getattr(self, fate.value) + parts)
+
+    def add(self, other: Ledger) -> None:
+        """Add another ledger to this one."""
+        self.read += other.read
+        self.kept += other.kept
+        self.converted += other.converted
+        self.noted += other.noted
+        self.dropped += other.dropped
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every part that was read has exactly one fate."""
+        return self.read == self.kept + self.converted + self.noted + self.dropped
+
+    def as_dict(self) -> dict[str, int]:
+        """The five counts, as reports show them."""
+        return {
+            "read": self.read,
+            "kept": self.kept,
+            "converted": self.converted,
+            "noted": self.noted,
+            "dropped": self.dropped,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where something was read: a path, the member inside an archive, a line (1-based) inside a text file."""
+
+    path: str
+    member: str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        text = self.path if self.member is None else f"{self.path}!{self.member}"
+        return text if self.line is None else f"{text}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that was attached to a message, and the tools (`file_search`, `code_interpreter`) it was attached for."""
+
+    file_id: str | None
+    tools: tuple[str, ...] = ()
+    raw: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a thread. `content` holds the parts exactly as the wire has them; the converter reads those."""
+
+    id: str
+    role: str | None
+    content: tuple[Any, ...]
+    attachments: tuple[Attachment, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    created_at: float | None = None
+    """Unix seconds."""
+    status: str | None = None
+    """`completed`, `in_progress`, `incomplete`, or None where the source does not say."""
+    incomplete_reason: str | None = None
+    assistant_id: str | None = None
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of an assistant on a thread; `raw` is the wire object (model, tools, instructions and so on)."""
+
+    id: str
+    status: str | None = None
+    assistant_id: str | None = None
+    created_at: float | None = None
+    raw: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunStep:
+    """One step of a run. `details` is the wire's `step_details`: a message that was made, or tool calls."""
+
+    id: str
+    run_id: str | None
+    type: str | None
+    details: JsonObject
+    status: str | None = None
+    created_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """One thread as a source gives it: messages oldest first, in the server's order, each id once.
+
+    `messages` may be iterated more than once and need not be a list: long threads are read from disk each time.
+    """
+
+    id: str
+    messages: Iterable[Message]
+    origin: Origin
+    shape: str
+    """The name of the export shape, such as `thread-file` or `message-lines`."""
+    created_at: float | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    tool_resources: JsonObject = field(default_factory=dict)
+    runs: tuple[Run, ...] = ()
+    run_steps: tuple[RunStep, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    """What the source had to put right while reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Something in the source that could not be read as a thread. It travels to the report; the run goes on."""
+
+    origin: Origin
+    code: str
+    detail: str
+    thread_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One conversation item, ready to send."""
+
+    body: bytes
+    """The item as compact UTF-8 JSON, without an id."""
+    digest: bytes
+    """16 bytes: the hash of the canonical form (see `convert/canonical.py`)."""
+    kind: str
+    """`message`, `note`, `function_call`, `function_call_output` and so on."""
+    message_id: str | None = None
+    """The source message that it came from; for tool calls, the message that their run made, when there is one."""
+    created_at: float | None = None
+    joined: bool = False
+    """True when it must travel in the same request as the item before it (a call and its output never part)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A whole thread, converted: everything that `load` needs, and nothing that it must decide."""
+
+    thread_id: str
+    metadata: dict[str, str]
+    items: tuple[Item, ...]
+    ledger: Ledger
+    messages: int
+    """Messages read from the source."""
+    findings: tuple[Finding, ...] = ()
+    aside: tuple[Aside, ...] = ()
+    skip_reason: str | None = None
+    """Set when there is nothing to load, such as `no-messages`; the thread is reported as skipped."""
+    last_message_id: str | None = None
+    created_at: float | None = None
+    digest: str = ""
+    """Names its algorithm: `blake2b-128:` and the hash of all item digests and the metadata."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A fact that the target has no room for (metadata, annotations, tools of an attachment); kept in the state file."""
+
+    message_id: str | None
+    name: str
+    """`metadata`, `annotations`, `attachments`, `tool_resources`, `thread_metadata` …"""
+    value: Any
+    """JSON."""
+
+
+class ThreadState(StrEnum):
+    """Where a thread stands; see README, "How resuming works"."""
+
+    PENDING = "pending"
+    CREATING = "creating"
+    LOADING = "loading"
+    LOADED = "loaded"
+    VERIFIED = "verified"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    IN_DOUBT = "in_doubt"
+    DIFFERS = "differs"
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One entry of a result's `errors`."""
+
+    code: str
+    message: str
+    thread_id: str | None = None
+
+    def as_dict(self) -> dict[str, str]:
+        """The entry as JSON; `thread_id` only where there is one."""
+        entry = {"code": self.code, "message": self.message}
+        if self.thread_id is not None:
+            entry["thread_id"] = self.thread_id
+        return entry
+
+
+@dataclass(slots=True)
+class Result:
+    """What a command returns. One function prints it (see `report/`); README documents the JSON form."""
+
+    command: str
+    data: JsonObject
+    exit_code: int = 0
+    run_id: str | None = None
+    errors: list[Problem] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        """`ok`, `partial` (exit 3) or `failed`."""
+        return {0: "ok", 3: "partial"}.get(self.exit_code, "failed")
+
+    def envelope(self) -> JsonObject:
+        """The one object that `--output json` prints. Keys may be added, never renamed."""
+        return {
+            "schema": 1,
+            "command": self.command,
+            "status": self.status,
+            "exit_code": self.exit_code,
+            "run_id": self.run_id,
+            "data": self.data,
+            "errors": [problem.as_dict() for problem in self.errors],
+        }

@@ -1,0 +1,97 @@
+"""What every source is: an iterator of threads behind a small interface, so that a folder, a host and a table look alike.
+
+A source reads and normalises; it must not convert, judge policies or write anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from migrate_cli.model import JsonObject, Thread, Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which threads a command wants. Empty means all."""
+
+    thread_ids: frozenset[str] | None = None
+    limit: int | None = None
+    """Stop after this many wanted threads."""
+    shard: tuple[int, int] | None = None
+    """(I, N), 1-based: the I-th of N disjoint parts, stable by thread id."""
+
+    def wants(self, thread_id: str) -> bool:
+        """Whether the thread belongs to the selection, `limit` aside."""
+        if self.thread_ids is not None and thread_id not in self.thread_ids:
+            return False
+        return self.shard is None or shard_of(thread_id, self.shard[1]) == self.shard[0]
+
+
+def shard_of(thread_id: str, shards: int) -> int:
+    """The shard (1 to `shards`) that a thread belongs to; the same on every machine and in every version."""
+    digest = hashlib.blake2b(thread_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % shards + 1
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeTaken:
+    """For the report of `plan`: which shape how many files were taken for."""
+
+    shape: str
+    files: int
+    example: str
+    """One path or member, as an example."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """What the source knows of a file: from a `file` object of the export, or from bytes that lie in `files/`."""
+
+    file_id: str
+    filename: str | None = None
+    bytes: int | None = None
+    purpose: str | None = None
+    path: Path | None = None
+    """Where its bytes are on disk, if they are."""
+    raw: JsonObject = field(default_factory=dict)
+
+
+class Source(ABC):
+    """One source, open for reading. `threads` may be called more than once; each call starts from the beginning."""
+
+    kind: str
+    """`export`, `api`, `sql` …"""
+    live: bool = False
+    """True when reading waits for a network, so that it must not be done on the event loop's thread."""
+
+    @property
+    @abstractmethod
+    def identity(self) -> str:
+        """What the state file remembers it by, such as the resolved path or base URL; never a secret."""
+
+    @abstractmethod
+    def threads(self, selection: Selection) -> Iterator[Thread | Unreadable]:
+        """Yield each wanted thread once, in a stable order, and what could not be read as `Unreadable`.
+
+        Nothing is held beyond the current thread. Raises SourceError only when the source as a whole is unreadable.
+        """
+
+    def shapes(self) -> list[ShapeTaken]:
+        """Which shapes have been met so far; complete once `threads` has ended."""
+        return []
+
+    def expected(self) -> int | None:
+        """How many threads to expect, for progress, if that is cheap to know; else None."""
+        return None
+
+    def assistants(self) -> Iterator[JsonObject]:
+        """The assistant objects that the source holds, each id once."""
+        return iter(())
+
+    def files(self) -> Mapping[str, FileInfo]:
+        """What the source knows of files, by file id."""
+        return {}
