@@ -1,0 +1,1 @@
+"""REPORT: one result value, five renderings, and the progress and log lines beside it."""

@@ -1,0 +1,165 @@
+"""The documents of `verify` and `replay`: what was compared or asked, and what was not as it should be."""
+
+from __future__ import annotations
+
+from migrate_cli.model import JsonObject, Result
+from migrate_cli.report.document import (
+    Bar,
+    Column,
+    Document,
+    Section,
+    Table,
+    Tone,
+    counts,
+    cut_note,
+    objects,
+    problems,
+    steps,
+    text,
+    tone_of,
+)
+from migrate_cli.report.escape import duration, number, plural
+
+OUTCOMES = {
+    "=": "= identical",
+    "-": "- missing in the target",
+    "+": "+ only in the target",
+    "*": "* differs",
+    "!": "! could not be read",
+}
+PHRASES = {"-": "missing in the target", "+": "only in the target", "*": "different", "!": "could not be read"}
+SHOWN = 100
+PASSED = frozenset({"passed", "ok", "pass"})
+
+
+def build(result: Result) -> Document:
+    """Return the document of either command."""
+    return _replay(result) if result.command == "replay" else _verify(result)
+
+
+def _verify(result: Result) -> Document:
+    data = result.data
+    outcomes = counts(data, "outcomes")
+    segments = tuple((OUTCOMES.get(sigil, sigil), count) for sigil, count in outcomes.items())
+    sections: list[Section | None] = [
+        Bar("Items", segments) if sum(outcomes.values()) else None,
+        _threads(data),
+        _differences(data),
+        _time(data),
+    ]
+    return Document(
+        title="migrate-cli verify",
+        headline=_verify_headline(data, outcomes),
+        tone=tone_of(result) if result.exit_code != 4 else Tone.BAD,
+        sections=(*(section for section in sections if section is not None), *problems(result)),
+        next_steps=steps(result, *_after_verify(result)),
+    )
+
+
+def _verify_headline(data: JsonObject, outcomes: dict[str, int]) -> str:
+    compared = sum(outcomes.values())
+    bad = {sigil: count for sigil, count in outcomes.items() if sigil != "=" and count}
+    if compared == 0:
+        return "There was nothing to compare."
+    continued = data.get("continued")
+    more = f" {plural(continued, 'conversation')} went on since." if isinstance(continued, int) and continued else ""
+    if not bad:
+        return f"All {plural(compared, 'item')} are identical.{more}"
+    named = ", ".join(f"{number(count)} {PHRASES.get(sigil, sigil)}" for sigil, count in bad.items())
+    return f"{number(outcomes.get('=', 0))} of {plural(compared, 'item')} are identical; {named}.{more}"
+
+
+def _threads(data: JsonObject) -> Table | None:
+    rows = [(name.replace("_", " "), number(count)) for name, count in counts(data, "threads").items()]
+    if isinstance(data.get("continued"), int):
+        rows.append(("continued since", number(data["continued"])))
+    return Table("Threads", (Column(""), Column("count", numeric=True)), tuple(rows)) if rows else None
+
+
+def _differences(data: JsonObject) -> Table | None:
+    found = objects(data, "differences")
+    if not found:
+        return None
+    names = ("outcome", "thread_id", "conversation_id", "position", "field", "detail")
+    shown = [name for name in names if any(entry.get(name) is not None for entry in found)]
+    rows = tuple(tuple(text(entry.get(name)) for name in shown) for entry in found[:SHOWN])
+    columns = tuple(Column(name.removesuffix("_id")) for name in shown)
+    cut = len(found) - len(rows) + (data.get("differences_cut") or 0)
+    return Table("Differences", columns, rows, cut_note(len(rows), cut, "difference"))
+
+
+def _time(data: JsonObject) -> Table | None:
+    seconds = data.get("seconds")
+    if not isinstance(seconds, int | float):
+        return None
+    return Table("Run", (Column(""), Column("")), (("time", duration(seconds)),))
+
+
+def _after_verify(result: Result) -> tuple[str, ...]:
+    if result.exit_code == 0:
+        return ("Try the new setup with real prompts: migrate-cli replay SUITE",)
+    if result.exit_code == 4:
+        return ("See one thread again: migrate-cli verify --thread ID", "Settle it: migrate-cli resolve THREAD")
+    return ()
+
+
+def _replay(result: Result) -> Document:
+    data = result.data
+    cases = objects(data, "cases")
+    totals = counts(data, "totals") or _count(cases)
+    sections: list[Section | None] = [
+        Bar("Cases", tuple((name.replace("_", " "), count) for name, count in _statuses(cases).items()))
+        if cases
+        else None,
+        _cases(data, cases),
+        _time(data),
+    ]
+    return Document(
+        title="migrate-cli replay",
+        headline=_replay_headline(cases, totals),
+        tone=tone_of(result) if result.exit_code != 4 else Tone.BAD,
+        sections=(*(section for section in sections if section is not None), *problems(result)),
+        next_steps=steps(result),
+    )
+
+
+def _statuses(cases: list[JsonObject]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for case in cases:
+        status = text(case.get("status"))
+        found[status] = found.get(status, 0) + 1
+    return dict(sorted(found.items(), key=lambda entry: (entry[0] not in PASSED, entry[0])))
+
+
+def _count(cases: list[JsonObject]) -> dict[str, int]:
+    return {"cases": len(cases)}
+
+
+def _replay_headline(cases: list[JsonObject], totals: dict[str, int]) -> str:
+    if not cases:
+        return f"{plural(totals.get('cases', 0), 'case')} ran." if totals else "The suite has no case."
+    passed = sum(case.get("status") in PASSED for case in cases)
+    if passed == len(cases):
+        return f"All {plural(passed, 'case')} passed." if passed != 1 else "The one case passed."
+    return f"{number(passed)} of {plural(len(cases), 'case')} passed."
+
+
+def _cases(data: JsonObject, cases: list[JsonObject]) -> Table | None:
+    names = {
+        "case_id": "case", "id": "case", "status": "status", "ttft_ms": "first token ms", "total_ms": "total ms",
+        "input_tokens": "tokens in", "output_tokens": "tokens out", "detail": "detail",
+    }  # fmt: skip
+    shown = [name for name in names if any(case.get(name) is not None for case in cases)]
+    if not shown:
+        return None
+    numeric = {"ttft_ms", "total_ms", "input_tokens", "output_tokens"}
+    rows = tuple(tuple(_case_cell(case.get(name)) for name in shown) for case in cases[:SHOWN])
+    columns = tuple(Column(names[name], numeric=name in numeric) for name in shown)
+    cut = len(cases) - len(rows) + (data.get("cases_cut") or 0)
+    return Table("Cases", columns, rows, cut_note(len(rows), cut, "case"))
+
+
+def _case_cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:,.0f}"
+    return number(value) if isinstance(value, int) else text(value)

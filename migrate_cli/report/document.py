@@ -1,0 +1,156 @@
+"""A report as a small document: a headline, a few tables, a next step. All formats for people render this value.
+
+`build` picks the builder of the result's command; a command without one gets the generic builder, so that every command
+can be rendered in every format. Pure: text in here is raw, and each renderer escapes it for its own format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import import_module
+from typing import cast
+
+from migrate_cli.model import JsonObject, Result
+from migrate_cli.report.escape import NOTHING, plural
+
+
+class Tone(StrEnum):
+    """How the headline should feel."""
+
+    GOOD = "good"
+    MIXED = "mixed"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its heading, and whether it holds numbers (set to the right)."""
+
+    name: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under headings. Cells are formatted already, but not escaped."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str | None = None
+    """One sentence under the table, such as how many rows were left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Shares of a whole, drawn as one horizontal bar."""
+
+    title: str
+    segments: tuple[tuple[str, int], ...]
+
+    @property
+    def total(self) -> int:
+        """The whole."""
+        return sum(count for _, count in self.segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A titled list of sentences."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+Section = Table | Bar | Lines
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A whole report."""
+
+    title: str
+    headline: str
+    tone: Tone
+    sections: tuple[Section, ...]
+    next_steps: tuple[str, ...] = ()
+    verbatim: str | None = None
+    """When set, the text format is exactly this (a settings file, generated code), so that it can be piped on."""
+
+
+Builder = Callable[[Result], Document]
+
+BUILDERS: dict[str, str] = {
+    "plan": "migrate_cli.report.migration",
+    "apply": "migrate_cli.report.migration",
+    "demo": "migrate_cli.report.migration",
+    "verify": "migrate_cli.report.checks",
+    "replay": "migrate_cli.report.checks",
+    "status": "migrate_cli.report.status",
+}
+"""Which module's `build` makes the document of which command; all others are generic."""
+
+
+def build(result: Result) -> Document:
+    """Return the document of any result."""
+    name = BUILDERS.get(result.command)
+    wanted = name is not None and isinstance(result.data.get("threads" if name != BUILDERS["replay"] else ""), dict)
+    if name == BUILDERS["replay"]:
+        wanted = "outcomes" in result.data or "cases" in result.data
+    module = import_module(name if wanted and name else "migrate_cli.report.generic")
+    return cast(Builder, module.build)(result)
+
+
+def tone_of(result: Result) -> Tone:
+    """Good for exit 0, mixed for a partial run or an interrupted one, bad otherwise."""
+    if result.exit_code == 0:
+        return Tone.GOOD
+    return Tone.MIXED if result.exit_code in (3, 5, 130) else Tone.BAD
+
+
+def problems(result: Result) -> tuple[Section, ...]:
+    """The result's errors as a section; nothing when there are none."""
+    if not result.errors:
+        return ()
+    if all(problem.thread_id is None for problem in result.errors):
+        return (Lines("Errors", tuple(f"{problem.code}: {problem.message}" for problem in result.errors)),)
+    rows = tuple((problem.thread_id or NOTHING, problem.code, problem.message) for problem in result.errors)
+    return (Table("Errors", (Column("thread"), Column("code"), Column("what happened")), rows),)
+
+
+def steps(result: Result, *computed: str) -> tuple[str, ...]:
+    """The next steps that the command named (`data["next"]`, text or list); else those computed here."""
+    named = result.data.get("next")
+    if isinstance(named, str):
+        return (named,)
+    if isinstance(named, list):
+        return tuple(str(step) for step in named)
+    return computed
+
+
+def counts(data: JsonObject, key: str) -> dict[str, int]:
+    """The integers under a key of the data; empty when it is absent or of another form."""
+    found = data.get(key)
+    if not isinstance(found, dict):
+        return {}
+    return {str(name): value for name, value in found.items() if isinstance(value, int) and not isinstance(value, bool)}
+
+
+def objects(data: JsonObject, key: str) -> list[JsonObject]:
+    """The objects in a list of the data; empty when it is absent or of another form."""
+    found = data.get(key)
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
+
+def cut_note(shown: int, cut: object, what: str) -> str | None:
+    """Say how many rows are not shown, if any."""
+    if not isinstance(cut, int) or cut <= 0:
+        return None
+    return f"{plural(cut, what)} more, not shown here: the first {shown:,} are."
+
+
+def text(value: object) -> str:
+    """A cell: a dash for nothing."""
+    return NOTHING if value is None or value == "" else str(value)

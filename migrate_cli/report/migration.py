@@ -1,0 +1,212 @@
+"""The document of `plan`, `apply` and `demo`: what was read, what became of it, what is next."""
+
+from __future__ import annotations
+
+from migrate_cli.model import JsonObject, Result
+from migrate_cli.report.catalogue import finding_rows
+from migrate_cli.report.document import (
+    Bar,
+    Column,
+    Document,
+    Section,
+    Table,
+    Tone,
+    counts,
+    cut_note,
+    objects,
+    problems,
+    steps,
+    text,
+    tone_of,
+)
+from migrate_cli.report.escape import NOTHING, duration, number, percent, plural
+
+FATES = ("kept", "converted", "noted", "dropped")
+SHOWN = 20
+"""Rows of the lists in reports that people read on a screen; JSON has them all."""
+
+
+def build(result: Result) -> Document:
+    """Return the document; every part of it is left out when the data has nothing to say on it."""
+    data = result.data
+    planning = result.command == "plan"
+    sections: list[Section | None] = [
+        _overview(data, planning=planning),
+        _parts(data),
+        _findings(data),
+        _aside(data),
+        _unreadable(data),
+        _shapes(data) if planning else None,
+        _run(result),
+    ]
+    return Document(
+        title=f"migrate-cli {result.command}",
+        headline=_plan_headline(data) if planning else _apply_headline(result),
+        tone=_tone(result),
+        sections=(*(section for section in sections if section is not None), *problems(result)),
+        next_steps=steps(result, *(_after_plan(result) if planning else _after_apply(result))),
+    )
+
+
+def _tone(result: Result) -> Tone:
+    tone = tone_of(result)
+    lossy = counts(result.data, "parts").get("dropped") or objects(result.data, "unreadable")
+    return Tone.MIXED if tone is Tone.GOOD and lossy else tone
+
+
+def _plan_headline(data: JsonObject) -> str:
+    threads, messages, parts = counts(data, "threads"), counts(data, "messages"), counts(data, "parts")
+    total, skipped = threads.get("total", 0), threads.get("skipped", 0)
+    if total == 0:
+        return "No thread was found in the source."
+    ready = total - skipped - threads.get("failed", 0)
+    sentence = (
+        f"{plural(ready, 'thread')} with {plural(messages.get('read', 0), 'message')} can be migrated, as "
+        f"{plural(messages.get('items', 0), 'conversation item')}."
+    )
+    return f"{sentence} {_fate_sentence(parts)} Nothing was sent."
+
+
+def _fate_sentence(parts: dict[str, int]) -> str:
+    read, dropped = parts.get("read", 0), parts.get("dropped", 0)
+    if read == 0:
+        return "There are no parts to carry over."
+    if parts.get("kept", 0) == read:
+        return f"All {plural(read, 'part')} keep their form."
+    if dropped == 0:
+        return (
+            f"Of {plural(read, 'part')}, {percent(parts.get('kept', 0), read)} keep their form and nothing is dropped."
+        )
+    return f"Of {plural(read, 'part')}, {number(dropped)} ({percent(dropped, read)}) would be dropped."
+
+
+def _apply_headline(result: Result) -> str:
+    data = result.data
+    threads = counts(data, "threads")
+    failed, doubt = threads.get("failed", 0), threads.get("in_doubt", 0)
+    where = _where(data)
+    if threads.get("total", 0) == 0:
+        return "No thread was found in the source."
+    if data.get("writes") == 0 and not failed and not doubt:
+        return f"Nothing was sent: everything is already there. {_loaded(threads, data)}{where}."
+    sentence = f"{_loaded(threads, data)}{where}."
+    aside = [plural(failed, "thread") + " failed"] if failed else []
+    aside += [f"{plural(doubt, 'thread')} {'is' if doubt == 1 else 'are'} in doubt"] if doubt else []
+    ending = " The run was interrupted and can go on." if result.exit_code == 130 else ""
+    return f"{sentence} {' and '.join(aside)}.{ending}" if aside else sentence + ending
+
+
+def _loaded(threads: dict[str, int], data: JsonObject) -> str:
+    items = counts(data, "messages").get("items", 0)
+    loaded = threads.get("loaded", 0)
+    holds = "holds" if loaded == 1 else "hold"
+    return f"{number(loaded)} of {plural(threads.get('total', 0), 'thread')} {holds} {plural(items, 'item')}"
+
+
+def _where(data: JsonObject) -> str:
+    target = data.get("target")
+    if not isinstance(target, dict) or not target.get("base_url"):
+        return ""
+    return " in the sandbox" if target.get("sandbox") else f" at {target['base_url']}"
+
+
+def _overview(data: JsonObject, *, planning: bool) -> Table | None:
+    threads, messages = counts(data, "threads"), counts(data, "messages")
+    hidden = {"loaded", "in_doubt"} if planning else set()
+    rows = [("threads", name.replace("_", " "), number(count)) for name, count in threads.items() if name not in hidden]
+    if messages:
+        rows.append(("messages", "read", number(messages.get("read"))))
+        rows.append(("items", "to send" if planning else "in the target", number(messages.get("items"))))
+    requests = counts(data, "requests") or counts(data, "estimate")
+    rows += [("requests", name.replace("_", " "), number(count)) for name, count in requests.items()]
+    if not rows:
+        return None
+    return Table("Totals", (Column(""), Column(""), Column("count", numeric=True)), tuple(rows))
+
+
+def _parts(data: JsonObject) -> Bar | None:
+    parts = counts(data, "parts")
+    return Bar("Parts", tuple((fate, parts.get(fate, 0)) for fate in FATES)) if parts.get("read") else None
+
+
+def _findings(data: JsonObject) -> Table | None:
+    rows = tuple(
+        (row.code, row.severity, number(row.count), " ".join(filter(None, (row.meaning, row.advice))) or NOTHING)
+        for row in finding_rows(data)
+    )
+    columns = (
+        Column("finding"),
+        Column("severity"),
+        Column("count", numeric=True),
+        Column("what it means, and what to do"),
+    )
+    return Table("Findings", columns, rows) if rows else None
+
+
+def _aside(data: JsonObject) -> Table | None:
+    skipped = objects(data, "skipped")
+    if not skipped:
+        return None
+    rows = tuple((text(entry.get("thread_id")), text(entry.get("reason"))) for entry in skipped[:SHOWN])
+    cut = len(skipped) - len(rows) + (data.get("skipped_cut") or 0)
+    return Table("Skipped threads", (Column("thread"), Column("reason")), rows, cut_note(len(rows), cut, "thread"))
+
+
+def _unreadable(data: JsonObject) -> Table | None:
+    entries = objects(data, "unreadable")
+    if not entries:
+        return None
+    rows = tuple((text(e.get("origin")), text(e.get("code")), text(e.get("detail"))) for e in entries[:SHOWN])
+    cut = len(entries) - len(rows) + (data.get("unreadable_cut") or 0)
+    columns = (Column("where"), Column("code"), Column("why"))
+    return Table("Could not be read", columns, rows, cut_note(len(rows), cut, "place"))
+
+
+def _shapes(data: JsonObject) -> Table | None:
+    rows = tuple(
+        (text(entry.get("shape")), number(entry.get("files")), text(entry.get("example")))
+        for entry in objects(data, "shapes")
+    )
+    return (
+        Table("Files were taken for", (Column("shape"), Column("files", numeric=True), Column("example")), rows)
+        if rows
+        else None
+    )
+
+
+def _run(result: Result) -> Table | None:
+    data = result.data
+    facts: list[tuple[str, str]] = []
+    target = data.get("target")
+    if isinstance(target, dict) and target.get("base_url"):
+        facts.append(("target", f"{target['base_url']}{' (sandbox)' if target.get('sandbox') else ''}"))
+    if data.get("state"):
+        facts.append(("state file", str(data["state"])))
+    if isinstance(data.get("seconds"), int | float):
+        facts.append(("time", duration(data["seconds"])))
+        messages = counts(data, "messages").get("read", 0)
+        if data["seconds"] >= 1 and messages:
+            facts.append(("pace", f"{number(round(messages / data['seconds']))} messages/s"))
+    if result.run_id:
+        facts.append(("run", result.run_id))
+    return Table("Run", (Column(""), Column("")), tuple(facts)) if facts else None
+
+
+def _after_plan(result: Result) -> tuple[str, ...]:
+    if counts(result.data, "threads").get("total", 0) == 0:
+        return ("Check the path of the source and its format: migrate-cli doctor",)
+    if result.exit_code != 0:
+        return ("Look at the findings above; convert: in migration.yaml changes what becomes of each kind.",)
+    return ("Rehearse without the network: migrate-cli apply --target sandbox", "Migrate: migrate-cli apply")
+
+
+def _after_apply(result: Result) -> tuple[str, ...]:
+    threads = counts(result.data, "threads")
+    if result.exit_code in (5, 130):
+        return ("Go on where this run stopped: migrate-cli apply (the same command again)",)
+    advice = {
+        "in_doubt": "Settle each thread in doubt: migrate-cli status, then migrate-cli resolve THREAD",
+        "failed": "Try the failed threads again: migrate-cli apply (the same command again)",
+        "loaded": "Compare every conversation with its source: migrate-cli verify",
+    }
+    return tuple(step for state, step in advice.items() if threads.get(state))

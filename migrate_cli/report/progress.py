@@ -1,0 +1,268 @@
+"""Tell a person or a program on stderr how far a long command is. Never slows the work, never writes to stdout.
+
+Every call is O(1) and throttled by time, so that a run of a million threads pays a counter, not a terminal. A view only
+shows; what it is told must be counted and stored elsewhere too.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+from migrate_cli.report.escape import duration, number, visible
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+DRAW_EVERY = 0.1
+"""Seconds between two updates of the live bar."""
+LINE_EVERY = 1.0
+"""Seconds between two JSON lines."""
+SHOWN_ASIDE = ("failed", "in_doubt", "skipped", "differs")
+
+
+class ProgressView(Protocol):
+    """What long commands report to. Safe to call in any order; `close` may be called twice."""
+
+    def start(self, total_threads: int | None, what: str) -> None:
+        """Begin: how many threads are expected (None: not known), and what is done to them, such as `Migrating`."""
+
+    def thread_done(self, state: str, messages: int) -> None:
+        """Count one thread that reached a final state, with the messages it holds."""
+
+    def note(self, text: str) -> None:
+        """Show one sentence now, such as `Slowing down: the target asks for 20 s`."""
+
+    def rates(self, requests_per_minute: float) -> None:
+        """Tell how fast requests go out at the moment."""
+
+    def close(self) -> None:
+        """Show the last numbers and leave the terminal as it was."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """The numbers behind every view."""
+
+    started: float
+    total: int | None = None
+    what: str = ""
+    threads: int = 0
+    messages: int = 0
+    requests_per_minute: float | None = None
+    states: dict[str, int] = field(default_factory=dict)
+
+    def count(self, state: str, messages: int) -> None:
+        """Book one thread."""
+        self.threads += 1
+        self.messages += messages
+        self.states[state] = self.states.get(state, 0) + 1
+
+    def eta(self, seconds: float) -> float | None:
+        """Seconds left at the pace so far; None while that would be a guess."""
+        if self.total is None or self.threads == 0 or seconds <= 0:
+            return None
+        return max(self.total - self.threads, 0) * seconds / self.threads
+
+    def as_dict(self, now: float) -> dict[str, Any]:
+        """One progress line of `--progress json`."""
+        seconds = max(now - self.started, 0.0)
+        left = self.eta(seconds)
+        return {
+            "what": self.what,
+            "threads": self.threads,
+            "total": self.total,
+            "messages": self.messages,
+            "messages_per_second": round(self.messages / seconds, 1) if seconds > 0 else None,
+            "requests_per_minute": None if self.requests_per_minute is None else round(self.requests_per_minute, 1),
+            "seconds": round(seconds, 1),
+            "seconds_left": None if left is None else round(left, 1),
+            "states": dict(self.states),
+        }
+
+
+class SilentProgress:
+    """Shows nothing; notes are dropped too, since the report repeats what matters."""
+
+    def start(self, total_threads: int | None, what: str) -> None:
+        """Do nothing."""
+
+    def thread_done(self, state: str, messages: int) -> None:
+        """Do nothing."""
+
+    def note(self, text: str) -> None:
+        """Do nothing."""
+
+    def rates(self, requests_per_minute: float) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class PlainProgress(SilentProgress):
+    """For logs and pipes: notes as lines, and nothing that moves."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+
+    def note(self, text: str) -> None:
+        """Write the sentence on a line of its own."""
+        print(visible(text), file=self._stream, flush=True)
+
+
+class JsonProgress:
+    """One JSON object a second, one for each note, and one at the end (`"done": true`), each on its own line."""
+
+    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream or sys.stderr
+        self._clock = clock
+        self._tally = Tally(clock())
+        self._last = float("-inf")
+        self._open = False
+
+    def start(self, total_threads: int | None, what: str) -> None:
+        """Begin a phase and write its first line."""
+        self._tally = Tally(self._clock(), total_threads, what)
+        self._open = True
+        self._write({"type": "progress", **self._tally.as_dict(self._clock())})
+
+    def thread_done(self, state: str, messages: int) -> None:
+        """Count; write when a second has passed since the last line."""
+        self._tally.count(state, messages)
+        self._write_if_due()
+
+    def note(self, text: str) -> None:
+        """Write the sentence as an object of its own."""
+        print(json.dumps({"type": "note", "text": visible(text)}), file=self._stream, flush=True)
+
+    def rates(self, requests_per_minute: float) -> None:
+        """Remember; write when a second has passed, so that one very long thread does not look like a hang."""
+        self._tally.requests_per_minute = requests_per_minute
+        self._write_if_due()
+
+    def close(self) -> None:
+        """Write the last line."""
+        if self._open:
+            self._open = False
+            self._write({"type": "progress", **self._tally.as_dict(self._clock()), "done": True})
+
+    def _write_if_due(self) -> None:
+        if self._open and self._clock() - self._last >= LINE_EVERY:
+            self._write({"type": "progress", **self._tally.as_dict(self._clock())})
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._last = self._clock()
+        print(json.dumps(line), file=self._stream, flush=True)
+
+
+class LiveProgress:
+    """A bar that moves, on a terminal: threads, messages a second, time left, and what went aside."""
+
+    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._tally = Tally(clock())
+        self._last = float("-inf")
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def start(self, total_threads: int | None, what: str) -> None:
+        """Show the bar; a second call begins another phase on a new one."""
+        self.close()
+        self._tally = Tally(self._clock(), total_threads, visible(what))
+        self._bar = _make_bar(self._stream or sys.stderr)
+        self._task = self._bar.add_task(self._tally.what, total=total_threads, numbers="", aside="")
+        self._bar.start()
+        self._draw()
+
+    def thread_done(self, state: str, messages: int) -> None:
+        """Count; draw when a tenth of a second has passed."""
+        self._tally.count(state, messages)
+        if self._clock() - self._last >= DRAW_EVERY:
+            self._draw()
+
+    def note(self, text: str) -> None:
+        """Write the sentence above the bar."""
+        if self._bar is None:
+            print(visible(text), file=self._stream or sys.stderr, flush=True)
+        else:
+            self._bar.console.print(visible(text), markup=False, highlight=False)
+
+    def rates(self, requests_per_minute: float) -> None:
+        """Remember for the next drawing."""
+        self._tally.requests_per_minute = requests_per_minute
+
+    def close(self) -> None:
+        """Draw the last numbers and stop."""
+        if self._bar is not None:
+            self._draw()
+            self._bar.stop()
+            self._bar = None
+
+    def _draw(self) -> None:
+        if self._bar is None or self._task is None:
+            return
+        self._last = self._clock()
+        numbers, aside = describe(self._tally, self._last)
+        self._bar.update(self._task, completed=self._tally.threads, numbers=numbers, aside=aside)
+
+
+def describe(tally: Tally, now: float) -> tuple[str, str]:
+    """Return the two texts beside the bar: pace and time left, and what went aside."""
+    seconds = max(now - tally.started, 0.0)
+    of_total = "" if tally.total is None else f"/{tally.total:,}"
+    words = [f"{tally.threads:,}{of_total} threads"]
+    if seconds > 0 and tally.messages:
+        words.append(f"{number(round(tally.messages / seconds))} msg/s")
+    if tally.requests_per_minute is not None:
+        words.append(f"{number(round(tally.requests_per_minute))} req/min")
+    left = tally.eta(seconds)
+    if left is not None and seconds >= 1:
+        words.append(f"{duration(left)} left")
+    aside = [f"{tally.states[state]:,} {state.replace('_', ' ')}" for state in SHOWN_ASIDE if tally.states.get(state)]
+    return " · ".join(words), " · ".join(aside)
+
+
+def _make_bar(stream: TextIO) -> Progress:
+    # rich costs a tenth of a second to import, which JSON output and pipes need not pay.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415
+
+    return Progress(
+        SpinnerColumn(style="cyan"),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None, style="dim", complete_style="cyan", finished_style="green"),
+        TextColumn("{task.fields[numbers]}", markup=False),
+        TextColumn("{task.fields[aside]}", style="yellow", markup=False),
+        console=Console(file=stream, highlight=False),
+        refresh_per_second=4,
+        transient=True,
+    )
+
+
+def progress_view(
+    mode: str,
+    stderr_is_tty: bool,
+    quiet: bool,
+    *,
+    stream: TextIO | None = None,
+    clock: Callable[[], float] | None = None,
+) -> ProgressView:
+    """Choose a view. `mode` is `auto`, `json` or `none`; anything else is a ValueError.
+
+    `auto` draws a bar on a terminal and writes only notes elsewhere; `quiet` shows nothing, except that an explicit
+    `json` stays, because a program reads it.
+    """
+    tick = clock or time.monotonic
+    if mode == "json":
+        return JsonProgress(stream, tick)
+    if mode not in ("auto", "none"):
+        raise ValueError(f"unknown progress mode {mode!r}: use auto, json or none")
+    if quiet or mode == "none":
+        return SilentProgress()
+    return LiveProgress(stream, tick) if stderr_is_tty else PlainProgress(stream)

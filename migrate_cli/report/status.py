@@ -1,0 +1,105 @@
+"""The document of `status`: where the migration stands, from the state file alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from migrate_cli.model import JsonObject, Result
+from migrate_cli.report.catalogue import finding_rows
+from migrate_cli.report.document import (
+    Bar,
+    Column,
+    Document,
+    Section,
+    Table,
+    Tone,
+    counts,
+    cut_note,
+    objects,
+    problems,
+    steps,
+    text,
+    tone_of,
+)
+from migrate_cli.report.escape import number, percent, plural
+
+SHOWN = 50
+DONE = ("loaded", "verified", "skipped")
+ASIDE = ("failed", "in_doubt", "differs")
+
+
+def build(result: Result) -> Document:
+    """Return the document."""
+    data = result.data
+    states = counts(data, "threads")
+    tone = Tone.MIXED if tone_of(result) is Tone.GOOD and any(states.get(state) for state in ASIDE) else tone_of(result)
+    sections: list[Section | None] = [
+        Bar("Threads", tuple((state.replace("_", " "), count) for state, count in states.items() if count))
+        if any(states.values())
+        else None,
+        _facts(data),
+        *(_threads(data, key, title) for key, title in (("in_doubt", "In doubt"), ("failed", "Failed"))),
+        _findings(data),
+    ]
+    return Document(
+        title="migrate-cli status",
+        headline=_headline(data, states),
+        tone=tone,
+        sections=(*(section for section in sections if section is not None), *problems(result)),
+        next_steps=steps(result, *_next(data, states)),
+    )
+
+
+def _headline(data: JsonObject, states: dict[str, int]) -> str:
+    total = sum(states.values())
+    if total == 0:
+        return "Nothing has been migrated yet."
+    done = sum(states.get(state, 0) for state in DONE)
+    running = " A run is at work now." if data.get("running") else ""
+    return f"{number(done)} of {plural(total, 'thread')} are done ({percent(done, total)}).{running}"
+
+
+def _facts(data: JsonObject) -> Table | None:
+    rows: list[tuple[str, str]] = []
+    for key, name in (("items", "items in the target"), ("orphans", "possible empty orphans"), ("state", "state file")):
+        if data.get(key) is not None:
+            rows.append((name, number(data[key])))
+    for key, name in (("running", "running"), ("last_run", "last run")):
+        if data.get(key):
+            rows.append((name, _inline(data[key])))
+    return Table("", (Column(""), Column("")), tuple(rows)) if rows else None
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{str(key).replace('_', ' ')} {number(child)}" for key, child in value.items())
+    return number(value)
+
+
+def _threads(data: JsonObject, key: str, title: str) -> Table | None:
+    entries = objects(data, key)
+    if not entries:
+        return None
+    names = [name for name in ("thread_id", "conversation_id", "code", "detail") if any(name in e for e in entries)]
+    rows = tuple(tuple(text(entry.get(name)) for name in names) for entry in entries[:SHOWN])
+    columns = tuple(Column(name.removesuffix("_id")) for name in names)
+    return Table(f"{title}", columns, rows, cut_note(len(rows), len(entries) - len(rows), "thread"))
+
+
+def _findings(data: JsonObject) -> Table | None:
+    rows = tuple((row.code, row.severity, number(row.count), row.meaning) for row in finding_rows(data))
+    columns = (Column("finding"), Column("severity"), Column("count", numeric=True), Column("what it means"))
+    return Table("Findings", columns, rows) if rows else None
+
+
+def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:
+    if data.get("running"):
+        return ()
+    found: list[str] = []
+    if states.get("in_doubt"):
+        found.append("Settle each thread in doubt: migrate-cli resolve THREAD --adopt, --restart or --skip")
+    if any(states.get(state) for state in ("pending", "creating", "loading", "failed")):
+        found.append("Go on: migrate-cli apply")
+    if states.get("loaded") and not found:
+        found.append("Compare every conversation with its source: migrate-cli verify")
+    return tuple(found)

@@ -1,0 +1,165 @@
+"""The report for a person at a terminal: a sentence, a few aligned tables, the next command. Drawn with rich.
+
+Without colour it is plain text. Ids and paths are wrapped, never cut. Nothing from outside can steer the terminal.
+"""
+
+from __future__ import annotations
+
+from io import StringIO
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as Grid
+from rich.text import Text
+
+from migrate_cli.model import Result
+from migrate_cli.report.document import Bar, Document, Lines, Section, Table, Tone, build
+from migrate_cli.report.escape import number, percent, visible, visible_block
+from migrate_cli.report.interface import View
+
+TONES = {Tone.GOOD: ("✓", "green"), Tone.MIXED: ("!", "yellow"), Tone.BAD: ("✗", "red")}
+FILLS = {"kept": ("█", "green"), "converted": ("▓", "cyan"), "noted": ("▒", "yellow"), "dropped": ("░", "red")}
+OTHER_FILLS = (("█", "green"), ("▓", "cyan"), ("▒", "yellow"), ("░", "red"))
+WORDS = {"error": "red", "failed": "red", "failure": "red", "warning": "yellow", "differs": "yellow", "info": "dim"}
+"""Cells that are exactly one of these words are coloured."""
+NARROWEST = 40
+INDENT = 2
+GAP = 2
+
+
+def render(result: Result, view: View) -> str:
+    """Return the report, no line longer than the view is wide."""
+    document = build(result)
+    if document.verbatim is not None:
+        return visible_block(document.verbatim).rstrip("\n") + "\n"
+    out = StringIO()
+    console = Console(
+        file=out,
+        width=max(view.width, NARROWEST),
+        force_terminal=view.colour,
+        color_system="standard" if view.colour else None,
+        no_color=not view.colour,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    _draw(console, document)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _draw(console: Console, document: Document) -> None:
+    sign, colour = TONES[document.tone]
+    head = Grid.grid(padding=(0, 1))
+    head.add_row(Text(sign, style=f"bold {colour}"), Text(visible(document.headline), style="bold", overflow="fold"))
+    console.print(head)
+    for section in document.sections:
+        console.print()
+        _draw_section(console, section)
+    for index, step in enumerate(document.next_steps):
+        if index == 0:
+            console.print()
+        lead = "Next: " if index == 0 else "      "
+        row = Grid.grid()
+        row.add_row(Text(lead, style="bold"), Text(visible(step), overflow="fold"))
+        console.print(row)
+
+
+def _draw_section(console: Console, section: Section) -> None:
+    if section.title:
+        console.print(Text(visible(section.title), style="bold"))
+    if isinstance(section, Table):
+        fits = _narrowest(section) <= console.width - INDENT
+        console.print(Padding(_grid(section) if fits else _records(section), (0, 0, 0, INDENT)))
+        if section.note:
+            console.print(Padding(Text(visible(section.note), style="dim"), (0, 0, 0, INDENT)))
+    elif isinstance(section, Bar):
+        _draw_bar(console, section)
+    else:
+        _draw_lines(console, section)
+
+
+def _grid(table: Table) -> Grid:
+    headed = any(column.name for column in table.columns)
+    grid = Grid(box=None, show_header=headed, header_style="dim", padding=(0, GAP, 0, 0), pad_edge=False)
+    for column in table.columns:
+        grid.add_column(
+            Text(visible(column.name)),
+            justify="right" if column.numeric else "left",
+            overflow="fold",
+            no_wrap=column.numeric,
+        )
+    before: tuple[str, ...] = ()
+    for row in table.rows:
+        # A group is named once, on its first row.
+        repeated = not _first_is_headed(table) and len(row) > 2 and before[:1] == row[:1]
+        grid.add_row(*(_cell("" if repeated and index == 0 else cell) for index, cell in enumerate(row)))
+        before = row
+    return grid
+
+
+def _first_is_headed(table: Table) -> bool:
+    """Whether the first column holds values; without a heading it holds the names of groups."""
+    return bool(table.columns[0].name)
+
+
+def _cell(cell: str) -> Text:
+    return Text(visible(cell), style=WORDS.get(cell, ""), overflow="fold")
+
+
+def _narrowest(table: Table) -> int:
+    """The width below which some word (an id, a path) would be broken: longest words and gaps, together."""
+    cells = zip(*((column.name for column in table.columns), *table.rows), strict=True)
+    return sum(max(len(word) for cell in column for word in (visible(cell).split() or [""])) + GAP for column in cells)
+
+
+def _records(table: Table) -> Grid:
+    """The rows one below the other, each as `name  value` lines, for tables that are too wide for the terminal."""
+    grid = Grid(box=None, show_header=False, padding=(0, GAP, 0, 0), pad_edge=False)
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for index, row in enumerate(table.rows):
+        if index:
+            grid.add_row("", "")
+        for column, cell in zip(table.columns, row, strict=True):
+            grid.add_row(Text(visible(column.name)), _cell(cell))
+    return grid
+
+
+def _draw_bar(console: Console, bar: Bar) -> None:
+    width = min(console.width - 4, 60)
+    line = Text("  ")
+    for (name, _), cells in zip(bar.segments, shares([count for _, count in bar.segments], width), strict=True):
+        fill, colour = _fill(bar, name)
+        line.append(fill * cells, style=colour)
+    console.print(line)
+    grid = Grid.grid(padding=(0, GAP, 0, 0))
+    for name, count in bar.segments:
+        fill, colour = _fill(bar, name)
+        label = Text.assemble((fill, colour), " ", visible(name))
+        grid.add_row(label, Text(number(count), justify="right"), Text(percent(count, bar.total), justify="right"))
+    console.print(Padding(grid, (0, 0, 0, INDENT)))
+
+
+def _fill(bar: Bar, name: str) -> tuple[str, str]:
+    names = [segment for segment, _ in bar.segments]
+    return FILLS.get(name) or OTHER_FILLS[names.index(name) % len(OTHER_FILLS)]
+
+
+def _draw_lines(console: Console, section: Lines) -> None:
+    grid = Grid.grid(padding=(0, 1, 0, 0))
+    for line in section.lines:
+        grid.add_row(Text("-", style="dim"), Text(visible(line), overflow="fold"))
+    console.print(Padding(grid, (0, 0, 0, INDENT)))
+
+
+def shares(amounts: list[int], width: int) -> list[int]:
+    """Split `width` cells by the amounts: they add up, and whatever is not zero gets at least one cell."""
+    total = sum(amounts)
+    if total <= 0 or width < len(amounts):
+        return [0] * len(amounts)
+    cells = [max(1, round(width * amount / total)) if amount > 0 else 0 for amount in amounts]
+    while (excess := sum(cells) - width) != 0:
+        largest = cells.index(max(cells))
+        cells[largest] -= 1 if excess > 0 else -1
+    return cells
