@@ -1,0 +1,158 @@
+"""The Conversations endpoints: read a request, ask the rules, change the store, answer. No SQL, no rules here."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from migrate_cli.model import JsonObject
+from migrate_cli.sandbox.api_error import bad_request, not_found
+from migrate_cli.sandbox.include import check_include, visible
+from migrate_cli.sandbox.options import KnownFiles, MetadataUpdate, SandboxOptions
+from migrate_cli.sandbox.requests import include_values, json_answer, page_limit, page_order, raw_answer, read_json
+from migrate_cli.sandbox.rules import CheckedItem, check_batch, check_fields, check_metadata
+from migrate_cli.sandbox.rules_tools import check_tool_item
+from migrate_cli.sandbox.store import Conversation, Store, StoredItem
+
+
+class ConversationEndpoints:
+    """`/conversations` and everything below it."""
+
+    def __init__(self, store: Store, options: SandboxOptions) -> None:
+        self._store = store
+        self._options = options
+
+    def routes(self) -> list[Route]:
+        """The routes, busiest first, because they are tried in order."""
+        conversation = "/v1/conversations/{conversation_id}"
+        return [
+            Route(f"{conversation}/items", self.append, methods=["POST"]),
+            Route("/v1/conversations", self.create, methods=["POST"]),
+            Route(f"{conversation}/items", self.items, methods=["GET"]),
+            Route(f"{conversation}/items/{{item_id}}", self.item, methods=["GET"]),
+            Route(f"{conversation}/items/{{item_id}}", self.delete_item, methods=["DELETE"]),
+            Route(conversation, self.retrieve, methods=["GET"]),
+            Route(conversation, self.update, methods=["POST"]),
+            Route(conversation, self.delete, methods=["DELETE"]),
+        ]
+
+    async def create(self, request: Request) -> Response:
+        """Create a conversation, with up to 20 items; the answer does not show them."""
+        body = check_fields(await self._body(request, optional=True), ("items", "metadata"))
+        metadata = check_metadata(body.get("metadata"))
+        items = [] if body.get("items") is None else self._check(body["items"])
+        return json_answer(_conversation(self._store.create_conversation(metadata, items)))
+
+    async def retrieve(self, request: Request) -> Response:
+        """Show a conversation."""
+        return json_answer(_conversation(self._find(request)))
+
+    async def update(self, request: Request) -> Response:
+        """Change a conversation's metadata."""
+        body = check_fields(await self._body(request), ("metadata",))
+        if "metadata" not in body:
+            raise bad_request(
+                "Missing required parameter: 'metadata'.", code="missing_required_parameter", param="metadata"
+            )
+        found = self._find(request)
+        metadata = check_metadata(body["metadata"])
+        if self._options.metadata_update is MetadataUpdate.MERGE:
+            metadata = check_metadata(found.metadata | metadata)
+        self._store.set_metadata(found.number, metadata)
+        return json_answer(_conversation(Conversation(found.number, found.id, found.created_at, metadata)))
+
+    async def delete(self, request: Request) -> Response:
+        """Delete a conversation; its items stay, as the real service says of itself."""
+        found = self._find(request)
+        self._store.delete_conversation(found.number)
+        return json_answer({"id": found.id, "object": "conversation.deleted", "deleted": True})
+
+    async def append(self, request: Request) -> Response:
+        """Append 1 to 20 items, all or none, and show them with their ids in order."""
+        include = check_include(include_values(request))
+        body = check_fields(await self._body(request), ("items",))
+        if not body.get("items"):
+            raise bad_request(
+                "Invalid 'items': empty array. Expected an array with minimum length 1.",
+                code="empty_array",
+                param="items",
+            )
+        found = self._find(request)
+        return _listing(self._store.append(found, self._check(body["items"])), has_more=False, include=include)
+
+    async def items(self, request: Request) -> Response:
+        """List items, newest first unless `order=asc`, after the item named by `after`."""
+        include = check_include(include_values(request))
+        limit, descending = page_limit(request, default=20, most=100), page_order(request) == "desc"
+        found = self._find(request)
+        cursor, after = request.query_params.get("after"), None
+        if cursor:
+            after = self._find_item(found, cursor)[0]
+        page, has_more = self._store.items(found.number, after=after, limit=limit, descending=descending)
+        return _listing(page, has_more=has_more, include=include)
+
+    async def item(self, request: Request) -> Response:
+        """Show one item."""
+        include = check_include(include_values(request))
+        _, item = self._find_item(self._find(request), request.path_params["item_id"])
+        return raw_answer(_show(item, include))
+
+    async def delete_item(self, request: Request) -> Response:
+        """Delete one item; the answer is the conversation."""
+        found = self._find(request)
+        position, _ = self._find_item(found, request.path_params["item_id"])
+        self._store.delete_item(found.number, position)
+        return json_answer(_conversation(found))
+
+    async def _body(self, request: Request, *, optional: bool = False) -> Any:
+        return await read_json(request, self._options.max_body_bytes, optional=optional)
+
+    def _check(self, items: Any) -> list[CheckedItem]:
+        return check_batch(items, self._known_file, check_tool_item)
+
+    def _known_file(self, identifier: str) -> bool:
+        return self._options.known_files is KnownFiles.ANY or self._store.file(identifier) is not None
+
+    def _find(self, request: Request) -> Conversation:
+        identifier = request.path_params["conversation_id"]
+        found = self._store.conversation(identifier)
+        if found is None:
+            raise not_found(f"Conversation with id '{identifier[:80]}'")
+        return found
+
+    def _find_item(self, conversation: Conversation, identifier: str) -> tuple[int, StoredItem]:
+        found = self._store.item(conversation, identifier)
+        if found is None:
+            raise not_found(f"Item with id '{identifier[:80]}' in conversation '{conversation.id}'")
+        return found
+
+
+def _conversation(found: Conversation) -> JsonObject:
+    return {
+        "id": found.id,
+        "object": "conversation",
+        "created_at": found.created_at,
+        "metadata": found.metadata,
+    }
+
+
+def _listing(items: list[StoredItem], *, has_more: bool, include: frozenset[str]) -> Response:
+    """The list envelope, put together from stored JSON: parsing every item again would be the costliest part."""
+    ends = {
+        "first_id": items[0].id if items else None,
+        "has_more": has_more,
+        "last_id": items[-1].id if items else None,
+    }
+    data = b",".join([_show(item, include) for item in items])
+    return raw_answer(b'{"object":"list","data":[' + data + b"]," + json.dumps(ends).encode()[1:])
+
+
+def _show(item: StoredItem, include: frozenset[str]) -> bytes:
+    if not item.partly_hidden:
+        return item.body
+    seen = visible(json.loads(item.body), include)
+    return json.dumps(seen, ensure_ascii=False, separators=(",", ":")).encode()

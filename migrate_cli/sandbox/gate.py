@@ -1,0 +1,96 @@
+"""What every request meets first: a request id, the key check, one writer at a time for a conversation. Pure ASGI."""
+
+from __future__ import annotations
+
+import hmac
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from migrate_cli.sandbox import ids
+from migrate_cli.sandbox.api_error import ApiError, conversation_locked
+from migrate_cli.sandbox.options import SandboxOptions
+from migrate_cli.sandbox.requests import json_answer
+
+CONTROL_PREFIX = "/_sandbox/"
+"""Paths of the sandbox itself: no key, no faults."""
+
+_PREFIX = "/v1/conversations/"
+
+
+class Gate:
+    """Stamps `x-request-id` on every answer and lets through only requests with an acceptable key."""
+
+    def __init__(self, app: ASGIApp, options: SandboxOptions) -> None:
+        self._app = app
+        self._key = options.api_key
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        request_id = ids.request_id().encode()
+
+        async def stamped(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", request_id),
+                    (b"openai-version", b"2020-10-01"),
+                ]
+            await send(message)
+
+        if scope["type"] == "http" and not scope["path"].startswith(CONTROL_PREFIX):
+            error = self._refusal(scope)
+            if error is not None:
+                await error_answer(error)(scope, receive, stamped)
+                return
+        await self._app(scope, receive, stamped)
+
+    def _refusal(self, scope: Scope) -> ApiError | None:
+        header = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        scheme, _, key = header.partition(b" ")
+        key = key.strip()
+        if scheme.lower() != b"bearer" or not key:
+            return _unauthorized("You didn't provide an API key: send it as 'Authorization: Bearer YOUR_KEY'.")
+        if self._key is not None:
+            accepted = hmac.compare_digest(key, self._key.encode())
+        else:
+            accepted = key != b"wrong" and not key.startswith(b"sk-wrong")
+        return None if accepted else _unauthorized("Incorrect API key provided.")
+
+
+class WriterLocks:
+    """Refuses a write to a conversation while another one is being served."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._busy: set[str] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        conversation = _written(scope)
+        if conversation is None:
+            await self._app(scope, receive, send)
+        elif conversation in self._busy:
+            await error_answer(conversation_locked())(scope, receive, send)
+        else:
+            self._busy.add(conversation)
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._busy.discard(conversation)
+
+
+def error_answer(error: ApiError) -> ASGIApp:
+    """The answer that shows an error."""
+    return json_answer(error.body(), error.status, error.headers)
+
+
+def _unauthorized(message: str) -> ApiError:
+    return ApiError(401, message, code="invalid_api_key")
+
+
+def _written(scope: Scope) -> str | None:
+    """The id of the conversation that a request wants to change."""
+    if scope["type"] != "http" or scope["method"] == "GET" or not scope["path"].startswith(_PREFIX):
+        return None
+    identifier: str = scope["path"][len(_PREFIX) :].partition("/")[0]
+    return identifier or None

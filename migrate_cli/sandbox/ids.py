@@ -1,0 +1,63 @@
+"""Ids as the real service shapes them: a prefix and 48 hex digits, the last 16 shared with the conversation.
+
+An item's id carries its position inside the conversation, so that it is found by its number without a second index over
+millions of long strings. Clients must take ids as opaque; nothing here is known outside the sandbox.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+
+_source = random.SystemRandom()
+_fast = random.Random(_source.getrandbits(128))  # noqa: S311 - ids must be unique, not secret
+_ITEM = re.compile(r"[a-z]+_[0-9a-f]{24}([0-9a-f]{8})([0-9a-f]{16})")
+_ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+_PREFIXES = {
+    "message": "msg",
+    "function_call": "fc",
+    "function_call_output": "fco",
+    "file_search_call": "fs",
+    "code_interpreter_call": "ci",
+    "web_search_call": "ws",
+    "image_generation_call": "ig",
+    "computer_call": "cu",
+    "computer_call_output": "cuo",
+    "mcp_list_tools": "mcpl",
+    "mcp_approval_request": "mcpr",
+    "mcp_approval_response": "mcpa",
+    "mcp_call": "mcp",
+    "custom_tool_call": "ctc",
+    "custom_tool_call_output": "ctco",
+}
+
+
+def conversation_id() -> str:
+    """A new conversation id, such as `conv_` and 48 hex digits."""
+    return f"conv_{int(time.time()):08x}{_fast.getrandbits(160):040x}"
+
+
+def item_id(kind: str, conversation: str, position: int) -> str:
+    """A new id for an item of type `kind` at `position` of a conversation."""
+    prefix = _PREFIXES.get(kind, "item")
+    return f"{prefix}_{int(time.time()):08x}{_fast.getrandbits(64):016x}{position:08x}{conversation[-16:]}"
+
+
+def position_in(item: str, conversation: str) -> int | None:
+    """The position that an item's id carries; None when it cannot be an id of this conversation."""
+    match = _ITEM.fullmatch(item)
+    if match is None or match[2] != conversation[-16:]:
+        return None
+    return int(match[1], 16)
+
+
+def file_id() -> str:
+    """A new file id, such as `file-RTwjAcAsBXJ8rWA2b5tfaP`."""
+    return "file-" + "".join(_fast.choices(_ALPHANUMERIC, k=22))
+
+
+def request_id() -> str:
+    """A new value for `x-request-id`."""
+    return f"req_{_fast.getrandbits(128):032x}"

@@ -1,0 +1,38 @@
+"""How a sandbox behaves, as one frozen value. Values only: nothing here serves, stores or parses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class KnownFiles(StrEnum):
+    """Which file ids items may name."""
+
+    ANY = "any"
+    STRICT = "strict"
+
+
+class MetadataUpdate(StrEnum):
+    """What `POST /conversations/{id}` does with the pairs that stand; the real service's choice is not known."""
+
+    REPLACE = "replace"
+    MERGE = "merge"
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxOptions:
+    """Everything that can be chosen about a sandbox; the defaults suit a rehearsal."""
+
+    known_files: KnownFiles = KnownFiles.ANY
+    """`any`: every well-formed file id is taken, because in a rehearsal the real files are at the real service and
+    only their ids are known. `strict`: an id must have been uploaded to this sandbox, as the real service wants it."""
+    api_key: str | None = None
+    """The only bearer key that is taken. None takes every key that is not empty, not `wrong` and not `sk-wrong…`."""
+    metadata_update: MetadataUpdate = MetadataUpdate.REPLACE
+    latency_ms: float = 0.0
+    """Time that every answer takes at least; the work is done at its end."""
+    max_body_bytes: int = 64 * 1024 * 1024
+    """Larger JSON bodies are answered with 413."""
+    max_file_bytes: int = 512 * 1024 * 1024
+    """Larger uploads are answered with 413; 512 MB is what the real service takes."""

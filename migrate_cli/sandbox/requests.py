@@ -1,0 +1,99 @@
+"""Reading requests and writing answers, for all endpoints of the sandbox: JSON bodies, lists' parameters, encodings."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from migrate_cli.sandbox.api_error import bad_request, too_large
+
+
+async def read_json(request: Request, max_bytes: int, *, optional: bool = False) -> Any:
+    """Return the parsed body; an empty one is `{}` where it is optional.
+
+    Raises ApiError: 413 over `max_bytes`, 400 for what is no JSON, or JSON with half of a surrogate pair in it.
+    """
+    raw = await read_body(request, max_bytes)
+    if optional and not raw.strip():
+        return {}
+    try:
+        value = json.loads(raw)
+        if b"\\ud" in raw or b"\\uD" in raw:
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise bad_request(
+            "We could not parse the JSON body of your request. The API expects a JSON payload in UTF-8."
+        ) from error
+    return value
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """Return the whole body, or raise ApiError (413) as soon as it is too large."""
+    if int(request.headers.get("content-length") or 0) > max_bytes:
+        raise too_large(max_bytes)
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > max_bytes:
+            raise too_large(max_bytes)
+    return bytes(raw)
+
+
+def include_values(request: Request) -> list[str]:
+    """The values of `include[]`, in order; `include` without brackets is taken as well."""
+    if b"include" not in request.scope["query_string"]:
+        return []
+    return [value for key, value in request.query_params.multi_items() if key in ("include[]", "include")]
+
+
+def page_limit(request: Request, *, default: int, most: int) -> int:
+    """The `limit` of a list request."""
+    text = request.query_params.get("limit")
+    if text is None:
+        return default
+    try:
+        limit = int(text)
+    except ValueError as error:
+        raise bad_request(
+            f"Invalid type for 'limit': expected an integer, but got '{text[:32]}' instead.",
+            code="invalid_type",
+            param="limit",
+        ) from error
+    if limit < 1:
+        raise bad_request(
+            f"Invalid 'limit': integer below minimum value. Expected a value >= 1, but got {limit} instead.",
+            code="integer_below_min_value",
+            param="limit",
+        )
+    if limit > most:
+        raise bad_request(
+            f"Invalid 'limit': integer above maximum value. Expected a value <= {most}, but got {limit} instead.",
+            code="integer_above_max_value",
+            param="limit",
+        )
+    return limit
+
+
+def page_order(request: Request) -> str:
+    """The `order` of a list request, `desc` unless it says otherwise."""
+    order = request.query_params.get("order", "desc")
+    if order not in ("asc", "desc"):
+        raise bad_request(
+            f"Invalid value: '{order[:32]}'. Supported values are: 'asc' and 'desc'.",
+            code="invalid_value",
+            param="order",
+        )
+    return order
+
+
+def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer with this value as compact UTF-8 JSON."""
+    return raw_answer(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), status, headers)
+
+
+def raw_answer(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer whose body is JSON already."""
+    return Response(body, status, headers, media_type="application/json")
