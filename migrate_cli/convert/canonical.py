@@ -16,6 +16,8 @@ from migrate_cli.model import JsonObject
 ALGORITHM = "blake2b-128"
 """Named in every stored hash of a whole draft, so that it can change later without guessing."""
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
 _TEXT_PARTS = frozenset({"input_text", "output_text", "text", "refusal", "summary_text"})
 
 
@@ -34,7 +36,7 @@ def digest_of_all(digests: Iterable[bytes], metadata: dict[str, str]) -> str:
 
 def encode(value: Any) -> bytes:
     """Return compact UTF-8 JSON. Lone surrogates must have been replaced before."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _encode(value).encode()
 
 
 def canonical(item: JsonObject) -> list[Any]:
@@ -94,8 +96,20 @@ def _function_call_output(item: JsonObject) -> list[Any]:
     return ["function_call_output", item.get("call_id"), output]
 
 
+def _file_search_call(item: JsonObject) -> list[Any]:
+    """Results come back only where they are asked for, so they cannot be compared."""
+    return ["file_search_call", item.get("queries")]
+
+
+def _code_interpreter_call(item: JsonObject) -> list[Any]:
+    """Outputs come back only where they are asked for, and a server may put a container of its own in place."""
+    return ["code_interpreter_call", item.get("code")]
+
+
 _FORMS: dict[str, Callable[[JsonObject], list[Any]]] = {
     "message": _message,
     "function_call": _function_call,
     "function_call_output": _function_call_output,
+    "file_search_call": _file_search_call,
+    "code_interpreter_call": _code_interpreter_call,
 }

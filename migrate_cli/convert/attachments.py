@@ -1,0 +1,147 @@
+"""What becomes of attachments: an image, a file, a transcript or a text, by policy and by kind of file.
+
+Where nothing tells the kind, the default is a text. A file id sent as the wrong kind is refused at every later answer
+and so spoils the whole conversation, while a text loses nothing: the file was not in the model's prompt before (it was
+attached for search or code), its id stays in the text and in the state file, and its tools come back through the
+response configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from migrate_cli.convert.content import write_image_file
+from migrate_cli.convert.limits import FILE_ID, MAX_FILE_BYTES
+from migrate_cli.convert.media import Kind, kind_of
+from migrate_cli.convert.options import Attachments, FileFact
+from migrate_cli.convert.sheet import Sheet
+from migrate_cli.convert.text import short, tidy
+from migrate_cli.model import Attachment, Fate, JsonObject
+
+
+def convert_attachments(sheet: Sheet) -> None:
+    """Write the attachments of the sheet's message, book their fates and set the originals aside."""
+    attachments = sheet.message.attachments
+    for attachment in attachments:
+        sheet.book.count(_convert(sheet, attachment))
+    sheet.book.set_aside("attachments", [_original(attachment) for attachment in attachments], sheet.message.id)
+
+
+def _convert(sheet: Sheet, attachment: Attachment) -> Fate:
+    if sheet.book.options.attachments is Attachments.DROP:
+        sheet.find("attachment-dropped", f"The attachment {short(attachment.file_id or 'without id')} was left out.")
+        return Fate.DROPPED
+    file_id = attachment.file_id
+    if file_id is None:
+        sheet.find("attachment-without-id", "An attachment names no file.")
+        return _note(sheet, attachment, "it names no file")
+    if file_id in sheet.files:
+        sheet.find("attachment-repeated", f"The file {short(file_id)} is named more than once.")
+        return Fate.CONVERTED
+    sheet.files.add(file_id)
+    return _convert_file(sheet, attachment, file_id)
+
+
+def _convert_file(sheet: Sheet, attachment: Attachment, file_id: str) -> Fate:
+    fact = sheet.book.fact(file_id)
+    if FILE_ID.fullmatch(fact.target_id or file_id) is None:
+        sheet.find("file-id-invalid", "An attachment's file id is not one that a server could know.")
+        return _note(sheet, attachment, "its file id is not valid")
+    if fact.status == "missing":
+        reason = f" ({fact.reason})" if fact.reason else ""
+        sheet.find("attachment-file-missing", f"The file {file_id} is missing{reason}.")
+        return _note(sheet, attachment, "the file no longer exists")
+    if sheet.book.options.attachments is Attachments.NOTE or sheet.role not in {"user", "assistant"}:
+        sheet.find("attachment-as-note", f"The attachment {file_id} became a text.")
+        return _note(sheet, attachment)
+    return _BY_KIND[_kind(sheet, attachment, fact)](sheet, attachment, file_id)
+
+
+def _kind(sheet: Sheet, attachment: Attachment, fact: FileFact) -> Kind:
+    kind = kind_of(_name(sheet, attachment), fact.media_type)
+    if kind is Kind.UNKNOWN and sheet.book.options.attachments is Attachments.INPUT_FILE:
+        return Kind.DOCUMENT
+    return kind
+
+
+def _image(sheet: Sheet, attachment: Attachment, file_id: str) -> Fate:
+    fate = write_image_file(sheet, file_id)
+    if fate in {Fate.KEPT, Fate.CONVERTED}:
+        _say_now_in_prompt(sheet, attachment, file_id)
+    return fate
+
+
+def _document(sheet: Sheet, attachment: Attachment, file_id: str) -> Fate:
+    fact = sheet.book.fact(file_id)
+    if sheet.role == "assistant":
+        sheet.find("attachment-as-note", f"An assistant's message takes no files; {file_id} became a text.")
+        return _note(sheet, attachment)
+    if fact.bytes is not None and fact.bytes >= MAX_FILE_BYTES:
+        sheet.find("attachment-too-large", f"The file {file_id} has {fact.bytes:,} bytes.")
+        return _note(sheet, attachment, "the file was too large to carry")
+    sheet.parts.append({"type": "input_file", "file_id": fact.target_id or file_id})
+    _say_now_in_prompt(sheet, attachment, file_id)
+    return Fate.CONVERTED
+
+
+def _audio(sheet: Sheet, attachment: Attachment, file_id: str) -> Fate:
+    fact = sheet.book.fact(file_id)
+    transcript, _ = tidy(fact.transcript or "")
+    if not transcript:
+        reason = f" ({fact.reason})" if fact.reason else ""
+        sheet.find("audio-not-transcribed", f"The audio file {file_id} has no transcript{reason}.")
+        return _note(sheet, attachment, "audio, not transcribed")
+    sheet.find("audio-transcribed", f"The audio file {file_id} became its transcript.")
+    sheet.write(f"[Transcript of {short(_name(sheet, attachment) or file_id)}:]\n{transcript}")
+    return Fate.CONVERTED
+
+
+def _refused(sheet: Sheet, attachment: Attachment, file_id: str) -> Fate:
+    sheet.find("attachment-type-refused", f"The file {file_id} is of a kind that the target does not take.")
+    return _note(sheet, attachment)
+
+
+def _unknown(sheet: Sheet, attachment: Attachment, file_id: str) -> Fate:
+    sheet.find("attachment-type-unknown", f"Nothing tells what kind of file {file_id} is.")
+    return _note(sheet, attachment)
+
+
+_BY_KIND: dict[Kind, Callable[[Sheet, Attachment, str], Fate]] = {
+    Kind.IMAGE: _image,
+    Kind.DOCUMENT: _document,
+    Kind.AUDIO: _audio,
+    Kind.REFUSED: _refused,
+    Kind.UNKNOWN: _unknown,
+}
+
+
+def _note(sheet: Sheet, attachment: Attachment, remark: str | None = None) -> Fate:
+    file_id = attachment.file_id
+    name = _name(sheet, attachment)
+    named = short(name or file_id or "without id") + (f" ({short(file_id)})" if name and file_id else "")
+    tools = f", attached for {short(', '.join(attachment.tools))}" if attachment.tools else ""
+    sheet.write(f"[Attached file: {named}{tools}{f'; {remark}' if remark else ''}]")
+    return Fate.NOTED
+
+
+def _say_now_in_prompt(sheet: Sheet, attachment: Attachment, file_id: str) -> None:
+    if attachment.tools and sheet.role == "user":
+        tools = short(", ".join(attachment.tools))
+        sheet.find("attachment-now-in-prompt", f"The file {file_id} was attached for {tools}; now it is read whole.")
+
+
+def _name(sheet: Sheet, attachment: Attachment) -> str | None:
+    known = sheet.book.filename(attachment.file_id) if attachment.file_id else None
+    if known:
+        return known
+    for key in ("filename", "file_name", "name"):
+        value = (attachment.raw or {}).get(key)
+        if isinstance(value, str) and value:
+            return value
+    return None
+
+
+def _original(attachment: Attachment) -> JsonObject:
+    if attachment.raw is not None:
+        return attachment.raw
+    return {"file_id": attachment.file_id, "tools": [{"type": tool} for tool in attachment.tools]}

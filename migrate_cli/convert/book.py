@@ -1,0 +1,84 @@
+"""The book of one conversion: what every converter writes into: items, fates, findings and facts set aside.
+
+It only records; it must not decide what becomes of anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from migrate_cli.convert.canonical import digest_of, encode
+from migrate_cli.convert.options import NO_FACTS, ConvertOptions, FileFact, FileFacts
+from migrate_cli.findings import finding
+from migrate_cli.model import Aside, Fate, Finding, Item, JsonObject, Ledger
+
+_NOTHING_KNOWN = FileFact()
+
+
+class Book:
+    """What has been written so far for one thread, or for one message of it when a tail is cut."""
+
+    __slots__ = ("aside", "call_ids", "facts", "findings", "items", "ledger", "names", "options", "thread_id")
+
+    def __init__(
+        self,
+        thread_id: str,
+        options: ConvertOptions,
+        facts: FileFacts = NO_FACTS,
+        names: Mapping[str, str] | None = None,
+    ) -> None:
+        self.thread_id = thread_id
+        self.options = options
+        self.facts = facts
+        self.names: Mapping[str, str] = names or {}
+        self.call_ids: set[str] = set()
+        self.items: list[Item] = []
+        self.findings: list[Finding] = []
+        self.aside: list[Aside] = []
+        self.ledger = Ledger()
+
+    def chapter(self) -> Book:
+        """Return an empty book of the same thread; what must be unique in the thread is shared."""
+        other = Book(self.thread_id, self.options, self.facts, self.names)
+        other.call_ids = self.call_ids
+        return other
+
+    def take(self, chapter: Book) -> None:
+        """Append a chapter."""
+        self.items += chapter.items
+        self.findings += chapter.findings
+        self.aside += chapter.aside
+        self.ledger.add(chapter.ledger)
+
+    def count(self, fate: Fate, parts: int = 1) -> None:
+        """Book the fate of `parts` parts of the source."""
+        self.ledger.count(fate, parts)
+
+    def find(self, code: str, detail: str, message_id: str | None = None) -> None:
+        """Report a departure; `detail` never holds message text."""
+        self.findings.append(finding(code, detail, self.thread_id, message_id))
+
+    def set_aside(self, name: str, value: Any, message_id: str | None = None) -> None:
+        """Keep a fact for the state file."""
+        self.aside.append(Aside(message_id, name, value))
+
+    def put(
+        self,
+        body: JsonObject,
+        kind: str,
+        message_id: str | None = None,
+        created_at: float | None = None,
+        *,
+        joined: bool = False,
+    ) -> None:
+        """Append an item."""
+        self.items.append(Item(encode(body), digest_of(body), kind, message_id, created_at, joined))
+
+    def fact(self, file_id: str) -> FileFact:
+        """What is known of a file; an empty fact when nothing is."""
+        return self.facts.get(file_id, _NOTHING_KNOWN)
+
+    def filename(self, file_id: str) -> str | None:
+        """The file's name, from the facts or from search results in the thread's own run steps."""
+        return self.fact(file_id).filename or self.names.get(file_id)

@@ -1,0 +1,82 @@
+"""Counts the parts of a source thread, apart from the converter, so that the ledger's sum is a real check.
+
+One part is each of these, whatever it holds:
+
+- an entry of a message's `content` (text, image, refusal, or of an unknown type; empty ones too);
+- an entry of `annotations` inside a text entry;
+- an attachment of a message;
+- a metadata pair of a message, and of the thread;
+- an entry of the thread's `tool_resources` (one for each tool) that is not empty;
+- a tool call in a run step;
+- a tool output: the `output` of a function call when it is not null, each entry of a code call's `outputs`, each entry
+  of a search's `results`. Calls of other types are one part, outputs included;
+- a run step that is neither a message's creation nor a list of tool calls.
+
+Messages, runs, steps and threads are not parts: they are counted on their own, and a step that only points at a message
+carries nothing. It must not import the converter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from migrate_cli.model import Message, RunStep, Thread
+
+
+def count_parts(thread: Thread) -> int:
+    """Return the number of parts of the whole thread; reads its messages once."""
+    return count_frame(thread) + sum(count_message(message) for message in thread.messages)
+
+
+def count_frame(thread: Thread) -> int:
+    """Return the number of parts outside the messages: metadata, tool resources, tool calls and outputs."""
+    resources = thread.tool_resources
+    total = len(thread.metadata) + (sum(1 for value in resources.values() if value) if resources else 0)
+    for step in thread.run_steps:
+        total += _count_step(step)
+    return total
+
+
+def count_message(message: Message) -> int:
+    """Return the number of parts of one message."""
+    total = len(message.content) + len(message.attachments) + len(message.metadata)
+    for part in message.content:
+        if isinstance(part, Mapping):
+            text = part.get("text")
+            holder = text if isinstance(text, Mapping) else part
+            annotations = holder.get("annotations")
+            if annotations and part.get("type") in _TEXT_TYPES and isinstance(annotations, list):
+                total += len(annotations)
+    return total
+
+
+_TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
+
+
+def _count_step(step: RunStep) -> int:
+    calls = step.details.get("tool_calls")
+    if isinstance(calls, list):
+        return sum(1 + _count_outputs(call) for call in calls)
+    is_pointer = "message_creation" in (step.type, step.details.get("type"))
+    return 0 if is_pointer else 1
+
+
+def _count_outputs(call: Any) -> int:
+    if not isinstance(call, Mapping):
+        return 0
+    kind = call.get("type")
+    inner = call.get(str(kind))
+    if not isinstance(inner, Mapping):
+        return 0
+    if kind == "function":
+        return 0 if inner.get("output") is None else 1
+    if kind == "code_interpreter":
+        return _length(inner.get("outputs"))
+    if kind == "file_search":
+        return _length(inner.get("results"))
+    return 0
+
+
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, list) else 0

@@ -1,0 +1,89 @@
+"""Tells kinds of files apart by name and media type: what the target takes as an image, as a file, as audio, or not.
+
+Source of the kinds: the official guides to images, file inputs and transcription.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a file is to the target."""
+
+    IMAGE = "image"
+    DOCUMENT = "document"
+    """Something that `input_file` takes: PDF, office documents, spreadsheets, text, source code."""
+    AUDIO = "audio"
+    REFUSED = "refused"
+    """Archives, video, programs, and images of kinds that no model reads."""
+    UNKNOWN = "unknown"
+
+
+def _words(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_IMAGES = _words("png jpg jpeg jpe gif webp")
+_AUDIO = _words("flac mp3 m4a mpga ogg oga opus wav aac aiff aif wma amr")
+_REFUSED = _words(
+    "zip gz tgz bz2 xz 7z rar tar zst jar war whl iso dmg mp4 mpeg mpg webm mov avi mkv wmv m4v exe dll so "
+    "dylib bin dat class pyc bmp tif tiff heic heif ico psd ai eps avif ttf otf woff woff2 parquet feather pkl "
+    "pickle npy npz h5 hdf5 sqlite db mdb onnx pt safetensors"
+)
+_DOCUMENTS = _words(
+    "pdf doc docx dot odt rtf pages ppt pptx pot ppa pps pwz wiz odp key xls xlsx xla xlb xlc xlm xlt xlw xlsm "
+    "ods csv tsv iif txt text log md markdown mkd rst tex srt vtt html htm xml xhtml svg json jsonl ndjson "
+    "yaml yml toml ini cfg conf env properties eml ics vcf py pyi ipynb js mjs cjs jsx ts tsx java kt kts c h "
+    "cc cpp cxx hpp hh cs go rs rb php pl pm swift scala r jl lua sh bash zsh bat ps1 sql css scss sass less "
+    "vue svelte dart ex exs erl hs clj lisp el ml fs vb asm s diff patch graphql proto tf gradle cmake mk "
+    "dockerfile makefile art brf cls ltx asc"
+)
+_MEDIA_DOCUMENTS = _words(
+    "application/pdf application/json application/xml application/javascript application/typescript "
+    "application/csv application/msword application/rtf application/x-yaml application/yaml application/toml "
+    "application/sql application/x-sh application/x-python application/vnd.ms-excel application/vnd.ms-"
+    "powerpoint application/graphql application/x-ndjson application/x-httpd-php message/rfc822"
+)
+_MEDIA_IMAGES = _words("image/png image/jpeg image/jpg image/gif image/webp")
+
+
+def kind_of(filename: str | None, media_type: str | None = None) -> Kind:
+    """Return the kind of a file; the media type (told from the content) outweighs the name."""
+    by_media = _by_media_type(media_type) if media_type else Kind.UNKNOWN
+    return by_media if by_media is not Kind.UNKNOWN else _by_name(filename)
+
+
+def _by_media_type(media_type: str) -> Kind:
+    media = media_type.partition(";")[0].strip().lower()
+    family = media.partition("/")[0]
+    if media in _MEDIA_IMAGES:
+        return Kind.IMAGE
+    if family == "audio":
+        return Kind.AUDIO
+    if media == "image/svg+xml" or family == "text" or media in _MEDIA_DOCUMENTS or media.endswith(("+xml", "+json")):
+        return Kind.DOCUMENT
+    if media.startswith(("application/vnd.openxmlformats-officedocument.", "application/vnd.oasis.opendocument.")):
+        return Kind.DOCUMENT
+    if family in {"image", "video", "font"} or media in {"application/zip", "application/gzip", "application/x-tar"}:
+        return Kind.REFUSED
+    return Kind.UNKNOWN
+
+
+def _by_name(filename: str | None) -> Kind:
+    if not filename:
+        return Kind.UNKNOWN
+    base = filename.replace("\\", "/").rpartition("/")[2].lower()
+    extension = base.rpartition(".")[2]
+    for kind, extensions in _BY_EXTENSION:
+        if extension in extensions:
+            return kind
+    return Kind.UNKNOWN
+
+
+_BY_EXTENSION = (
+    (Kind.IMAGE, _IMAGES),
+    (Kind.AUDIO, _AUDIO),
+    (Kind.REFUSED, _REFUSED),
+    (Kind.DOCUMENT, _DOCUMENTS),
+)

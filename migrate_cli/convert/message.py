@@ -1,0 +1,103 @@
+"""One message becomes its items: the message itself, and a note with the images that its role may not hold."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from migrate_cli.convert.attachments import convert_attachments
+from migrate_cli.convert.book import Book
+from migrate_cli.convert.census import count_message
+from migrate_cli.convert.content import convert_part
+from migrate_cli.convert.metadata import iso_time
+from migrate_cli.convert.options import Incomplete, Timestamps
+from migrate_cli.convert.sheet import IMAGE_NOTE, Sheet, text_part
+from migrate_cli.convert.text import short
+from migrate_cli.model import Fate, JsonObject, Message
+
+ROLES = frozenset({"user", "assistant", "system", "developer"})
+"""The roles that the target has."""
+_UNFINISHED = frozenset({"incomplete", "in_progress"})
+
+
+def convert_message(message: Message, book: Book) -> None:
+    """Write the items of one message into the book and book the fate of each of its parts."""
+    if message.role is None:
+        book.find("message-without-role", f"The message {short(message.id)} has no role.", message.id)
+        book.count(Fate.DROPPED, count_message(message))
+        return
+    if message.status in _UNFINISHED and not _keep_unfinished(message, book):
+        return
+    role = message.role if message.role in ROLES else "user"
+    sheet = Sheet(book, message, role)
+    for part in message.content:
+        book.count(convert_part(sheet, part))
+    if message.attachments:
+        convert_attachments(sheet)
+    if message.metadata:
+        _set_metadata_aside(message, book)
+    if sheet.unsupported:
+        book.set_aside("unsupported_parts", sheet.unsupported, message.id)
+    _put(sheet)
+
+
+def _keep_unfinished(message: Message, book: Book) -> bool:
+    reason = f" ({short(message.incomplete_reason)})" if message.incomplete_reason else ""
+    kept = book.options.incomplete is Incomplete.KEEP
+    book.find(
+        "message-incomplete",
+        f"The message is {message.status}{reason}; it was {'kept' if kept else 'left out'}.",
+        message.id,
+    )
+    if not kept:
+        book.count(Fate.DROPPED, count_message(message))
+    return kept
+
+
+def _set_metadata_aside(message: Message, book: Book) -> None:
+    """Items have no metadata; pairs in the state file count as noted."""
+    book.count(Fate.NOTED, len(message.metadata))
+    book.set_aside("metadata", dict(message.metadata), message.id)
+    book.find("message-metadata-aside", f"{len(message.metadata)} metadata pairs are in the state file.", message.id)
+
+
+def _put(sheet: Sheet) -> None:
+    message, book = sheet.message, sheet.book
+    if not sheet.parts and not sheet.images:
+        book.find("message-empty", "Nothing of the message is left to send.", message.id)
+        return
+    opening = _opening(sheet)
+    if sheet.parts:
+        if opening:
+            sheet.parts[:0] = opening
+        kind = "message" if message.role == sheet.role else "note"
+        book.put(_body(sheet), kind, message.id, message.created_at)
+    if sheet.images:
+        note = [text_part("user", IMAGE_NOTE), *sheet.images]
+        book.put({"type": "message", "role": "user", "content": note}, "note", message.id, message.created_at)
+
+
+def _opening(sheet: Sheet) -> list[JsonObject]:
+    """Text parts in front of the message's own: its old role where the target has no such role, and its time."""
+    opening = []
+    message = sheet.message
+    if message.role != sheet.role:
+        named = short(str(message.role), 60)
+        sheet.find("role-unknown", f"The target has no role {named}.")
+        opening.append(text_part(sheet.role, f"[Message with the role {named}]"))
+    if sheet.book.options.timestamps is Timestamps.PREFIX:
+        written = iso_time(message.created_at)
+        if written is not None:
+            opening.append(text_part(sheet.role, f"[{written}]"))
+    return opening
+
+
+def _body(sheet: Sheet) -> JsonObject:
+    body: JsonObject = {"type": "message", "role": sheet.role, "content": sheet.parts}
+    if sheet.role == "assistant" and sheet.book.options.strict_assistant:
+        seed = f"{sheet.book.thread_id}\n{sheet.message.id}\n{len(sheet.book.items)}"
+        body["id"] = f"msg_{blake2b(seed.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
+        body["status"] = "incomplete" if sheet.message.status in _UNFINISHED else "completed"
+        for part in sheet.parts:
+            if part["type"] == "output_text":
+                part["logprobs"] = []
+    return body

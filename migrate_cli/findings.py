@@ -1,0 +1,294 @@
+"""The catalogue of finding codes: what each means and what the reader can do. Every finding takes its severity here.
+
+It stands apart from the stages because sources, conversion, loading and verification all report through it. Data and
+one constructor; it must not decide anything.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from migrate_cli.model import Finding, Severity
+
+
+class Entry(NamedTuple):
+    """One row of README's table "finding codes"."""
+
+    severity: Severity
+    meaning: str
+    action: str
+
+
+INFO, WARNING, ERROR = Severity.INFO, Severity.WARNING, Severity.ERROR
+
+_READING = {
+    "message-without-id": Entry(
+        WARNING,
+        "A message has no id; it got one made from its thread and position.",
+        "Nothing, unless you join on ids.",
+    ),
+    "message-role-inferred": Entry(
+        INFO, "A message has no role; it was told from other fields, such as the assistant's id.", "Check one example."
+    ),
+    "duplicate-message": Entry(INFO, "The same message stands in the source twice; it was read once.", "Nothing."),
+    "duplicate-message-differs": Entry(
+        WARNING,
+        "Two messages with one id have different content; the first one read was taken.",
+        "Compare both in the source and remove the wrong one.",
+    ),
+    "file-ids-and-attachments": Entry(
+        INFO, "A message names files in `file_ids` and in `attachments`; both were joined.", "Nothing."
+    ),
+    "order-unknown": Entry(
+        WARNING,
+        "The order of the messages cannot be told from the source; the order of the file was kept.",
+        "Look at the thread; reorder the source if the first message is not the oldest.",
+    ),
+    "thread-id-from-message": Entry(
+        WARNING,
+        "The file's name and its messages name different threads; the messages were believed.",
+        "Check that the file lies where it belongs.",
+    ),
+    "thread-id-from-name": Entry(
+        INFO, "No message names its thread; the id was taken from the file's name.", "Nothing, if the name is the id."
+    ),
+    "thread-may-be-incomplete": Entry(
+        WARNING,
+        "The export has exactly as many messages as one page holds, so older ones may be missing.",
+        "Export the thread again with paging, if it still can be.",
+    ),
+    "duplicate-thread": Entry(
+        WARNING, "Two threads of the source have one id; the first was taken.", "Remove or rename one of them."
+    ),
+    "page-without-news": Entry(
+        WARNING,
+        "A page of a list brought nothing new although more was promised; the list ends there.",
+        "Compare counts.",
+    ),
+}
+
+_MESSAGES = {
+    "no-messages": Entry(
+        INFO, "The thread has no message; no conversation is made and its other parts are dropped.", "Nothing."
+    ),
+    "nothing-to-send": Entry(
+        WARNING, "The thread has messages, but none holds anything that can be sent.", "Look at its other findings."
+    ),
+    "message-empty": Entry(INFO, "Nothing of a message is left to send, so it has no item.", "Nothing."),
+    "message-without-role": Entry(
+        ERROR, "A message has no role, so nobody can say who spoke; it was dropped.", "Add the role in the source."
+    ),
+    "role-unknown": Entry(
+        WARNING,
+        "The target has no such role; the message was written as a user's, and a first line names the old role.",
+        "Nothing, or rename the role in the source.",
+    ),
+    "message-incomplete": Entry(
+        WARNING,
+        "The assistant never finished this message.",
+        "Choose with `convert.incomplete`: `keep` (default) or `skip`.",
+    ),
+    "message-metadata-aside": Entry(
+        INFO, "Items have no metadata: a message's pairs are in the state file.", "Read them there."
+    ),
+    "tail-cut": Entry(INFO, "Older messages were left out, as `convert.tail` asks.", "Raise `convert.tail`."),
+    "unsupported-part": Entry(
+        WARNING,
+        "A part of a type that this program does not know; a text says so, and the state file holds the part.",
+        "Report the type, so that it can be supported.",
+    ),
+    "part-not-allowed-for-role": Entry(
+        WARNING, "System and developer messages hold text only; a text says what stood there.", "Nothing."
+    ),
+}
+
+_TEXT = {
+    "empty-text": Entry(INFO, "An empty text was left out; servers differ in whether they take one.", "Nothing."),
+    "text-too-long": Entry(
+        INFO, "A text is longer than one part may be (10,485,760 characters); it was split into several.", "Nothing."
+    ),
+    "text-nul": Entry(INFO, "NUL characters were replaced by U+2400 (␀), since servers refuse them.", "Nothing."),
+    "text-lone-surrogate": Entry(
+        INFO, "Half a character pair (a lone surrogate) was replaced by U+FFFD.", "Look for a damaged export."
+    ),
+}
+
+_FILES = {
+    "image-in-assistant-message": Entry(
+        WARNING,
+        "Assistant messages take no images: by default the image stands in a user-role note right after.",
+        "Choose with `convert.assistant_images`: `user_note` (default), `text` or `drop`.",
+    ),
+    "image-url-refused": Entry(
+        WARNING,
+        "An image's URL is of a kind that the target refuses; a text says what it was.",
+        "Host the image over https, or put it into the source as a file.",
+    ),
+    "image-too-large": Entry(
+        WARNING,
+        "An image's data URL is longer than 20,971,520 characters; a text says so.",
+        "Upload the image and name it by file id.",
+    ),
+    "file-id-invalid": Entry(
+        WARNING, "A file id is no file id (64 characters of A-Z, a-z, 0-9, _ and -); a text says so.", "Fix the source."
+    ),
+    "attachment-file-missing": Entry(
+        WARNING,
+        "The target does not have the file; a text in the message says so.",
+        "Use `convert.files: upload` with the bytes in the export's `files/` folder.",
+    ),
+    "attachment-without-id": Entry(WARNING, "An attachment names no file; a text says so.", "Fix the source."),
+    "attachment-type-unknown": Entry(
+        WARNING,
+        "Nothing tells what kind of file was attached; sent as the wrong kind it would break every later answer, so a "
+        "text names it instead.",
+        "Let `plan` ask the target for the file's name, put `file` objects or bytes into the export, or choose "
+        "`convert.attachments: input_file`.",
+    ),
+    "attachment-type-refused": Entry(
+        WARNING, "The target takes no file of this kind (archives, video and so on); a text names it.", "Nothing."
+    ),
+    "attachment-too-large": Entry(
+        WARNING, "The file is 50 MB or larger, more than the target takes; a text names it.", "Split the file."
+    ),
+    "attachment-now-in-prompt": Entry(
+        WARNING,
+        "A file that was attached for search or code was not in the model's prompt; now it is, whole, in every turn. "
+        "That changes cost and answers.",
+        "Choose `convert.attachments: note`, and search it through the response configuration.",
+    ),
+    "attachment-as-note": Entry(
+        INFO, "An attachment became a text, as the settings or the message's role ask.", "See `convert.attachments`."
+    ),
+    "attachment-dropped": Entry(WARNING, "An attachment was left out, as `convert.attachments` asks.", "Nothing."),
+    "attachment-repeated": Entry(INFO, "A message names the same file more than once; it was sent once.", "Nothing."),
+    "audio-transcribed": Entry(INFO, "An attached audio file became its transcript.", "Nothing."),
+    "audio-not-transcribed": Entry(
+        WARNING,
+        "An audio file has no transcript, so a text names it.",
+        "Set `audio.transcribe: true` and put the bytes into the export's `files/` folder.",
+    ),
+}
+
+_CITATIONS = {
+    "citation-aside": Entry(
+        INFO,
+        "Old annotations have no place in the target; markers stay as the policy says, the annotation is in the state "
+        "file.",
+        "Choose with `convert.citations`: `keep` (default), `footnotes`, `strip` or `annotations`.",
+    ),
+    "annotation-outside-text": Entry(
+        WARNING, "An annotation points outside its text, so only the state file has it.", "Nothing."
+    ),
+    "annotation-without-filename": Entry(
+        WARNING,
+        "The target wants a file name in a citation, and none is known; the marker stays in the text.",
+        "Let `plan` ask the target for file names, or put `file` objects into the export.",
+    ),
+    "annotation-unknown": Entry(WARNING, "An annotation of an unknown type is in the state file only.", "Nothing."),
+    "citation-marker-alone": Entry(
+        INFO, "A text has citation markers that no annotation explains.", "Nothing; `strip` removes them."
+    ),
+}
+
+_TOOLS = {
+    "tool-call-as-text": Entry(
+        INFO,
+        "A tool call became a text in the assistant's words: code, search, host tools, or functions by setting.",
+        "Choose with `convert.tool_calls` and `convert.native_builtin`.",
+    ),
+    "tool-call-dropped": Entry(WARNING, "Tool calls were left out, as `convert.tool_calls: drop` asks.", "Nothing."),
+    "tool-call-without-output": Entry(
+        WARNING,
+        "A call has no output; one that says so was written, since an unpaired call breaks every later answer.",
+        "Nothing.",
+    ),
+    "tool-call-without-id": Entry(INFO, "A call has no id; it got one made from its step.", "Nothing."),
+    "tool-call-id-changed": Entry(
+        INFO, "A call's id is too long or used twice; it was replaced by one made from its hash.", "Nothing."
+    ),
+    "tool-name-changed": Entry(
+        WARNING, "A function's name has signs or a length that the target refuses; they were replaced.", "Nothing."
+    ),
+    "tool-arguments-not-json": Entry(
+        WARNING, "The arguments of a call are not JSON; they were sent as they are.", "Nothing."
+    ),
+    "tool-arguments-too-long": Entry(
+        WARNING, "The arguments of a call are longer than the target takes; the call became a text.", "Nothing."
+    ),
+    "tool-output-cut": Entry(
+        WARNING,
+        "An output is longer than 10,485,760 characters; it was cut, and says so at its end.",
+        "Keep the source: it has the rest.",
+    ),
+    "tool-call-native-unproven": Entry(
+        WARNING,
+        "Code and search calls were written natively under made-up ids; whether a target takes them is not known.",
+        "Try one thread first, or leave `convert.native_builtin` off.",
+    ),
+    "run-not-completed": Entry(
+        WARNING, "A run failed, was cancelled, expired or never ended, so its answer may be missing.", "Nothing."
+    ),
+    "step-without-run": Entry(
+        INFO,
+        "Steps name a run that the source does not hold; they were placed by their messages and times.",
+        "Nothing.",
+    ),
+    "step-unknown": Entry(WARNING, "A run step of an unknown type; it is in the state file only.", "Report the type."),
+}
+
+_THREADS = {
+    "metadata-overflow": Entry(
+        WARNING,
+        "A metadata pair does not fit (16 pairs, 64 characters a key, 512 a value); it is in the state file.",
+        "Read it there, or shorten it in the source.",
+    ),
+    "metadata-not-string": Entry(INFO, "A metadata value is no string; it was written as JSON.", "Nothing."),
+    "tool-resources-aside": Entry(
+        INFO,
+        "Conversations have no tool resources; those of the thread are in the state file.",
+        "`migrate-cli assistants` writes them into the response configuration.",
+    ),
+    "item-invalid": Entry(
+        ERROR,
+        "An item breaks a rule of the target. This is a fault of the program.",
+        "Report it; the thread is held back.",
+    ),
+}
+
+_ASSISTANTS = {
+    "model-going": Entry(
+        WARNING, "The model is gone or going on the date named; its successor was written.", "Try it with `replay`."
+    ),
+    "model-missing": Entry(WARNING, "The assistant names no model.", "Write one into the configuration."),
+    "sampling-not-taken": Entry(
+        WARNING, "Reasoning models refuse `temperature` and `top_p`; they were left out.", "Nothing."
+    ),
+    "tool-not-carried": Entry(
+        WARNING, "A tool of the assistant has no counterpart that can be written for you.", "Add its successor by hand."
+    ),
+    "vector-store-missing": Entry(
+        WARNING,
+        "The assistant searches files, but names no vector store; without one the target refuses the tool.",
+        "Create a vector store and write its id into `vector_store_ids`.",
+    ),
+    "response-format-unknown": Entry(
+        WARNING,
+        "The response format is of a form that has no counterpart; it was left out.",
+        "Write `text.format` by hand.",
+    ),
+    "assistant-field-lost": Entry(
+        WARNING, "A field of the assistant has no counterpart in a response; it was left out.", "Nothing."
+    ),
+}
+
+CATALOGUE: dict[str, Entry] = _READING | _MESSAGES | _TEXT | _FILES | _CITATIONS | _TOOLS | _THREADS | _ASSISTANTS
+"""Every code that a `Finding` may carry, in the order of README's table."""
+
+
+def finding(code: str, detail: str, thread_id: str | None = None, message_id: str | None = None) -> Finding:
+    """Return a finding with its catalogued severity. Raises KeyError for a code that the catalogue does not hold.
+
+    `detail` is one sentence of ids, names, counts and limits; never text of a message.
+    """
+    return Finding(code, CATALOGUE[code].severity, detail, thread_id, message_id)
