@@ -1,0 +1,138 @@
+"""The lock that keeps two processes from writing one state file: it dies with its process and never expires.
+
+An operating-system lock on `<state file>.lock`, not on the database, so that readers work meanwhile. A lease with an
+expiry would be wrong: a process that wakes after its lease ran out would still send to the target. The file's content
+only says who holds the lock; whether it is held, the system alone knows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from migrate_cli.errors import StateError, StateLocked
+
+_TRIES = 5
+_PAUSE = 0.02
+"""Seconds between tries: `holder` takes the lock for an instant to test it, and must not turn a writer away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that holds a state file."""
+
+    pid: int
+    host: str
+    command: str
+    since: str
+    """ISO 8601, UTC."""
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host} ({self.command}, since {self.since})"
+
+
+class StateLock:
+    """Holds `<state file>.lock` from construction to `release`. Raises StateLocked when another process has it."""
+
+    def __init__(self, state_file: Path, command: str) -> None:
+        self.path = lock_path(state_file)
+        try:
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StateError(
+                f"Cannot create the lock file {self.path}: {error.strerror}; "
+                "choose a folder you may write to with --state."
+            ) from error
+        if not _take_patiently(self._fd):
+            os.close(self._fd)
+            who = _read(self.path)
+            raise StateLocked(
+                f"The state file {state_file} is in use by {who or 'another process'}; "
+                "wait for it to end, or stop it: both runs can be resumed."
+            )
+        self._write(Holder(os.getpid(), socket.gethostname(), command, _now()))
+
+    def _write(self, holder: Holder) -> None:
+        text = json.dumps({"pid": holder.pid, "host": holder.host, "command": holder.command, "since": holder.since})
+        os.ftruncate(self._fd, 0)
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        os.write(self._fd, text.encode())
+
+    @property
+    def released(self) -> bool:
+        """Whether the lock was let go."""
+        return self._fd < 0
+
+    def release(self) -> None:
+        """Let go. The file stays: deleting it would let two processes lock two files of one name."""
+        if self._fd >= 0:
+            os.ftruncate(self._fd, 0)
+            os.close(self._fd)
+            self._fd = -1
+
+
+def lock_path(state_file: Path) -> Path:
+    """The side file that is locked for a state file."""
+    return state_file.with_name(state_file.name + ".lock")
+
+
+def holder(state_file: Path) -> Holder | None:
+    """Return the process that writes the state file right now, or None when none does."""
+    path = lock_path(state_file)
+    try:
+        fd = os.open(path, os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        if _take(fd):
+            return None
+        return _read(path) or Holder(0, "unknown host", "unknown command", "unknown time")
+    finally:
+        os.close(fd)
+
+
+def _take_patiently(fd: int) -> bool:
+    for attempt in range(_TRIES):
+        if _take(fd):
+            return True
+        if attempt + 1 < _TRIES:
+            time.sleep(_PAUSE)
+    return False
+
+
+def _take(fd: int) -> bool:
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415 - exists on Windows only
+
+        os.lseek(fd, 1 << 30, os.SEEK_SET)  # far behind the content, which must stay readable for others
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl  # noqa: PLC0415 - exists on POSIX only
+
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _read(path: Path) -> Holder | None:
+    try:
+        data: Any = json.loads(path.read_text("utf-8"))
+        return Holder(int(data["pid"]), str(data["host"]), str(data["command"]), str(data["since"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

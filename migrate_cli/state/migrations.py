@@ -1,0 +1,128 @@
+"""The schema of the state file, as named steps that are applied in order and recorded in the file itself.
+
+A new table, column or view is a new step `m00N_…`; a step that was released is never edited. The views are public:
+people join against them, so their columns may grow at the end but never change. Nothing here reads or writes rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+    from sqlite_utils.migrations import Migrations
+
+APPLICATION_ID = 0x6D696772
+"""`migr`, in the file's header: tells a state file from any other SQLite database."""
+
+_SET = "migrate-cli"
+
+_M001 = """
+CREATE TABLE setup (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE run (
+  key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, command TEXT NOT NULL, version TEXT NOT NULL,
+  started_at INTEGER NOT NULL, ended_at INTEGER, status TEXT NOT NULL DEFAULT 'running', exit_code INTEGER,
+  options TEXT NOT NULL, result TEXT
+);
+
+CREATE TABLE thread (
+  key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, state TEXT NOT NULL, conversation_id TEXT,
+  position INTEGER NOT NULL DEFAULT 0, items INTEGER, messages INTEGER, findings INTEGER NOT NULL DEFAULT 0,
+  ambiguous INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0, reason TEXT, error_code TEXT,
+  error_detail TEXT, digest TEXT, last_message_id TEXT, source_created_at REAL, run INTEGER REFERENCES run(key),
+  updated_at INTEGER NOT NULL
+);
+
+-- `kind` is NULL for the usual one, `message`: a byte saved a million times.
+CREATE TABLE item (
+  thread INTEGER NOT NULL, idx INTEGER NOT NULL, message_id TEXT, item_id TEXT NOT NULL, kind TEXT,
+  source_created_at REAL, digest BLOB NOT NULL, PRIMARY KEY (thread, idx)
+) WITHOUT ROWID;
+-- The ends of ids differ, their beginnings do not; a short key keeps a lookup fast at a fifth of the space.
+CREATE INDEX item_by_message ON item (substr(message_id, -8));
+CREATE INDEX item_by_item ON item (substr(item_id, -8));
+
+CREATE TABLE thread_finding (
+  thread INTEGER REFERENCES thread(key), message_id TEXT, code TEXT NOT NULL, severity TEXT NOT NULL,
+  detail TEXT NOT NULL, run INTEGER REFERENCES run(key)
+);
+CREATE INDEX thread_finding_by_thread ON thread_finding (thread);
+CREATE INDEX thread_finding_by_code ON thread_finding (code, severity);
+
+CREATE TABLE unreadable (
+  run INTEGER REFERENCES run(key), thread_id TEXT, origin TEXT NOT NULL, code TEXT NOT NULL, detail TEXT NOT NULL
+);
+CREATE INDEX unreadable_by_run ON unreadable (run);
+
+CREATE TABLE orphan (thread_id TEXT NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL, request_id TEXT);
+
+CREATE TABLE aside (thread INTEGER NOT NULL REFERENCES thread(key), message_id TEXT, name TEXT NOT NULL,
+  value TEXT NOT NULL);
+CREATE INDEX aside_by_thread ON aside (thread);
+
+CREATE TABLE file (
+  source_file_id TEXT PRIMARY KEY, target_file_id TEXT, kind TEXT, bytes INTEGER, sha256 TEXT,
+  status TEXT NOT NULL, detail TEXT, updated_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE replay (
+  run INTEGER NOT NULL REFERENCES run(key), case_id TEXT NOT NULL, conversation_id TEXT, status TEXT NOT NULL,
+  ttft_ms REAL, total_ms REAL, input_tokens INTEGER, output_tokens INTEGER, detail TEXT
+);
+CREATE INDEX replay_by_run ON replay (run);
+"""
+
+_M001_VIEWS = {
+    "thread_map": """
+        SELECT thread.id AS thread_id, thread.conversation_id, thread.state, thread.messages,
+          thread.position AS items, thread.findings, run.id AS run_id,
+          strftime('%Y-%m-%dT%H:%M:%SZ', thread.updated_at, 'unixepoch') AS updated_at
+        FROM thread LEFT JOIN run ON run.key = thread.run""",
+    "message_map": """
+        SELECT thread.id AS thread_id, item.message_id, item.idx AS position, thread.conversation_id, item.item_id,
+          coalesce(item.kind, 'message') AS kind, item.source_created_at
+        FROM item JOIN thread ON thread.key = item.thread""",
+    "file_map": "SELECT source_file_id, target_file_id, kind, bytes, sha256, status FROM file",
+    "finding": """
+        SELECT thread.id AS thread_id, thread_finding.message_id, thread_finding.code, thread_finding.severity,
+          thread_finding.detail
+        FROM thread_finding LEFT JOIN thread ON thread.key = thread_finding.thread""",
+    "replay_result": """
+        SELECT run.id AS run_id, replay.case_id, replay.conversation_id, replay.status, replay.ttft_ms,
+          replay.total_ms, replay.input_tokens, replay.output_tokens, replay.detail
+        FROM replay JOIN run ON run.key = replay.run""",
+}
+
+
+def m001_first_schema(db: Database) -> None:
+    """Tables for setup, runs, threads, items, findings, files and replays, and the public views."""
+    for statement in _M001.split(";\n"):
+        if statement.strip():
+            db.conn.execute(statement)
+    for name, select in _M001_VIEWS.items():
+        db.create_view(name, select)
+    db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+STEPS: tuple[Callable[[Database], None], ...] = (m001_first_schema,)
+"""All steps, oldest first."""
+
+STEP_NAMES = tuple(step.__name__ for step in STEPS)
+
+
+def registry() -> Migrations:
+    """Return the steps as sqlite-utils knows them; the file records which of them it has."""
+    from sqlite_utils.migrations import Migrations  # noqa: PLC0415 - costs a quarter of a second, and readers need none
+
+    migrations = Migrations(_SET)
+    for step in STEPS:
+        migrations()(step)
+    return migrations
+
+
+def migrate(db: Database) -> None:
+    """Bring the file to the newest schema, each step in one transaction with its record; may be repeated."""
+    registry().apply(db)
+    db.conn.execute(f"PRAGMA user_version = {len(STEPS)}")

@@ -1,0 +1,197 @@
+"""Opening the state file for writing: every check that must pass before a run may trust it, and its private mode.
+
+Nothing here writes rows. Each refusal says what is wrong, where, and what to do.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migrate_cli.errors import StateDamaged, StateError, StateForeign, UsageError
+from migrate_cli.state import migrations
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+_MAGIC = b"SQLite format 3\x00"
+_NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "davfs", "fuse.sshfs", "fuse.s3fs", "fuse.rclone"}
+    | {"fuse.gcsfuse", "fuse.davfs2", "fuse.glusterfs"}
+)
+_BUSY = "Another program holds the state file {path}; close it (a database viewer?) and run again."
+_SENTENCES: tuple[tuple[str, type[StateError], str], ...] = (
+    (
+        "SQLITE_FULL",
+        StateDamaged,
+        "The disk of the state file {path} is full; free some space and run again: it resumes.",
+    ),
+    ("SQLITE_READONLY", StateError, "The state file {path} cannot be written; make it writable, or change --state."),
+    ("SQLITE_BUSY", StateError, _BUSY),
+    ("SQLITE_LOCKED", StateError, _BUSY),
+    ("SQLITE_CANTOPEN", StateError, "Cannot open the state file {path}; check that you may write to its folder."),
+)
+
+
+def check_place(path: Path, *, create: bool) -> None:
+    """Check the path before anything is made there. Raises UsageError or StateError."""
+    if path.is_dir():
+        raise StateError(f"The state file {path} is a folder; name a file with --state.")
+    if not path.parent.is_dir():
+        raise StateError(f"The folder {path.parent} for the state file does not exist; create it or change --state.")
+    if not path.exists() and not create:
+        raise missing(path)
+    filesystem = _filesystem_of(path.parent)
+    if filesystem in _NETWORK:
+        raise StateError(
+            f"The state file {path} would lie on a network file system ({filesystem}), where SQLite cannot "
+            "protect it; name a file on a local disk with --state."
+        )
+
+
+def missing(path: Path) -> UsageError:
+    """The error for a state file that must be there and is not."""
+    return UsageError(
+        f"There is no state file {path}; name the right one with --state, or run `migrate-cli apply` to start one."
+    )
+
+
+def check_is_ours(path: Path) -> None:
+    """Check from the file's own header that it is a state file. Raises StateForeign or StateDamaged."""
+    with path.open("rb") as file:
+        head = file.read(72)
+    if not head:
+        return
+    if head[:16] != _MAGIC:
+        backup = backup_path(path)
+        if backup.exists():
+            raise damaged(path, "its header is gone")
+        raise StateForeign(f"{path} is not a state file of migrate-cli; name another file with --state.")
+    if len(head) == 72 and int.from_bytes(head[68:72], "big") not in (migrations.APPLICATION_ID, 0):
+        raise StateForeign(f"{path} belongs to another program; name another file with --state.")
+
+
+def connect(path: Path) -> Database:
+    """Open (and create, mode 0600) the state file, check it, and bring it to the newest schema."""
+    from sqlite_utils import Database  # noqa: PLC0415 - costs a quarter of a second, and readers need none
+
+    _make_private(path)
+    check_is_ours(path)
+    conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        check_content(conn, path)
+        tune(conn, path)
+        db = Database(conn, execute_plugins=False)
+        migrations.migrate(db)
+    except sqlite3.Error as error:
+        conn.close()
+        raise translate(error, path) from error
+    except BaseException:
+        conn.close()
+        raise
+    return db
+
+
+def check_content(conn: sqlite3.Connection, path: Path) -> None:
+    """Check owner, schema version and pages. Raises StateForeign or StateDamaged; sqlite3 errors pass through."""
+    application = conn.execute("PRAGMA application_id").fetchone()[0]
+    tables = {row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    ours = application == migrations.APPLICATION_ID
+    if not ours and (application or tables - {"_sqlite_migrations"}):
+        raise StateForeign(f"{path} is a database of another program; name another file with --state.")
+    if ours:
+        steps = {row[0] for row in conn.execute("SELECT name FROM _sqlite_migrations")}
+        unknown = sorted(steps - set(migrations.STEP_NAMES))
+        if unknown:
+            raise StateForeign(
+                f"{path} was written by a newer migrate-cli (its schema has {unknown[-1]}); update migrate-cli."
+            )
+    verdict = conn.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise damaged(path, " ".join(str(verdict).split())[:200])
+
+
+def tune(conn: sqlite3.Connection, path: Path) -> None:
+    """Write-ahead log, full durability, and a cache that holds the indexes of a large run."""
+    mode = conn.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+    if mode != "wal":
+        raise StateError(f"The file system of {path} does not support SQLite's write-ahead log; use a local disk.")
+    for pragma in ("synchronous = FULL", "fullfsync = 1", "checkpoint_fullfsync = 1", "cache_size = -65536"):
+        conn.execute(f"PRAGMA {pragma}")
+    conn.execute("PRAGMA wal_autocheckpoint = 4000")
+    conn.execute("PRAGMA busy_timeout = 10000")
+    conn.execute("BEGIN IMMEDIATE")
+    conn.execute("ROLLBACK")
+
+
+def translate(error: Exception, path: Path) -> StateError:
+    """Return the sentence for a failure of SQLite or of the disk under it."""
+    if isinstance(error, OSError):
+        return StateDamaged(
+            f"Cannot write beside the state file {path}: {error.strerror}; free the disk, then run again."
+        )
+    name = getattr(error, "sqlite_errorname", None) or ""
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return damaged(path, str(error))
+    for prefix, kind, sentence in _SENTENCES:
+        if name.startswith(prefix):
+            return kind(sentence.format(path=path))
+    return StateDamaged(f"The state file {path} cannot be used ({error}); check the disk, then run again.")
+
+
+def damaged(path: Path, why: str) -> StateDamaged:
+    """The error for a file that SQLite cannot trust; never start over, because that would double everything."""
+    backup = backup_path(path)
+    cure = f"copy {backup} over it" if backup.exists() else f"recover it with `sqlite3 {path} .recover`"
+    return StateDamaged(
+        f"The state file {path} is damaged ({why}); {cure} and run again (newer ids are taken up from "
+        f"{map_path(path).name}), and do not start a new one: that would migrate everything twice."
+    )
+
+
+def backup_path(path: Path) -> Path:
+    """Where the backup of a state file lies."""
+    return path.with_name(path.name + ".bak")
+
+
+def map_path(path: Path) -> Path:
+    """Where the second copy of the ids lies."""
+    return path.with_name(path.name + ".map.jsonl")
+
+
+def private_file(path: Path, flags: int) -> int:
+    """Open a file that only its owner may read, creating it so."""
+    fd = os.open(path, flags | os.O_CREAT, 0o600)
+    if hasattr(os, "fchmod"):
+        os.fchmod(fd, 0o600)
+    return fd
+
+
+def _make_private(path: Path) -> None:
+    try:
+        os.close(private_file(path, os.O_RDWR))
+    except OSError as error:
+        raise StateError(
+            f"The state file {path} cannot be written ({error.strerror}); "
+            "make it and its folder writable, or change --state."
+        ) from error
+
+
+def _filesystem_of(folder: Path) -> str | None:
+    """The type of the mounted file system, where the system tells (Linux)."""
+    try:
+        lines = Path("/proc/mounts").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return None
+    target = folder.resolve()
+    best: tuple[int, str] | None = None
+    for line in lines:
+        fields = line.split()
+        if len(fields) < 3:
+            continue
+        mount = Path(fields[1].replace("\\040", " "))
+        if target.is_relative_to(mount) and (best is None or len(mount.parts) >= best[0]):
+            best = (len(mount.parts), fields[2])
+    return None if best is None else best[1]

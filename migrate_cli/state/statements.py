@@ -1,0 +1,243 @@
+"""What each event of a migration writes: pure functions from facts to notes for the writer. No I/O, no state.
+
+A thread's row is made by whatever names the thread first, so no statement depends on another having come before it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from migrate_cli.load.interface import Progress
+from migrate_cli.model import Aside, Draft, Finding, Item, JsonObject, Unreadable
+from migrate_cli.state.copies import IdLine
+from migrate_cli.state.writer import Note
+
+
+def _sql(text: str) -> str:
+    """Spell out `<key>` and `<run>`: the integer keys of the thread and the run whose ids are bound there."""
+    thread, run = "(SELECT key FROM thread WHERE id = ?)", "(SELECT key FROM run WHERE id = ?)"
+    return text.replace("<key>", thread).replace("<run>", run)
+
+
+_NEW_RUN = "INSERT INTO run (id, command, version, started_at, options) VALUES (?, ?, ?, ?, ?)"
+_END_RUN = "UPDATE run SET ended_at = ?, status = ?, exit_code = ?, result = ? WHERE id = ?"
+_SETUP = "INSERT INTO setup VALUES (?, ?)"
+
+_BEGIN = _sql("""
+INSERT INTO thread (id, state, conversation_id, position, items, messages, ambiguous, attempts, digest,
+  last_message_id, source_created_at, run, updated_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, <run>, ?)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, items = excluded.items, messages = excluded.messages,
+  ambiguous = excluded.ambiguous, attempts = excluded.attempts, digest = excluded.digest, reason = NULL,
+  last_message_id = excluded.last_message_id, source_created_at = excluded.source_created_at,
+  error_code = NULL, error_detail = NULL, run = excluded.run, updated_at = excluded.updated_at""")
+_CONVERSATION = _sql("""
+INSERT INTO thread (id, state, conversation_id, ambiguous, attempts, digest, run, updated_at)
+VALUES (?, 'loading', ?, ?, ?, ?, <run>, ?)
+ON CONFLICT (id) DO UPDATE SET state = 'loading', conversation_id = excluded.conversation_id, position = 0,
+  ambiguous = excluded.ambiguous, attempts = excluded.attempts, updated_at = excluded.updated_at""")
+_ITEM = _sql("INSERT OR REPLACE INTO item VALUES (<key>, ?, ?, ?, ?, ?, ?)")
+_DROP_ITEMS = _sql("DELETE FROM item WHERE thread = <key> AND idx >= ?")
+_POSITION = "UPDATE thread SET position = ?, ambiguous = ?, attempts = ?, updated_at = ? WHERE id = ?"
+_AMBIGUITY = "UPDATE thread SET ambiguous = 1, attempts = ?, reason = ?, updated_at = ? WHERE id = ?"
+_OUTCOME = _sql("""
+INSERT INTO thread
+  (id, state, conversation_id, position, ambiguous, attempts, error_code, error_detail, run, updated_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, <run>, ?)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, position = excluded.position, ambiguous = excluded.ambiguous,
+  attempts = excluded.attempts, error_code = excluded.error_code, error_detail = excluded.error_detail,
+  run = coalesce(excluded.run, run), updated_at = excluded.updated_at""")
+_STATE = _sql("""
+INSERT INTO thread (id, state, error_code, error_detail, run, updated_at) VALUES (?, ?, ?, ?, <run>, ?)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, error_code = excluded.error_code,
+  error_detail = excluded.error_detail, updated_at = excluded.updated_at""")
+_SKIP = _sql("""
+INSERT INTO thread (id, state, reason, items, messages, digest, last_message_id, source_created_at, run, updated_at)
+VALUES (?, 'skipped', ?, ?, ?, ?, ?, ?, <run>, ?)
+ON CONFLICT (id) DO UPDATE SET state = 'skipped', reason = excluded.reason, items = excluded.items,
+  messages = excluded.messages, digest = excluded.digest, error_code = NULL, error_detail = NULL, run = excluded.run,
+  updated_at = excluded.updated_at""")
+_FORGET = """
+UPDATE thread SET state = 'pending', conversation_id = NULL, position = 0, ambiguous = 0, reason = NULL,
+  error_code = NULL, error_detail = NULL, updated_at = ? WHERE id = ?"""
+_TAKE_UP = """
+INSERT INTO thread (id, state, conversation_id, ambiguous, updated_at) VALUES (?, 'loading', ?, 1, ?)
+ON CONFLICT (id) DO UPDATE SET state = 'loading', conversation_id = excluded.conversation_id, position = 0,
+  ambiguous = 1, updated_at = excluded.updated_at WHERE conversation_id IS NOT excluded.conversation_id"""
+
+_ENSURE = _sql("""
+INSERT INTO thread (id, state, run, updated_at) VALUES (?, 'pending', <run>, ?) ON CONFLICT (id) DO NOTHING""")
+_DROP_FINDINGS = _sql("DELETE FROM thread_finding WHERE thread = <key>")
+_FINDING = _sql("INSERT INTO thread_finding VALUES (<key>, ?, ?, ?, ?, <run>)")
+_COUNT_FINDINGS = """
+UPDATE thread SET findings = (SELECT count(*) FROM thread_finding WHERE thread = thread.key) WHERE id = ?"""
+_DROP_LOOSE_FINDINGS = "DELETE FROM thread_finding WHERE thread IS NULL"
+_DROP_ASIDE = _sql("DELETE FROM aside WHERE thread = <key>")
+_ASIDE = _sql("INSERT INTO aside VALUES (<key>, ?, ?, ?)")
+_UNREADABLE = _sql("INSERT INTO unreadable VALUES (<run>, ?, ?, ?, ?)")
+_ORPHAN = "INSERT INTO orphan VALUES (?, ?, ?, ?)"
+_FILE = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_REPLAY = _sql("INSERT INTO replay VALUES (<run>, ?, ?, ?, ?, ?, ?, ?, ?)")
+
+
+def stamp(now: int) -> str:
+    """Unix seconds as ISO 8601, UTC."""
+    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def setup(facts: Iterable[tuple[str, str]]) -> list[Note]:
+    """The setup, the first time."""
+    return [Note(_SETUP, list(facts))]
+
+
+def new_run(run_id: str, command: str, version: str, options: JsonObject, now: int) -> list[Note]:
+    """A run began; what the last `apply` found outside of threads is found anew by the next."""
+    notes = [Note(_NEW_RUN, [(run_id, command, version, now, _json(options))])]
+    return [*notes, Note(_DROP_LOOSE_FINDINGS, [()])] if command == "apply" else notes
+
+
+def end_run(run_id: str, envelope: JsonObject, now: int) -> list[Note]:
+    """A run ended, with the result that its command printed."""
+    row = (now, envelope.get("status", "failed"), envelope.get("exit_code"), _json(envelope), run_id)
+    return [Note(_END_RUN, [row])]
+
+
+def begin(progress: Progress, draft: Draft, run: str | None, now: int) -> list[Note]:
+    """A thread's load began."""
+    state = "creating" if progress.conversation_id is None else "loading"
+    row = (
+        progress.thread_id, state, progress.conversation_id, progress.position, len(draft.items), draft.messages,
+        progress.ambiguous, progress.attempts, draft.digest, draft.last_message_id, draft.created_at, run, now,
+    )  # fmt: skip
+    return [Note(_BEGIN, [row])]
+
+
+def conversation(progress: Progress, run: str | None, now: int) -> list[Note]:
+    """A conversation was made for a thread; rows of an earlier conversation no longer count."""
+    conversation_id = str(progress.conversation_id)
+    row = (progress.thread_id, conversation_id, progress.ambiguous, progress.attempts, progress.digest, run, now)
+    line = IdLine(progress.thread_id, conversation_id, stamp(now))
+    return [Note(_CONVERSATION, [row], line=line, vital=True), Note(_DROP_ITEMS, [(progress.thread_id, 0)])]
+
+
+def items(progress: Progress, start: int, sent: Sequence[Item], ids: Sequence[str], now: int) -> list[Note]:
+    """Items are in the conversation."""
+    thread = progress.thread_id
+    rows = [
+        (thread, start + n, item.message_id, item_id, None if item.kind == "message" else item.kind, item.created_at,
+         item.digest)
+        for n, (item, item_id) in enumerate(zip(sent, ids, strict=True))
+    ]  # fmt: skip
+    position = (progress.position, progress.ambiguous, progress.attempts, now, thread)
+    return [Note(_ITEM, rows), Note(_POSITION, [position])]
+
+
+def drop_items(progress: Progress, now: int) -> list[Note]:
+    """Only the items before the position are still in the conversation."""
+    position = (progress.position, progress.ambiguous, progress.attempts, now, progress.thread_id)
+    return [Note(_DROP_ITEMS, [(progress.thread_id, progress.position)]), Note(_POSITION, [position])]
+
+
+def ambiguity(progress: Progress, reason: str, now: int) -> list[Note]:
+    """An answer was unclear."""
+    return [Note(_AMBIGUITY, [(progress.attempts, reason, now, progress.thread_id)])]
+
+
+def outcome(
+    progress: Progress, state: str, problem: tuple[str | None, str | None], run: str | None, now: int
+) -> list[Note]:
+    """A thread's load ended for now."""
+    row = (
+        progress.thread_id, state, progress.conversation_id, progress.position, progress.ambiguous,
+        progress.attempts, *problem, run, now,
+    )  # fmt: skip
+    return [
+        Note(
+            _OUTCOME, [row], line=_reached(progress.thread_id, progress.conversation_id, state, progress.position, now)
+        )
+    ]
+
+
+def state(thread_id: str, name: str, problem: tuple[str | None, str | None], run: str | None, now: int) -> list[Note]:
+    """A thread reached a state outside of its load."""
+    return [Note(_STATE, [(thread_id, name, *problem, run, now)])]
+
+
+def undone(thread_id: str, conversation_id: str, now: int) -> list[Note]:
+    """A conversation was deleted again."""
+    line = _reached(thread_id, conversation_id, "undone", 0, now)
+    return [Note(_STATE, [(thread_id, "undone", None, None, None, now)], line=line)]
+
+
+def skip(draft: Draft, reason: str, run: str | None, now: int) -> list[Note]:
+    """A thread has nothing to load."""
+    row = (
+        draft.thread_id, reason, len(draft.items), draft.messages, draft.digest, draft.last_message_id,
+        draft.created_at, run, now,
+    )  # fmt: skip
+    return [Note(_SKIP, [row])]
+
+
+def forget(thread_id: str, now: int) -> list[Note]:
+    """A thread starts anew."""
+    return [Note(_FORGET, [(now, thread_id)]), Note(_DROP_ITEMS, [(thread_id, 0)])]
+
+
+def take_up(line: IdLine, now: int) -> list[Note]:
+    """A line of the second copy that the state file has missed: the target must be asked what is in there."""
+    if line.state == "undone":
+        return [Note(_STATE, [(line.thread_id, "undone", None, None, None, now)])]
+    return [Note(_TAKE_UP, [(line.thread_id, line.conversation_id, now)], vital=True)]
+
+
+def findings(
+    thread_id: str | None, found: Iterable[Finding], run: str | None, now: int, *, replace: bool
+) -> list[Note]:
+    """Findings of a thread (or of the source as a whole, with None)."""
+    rows = [(thread_id, f.message_id, f.code, str(f.severity), f.detail, run) for f in found]
+    if thread_id is None:
+        return [Note(_FINDING, rows)] if rows else []
+    notes = [Note(_ENSURE, [(thread_id, run, now)])]
+    if replace:
+        notes.append(Note(_DROP_FINDINGS, [(thread_id,)]))
+    return [*notes, Note(_FINDING, rows), Note(_COUNT_FINDINGS, [(thread_id,)])]
+
+
+def aside(thread_id: str, facts: Iterable[Aside], run: str | None, now: int) -> list[Note]:
+    """What the target has no room for; replaces what was there."""
+    rows = [(thread_id, fact.message_id, fact.name, _json(fact.value)) for fact in facts]
+    ensure = [Note(_ENSURE, [(thread_id, run, now)])]
+    return [*ensure, Note(_DROP_ASIDE, [(thread_id,)]), Note(_ASIDE, rows)]
+
+
+def unreadable(entry: Unreadable, run: str | None) -> list[Note]:
+    """Something in the source could not be read."""
+    return [Note(_UNREADABLE, [(run, entry.thread_id, str(entry.origin), entry.code, entry.detail)])]
+
+
+def orphan(thread_id: str, reason: str, request_id: str | None, now: int) -> list[Note]:
+    """A conversation may have been made whose id was lost."""
+    return [Note(_ORPHAN, [(thread_id, now, reason, request_id)])]
+
+
+def file(row: Sequence[Any], now: int) -> list[Note]:
+    """A file's place in the target: source id, target id, kind, bytes, sha256, status, detail."""
+    return [Note(_FILE, [(*row, now)])]
+
+
+def replay(run: str, row: Sequence[Any]) -> list[Note]:
+    """The result of one replayed case, in the order of the view `replay_result` after `run_id`."""
+    return [Note(_REPLAY, [(run, *row)])]
+
+
+def _reached(thread_id: str, conversation_id: str | None, state: str, items: int, now: int) -> IdLine | None:
+    if conversation_id is None or state not in ("loaded", "undone"):
+        return None
+    return IdLine(thread_id, conversation_id, stamp(now), state, items)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), default=str)

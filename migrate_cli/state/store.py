@@ -1,0 +1,339 @@
+"""The only writer of the state file: the journal that loading writes to, and what resuming asks it.
+
+What is noted here is in memory until the next group commit (`writer.py`); `durable` waits for that. Questions are
+answered from the file, so they do not see what was noted and not yet committed. Keys and message text never come here.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from migrate_cli import __version__
+from migrate_cli.errors import SetupMismatch
+from migrate_cli.load.interface import Progress
+from migrate_cli.model import Aside, Draft, Finding, Item, JsonObject, Unreadable
+from migrate_cli.state import opening, statements
+from migrate_cli.state.ballast import Ballast
+from migrate_cli.state.copies import IdLine, SecondCopy
+from migrate_cli.state.lock import StateLock
+from migrate_cli.state.writer import Note, Pace, Writer, storable
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_COPY_SIZE = "map_bytes"
+"""Bookkeeping in the table `setup`: the size of the second copy at the last commit."""
+
+
+class StateStore:
+    """The state file, open for writing. Implements `load.interface.Journal`; make it with `StateStore.open`."""
+
+    def __init__(self, path: Path, lock: StateLock, now: Callable[[], float], pace: Pace) -> None:
+        self.path = path
+        self.run_id: str | None = None
+        """The run that what is noted now belongs to."""
+        self._lock = lock
+        self._now = now
+        self._ballast = Ballast(path)
+        self._db = opening.connect(path)
+        try:
+            self._ballast.take()
+            self._copy = SecondCopy(path)
+            self._reading = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._reading.execute("PRAGMA query_only = 1")
+        except (OSError, sqlite3.Error) as error:
+            self._ballast.release()
+            self._db.conn.close()
+            raise opening.translate(error, path) from error
+        self._writer = Writer(self._db, path, self._copy, self._ballast, pace)
+        self._compare_copies()
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        create: bool = True,
+        command: str | None = None,
+        now: Callable[[], float] = time.time,
+        pace: Pace | None = None,
+    ) -> StateStore:
+        """Lock, check and open the state file, making it (mode 0600) when `create` allows.
+
+        `command` is what other processes are told is running. Raises UsageError when it must exist and does not,
+        StateLocked, StateDamaged, StateForeign, or StateError for a place that cannot hold one.
+        """
+        path = Path(path)
+        opening.check_place(path, create=create)
+        lock = StateLock(path, command or "migrate-cli " + " ".join(sys.argv[1:2]))
+        try:
+            return cls(path, lock, now, pace or Pace())
+        except BaseException:
+            lock.release()
+            raise
+
+    @property
+    def commits(self) -> int:
+        """Commits since it was opened."""
+        return self._writer.commits
+
+    # ---- runs and setup
+
+    def check_setup(self, setup: Mapping[str, str]) -> None:
+        """Record the setup the first time; raise SetupMismatch, naming each field that differs, ever after."""
+        known = {key: value for key, value in self._ask("SELECT key, value FROM setup") if key != _COPY_SIZE}
+        if not known:
+            self._note(statements.setup(setup.items()))
+            return
+        differing = [
+            f"{key} was {known.get(key, 'not set')} and is now {setup.get(key, 'not set')}"
+            for key in sorted(known.keys() | setup.keys())
+            if known.get(key) != setup.get(key)
+        ]
+        if differing:
+            raise SetupMismatch(
+                f"The state file {self.path} belongs to another setup: {'; '.join(differing)}. "
+                "Put the old value back, or name another state file with --state."
+            )
+
+    def start_run(self, command: str, options: JsonObject) -> str:
+        """Record that a command began; return its id, which sorts by time. What is noted from now on belongs to it."""
+        run_id = _new_run_id(self._now())
+        self._note(statements.new_run(run_id, command, __version__, options, self._seconds()))
+        self.run_id = run_id
+        return run_id
+
+    def finish_run(self, run_id: str, envelope: JsonObject) -> None:
+        """Record the result of a run (`Result.envelope()`), so that it can be reported again."""
+        self._note(statements.end_run(run_id, envelope, self._seconds()))
+
+    # ---- the journal
+
+    def begin(self, progress: Progress, draft: Draft) -> None:
+        """Note that the load starts, with the draft's digest and counts, its findings and what goes aside."""
+        self._writer.in_flight.add(progress.thread_id)
+        run, now = self.run_id, self._seconds()
+        notes = statements.begin(progress, draft, run, now)
+        notes += statements.findings(draft.thread_id, draft.findings, run, now, replace=True)
+        self._note(notes + statements.aside(draft.thread_id, draft.aside, run, now))
+
+    def orphan(self, thread_id: str, reason: str, request_id: str | None) -> None:
+        """Note one possible empty orphan."""
+        self._note(statements.orphan(thread_id, reason, request_id, self._seconds()))
+
+    def conversation(self, progress: Progress) -> None:
+        """Note the conversation's id; must be durable before data is sent."""
+        self._note(statements.conversation(progress, self.run_id, self._seconds()))
+
+    def items(self, progress: Progress, start: int, items: tuple[Item, ...], ids: list[str]) -> None:
+        """Note that `items`, at positions from `start`, are in the conversation under `ids`."""
+        self._note(statements.items(progress, start, items, ids, self._seconds()))
+
+    def ambiguity(self, progress: Progress, reason: str) -> None:
+        """Note that the thread saw an unclear answer."""
+        self._note(statements.ambiguity(progress, reason, self._seconds()))
+
+    def outcome(self, progress: Progress, state: str, code: str | None = None, detail: str | None = None) -> None:
+        """Note how the thread ended for now."""
+        self._writer.in_flight.discard(progress.thread_id)
+        self._note(statements.outcome(progress, state, (code, detail), self.run_id, self._seconds()))
+
+    async def durable(self) -> None:
+        """Return once everything noted so far is on disk. Raises StateError when the disk takes no more."""
+        await self._writer.durable()
+
+    # ---- beside the load
+
+    def skip(self, draft: Draft, reason: str) -> None:
+        """Note that the thread has nothing to load, and why."""
+        run, now = self.run_id, self._seconds()
+        notes = statements.skip(draft, reason, run, now)
+        notes += statements.findings(draft.thread_id, draft.findings, run, now, replace=True)
+        self._note(notes + statements.aside(draft.thread_id, draft.aside, run, now))
+
+    def findings(self, thread_id: str | None, findings: Iterable[Finding], *, replace: bool = True) -> None:
+        """Note the findings of a thread, in place of those it had or (`replace=False`) beside them.
+
+        With None they belong to the source as a whole, and the next `apply` starts without them.
+        """
+        self._note(statements.findings(thread_id, findings, self.run_id, self._seconds(), replace=replace))
+
+    def aside(self, thread_id: str, facts: Iterable[Aside]) -> None:
+        """Note what the target has no room for, in place of what was noted before."""
+        self._note(statements.aside(thread_id, facts, self.run_id, self._seconds()))
+
+    def unreadable(self, entry: Unreadable) -> None:
+        """Note something in the source that could not be read in this run."""
+        self._note(statements.unreadable(entry, self.run_id))
+
+    def set_state(self, thread_id: str, state: str, code: str | None = None, detail: str | None = None) -> None:
+        """Note a state that was reached outside of loading: `verified`, `differs`, `skipped`, `in_doubt` …"""
+        self._note(statements.state(thread_id, state, (code, detail), self.run_id, self._seconds()))
+
+    def undone(self, thread_id: str, conversation_id: str) -> None:
+        """Note that the conversation was deleted; its rows stay, as the record of what was."""
+        self._note(statements.undone(thread_id, conversation_id, self._seconds()))
+
+    def truncate(self, progress: Progress) -> None:
+        """Note that only the items before `progress.position` are still in the conversation."""
+        self._note(statements.drop_items(progress, self._seconds()))
+
+    def forget(self, thread_id: str) -> None:
+        """Let the thread start anew, as if it had never been loaded."""
+        self._note(statements.forget(thread_id, self._seconds()))
+
+    def file(
+        self,
+        source_file_id: str,
+        target_file_id: str | None,
+        status: str,
+        *,
+        kind: str | None = None,
+        bytes: int | None = None,
+        sha256: str | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """Note what became of a file."""
+        row = (source_file_id, target_file_id, kind, bytes, sha256, status, detail)
+        self._note(statements.file(row, self._seconds()))
+
+    def replay_result(
+        self,
+        case_id: str,
+        status: str,
+        *,
+        conversation_id: str | None = None,
+        ttft_ms: float | None = None,
+        total_ms: float | None = None,
+        input_tokens: int | None = None,
+        output_tokens: int | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """Note the result of one replayed case of the current run."""
+        if self.run_id is None:
+            raise ValueError("a replay result belongs to a run: call start_run first")
+        row = (case_id, conversation_id, status, ttft_ms, total_ms, input_tokens, output_tokens, detail)
+        self._note(statements.replay(self.run_id, row))
+
+    # ---- questions
+
+    def progress_of(self, thread_id: str) -> Progress | None:
+        """Return where the thread's load stands, or None when nothing was ever noted about it."""
+        row = self.thread_row(thread_id)
+        if row is None:
+            return None
+        anchor = self.item_at(thread_id, row["position"] - 1)
+        return Progress(
+            thread_id=thread_id,
+            state=row["state"],
+            conversation_id=row["conversation_id"],
+            position=row["position"],
+            anchor=anchor,
+            ambiguous=bool(row["ambiguous"]),
+            attempts=row["attempts"],
+            digest=row["digest"] or "",
+        )
+
+    def thread_row(self, thread_id: str) -> dict[str, Any] | None:
+        """Return all columns of the table `thread`, or None."""
+        cursor = self._query("SELECT * FROM thread WHERE id = ?", thread_id)
+        row = cursor.fetchone()
+        return None if row is None else dict(zip([column[0] for column in cursor.description], row, strict=True))
+
+    def recorded_digests(self, thread_id: str) -> list[bytes]:
+        """Return the digests of the items that are loaded, in order."""
+        return [row[0] for row in self._ask(_OF_THREAD.format("digest"), thread_id)]
+
+    def item_ids(self, thread_id: str) -> list[str]:
+        """Return the ids of the items that are loaded, in order."""
+        return [row[0] for row in self._ask(_OF_THREAD.format("item_id"), thread_id)]
+
+    def item_at(self, thread_id: str, position: int) -> str | None:
+        """Return the id of the item at a position (0-based), or None."""
+        sql = "SELECT item_id FROM item WHERE idx = ? AND thread = (SELECT key FROM thread WHERE id = ?)"
+        rows = self._ask(sql, position, thread_id)
+        return rows[0][0] if rows else None
+
+    def file_row(self, source_file_id: str) -> dict[str, Any] | None:
+        """Return what became of a file: all columns of the table `file`, or None."""
+        cursor = self._query("SELECT * FROM file WHERE source_file_id = ?", source_file_id)
+        row = cursor.fetchone()
+        return None if row is None else dict(zip([column[0] for column in cursor.description], row, strict=True))
+
+    # ---- the end
+
+    def flush(self) -> None:
+        """Write what was noted; blocks. For code outside an event loop; inside, await `durable`."""
+        self._writer.flush()
+
+    def backup_now(self) -> None:
+        """Write what was noted, and a fresh backup; blocks."""
+        self._writer.backup()
+
+    async def aclose(self) -> None:
+        """Write what was noted, back up, unlock. Raises the failure that stopped writing, if one did."""
+        import asyncio  # noqa: PLC0415 - only asynchronous callers pay for it
+
+        await asyncio.to_thread(self.close)
+
+    def close(self) -> None:
+        """The same as `aclose`, blocking; may be repeated."""
+        if self._lock.released:
+            return
+        try:
+            self._writer.close()
+        finally:
+            self._copy.close()
+            self._reading.close()
+            self._db.conn.close()
+            self._ballast.release()
+            self._lock.release()
+
+    # ---- inside
+
+    def _note(self, notes: list[Note]) -> None:
+        self._writer.note(notes)
+
+    def _seconds(self) -> int:
+        return int(self._now())
+
+    def _query(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        try:
+            try:
+                return self._reading.execute(sql, values)
+            except UnicodeEncodeError:
+                return self._reading.execute(sql, [storable(value) for value in values])
+        except sqlite3.Error as error:
+            raise opening.translate(error, self.path) from error
+
+    def _ask(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        return self._query(sql, *values).fetchall()
+
+    def _compare_copies(self) -> None:
+        """Take up what the second copy knows and the file does not; write the copy anew where it fell behind."""
+        rows = self._ask("SELECT value FROM setup WHERE key = ?", _COPY_SIZE)
+        recorded = int(rows[0][0]) if rows else 0
+        if recorded > self._copy.size:
+            known = self._ask("SELECT id, conversation_id, updated_at FROM thread WHERE conversation_id IS NOT NULL")
+            self._copy.rewrite(IdLine(thread, conv, statements.stamp(at)) for thread, conv, at in known)
+            return
+        for line in self._copy.lines_from(recorded):
+            self._note(statements.take_up(line, self._seconds()))
+        self.flush()
+
+
+_OF_THREAD = """
+SELECT {} FROM item JOIN thread ON thread.key = item.thread
+WHERE thread.id = ? AND idx < thread.position ORDER BY idx"""
+
+
+def _new_run_id(now: float) -> str:
+    """A time to the second for people, then milliseconds and chance in four letters, so that ids sort and differ."""
+    moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+    tail = int(now * 1000) % 1000 << 10 | secrets.randbelow(1 << 10)
+    letters = "".join(_ALPHABET[tail >> shift & 31] for shift in (15, 10, 5, 0))
+    return f"{moment}-{letters}"

@@ -1,0 +1,271 @@
+"""The one thread that writes the state file: it takes all that was noted, commits it at once, then wakes who waits.
+
+A commit with full durability costs a disk flush, so one commit must serve many threads of messages: the writer waits
+for company, but never long. Nothing else writes. It knows statements, not their meaning.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from migrate_cli.errors import StateDamaged, StateError
+from migrate_cli.state.ballast import Ballast
+from migrate_cli.state.copies import IdLine, SecondCopy
+from migrate_cli.state.opening import translate
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+Rows = Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One statement with its rows, to be written with the next commit."""
+
+    sql: str
+    rows: Rows
+    line: IdLine | None = None
+    """What the second copy must say about it."""
+    vital: bool = False
+    """Written even on the last free megabyte: the ids of conversations that exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long the writer waits for company."""
+
+    window: float = 0.1
+    """Seconds that the first waiter waits at most for others."""
+    share: int = 6
+    """A commit starts when one in so many of the threads in flight waits for it."""
+    linger: float = 0.25
+    """Seconds that notes may lie when nobody waits for them."""
+    backup_every: float = 600.0
+    """Seconds between two backups, when something changed."""
+
+
+class JournalFailed(StateDamaged):
+    """The state file could not take more. `unsaved` holds conversations that exist but that no disk remembers."""
+
+    def __init__(self, message: str, unsaved: dict[str, str]) -> None:
+        super().__init__(message)
+        self.unsaved = unsaved
+        """Conversation id by thread id; for the caller to print."""
+
+
+class Writer:
+    """Buffer and thread. `note` and `durable` are called from the event loop (or any thread); the rest is inside."""
+
+    def __init__(self, db: Database, path: Path, copy: SecondCopy, ballast: Ballast, pace: Pace) -> None:
+        self._db = db
+        self._path = path
+        self._copy = copy
+        self._ballast = ballast
+        self._pace = pace
+        self._change = threading.Condition()
+        self._notes: list[Note] = []
+        self._waiters: list[Callable[[StateError | None], None]] = []
+        self._since = 0.0
+        self._closing = False
+        self._busy = False
+        self._backup_at = time.monotonic() + pace.backup_every
+        self._dirty = False
+        self._backup_wanted = False
+        self.failure: StateError | None = None
+        self.commits = 0
+        """Commits so far."""
+        self.in_flight: set[str] = set()
+        """Threads whose load has begun and not ended; they set how many waiters are worth waiting for."""
+        self._thread = threading.Thread(target=self._run, name="state-writer", daemon=True)
+        self._thread.start()
+
+    def note(self, notes: Sequence[Note]) -> None:
+        """Take notes for the next commit, all of one call in the same. Raises the failure that stopped writing."""
+        with self._change:
+            if self.failure is not None:
+                raise self.failure
+            if not self._notes:
+                self._since = time.monotonic()
+                self._change.notify()
+            elif self._waiters and len(self._waiters) >= self._enough():
+                self._change.notify()
+            self._notes.extend(notes)
+
+    async def durable(self) -> None:
+        """Return once all that was noted before is on disk; raises the failure that stopped writing."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def resolve(failure: StateError | None) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+                loop.call_soon_threadsafe(_settle, done, failure)
+
+        if self._wait_with(resolve):
+            await done
+
+    def flush(self) -> None:
+        """The same as `durable`, blocking; for code outside an event loop."""
+        done = threading.Event()
+        failures: list[StateError] = []
+
+        def resolve(failure: StateError | None) -> None:
+            failures.extend([failure] if failure else [])
+            done.set()
+
+        if self._wait_with(resolve, hurry=True):
+            done.wait()
+        if failures:
+            raise failures[0]
+
+    def backup(self) -> None:
+        """Write everything, then the backup; blocks."""
+        with self._change:
+            self._backup_wanted = True
+        self.flush()
+
+    def close(self) -> None:
+        """Write what is left, back up, and end the thread; blocks. The failure that stopped writing is raised."""
+        with self._change:
+            self._closing = True
+            self._change.notify()
+        self._thread.join()
+        if self.failure is not None:
+            raise self.failure
+
+    def _wait_with(self, resolve: Callable[[StateError | None], None], *, hurry: bool = False) -> bool:
+        """Queue a waiter; False when there is nothing to wait for."""
+        with self._change:
+            if self.failure is not None:
+                raise self.failure
+            if not (self._notes or self._busy or self._backup_wanted):
+                return False
+            if not self._waiters:
+                self._since = time.monotonic()
+            self._waiters.append(resolve)
+            if hurry:
+                self._since = 0.0
+            if hurry or len(self._waiters) == 1 or len(self._waiters) >= self._enough():
+                self._change.notify()
+            return True
+
+    def _enough(self) -> int:
+        return max(1, -(-len(self.in_flight) // self._pace.share))
+
+    def _run(self) -> None:
+        while True:
+            with self._change:
+                self._gather()
+                notes, waiters = self._notes, self._waiters
+                self._notes, self._waiters = [], []
+                self._busy = True
+                ending = self._closing
+            if self.failure is None and notes:
+                self._commit(notes)
+            if self.failure is None:
+                self._backup_when_due(ending)
+            with self._change:
+                self._busy = False
+            for resolve in waiters:
+                resolve(self.failure)
+            if ending:
+                return
+
+    def _gather(self) -> None:
+        """Wait for work, then for company; called with the condition held, which waiting lets go."""
+        while not self._closing:
+            if self._waiters and not self._notes:
+                return
+            if self._waiters:
+                left = self._since + self._pace.window - time.monotonic()
+                if left <= 0 or len(self._waiters) >= self._enough():
+                    return
+            elif self._notes:
+                left = self._since + self._pace.linger - time.monotonic()
+                if left <= 0:
+                    return
+            else:
+                left = None
+            self._change.wait(left)
+
+    def _commit(self, notes: list[Note]) -> None:
+        try:
+            lines = [note.line for note in notes if note.line is not None]
+            size = self._copy.append(lines)
+            self._write(notes, size)
+            self.commits += 1
+            self._dirty = True
+        except Exception as error:  # whatever it is, those who wait must hear of it
+            failure = self._rescue(notes, error)
+            with self._change:
+                self.failure = failure
+                waiters, self._waiters = self._waiters, []
+                self._notes = []
+            for resolve in waiters:
+                resolve(failure)
+
+    def _write(self, notes: list[Note], copy_size: int) -> None:
+        conn = self._db.conn
+        with self._db.atomic():
+            for note in notes:
+                _execute(conn, note)
+            conn.execute("INSERT OR REPLACE INTO setup VALUES ('map_bytes', ?)", (str(copy_size),))
+
+    def _rescue(self, notes: list[Note], error: Exception) -> StateError:
+        """On the last megabyte, save the ids of conversations that exist; hand back those that cannot be saved."""
+        failure = translate(error, self._path)
+        with self._change:
+            notes = notes + self._notes
+        vital = [note for note in notes if note.vital]
+        if not vital:
+            return failure
+        self._ballast.release()
+        try:
+            self._write(vital, self._copy.size)
+        except (sqlite3.Error, OSError):
+            unsaved = self._copy.rescue([note.line for note in vital if note.line is not None])
+            if unsaved:
+                return JournalFailed(f"{failure} {len(unsaved)} conversation ids could not be saved.", unsaved)
+        return failure
+
+    def _backup_when_due(self, ending: bool) -> None:
+        due = self._backup_wanted or ending or time.monotonic() >= self._backup_at
+        if due and (self._dirty or self._backup_wanted):
+            try:
+                self._copy.backup(self._db.conn)
+                self._dirty = False
+            except (sqlite3.Error, OSError) as error:
+                if self._backup_wanted or ending:
+                    self.failure = translate(error, self._path)
+        if due:
+            self._backup_wanted = False
+            self._backup_at = time.monotonic() + self._pace.backup_every
+
+
+def _execute(conn: sqlite3.Connection, note: Note) -> None:
+    try:
+        conn.executemany(note.sql, note.rows)
+    except UnicodeEncodeError:
+        conn.executemany(note.sql, [[storable(value) for value in row] for row in note.rows])
+
+
+def storable(value: Any) -> Any:
+    """Spell out lone surrogates, which SQLite cannot take; any other value as it is."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+def _settle(done: asyncio.Future[None], failure: StateError | None) -> None:
+    if done.done():
+        return
+    if failure is None:
+        done.set_result(None)
+    else:
+        done.set_exception(failure)
