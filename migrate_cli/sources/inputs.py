@@ -1,0 +1,106 @@
+"""The files of an export: walks a folder in a stable order, and opens what it finds, decompressed.
+
+It must not know what is inside a file; that is told by content, in `scan.py`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from migrate_cli.errors import SourceError
+from migrate_cli.model import Origin
+
+GZIP_MAGIC = b"\x1f\x8b"
+FILES_FOLDER = "files"
+"""The folder of an export that holds the bytes of files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One file of an export: where its bytes are now, and where the user knows it from."""
+
+    local: Path
+    origin: Origin
+
+    @property
+    def name(self) -> str:
+        """The name to judge by: the member's where it came out of an archive."""
+        return self.origin.member or self.origin.path
+
+    def open(self) -> IO[bytes]:
+        """Open for reading, decompressed if the bytes are gzip (told by their magic, not by the name)."""
+        stream = self.local.open("rb")
+        if stream.peek(2)[:2] != GZIP_MAGIC:
+            return stream
+        return cast(IO[bytes], _GzipWithFile(stream))
+
+    def read(self) -> bytes:
+        """Return all bytes, decompressed."""
+        with self.open() as stream:
+            return stream.read()
+
+    def compressed(self) -> bool:
+        """Whether the bytes on disk are gzip."""
+        with self.local.open("rb") as stream:
+            return stream.read(2) == GZIP_MAGIC
+
+
+class _GzipWithFile(gzip.GzipFile):
+    """A gzip stream that closes the file below it."""
+
+    def __init__(self, below: IO[bytes]) -> None:
+        super().__init__(fileobj=below, mode="rb")
+        self._below = below
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            self._below.close()
+
+
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """Return a sort key by which `page-2` comes before `page-10`."""
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
+
+
+def walk(root: Path) -> Iterator[Input]:
+    """Yield the files below a folder, or the one file, in a stable order; raises SourceError where one is unreadable.
+
+    Hidden entries and the folder `files/` are left out, and links to folders are not followed. Only the names of the
+    folders on the way down are held.
+    """
+    if not root.is_dir():
+        yield Input(root, Origin(str(root)))
+        return
+    for entry in _sorted_entries(root):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name != FILES_FOLDER:
+                yield from walk(Path(entry.path))
+        elif entry.is_file():
+            yield Input(Path(entry.path), Origin(entry.path))
+
+
+def _sorted_entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: (natural(entry.name), entry.name))
+    except OSError as error:
+        raise SourceError(f"The folder {folder} cannot be read: {error.strerror}. Check its permissions.") from error
+
+
+def file_folders(root: Path) -> Iterator[Path]:
+    """Yield every folder called `files` below the root."""
+    for folder, names, _ in os.walk(root):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        if FILES_FOLDER in names:
+            names.remove(FILES_FOLDER)
+            yield Path(folder) / FILES_FOLDER

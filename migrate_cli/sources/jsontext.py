@@ -1,0 +1,69 @@
+"""Parses JSON text, and says in one sentence where and why a text is none. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+_DECODER = json.JSONDecoder(strict=False)
+"""Lenient about raw control characters inside strings, which hand-made exports hold."""
+
+
+class BadJsonError(ValueError):
+    """The text is not JSON. `code` is `not-json`, `file-empty` or `file-cut-off`; `line` and `column` are 1-based."""
+
+    def __init__(self, code: str, detail: str, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.line = line
+        self.column = column
+
+
+def decode(data: bytes) -> str:
+    """Return the text of bytes in UTF-8, UTF-16 or UTF-32, with or without a byte order mark, or raise BadJsonError."""
+    try:
+        return data.decode(json.detect_encoding(data), "surrogatepass")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BadJsonError("not-json", f"The text is not valid {error.encoding} (line {line}).", line) from None
+
+
+def parse(data: bytes | str) -> Any:
+    """Return the JSON value, or raise BadJsonError."""
+    text = data if isinstance(data, str) else decode(data)
+    try:
+        return _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise _bad(text, error) from None
+    except RecursionError:
+        raise BadJsonError("not-json", "The JSON is nested too deeply to be read.") from None
+    except ValueError as error:  # integers of more than 4300 digits
+        raise BadJsonError("not-json", f"The JSON cannot be read: {str(error).split(';')[0]}.") from None
+
+
+def _bad(text: str, error: json.JSONDecodeError) -> BadJsonError:
+    where = f"line {error.lineno}, column {error.colno}"
+    if not text.strip("\ufeff \t\r\n\x00"):
+        return BadJsonError("file-empty", "The file is empty.", 1, 1)
+    if _cut_off(text, error):
+        line = text.count("\n") + 1
+        detail = f"The file ends in the middle of the JSON (line {line}); it was cut off. Export it again."
+        return BadJsonError("file-cut-off", detail, line, len(text) - text.rfind("\n"))
+    return BadJsonError("not-json", f"The text is not JSON: {error.msg} ({where}).", error.lineno, error.colno)
+
+
+def _cut_off(text: str, error: json.JSONDecodeError) -> bool:
+    if not text.lstrip("\ufeff \t\r\n").startswith(("{", "[")):
+        return False
+    if error.msg.startswith("Unterminated string"):
+        return True
+    if error.msg.startswith("Invalid \\uXXXX"):
+        return len(text) - error.pos < 5
+    rest = text[error.pos :].strip()
+    # The parser points at the start of a half literal or escape, which then lies at the very end.
+    return not rest or (len(rest) < 6 and (rest[0] == "\\" or _begins_literal(rest)))
+
+
+def _begins_literal(rest: str) -> bool:
+    return any(literal.startswith(rest) for literal in ("true", "false", "null")) or rest in {"-", "."}

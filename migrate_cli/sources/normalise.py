@@ -1,0 +1,262 @@
+"""Wire JSON of threads, messages, runs and steps becomes model values. Pure.
+
+Every export and every host spells the same facts a little differently: this is the one place that knows the spellings.
+It must not judge what a part is worth (that is conversion), order anything (`ordering.py`) or read anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from migrate_cli.model import Attachment, Finding, JsonObject, Message, Run, RunStep, Severity
+
+MILLISECONDS_FROM = 1e11
+"""Numbers above this are milliseconds: as seconds they would lie beyond the year 5000."""
+_MICROSECONDS_FROM = 1e14
+_LATEST = 253_402_300_800.0
+"""Unix seconds of the year 10000, the last that a calendar here can show."""
+
+
+class Notes:
+    """Collects the findings of one thread."""
+
+    __slots__ = ("findings", "thread_id")
+
+    def __init__(self, thread_id: str) -> None:
+        self.thread_id = thread_id
+        self.findings: list[Finding] = []
+
+    def add(self, code: str, severity: Severity, detail: str, message_id: str | None = None) -> None:
+        """Note one oddity; `detail` never holds message text."""
+        self.findings.append(Finding(code, severity, detail, self.thread_id, message_id))
+
+    def info(self, code: str, detail: str, message_id: str | None = None) -> None:
+        """Note a change of form only."""
+        self.add(code, Severity.INFO, detail, message_id)
+
+    def warn(self, code: str, detail: str, message_id: str | None = None) -> None:
+        """Note a visible change."""
+        self.add(code, Severity.WARNING, detail, message_id)
+
+    def error(self, code: str, detail: str, message_id: str | None = None) -> None:
+        """Note a loss."""
+        self.add(code, Severity.ERROR, detail, message_id)
+
+
+def unix_seconds(value: Any) -> float | None:
+    """Return unix seconds of epoch seconds, milliseconds, microseconds or an ISO 8601 text; None for anything else.
+
+    A text without an offset is taken as UTC.
+    """
+    if type(value) is int and 0 <= value < MILLISECONDS_FROM:
+        return value
+    if isinstance(value, str):
+        return _seconds_of_text(value.strip())
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    seconds = float(value)
+    if seconds > _MICROSECONDS_FROM:
+        seconds /= 1_000_000
+    elif seconds > MILLISECONDS_FROM:
+        seconds /= 1000
+    return seconds if -_LATEST < seconds < _LATEST else None
+
+
+def _seconds_of_text(text: str) -> float | None:
+    try:
+        return unix_seconds(float(text))
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    seconds = moment.timestamp()
+    return int(seconds) if seconds.is_integer() else seconds
+
+
+def clean_id(value: Any) -> str | None:
+    """Return an id as text that any database takes, or None where there is none; numbers (of tables) become text."""
+    if isinstance(value, str):
+        if value.isascii():
+            return value.strip() or None
+        return value.encode("utf-8", "backslashreplace").decode().strip() or None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return None
+
+
+def mapping_of(value: Any) -> JsonObject:
+    """Return a metadata-like object. PHP writes an empty object as `[]`; a filled list keeps its places as keys."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, list):
+        return {str(place): entry for place, entry in enumerate(value)}
+    return {}
+
+
+def messages_of(raws: Iterable[Any], thread_id: str, notes: Notes, *, start: int = 0) -> Iterator[Message]:
+    """Yield the messages of wire objects that are already in order; `start` is the position of the first."""
+    for position, raw in enumerate(raws, start):
+        if isinstance(raw, dict):
+            yield message_of(raw, thread_id, position, notes)
+        else:
+            kind = type(raw).__name__
+            notes.error("message-not-an-object", f"Entry {position + 1} of the messages is no object but {kind}.")
+
+
+def message_of(raw: JsonObject, thread_id: str, position: int, notes: Notes) -> Message:
+    """Return the message of one wire object; `position` counts from 0 and names messages that have no id."""
+    message_id = clean_id(raw.get("id"))
+    if message_id is None:
+        message_id = f"{thread_id}#{position}"
+        notes.warn("message-without-id", f"Message {position + 1} has no id and is called {message_id}.", message_id)
+    incomplete = raw.get("incomplete_details")
+    return Message(
+        id=message_id,
+        role=_role(raw, message_id, notes),
+        content=_content(raw, message_id, notes),
+        attachments=_attachments(raw, message_id, notes),
+        metadata=mapping_of(raw.get("metadata")),
+        created_at=unix_seconds(raw.get("created_at")),
+        status=_text(raw.get("status")),
+        incomplete_reason=_text(incomplete.get("reason")) if isinstance(incomplete, dict) else None,
+        assistant_id=clean_id(raw.get("assistant_id")),
+        run_id=clean_id(raw.get("run_id")),
+    )
+
+
+def _role(raw: JsonObject, message_id: str, notes: Notes) -> str | None:
+    role = raw.get("role")
+    if isinstance(role, str) and role:
+        return role
+    if raw.get("assistant_id") or raw.get("run_id"):
+        notes.warn("message-role-inferred", "No role; a run made the message, so it is the assistant's.", message_id)
+        return "assistant"
+    notes.warn("message-without-role", "The message has no role and nothing tells it.", message_id)
+    return None
+
+
+def _content(raw: JsonObject, message_id: str, notes: Notes) -> tuple[Any, ...]:
+    content = raw.get("content")
+    if type(content) is list:
+        for part in content:
+            if type(part) is not dict or type(part.get("text")) is str:
+                return tuple(_part(part) for part in content)
+        return tuple(content)
+    if isinstance(content, str):
+        return (text_part(content),)
+    if isinstance(content, dict):
+        return (_part(content),)
+    notes.warn("message-without-content", "The message has no content.", message_id)
+    return ()
+
+
+def _part(part: Any) -> Any:
+    """Return a part with the wire's spelling of text, where a tool saved text parts as plain strings."""
+    if isinstance(part, str):
+        return text_part(part)
+    if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str):
+        return {**part, "text": {"value": part["text"], "annotations": part.get("annotations") or []}}
+    return part
+
+
+def text_part(text: str) -> JsonObject:
+    """Return the wire's text part for a plain string."""
+    return {"type": "text", "text": {"value": text, "annotations": []}}
+
+
+def _attachments(raw: JsonObject, message_id: str, notes: Notes) -> tuple[Attachment, ...]:
+    attached, old = raw.get("attachments"), raw.get("file_ids")
+    if not attached and not old:
+        return ()
+    found = [_attachment(entry) for entry in attached] if isinstance(attached, list) else []
+    if not isinstance(old, list) or not old:
+        return tuple(found)
+    if found:
+        notes.info("file-ids-and-attachments", "Both file_ids and attachments; each file is read once.", message_id)
+    known = {attachment.file_id for attachment in found}
+    for entry in old:
+        file_id = clean_id(entry)
+        if file_id is None or file_id not in known:
+            known.add(file_id)
+            found.append(Attachment(file_id, raw=None if file_id else {"file_id": entry}))
+    return tuple(found)
+
+
+def _attachment(entry: Any) -> Attachment:
+    if not isinstance(entry, dict):
+        file_id = clean_id(entry)
+        return Attachment(file_id, raw=None if file_id else {"attachment": entry})
+    tools = entry.get("tools")
+    names = [_tool_name(tool) for tool in tools] if isinstance(tools, list) else []
+    return Attachment(clean_id(entry.get("file_id")), tuple(name for name in names if name), entry)
+
+
+def _tool_name(tool: Any) -> str | None:
+    return _text(tool.get("type") if isinstance(tool, dict) else tool)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def runs_of(raws: Iterable[Any]) -> tuple[Run, ...]:
+    """Return the runs of wire objects that are already in order; each id once, what is no object left out."""
+    return tuple(run_of(raw) for raw in _each_once(raws))
+
+
+def steps_of(raws: Iterable[Any]) -> tuple[RunStep, ...]:
+    """Return the run steps of wire objects that are already in order; each id once."""
+    return tuple(step_of(raw) for raw in _each_once(raws))
+
+
+def run_of(raw: JsonObject) -> Run:
+    """Return the run of one wire object."""
+    return Run(
+        id=clean_id(raw.get("id")) or "",
+        status=_text(raw.get("status")),
+        assistant_id=clean_id(raw.get("assistant_id")),
+        created_at=unix_seconds(raw.get("created_at")),
+        raw=raw,
+    )
+
+
+def step_of(raw: JsonObject) -> RunStep:
+    """Return the run step of one wire object; its type stands in `type` or only in `step_details`."""
+    details = mapping_of(raw.get("step_details"))
+    return RunStep(
+        id=clean_id(raw.get("id")) or "",
+        run_id=clean_id(raw.get("run_id")),
+        type=_text(raw.get("type")) or _text(details.get("type")),
+        details=details,
+        status=_text(raw.get("status")),
+        created_at=unix_seconds(raw.get("created_at")),
+    )
+
+
+def _each_once(raws: Iterable[Any]) -> Iterator[JsonObject]:
+    seen: set[str] = set()
+    for raw in raws:
+        if not isinstance(raw, dict):
+            continue
+        known = clean_id(raw.get("id"))
+        if known is not None:
+            if known in seen:
+                continue
+            seen.add(known)
+        yield raw
+
+
+def thread_facts(raw: Mapping[str, Any]) -> JsonObject:
+    """Return the fields of a `Thread` that its own wire object tells: `created_at`, `metadata`, `tool_resources`."""
+    return {
+        "created_at": unix_seconds(raw.get("created_at")),
+        "metadata": mapping_of(raw.get("metadata")),
+        "tool_resources": mapping_of(raw.get("tool_resources")),
+    }

@@ -1,0 +1,147 @@
+"""Tells the order of what was listed: which way round, which page first, which message twice. Pure.
+
+`created_at` has a resolution of one second, and most neighbours share one, so sorting messages would shuffle them.
+What can be told from it is only which way round a list stands, and how the pages of one list follow each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from migrate_cli.sources.normalise import Notes, clean_id, unix_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What must be known of entries that were listed in one go to order them, without holding them."""
+
+    count: int
+    first: float | None
+    """The first time in it, unix seconds."""
+    last: float | None
+    opens: bool
+    """Whether its first entry begins an exchange (see `begins_exchange`)."""
+    closes: bool
+    """Whether its last entry does."""
+    api_page: bool = False
+    """True for a verbatim answer of the list call, whose default order is newest first."""
+
+
+def stretch_of(raws: Sequence[Any], *, api_page: bool = False) -> Stretch:
+    """Return the summary of entries that are at hand."""
+    if not raws:
+        return Stretch(0, None, None, False, False, api_page)
+    return Stretch(
+        len(raws), _time(raws), _time(raws[::-1]), begins_exchange(raws[0]), begins_exchange(raws[-1]), api_page
+    )
+
+
+def _time(raws: Iterable[Any]) -> float | None:
+    for raw in raws:
+        seconds = time_of(raw)
+        if seconds is not None:
+            return seconds
+    return None
+
+
+def time_of(raw: Any) -> float | None:
+    """Return the time of a wire object, unix seconds."""
+    return unix_seconds(raw.get("created_at")) if isinstance(raw, dict) else None
+
+
+def begins_exchange(raw: Any) -> bool:
+    """Whether an entry comes first by its nature: a user's message, or tool calls before the message they led to."""
+    return isinstance(raw, dict) and (raw.get("role") == "user" or raw.get("type") == "tool_calls")
+
+
+def arrange(stretches: Sequence[Stretch], notes: Notes, what: str = "messages") -> list[tuple[int, bool]]:
+    """Return the indexes of the stretches, oldest first, and whether each must be turned round.
+
+    They come in the order of their files' names, which decides between pages that begin in the same second.
+    """
+    overall = _direction_between(stretches)
+    ways = [_way(stretch, overall, notes, what) for stretch in stretches]
+    places = list(range(len(stretches)))
+    if overall < 0:
+        places.reverse()
+    places.sort(key=lambda place: _begins(stretches[place], ways[place]))
+    return [(place, ways[place] < 0) for place in places]
+
+
+def _begins(stretch: Stretch, way: int) -> float:
+    time = stretch.first if way >= 0 else stretch.last
+    return float("inf") if time is None else time
+
+
+def _way(stretch: Stretch, overall: int, notes: Notes, what: str) -> int:
+    if stretch.count < 2:
+        return 1
+    way = _compare(stretch.first, stretch.last) or overall
+    if way == 0 and stretch.api_page:
+        return _guess(stretch, notes, what)
+    return way or 1
+
+
+def _compare(first: float | None, last: float | None) -> int:
+    """Return 1 for ascending, -1 for descending, 0 where the times do not tell."""
+    if first is None or last is None or first == last:
+        return 0
+    return 1 if first < last else -1
+
+
+def _direction_between(stretches: Sequence[Stretch]) -> int:
+    if len(stretches) < 2:
+        return 0
+    votes = sum(_compare(stretch.first, stretch.last) for stretch in stretches)
+    if votes:
+        return 1 if votes > 0 else -1
+    return _compare(stretches[0].first, stretches[-1].first)
+
+
+def _guess(stretch: Stretch, notes: Notes, what: str) -> int:
+    """Tell the direction of an API page whose times are all one: by what it begins with, else by the API's default."""
+    if stretch.opens != stretch.closes:
+        way, why = (1, "it begins with what comes first") if stretch.opens else (-1, "it ends with what comes first")
+    else:
+        way, why = -1, "the list calls answer so unless asked otherwise"
+    order = "oldest first" if way > 0 else "newest first"
+    notes.warn("order-unknown", f"All {stretch.count} {what} of a page share one second; read as {order}, since {why}.")
+    return way
+
+
+def each_once(raws: Iterable[Any], notes: Notes) -> Iterator[Any]:
+    """Yield the messages without repeated ids; the first stays, and one that differs from it is a warning."""
+    seen: dict[str, Any] = {}
+    for raw in raws:
+        message_id = clean_id(raw.get("id")) if isinstance(raw, dict) else None
+        if message_id is None:
+            yield raw
+        elif message_id not in seen:
+            seen[message_id] = raw
+            yield raw
+        else:
+            note_duplicate(notes, message_id, same=seen[message_id] == raw)
+
+
+def note_duplicate(notes: Notes, message_id: str, *, same: bool) -> None:
+    """Note a message that the source holds twice."""
+    if same:
+        notes.info("duplicate-message", "The source holds the message more than once; it is read once.", message_id)
+    else:
+        detail = "The source holds the message more than once, and not alike; the first is read."
+        notes.warn("duplicate-message-differs", detail, message_id)
+
+
+def note_chronology(raws: Iterable[Any], notes: Notes) -> None:
+    """Note where times go back although the list stands the right way round; the order stays as it is."""
+    latest = float("-inf")
+    for raw in raws:
+        seconds = time_of(raw)
+        if seconds is not None:
+            if seconds < latest:
+                message_id = clean_id(raw.get("id"))
+                notes.warn("order-not-chronological", "It is older than one before it; the order is kept.", message_id)
+                return
+            latest = seconds

@@ -1,0 +1,82 @@
+"""Tells what a JSON object of an export is: a thread, a message, a run, a step, an assistant, a file, a list. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+from migrate_cli.model import JsonObject
+from migrate_cli.sources.normalise import clean_id
+
+
+class Kind(StrEnum):
+    """What one wire object is."""
+
+    THREAD = "thread"
+    MESSAGE = "message"
+    RUN = "run"
+    STEP = "step"
+    ASSISTANT = "assistant"
+    FILE = "file"
+    OTHER = "other"
+    """An object of the API that holds nothing to migrate, such as a vector store or a deletion notice."""
+
+
+_BY_OBJECT = {
+    "thread": Kind.THREAD,
+    "thread.message": Kind.MESSAGE,
+    "thread.run": Kind.RUN,
+    "thread.run.step": Kind.STEP,
+    "assistant": Kind.ASSISTANT,
+    "file": Kind.FILE,
+    "thread.deleted": Kind.OTHER,
+    "thread.message.deleted": Kind.OTHER,
+    "thread.message.file": Kind.OTHER,
+    "assistant.deleted": Kind.OTHER,
+    "assistant.file": Kind.OTHER,
+    "vector_store": Kind.OTHER,
+    "vector_store.file": Kind.OTHER,
+    "vector_store.file_batch": Kind.OTHER,
+    "model": Kind.OTHER,
+}
+
+
+def kind_of(value: Any) -> Kind | None:
+    """Return what a JSON value is as a wire object, by its `object` field or else by others; None: no idea."""
+    if type(value) is not dict:
+        return None
+    known = _BY_OBJECT.get(value.get("object") or "")
+    if known is not None or "object" in value:
+        return known
+    if "step_details" in value:
+        return Kind.STEP
+    if "content" in value and ("role" in value or "thread_id" in value or "assistant_id" in value):
+        return Kind.MESSAGE
+    return _kind_by_id(value)
+
+
+_BY_PREFIX = {"thread": Kind.THREAD, "msg": Kind.MESSAGE, "run": Kind.RUN, "asst": Kind.ASSISTANT}
+
+
+def _kind_by_id(value: JsonObject) -> Kind | None:
+    known = clean_id(value.get("id")) or ""
+    return _BY_PREFIX.get(known.split("_", 1)[0]) if "_" in known else None
+
+
+def first_kind(values: Iterable[Any]) -> Kind | None:
+    """Return the kind of the first object among the values that has one; others are looked at a few deep only."""
+    for place, value in enumerate(values):
+        kind = kind_of(value)
+        if kind is not None:
+            return kind
+        if place >= 20:
+            return None
+    return None
+
+
+def is_list_answer(value: Any) -> bool:
+    """Whether a value is an answer of a list call: `{"object": "list", "data": […]}`, the first key being optional."""
+    if type(value) is not dict or type(value.get("data")) is not list:
+        return False
+    return value.get("object") == "list" or ("object" not in value and ("has_more" in value or "first_id" in value))

@@ -1,0 +1,55 @@
+"""`thread-file`: one object with a thread's messages, runs and run steps, or a thread object that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from migrate_cli.model import JsonObject
+from migrate_cli.sources.normalise import clean_id
+from migrate_cli.sources.records import is_list_answer
+from migrate_cli.sources.shapes.base import Piece, Shape, Whole, thread_id_in
+
+_LISTS = ("messages", "runs", "run_steps", "steps")
+
+
+class ThreadFile(Shape):
+    """`{"thread": {…}, "messages": […], "runs": […], "run_steps": […]}`; the thread's keys may stand at the top."""
+
+    name = "thread-file"
+    description = 'a thread an object: {"thread", "messages", "runs", "run_steps"}, or a thread with "messages"'
+    whole = True
+
+    def matches(self, value: Any) -> bool:
+        """Recognise an object with `messages`, as a list or as a list answer."""
+        if type(value) is not dict or "messages" not in value:
+            return False
+        messages = value["messages"]
+        return messages is None or type(messages) is list or is_list_answer(messages)
+
+    def pieces(self, value: Any) -> Iterator[Piece]:
+        """Give the one thread."""
+        yield whole_thread(value)
+
+
+def whole_thread(value: JsonObject) -> Whole:
+    """Return the thread of an object that holds its messages."""
+    thread = value.get("thread")
+    if not isinstance(thread, dict):
+        named = clean_id(thread)
+        thread = {key: value[key] for key in value if key not in _LISTS and key != "thread"}
+        if named is not None:
+            thread["id"] = named
+    messages, api_page = _entries(value.get("messages"))
+    runs, _ = _entries(value.get("runs"))
+    steps, _ = _entries(value.get("run_steps") or value.get("steps"))
+    nested = [step for run in runs if isinstance(run, dict) for step in _entries(run.get("steps"))[0]]
+    thread_id = clean_id(thread.get("id")) or clean_id(value.get("thread_id")) or thread_id_in(messages)
+    return Whole(thread_id, messages, thread, runs, [*steps, *nested], api_page)
+
+
+def _entries(value: Any) -> tuple[list[Any], bool]:
+    """Return the entries of a list or of a list answer, and whether it was the latter."""
+    if is_list_answer(value):
+        return value["data"], True
+    return (value, False) if isinstance(value, list) else ([], False)

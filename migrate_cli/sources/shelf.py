@@ -1,0 +1,212 @@
+"""A temporary index of wire objects that are spread over files: which thread has which, and where its bytes lie.
+
+Nothing but positions and small facts is kept, in a private SQLite file; the objects stay where they are, or go to one
+spool file of lines. It must not order or interpret what it keeps. Everything is deleted with the source.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import tempfile
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from migrate_cli.model import JsonObject, Origin
+from migrate_cli.sources.inputs import Input
+from migrate_cli.sources.ordering import begins_exchange, time_of
+from migrate_cli.sources.records import Kind
+
+BLOCK_ENTRIES = 500
+"""Most entries that one block holds, so that a block always fits in memory."""
+BLOCK_BYTES = 4 << 20
+
+_TABLES = """
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+CREATE TABLE stretch (id INTEGER PRIMARY KEY, shape TEXT, api_page INTEGER, local TEXT, path TEXT, member TEXT);
+CREATE TABLE block (
+  id INTEGER PRIMARY KEY, kind TEXT, thread TEXT, stretch INTEGER, piece INTEGER, start INTEGER, length INTEGER,
+  entries INTEGER, first REAL, last REAL, opens INTEGER, closes INTEGER);
+CREATE TABLE object (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE TABLE problem (path TEXT, member TEXT, line INTEGER, code TEXT, detail TEXT, thread TEXT);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StretchRow:
+    """Entries listed in one go: the shape they were read as, and the file they came from."""
+
+    id: int
+    shape: str
+    api_page: bool
+    input: Input
+
+
+@dataclass(slots=True)
+class Block:
+    """Consecutive entries of one thread and kind: lines at a place of a file, or a piece of a document."""
+
+    kind: Kind
+    thread: str
+    stretch: int
+    piece: int = -1
+    """Which piece of the document; -1 for lines."""
+    start: int = 0
+    length: int = 0
+    """Bytes."""
+    entries: int = 0
+    first: float | None = None
+    last: float | None = None
+    opens: bool = False
+    closes: bool = False
+
+    def take(self, raw: Any) -> None:
+        """Count one more entry."""
+        begins = begins_exchange(raw)
+        if self.entries == 0:
+            self.opens = begins
+        self.closes = begins
+        self.entries += 1
+        seconds = time_of(raw)
+        if seconds is not None:
+            self.first = seconds if self.first is None else self.first
+            self.last = seconds
+
+    @property
+    def full(self) -> bool:
+        """Whether the next entry should begin a new block."""
+        return self.entries >= BLOCK_ENTRIES or self.length >= BLOCK_BYTES
+
+
+class Shelf:
+    """The index and its spool, in a temporary folder of mode 0700 that goes when the shelf does."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="migrate-cli-"))
+        self._remove = weakref.finalize(self, shutil.rmtree, str(self.folder), True)
+        self._db = sqlite3.connect(self.folder / "index", isolation_level=None, check_same_thread=False)
+        self._db.executescript(_TABLES)
+        self._db.execute("BEGIN")
+        self._blocks: list[tuple[Any, ...]] = []
+        self._spool: IO[bytes] | None = None
+        self._indexed = False
+
+    def close(self) -> None:
+        """Delete everything."""
+        if self._spool is not None:
+            self._spool.close()
+        self._db.close()
+        self._remove()
+
+    # Filling
+
+    def stretch(self, shape: str, input_: Input, *, api_page: bool = False, spooled: bool = False) -> int:
+        """Open a stretch and return its id; `spooled` when its entries will be written to the spool."""
+        local = str(self._spool_path if spooled else input_.local)
+        row = (shape, api_page, local, input_.origin.path, input_.origin.member)
+        cursor = self._db.execute(
+            "INSERT INTO stretch (shape, api_page, local, path, member) VALUES (?, ?, ?, ?, ?)", row
+        )
+        return int(cursor.lastrowid or 0)
+
+    def add(self, block: Block) -> None:
+        """Index one block."""
+        self._indexed = False
+        self._blocks.append(
+            (
+                block.kind.value, block.thread, block.stretch, block.piece, block.start, block.length,
+                block.entries, block.first, block.last, block.opens, block.closes,
+            )
+        )  # fmt: skip
+        if len(self._blocks) >= 2000:
+            self._flush()
+
+    def spool(self, kind: Kind, thread: str, stretch: int, raws: Sequence[Any]) -> None:
+        """Write entries to the spool, as lines, and index them."""
+        if self._spool is None:
+            self._spool = self._spool_path.open("ab")
+        for at in range(0, len(raws), BLOCK_ENTRIES):
+            block = Block(kind, thread, stretch, start=self._spool.tell())
+            for raw in raws[at : at + BLOCK_ENTRIES]:
+                block.take(raw)
+                block.length += self._spool.write(json.dumps(raw).encode() + b"\n")
+            self.add(block)
+
+    def keep(self, kind: Kind, object_id: str, raw: JsonObject) -> None:
+        """Keep an assistant or a file object; the first of an id stays."""
+        self._db.execute("INSERT OR IGNORE INTO object VALUES (?, ?, ?)", (kind.value, object_id, json.dumps(raw)))
+
+    def problem(self, origin: Origin, code: str, detail: str, thread: str | None = None) -> None:
+        """Remember something that could not be read."""
+        row = (origin.path, origin.member, origin.line, code, detail, thread)
+        self._db.execute("INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def unpack(self, input_: Input) -> Path:
+        """Decompress a file to the temporary folder and return its path."""
+        handle, name = tempfile.mkstemp(dir=self.folder)
+        with input_.open() as packed, open(handle, "wb") as plain:  # noqa: PTH123 - an open descriptor, not a path
+            shutil.copyfileobj(packed, plain, 1 << 20)
+        return Path(name)
+
+    def _flush(self) -> None:
+        self._db.executemany(
+            "INSERT INTO block (kind, thread, stretch, piece, start, length, entries, first, last, opens, closes)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            self._blocks,
+        )
+        self._blocks.clear()
+
+    def seal(self) -> None:
+        """Make everything that was added readable; called again after more was added."""
+        if not self._indexed:
+            self._flush()
+            self._db.execute("CREATE INDEX IF NOT EXISTS block_thread ON block (thread, kind)")
+            if self._spool is not None:
+                self._spool.flush()
+            self._indexed = True
+
+    @property
+    def _spool_path(self) -> Path:
+        return self.folder / "spool"
+
+    # Reading
+
+    def threads(self) -> Iterator[str]:
+        """Yield the ids of all threads that anything was indexed for, in order of first appearance."""
+        self.seal()
+        yield from (row[0] for row in self._db.execute("SELECT thread FROM block GROUP BY thread ORDER BY MIN(id)"))
+
+    def count(self) -> int:
+        """Return how many threads anything was indexed for."""
+        self.seal()
+        return int(self._db.execute("SELECT COUNT(DISTINCT thread) FROM block").fetchone()[0])
+
+    def blocks(self, thread: str, kind: Kind) -> list[Block]:
+        """Return a thread's blocks of one kind, in the order in which they were met."""
+        self.seal()
+        rows = self._db.execute(
+            "SELECT kind, thread, stretch, piece, start, length, entries, first, last, opens, closes"
+            " FROM block WHERE thread = ? AND kind = ? ORDER BY id",
+            (thread, kind.value),
+        )
+        return [Block(Kind(row[0]), *row[1:]) for row in rows]
+
+    def stretch_row(self, stretch: int) -> StretchRow:
+        """Return what is known of a stretch."""
+        row = self._db.execute("SELECT * FROM stretch WHERE id = ?", (stretch,)).fetchone()
+        return StretchRow(row[0], row[1], bool(row[2]), Input(Path(row[3]), Origin(row[4], row[5])))
+
+    def objects(self, kind: Kind) -> Iterator[JsonObject]:
+        """Yield the kept objects of a kind, by id."""
+        for (body,) in self._db.execute("SELECT body FROM object WHERE kind = ? ORDER BY id", (kind.value,)):
+            yield json.loads(body)
+
+    def problems(self) -> Iterator[tuple[Origin, str, str, str | None]]:
+        """Yield what could not be read: origin, code, sentence, thread id if known."""
+        for path, member, line, code, detail, thread in self._db.execute("SELECT * FROM problem ORDER BY rowid"):
+            yield Origin(path, member, line), code, detail, thread
