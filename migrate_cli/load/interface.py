@@ -9,53 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from migrate_cli.model import Draft, Item, JsonObject
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """2xx with a JSON object in the body. Whether it holds what was sent is the loader's to check."""
-
-    body: JsonObject
-    request_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NotApplied:
-    """Certainly not applied, and worth sending again later: never sent, 429, `conversation_locked`."""
-
-    reason: str
-    wait: float | None = None
-    """Seconds that the server asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Certainly not applied, and the same request will be refused again: 400, 403, 404, 413, 422."""
-
-    status: int
-    code: str
-    message: str
-    """The server's sentence, scrubbed of secrets and cut to a sane length."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ambiguous:
-    """Perhaps applied, perhaps not, perhaps later: the target must be asked before anything is sent again."""
-
-    reason: str
-    request_id: str | None = None
-
-
-Reply = Applied | NotApplied | Refused | Ambiguous
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of items, in the order asked for."""
-
-    items: list[JsonObject]
-    has_more: bool
+from migrate_cli.model import Draft, Item
+from migrate_cli.replies import Page, Refused, Reply
 
 
 class Target(Protocol):
@@ -90,9 +45,13 @@ class Progress:
     """Id of the last of them."""
     ambiguous: bool = False
     """Some answer was once lost or unclear, so the thread is read back whole before it counts as loaded."""
+    unclear: int = 0
+    """How many sends had an unclear answer: there can be that many late duplicates."""
     attempts: int = 0
     digest: str = ""
     """The draft's digest when loading began."""
+    touched_at: float | None = None
+    """Wall clock (Unix seconds) of the last thing noted about the thread by an earlier run."""
 
 
 class Journal(Protocol):
@@ -116,6 +75,9 @@ class Journal(Protocol):
     def outcome(self, progress: Progress, state: str, code: str | None = None, detail: str | None = None) -> None:
         """Note how the thread ended for now: `loaded`, `failed`, `in_doubt`, or `loading` when deferred."""
 
+    def item_ids(self, thread_id: str) -> list[str]:
+        """Return the ids of the thread's items that are known to be loaded, in order, as far as they are committed."""
+
     async def durable(self) -> None:
         """Return once everything noted so far is on disk."""
 
@@ -125,6 +87,9 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Seconds, monotonic."""
+
+    def wall(self) -> float:
+        """Unix seconds, to compare with what an earlier run noted."""
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""

@@ -1,0 +1,50 @@
+"""What to do with a thread, given what the state remembers of it: pure, so that every case can be read and tested."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from migrate_cli.load.interface import Progress
+from migrate_cli.model import Draft, ThreadState
+
+
+class Action(StrEnum):
+    """The next step for one thread."""
+
+    LOAD = "load"
+    """Never tried, or undone: from the beginning."""
+    RESUME = "resume"
+    """Begun by an earlier run: look what is there, then go on."""
+    DONE = "done"
+    """Loaded, and the source still says the same."""
+    CHANGED = "changed"
+    """Loaded, but the source has changed since: reported, never followed silently."""
+    CONFLICT = "conflict"
+    """Begun, but what was sent is no longer the beginning of what the source says."""
+    LEAVE = "leave"
+    """Failed or in doubt: waits for a person, or for `--retry-failed`."""
+    SKIP = "skip"
+    """Nothing to load."""
+
+
+_LOADED = frozenset({ThreadState.LOADED, ThreadState.VERIFIED, ThreadState.DIFFERS})
+
+
+def decide(draft: Draft, known: Progress | None, recorded: Sequence[bytes], *, retry_failed: bool = False) -> Action:
+    """Return the action; `recorded` holds the digests of the items that earlier runs know to be loaded."""
+    if known is None:
+        return Action.SKIP if draft.skip_reason else Action.LOAD
+    state = ThreadState(known.state)
+    if state in _LOADED:
+        return Action.DONE if known.digest == draft.digest else Action.CHANGED
+    if state in (ThreadState.IN_DOUBT, ThreadState.FAILED) and not (retry_failed and state is ThreadState.FAILED):
+        return Action.LEAVE
+    if known.conversation_id is not None and state is not ThreadState.UNDONE:
+        return Action.RESUME if _is_prefix(recorded, draft) else Action.CONFLICT
+    return Action.SKIP if draft.skip_reason else Action.LOAD
+
+
+def _is_prefix(recorded: Sequence[bytes], draft: Draft) -> bool:
+    ours = draft.items[: len(recorded)]
+    return len(ours) == len(recorded) and all(item.digest == known for item, known in zip(ours, recorded, strict=True))

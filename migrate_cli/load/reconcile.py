@@ -1,0 +1,114 @@
+"""What the target holds against what we sent: pure decisions, from lists of items to one verdict.
+
+Everything here compares in order and by position; repeated content is normal, so nothing is ever looked up by content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from migrate_cli.convert.canonical import digest_of, same
+from migrate_cli.model import Item, JsonObject
+from migrate_cli.target import decode
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """The items are there, under these ids, in order; an empty list means that nothing arrived."""
+
+    ids: list[str]
+    surplus: list[str] = field(default_factory=list)
+    """Ids of late copies of our own items, which may be deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Something is there that we cannot explain; `seen` says what, without message text."""
+
+    seen: str
+
+
+def matches(item: Item, got: JsonObject) -> bool:
+    """Whether the server's item is this one of ours."""
+    return digest_of(got) == item.digest or same(decode(item.body), got)
+
+
+def echo(sent: Sequence[Item], body: JsonObject) -> Adopt | Conflict:
+    """Check the answer to an append: the same number of items, in order, alike, each with an id."""
+    data = body.get("data")
+    if not isinstance(data, list) or not all(isinstance(got, dict) for got in data):
+        return Conflict("the answer held no list of items")
+    if len(data) != len(sent):
+        return Conflict(f"the answer held {len(data)} of {len(sent)} items")
+    for place, (item, got) in enumerate(zip(sent, data, strict=True)):
+        if not matches(item, got) or not _has_id(got):
+            return Conflict(f"item {place + 1} of the answer is not the one that was sent")
+    return Adopt([got["id"] for got in data])
+
+
+def prefix(
+    items: Sequence[Item], position: int, after_anchor: Sequence[JsonObject], *, unclear: int
+) -> Adopt | Conflict:
+    """Compare what comes after the anchor with what was to come from `position` on.
+
+    It must be equal to a prefix of it, and may be followed by late copies: runs of our own items, at most one for each
+    of the `unclear` sends.
+    """
+    ids: list[str] = []
+    for got in after_anchor:
+        place = position + len(ids)
+        if place >= len(items) or not _has_id(got) or not matches(items[place], got):
+            break
+        ids.append(got["id"])
+    return _with_surplus(items, ids, after_anchor[len(ids) :], unclear)
+
+
+def whole(
+    items: Sequence[Item], known_ids: Sequence[str], got: Sequence[JsonObject], *, unclear: int
+) -> Adopt | Conflict:
+    """Compare a conversation, read back whole, with the thread: our ids in their order, and late copies at most."""
+    extra: list[JsonObject] = []
+    expected = iter(zip(items, known_ids, strict=True))
+    following = next(expected, None)
+    for item in got:
+        if following is not None and item.get("id") == following[1]:
+            if not matches(following[0], item):
+                return Conflict(f"item {following[1]} is not what was sent")
+            following = next(expected, None)
+        else:
+            extra.append(item)
+    if following is not None:
+        return Conflict(f"item {following[1]} is missing or out of its place")
+    return _with_surplus(items, list(known_ids), extra, unclear)
+
+
+def _with_surplus(items: Sequence[Item], ids: list[str], extra: Sequence[JsonObject], unclear: int) -> Adopt | Conflict:
+    if not extra:
+        return Adopt(ids)
+    runs = fewest_runs([item.digest for item in items], [digest_of(item) for item in extra])
+    if runs is None or runs > unclear or not all(_has_id(item) for item in extra):
+        return Conflict(f"{len(extra)} items are in the conversation that this migration cannot have sent")
+    return Adopt(ids, [item["id"] for item in extra])
+
+
+def fewest_runs(ours: Sequence[bytes], extra: Sequence[bytes]) -> int | None:
+    """Return how few runs of consecutive items of ours make up `extra`, or None when some item is not ours at all."""
+    places: dict[bytes, list[int]] = {}
+    for index, digest in enumerate(ours):
+        places.setdefault(digest, []).append(index)
+    runs = 0
+    candidates: list[int] = []
+    for digest in extra:
+        candidates = [place + 1 for place in candidates if place + 1 < len(ours) and ours[place + 1] == digest]
+        if not candidates:
+            if digest not in places:
+                return None
+            runs += 1
+            candidates = list(places[digest])
+    return runs
+
+
+def _has_id(item: dict[str, Any]) -> bool:
+    return isinstance(item.get("id"), str) and bool(item["id"])

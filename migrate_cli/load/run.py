@@ -1,0 +1,237 @@
+"""Many threads at a time: lease one, decide, load it, note the outcome, take the next.
+
+The first threads are a pilot that is read back whole before the rest begins. A failure that concerns the whole run lets
+every other worker finish its request, and only then ends the run: a request that is cut off is a doubt to be settled later.
+It must not know where threads come from or how outcomes are shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+from migrate_cli.errors import MigrateError, TemporaryError
+from migrate_cli.load.decide import Action, decide
+from migrate_cli.load.interface import Clock, Journal, Progress, Target
+from migrate_cli.load.policy import LoadPolicy
+from migrate_cli.load.thread import ThreadLoad
+from migrate_cli.model import Draft, Finding, ThreadState, Unreadable
+
+ALIKE = 10
+"""If this many threads in a row fail from the start, all with one code, the run is misconfigured."""
+
+
+class LoadStore(Journal, Protocol):
+    """A journal that also remembers earlier runs."""
+
+    def progress_of(self, thread_id: str) -> Progress | None:
+        """Return what is known of a thread, or None."""
+
+    def recorded_digests(self, thread_id: str) -> Sequence[bytes]:
+        """Return the digests of the thread's items that are known to be loaded, in order."""
+
+    def findings(self, thread_id: str | None, findings: Iterable[Finding], *, replace: bool = True) -> None:
+        """Note what was found on the way to the draft."""
+
+    def skip(self, draft: Draft, reason: str) -> None:
+        """Note that there is nothing to load."""
+
+    def unreadable(self, entry: Unreadable) -> None:
+        """Note what could not be read."""
+
+
+class Observer(Protocol):
+    """Hears how each thread ended; counts and shows."""
+
+    def thread(
+        self, draft: Draft, action: Action, progress: Progress | None, code: str | None, detail: str | None
+    ) -> None:
+        """One thread is done for this run."""
+
+    def unreadable(self, entry: Unreadable) -> None:
+        """Something could not be read as a thread."""
+
+    def say(self, text: str) -> None:
+        """A sentence for the person who watches."""
+
+
+class WallClock:
+    """Real time; sleeping ends early when the run drains, so that Ctrl-C is not kept waiting."""
+
+    def __init__(self) -> None:
+        self._drain: asyncio.Event | None = None
+
+    def wake_on(self, drain: asyncio.Event) -> None:
+        """End every sleep when this event is set."""
+        self._drain = drain
+
+    def now(self) -> float:
+        """Seconds, monotonic."""
+        return time.monotonic()
+
+    def wall(self) -> float:
+        """Unix seconds."""
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, or until the run drains."""
+        if self._drain is None:
+            await asyncio.sleep(seconds)
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._drain.wait()
+        except TimeoutError:
+            return
+
+
+class LoadRun:
+    """One run of the loader over a stream of drafts."""
+
+    def __init__(
+        self,
+        *,
+        target: Target,
+        store: LoadStore,
+        clock: Clock,
+        policy: LoadPolicy,
+        observer: Observer,
+        retry_failed: bool = False,
+        pilot: bool = True,
+        live: bool = False,
+    ) -> None:
+        self.drain = asyncio.Event()
+        self._target, self._store, self._clock, self._policy = target, store, clock, policy
+        self._observer, self._retry_failed, self._live = observer, retry_failed, live
+        self._pilot = policy.pilot if pilot else 0
+        self._feed = asyncio.Lock()
+        self._fatal: MigrateError | None = None
+        self._failed = 0
+        self._first_codes: list[str | None] | None = []
+
+    async def run(self, drafts: Iterator[Draft | Unreadable]) -> None:
+        """Load all drafts. Raises what ended the run as a whole, after every worker has come to rest."""
+        if self._pilot and not await self._run_pilot(drafts):
+            self.drain.set()
+        workers = [asyncio.create_task(self._work(drafts)) for _ in range(self._policy.workers)]
+        results = await asyncio.gather(*workers, return_exceptions=True)
+        await self._store.durable()
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        if self._fatal is not None:
+            raise self._fatal
+
+    async def _work(self, drafts: Iterator[Draft | Unreadable]) -> None:
+        while not self.drain.is_set():
+            draft = await self._lease(drafts)
+            if draft is None:
+                return
+            try:
+                await self._handle(draft, read_back=False)
+            except MigrateError as error:
+                self._fatal = self._fatal or error
+                self.drain.set()
+            except BaseException:
+                self.drain.set()
+                raise
+
+    async def _run_pilot(self, drafts: Iterator[Draft | Unreadable]) -> bool:
+        """Load the first threads one by one, read each back; False when the run must not go on."""
+        left = self._pilot
+        while left and not self.drain.is_set():
+            draft = await self._lease(drafts)
+            if draft is None:
+                return True
+            try:
+                progress = await self._handle(draft, read_back=True)
+            except MigrateError as error:
+                self._fatal = error
+                return False
+            if progress is None:
+                continue
+            left -= 1
+            if progress.state == ThreadState.IN_DOUBT:
+                self._observer.say(
+                    "A thread of the pilot does not read back as it was sent; the run stops before more are loaded."
+                )
+                return False
+        return True
+
+    async def _lease(self, drafts: Iterator[Draft | Unreadable]) -> Draft | None:
+        """Take the next draft; what could not be read is noted on the way."""
+        async with self._feed:
+            while not self.drain.is_set():
+                entry = await asyncio.to_thread(next, drafts, None) if self._live else next(drafts, None)
+                if not isinstance(entry, Unreadable):
+                    return entry
+                self._store.unreadable(entry)
+                self._observer.unreadable(entry)
+        return None
+
+    async def _handle(self, draft: Draft, *, read_back: bool) -> Progress | None:
+        """Do what is to be done with one thread; returns its progress when it was loaded or tried."""
+        known = self._store.progress_of(draft.thread_id)
+        action = decide(draft, known, self._recorded(known), retry_failed=self._retry_failed)
+        if action is Action.RESUME:
+            self._store.findings(draft.thread_id, draft.findings)
+        if action is Action.SKIP:
+            self._store.skip(draft, draft.skip_reason or "nothing-to-load")
+        if action is Action.CONFLICT and known is not None:
+            self._conflict(draft, known)
+            return None
+        if action not in (Action.LOAD, Action.RESUME):
+            self._observer.thread(draft, action, known, None, draft.skip_reason)
+            return None
+        load = ThreadLoad(
+            draft,
+            known if known is not None and action is Action.RESUME else self._fresh(draft, known),
+            target=self._target,
+            journal=self._store,
+            clock=self._clock,
+            policy=self._policy,
+            read_back=read_back,
+            draining=self.drain.is_set,
+        )
+        progress = await load.run()
+        self._observer.thread(draft, action, progress, load.code, load.detail)
+        self._watch(progress, load.code)
+        return progress
+
+    def _recorded(self, known: Progress | None) -> Sequence[bytes]:
+        if known is None or known.conversation_id is None or known.state in (ThreadState.LOADED, ThreadState.VERIFIED):
+            return ()
+        return self._store.recorded_digests(known.thread_id)
+
+    def _fresh(self, draft: Draft, known: Progress | None) -> Progress:
+        progress = Progress(draft.thread_id)
+        if known is not None and known.state == ThreadState.CREATING:
+            progress.state = known.state
+        return progress
+
+    def _conflict(self, draft: Draft, known: Progress) -> None:
+        code, detail = "source-changed", "the source no longer begins with what an earlier run had already sent"
+        known.state = ThreadState.IN_DOUBT.value
+        self._store.outcome(known, known.state, code, detail)
+        self._observer.thread(draft, Action.CONFLICT, known, code, detail)
+
+    def _watch(self, progress: Progress, code: str | None) -> None:
+        """End a run that cannot succeed: too many failures, or nothing but one and the same failure."""
+        failed = progress.state == ThreadState.FAILED
+        self._failed += failed
+        if self._policy.max_errors is not None and self._failed > self._policy.max_errors:
+            raise TemporaryError(
+                f"more than {self._policy.max_errors} threads failed; look at the first ones with `migrate-cli status`, "
+                "or allow more with --max-errors",
+                code="too-many-errors",
+            )
+        if self._first_codes is None:
+            return
+        self._first_codes = [*self._first_codes, code] if failed else None
+        if self._first_codes and len(self._first_codes) >= ALIKE and len(set(self._first_codes)) == 1:
+            raise TemporaryError(
+                f"the first {ALIKE} threads all failed with {code}; look at one with `migrate-cli status` before going on",
+                code="all-fail-alike",
+            )

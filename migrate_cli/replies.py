@@ -1,0 +1,132 @@
+"""What is known after a request: applied, certainly not applied, refused for good, or unclear. Values and their table.
+
+The table is pure: status, headers and body in, value out. Sending and waiting happen in `openai_client.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from migrate_cli.model import JsonObject
+from migrate_cli.secrets import scrub
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """2xx with a JSON object in the body. Whether it holds what was sent is the loader's to check."""
+
+    body: JsonObject
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotApplied:
+    """Certainly not applied, and worth sending again later: never sent, 429, `conversation_locked`."""
+
+    reason: str
+    wait: float | None = None
+    """Seconds that the server asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Certainly not applied, and the same request will be refused again: 400, 403, 404, 413, 422."""
+
+    status: int
+    code: str
+    message: str
+    """The server's sentence, scrubbed of secrets and cut to a sane length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """Perhaps applied, perhaps not, perhaps later: the target must be asked before anything is sent again."""
+
+    reason: str
+    request_id: str | None = None
+
+
+Reply = Applied | NotApplied | Refused | Ambiguous
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of items, in the order asked for."""
+
+    items: list[JsonObject]
+    has_more: bool
+
+
+LONGEST_SENTENCE = 500
+"""Characters of a server's message that are kept; some servers answer with whole pages."""
+
+
+def of_success(content: bytes, request_id: str | None) -> Applied | Ambiguous:
+    """Return what a 2xx tells: a proxy's login page or a body cut in the middle leaves it open what was done."""
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return Ambiguous("the answer was no complete JSON", request_id)
+    if not isinstance(body, dict):
+        return Ambiguous("the answer was no JSON object", request_id)
+    return Applied(body, request_id)
+
+
+def of_error(status: int, headers: Mapping[str, str], content: bytes, *, now: datetime | None = None) -> Reply:
+    """Return what an error status tells about a write.
+
+    429 and `conversation_locked` were not applied and may be sent again. 408, 409 and 5xx may come after the change
+    was made. Every other 4xx is definite.
+    """
+    code, message = error_of(status, content)
+    if status == 429:
+        return NotApplied(code or "rate_limited", retry_after(headers, now=now))
+    if status == 400 and code == "conversation_locked":
+        return NotApplied(code, retry_after(headers, now=now))
+    if status in (408, 409) or status >= 500 or status < 400:
+        return Ambiguous(f"status {status}", headers.get("x-request-id"))
+    return Refused(status, code or f"http-{status}", message)
+
+
+def error_of(status: int, content: bytes) -> tuple[str | None, str]:
+    """Return the error's code and its sentence, scrubbed and cut; any body will do."""
+    try:
+        error = json.loads(content)["error"]
+        code, message = error.get("code"), str(error.get("message") or "")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        code, message = None, ""
+    sentence = scrub(message)[:LONGEST_SENTENCE] or f"the server answered {status}"
+    return (str(code) if code is not None else None), sentence
+
+
+def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
+    """Return the seconds that a server asks to wait: `retry-after-ms`, or `retry-after` as seconds or HTTP date."""
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return max(0.0, milliseconds / 1000)
+    value = headers.get("retry-after")
+    seconds = _number(value)
+    if seconds is not None:
+        return max(0.0, seconds)
+    if value is None:
+        return None
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+def _number(value: str | None) -> float | None:
+    try:
+        number = float(value) if value is not None else None
+    except ValueError:
+        return None
+    return number if number is not None and math.isfinite(number) else None
