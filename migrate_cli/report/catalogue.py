@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
-from typing import Any
 
+from migrate_cli.findings import CATALOGUE
 from migrate_cli.model import JsonObject
 from migrate_cli.report.document import counts, objects
 
@@ -25,16 +23,6 @@ class FindingRow:
     advice: str
 
 
-@cache
-def _catalogue() -> Mapping[str, Any]:
-    try:
-        module = import_module("migrate_cli.findings")
-    except ModuleNotFoundError:
-        return {}
-    found: Mapping[str, Any] = module.CATALOGUE
-    return found
-
-
 def finding_rows(data: JsonObject) -> list[FindingRow]:
     """Findings by code: errors first, then by count."""
     seen = _severities(objects(data, "finding_list"))
@@ -43,14 +31,11 @@ def finding_rows(data: JsonObject) -> list[FindingRow]:
 
 
 def _row(code: str, count: int, seen: str | None) -> FindingRow:
-    entry = _catalogue().get(code)
-    return FindingRow(
-        code=code,
-        count=count,
-        severity=seen or str(getattr(entry, "severity", "") or "warning"),
-        meaning=str(getattr(entry, "meaning", "")),
-        advice=str(getattr(entry, "advice", "") or ""),
-    )
+    entry = CATALOGUE.get(code)
+    if entry is None:
+        # A state file of a newer version may hold codes that this one does not know.
+        return FindingRow(code, count, seen or "warning", "", "")
+    return FindingRow(code, count, seen or entry.severity, entry.meaning, entry.action)
 
 
 def _severities(findings: Iterable[JsonObject]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import cast
 
 from migrate_cli.model import JsonObject, Result
-from migrate_cli.report.escape import NOTHING, plural
+from migrate_cli.report.escape import NOTHING, number, percent, plural
 
 
 class Tone(StrEnum):
@@ -54,6 +54,11 @@ class Bar:
     def total(self) -> int:
         """The whole."""
         return sum(count for _, count in self.segments)
+
+    def as_table(self) -> Table:
+        """The same as rows, for formats that do not draw."""
+        rows = tuple((name, number(count), percent(count, self.total)) for name, count in self.segments)
+        return Table(self.title, (Column(""), Column("count", numeric=True), Column("share", numeric=True)), rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,8 @@ class PlainFormatter(logging.Formatter):
         """Format everything, then scrub it, tracebacks included."""
         return scrub(super().format(record))
 
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - the standard library's name
-        """UTC with milliseconds."""
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802, ARG002
+        """UTC with milliseconds; overrides the standard library's name and parameters."""
         return _moment(record)
 
 

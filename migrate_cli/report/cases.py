@@ -1,0 +1,137 @@
+"""One case for each thread (or replay case), and one for the run itself: what a CI server should list. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from migrate_cli.model import JsonObject, Result
+from migrate_cli.report.document import build, objects, text
+from migrate_cli.report.escape import plural
+
+
+class Verdict(StrEnum):
+    """How a CI server counts a case."""
+
+    PASSED = "passed"
+    FAILED = "failure"
+    ERROR = "error"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One line in a CI server's test view."""
+
+    group: str
+    name: str
+    verdict: Verdict = Verdict.PASSED
+    kind: str = ""
+    """The code of the failure, such as `in-doubt`."""
+    message: str = ""
+    output: str = ""
+    seconds: float = 0.0
+
+
+FAILED_STATES = {
+    "failed": "The thread failed.",
+    "in_doubt": "The thread is in doubt: settle it with migrate-cli resolve.",
+    "differs": "The conversation differs from its source.",
+}
+REPLAY_PASSED = frozenset({"passed", "pass", "ok"})
+
+
+def cases_of(result: Result) -> list[Case]:
+    """Return the run's own case first, then one for each thread, place that could not be read, or replay case."""
+    found = [_run_case(result)]
+    if result.command == "replay":
+        return found + [_replay_case(entry) for entry in objects(result.data, "cases")]
+    found += _thread_cases(result)
+    return found + [
+        Case("source", text(entry.get("origin")), Verdict.ERROR, text(entry.get("code")), text(entry.get("detail")))
+        for entry in objects(result.data, "unreadable")
+    ]
+
+
+def _run_case(result: Result) -> Case:
+    document = build(result)
+    general = [f"{problem.code}: {problem.message}" for problem in result.errors if problem.thread_id is None]
+    cut = result.data.get("thread_list_cut")
+    if isinstance(cut, int) and cut:
+        general.append(f"{plural(cut, 'thread')} more are not listed here.")
+    seconds = result.data.get("seconds")
+    stopped = result.exit_code not in (0, 3)
+    return Case(
+        group="run",
+        name=result.command,
+        verdict=Verdict.FAILED if result.exit_code == 4 else Verdict.ERROR if stopped else Verdict.PASSED,
+        kind=f"exit-{result.exit_code}" if stopped else "",
+        message=document.headline if stopped else "",
+        output="\n".join([document.headline, *general]),
+        seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
+    )
+
+
+def _thread_cases(result: Result) -> Iterator[Case]:
+    findings = _by_thread(objects(result.data, "finding_list"))
+    differences = _by_thread(objects(result.data, "differences"))
+    problems = {problem.thread_id: problem for problem in result.errors if problem.thread_id is not None}
+    reasons = {text(entry.get("thread_id")): text(entry.get("reason")) for entry in objects(result.data, "skipped")}
+    states = {text(entry.get("thread_id")): text(entry.get("state")) for entry in objects(result.data, "thread_list")}
+    for key in ("failed", "in_doubt"):
+        states |= {text(entry.get("thread_id")): key for entry in objects(result.data, key)}
+    blocking = _blocking(result)
+    for thread_id in dict.fromkeys([*states, *reasons, *problems, *differences]):
+        state = states.get(thread_id, "skipped" if thread_id in reasons else "")
+        mine = [*findings.get(thread_id, ()), *differences.get(thread_id, ())]
+        output = "\n".join(_sentence(entry) for entry in mine)
+        kind, message, verdict = state.replace("_", "-"), "", Verdict.PASSED
+        if thread_id in problems:
+            kind, message, verdict = problems[thread_id].code, problems[thread_id].message, Verdict.FAILED
+        elif state in FAILED_STATES:
+            message, verdict = FAILED_STATES[state], Verdict.FAILED
+        elif thread_id in differences:
+            kind, message, verdict = "differs", _sentence(differences[thread_id][0]), Verdict.FAILED
+        elif state == "skipped":
+            message, verdict = reasons.get(thread_id, "skipped"), Verdict.SKIPPED
+        elif found := [entry for entry in mine if entry.get("code") in blocking]:
+            kind, message, verdict = text(found[0].get("code")), text(found[0].get("detail")), Verdict.FAILED
+        yield Case("threads", thread_id, verdict, kind, message, output)
+
+
+def _blocking(result: Result) -> frozenset[str]:
+    """Codes that made `plan --check` fail: `data["blocking"]`, or else every code met as an error."""
+    if result.exit_code != 4:
+        return frozenset()
+    named = result.data.get("blocking")
+    if isinstance(named, list):
+        return frozenset(str(code) for code in named)
+    entries = objects(result.data, "finding_list")
+    return frozenset(text(entry.get("code")) for entry in entries if entry.get("severity") == "error")
+
+
+def _by_thread(entries: list[JsonObject]) -> dict[str, list[JsonObject]]:
+    grouped: dict[str, list[JsonObject]] = {}
+    for entry in entries:
+        if entry.get("thread_id") is not None:
+            grouped.setdefault(str(entry["thread_id"]), []).append(entry)
+    return grouped
+
+
+def _sentence(entry: JsonObject) -> str:
+    what = entry.get("code") or entry.get("outcome")
+    where = entry.get("message_id") or (None if entry.get("position") is None else f"item {entry['position']}")
+    names = " ".join(str(part) for part in (entry.get("severity"), what, where, entry.get("field")) if part)
+    return f"{names}: {text(entry.get('detail'))}"
+
+
+def _replay_case(entry: JsonObject) -> Case:
+    status, detail = text(entry.get("status")), text(entry.get("detail"))
+    verdict = Verdict.PASSED if status in REPLAY_PASSED else Verdict.FAILED
+    verdict = Verdict.SKIPPED if status == "skipped" else Verdict.ERROR if status == "error" else verdict
+    total = entry.get("total_ms")
+    seconds = total / 1000 if isinstance(total, int | float) else 0.0
+    name = text(entry.get("case_id") or entry.get("id"))
+    failed = verdict is not Verdict.PASSED
+    return Case("cases", name, verdict, status if failed else "", detail if failed else "", "", seconds)

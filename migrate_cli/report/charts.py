@@ -1,0 +1,189 @@
+"""Charts of the HTML report as inline SVG: drawn by pygal, then stripped to shapes and text.
+
+No script, style or id of the library's stays: the page's own style sheet colours the charts, for light and dark, and
+the same data always gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from migrate_cli.model import JsonObject, Result
+from migrate_cli.report.catalogue import finding_rows
+from migrate_cli.report.checks import OUTCOMES
+from migrate_cli.report.document import counts, objects
+from migrate_cli.report.escape import number, plural, visible
+
+SVG = "{http://www.w3.org/2000/svg}"
+WIDTH = 640
+BAR_HEIGHT = 34
+MOST_BARS = 15
+SIZE_EDGES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
+"""Thread sizes are grouped between these numbers of messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One figure."""
+
+    title: str
+    summary: str
+    """What it shows in words, for those who do not see it."""
+    svg: str
+
+
+def charts_of(result: Result) -> list[Chart]:
+    """Return the charts that the data has something to show in."""
+    drawn = (
+        _outcomes(result.data),
+        _fates(result.data),
+        _findings(result.data),
+        _sizes(result.data),
+        _pace(result.data),
+    )
+    return [chart for chart in drawn if chart is not None]
+
+
+def _outcomes(data: JsonObject) -> Chart | None:
+    sigils = counts(data, "outcomes")
+    if sigils:
+        pairs = [
+            (OUTCOMES.get(sigil, sigil), count, f"outcome-{_slug(OUTCOMES.get(sigil, sigil))}")
+            for sigil, count in sigils.items()
+        ]
+        return _bars("Items compared", "item", pairs)
+    threads = {name: count for name, count in counts(data, "threads").items() if name != "total" and count}
+    return _bars(
+        "Threads by outcome", "thread", [(_words(name), n, f"state-{_slug(name)}") for name, n in threads.items()]
+    )
+
+
+def _fates(data: JsonObject) -> Chart | None:
+    parts = counts(data, "parts")
+    fates = [(fate, parts.get(fate, 0), f"fate-{fate}") for fate in ("kept", "converted", "noted", "dropped")]
+    return _bars("Parts by fate", "part", fates) if parts.get("read") else None
+
+
+def _findings(data: JsonObject) -> Chart | None:
+    rows = sorted(finding_rows(data), key=lambda row: -row.count)
+    pairs = [(row.code, row.count, f"severity-{_slug(row.severity)}") for row in rows[:MOST_BARS]]
+    rest = sum(row.count for row in rows[MOST_BARS:])
+    return _bars("Findings by code", "finding", [*pairs, ("all others", rest, "severity-info")] if rest else pairs)
+
+
+def _sizes(data: JsonObject) -> Chart | None:
+    sizes = [entry["messages"] for entry in objects(data, "thread_list") if isinstance(entry.get("messages"), int)]
+    pairs = [(label, count, "size") for label, count in _grouped(sizes)]
+    return _bars("Thread sizes, in messages", "thread", pairs) if len(sizes) > 1 else None
+
+
+def _grouped(sizes: Iterable[int]) -> list[tuple[str, int]]:
+    groups = [0] * (len(SIZE_EDGES) + 1)
+    for size in sizes:
+        groups[sum(size >= edge for edge in SIZE_EDGES)] += 1
+    labels = ["0"] + [_range(low, high) for low, high in zip(SIZE_EDGES, (*SIZE_EDGES[1:], None), strict=True)]
+    used = [index for index, count in enumerate(groups) if count]
+    return [(labels[index], groups[index]) for index in range(used[0], used[-1] + 1)] if used else []
+
+
+def _range(low: int, high: int | None) -> str:
+    if high is None:
+        return f"{low:,} and more"
+    return f"{low:,}" if high == low + 1 else f"{low:,} to {high - 1:,}"
+
+
+def _pace(data: JsonObject) -> Chart | None:
+    points = [
+        (float(entry["seconds"]), float(entry["messages_per_second"]))
+        for entry in objects(data, "timeline")
+        if all(isinstance(entry.get(key), int | float) for key in ("seconds", "messages_per_second"))
+    ]
+    if len(points) < 2:
+        return None
+    chart = _pygal("XY", height=240, fill=True, show_dots=False, range=(0, max(rate for _, rate in points) or 1))
+    chart.x_value_formatter = lambda seconds: f"{number(round(seconds))} s"
+    chart.value_formatter = lambda rate: number(round(rate))
+    chart.add("", points)
+    fastest = number(round(max(rate for _, rate in points)))
+    summary = f"{len(points)} measurements over {number(round(points[-1][0]))} s; at most {fastest} messages a second."
+    return Chart("Throughput, messages a second", summary, _stripped(chart, ["pace"]))
+
+
+def _bars(title: str, what: str, bars: Sequence[tuple[str, int, str]]) -> Chart | None:
+    """Horizontal bars, the first at the top, each with a CSS class of its own."""
+    if not any(count for _, count, _ in bars):
+        return None
+    highest = max(count for _, count, _ in bars)
+    chart = _pygal("HorizontalBar", height=BAR_HEIGHT * len(bars) + 60, print_values=True, range=(0, highest))
+    chart.x_labels = [_label(label) for label, _, _ in reversed(bars)]
+    chart.y_labels = _ticks(highest)
+    chart.value_formatter = lambda count: number(round(count))
+    chart.add("", [count for _, count, _ in reversed(bars)])
+    summary = ", ".join(f"{visible(label)}: {plural(count, what)}" for label, count, _ in bars)
+    return Chart(title, f"{summary}.", _stripped(chart, [name for _, _, name in reversed(bars)]))
+
+
+def _ticks(highest: int) -> list[int]:
+    """Three to six round numbers from 0 up to the highest."""
+    step = 10 ** math.floor(math.log10(highest)) if highest else 1
+    step = next((step // part for part in (5, 2) if step % part == 0 and highest / (step // part) <= 5), step)
+    while highest / step > 5:
+        step *= 2
+    return list(range(0, highest + 1, step))
+
+
+def _pygal(kind: str, **options: Any) -> Any:
+    # pygal costs a tenth of a second to import, which the other formats need not pay.
+    import pygal  # noqa: PLC0415
+
+    return getattr(pygal, kind)(
+        css=[], js=[], width=WIDTH, margin=12, show_legend=False, print_values_position="top", no_prefix=True, **options
+    )
+
+
+def _label(text: str) -> str:
+    shown = visible(text)
+    return shown if len(shown) <= 34 else f"{shown[:33]}…"
+
+
+def _stripped(chart: Any, classes: Sequence[str]) -> str:
+    root: ET.Element = chart.render_tree()
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if _is_ballast(child):
+                parent.remove(child)
+    bars = [shape for shape in root.iter(f"{SVG}rect") if "rect" in shape.get("class", "").split()]
+    lines = [shape for shape in root.iter(f"{SVG}path") if "reactive" in shape.get("class", "").split()]
+    for shape, name in zip(bars or lines, classes, strict=False):
+        shape.set("class", name)
+    root.attrib = {"viewBox": root.get("viewBox", ""), "class": "chart", "aria-hidden": "true", "focusable": "false"}
+    return _serialised(root)
+
+
+def _is_ballast(element: ET.Element) -> bool:
+    if callable(element.tag):
+        return True
+    name = str(element.tag).removeprefix(SVG)
+    overlay = "tooltip-overlay" in element.get("class", "")
+    return name in ("defs", "title", "desc", "script", "style") or overlay
+
+
+def _serialised(root: ET.Element) -> str:
+    for element in root.iter():
+        element.tag = str(element.tag).removeprefix(SVG)
+        for name, value in element.attrib.items():
+            element.set(name, re.sub(r"-?\d+\.\d{3,}", lambda hit: f"{float(hit.group()):.2f}", value))
+    return ET.tostring(root, encoding="unicode", short_empty_elements=False)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

@@ -1,0 +1,52 @@
+"""The report as JUnit XML, for the test view of a CI server.
+
+Elements and attributes are those of the schema that Jenkins' xUnit plugin checks against (`junit-10.xsd`); GitLab and
+GitHub's test reporters read the same form. Characters that XML cannot hold are shown as escapes.
+"""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from migrate_cli.model import Result
+from migrate_cli.report.cases import Case, Verdict, cases_of
+from migrate_cli.report.escape import visible, visible_block
+from migrate_cli.report.interface import View
+
+
+def render(result: Result, view: View) -> str:  # noqa: ARG001 - the signature of every renderer
+    """Return the document: one suite, a case for the run and for each thread."""
+    cases = cases_of(result)
+    seconds = f"{cases[0].seconds:.3f}"
+    totals = {
+        "name": f"migrate-cli {result.command}",
+        "tests": str(len(cases)),
+        "failures": _count(cases, Verdict.FAILED),
+        "errors": _count(cases, Verdict.ERROR),
+        "time": seconds,
+    }
+    root = ET.Element("testsuites", totals)
+    suite = ET.SubElement(root, "testsuite", {**totals, "skipped": _count(cases, Verdict.SKIPPED)})
+    if result.run_id:
+        properties = ET.SubElement(suite, "properties")
+        ET.SubElement(properties, "property", {"name": "run_id", "value": visible(result.run_id)})
+    for case in cases:
+        _add(suite, case, f"migrate-cli.{result.command}")
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _count(cases: list[Case], verdict: Verdict) -> str:
+    return str(sum(case.verdict is verdict for case in cases))
+
+
+def _add(suite: ET.Element, case: Case, prefix: str) -> None:
+    attributes = {"name": visible(case.name), "time": f"{case.seconds:.3f}", "classname": f"{prefix}.{case.group}"}
+    element = ET.SubElement(suite, "testcase", attributes)
+    if case.verdict is not Verdict.PASSED:
+        said = ET.SubElement(
+            element, case.verdict.value, {"type": visible(case.kind), "message": visible(case.message)}
+        )
+        said.text = visible_block(case.output or case.message)
+    elif case.output:
+        ET.SubElement(element, "system-out").text = visible_block(case.output)

@@ -1,0 +1,123 @@
+"""The report as Markdown, for a pull request or the summary of a CI job.
+
+GitHub's dialect. Text from outside is escaped: it cannot start a heading, a table cell, a tag or a mention.
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from migrate_cli.model import Result
+from migrate_cli.report.document import Bar, Lines, Section, Table, Tone, build
+from migrate_cli.report.escape import plural, visible, visible_block
+from migrate_cli.report.interface import View
+
+SUMMARY_LIMIT = 1024 * 1024
+"""Bytes that GitHub accepts as the summary of one step."""
+FOLD_AFTER = 25
+"""Tables with more rows start folded."""
+
+_SIGNS = {Tone.GOOD: "✅", Tone.MIXED: "⚠️", Tone.BAD: "❌"}
+_SPECIAL = re.compile(r"([\\`*_\[\]#+!|~])")
+_MENTION = re.compile(r"@(?=\w)")
+
+_log = logging.getLogger(__name__)
+
+
+def render(result: Result, view: View) -> str:  # noqa: ARG001 - the signature of every renderer
+    """Return the report, with a heading of level 2."""
+    document = build(result)
+    blocks = [f"## {escape(document.title)}", f"{_SIGNS[document.tone]} **{escape(document.headline)}**"]
+    if document.verbatim is not None:
+        blocks.append(_fence(visible_block(document.verbatim)))
+    blocks += [_section(section) for section in document.sections]
+    if document.next_steps:
+        blocks.append("**Next**\n\n" + "\n".join(f"- {escape(step)}" for step in document.next_steps))
+    return "\n\n".join(blocks) + "\n"
+
+
+def escape(value: object) -> str:
+    """Return one line of Markdown that shows the text as it is."""
+    text = html.escape(visible(value), quote=False)
+    return _MENTION.sub("@&#8203;", _SPECIAL.sub(r"\\\1", text))
+
+
+def _fence(text: str) -> str:
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    ticks = "`" * max(3, longest + 1)
+    return f"{ticks}\n{text.rstrip()}\n{ticks}"
+
+
+def _section(section: Section) -> str:
+    if isinstance(section, Table):
+        body = _table(section)
+        if len(section.rows) > FOLD_AFTER:
+            summary = html.escape(f"{section.title or 'Table'}: {plural(len(section.rows), 'row')}")
+            return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
+    elif isinstance(section, Bar):
+        body = _table(section.as_table())
+    else:
+        body = _lines(section)
+    return f"### {escape(section.title)}\n\n{body}" if section.title else body
+
+
+def _table(table: Table) -> str:
+    lines = [
+        _row(tuple(escape(column.name) or " " for column in table.columns)),
+        _row(tuple("--:" if column.numeric else ":--" for column in table.columns)),
+        *(_row(tuple(escape(cell) for cell in row)) for row in table.rows),
+    ]
+    if table.note:
+        lines += ["", escape(table.note)]
+    return "\n".join(lines)
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _lines(section: Lines) -> str:
+    return "\n".join(f"- {escape(line)}" for line in section.lines)
+
+
+def write_step_summary(text: str, environ: Mapping[str, str] | None = None) -> bool:
+    """Append the Markdown to the file that `$GITHUB_STEP_SUMMARY` names; False when it is not set or not writable.
+
+    A summary that cannot be written is logged and never fails the command.
+    """
+    name = (os.environ if environ is None else environ).get("GITHUB_STEP_SUMMARY")
+    if not name:
+        return False
+    path = Path(name)
+    try:
+        used = path.stat().st_size if path.exists() else 0
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(cut_to_bytes(text, SUMMARY_LIMIT - used))
+    except OSError as error:
+        _log.warning("The summary at GITHUB_STEP_SUMMARY was not written: %s.", error.strerror or error)
+        return False
+    return True
+
+
+def cut_to_bytes(text: str, limit: int) -> str:
+    """Return the text, or as many of its lines as fit in `limit` bytes of UTF-8 with a sentence on what was cut."""
+    lines = text.splitlines(keepends=True)
+    sizes = [len(line.encode("utf-8", "backslashreplace")) for line in lines]
+    if sum(sizes) < limit:
+        return text
+    # The sentence, the end of a folded table, and room for the numbers in it.
+    room, kept, used = limit - 250, 0, 0
+    while kept < len(lines) and used + sizes[kept] <= room:
+        used += sizes[kept]
+        kept += 1
+    if kept == 0:
+        return ""
+    shown = "".join(lines[:kept])
+    closing = "\n</details>\n" if shown.count("<details>") > shown.count("</details>") else ""
+    cut = f"{plural(len(lines) - kept, 'line')} ({plural(sum(sizes[kept:]), 'byte')})"
+    return f"{shown}{closing}\n**Cut here**: {cut} more did not fit; `--output json` has everything.\n"

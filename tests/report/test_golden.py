@@ -1,0 +1,33 @@
+"""All five formats from one value, compared with files that a person has read.
+
+`GOLDEN=write pytest tests/report/test_golden.py` writes them anew; look at the difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from migrate_cli.model import Result
+from migrate_cli.report.interface import OutputFormat
+from migrate_cli.report.render import render
+
+GOLDEN = Path(__file__).parent / "golden"
+NAMES = {
+    OutputFormat.TEXT: "apply.txt",
+    OutputFormat.JSON: "apply.json",
+    OutputFormat.MARKDOWN: "apply.md",
+    OutputFormat.JUNIT: "apply.xml",
+    OutputFormat.HTML: "apply.html",
+}
+
+
+@pytest.mark.parametrize("fmt", list(OutputFormat))
+def test_one_result_renders_as_its_golden_file(fmt: OutputFormat, applied: Result) -> None:
+    text = render(applied, fmt, console_width=80, with_content=fmt is OutputFormat.HTML)
+    path = GOLDEN / NAMES[fmt]
+    if os.environ.get("GOLDEN") == "write":
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
