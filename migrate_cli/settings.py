@@ -1,0 +1,258 @@
+"""One typed settings object: flags > environment > .env > migration.yaml > defaults.
+
+Each layer becomes a mapping here, the layers are merged, and the merged mapping is checked once; every value remembers
+its layer, so that errors and `doctor` can name it. Keys are read from the variables that `api_key_env` names, never
+from a settings file, and are never part of the object's text, its errors or the recorded setup. Nothing here opens a
+source, a target or a state file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from migrate_cli.convert.options import (
+    AssistantImages,
+    Attachments,
+    Citations,
+    ConvertOptions,
+    Files,
+    Incomplete,
+    Tail,
+    Timestamps,
+    ToolCalls,
+)
+from migrate_cli.errors import SettingsError
+from migrate_cli.settings_errors import sentence_for
+from migrate_cli.settings_layers import Layer, env_layer, file_layer, flag_layer, flat, merged, variables
+
+DEFAULT_FILE = Path("migration.yaml")
+ENV_FILE = Path(".env")
+
+_OWN_NAMES = {"OPENAI_BASE_URL": "target.base_url", "SOURCE_BASE_URL": "source.base_url"}
+"""Variables with names of their own; the `MIGRATE_…` form of the same setting goes first."""
+
+
+def _plain_url(value: Any) -> Any:
+    """Refuse what must not be recorded: a URL with a password; and what cannot be called."""
+    if not isinstance(value, str):
+        return value
+    if not re.match(r"https?://[^/\s]", value):
+        raise ValueError("a URL that starts with https:// or http://")
+    if "@" in value.split("/")[2]:
+        raise ValueError("a URL without user name and password; put the key into the variable that api_key_env names")
+    return value.rstrip("/")
+
+
+def _variable_name(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+        raise ValueError("the name of an environment variable (not the key itself)")
+    return value
+
+
+def _user_path(value: Any) -> Any:
+    return Path(value).expanduser() if isinstance(value, str) and value else value
+
+
+def _short_tail(value: Any) -> Any:
+    """`tail: 50` means `tail: {messages: 50}`."""
+    return {"messages": value} if isinstance(value, int | str) and not isinstance(value, bool) else value
+
+
+Url = Annotated[str, BeforeValidator(_plain_url)]
+Variable = Annotated[str, BeforeValidator(_variable_name)]
+UserPath = Annotated[Path, BeforeValidator(_user_path)]
+
+
+class Section(BaseModel):
+    """A section of the settings: unknown keys are refused, values do not change, errors do not repeat input."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class SourceSettings(Section):
+    """Where the threads come from."""
+
+    kind: Literal["export", "api"] = "export"
+    path: UserPath | None = None
+    format: str = "auto"
+    base_url: Url | None = None
+    api_key_env: Variable = "SOURCE_API_KEY"
+    preset: Literal["openai", "azure", "foundry"] = "openai"
+    discover: bool = False
+
+
+class TargetSettings(Section):
+    """Where the conversations go."""
+
+    base_url: Url = "https://api.openai.com/v1"
+    api_key_env: Variable = "OPENAI_API_KEY"
+    organization: str | None = None
+    project: str | None = None
+    preset: Literal["openai", "azure", "foundry"] = "openai"
+
+
+class TailSettings(Section):
+    """Only the end of each thread."""
+
+    messages: int | None = Field(None, ge=1)
+    tokens: int | None = Field(None, ge=1)
+
+
+class ConvertSettings(Section):
+    """What a thread becomes; the fields are those of `ConvertOptions`."""
+
+    attachments: Attachments = Attachments.AUTO
+    tool_calls: ToolCalls = ToolCalls.NATIVE
+    assistant_images: AssistantImages = AssistantImages.USER_NOTE
+    citations: Citations = Citations.KEEP
+    timestamps: Timestamps = Timestamps.NONE
+    incomplete: Incomplete = Incomplete.KEEP
+    files: Files = Files.KEEP
+    tail: Annotated[TailSettings | None, BeforeValidator(_short_tail)] = None
+    strict_assistant: bool = False
+    native_builtin: bool = False
+
+
+class LoadSettings(Section):
+    """How fast, and when to give up."""
+
+    workers: int = Field(16, ge=1, le=256)
+    max_requests_per_minute: int | None = Field(None, ge=1)
+    max_errors: int | None = Field(50, ge=1)
+    pilot: int = Field(5, ge=0)
+    timeout: float = Field(60.0, gt=0)
+    batch_items: int = Field(20, ge=1, le=20)
+    batch_bytes: int = Field(8_000_000, ge=1_000, le=50_000_000)
+
+
+class AudioSettings(Section):
+    """What becomes of audio files."""
+
+    transcribe: bool = False
+    model: str = Field("gpt-transcribe", min_length=1)
+
+
+class ReportSettings(Section):
+    """What is printed at the end."""
+
+    output: Literal["text", "json", "markdown", "junit", "html"] = "text"
+    with_content: bool = False
+    redact: bool = False
+
+
+class Settings(BaseSettings):
+    """All settings of one command; make it with `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MIGRATE_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        env_parse_none_str="null",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    source: SourceSettings = SourceSettings()
+    target: TargetSettings = TargetSettings()
+    state: UserPath = Path("migration.db")
+    convert: ConvertSettings = ConvertSettings()
+    load: LoadSettings = LoadSettings()
+    audio: AudioSettings = AudioSettings()
+    report: ReportSettings = ReportSettings()
+
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+    _variables: dict[str, SecretStr] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is the library's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what is given and nothing else: the layers are read in `load_settings`, which remembers their places."""
+        return (init_settings,)
+
+    def where(self, field: str) -> str:
+        """Which layer a value came from, by dotted name: `load.workers` → `migration.yaml:12`; else `default`."""
+        parts = field.split(".")
+        names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+        return next((self._origins[name] for name in names if name in self._origins), "default")
+
+    def target_key(self) -> SecretStr | None:
+        """The target's key, from the variable that `target.api_key_env` names; None when it is not set."""
+        return self._variables.get(self.target.api_key_env)
+
+    def source_key(self) -> SecretStr | None:
+        """The source's key, from the variable that `source.api_key_env` names; None when it is not set."""
+        return self._variables.get(self.source.api_key_env)
+
+    def secret(self, variable: str) -> SecretStr | None:
+        """Any other secret, by the name of its variable in the environment or in .env."""
+        return self._variables.get(variable)
+
+    def convert_options(self) -> ConvertOptions:
+        """The section `convert`, as the converter takes it."""
+        values = {name: getattr(self.convert, name) for name in ConvertSettings.model_fields if name != "tail"}
+        tail = self.convert.tail
+        return ConvertOptions(**values, tail=None if tail is None else Tail(tail.messages, tail.tokens))
+
+    def setup(self, source_identity: str) -> dict[str, str]:
+        """What the state file records, and refuses to see changed: source, target and conversion; never secrets."""
+        recorded = {
+            "source": source_identity,
+            "target.base_url": self.target.base_url,
+            "target.organization": self.target.organization or "",
+            "target.project": self.target.project or "",
+            "audio.transcribe": _canonical(self.audio.transcribe),
+        }
+        for name, value in self.convert.model_dump(mode="json").items():
+            recorded[f"convert.{name}"] = _canonical(value)
+        return recorded
+
+    @classmethod
+    def _build(cls, layers: list[Layer], known: Mapping[str, str]) -> Self:
+        """Merge (weakest first), check, and remember where each value came from."""
+        try:
+            settings = cls(**merged(layers))
+        except ValidationError as error:
+            raise SettingsError(sentence_for(error, layers, cls)) from None
+        for layer in layers:
+            for name in flat(layer.values):
+                settings._origins[name] = layer.place(name)
+        settings._variables.update({name: SecretStr(value) for name, value in known.items()})
+        return settings
+
+
+def load_settings(
+    config: Path | None = None, overrides: Mapping[str, Any] | None = None, *, env_file: Path = ENV_FILE
+) -> Settings:
+    """Read all layers. `config` None means migration.yaml if it is there; `overrides` are flags by dotted name.
+
+    Flags that are None were not given. Paths inside a settings file are relative to its folder. Raises SettingsError,
+    in one sentence that names key, place and what is allowed.
+    """
+    layers: list[Layer] = []
+    if config is not None or DEFAULT_FILE.is_file():
+        layers.append(file_layer(config or DEFAULT_FILE, Settings, relative=("source.path", "state")))
+    dotenv = variables(env_file)
+    for name, values in ((str(env_file), dotenv), ("environment", dict(os.environ))):
+        layers.append(env_layer(name, values, Settings, _OWN_NAMES))
+    layers.append(flag_layer(overrides or {}))
+    return Settings._build(layers, {**dotenv, **os.environ})
+
+
+def _canonical(value: Any) -> str:
+    import json  # noqa: PLC0415 - only commands that write need it
+
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"))
