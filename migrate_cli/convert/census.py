@@ -34,7 +34,7 @@ def count_frame(thread: Thread) -> int:
     resources = thread.tool_resources
     total = len(thread.metadata) + (sum(1 for value in resources.values() if value) if resources else 0)
     for step in thread.run_steps:
-        total += _count_step(step)
+        total += count_step(step)
     return total
 
 
@@ -54,7 +54,8 @@ def count_message(message: Message) -> int:
 _TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
 
 
-def _count_step(step: RunStep) -> int:
+def count_step(step: RunStep) -> int:
+    """Return the number of parts of one run step."""
     calls = step.details.get("tool_calls")
     if isinstance(calls, list):
         return sum(1 + _count_outputs(call) for call in calls)

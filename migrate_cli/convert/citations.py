@@ -1,17 +1,221 @@
-"""Citations and file paths in texts, by policy."""
+"""Citations and file paths in an assistant's texts, by policy; the old annotations always go to the state file.
+
+Only an assistant's text is ever edited: what a user wrote stays as it is under every policy. Old annotations have a
+marker in the text (`【4:0†source】`, or a `sandbox:` link), its place, and a file id or URL. The target's have a file
+name and an index, or a URL and its span.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
+from migrate_cli.convert.limits import FILE_ID
+from migrate_cli.convert.options import Citations
 from migrate_cli.convert.sheet import Sheet
+from migrate_cli.convert.text import plain, short
 from migrate_cli.model import Fate, JsonObject
+
+_MARKER = re.compile(r"【[^【】]{1,300}†[^【】]{0,500}】")
+_MARKER_NAME = re.compile(r"†(?P<name>[^【】†]+\.[A-Za-z0-9]{1,8})】$")
+"""Newer markers name the file where older ones say `source`."""
+
+
+class Cited(NamedTuple):
+    """An annotation whose place in the text is known."""
+
+    start: int
+    end: int
+    kind: str
+    target: str
+    """The file's source id, or the URL."""
+    name: str | None
+    """The file's name, or the page's title."""
+
+
+class Edit(NamedTuple):
+    """A span of the text and what stands there afterwards."""
+
+    start: int
+    end: int
+    text: str
 
 
 def cite(sheet: Sheet, text: str, annotations: list[Any]) -> tuple[str, list[JsonObject]]:
-    """Return the text and its native annotations, and book the fate of each old annotation."""
+    """Return the text and its native annotations by policy, and book the fate of each old annotation.
+
+    `text` is tidied. With no annotations it is still searched for markers that nothing explains.
+    """
     if annotations:
         sheet.book.set_aside("annotations", annotations, sheet.message.id)
-        sheet.book.count(Fate.NOTED, len(annotations))
-        sheet.find("citation-aside", f"{len(annotations)} annotations are in the state file.")
-    return text, []
+    cited = [found for found in (_read(sheet, text, annotation) for annotation in annotations) if found]
+    policy = sheet.book.options.citations if sheet.role == "assistant" else Citations.KEEP
+    text, native, converted = _POLICIES[policy](sheet, text, cited)
+    sheet.book.count(Fate.CONVERTED, converted)
+    noted = len(annotations) - converted
+    if noted:
+        sheet.book.count(Fate.NOTED, noted)
+        sheet.find("citation-aside", f"{noted} annotations are in the state file only.")
+    return text, native
+
+
+_Outcome = tuple[str, list[JsonObject], int]
+"""The text, the native annotations, and how many old annotations found a new form."""
+
+
+def _keep(_sheet: Sheet, text: str, _cited: list[Cited]) -> _Outcome:
+    return text, [], 0
+
+
+def _strip(_sheet: Sheet, text: str, cited: list[Cited]) -> _Outcome:
+    edits = [_without_link(text, found) if found.kind == "file_path" else _cut(text, found) for found in cited]
+    edits += [_cut(text, match) for match in map(_span, _MARKER.finditer(text))]
+    return _apply(text, edits), [], 0
+
+
+def _footnotes(sheet: Sheet, text: str, cited: list[Cited]) -> _Outcome:
+    """Each marker becomes `[1]`, with its source at the end; a sandbox link stays and its file is named at the end."""
+    numbers: dict[str, int] = {}
+    lines: list[str] = []
+    places: dict[tuple[int, int], list[int]] = {}
+    for found in sorted(cited):
+        is_new = found.target not in numbers
+        number = numbers.setdefault(found.target, len(numbers) + 1)
+        if is_new:
+            lines.append(f"[{number}] {_source_line(sheet, text, found)}")
+        if found.kind != "file_path":
+            marks = places.setdefault((found.start, found.end), [])
+            if number not in marks:
+                marks.append(number)
+    _report_lone_markers(sheet, text, cited)
+    if not lines:
+        return text, [], 0
+    edits = [Edit(*span, "".join(f"[{number}]" for number in marks)) for span, marks in places.items()]
+    return "\n".join((f"{_apply(text, edits)}\n", *lines)), [], len(cited)
+
+
+def _annotations(sheet: Sheet, text: str, cited: list[Cited]) -> _Outcome:
+    """The markers stay, and native annotations point at them."""
+    native = [annotation for annotation in (_native(sheet, found) for found in cited) if annotation]
+    _report_lone_markers(sheet, text, cited)
+    return text, native, len(native)
+
+
+_POLICIES: dict[Citations, Callable[[Sheet, str, list[Cited]], _Outcome]] = {
+    Citations.KEEP: _keep,
+    Citations.STRIP: _strip,
+    Citations.FOOTNOTES: _footnotes,
+    Citations.ANNOTATIONS: _annotations,
+}
+
+
+def _read(sheet: Sheet, text: str, annotation: Any) -> Cited | None:
+    """Return the annotation with its place, or None, with a finding, where it has none or is of no known type."""
+    kind = annotation.get("type") if isinstance(annotation, Mapping) else None
+    inner = annotation.get(kind) if isinstance(kind, str) else None
+    target = inner.get(_TARGET_KEYS.get(kind, "")) if isinstance(inner, Mapping) and isinstance(kind, str) else None
+    if not isinstance(kind, str) or not isinstance(inner, Mapping) or not isinstance(target, str) or not target:
+        sheet.find("annotation-unknown", f"An annotation of type {short(str(kind), 60)} is not known in this form.")
+        return None
+    span = locate(text, annotation)
+    if span is None:
+        sheet.find("annotation-outside-text", f"An annotation of type {kind} does not point at its own marker.")
+        return None
+    return Cited(*span, kind, plain(target), _name(sheet, annotation, inner, kind, target))
+
+
+_TARGET_KEYS = {"file_citation": "file_id", "file_path": "file_id", "url_citation": "url"}
+
+
+def locate(text: str, annotation: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return the annotation's span, by its indexes or else by the one place where its marker stands; or None.
+
+    Indexes of some clients count UTF-16 units or bytes; the marker's own text is then the better witness.
+    """
+    start, end, marker = annotation.get("start_index"), annotation.get("end_index"), annotation.get("text")
+    within = type(start) is int and type(end) is int and 0 <= start < end <= len(text)
+    if not isinstance(marker, str) or not marker:
+        return (start, end) if within else None  # type: ignore[return-value]  # `within` has checked both
+    if within and text[start:end] == marker:
+        return start, end  # type: ignore[return-value]  # `within` has checked both
+    place = text.find(marker)
+    return (place, place + len(marker)) if place >= 0 else None
+
+
+def _name(sheet: Sheet, annotation: Any, inner: Mapping[str, Any], kind: str, target: str) -> str | None:
+    if kind == "url_citation":
+        title = inner.get("title")
+        return plain(title) if isinstance(title, str) and title else None
+    known = sheet.book.filename(target)
+    if known:
+        return plain(known)
+    match = _MARKER_NAME.search(str(annotation.get("text")))
+    return plain(match["name"]) if match else None
+
+
+def _native(sheet: Sheet, found: Cited) -> JsonObject | None:
+    if found.kind == "url_citation":
+        span = {"start_index": found.start, "end_index": found.end}
+        return {"type": "url_citation", "url": found.target, "title": found.name or found.target, **span}
+    fact = sheet.book.fact(found.target)
+    file_id = fact.target_id or found.target
+    if FILE_ID.fullmatch(file_id) is None:
+        sheet.find("file-id-invalid", "A citation's file id is not one that a server could know.")
+        return None
+    if fact.status == "missing":
+        sheet.find("attachment-file-missing", f"The cited file {found.target} is missing.")
+        return None
+    if found.kind == "file_path":
+        return {"type": "file_path", "file_id": file_id, "index": found.start}
+    if found.name is None:
+        sheet.find("annotation-without-filename", f"No name is known for the cited file {found.target}.")
+        return None
+    return {"type": "file_citation", "file_id": file_id, "filename": found.name, "index": found.start}
+
+
+def _source_line(sheet: Sheet, text: str, found: Cited) -> str:
+    if found.kind == "url_citation":
+        return f"{found.name}: {found.target}" if found.name else found.target
+    file_id = plain(sheet.book.fact(found.target).target_id or found.target)
+    named = f"{found.name} ({file_id})" if found.name else file_id
+    return f"{text[found.start : found.end]}: {named}" if found.kind == "file_path" else named
+
+
+def _report_lone_markers(sheet: Sheet, text: str, cited: list[Cited]) -> None:
+    known = {(found.start, found.end) for found in cited}
+    alone = sum(1 for match in _MARKER.finditer(text) if match.span() not in known)
+    if alone:
+        sheet.find("citation-marker-alone", f"{alone} markers have no annotation.")
+
+
+def _span(match: re.Match[str]) -> Cited:
+    return Cited(match.start(), match.end(), "marker", "", None)
+
+
+def _cut(text: str, found: Cited) -> Edit:
+    """Cut a marker with the space before it, where that would be left hanging."""
+    start = found.start
+    if start and text[start - 1] == " " and (found.end == len(text) or text[found.end] in " .,;:!?)\n"):
+        start -= 1
+    return Edit(start, found.end, "")
+
+
+def _without_link(text: str, found: Cited) -> Edit:
+    """Turn `[label](sandbox:…)` into its label; a bare path is cut."""
+    opening = re.search(r"!?\[(?P<label>[^\[\]\n]*)\]\($", text[max(0, found.start - 1000) : found.start])
+    if opening is None or text[found.end : found.end + 1] != ")":
+        return _cut(text, found)
+    return Edit(found.start - len(opening[0]), found.end + 1, opening["label"])
+
+
+def _apply(text: str, edits: list[Edit]) -> str:
+    """Apply edits from left to right; one that overlaps an earlier one is left out."""
+    written: list[str] = []
+    position = 0
+    for edit in sorted(edits):
+        if edit.start < position:
+            continue
+        written += (text[position : edit.start], edit.text)
+        position = edit.end
+    return "".join((*written, text[position:]))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 from migrate_cli.convert.attachments import convert_attachments
 from migrate_cli.convert.book import Book
 from migrate_cli.convert.census import count_message
 from migrate_cli.convert.content import convert_part
 from migrate_cli.convert.metadata import iso_time
 from migrate_cli.convert.options import Incomplete, Timestamps
-from migrate_cli.convert.sheet import IMAGE_NOTE, Sheet, text_part
+from migrate_cli.convert.sheet import IMAGE_NOTE, Sheet, message_body, text_part
 from migrate_cli.convert.text import short
 from migrate_cli.model import Fate, JsonObject, Message
 
@@ -70,7 +68,9 @@ def _put(sheet: Sheet) -> None:
         if opening:
             sheet.parts[:0] = opening
         kind = "message" if message.role == sheet.role else "note"
-        book.put(_body(sheet), kind, message.id, message.created_at)
+        status = "incomplete" if message.status in _UNFINISHED else "completed"
+        body = message_body(book, sheet.role, sheet.parts, message.id, status)
+        book.put(body, kind, message.id, message.created_at)
     if sheet.images:
         note = [text_part("user", IMAGE_NOTE), *sheet.images]
         book.put({"type": "message", "role": "user", "content": note}, "note", message.id, message.created_at)
@@ -89,15 +89,3 @@ def _opening(sheet: Sheet) -> list[JsonObject]:
         if written is not None:
             opening.append(text_part(sheet.role, f"[{written}]"))
     return opening
-
-
-def _body(sheet: Sheet) -> JsonObject:
-    body: JsonObject = {"type": "message", "role": sheet.role, "content": sheet.parts}
-    if sheet.role == "assistant" and sheet.book.options.strict_assistant:
-        seed = f"{sheet.book.thread_id}\n{sheet.message.id}\n{len(sheet.book.items)}"
-        body["id"] = f"msg_{blake2b(seed.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
-        body["status"] = "incomplete" if sheet.message.status in _UNFINISHED else "completed"
-        for part in sheet.parts:
-            if part["type"] == "output_text":
-                part["logprobs"] = []
-    return body

@@ -84,6 +84,8 @@ class ConvertOptions:
     tail: Tail | None = None
     strict_assistant: bool = False
     """Send assistant messages with `id` and `status`, for targets that insist on the specification's letter."""
+    native_builtin: bool = False
+    """Write code and search calls as native items under made-up ids, where `tool_calls` is `native`."""
 
 
 @dataclass(frozen=True, slots=True)

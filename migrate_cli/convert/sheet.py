@@ -5,6 +5,7 @@ It knows which parts a role may hold; the converters of parts and attachments sa
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Any
 
 from migrate_cli.convert.book import Book
@@ -70,6 +71,19 @@ def text_part(role: str, text: str) -> JsonObject:
     if role == "assistant":
         return {"type": "output_text", "text": text, "annotations": []}
     return {"type": "input_text", "text": text}
+
+
+def message_body(book: Book, role: str, parts: list[JsonObject], seed: str, status: str = "completed") -> JsonObject:
+    """Return a message item; strict targets want an assistant's with `id` (made of `seed`), `status` and `logprobs`."""
+    body: JsonObject = {"type": "message", "role": role, "content": parts}
+    if role == "assistant" and book.options.strict_assistant:
+        whole = f"{book.thread_id}\n{seed}\n{len(book.items)}"
+        body["id"] = f"msg_{blake2b(whole.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
+        body["status"] = status
+        for part in parts:
+            if part["type"] == "output_text":
+                part["logprobs"] = []
+    return body
 
 
 def _place(part: JsonObject) -> str:

@@ -2,55 +2,110 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from migrate_cli.convert.book import Book
+from migrate_cli.convert.builtin_calls import names_in
 from migrate_cli.convert.canonical import digest_of_all
 from migrate_cli.convert.census import count_frame, count_message
 from migrate_cli.convert.message import convert_message
 from migrate_cli.convert.metadata import convert_metadata
 from migrate_cli.convert.options import NO_FACTS, ConvertOptions, FileFacts
-from migrate_cli.model import Draft, Fate, Ledger, Thread
+from migrate_cli.convert.steps import Placement, place_steps
+from migrate_cli.convert.tail import TailCutter, TokenEstimate, estimate_tokens
+from migrate_cli.convert.tool_calls import convert_steps
+from migrate_cli.model import Draft, Fate, Ledger, Message, Thread
 
 _DEFAULTS = ConvertOptions()
 
 
-def convert_thread(thread: Thread, options: ConvertOptions = _DEFAULTS, facts: FileFacts = NO_FACTS) -> Draft:
-    """Return the thread's draft; its messages are read once and none is held."""
-    book = Book(thread.id, options, facts)
+def convert_thread(
+    thread: Thread,
+    options: ConvertOptions = _DEFAULTS,
+    facts: FileFacts = NO_FACTS,
+    *,
+    estimate: TokenEstimate = estimate_tokens,
+) -> Draft:
+    """Return the thread's draft. No message is held; threads with run steps are read twice, all others once.
+
+    `estimate` counts the tokens of a text and matters only where `options.tail.tokens` is set.
+    """
+    book = Book(thread.id, options, facts, names_in(thread) if thread.run_steps else None)
     book.findings += thread.findings
     metadata = convert_metadata(thread, book)
-    read = count_frame(thread)
-    messages = 0
-    last_id = None
-    for message in thread.messages:
-        read += count_message(message)
-        messages += 1
-        last_id = message.id
+    _set_resources_aside(thread, book)
+    counter = _Counter(thread)
+    placement = place_steps(thread, book)
+    if options.tail is None:
+        for message in counter.messages():
+            _convert_place(message, placement, book)
+    else:
+        cutter = TailCutter(book, options.tail, estimate)
+        for message in counter.messages():
+            chapter = book.chapter()
+            _convert_place(message, placement, chapter)
+            cutter.add(chapter)
+        cutter.finish()
+    book.ledger.read = counter.parts
+    return _draft(thread, book, metadata, counter)
+
+
+class _Counter:
+    """Passes messages on and counts them and their parts."""
+
+    def __init__(self, thread: Thread) -> None:
+        self._thread = thread
+        self.parts = count_frame(thread)
+        self.count = 0
+        self.last_id: str | None = None
+
+    def messages(self) -> Iterator[Message]:
+        """Yield each message of the thread."""
+        for message in self._thread.messages:
+            self.parts += count_message(message)
+            self.count += 1
+            self.last_id = message.id
+            yield message
+
+
+def _convert_place(message: Message, placement: Placement | None, book: Book) -> None:
+    """Convert a message and the run steps that stand before and after it."""
+    if placement is None:
         convert_message(message, book)
-    rest = count_frame(thread) - len(thread.metadata)
-    if rest:
-        book.count(Fate.DROPPED, rest)
-        book.find("tool-call-dropped", f"{rest} parts of run steps and tool resources were left out.")
-    book.ledger.read = read
-    return _draft(thread, book, metadata, messages, last_id)
+        return
+    if placement.first:
+        convert_steps(placement.first, book)
+        placement.first = []
+    convert_steps(placement.before.pop(message.id, []), book)
+    convert_message(message, book)
+    convert_steps(placement.after.pop(message.id, []), book)
 
 
-def _draft(thread: Thread, book: Book, metadata: dict[str, str], messages: int, last_id: str | None) -> Draft:
+def _set_resources_aside(thread: Thread, book: Book) -> None:
+    """Conversations have no tool resources; they come back in the response configuration."""
+    held = {tool: value for tool, value in thread.tool_resources.items() if value}
+    if held:
+        book.count(Fate.NOTED, len(held))
+        book.set_aside("tool_resources", held)
+        book.find("tool-resources-aside", f"Resources of {len(held)} tools are in the state file.")
+
+
+def _draft(thread: Thread, book: Book, metadata: dict[str, str], counter: _Counter) -> Draft:
     ledger, reason = book.ledger, None
-    if not book.items or not messages:
-        reason = "nothing-to-send" if messages else "no-messages"
-        book.find(reason, f"{messages} messages hold nothing to send; all {ledger.read} parts are dropped.")
+    if not book.items:
+        reason = "nothing-to-send" if counter.count else "no-messages"
+        book.find(reason, f"{counter.count} messages hold nothing to send; all {ledger.read} parts are dropped.")
         ledger = Ledger(read=ledger.read, dropped=ledger.read)
-        book.items.clear()
     return Draft(
         thread_id=thread.id,
         metadata=metadata,
         items=tuple(book.items),
         ledger=ledger,
-        messages=messages,
+        messages=counter.count,
         findings=tuple(book.findings),
         aside=tuple(book.aside),
         skip_reason=reason,
-        last_message_id=last_id,
+        last_message_id=counter.last_id,
         created_at=thread.created_at,
         digest=digest_of_all((item.digest for item in book.items), metadata),
     )

@@ -1,0 +1,156 @@
+"""Where the run steps of a thread belong among its messages. It places steps; it does not convert them.
+
+Within one run the steps keep the order of the list, turned round where times say that it is newest first; times that
+are all equal leave it as it is, unless the message then comes before the calls that led to it. A step goes
+
+1. before the message that its run made next;
+2. else after the last message that its run had made before;
+3. else before the first message that names the run;
+4. else, by time, after the last message written when the run started (ties count as before);
+5. else, where nothing tells a time, after the last message of the thread.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from migrate_cli.convert.book import Book
+from migrate_cli.convert.text import short
+from migrate_cli.model import Run, RunStep, Thread
+
+_ENDED_WELL = frozenset({None, "completed"})
+
+
+class Placed(NamedTuple):
+    """A step, and the message that its run made, where there is one."""
+
+    step: RunStep
+    message_id: str | None
+
+
+@dataclass(slots=True)
+class Placement:
+    """The steps by place: before the thread's first message, and before and after messages by id."""
+
+    first: list[Placed] = field(default_factory=list)
+    before: dict[str, list[Placed]] = field(default_factory=lambda: defaultdict(list))
+    after: dict[str, list[Placed]] = field(default_factory=lambda: defaultdict(list))
+
+
+@dataclass(slots=True)
+class _Timeline:
+    """The messages' ids in order, the latest time seen up to each, and the first message of each run."""
+
+    ids: list[str] = field(default_factory=list)
+    latest: list[float] = field(default_factory=list)
+    by_run: dict[str, str] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)
+
+
+def place_steps(thread: Thread, book: Book) -> Placement | None:
+    """Return where the steps go, and report runs that did not end well; None where the thread has no steps.
+
+    Reads the messages once more than the conversion does, and only for threads that have steps.
+    """
+    for run in thread.runs:
+        if run.status not in _ENDED_WELL:
+            book.find("run-not-completed", f"The run {short(run.id)} ended as {short(str(run.status), 60)}.")
+    if not thread.run_steps:
+        return None
+    timeline = _timeline(thread)
+    runs = {run.id: run for run in thread.runs}
+    placement = Placement()
+    for run_id, steps in _by_run(thread.run_steps, runs):
+        if run_id not in runs:
+            named = f"name the run {short(run_id)}, which is not in the source" if run_id else "name no run"
+            book.find("step-without-run", f"{len(steps)} steps {named}.")
+        _place_run(steps, runs.get(run_id or ""), run_id, timeline, placement)
+    return placement
+
+
+def made_message(step: RunStep) -> tuple[bool, str | None]:
+    """Return whether the step is a message's creation, and that message's id."""
+    details = step.details
+    if isinstance(details.get("tool_calls"), list) or "message_creation" not in (step.type, details.get("type")):
+        return False, None
+    creation = details.get("message_creation")
+    message_id = creation.get("message_id") if isinstance(creation, dict) else None
+    return True, message_id if isinstance(message_id, str) else None
+
+
+def oldest_first(steps: Sequence[RunStep]) -> list[RunStep]:
+    """Return the steps of one run in the order in which they happened."""
+    times = [step.created_at for step in steps if step.created_at is not None]
+    if times and times[0] != times[-1]:
+        return list(steps) if times[0] < times[-1] else list(reversed(steps))
+    if len(steps) > 1 and made_message(steps[0])[0] and not made_message(steps[-1])[0]:
+        return list(reversed(steps))
+    return list(steps)
+
+
+def _timeline(thread: Thread) -> _Timeline:
+    timeline = _Timeline()
+    latest = float("-inf")
+    for message in thread.messages:
+        if message.created_at is not None:
+            latest = max(latest, message.created_at)
+        timeline.ids.append(message.id)
+        timeline.latest.append(latest)
+        if message.run_id is not None:
+            timeline.by_run.setdefault(message.run_id, message.id)
+    timeline.known = set(timeline.ids)
+    return timeline
+
+
+def _by_run(steps: Sequence[RunStep], runs: dict[str, Run]) -> list[tuple[str | None, list[RunStep]]]:
+    """Group by run, the groups by start time; groups without one keep the list's direction."""
+    groups: dict[str | None, list[RunStep]] = {}
+    for step in steps:
+        groups.setdefault(step.run_id, []).append(step)
+    ordered = [(run_id, oldest_first(group)) for run_id, group in groups.items()]
+    starts = {run_id: _start(group, runs.get(run_id or "")) for run_id, group in ordered}
+    if any(start is None for start in starts.values()):
+        return ordered
+    return sorted(ordered, key=lambda entry: starts[entry[0]] or 0.0)
+
+
+def _start(steps: Sequence[RunStep], run: Run | None) -> float | None:
+    if run is not None and run.created_at is not None:
+        return run.created_at
+    return next((step.created_at for step in steps if step.created_at is not None), None)
+
+
+def _place_run(
+    steps: list[RunStep], run: Run | None, run_id: str | None, timeline: _Timeline, placement: Placement
+) -> None:
+    waiting: list[RunStep] = []
+    made: str | None = None
+    for step in steps:
+        is_creation, message_id = made_message(step)
+        if not is_creation:
+            waiting.append(step)
+        elif message_id in timeline.known and message_id is not None:
+            placement.before[message_id] += [Placed(earlier, message_id) for earlier in waiting]
+            waiting, made = [], message_id
+    if waiting:
+        named = timeline.by_run.get(run_id) if run_id is not None else None
+        if made is not None:
+            placement.after[made] += [Placed(step, made) for step in waiting]
+        elif named is not None:
+            placement.before[named] += [Placed(step, named) for step in waiting]
+        else:
+            _place_by_time(waiting, _start(steps, run), timeline, placement)
+
+
+def _place_by_time(steps: list[RunStep], start: float | None, timeline: _Timeline, placement: Placement) -> None:
+    placed = [Placed(step, None) for step in steps]
+    has_times = bool(timeline.latest) and timeline.latest[-1] != float("-inf")
+    index = bisect_right(timeline.latest, start) - 1 if start is not None and has_times else len(timeline.ids) - 1
+    if index < 0:
+        placement.first += placed
+    else:
+        placement.after[timeline.ids[index]] += placed

@@ -1,0 +1,89 @@
+"""Keeps the last messages of a thread, as the setting asks: a message goes or stays with its notes and its tool calls.
+
+At least the last message stays, however long it is. What is cut counts as dropped; what was set aside for the state
+file stays there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from migrate_cli.convert.book import Book
+from migrate_cli.convert.options import Tail
+from migrate_cli.model import Fate, Item
+
+TokenEstimate = Callable[[str], int]
+"""About how many tokens a text has."""
+
+IMAGE_TOKENS = 1_000
+FILE_TOKENS = 2_000
+"""Flat guesses for what the text alone cannot tell."""
+
+
+def estimate_tokens(text: str) -> int:
+    """A rough count that needs no tokenizer: four bytes of UTF-8 a token, rounded up."""
+    return (len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))) // 4 + 1
+
+
+class TailCutter:
+    """Takes the chapters of a thread, one for each message, and lets go of the oldest as soon as they cannot stay."""
+
+    def __init__(self, book: Book, tail: Tail, estimate: TokenEstimate = estimate_tokens) -> None:
+        self._book = book
+        self._tail = tail
+        self._estimate = estimate
+        self._chapters: deque[tuple[Book, int]] = deque()
+        self._tokens = 0
+        self._cut_messages = 0
+        self._cut_parts = 0
+
+    def add(self, chapter: Book) -> None:
+        """Take the chapter of the next message."""
+        tokens = sum(self._weigh(item) for item in chapter.items) if self._tail.tokens is not None else 0
+        self._chapters.append((chapter, tokens))
+        self._tokens += tokens
+        while len(self._chapters) > 1 and self._is_over():
+            self._cut()
+
+    def finish(self) -> None:
+        """Write the chapters that stay into the book, and report what was cut."""
+        for chapter, _ in self._chapters:
+            self._book.take(chapter)
+        if self._cut_messages:
+            self._book.count(Fate.DROPPED, self._cut_parts)
+            detail = f"{self._cut_messages:,} older messages with {self._cut_parts:,} parts were left out."
+            self._book.find("tail-cut", detail)
+
+    def _is_over(self) -> bool:
+        messages, tokens = self._tail.messages, self._tail.tokens
+        too_many = messages is not None and len(self._chapters) > messages
+        return too_many or (tokens is not None and self._tokens > tokens)
+
+    def _cut(self) -> None:
+        chapter, tokens = self._chapters.popleft()
+        ledger = chapter.ledger
+        self._tokens -= tokens
+        self._cut_messages += 1
+        self._cut_parts += ledger.kept + ledger.converted + ledger.noted + ledger.dropped
+        self._book.aside += chapter.aside
+
+    def _weigh(self, item: Item) -> int:
+        return _weigh(json.loads(item.body), self._estimate)
+
+
+def _weigh(value: Any, estimate: TokenEstimate) -> int:
+    if isinstance(value, list):
+        return sum(_weigh(entry, estimate) for entry in value)
+    if not isinstance(value, dict):
+        return 0
+    kind = value.get("type")
+    if kind in {"input_image", "input_file"}:
+        return IMAGE_TOKENS if kind == "input_image" else FILE_TOKENS
+    texts = [value[key] for key in _TEXT_KEYS if isinstance(value.get(key), str)]
+    return sum(map(estimate, texts)) + _weigh([entry for entry in value.values() if isinstance(entry, list)], estimate)
+
+
+_TEXT_KEYS = ("text", "refusal", "name", "arguments", "output", "code", "logs")

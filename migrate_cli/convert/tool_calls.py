@@ -1,0 +1,243 @@
+"""What becomes of the tool calls of run steps: a registry of one function for each type of call.
+
+A function's call is followed at once by its output, and the output is joined to it: an unpaired call makes every later
+response of the conversation fail. Parallel calls become adjacent pairs, which every server accepts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from migrate_cli.convert.book import Book
+from migrate_cli.convert.builtin_calls import (
+    code_interpreter_call,
+    code_interpreter_text,
+    file_search_call,
+    file_search_text,
+    other_text,
+)
+from migrate_cli.convert.census import count_step
+from migrate_cli.convert.limits import FUNCTION_NAME, MAX_CALL_ID, MAX_NAME, MAX_TEXT
+from migrate_cli.convert.options import ToolCalls
+from migrate_cli.convert.sheet import message_body, text_part
+from migrate_cli.convert.steps import Placed
+from migrate_cli.convert.text import pieces, short, tidy
+from migrate_cli.model import Fate, JsonObject, RunStep
+
+NO_OUTPUT = "No output was recorded for this call."
+EMPTY_OUTPUT = "(empty output)"
+
+
+class Call(NamedTuple):
+    """One tool call, where it stands, and the message that its run made."""
+
+    step: RunStep
+    number: int
+    """Counted from 0 within the step."""
+    raw: Mapping[str, Any]
+    message_id: str | None
+
+    @property
+    def kind(self) -> str:
+        """The call's type, as the source names it."""
+        return str(self.raw.get("type"))
+
+    @property
+    def inner(self) -> Mapping[str, Any]:
+        """The object that holds the call's own fields."""
+        inner = self.raw.get(self.kind)
+        return inner if isinstance(inner, Mapping) else {}
+
+
+def convert_steps(placed: list[Placed], book: Book) -> None:
+    """Write the items of steps that stand in one place, in order, and book the fates of their parts."""
+    for step, message_id in placed:
+        calls = step.details.get("tool_calls")
+        if not isinstance(calls, list):
+            book.count(Fate.NOTED)
+            book.set_aside("run_step", {"id": step.id, "type": step.type, "step_details": step.details}, message_id)
+            book.find("step-unknown", f"The step {short(step.id)} is of type {short(str(step.type), 60)}.", message_id)
+        elif book.options.tool_calls is ToolCalls.DROP:
+            book.count(Fate.DROPPED, count_step(step))
+            book.find(
+                "tool-call-dropped", f"{len(calls)} calls of the step {short(step.id)} were left out.", message_id
+            )
+        else:
+            for index, raw in enumerate(calls):
+                call = Call(step, index, raw if isinstance(raw, Mapping) else {"value": raw}, message_id)
+                CONVERTERS.get(call.kind, _other)(call, book)
+
+
+def _function(call: Call, book: Book) -> None:
+    inner = call.inner
+    arguments = inner.get("arguments")
+    too_long = isinstance(arguments, str) and len(arguments) > MAX_TEXT
+    if too_long:
+        detail = f"A call's arguments have {len(str(arguments)):,} characters."
+        book.find("tool-arguments-too-long", detail, call.message_id)
+    if book.options.tool_calls is ToolCalls.TEXT or too_long:
+        parts = 1 if inner.get("output") is None else 2
+        _write_note(call, book, _function_text(inner), parts)
+        return
+    call_id, id_kept = _call_id(call, book)
+    name, name_kept = _function_name(call, book)
+    arguments, arguments_kept = _arguments(call, book)
+    body = {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments}
+    book.put(body, "function_call", call.message_id, call.step.created_at)
+    book.count(Fate.KEPT if id_kept and name_kept and arguments_kept else Fate.CONVERTED)
+    output = _output(call, book)
+    body = {"type": "function_call_output", "call_id": call_id, "output": output}
+    book.put(body, "function_call_output", call.message_id, call.step.created_at, joined=True)
+
+
+def _code_interpreter(call: Call, book: Book) -> None:
+    outputs = call.inner.get("outputs")
+    parts = 1 + (len(outputs) if isinstance(outputs, list) else 0)
+    if _is_native(book):
+        body = code_interpreter_call(call.inner, _made_id("ci", call, book), _made_id("cntr", call, book))
+        _write_native(call, book, body, parts)
+    else:
+        _write_note(call, book, code_interpreter_text(call.inner), parts)
+
+
+def _file_search(call: Call, book: Book) -> None:
+    results = call.inner.get("results")
+    parts = 1 + (len(results) if isinstance(results, list) else 0)
+    if _is_native(book):
+        _write_native(call, book, file_search_call(call.inner, _made_id("fs", call, book)), parts)
+    else:
+        _write_note(call, book, file_search_text(call.inner), parts)
+
+
+def _other(call: Call, book: Book) -> None:
+    _write_note(call, book, other_text(call.kind, call.raw), 1)
+
+
+CONVERTERS: dict[str, Callable[[Call, Book], None]] = {
+    "function": _function,
+    "code_interpreter": _code_interpreter,
+    "file_search": _file_search,
+}
+"""One function for each type of call; all others (Bing, AI Search, OpenAPI, MCP and so on) are told with all data."""
+
+
+def _is_native(book: Book) -> bool:
+    return book.options.native_builtin and book.options.tool_calls is ToolCalls.NATIVE
+
+
+def _write_note(call: Call, book: Book, text: str, parts: int) -> None:
+    """Tell a call in the assistant's words."""
+    text, codes = tidy(text)
+    for code in codes:
+        book.find(code, f"The text of a {short(call.kind, 60)} call was tidied.", call.message_id)
+    content = [text_part("assistant", piece) for piece in pieces(text)]
+    if len(content) > 1:
+        book.find("text-too-long", f"A tool call's text of {len(text):,} characters was split.", call.message_id)
+    book.put(message_body(book, "assistant", content, call.step.id), "note", call.message_id, call.step.created_at)
+    book.count(Fate.NOTED, parts)
+    book.find("tool-call-as-text", f"A call of type {short(call.kind, 60)} became a text.", call.message_id)
+
+
+def _write_native(call: Call, book: Book, body: JsonObject, parts: int) -> None:
+    book.put(body, body["type"], call.message_id, call.step.created_at)
+    book.count(Fate.CONVERTED, parts)
+    book.find("tool-call-native-unproven", f"A call of type {call.kind} was written natively.", call.message_id)
+
+
+def _function_text(inner: Mapping[str, Any]) -> str:
+    output = inner.get("output")
+    lines = [f"[Tool call: function {inner.get('name')}]", f"Arguments: {_as_text(inner.get('arguments'))}"]
+    lines.append(NO_OUTPUT if output is None else f"Output: {_as_text(output)}")
+    return "\n".join(lines)
+
+
+def _call_id(call: Call, book: Book) -> tuple[str, bool]:
+    """Return an id of 1 to 64 characters that no other call of the thread has, and whether it is the source's.
+
+    A long id is shortened by hash, so that the same long id always becomes the same short one.
+    """
+    given = call.raw.get("id")
+    if not isinstance(given, str) or not given:
+        detail = f"Call {call.number + 1} of the step {short(call.step.id)} has no id."
+        book.find("tool-call-without-id", detail, call.message_id)
+        call_id = _made_id("call", call, book)
+    else:
+        call_id, codes = tidy(given)
+        if codes or len(call_id) > MAX_CALL_ID:
+            call_id = f"call_{_hash(given)}"
+    if call_id in book.call_ids:
+        call_id = f"call_{_hash(f'{call_id}:{call.step.id}:{call.number}:{len(book.call_ids)}')}"
+    book.call_ids.add(call_id)
+    if given and call_id != given:
+        book.find("tool-call-id-changed", f"The call {short(str(given), 80)} is now {call_id}.", call.message_id)
+    return call_id, call_id == given
+
+
+def _function_name(call: Call, book: Book) -> tuple[str, bool]:
+    given = call.inner.get("name")
+    if isinstance(given, str) and FUNCTION_NAME.fullmatch(given):
+        return given, True
+    cleaned = "".join(sign if FUNCTION_NAME.fullmatch(sign) else "_" for sign in str(given or ""))[:MAX_NAME]
+    name = cleaned or "unknown_function"
+    book.find("tool-name-changed", f"A function's name was written as {name}.", call.message_id)
+    return name, False
+
+
+def _arguments(call: Call, book: Book) -> tuple[str, bool]:
+    given = call.inner.get("arguments")
+    text, codes = tidy(_as_text(given))
+    for code in codes:
+        book.find(code, "A call's arguments were tidied.", call.message_id)
+    if not text or given is None:
+        book.find("tool-arguments-not-json", "A call has no arguments; an empty object was written.", call.message_id)
+        return "{}", False
+    if not _is_json(text):
+        book.find("tool-arguments-not-json", f"Arguments of {len(text):,} characters are not JSON.", call.message_id)
+    return text, text == given
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _output(call: Call, book: Book) -> str:
+    """Return the output as text, and book its fate; a call without one has no part to book."""
+    given = call.inner.get("output")
+    if given is None:
+        detail = f"The call {short(str(call.raw.get('id')), 80)} has no output."
+        book.find("tool-call-without-output", detail, call.message_id)
+        return NO_OUTPUT
+    text, codes = tidy(_as_text(given))
+    for code in codes:
+        book.find(code, "A call's output was tidied.", call.message_id)
+    if not text:
+        book.find("empty-text", "A call's output is empty; a word says so.", call.message_id)
+        text = EMPTY_OUTPUT
+    if len(text) > MAX_TEXT:
+        book.find("tool-output-cut", f"An output of {len(text):,} characters was cut to {MAX_TEXT:,}.", call.message_id)
+        remark = f"\n[Cut: the whole output had {len(text):,} characters.]"
+        text = text[: MAX_TEXT - len(remark)] + remark
+    book.count(Fate.KEPT if text == given else Fate.CONVERTED)
+    return text
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _made_id(prefix: str, call: Call, book: Book) -> str:
+    seed = f"{book.thread_id}:{call.step.id}:{call.number}:{call.raw.get('id')}"
+    return f"{prefix}_{_hash(seed)}"
+
+
+def _hash(text: str) -> str:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
