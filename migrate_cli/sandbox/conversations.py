@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from migrate_cli.model import JsonObject
 from migrate_cli.sandbox.api_error import bad_request, not_found
+from migrate_cli.sandbox.encoding import encode
 from migrate_cli.sandbox.include import check_include, visible
 from migrate_cli.sandbox.options import KnownFiles, MetadataUpdate, SandboxOptions
 from migrate_cli.sandbox.requests import include_values, json_answer, page_limit, page_order, raw_answer, read_json
@@ -148,11 +149,11 @@ def _listing(items: list[StoredItem], *, has_more: bool, include: frozenset[str]
         "last_id": items[-1].id if items else None,
     }
     data = b",".join([_show(item, include) for item in items])
-    return raw_answer(b'{"object":"list","data":[' + data + b"]," + json.dumps(ends).encode()[1:])
+    return raw_answer(b'{"object":"list","data":[' + data + b"]," + encode(ends)[1:])
 
 
 def _show(item: StoredItem, include: frozenset[str]) -> bytes:
     if not item.partly_hidden:
         return item.body
     seen = visible(json.loads(item.body), include)
-    return json.dumps(seen, ensure_ascii=False, separators=(",", ":")).encode()
+    return encode(seen)

@@ -9,6 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from migrate_cli.sandbox.api_error import bad_request, too_large
+from migrate_cli.sandbox.encoding import encode
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_decoder = json.JSONDecoder(parse_constant=_no_number)
 
 
 async def read_json(request: Request, max_bytes: int, *, optional: bool = False) -> Any:
@@ -20,9 +28,9 @@ async def read_json(request: Request, max_bytes: int, *, optional: bool = False)
     if optional and not raw.strip():
         return {}
     try:
-        value = json.loads(raw)
+        value = _decoder.decode(raw.decode())
         if b"\\ud" in raw or b"\\uD" in raw:
-            json.dumps(value, ensure_ascii=False).encode()
+            encode(value)
     except (ValueError, RecursionError) as error:
         raise bad_request(
             "We could not parse the JSON body of your request. The API expects a JSON payload in UTF-8."
@@ -91,7 +99,7 @@ def page_order(request: Request) -> str:
 
 def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """An answer with this value as compact UTF-8 JSON."""
-    return raw_answer(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), status, headers)
+    return raw_answer(encode(value), status, headers)
 
 
 def raw_answer(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:

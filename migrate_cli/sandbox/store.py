@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from migrate_cli.errors import UsageError
-from migrate_cli.model import JsonObject
 from migrate_cli.sandbox import ids
+from migrate_cli.sandbox.encoding import encode
 from migrate_cli.sandbox.rules import CheckedItem
 
 APPLICATION_ID = 0x6D637362
@@ -111,7 +111,7 @@ class Store:
         with self._transaction():
             cursor = self._db.execute(
                 "INSERT INTO conversation (id, created_at, metadata) VALUES (?, ?, ?)",
-                (identifier, now, _encode(metadata).decode()),
+                (identifier, now, encode(metadata).decode()),
             )
             number = cursor.lastrowid or 0
             self._insert(number, identifier, 0, items)
@@ -126,7 +126,7 @@ class Store:
 
     def set_metadata(self, number: int, metadata: dict[str, str]) -> None:
         """Replace a conversation's metadata."""
-        self._db.execute("UPDATE conversation SET metadata = ? WHERE number = ?", (_encode(metadata).decode(), number))
+        self._db.execute("UPDATE conversation SET metadata = ? WHERE number = ?", (encode(metadata).decode(), number))
 
     def delete_conversation(self, number: int) -> None:
         """Mark a conversation as deleted; its items stay."""
@@ -217,7 +217,7 @@ class Store:
         stored = []
         for position, item in enumerate(items, start):
             identifier = ids.item_id(item.body["type"], conversation, position)
-            stored.append(StoredItem(identifier, _encode({"id": identifier, **item.body}), item.partly_hidden))
+            stored.append(StoredItem(identifier, encode({"id": identifier, **item.body}), item.partly_hidden))
         self._db.executemany(
             "INSERT INTO item VALUES (?, ?, ?, ?, ?)",
             [(number, start + place, item.id, item.partly_hidden, item.body) for place, item in enumerate(stored)],
@@ -258,7 +258,3 @@ class Store:
         db.executescript(
             f"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; {_SCHEMA}"
         )
-
-
-def _encode(value: JsonObject | dict[str, str]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

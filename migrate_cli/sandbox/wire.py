@@ -1,0 +1,97 @@
+"""The connection under a request: one system call for each answer, and a way to break off without one.
+
+Works with either of uvicorn's HTTP parsers: the quicker one is taken where it is installed. Decides nothing by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.types import Scope
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+_STATE_KEY = "sandbox_wire"
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Wire(asyncio.Transport):
+    """A transport that sends what is written in one turn of the event loop with one call."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Keep the bytes until the loop's next turn."""
+        if not self._waiting:
+            self._loop.call_soon(self._flush)
+        self._waiting.append(bytes(data))
+
+    def writelines(self, list_of_data: Iterable[Any]) -> None:
+        """Keep the bytes until the loop's next turn."""
+        self.write(b"".join(list_of_data))
+
+    def close(self) -> None:
+        """Send what waits, then close."""
+        self._flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once; what waits is lost."""
+        self._waiting.clear()
+        self._transport.abort()
+
+    def reset(self) -> None:
+        """Break off so that the other side sees a reset, not an end."""
+        connection: socket.socket = self._transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self.abort()
+
+    def is_closing(self) -> bool:
+        """Whether the connection is closed or being closed."""
+        return self._transport.is_closing()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """What the transport knows of itself."""
+        return self._transport.get_extra_info(name, default)
+
+    def pause_reading(self) -> None:
+        """Take no more from the other side for now."""
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take from the other side again."""
+        self._transport.resume_reading()
+
+    def _flush(self) -> None:
+        if self._waiting and not self._transport.is_closing():
+            self._transport.write(b"".join(self._waiting))
+        self._waiting.clear()
+
+
+class _WithWire:
+    """Puts a Wire between uvicorn's protocol and its transport, and into the scope of every request."""
+
+    app_state: dict[str, Any]
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        wire = Wire(transport)
+        self.app_state = {**self.app_state, _STATE_KEY: wire}
+        super().connection_made(wire)  # type: ignore[misc]  # the protocol that this class is mixed into
+
+
+def protocol_class() -> type[asyncio.Protocol]:
+    """The HTTP protocol to serve with."""
+    return type("WiredProtocol", (_WithWire, AutoHTTPProtocol), {})
+
+
+def wire_of(scope: Scope) -> Wire | None:
+    """The connection that a request came on; None where it was not served by `protocol_class`."""
+    wire = scope.get("state", {}).get(_STATE_KEY)
+    return wire if isinstance(wire, Wire) else None
