@@ -57,7 +57,8 @@ def _outcomes(data: JsonObject) -> Chart | None:
             for sigil, count in sigils.items()
         ]
         return _bars("Items compared", "item", pairs)
-    threads = {name: count for name, count in counts(data, "threads").items() if name != "total" and count}
+    # `unchanged` threads are also `loaded`: every thread stands in one bar.
+    threads = {n: count for n, count in counts(data, "threads").items() if n not in ("total", "unchanged") and count}
     return _bars(
         "Threads by outcome", "thread", [(_words(name), n, f"state-{_slug(name)}") for name, n in threads.items()]
     )
@@ -105,12 +106,15 @@ def _pace(data: JsonObject) -> Chart | None:
     ]
     if len(points) < 2:
         return None
-    chart = _pygal("XY", height=240, fill=True, show_dots=False, range=(0, max(rate for _, rate in points) or 1))
+    highest = max(1, *(rate for _, rate in points))
+    chart = _pygal("XY", height=240, fill=True, show_dots=False, range=(0, highest))
+    chart.x_labels = _ticks(math.ceil(points[-1][0]))
+    chart.y_labels = _ticks(math.ceil(highest))
     chart.x_value_formatter = lambda seconds: f"{number(round(seconds))} s"
     chart.value_formatter = lambda rate: number(round(rate))
     chart.add("", points)
-    fastest = number(round(max(rate for _, rate in points)))
-    summary = f"{len(points)} measurements over {number(round(points[-1][0]))} s; at most {fastest} messages a second."
+    over = number(round(points[-1][0]))
+    summary = f"{len(points)} measurements over {over} s; at most {number(round(highest))} messages a second."
     return Chart("Throughput, messages a second", summary, _stripped(chart, ["pace"]))
 
 
@@ -141,9 +145,10 @@ def _pygal(kind: str, **options: Any) -> Any:
     # pygal costs a tenth of a second to import, which the other formats need not pay.
     import pygal  # noqa: PLC0415
 
-    return getattr(pygal, kind)(
-        css=[], js=[], width=WIDTH, margin=12, show_legend=False, print_values_position="top", no_prefix=True, **options
-    )
+    # The library reserves room for labels by these sizes; page.css sets the same ones.
+    style = pygal.style.Style(label_font_size=13, major_label_font_size=13, value_font_size=14)
+    fixed = {"css": [], "js": [], "width": WIDTH, "margin": 14, "style": style, "no_prefix": True}
+    return getattr(pygal, kind)(**fixed, show_legend=False, print_values_position="top", **options)
 
 
 def _label(text: str) -> str:
@@ -157,9 +162,8 @@ def _stripped(chart: Any, classes: Sequence[str]) -> str:
         for child in list(parent):
             if _is_ballast(child):
                 parent.remove(child)
-    bars = [shape for shape in root.iter(f"{SVG}rect") if "rect" in shape.get("class", "").split()]
-    lines = [shape for shape in root.iter(f"{SVG}path") if "reactive" in shape.get("class", "").split()]
-    for shape, name in zip(bars or lines, classes, strict=False):
+    drawn = [shape for shape in root.iter() if "reactive" in shape.get("class", "").split()]
+    for shape, name in zip(drawn, classes, strict=True):
         shape.set("class", name)
     root.attrib = {"viewBox": root.get("viewBox", ""), "class": "chart", "aria-hidden": "true", "focusable": "false"}
     return _serialised(root)

@@ -63,8 +63,10 @@ def _section(key: str, value: Any) -> Section | None:
     return None
 
 
-def _records(key: str, entries: list[JsonObject]) -> Table:
+def _records(key: str, entries: list[JsonObject]) -> Table | None:
     names = list(dict.fromkeys(name for entry in entries for name in entry))
+    if not names:
+        return None
     columns = tuple(Column(title(name), numeric=_is_numeric(entries, name)) for name in names)
     rows = tuple(tuple(_cell(entry.get(name)) for name in names) for entry in entries)
     return Table(title(key).capitalize(), columns, rows)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import re
 from importlib.resources import files
 
 from migrate_cli.model import JsonObject, Result
@@ -93,6 +94,11 @@ def _text(value: object) -> str:
     return html.escape(visible(value))
 
 
+def _prose(value: object) -> str:
+    """Text in which `names` between backquotes are set as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(value))
+
+
 def _header(document: Document) -> str:
     return (
         f"<header>\n<h1>{_text(document.title)}</h1>\n"
@@ -153,7 +159,7 @@ def _cell(cell: str, numeric: bool) -> str:
     if cell in TONES:
         return f"<td>{_tag(cell)}</td>"
     wide = ' class="wide"' if len(cell) > 60 and not numeric else ""
-    return f"<td{_number(numeric)}{wide}>{_text(cell)}</td>"
+    return f"<td{_number(numeric)}{wide}>{_prose(cell)}</td>"
 
 
 def _tag(word: str) -> str:

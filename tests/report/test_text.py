@@ -1,0 +1,152 @@
+"""The report at a terminal."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from migrate_cli.model import JsonObject, Problem, Result
+from migrate_cli.report.interface import OutputFormat
+from migrate_cli.report.render import render
+from migrate_cli.report.text import shares
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def text(command: str, data: JsonObject, exit_code: int = 0, width: int = 80) -> str:
+    return render(Result(command, data, exit_code), OutputFormat.TEXT, console_width=width)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
+def test_no_line_is_longer_than_the_terminal_is_wide(applied: Result, width: int) -> None:
+    lines = render(applied, OutputFormat.TEXT, console_width=width).splitlines()
+    assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize("width", [72, 80, 120])
+def test_ids_are_never_cut_nor_broken_where_they_fit(width: int) -> None:
+    ids = {"thread_id": "thread_" + "a" * 24, "conversation_id": "conv_" + "b" * 48, "position": 3}
+    difference: JsonObject = {**ids, "outcome": "*", "field": "content[0].text", "detail": "8 of 240 characters differ"}
+    report = text("verify", {"outcomes": {"=": 1, "*": 1}, "threads": {}, "differences": [difference]}, 4, width)
+    assert "thread_" + "a" * 24 in report
+    assert "conv_" + "b" * 48 in report
+    assert "…" not in report
+
+
+def test_without_colour_there_is_no_escape_sequence(applied: Result) -> None:
+    assert "\x1b" not in render(applied, OutputFormat.TEXT, colour=False)
+
+
+def test_colour_changes_nothing_but_colour(applied: Result) -> None:
+    plain = render(applied, OutputFormat.TEXT, colour=False)
+    coloured = render(applied, OutputFormat.TEXT, colour=True)
+    assert "\x1b[" in coloured
+    assert [line.rstrip() for line in ANSI.sub("", coloured).splitlines()] == plain.splitlines()
+
+
+def test_a_second_run_says_that_nothing_was_sent() -> None:
+    data = {"threads": {"total": 2, "loaded": 2, "failed": 0}, "messages": {"read": 5, "items": 6}, "writes": 0}
+    report = text("apply", data)
+    assert "Nothing was sent: everything is already there. 2 of 2 threads hold 6 items." in report
+    assert "migrate-cli verify" in report
+
+
+def test_each_finding_comes_with_its_meaning_and_what_to_do(applied: Result) -> None:
+    report = render(applied, OutputFormat.TEXT, console_width=200)
+    line = next(line for line in report.splitlines() if "attachment-file-missing" in line)
+    assert "warning" in line
+    assert "convert.files: upload" in line
+
+
+def test_errors_come_before_warnings_whatever_their_count(applied: Result) -> None:
+    report = render(applied, OutputFormat.TEXT)
+    assert report.index("unsupported-part") < report.index("attachment-file-missing")
+
+
+def test_a_plan_says_what_would_be_dropped_and_what_to_do_next() -> None:
+    data: JsonObject = {
+        "threads": {"total": 3, "skipped": 1},
+        "messages": {"read": 10, "items": 10},
+        "parts": {"read": 10, "kept": 9, "converted": 0, "noted": 0, "dropped": 1},
+        "estimate": {"requests": 5, "batches": 3},
+    }
+    report = text("plan", data)
+    assert "2 threads with 10 messages can be migrated" in report
+    assert "1 (10.0 %) would be dropped" in report
+    assert "Nothing was sent." in report
+    assert "apply --target sandbox" in report
+
+
+def test_an_empty_source_is_said_in_one_sentence() -> None:
+    assert "No thread was found in the source." in text("plan", {"threads": {"total": 0}})
+
+
+def test_an_interrupted_run_says_how_to_go_on() -> None:
+    data = {"threads": {"total": 9, "loaded": 4}, "messages": {"read": 5, "items": 6}}
+    assert "Go on where this run stopped" in text("apply", data, 130)
+
+
+def test_a_long_list_says_how_much_it_leaves_out() -> None:
+    data: JsonObject = {"threads": {"total": 30}, "skipped": [{"thread_id": f"t{n}", "reason": "x"} for n in range(30)]}
+    assert "10 threads more, not shown here: the first 20 are." in text("apply", data)
+
+
+def test_a_verification_without_differences_is_all_identical() -> None:
+    report = text("verify", {"outcomes": {"=": 12, "*": 0}, "threads": {"verified": 2}, "continued": 1})
+    assert "All 12 items are identical. 1 conversation went on since." in report
+
+
+def test_a_replay_counts_its_cases() -> None:
+    cases = [{"id": "a", "status": "passed", "total_ms": 812.4}, {"id": "b", "status": "failed", "detail": "no tool"}]
+    report = text("replay", {"cases": cases}, 4)
+    assert "1 of 2 cases passed." in report
+    assert "no tool" in report
+
+
+def test_status_says_how_far_it_is_and_whether_a_run_is_at_work() -> None:
+    report = text("status", {"threads": {"pending": 1, "loaded": 3}, "items": 9, "running": {"pid": 7}})
+    assert "3 of 4 threads are done (75.0 %). A run is at work now." in report
+    assert "pid 7" in report
+
+
+def test_a_command_without_a_layout_of_its_own_is_laid_out_by_form() -> None:
+    checks = [{"name": "key", "status": "failure", "advice": "Set OPENAI_API_KEY."}]
+    data: JsonObject = {
+        "message": "1 check failed.",
+        "checks": checks,
+        "versions": {"python": "3.11"},
+        "notes": ["one"],
+    }
+    report = text("doctor", data, 2)
+    for expected in ("1 check failed.", "Set OPENAI_API_KEY.", "python  3.11", "- one"):
+        assert expected in report
+
+
+def test_text_that_is_made_to_be_piped_is_printed_alone() -> None:
+    assert text("init", {"message": "x", "verbatim": "a: 1\nb: 2\n"}) == "a: 1\nb: 2\n"
+
+
+def test_an_error_before_any_work_still_gives_a_report() -> None:
+    result = Result("apply", {}, 2, errors=[Problem("settings", "Unknown key wrkers; did you mean workers?")])
+    report = render(result, OutputFormat.TEXT)
+    assert "settings: Unknown key wrkers; did you mean workers?" in report
+
+
+def test_json_needs_neither_rich_nor_the_chart_library() -> None:
+    code = (
+        "import sys; from migrate_cli.model import Result; from migrate_cli.report.render import render;"
+        "from migrate_cli.report.interface import OutputFormat; render(Result('plan', {}), OutputFormat.JSON);"
+        "sys.exit(bool({'rich', 'pygal', 'openai'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@given(st.lists(st.integers(min_value=0, max_value=10**9), min_size=1, max_size=6), st.integers(6, 100))
+def test_shares_fill_the_bar_and_show_whatever_is_there(amounts: list[int], width: int) -> None:
+    cells = shares(amounts, width)
+    assert sum(cells) == (width if any(amounts) else 0)
+    assert all((amount > 0) == (cell > 0) for amount, cell in zip(amounts, cells, strict=True))

@@ -1,0 +1,96 @@
+"""Keys never get out, in whatever form they come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from migrate_cli.secrets import MASK, forget_secrets, register_secret, scrub
+
+
+@pytest.fixture(autouse=True)
+def no_registered_secrets() -> Iterator[None]:
+    forget_secrets()
+    yield
+    forget_secrets()
+
+
+CANARY = "c4nary-9f8e7d6c5b4a"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Incorrect API key provided: sk-proj-abcDEF123456.",
+        "Authorization: Bearer abcdef123456789",
+        "{'Authorization': 'Bearer abcdef123456789', 'Accept': 'json'}",
+        "[(b'authorization', b'Basic abcdef123456789')]",
+        '{"api-key": "abcdef123456789"}',
+        "x-api-key=abcdef123456789",
+        "OPENAI_API_KEY=abcdef123456789",
+        "cookie: session=abcdef123456789",
+        "GET https://me:abcdef123456789@host/v1",
+        "https://store/file?sv=1&sig=abcdef123456789",
+        "token eyJhbGciOiJIUzI1.eyJzdWIiOiIxMjM0.abcdef123456789",
+        "bearer abcdef123456789",
+    ],
+)
+def test_what_looks_like_a_secret_is_masked(text: str) -> None:
+    cleaned = scrub(text)
+    assert MASK in cleaned
+    assert "abcdef123456789" not in cleaned
+    assert "abcDEF123456" not in cleaned
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "thread_abc123 has 20 items; the task-runner-1 asked for desk-lamp-42.",
+        "Set OPENAI_API_KEY, or api_key_env in migration.yaml.",
+        "The bearer of bad news.",
+        "conv_68aabbccddeeff00112233445566778899aabbccddeeff00",
+        "",
+    ],
+)
+def test_ordinary_sentences_and_ids_stay(text: str) -> None:
+    assert scrub(text) == text
+
+
+def test_a_registered_value_is_masked_wherever_and_however_it_is_written() -> None:
+    secret = CANARY + '/"+ü'
+    register_secret(secret)
+    for form in (secret, json.dumps({"x": secret}), repr(secret), f"https://host/{quote(secret, safe='')}/x"):
+        assert CANARY not in scrub(form)
+
+
+def test_short_values_are_not_registered_because_they_would_hide_ordinary_words() -> None:
+    register_secret("abc")
+    register_secret("")
+    register_secret(None)
+    assert scrub("the abc of it") == "the abc of it"
+
+
+def test_the_longer_of_two_secrets_is_masked_whole() -> None:
+    register_secret("canary-1")
+    register_secret("canary-1-and-more")
+    assert scrub("x canary-1-and-more y") == f"x {MASK} y"
+
+
+@given(st.text())
+def test_scrubbing_twice_changes_nothing(text: str) -> None:
+    once = scrub(text)
+    assert scrub(once) == once
+
+
+@given(st.text(), st.text(), st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126), min_size=6))
+def test_no_registered_value_survives(before: str, after: str, secret: str) -> None:
+    forget_secrets()
+    if set(secret) == {"*"}:
+        return
+    register_secret(secret)
+    assert secret not in scrub(before + secret + after)
+    forget_secrets()
