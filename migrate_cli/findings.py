@@ -44,6 +44,18 @@ _READING = {
         "The order of the messages cannot be told from the source; the order of the file was kept.",
         "Look at the thread; reorder the source if the first message is not the oldest.",
     ),
+    "order-not-chronological": Entry(
+        WARNING,
+        "The messages' times go up and down; the order of the source was kept.",
+        "Look at the thread; reorder the source if it is wrong.",
+    ),
+    "message-of-another-thread": Entry(
+        WARNING, "A message names another thread than the one that it lies in; it stayed there.", "Check the source."
+    ),
+    "message-not-an-object": Entry(
+        ERROR, "An entry of the messages is no JSON object; it was left out.", "Look for a damaged export."
+    ),
+    "message-without-content": Entry(WARNING, "A message has no content at all.", "Look for a damaged export."),
     "thread-id-from-message": Entry(
         WARNING,
         "The file's name and its messages name different threads; the messages were believed.",
