@@ -213,7 +213,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """A fact that the target has no room for (metadata, annotations, tools of an attachment); kept in the state file."""
+    """A fact that the target has no room for (metadata, annotations, tools of a file); kept in the state file."""
 
     message_id: str | None
     name: str

@@ -1,9 +1,9 @@
 """The only module that imports `openai`, and only when a client is made (the import costs more than a second).
 
 It sends one request and says what is known afterwards (`replies.py`). Writes are sent exactly once: the SDK's own
-retries are off, because it repeats a POST whose answer was lost, and no idempotency key protects it. Reads are retried here.
-Authentication, headers, base URL, organisation and timeouts are the official client's; bodies are raw bytes, since
-typed answers cost two thirds of the time of a call.
+retries are off, because it repeats a POST whose answer was lost, and no idempotency key protects it. Reads are
+retried here. Authentication, headers, base URL, organisation and timeouts are the official client's; bodies are raw
+bytes, since typed answers cost two thirds of the time of a call.
 """
 
 from __future__ import annotations

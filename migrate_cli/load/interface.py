@@ -58,7 +58,7 @@ class Journal(Protocol):
     """Durable memory. Calls note; `durable` waits until all that was noted before is on disk."""
 
     def begin(self, progress: Progress, draft: Draft) -> None:
-        """Note that the thread's load starts: state `creating`, with the draft's digest and counts."""
+        """Note that the thread's load starts or goes on, with the draft's digest, counts, findings and asides."""
 
     def orphan(self, thread_id: str, reason: str, request_id: str | None) -> None:
         """Note one possible empty orphan."""

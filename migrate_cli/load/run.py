@@ -1,7 +1,7 @@
 """Many threads at a time: lease one, decide, load it, note the outcome, take the next.
 
 The first threads are a pilot that is read back whole before the rest begins. A failure that concerns the whole run lets
-every other worker finish its request, and only then ends the run: a request that is cut off is a doubt to be settled later.
+every other worker finish its request, and only then ends the run: a request that is cut off is a doubt for later.
 It must not know where threads come from or how outcomes are shown.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from migrate_cli.errors import MigrateError, TemporaryError
@@ -17,7 +17,7 @@ from migrate_cli.load.decide import Action, decide
 from migrate_cli.load.interface import Clock, Journal, Progress, Target
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.thread import ThreadLoad
-from migrate_cli.model import Draft, Finding, ThreadState, Unreadable
+from migrate_cli.model import Draft, ThreadState, Unreadable
 
 ALIKE = 10
 """If this many threads in a row fail from the start, all with one code, the run is misconfigured."""
@@ -31,9 +31,6 @@ class LoadStore(Journal, Protocol):
 
     def recorded_digests(self, thread_id: str) -> Sequence[bytes]:
         """Return the digests of the thread's items that are known to be loaded, in order."""
-
-    def findings(self, thread_id: str | None, findings: Iterable[Finding], *, replace: bool = True) -> None:
-        """Note what was found on the way to the draft."""
 
     def skip(self, draft: Draft, reason: str) -> None:
         """Note that there is nothing to load."""
@@ -175,8 +172,6 @@ class LoadRun:
         """Do what is to be done with one thread; returns its progress when it was loaded or tried."""
         known = self._store.progress_of(draft.thread_id)
         action = decide(draft, known, self._recorded(known), retry_failed=self._retry_failed)
-        if action is Action.RESUME:
-            self._store.findings(draft.thread_id, draft.findings)
         if action is Action.SKIP:
             self._store.skip(draft, draft.skip_reason or "nothing-to-load")
         if action is Action.CONFLICT and known is not None:
@@ -223,7 +218,7 @@ class LoadRun:
         self._failed += failed
         if self._policy.max_errors is not None and self._failed > self._policy.max_errors:
             raise TemporaryError(
-                f"more than {self._policy.max_errors} threads failed; look at the first ones with `migrate-cli status`, "
+                f"more than {self._policy.max_errors} threads failed; look at the first with `migrate-cli status`, "
                 "or allow more with --max-errors",
                 code="too-many-errors",
             )
@@ -232,6 +227,6 @@ class LoadRun:
         self._first_codes = [*self._first_codes, code] if failed else None
         if self._first_codes and len(self._first_codes) >= ALIKE and len(set(self._first_codes)) == 1:
             raise TemporaryError(
-                f"the first {ALIKE} threads all failed with {code}; look at one with `migrate-cli status` before going on",
+                f"the first {ALIKE} threads all failed with {code}; look at one with `migrate-cli status`",
                 code="all-fail-alike",
             )

@@ -35,7 +35,7 @@ class Stopped(Exception):
 
 
 class ThreadLoad:
-    """One thread on its way. `run` ends with the outcome noted in the journal; it raises only what ends the whole run."""
+    """One thread on its way. `run` ends with the outcome in the journal; it raises only what ends the whole run."""
 
     def __init__(
         self,
@@ -74,6 +74,8 @@ class ThreadLoad:
         if not resumed:
             await self._create()
         else:
+            self.progress.digest = self.draft.digest
+            self._journal.begin(self.progress, self.draft)
             await self._note_doubt("the run that was loading this thread ended")
             await self._settle_earlier_run()
             await self._reconcile("the run that was loading this thread ended")
@@ -133,7 +135,7 @@ class ThreadLoad:
             if progress.position > start:
                 retry = _Retry(self._clock, policy)
             elif isinstance(reply, Refused):
-                await self._refused(reply, start, stop)
+                await self._refused(reply, stop)
             elif reply is not None:
                 await self._wait(retry, reply)
 
@@ -177,7 +179,7 @@ class ThreadLoad:
 
     # ---- refused items --------------------------------------------------------------------------------------------
 
-    async def _refused(self, reply: Refused, start: int, stop: int) -> None:
+    async def _refused(self, reply: Refused, stop: int) -> None:
         if reply.status in (404, 403):
             raise Stopped(
                 ThreadState.FAILED if reply.status == 403 else ThreadState.IN_DOUBT,
@@ -337,7 +339,7 @@ def _first_stop(items: Sequence[Item], start: int, policy: LoadPolicy) -> int:
 
 
 def _half(items: Sequence[Item], start: int, stop: int) -> int:
-    """Return the middle of a batch, moved so that no item parts from the one that it is joined to; `stop` if it cannot."""
+    """Return the middle of a batch, moved so that joined items stay together; `stop` where that cannot be."""
     middle = (start + stop) // 2
     for place in sorted(range(start + 1, stop), key=lambda at: abs(at - middle)):
         if not items[place].joined:

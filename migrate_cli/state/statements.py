@@ -28,9 +28,9 @@ _SETUP = "INSERT INTO setup VALUES (?, ?)"
 
 _BEGIN = _sql("""
 INSERT INTO thread (id, state, conversation_id, position, items, messages, ambiguous, attempts, digest,
-  last_message_id, source_created_at, run, updated_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, <run>, ?)
-ON CONFLICT (id) DO UPDATE SET state = excluded.state, items = excluded.items, messages = excluded.messages,
+  last_message_id, source_created_at, findings, run, updated_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, <run>, ?)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, findings = excluded.findings, items = excluded.items, messages = excluded.messages,
   ambiguous = excluded.ambiguous, attempts = excluded.attempts, digest = excluded.digest, reason = NULL,
   last_message_id = excluded.last_message_id, source_created_at = excluded.source_created_at,
   error_code = NULL, error_detail = NULL, run = excluded.run, updated_at = excluded.updated_at""")
@@ -39,10 +39,12 @@ INSERT INTO thread (id, state, conversation_id, ambiguous, attempts, digest, run
 VALUES (?, 'loading', ?, ?, ?, ?, <run>, ?)
 ON CONFLICT (id) DO UPDATE SET state = 'loading', conversation_id = excluded.conversation_id, position = 0,
   ambiguous = excluded.ambiguous, attempts = excluded.attempts, updated_at = excluded.updated_at""")
-_ITEM = _sql("INSERT OR REPLACE INTO item VALUES (<key>, ?, ?, ?, ?, ?, ?)")
+_ITEM = (
+    "INSERT OR REPLACE INTO item SELECT key, column1, column2, column3, column4, column5, column6 FROM thread, (VALUES "
+)
 _DROP_ITEMS = _sql("DELETE FROM item WHERE thread = <key> AND idx >= ?")
 _POSITION = "UPDATE thread SET position = ?, ambiguous = ?, attempts = ?, updated_at = ? WHERE id = ?"
-_AMBIGUITY = "UPDATE thread SET ambiguous = 1, attempts = ?, reason = ?, updated_at = ? WHERE id = ?"
+_AMBIGUITY = "UPDATE thread SET ambiguous = ?, attempts = ?, reason = ?, updated_at = ? WHERE id = ?"
 _OUTCOME = _sql("""
 INSERT INTO thread
   (id, state, conversation_id, position, ambiguous, attempts, error_code, error_detail, run, updated_at)
@@ -55,9 +57,10 @@ INSERT INTO thread (id, state, error_code, error_detail, run, updated_at) VALUES
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, error_code = excluded.error_code,
   error_detail = excluded.error_detail, updated_at = excluded.updated_at""")
 _SKIP = _sql("""
-INSERT INTO thread (id, state, reason, items, messages, digest, last_message_id, source_created_at, run, updated_at)
-VALUES (?, 'skipped', ?, ?, ?, ?, ?, ?, <run>, ?)
-ON CONFLICT (id) DO UPDATE SET state = 'skipped', reason = excluded.reason, items = excluded.items,
+INSERT INTO thread
+  (id, state, reason, items, messages, digest, last_message_id, source_created_at, findings, run, updated_at)
+VALUES (?, 'skipped', ?, ?, ?, ?, ?, ?, ?, <run>, ?)
+ON CONFLICT (id) DO UPDATE SET state = 'skipped', reason = excluded.reason, findings = excluded.findings, items = excluded.items,
   messages = excluded.messages, digest = excluded.digest, error_code = NULL, error_detail = NULL, run = excluded.run,
   updated_at = excluded.updated_at""")
 _FORGET = """
@@ -81,6 +84,11 @@ _UNREADABLE = _sql("INSERT INTO unreadable VALUES (<run>, ?, ?, ?, ?)")
 _ORPHAN = "INSERT INTO orphan VALUES (?, ?, ?, ?)"
 _FILE = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _REPLAY = _sql("INSERT INTO replay VALUES (<run>, ?, ?, ?, ?, ?, ?, ?, ?)")
+
+
+def _doubts(progress: Progress) -> int:
+    """How many sends had an unclear answer; what stands in the column `ambiguous`."""
+    return max(progress.unclear, int(progress.ambiguous))
 
 
 def stamp(now: int) -> str:
@@ -110,40 +118,42 @@ def begin(progress: Progress, draft: Draft, run: str | None, now: int) -> list[N
     state = "creating" if progress.conversation_id is None else "loading"
     row = (
         progress.thread_id, state, progress.conversation_id, progress.position, len(draft.items), draft.messages,
-        progress.ambiguous, progress.attempts, draft.digest, draft.last_message_id, draft.created_at, run, now,
+        _doubts(progress), progress.attempts, draft.digest, draft.last_message_id, draft.created_at,
+        len(draft.findings), run, now,
     )  # fmt: skip
-    return [Note(_BEGIN, [row])]
+    return [Note(_BEGIN, [row]), *_of_draft(draft, run)]
 
 
 def conversation(progress: Progress, run: str | None, now: int) -> list[Note]:
     """A conversation was made for a thread; rows of an earlier conversation no longer count."""
     conversation_id = str(progress.conversation_id)
-    row = (progress.thread_id, conversation_id, progress.ambiguous, progress.attempts, progress.digest, run, now)
+    row = (progress.thread_id, conversation_id, _doubts(progress), progress.attempts, progress.digest, run, now)
     line = IdLine(progress.thread_id, conversation_id, stamp(now))
     return [Note(_CONVERSATION, [row], line=line, vital=True), Note(_DROP_ITEMS, [(progress.thread_id, 0)])]
 
 
 def items(progress: Progress, start: int, sent: Sequence[Item], ids: Sequence[str], now: int) -> list[Note]:
     """Items are in the conversation."""
-    thread = progress.thread_id
-    rows = [
-        (thread, start + n, item.message_id, item_id, None if item.kind == "message" else item.kind, item.created_at,
-         item.digest)
-        for n, (item, item_id) in enumerate(zip(sent, ids, strict=True))
-    ]  # fmt: skip
-    position = (progress.position, progress.ambiguous, progress.attempts, now, thread)
-    return [Note(_ITEM, rows), Note(_POSITION, [position])]
+    row: list[Any] = []
+    for index, item, item_id in zip(range(start, start + len(sent)), sent, ids, strict=True):
+        kind = None if item.kind == "message" else item.kind
+        row += (index, item.message_id, item_id, kind, item.created_at, item.digest)
+    position = (progress.position, progress.ambiguous, progress.attempts, now, progress.thread_id)
+    # One statement for all rows: each step of SQLite lets go of Python's lock, and taking it again is what costs.
+    values = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(sent))
+    insert = [Note(f"{_ITEM}{values}) WHERE id = ?", [(*row, progress.thread_id)])] if sent else []
+    return [*insert, Note(_POSITION, [position])]
 
 
 def drop_items(progress: Progress, now: int) -> list[Note]:
     """Only the items before the position are still in the conversation."""
-    position = (progress.position, progress.ambiguous, progress.attempts, now, progress.thread_id)
+    position = (progress.position, _doubts(progress), progress.attempts, now, progress.thread_id)
     return [Note(_DROP_ITEMS, [(progress.thread_id, progress.position)]), Note(_POSITION, [position])]
 
 
 def ambiguity(progress: Progress, reason: str, now: int) -> list[Note]:
     """An answer was unclear."""
-    return [Note(_AMBIGUITY, [(progress.attempts, reason, now, progress.thread_id)])]
+    return [Note(_AMBIGUITY, [(_doubts(progress), progress.attempts, reason, now, progress.thread_id)])]
 
 
 def outcome(
@@ -151,7 +161,7 @@ def outcome(
 ) -> list[Note]:
     """A thread's load ended for now."""
     row = (
-        progress.thread_id, state, progress.conversation_id, progress.position, progress.ambiguous,
+        progress.thread_id, state, progress.conversation_id, progress.position, _doubts(progress),
         progress.attempts, *problem, run, now,
     )  # fmt: skip
     return [
@@ -176,9 +186,9 @@ def skip(draft: Draft, reason: str, run: str | None, now: int) -> list[Note]:
     """A thread has nothing to load."""
     row = (
         draft.thread_id, reason, len(draft.items), draft.messages, draft.digest, draft.last_message_id,
-        draft.created_at, run, now,
+        draft.created_at, len(draft.findings), run, now,
     )  # fmt: skip
-    return [Note(_SKIP, [row])]
+    return [Note(_SKIP, [row]), *_of_draft(draft, run)]
 
 
 def forget(thread_id: str, now: int) -> list[Note]:
@@ -197,7 +207,7 @@ def findings(
     thread_id: str | None, found: Iterable[Finding], run: str | None, now: int, *, replace: bool
 ) -> list[Note]:
     """Findings of a thread (or of the source as a whole, with None)."""
-    rows = [(thread_id, f.message_id, f.code, str(f.severity), f.detail, run) for f in found]
+    rows = _finding_rows(thread_id, found, run)
     if thread_id is None:
         return [Note(_FINDING, rows)] if rows else []
     notes = [Note(_ENSURE, [(thread_id, run, now)])]
@@ -208,9 +218,8 @@ def findings(
 
 def aside(thread_id: str, facts: Iterable[Aside], run: str | None, now: int) -> list[Note]:
     """What the target has no room for; replaces what was there."""
-    rows = [(thread_id, fact.message_id, fact.name, _json(fact.value)) for fact in facts]
     ensure = [Note(_ENSURE, [(thread_id, run, now)])]
-    return [*ensure, Note(_DROP_ASIDE, [(thread_id,)]), Note(_ASIDE, rows)]
+    return [*ensure, Note(_DROP_ASIDE, [(thread_id,)]), Note(_ASIDE, _aside_rows(thread_id, facts))]
 
 
 def unreadable(entry: Unreadable, run: str | None) -> list[Note]:
@@ -231,6 +240,25 @@ def file(row: Sequence[Any], now: int) -> list[Note]:
 def replay(run: str, row: Sequence[Any]) -> list[Note]:
     """The result of one replayed case, in the order of the view `replay_result` after `run_id`."""
     return [Note(_REPLAY, [(run, *row)])]
+
+
+def _of_draft(draft: Draft, run: str | None) -> list[Note]:
+    """A draft's findings and asides, in place of those of an earlier attempt; the thread's row is there already."""
+    thread_id = draft.thread_id
+    notes = [Note(_DROP_FINDINGS, [(thread_id,)]), Note(_DROP_ASIDE, [(thread_id,)])]
+    if draft.findings:
+        notes.append(Note(_FINDING, _finding_rows(thread_id, draft.findings, run)))
+    if draft.aside:
+        notes.append(Note(_ASIDE, _aside_rows(thread_id, draft.aside)))
+    return notes
+
+
+def _finding_rows(thread_id: str | None, found: Iterable[Finding], run: str | None) -> list[tuple[Any, ...]]:
+    return [(thread_id, one.message_id, one.code, str(one.severity), one.detail, run) for one in found]
+
+
+def _aside_rows(thread_id: str, facts: Iterable[Aside]) -> list[tuple[Any, ...]]:
+    return [(thread_id, fact.message_id, fact.name, _json(fact.value)) for fact in facts]
 
 
 def _reached(thread_id: str, conversation_id: str | None, state: str, items: int, now: int) -> IdLine | None:

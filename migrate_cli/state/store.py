@@ -116,10 +116,7 @@ class StateStore:
     def begin(self, progress: Progress, draft: Draft) -> None:
         """Note that the load starts, with the draft's digest and counts, its findings and what goes aside."""
         self._writer.in_flight.add(progress.thread_id)
-        run, now = self.run_id, self._seconds()
-        notes = statements.begin(progress, draft, run, now)
-        notes += statements.findings(draft.thread_id, draft.findings, run, now, replace=True)
-        self._note(notes + statements.aside(draft.thread_id, draft.aside, run, now))
+        self._note(statements.begin(progress, draft, self.run_id, self._seconds()))
 
     def orphan(self, thread_id: str, reason: str, request_id: str | None) -> None:
         """Note one possible empty orphan."""
@@ -150,10 +147,7 @@ class StateStore:
 
     def skip(self, draft: Draft, reason: str) -> None:
         """Note that the thread has nothing to load, and why."""
-        run, now = self.run_id, self._seconds()
-        notes = statements.skip(draft, reason, run, now)
-        notes += statements.findings(draft.thread_id, draft.findings, run, now, replace=True)
-        self._note(notes + statements.aside(draft.thread_id, draft.aside, run, now))
+        self._note(statements.skip(draft, reason, self.run_id, self._seconds()))
 
     def findings(self, thread_id: str | None, findings: Iterable[Finding], *, replace: bool = True) -> None:
         """Note the findings of a thread, in place of those it had or (`replace=False`) beside them.
@@ -234,6 +228,8 @@ class StateStore:
             position=row["position"],
             anchor=anchor,
             ambiguous=bool(row["ambiguous"]),
+            unclear=row["ambiguous"],
+            touched_at=row["updated_at"],
             attempts=row["attempts"],
             digest=row["digest"] or "",
         )
@@ -243,6 +239,10 @@ class StateStore:
         cursor = self._query("SELECT * FROM thread WHERE id = ?", thread_id)
         row = cursor.fetchone()
         return None if row is None else dict(zip([column[0] for column in cursor.description], row, strict=True))
+
+    def any_loaded(self) -> bool:
+        """Whether any thread has been loaded under this setup, so that no pilot is needed."""
+        return bool(self._ask("SELECT 1 FROM thread WHERE state IN ('loaded', 'verified') LIMIT 1"))
 
     def recorded_digests(self, thread_id: str) -> list[bytes]:
         """Return the digests of the items that are loaded, in order."""

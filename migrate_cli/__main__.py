@@ -1,0 +1,21 @@
+"""The entry point. `--version` is answered before anything else is imported."""
+
+from __future__ import annotations
+
+import sys
+
+from migrate_cli import __version__
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    if sys.argv[1:] == ["--version"]:
+        sys.stdout.write(f"migrate-cli {__version__}\n")
+        return
+    from migrate_cli.cli import run  # noqa: PLC0415 - after --version
+
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

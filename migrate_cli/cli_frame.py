@@ -1,0 +1,199 @@
+"""What every command does around its one call: read settings, set up log and progress, print the result, exit.
+
+The common options are declared here once and added to each command's own by `common_options`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from migrate_cli.errors import ExitCode, MigrateError, UsageError, exit_code_for
+from migrate_cli.model import Problem, Result
+from migrate_cli.report.interface import OutputFormat
+from migrate_cli.secrets import scrub
+
+if TYPE_CHECKING:
+    from migrate_cli.report.progress import ProgressView
+    from migrate_cli.settings import Settings
+
+SUFFIXES = {
+    ".txt": OutputFormat.TEXT,
+    ".json": OutputFormat.JSON,
+    ".md": OutputFormat.MARKDOWN,
+    ".xml": OutputFormat.JUNIT,
+    ".html": OutputFormat.HTML,
+}
+"""The format that `--report FILE` takes from the file's name; any other name takes `--output`'s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The common options of one invocation."""
+
+    command: str
+    config: Path | None
+    state: Path | None
+    output: OutputFormat | None
+    report: Path | None
+    quiet: bool
+    verbose: int
+    log_file: Path | None
+    progress: str
+    overrides: dict[str, Any] = field(default_factory=dict)
+
+    def settings(self, **flags: Any) -> Settings:
+        """Read the settings, with this invocation's flags on top. Raises SettingsError."""
+        from migrate_cli.settings import load_settings  # noqa: PLC0415 - pydantic is slow to import, --help needs none
+
+        own = {"state": str(self.state) if self.state else None, "report.output": self.output and self.output.value}
+        return load_settings(self.config, {**own, **{name.replace("__", "."): value for name, value in flags.items()}})
+
+    def view(self) -> ProgressView:
+        """Return the progress display for stderr."""
+        from migrate_cli.report.progress import progress_view  # noqa: PLC0415 - only long commands
+
+        return progress_view(self.progress, sys.stderr.isatty(), self.quiet)
+
+    def finish(self, result: Result, settings: Settings | None = None) -> NoReturn:
+        """Print the result once, write the report file, and exit with the result's code."""
+        fmt = self.output or (OutputFormat(settings.report.output) if settings else OutputFormat.TEXT)
+        self.show(result, fmt)
+        raise typer.Exit(int(result.exit_code))
+
+    def show(self, result: Result, fmt: OutputFormat) -> None:
+        """Print a result on stdout and into the report file, if one is asked for."""
+        from migrate_cli.report.render import render  # noqa: PLC0415 - after the work
+
+        colour = fmt is OutputFormat.TEXT and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        width = _width()
+        if self.report is not None:
+            self._write(render(result, SUFFIXES.get(self.report.suffix.lower(), fmt), console_width=width))
+        if not (self.quiet and fmt is OutputFormat.TEXT and result.exit_code == 0):
+            emit([render(result, fmt, console_width=width, colour=colour)])
+
+    def _write(self, text: str) -> None:
+        if self.report is None:
+            return
+        try:
+            self.report.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"the report cannot be written to {self.report}: {error.strerror or error}") from error
+
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="Settings file; default migration.yaml if it is there.", metavar="FILE"),
+]
+State = Annotated[Path | None, typer.Option("--state", help="State file; default migration.db.", metavar="FILE")]
+Output = Annotated[OutputFormat | None, typer.Option("--output", "-o", help="Form of the report on stdout.")]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        help="Write the report to a file too; its form follows the ending (.json, .md, .xml, .html, .txt).",
+        metavar="FILE",
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and no report when all is well.")]
+Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log to stderr; twice for more.")]
+LogFile = Annotated[Path | None, typer.Option("--log-file", help="Append a log, secrets masked.", metavar="FILE")]
+Progress = Annotated[str, typer.Option("--progress", help="auto, json or none.")]
+
+_COMMON: tuple[tuple[str, Any, Any], ...] = (
+    ("config", Config, None),
+    ("state", State, None),
+    ("output", Output, None),
+    ("report", Report, None),
+    ("quiet", Quiet, False),
+    ("verbose", Verbose, 0),
+    ("log_file", LogFile, None),
+    ("progress", Progress, "auto"),
+)
+
+
+def common_options(command: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add the common options to a command whose first parameter is its `Frame`, and guard it."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def wrapper(**values: Any) -> None:
+            frame = Frame(command, **{name: values.pop(name) for name, _, _ in _COMMON})
+            _guarded(frame, lambda: function(frame, **values))
+
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        extra = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for name, annotation, default in _COMMON
+        ]
+        own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+        wrapper.__signature__ = inspect.Signature([*own, *extra])  # type: ignore[attr-defined]  # typer reads it
+        wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *extra)}
+        del wrapper.__wrapped__  # type: ignore[attr-defined]  # or typer would read the inner function's parameters
+        return wrapper
+
+    return decorate
+
+
+def emit(chunks: Iterable[str]) -> None:
+    """Write to stdout; a reader that went away (`| head`) is no failure."""
+    try:
+        for chunk in chunks:
+            sys.stdout.write(chunk)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _guarded(frame: Frame, work: Callable[[], None]) -> None:
+    """Turn whatever ends the command into a sentence and an exit code."""
+    try:
+        _set_up_log(frame)
+        work()
+    except typer.Exit:
+        raise
+    except MigrateError as error:
+        _fail(frame, exit_code_for(error), error.code, str(error))
+    except KeyboardInterrupt:
+        _fail(frame, ExitCode.INTERRUPTED, "interrupted", "interrupted; run the same command again to go on")
+    except Exception as error:
+        logging.getLogger("migrate_cli").exception("unexpected failure")
+        where = (
+            f"the traceback is in {frame.log_file}" if frame.log_file else "add --log-file FILE to keep the traceback"
+        )
+        _fail(frame, ExitCode.UNEXPECTED, "unexpected", f"{type(error).__name__}: {error} (a bug; {where})")
+
+
+def _fail(frame: Frame, code: ExitCode, name: str, message: str) -> NoReturn:
+    sentence = scrub(message)
+    if frame.output is OutputFormat.JSON:
+        from migrate_cli.report.render import render  # noqa: PLC0415 - JSON only
+
+        emit([render(Result(frame.command, {}, code, errors=[Problem(name, sentence)]), OutputFormat.JSON)])
+    else:
+        sys.stderr.write(f"migrate-cli: {sentence}\n")
+    raise typer.Exit(int(code))
+
+
+def _set_up_log(frame: Frame) -> None:
+    if not frame.log_file and not frame.verbose:
+        logging.getLogger("migrate_cli").addHandler(logging.NullHandler())
+        return
+    from migrate_cli.report.log import set_up_logging  # noqa: PLC0415 - only when asked for
+
+    set_up_logging(frame.log_file, verbosity=frame.verbose)
+
+
+def _width() -> int | None:
+    if not sys.stdout.isatty():
+        return None
+    return os.get_terminal_size(sys.stdout.fileno()).columns or None

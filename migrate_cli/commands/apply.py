@@ -1,0 +1,124 @@
+"""`migrate-cli apply`: migrates; running it again is resuming. Joins source, conversion, loader and state."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from migrate_cli.commands.prepare import TargetChoice, drafts, open_configured, policy_of, setup_of, target_of
+from migrate_cli.commands.tally import Tally
+from migrate_cli.errors import ExitCode, MigrateError
+from migrate_cli.load.run import LoadRun, WallClock
+from migrate_cli.model import Problem, Result
+from migrate_cli.openai_client import ApiClient
+from migrate_cli.pacing import Pacer
+from migrate_cli.report.progress import ProgressView
+from migrate_cli.settings import Settings
+from migrate_cli.sources.interface import Selection, Source
+from migrate_cli.state.store import StateStore
+from migrate_cli.target import ConversationsTarget
+
+
+def apply(
+    settings: Settings, selection: Selection, *, sandbox: bool, view: ProgressView, retry_failed: bool = False
+) -> Result:
+    """Load all wanted threads. Raises MigrateError only for what stops it before any work."""
+    source = open_configured(settings)
+    with target_of(settings, sandbox=sandbox) as target:
+        store = StateStore.open(settings.state, command="migrate-cli apply")
+        try:
+            store.check_setup(setup_of(settings, source, sandbox=sandbox))
+            run = _Apply(settings, source, store, target, view)
+            return asyncio.run(run.go(selection, retry_failed=retry_failed))
+        finally:
+            view.close()
+            store.close()
+
+
+class _Apply:
+    """One invocation, from the first thread to the result."""
+
+    def __init__(
+        self, settings: Settings, source: Source, store: StateStore, target: TargetChoice, view: ProgressView
+    ) -> None:
+        self._settings, self._source, self._store, self._target, self._view = settings, source, store, target, view
+        self._tally = Tally(view)
+        self._interrupted = False
+
+    async def go(self, selection: Selection, *, retry_failed: bool) -> Result:
+        began = time.monotonic()
+        run_id = self._store.start_run("apply", {"retry_failed": retry_failed, "sandbox": self._target.sandbox})
+        policy, clock = policy_of(self._settings), WallClock()
+        pacer = Pacer(most_in_flight=policy.workers, requests_per_minute=self._settings.load.max_requests_per_minute)
+        failure: MigrateError | None = None
+        async with ApiClient(self._target.endpoint, pacer, sleep=clock.sleep) as client:
+            run = LoadRun(
+                target=ConversationsTarget(client),
+                store=self._store,
+                clock=clock,
+                policy=policy,
+                observer=self._tally,
+                retry_failed=retry_failed,
+                pilot=not self._store.any_loaded(),
+                live=self._source.live,
+            )
+            clock.wake_on(run.drain)
+            self._view.start(self._source.expected(), "Migrating")
+            with self._signals(run.drain):
+                try:
+                    await run.run(drafts(self._source, selection, self._settings.convert_options()))
+                except MigrateError as error:
+                    failure = error
+            result = self._result(client, run_id, failure, time.monotonic() - began)
+        self._store.finish_run(run_id, result.envelope())
+        await self._store.durable()
+        return result
+
+    def _result(self, client: ApiClient, run_id: str, failure: MigrateError | None, seconds: float) -> Result:
+        tally = self._tally
+        problems = list(tally.problems)
+        if failure is not None:
+            problems.insert(0, Problem(failure.code, str(failure)))
+        data = tally.data() | {
+            "requests": client.traffic.as_dict(),
+            "writes": client.traffic.writes,
+            "commits": self._store.commits,
+            "target": self._target.as_dict(),
+            "state": str(self._settings.state),
+            "seconds": round(seconds, 3),
+        }
+        return Result("apply", data, self._exit_code(failure), run_id, problems)
+
+    def _exit_code(self, failure: MigrateError | None) -> ExitCode:
+        if failure is not None:
+            return failure.exit_code
+        if self._interrupted:
+            return ExitCode.INTERRUPTED
+        threads = self._tally.threads
+        wanting = sum(threads[state] for state in ("failed", "in_doubt", "deferred", "changed"))
+        return ExitCode.PARTIAL if wanting else ExitCode.OK
+
+    @contextmanager
+    def _signals(self, drain: asyncio.Event) -> Iterator[None]:
+        """First Ctrl-C or SIGTERM: let what is under way end. Second: stop at once, which is safe too."""
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            if self._interrupted:
+                self._view.close()
+                os._exit(ExitCode.INTERRUPTED)
+            self._interrupted = True
+            self._view.note("Stopping: requests under way are allowed to end. Press Ctrl-C again to stop at once.")
+            drain.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)

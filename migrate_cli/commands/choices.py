@@ -1,0 +1,28 @@
+"""The closed choices that options take; apart, so that `--help` imports nothing else for them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Target(StrEnum):
+    """What `--target` takes; without it the configured target is used."""
+
+    SANDBOX = "sandbox"
+
+
+class MapFormat(StrEnum):
+    """What `map export --format` takes."""
+
+    CSV = "csv"
+    JSON = "json"
+    JSONL = "jsonl"
+    SQL = "sql"
+
+
+class MapLevel(StrEnum):
+    """What `map export --level` takes."""
+
+    THREADS = "threads"
+    MESSAGES = "messages"
+    FILES = "files"

@@ -1,0 +1,131 @@
+"""What several commands do before they begin: open the source, choose threads, find the target. No stage runs here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from migrate_cli.convert.options import ConvertOptions
+from migrate_cli.convert.thread import convert_thread
+from migrate_cli.errors import UsageError
+from migrate_cli.load.policy import LoadPolicy
+from migrate_cli.model import Draft, Unreadable
+from migrate_cli.openai_client import Endpoint
+from migrate_cli.settings import Settings
+from migrate_cli.sources.interface import Selection, Source
+
+SANDBOX = "sandbox"
+"""What the state file records as the target of a rehearsal; the port changes from run to run."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetChoice:
+    """Where a command writes, and how the state file remembers it."""
+
+    endpoint: Endpoint
+    sandbox: bool
+    data: Path | None = None
+    """The sandbox's data file."""
+
+    def as_dict(self) -> dict[str, object]:
+        """The target, as reports show it."""
+        shown: dict[str, object] = {"base_url": self.endpoint.base_url, "sandbox": self.sandbox}
+        return shown | ({"data": str(self.data)} if self.data else {})
+
+
+def open_configured(settings: Settings) -> Source:
+    """Open the source that the settings name. Raises SourceError or UsageError."""
+    if settings.source.path is None:
+        raise UsageError(
+            "no source is named; give the path of an export (migrate-cli plan ./export), "
+            "or set source.path in migration.yaml"
+        )
+    from migrate_cli.sources.detect import open_source  # noqa: PLC0415 - status and map need no source
+
+    return open_source(str(settings.source.path), format=settings.source.format)
+
+
+def selection_of(threads: list[str], threads_from: str | None, limit: int | None, shard: str | None) -> Selection:
+    """Return the selection that `--thread`, `--threads-from`, `--limit` and `--shard` describe. Raises UsageError."""
+    wanted = set(threads)
+    if threads_from is not None:
+        wanted.update(_read_ids(threads_from))
+    if limit is not None and limit < 1:
+        raise UsageError(f"--limit takes a number from 1, not {limit}")
+    chosen = frozenset(wanted) if threads or threads_from is not None else None
+    return Selection(chosen, limit, _shard(shard))
+
+
+def drafts(source: Source, selection: Selection, options: ConvertOptions) -> Iterator[Draft | Unreadable]:
+    """Read and convert, one thread at a time."""
+    for entry in source.threads(selection):
+        yield entry if isinstance(entry, Unreadable) else convert_thread(entry, options)
+
+
+def policy_of(settings: Settings) -> LoadPolicy:
+    """The section `load`, as the loader takes it."""
+    load = settings.load
+    return LoadPolicy(
+        workers=load.workers,
+        settle=load.settle,
+        batch_items=load.batch_items,
+        batch_bytes=load.batch_bytes,
+        pilot=load.pilot,
+        max_errors=load.max_errors,
+    )
+
+
+@contextmanager
+def target_of(settings: Settings, *, sandbox: bool) -> Iterator[TargetChoice]:
+    """Yield the target: the configured one, or a sandbox that keeps its data beside the state file.
+
+    Raises UsageError when there is no key, naming both ways on.
+    """
+    if sandbox:
+        from migrate_cli.sandbox.server import EmbeddedSandbox  # noqa: PLC0415 - a real run needs no server
+
+        data = settings.state.with_name(settings.state.name + ".sandbox")
+        with EmbeddedSandbox(data) as server:
+            yield TargetChoice(Endpoint(server.base_url, "sandbox-key", timeout=settings.load.timeout), True, data)
+        return
+    key = settings.target_key()
+    if key is None or not key.get_secret_value().strip():
+        raise UsageError(
+            f"there is no key for {settings.target.base_url}: set {settings.target.api_key_env}, "
+            "or rehearse without one: --target sandbox",
+            code="no-key",
+        )
+    target = settings.target
+    yield TargetChoice(
+        Endpoint(target.base_url, key.get_secret_value(), target.organization, target.project, settings.load.timeout),
+        False,
+    )
+
+
+def setup_of(settings: Settings, source: Source, *, sandbox: bool) -> dict[str, str]:
+    """Return what the state file records of this setup, and compares before anything is written."""
+    setup = settings.setup(source.identity)
+    return setup | {"target.base_url": SANDBOX, "target.organization": "", "target.project": ""} if sandbox else setup
+
+
+def _read_ids(name: str) -> Iterator[str]:
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the thread ids in {name} cannot be read: {error}") from error
+    for line in text.splitlines():
+        thread_id = line.split("#", 1)[0].strip().strip('",')
+        if thread_id:
+            yield thread_id
+
+
+def _shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    index, _, shards = text.partition("/")
+    if not (index.isdecimal() and shards.isdecimal() and 1 <= int(index) <= int(shards)):
+        raise UsageError(f"--shard takes I/N with I from 1 to N, such as 2/4, not {text}")
+    return int(index), int(shards)

@@ -1,0 +1,152 @@
+"""Counts what happens to each thread of a plan or a run, into the `data` of a result. Counts; decides nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from migrate_cli.load.decide import Action
+from migrate_cli.load.interface import Progress
+from migrate_cli.model import Draft, Finding, JsonObject, Ledger, Problem, ThreadState, Unreadable
+from migrate_cli.report.progress import ProgressView
+
+LISTED = 1000
+"""Longest list of findings, threads or unreadable entries that a result carries; the state file has them all."""
+
+_ALREADY = frozenset({Action.DONE, Action.CHANGED})
+
+
+class Tally:
+    """The running totals of one plan or one run."""
+
+    def __init__(self, view: ProgressView) -> None:
+        self._view = view
+        self.threads: Counter[str] = Counter()
+        self.read = 0
+        self.items = 0
+        self.parts = Ledger()
+        self.codes: Counter[str] = Counter()
+        self.severities: Counter[str] = Counter()
+        self.finding_list: list[JsonObject] = []
+        self.thread_list: list[JsonObject] = []
+        self.skipped: list[JsonObject] = []
+        self.unreadables: list[JsonObject] = []
+        self.problems: list[Problem] = []
+        self.batches = 0
+
+    # ---- what a run tells (load.run.Observer)
+
+    def thread(
+        self, draft: Draft, action: Action, progress: Progress | None, code: str | None, detail: str | None
+    ) -> None:
+        """Book one thread of a run by how it ended."""
+        state = _state_of(action, progress)
+        self.draft(draft, state, conversation_id=progress.conversation_id if progress else None)
+        if action in _ALREADY:
+            self.threads["unchanged" if action is Action.DONE else "changed"] += 1
+        if action is Action.CHANGED:
+            self.problem("source-changed", "the source has changed since this thread was loaded", draft.thread_id)
+        elif state in ("failed", "in_doubt"):
+            self.problem(code or state, detail or "still as an earlier run left it", draft.thread_id)
+
+    def unreadable(self, entry: Unreadable) -> None:
+        """Book something that could not be read."""
+        self.threads["unreadable"] += 1
+        self.threads["failed"] += 1
+        self.threads["total"] += 1
+        _append(self.unreadables, {"origin": str(entry.origin), "code": entry.code, "detail": entry.detail})
+        self.problem(entry.code, f"{entry.origin}: {entry.detail}", entry.thread_id)
+        self._view.thread_done("failed", 0)
+
+    def say(self, text: str) -> None:
+        """Pass a sentence on to whoever watches."""
+        self._view.note(text)
+
+    # ---- what both tell
+
+    def draft(self, draft: Draft, state: str, *, conversation_id: str | None = None) -> None:
+        """Book one thread: its counts, parts and findings."""
+        self.threads["total"] += 1
+        self.threads[state] += 1
+        self.read += draft.messages
+        self.items += len(draft.items)
+        self.parts.add(draft.ledger)
+        self.add_findings(draft.findings)
+        if state == "skipped":
+            _append(self.skipped, {"thread_id": draft.thread_id, "reason": draft.skip_reason})
+        _append(
+            self.thread_list,
+            {
+                "thread_id": draft.thread_id,
+                "conversation_id": conversation_id,
+                "state": state,
+                "messages": draft.messages,
+                "items": len(draft.items),
+                "findings": len(draft.findings),
+                "reason": draft.skip_reason,
+            },
+        )
+        self._view.thread_done(state, draft.messages)
+
+    def add_findings(self, findings: Iterable[Finding]) -> None:
+        """Book findings."""
+        for found in findings:
+            self.codes[found.code] += 1
+            self.severities[found.severity.value] += 1
+            if len(self.finding_list) < LISTED:
+                self.finding_list.append(finding_row(found))
+
+    def problem(self, code: str, message: str, thread_id: str | None) -> None:
+        """Book one entry of `errors`."""
+        if len(self.problems) < LISTED:
+            self.problems.append(Problem(code, message, thread_id))
+
+    # ---- the result
+
+    def data(self) -> JsonObject:
+        """The part of `data` that `plan` and `apply` share."""
+        cut = {
+            "finding_list_cut": sum(self.codes.values()) - len(self.finding_list),
+            "thread_list_cut": self.threads["total"] - self.threads["unreadable"] - len(self.thread_list),
+        }
+        return {
+            "threads": {key: self.threads[key] for key in ("total", "loaded", "skipped", "failed", "in_doubt")}
+            | {key: count for key, count in sorted(self.threads.items()) if key not in _FIXED and count},
+            "messages": {"read": self.read, "items": self.items},
+            "parts": self.parts.as_dict(),
+            "findings": dict(sorted(self.codes.items())),
+            "severities": dict(sorted(self.severities.items())),
+            "finding_list": self.finding_list,
+            "thread_list": self.thread_list,
+            "skipped": self.skipped,
+            "unreadable": self.unreadables,
+        } | {key: count for key, count in cut.items() if count}
+
+
+_FIXED = frozenset({"total", "loaded", "skipped", "failed", "in_doubt"})
+
+
+def finding_row(found: Finding) -> JsonObject:
+    """Return a finding as reports show it."""
+    return {
+        "code": found.code,
+        "severity": found.severity.value,
+        "thread_id": found.thread_id,
+        "message_id": found.message_id,
+        "detail": found.detail,
+    }
+
+
+def _state_of(action: Action, progress: Progress | None) -> str:
+    if action in _ALREADY:
+        return "loaded"
+    if action is Action.SKIP:
+        return "skipped"
+    state = progress.state if progress is not None else ThreadState.PENDING.value
+    return "deferred" if state in (ThreadState.LOADING, ThreadState.CREATING, ThreadState.PENDING) else state
+
+
+def _append(rows: list[Any], row: Any) -> None:
+    if len(rows) < LISTED:
+        rows.append(row)

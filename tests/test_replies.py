@@ -1,0 +1,73 @@
+"""What is known after an answer."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from migrate_cli.replies import Ambiguous, Applied, NotApplied, Refused, of_error, of_success, retry_after
+
+NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+
+
+def error_body(code: str | None, message: str = "No.") -> bytes:
+    return json.dumps(
+        {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}
+    ).encode()
+
+
+@pytest.mark.parametrize("content", [b"<html>Sign in</html>", b'{"id": "conv_1", "obj', b"[]", b""])
+def test_a_success_that_cannot_be_read_leaves_open_what_was_done(content: bytes) -> None:
+    assert isinstance(of_success(content, "req_1"), Ambiguous)
+
+
+def test_a_success_with_an_object_is_applied() -> None:
+    assert of_success(b'{"id": "conv_1"}', "req_1") == Applied({"id": "conv_1"}, "req_1")
+
+
+@pytest.mark.parametrize("status", [408, 409, 500, 502, 503, 529])
+def test_a_status_that_may_come_after_the_change_is_ambiguous(status: int) -> None:
+    assert isinstance(of_error(status, {}, error_body(None)), Ambiguous)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 413, 422])
+def test_other_client_errors_are_definite(status: int) -> None:
+    reply = of_error(status, {}, error_body("invalid_item", "Bad item."))
+    assert reply == Refused(status, "invalid_item", "Bad item.")
+
+
+def test_throttling_and_a_locked_conversation_were_not_applied() -> None:
+    assert of_error(429, {"retry-after": "7"}, error_body("rate_limit_exceeded")) == NotApplied(
+        "rate_limit_exceeded", 7.0
+    )
+    assert of_error(400, {}, error_body("conversation_locked")) == NotApplied("conversation_locked", None)
+
+
+def test_an_error_without_a_json_body_still_has_a_sentence() -> None:
+    reply = of_error(404, {}, b"<html>gone</html>")
+    assert isinstance(reply, Refused)
+    assert reply.code == "http-404"
+    assert "404" in reply.message
+
+
+def test_a_key_in_an_error_message_is_masked() -> None:
+    reply = of_error(400, {}, error_body(None, "Incorrect key sk-proj-abcdefghijklmnop1234 given."))
+    assert isinstance(reply, Refused)
+    assert "abcdefghijklmnop" not in reply.message
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after-ms": "1500"}, 1.5),
+        ({"retry-after": "200"}, 200.0),
+        ({"retry-after": "Mon, 23 Nov 2026 12:00:30 GMT"}, 30.0),
+        ({"retry-after": "Mon, 23 Nov 2026 11:00:00 GMT"}, 0.0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "nan"}, None),
+        ({}, None),
+    ],
+)
+def test_the_wait_that_a_server_asks_for_is_read_in_every_form(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers, now=NOW) == seconds
