@@ -30,8 +30,8 @@ _BEGIN = _sql("""
 INSERT INTO thread (id, state, conversation_id, position, items, messages, ambiguous, attempts, digest,
   last_message_id, source_created_at, findings, run, updated_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, <run>, ?)
-ON CONFLICT (id) DO UPDATE SET state = excluded.state, findings = excluded.findings, items = excluded.items, messages = excluded.messages,
-  ambiguous = excluded.ambiguous, attempts = excluded.attempts, digest = excluded.digest, reason = NULL,
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, findings = excluded.findings, items = excluded.items,
+  messages = excluded.messages, ambiguous = excluded.ambiguous, attempts = excluded.attempts, digest = excluded.digest, reason = NULL,
   last_message_id = excluded.last_message_id, source_created_at = excluded.source_created_at,
   error_code = NULL, error_detail = NULL, run = excluded.run, updated_at = excluded.updated_at""")
 _CONVERSATION = _sql("""
@@ -60,7 +60,8 @@ _SKIP = _sql("""
 INSERT INTO thread
   (id, state, reason, items, messages, digest, last_message_id, source_created_at, findings, run, updated_at)
 VALUES (?, 'skipped', ?, ?, ?, ?, ?, ?, ?, <run>, ?)
-ON CONFLICT (id) DO UPDATE SET state = 'skipped', reason = excluded.reason, findings = excluded.findings, items = excluded.items,
+ON CONFLICT (id) DO UPDATE SET state = 'skipped', reason = excluded.reason, findings = excluded.findings,
+  items = excluded.items,
   messages = excluded.messages, digest = excluded.digest, error_code = NULL, error_detail = NULL, run = excluded.run,
   updated_at = excluded.updated_at""")
 _FORGET = """
