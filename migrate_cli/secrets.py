@@ -19,26 +19,33 @@ SHORTEST_SECRET = 6
 
 _registered: set[str] = set()
 
-_HEADERS = r"(?:proxy-)?authorization|(?:[\w-]*[-_])?api[-_]?key|x-auth-token|(?:set-)?cookie|client[-_]secret|password"
-_BETWEEN = r"""["']?\s*[:=,]\s*b?["']?"""
+_NAMES = r"(?:proxy-)?authorization|x-auth-token|(?:set-)?cookie|client[-_]secret|password"
+_BETWEEN = r"""(?:["']?\s*[:=]\s*b?["']?|["']\s*,\s*b?["'])"""
 _SCHEMES = r"(?:(?:bearer|basic|token|digest)\s+)?"
+_VALUE = r"""[^\s"',;)}\]*][^\s"',;)}\]]{5,}"""
 
-_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+_PATTERNS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     # A header or setting and its value, as in `Authorization: Bearer x`, `'api-key': 'x'` or `OPENAI_API_KEY=x`.
-    (re.compile(rf"(?i)\b((?:{_HEADERS}){_BETWEEN}{_SCHEMES})[^\s\"',;)}}\]*][^\s\"',;)}}\]]{{5,}}"), rf"\1{MASK}"),
-    (re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}"), rf"\1{MASK}"),
+    (
+        ("authorization", "key", "token", "cookie", "secret", "password"),
+        re.compile(rf"(?i)((?:(?<![a-z0-9])(?:{_NAMES})|api[-_]?key){_BETWEEN}{_SCHEMES}){_VALUE}"),
+        rf"\1{MASK}",
+    ),
+    (("bearer",), re.compile(r"(?i)\b(bearer\s+)[A-Za-z0-9._~+/=-]{8,}"), rf"\1{MASK}"),
     # Keys of OpenAI and of the hosts that took over its form.
-    (re.compile(r"(?<![A-Za-z0-9])(sk|sess|ek)-[A-Za-z0-9_-]{6,}"), rf"\1-{MASK}"),
+    (("sk-", "sess-", "ek-"), re.compile(r"(?<![A-Za-z0-9])(sk|sess|ek)-[A-Za-z0-9_-]{6,}"), rf"\1-{MASK}"),
     # JSON Web Tokens, which gateways use.
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"), MASK),
+    (("eyj",), re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"), MASK),
     # https://user:password@host
-    (re.compile(r"(://)[^\s/@:]*:[^\s/@]+@"), rf"\1{MASK}@"),
+    (("@",), re.compile(r"(://)[^\s/@:]*:[^\s/@]+@"), rf"\1{MASK}@"),
     # Signed URLs: ?sig=…, &token=…
     (
-        re.compile(r"(?i)([?&](?:sig|signature|token|access_token|key|code|x-amz-[a-z-]+)=)[^\s&\"'#*]{6,}"),
+        ("=",),
+        re.compile(r"(?i)([?&](?:sig(?:nature)?|(?:access_)?token|key|code|x-amz-[a-z-]+)=)[^\s&\"'#*]{6,}"),
         rf"\1{MASK}",
     ),
 )
+"""Lower-case words of which one must be there (most texts hold none, which is quick to see), the pattern, the mask."""
 
 
 def register_secret(value: str | None) -> None:
@@ -58,6 +65,8 @@ def scrub(text: str) -> str:
     """Return the text with every secret that is known or looks like one replaced by `***`."""
     for secret in sorted(_registered, key=len, reverse=True):
         text = text.replace(secret, MASK)
-    for pattern, replacement in _PATTERNS:
-        text = pattern.sub(replacement, text)
+    lower = text.lower()
+    for words, pattern, replacement in _PATTERNS:
+        if any(word in lower for word in words):
+            text = pattern.sub(replacement, text)
     return text

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -145,6 +146,8 @@ def _pygal(kind: str, **options: Any) -> Any:
     # pygal costs a tenth of a second to import, which the other formats need not pay.
     import pygal  # noqa: PLC0415
 
+    # Its hook for map plugins has only the old import interface, which makes every later import warn on Python 3.11.
+    sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
     # The library reserves room for labels by these sizes; page.css sets the same ones.
     style = pygal.style.Style(label_font_size=13, major_label_font_size=13, value_font_size=14)
     fixed = {"css": [], "js": [], "width": WIDTH, "margin": 14, "style": style, "no_prefix": True}

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from io import StringIO
 
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
 from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
@@ -69,8 +70,9 @@ def _draw_section(console: Console, section: Section) -> None:
     if section.title:
         console.print(Text(visible(section.title), style="bold"))
     if isinstance(section, Table):
-        fits = _narrowest(section) <= console.width - INDENT
-        console.print(Padding(_grid(section) if fits else _records(section), (0, 0, 0, INDENT)))
+        widths = column_widths(section, console.width - INDENT)
+        drawn = _records(section) if widths is None else _grid(section, widths)
+        console.print(Padding(drawn, (0, 0, 0, INDENT)))
         if section.note:
             console.print(Padding(Text(visible(section.note), style="dim"), (0, 0, 0, INDENT)))
     elif isinstance(section, Bar):
@@ -79,16 +81,12 @@ def _draw_section(console: Console, section: Section) -> None:
         _draw_lines(console, section)
 
 
-def _grid(table: Table) -> Grid:
+def _grid(table: Table, widths: list[int]) -> Grid:
     headed = any(column.name for column in table.columns)
     grid = Grid(box=None, show_header=headed, header_style="dim", padding=(0, GAP, 0, 0), pad_edge=False)
-    for column in table.columns:
-        grid.add_column(
-            Text(visible(column.name)),
-            justify="right" if column.numeric else "left",
-            overflow="fold",
-            no_wrap=column.numeric,
-        )
+    for column, width in zip(table.columns, widths, strict=True):
+        justify: JustifyMethod = "right" if column.numeric else "left"
+        grid.add_column(Text(visible(column.name)), justify=justify, overflow="fold", width=width)
     before: tuple[str, ...] = ()
     for row in table.rows:
         # A group is named once, on its first row.
@@ -107,10 +105,23 @@ def _cell(cell: str) -> Text:
     return Text(visible(cell), style=WORDS.get(cell, ""), overflow="fold")
 
 
-def _narrowest(table: Table) -> int:
-    """The width below which some word (an id, a path) would be broken: longest words and gaps, together."""
-    cells = zip(*((column.name for column in table.columns), *table.rows), strict=True)
-    return sum(max(len(word) for cell in column for word in (visible(cell).split() or [""])) + GAP for column in cells)
+def column_widths(table: Table, available: int) -> list[int] | None:
+    """Share the width among the columns so that no word (an id, a path) is broken; None when that is impossible."""
+    columns = [[visible(cell) for cell in cells] for cells in zip(_names(table), *table.rows, strict=True)]
+    least = [max(cell_len(word) for cell in cells for word in (cell.split() or [""])) for cells in columns]
+    spare = available - GAP * len(columns)
+    natural = [max(cell_len(cell) for cell in cells) for cells in columns]
+    widths = [max(low, min(wanted, spare)) for low, wanted in zip(least, natural, strict=True)]
+    if sum(least) > spare:
+        return None
+    while sum(widths) > spare:
+        _, widest = max((width, index) for index, width in enumerate(widths) if width > least[index])
+        widths[widest] -= 1
+    return widths
+
+
+def _names(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.columns)
 
 
 def _records(table: Table) -> Grid:

@@ -37,6 +37,12 @@ def test_ids_are_never_cut_nor_broken_where_they_fit(width: int) -> None:
     assert "…" not in report
 
 
+def test_columns_share_the_width_without_breaking_an_id(applied: Result) -> None:
+    report = render(applied, OutputFormat.TEXT, console_width=66)
+    line = next(line for line in report.splitlines() if "item-refused" in line)
+    assert line.split()[0] == "thread_000000000000000000000021"
+
+
 def test_without_colour_there_is_no_escape_sequence(applied: Result) -> None:
     assert "\x1b" not in render(applied, OutputFormat.TEXT, colour=False)
 
