@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from migrate_cli.sandbox.api_error import ApiError
+from migrate_cli.sandbox.control import ControlEndpoints
 from migrate_cli.sandbox.conversations import ConversationEndpoints
 from migrate_cli.sandbox.faults import Faults
 from migrate_cli.sandbox.files import FileEndpoints
-from migrate_cli.sandbox.gate import Gate, WriterLocks
+from migrate_cli.sandbox.gate import CONTROL_PREFIX, Gate, WriterLocks
 from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.requests import json_answer
 from migrate_cli.sandbox.store import Store
 
 
-def build_app(store: Store, options: SandboxOptions) -> ASGIApp:
+class Sandbox:
     """The whole application over an open store: gate, writer locks, misbehaviour, endpoints."""
-    routes = [*ConversationEndpoints(store, options).routes(), *FileEndpoints(store, options).routes()]
-    api = Starlette(routes=routes, exception_handlers={ApiError: _api_error, HTTPException: _http_error})
-    api.router.redirect_slashes = False
-    return Gate(WriterLocks(Faults(api, options)), options)
+
+    def __init__(self, store: Store, options: SandboxOptions) -> None:
+        routes = [*ConversationEndpoints(store, options).routes(), *FileEndpoints(store, options).routes()]
+        self.faults = Faults(_application(routes), options)
+        self._api = WriterLocks(self.faults)
+        self._control = _application(ControlEndpoints(self.faults).routes())
+        self._gate = Gate(self._dispatch, options)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        await self._gate(scope, receive, send)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        inner = self._control if scope["path"].startswith(CONTROL_PREFIX) else self._api
+        await inner(scope, receive, send)
+
+
+def _application(routes: list[Route]) -> Starlette:
+    handlers = {ApiError: _api_error, HTTPException: _http_error, sqlite3.Error: _store_error}
+    application = Starlette(routes=routes, exception_handlers=handlers)
+    application.router.redirect_slashes = False
+    return application
 
 
 async def _api_error(_: Request, error: Exception) -> Response:
@@ -32,9 +54,15 @@ async def _api_error(_: Request, error: Exception) -> Response:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
+    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    status = error.status_code
     if status == 405:
         message = f"Not allowed to {request.method} on {request.url.path}."
     else:
         message = f"Invalid URL ({request.method} {request.url.path})"
     return json_answer(ApiError(status, message).body(), status)
+
+
+async def _store_error(_: Request, error: Exception) -> Response:
+    message = f"The sandbox's data file refused the work: {error}"
+    return json_answer(ApiError(500, message, kind="server_error").body(), 500)

@@ -1,23 +1,136 @@
-"""The one place where the sandbox misbehaves on purpose, between the gate and the endpoints. Pure ASGI."""
+"""The one place where the sandbox misbehaves on purpose, between the gate and the endpoints. Pure ASGI.
+
+What goes wrong is decided in `fault_plan.py` and carried out in `fault_actions.py`; this layer joins them, holds the
+limit in requests a minute, and counts.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from migrate_cli.sandbox.exchange import Exchange
+from migrate_cli.sandbox.fault_actions import ACTIONS
+from migrate_cli.sandbox.fault_plan import Dice, FaultPlan, Kind, endpoint_of
+from migrate_cli.sandbox.gate import error_answer
 from migrate_cli.sandbox.options import SandboxOptions
+from migrate_cli.sandbox.rate_limit import Bucket, rate_limited
 
 
 class Faults:
-    """Delays every request by the set latency before it is served."""
+    """Serves every request, well or badly. The plan can change while it runs."""
 
-    def __init__(self, app: ASGIApp, options: SandboxOptions) -> None:
+    def __init__(self, app: ASGIApp, options: SandboxOptions, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
         self._latency = options.latency_ms / 1000
+        self._dice = Dice(options.faults)
+        self._clock = clock
+        self._bucket: Bucket | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._requests: Counter[str] = Counter()
+        self._statuses: Counter[str] = Counter()
+        self._struck: Counter[str] = Counter()
+        self.closing = asyncio.Event()
+        self.on_down: Callable[[float], Awaitable[None]] | None = None
+        """How the server goes down; set by the one who serves."""
+
+    @property
+    def plan(self) -> FaultPlan:
+        """The plan in force."""
+        return self._dice.plan
+
+    def change(self, plan: FaultPlan) -> None:
+        """Follow another plan from the next request on; its counts start anew."""
+        self._dice = Dice(plan)
+
+    def stats(self) -> dict[str, Any]:
+        """What was asked, answered and done wrong so far; `late` counts commits that are still to come."""
+        return {
+            "requests": dict(sorted(self._requests.items())),
+            "statuses": dict(sorted(self._statuses.items())),
+            "faults": dict(sorted(self._struck.items())),
+            "late": len(self._tasks),
+        }
+
+    async def close(self) -> None:
+        """Let nothing wait any longer: hanging requests break off, late commits never happen."""
+        self.closing.set()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def later(self, work: Awaitable[object]) -> None:
+        """Go on with this work while the request ends."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def go_down(self, seconds: float) -> None:
+        """Break all connections and refuse new ones for a while."""
+        if self.on_down is not None:
+            await self.on_down(seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if self._latency:
-            await asyncio.sleep(self._latency)
-        await self._app(scope, receive, send)
+        endpoint = endpoint_of(scope["method"], scope["path"])
+        self._requests[endpoint] += 1
+        exchange = Exchange(self._app, scope, receive, self._counting(send))
+        if not self._dice.plan.rules and not self._latency:
+            await exchange.serve()
+        elif not await self._over_limit(endpoint, exchange, receive):
+            await self._strike(endpoint, exchange)
+
+    async def _strike(self, endpoint: str, exchange: Exchange) -> None:
+        method = exchange.scope["method"]
+        body = await exchange.body() if self._dice.needs_body(endpoint, method) else b""
+        strike = self._dice.strike(endpoint, method, body)
+        if self._latency or strike.delay:
+            await asyncio.sleep(self._latency + strike.delay)
+        if strike.rule is None:
+            await exchange.serve()
+            return
+        self._struck[f"{endpoint}:{strike.rule.kind}"] += 1
+        await ACTIONS[strike.rule.kind](exchange, strike.rule, self)
+
+    async def _over_limit(self, endpoint: str, exchange: Exchange, receive: Receive) -> bool:
+        rule = self._dice.limit(endpoint, exchange.scope["method"])
+        if rule is None:
+            return False
+        limit, burst, now = rule.number("limit") or 1.0, rule.number("burst"), self._clock()
+        if self._bucket is None:
+            self._bucket = Bucket(limit, burst, now)
+        else:
+            self._bucket.change(limit, burst, now)
+        wait = self._bucket.take(now)
+        headers = self._bucket.headers()
+        if wait:
+            self._struck[f"{endpoint}:{Kind.LIMIT}"] += 1
+            await error_answer(rate_limited(wait, headers))(exchange.scope, receive, exchange.send)
+            return True
+        exchange.send = _with_headers(exchange.send, headers)
+        return False
+
+    def _counting(self, send: Send) -> Send:
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._statuses[str(message["status"])] += 1
+            await send(message)
+
+        return counted
+
+
+def _with_headers(send: Send, headers: dict[str, str]) -> Send:
+    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *pairs]}
+        await send(message)
+
+    return sent

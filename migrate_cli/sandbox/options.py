@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from migrate_cli.sandbox.fault_plan import NO_FAULTS, FaultPlan
+
 
 class KnownFiles(StrEnum):
     """Which file ids items may name."""
@@ -32,6 +34,8 @@ class SandboxOptions:
     metadata_update: MetadataUpdate = MetadataUpdate.REPLACE
     latency_ms: float = 0.0
     """Time that every answer takes at least; the work is done at its end."""
+    faults: FaultPlan = NO_FAULTS
+    """What goes wrong on purpose; see `fault_spec.py` for how it is written."""
     max_body_bytes: int = 64 * 1024 * 1024
     """Larger JSON bodies are answered with 413."""
     max_file_bytes: int = 512 * 1024 * 1024

@@ -14,10 +14,10 @@ from types import TracebackType
 import uvicorn
 
 from migrate_cli.errors import UsageError
-from migrate_cli.sandbox.app import build_app
+from migrate_cli.sandbox.app import Sandbox
 from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.store import Store
-from migrate_cli.sandbox.wire import protocol_class
+from migrate_cli.sandbox.wire import Wire, protocol_class
 
 HOST = "127.0.0.1"
 
@@ -135,9 +135,12 @@ class _Server(uvicorn.Server):
     """uvicorn, told to be silent and to return on a signal instead of dying from it."""
 
     def __init__(self, store: Store, options: SandboxOptions, on_ready: Callable[[], object]) -> None:
+        self._sandbox = Sandbox(store, options)
+        self._sandbox.faults.on_down = self._go_down
+        self._coming_back: asyncio.Task[None] | None = None
         super().__init__(
             uvicorn.Config(
-                build_app(store, options),
+                self._sandbox,
                 http=protocol_class(),
                 ws="none",
                 lifespan="off",
@@ -156,6 +159,42 @@ class _Server(uvicorn.Server):
         """Begin to serve, then say so."""
         await super().startup(sockets)
         self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, without waiting for what only waits on purpose."""
+        await self._sandbox.faults.close()
+        if self._coming_back is not None:
+            self._coming_back.cancel()
+        await super().shutdown(sockets)
+
+    async def _go_down(self, seconds: float) -> None:
+        """Refuse connections for a while, and break those that stand."""
+        if self._coming_back is not None and not self._coming_back.done():
+            return
+        port = self.servers[0].sockets[0].getsockname()[1]
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            if isinstance(wire := connection.transport, Wire):
+                wire.reset()
+        self._coming_back = asyncio.create_task(self._come_back(port, seconds))
+
+    async def _come_back(self, port: int, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                listener = _listen(port)
+                break
+            except UsageError:
+                # Some client's own end may have been given the free port for the moment.
+                await asyncio.sleep(0.05)
+        self.servers = [await loop.create_server(self._protocol, sock=listener, backlog=self.config.backlog)]
+
+    def _protocol(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]  # uvicorn's protocols share this signature
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

@@ -6,6 +6,7 @@ Works with either of uvicorn's HTTP parsers: the quicker one is taken where it i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Iterable
@@ -50,8 +51,14 @@ class Wire(asyncio.Transport):
     def reset(self) -> None:
         """Break off so that the other side sees a reset, not an end."""
         connection: socket.socket = self._transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        with contextlib.suppress(OSError):  # the other side may be gone already
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.abort()
+
+    def abort_after_sending(self) -> None:
+        """Send what waits, as far as it goes at once, then break off without a proper end of the answer."""
+        self._flush()
+        self._transport.close()
 
     def is_closing(self) -> bool:
         """Whether the connection is closed or being closed."""

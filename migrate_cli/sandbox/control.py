@@ -1,0 +1,47 @@
+"""The sandbox's own endpoints, under `/_sandbox/`: read and change its misbehaviour, and read what it did."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from migrate_cli.errors import UsageError
+from migrate_cli.sandbox.api_error import bad_request
+from migrate_cli.sandbox.fault_spec import plan_from
+from migrate_cli.sandbox.faults import Faults
+from migrate_cli.sandbox.requests import json_answer, read_json
+
+_MAX_BODY = 1024 * 1024
+
+
+class ControlEndpoints:
+    """`GET` and `POST /_sandbox/faults`, `GET /_sandbox/stats`."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+
+    def routes(self) -> list[Route]:
+        """The routes."""
+        return [
+            Route("/_sandbox/faults", self.show, methods=["GET"]),
+            Route("/_sandbox/faults", self.change, methods=["POST"]),
+            Route("/_sandbox/stats", self.stats, methods=["GET"]),
+        ]
+
+    async def show(self, _: Request) -> Response:
+        """Show the plan in force, each rule as one line."""
+        plan = self._faults.plan
+        return json_answer({"seed": plan.seed, "rules": [str(rule) for rule in plan.rules]})
+
+    async def change(self, request: Request) -> Response:
+        """Follow the plan in the body from now on: `{"seed": 7, "rules": ["append:reset-after:0.02"]}`."""
+        try:
+            self._faults.change(plan_from(await read_json(request, _MAX_BODY, optional=True)))
+        except UsageError as error:
+            raise bad_request(str(error)) from error
+        return await self.show(request)
+
+    async def stats(self, _: Request) -> Response:
+        """Show what was asked, answered and done wrong so far."""
+        return json_answer(self._faults.stats())

@@ -1,0 +1,268 @@
+"""Misbehaviour as values: which requests are struck, how often, and by what. Pure; `faults.py` carries it out.
+
+What strikes is decided by a seed, by the order of requests at each endpoint and by nothing else.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Parameter = float | str | None
+
+
+class Kind(StrEnum):
+    """What can go wrong. *Before* means that nothing was done, *after* that the work was done and committed."""
+
+    LATENCY = "latency"
+    """`ms` more, then as usual. Adds to whatever else strikes."""
+    LOGNORMAL = "lognormal"
+    """A random time more, of `median` ms and shape `sigma`, then as usual. Adds to whatever else strikes."""
+    RATE_LIMITED = "429"
+    """429 with `Retry-After: retry_after` (seconds)."""
+    RATE_LIMITED_BARE = "429-bare"
+    """429 without a word on when to come back."""
+    QUOTA = "quota"
+    """429 `insufficient_quota`, which waiting does not cure."""
+    LIMIT = "rpm"
+    """Not a fault of chance: at most `limit` requests a minute, `burst` of them at once; says so in headers."""
+    SERVER_ERROR = "500"
+    BAD_GATEWAY = "502"
+    """With an HTML body, as proxies answer."""
+    UNAVAILABLE = "503"
+    OVERLOADED = "529"
+    TIMED_OUT = "408"
+    SERVER_ERROR_AFTER = "500-after"
+    BAD_GATEWAY_AFTER = "502-after"
+    UNAVAILABLE_AFTER = "503-after"
+    OVERLOADED_AFTER = "529-after"
+    TIMED_OUT_AFTER = "408-after"
+    LOCKED = "locked"
+    """400 `conversation_locked`."""
+    TOO_LARGE = "413"
+    POISON = "poison"
+    """400 `invalid_item` for every request whose body holds `text`."""
+    PARTIAL = "partial"
+    """Only the first `items` of a batch (half, unless given) are stored; the answer is `status`, or a reset for 0."""
+    RESET_BEFORE = "reset-before"
+    """The connection is reset before the request is read."""
+    RESET_AFTER = "reset-after"
+    """The connection is reset after the commit."""
+    LATE = "late"
+    """The commit happens `seconds` later; at once the connection is reset (or, with `answer=hang`, nothing is said)."""
+    CUT = "cut"
+    """Done and answered, but the JSON ends in the middle of an answer that is whole as HTTP."""
+    BREAK = "break"
+    """Done, and the connection breaks in the middle of the answer."""
+    HTML = "html"
+    """An HTML page with status 200, as a proxy's login page; nothing was done."""
+    HTML_AFTER = "html-after"
+    HANG = "hang"
+    """No answer until the client gives up, or for `seconds` (then as usual); nothing was done meanwhile."""
+    HANG_AFTER = "hang-after"
+    """Done, then no answer until the client gives up, or for `seconds`."""
+    DOWN = "down"
+    """All connections are reset and new ones refused for `seconds`."""
+    SCRAMBLE = "scramble"
+    """The items of a batch are stored in the opposite order."""
+    IGNORE_ITEMS = "ignore-items"
+    """Items in a create are dropped without a word."""
+    IGNORE_AFTER = "ignore-after"
+    """A list starts at its first page again, whatever `after` says."""
+    ALWAYS_MORE = "always-more"
+    """A list says `has_more` on its last page too."""
+    NEVER_MORE = "never-more"
+    """A list says that there is no more, although there is."""
+
+
+PARAMETERS: Mapping[Kind, Mapping[str, Parameter]] = {
+    Kind.LATENCY: {"ms": 50.0},
+    Kind.LOGNORMAL: {"median": 50.0, "sigma": 0.5},
+    Kind.RATE_LIMITED: {"retry_after": 1.0},
+    Kind.LIMIT: {"limit": 60.0, "burst": None},
+    Kind.POISON: {"text": ""},
+    Kind.PARTIAL: {"items": None, "status": 500.0},
+    Kind.LATE: {"seconds": 1.0, "answer": "reset"},
+    Kind.HANG: {"seconds": None},
+    Kind.HANG_AFTER: {"seconds": None},
+    Kind.DOWN: {"seconds": 1.0},
+}
+"""The parameters of each kind, with their defaults; kinds that are not named have none."""
+
+DELAYS = frozenset({Kind.LATENCY, Kind.LOGNORMAL})
+
+ENDPOINTS = (
+    "create",
+    "retrieve",
+    "update",
+    "delete",
+    "append",
+    "list",
+    "item",
+    "delete-item",
+    "upload",
+    "files",
+    "file",
+    "content",
+    "delete-file",
+    "other",
+)
+GROUPS = ("*", "reads", "writes")
+
+_CONVERSATIONS = {
+    ("POST", 0): "create",
+    ("GET", 1): "retrieve",
+    ("POST", 1): "update",
+    ("DELETE", 1): "delete",
+    ("POST", 2): "append",
+    ("GET", 2): "list",
+    ("GET", 3): "item",
+    ("DELETE", 3): "delete-item",
+}
+_FILES = {
+    ("POST", 0): "upload",
+    ("GET", 0): "files",
+    ("GET", 1): "file",
+    ("DELETE", 1): "delete-file",
+    ("GET", 2): "content",
+}
+_TABLES = {"conversations": _CONVERSATIONS, "files": _FILES}
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRule:
+    """One thing that goes wrong at some endpoints: by chance, or for the nth request, and at most `count` times."""
+
+    endpoints: tuple[str, ...]
+    """Names of `ENDPOINTS` or `GROUPS`."""
+    kind: Kind
+    probability: float = 1.0
+    nth: tuple[int, ...] = ()
+    """If given, only these requests (the first is 1) at the rule's endpoints are struck."""
+    count: int | None = None
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    """Those that differ from the kind's defaults."""
+
+    def matches(self, endpoint: str, method: str) -> bool:
+        """Whether the rule is about this endpoint."""
+        group = "reads" if method in ("GET", "HEAD") else "writes"
+        return any(name in ("*", endpoint, group) for name in self.endpoints)
+
+    def number(self, name: str) -> float | None:
+        """A parameter that is a number, or None where it is not set."""
+        value = self.parameters.get(name, PARAMETERS[self.kind][name])
+        return value if isinstance(value, float | int) else None
+
+    def text(self, name: str) -> str:
+        """A parameter that is text."""
+        return str(self.parameters.get(name, PARAMETERS[self.kind][name]))
+
+    def __str__(self) -> str:
+        fields = [",".join(self.endpoints), str(self.kind)]
+        if self.probability != 1.0:
+            fields.append(f"{self.probability:g}")
+        if self.nth:
+            fields.append("nth=" + ",".join(map(str, self.nth)))
+        if self.count is not None:
+            fields.append(f"count={self.count}")
+        fields += [
+            f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
+            for key, value in self.parameters.items()
+        ]
+        return ":".join(fields)
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPlan:
+    """All rules, in the order in which they are asked, and the seed of their chance."""
+
+    rules: tuple[FaultRule, ...] = ()
+    seed: int = 0
+
+
+NO_FAULTS = FaultPlan()
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """What happens to one request: a delay in seconds, and at most one fault besides."""
+
+    delay: float = 0.0
+    rule: FaultRule | None = None
+
+
+class Dice:
+    """Decides, request by request. Each rule has its own chance, so that one more rule does not change the others."""
+
+    def __init__(self, plan: FaultPlan) -> None:
+        self.plan = plan
+        self._rules = [_Counted(rule, random.Random(f"{plan.seed}/{n}/{rule}")) for n, rule in enumerate(plan.rules)]  # noqa: S311 - chance, no secret
+
+    def needs_body(self, endpoint: str, method: str) -> bool:
+        """Whether the decision depends on what the request says."""
+        return any(each.rule.kind is Kind.POISON and each.rule.matches(endpoint, method) for each in self._rules)
+
+    def strike(self, endpoint: str, method: str, body: bytes = b"") -> Strike:
+        """Decide about the next request; the first rule that strikes wins, delays add up."""
+        delay, chosen = 0.0, None
+        for each in self._rules:
+            rule = each.rule
+            if rule.kind is Kind.LIMIT or not rule.matches(endpoint, method):
+                continue
+            if rule.kind is Kind.POISON and not _holds(body, rule.text("text")):
+                continue
+            if rule.kind in DELAYS:
+                delay += each.delay() if each.strikes() else 0.0
+            elif each.strikes(wanted=chosen is None):
+                chosen = rule
+        return Strike(delay, chosen)
+
+    def limit(self, endpoint: str, method: str) -> FaultRule | None:
+        """The limit in requests a minute that holds for this endpoint."""
+        for each in self._rules:
+            if each.rule.kind is Kind.LIMIT and each.rule.matches(endpoint, method):
+                return each.rule
+        return None
+
+
+class _Counted:
+    """A rule with its own chance and its counts of requests seen and struck."""
+
+    def __init__(self, rule: FaultRule, chance: random.Random) -> None:
+        self.rule = rule
+        self._chance = chance
+        self._seen = 0
+        self._struck = 0
+
+    def strikes(self, *, wanted: bool = True) -> bool:
+        """Whether the next request is struck; when it is not `wanted`, the request only counts as seen."""
+        self._seen += 1
+        lucky = self._chance.random() >= self.rule.probability
+        if not wanted or lucky or (self.rule.nth and self._seen not in self.rule.nth):
+            return False
+        if self.rule.count is not None and self._struck >= self.rule.count:
+            return False
+        self._struck += 1
+        return True
+
+    def delay(self) -> float:
+        """Seconds of delay."""
+        if self.rule.kind is Kind.LATENCY:
+            return (self.rule.number("ms") or 0.0) / 1000
+        median, sigma = self.rule.number("median") or 0.0, self.rule.number("sigma") or 0.0
+        return median / 1000 * self._chance.lognormvariate(0.0, sigma)
+
+
+def endpoint_of(method: str, path: str) -> str:
+    """The name of the endpoint that a request is for, `other` where it has none."""
+    version, _, rest = path.lstrip("/").partition("/")
+    first, *below = rest.rstrip("/").split("/")
+    table = _TABLES.get(first) if version == "v1" else None
+    return "other" if table is None else table.get((method, len(below)), "other")
+
+
+def _holds(body: bytes, text: str) -> bool:
+    escaped = "".join(f"\\u{ord(char):04x}" if ord(char) > 126 else char for char in text)
+    return bool(text) and (text.encode() in body or escaped.encode() in body)
