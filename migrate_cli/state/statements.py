@@ -31,8 +31,9 @@ INSERT INTO thread (id, state, conversation_id, position, items, messages, ambig
   last_message_id, source_created_at, findings, run, updated_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, <run>, ?)
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, findings = excluded.findings, items = excluded.items,
-  messages = excluded.messages, ambiguous = excluded.ambiguous, attempts = excluded.attempts, digest = excluded.digest, reason = NULL,
-  last_message_id = excluded.last_message_id, source_created_at = excluded.source_created_at,
+  messages = excluded.messages, ambiguous = excluded.ambiguous, attempts = excluded.attempts,
+  digest = excluded.digest, reason = NULL, last_message_id = excluded.last_message_id,
+  source_created_at = excluded.source_created_at,
   error_code = NULL, error_detail = NULL, run = excluded.run, updated_at = excluded.updated_at""")
 _CONVERSATION = _sql("""
 INSERT INTO thread (id, state, conversation_id, ambiguous, attempts, digest, run, updated_at)
@@ -61,9 +62,9 @@ INSERT INTO thread
   (id, state, reason, items, messages, digest, last_message_id, source_created_at, findings, run, updated_at)
 VALUES (?, 'skipped', ?, ?, ?, ?, ?, ?, ?, <run>, ?)
 ON CONFLICT (id) DO UPDATE SET state = 'skipped', reason = excluded.reason, findings = excluded.findings,
-  items = excluded.items,
-  messages = excluded.messages, digest = excluded.digest, error_code = NULL, error_detail = NULL, run = excluded.run,
-  updated_at = excluded.updated_at""")
+  items = excluded.items, messages = excluded.messages, digest = excluded.digest,
+  last_message_id = excluded.last_message_id, source_created_at = excluded.source_created_at,
+  error_code = NULL, error_detail = NULL, run = excluded.run, updated_at = excluded.updated_at""")
 _FORGET = """
 UPDATE thread SET state = 'pending', conversation_id = NULL, position = 0, ambiguous = 0, reason = NULL,
   error_code = NULL, error_detail = NULL, updated_at = ? WHERE id = ?"""
