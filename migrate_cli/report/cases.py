@@ -79,7 +79,7 @@ def _thread_cases(result: Result) -> Iterator[Case]:
     problems = {problem.thread_id: problem for problem in result.errors if problem.thread_id is not None}
     reasons = {text(entry.get("thread_id")): text(entry.get("reason")) for entry in objects(result.data, "skipped")}
     states = {text(entry.get("thread_id")): text(entry.get("state")) for entry in objects(result.data, "thread_list")}
-    for key in ("failed", "in_doubt"):
+    for key in FAILED_STATES:
         states |= {text(entry.get("thread_id")): key for entry in objects(result.data, key)}
     blocking = _blocking(result)
     for thread_id in dict.fromkeys([*states, *reasons, *problems, *differences]):

@@ -24,6 +24,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 WIDTH = 640
 BAR_HEIGHT = 34
 MOST_BARS = 15
+NO_OUTCOME = ("total", "unchanged", "changed", "unreadable")
+"""Counts of threads that are part of another count, so that every thread stands in one bar."""
 SIZE_EDGES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 """Thread sizes are grouped between these numbers of messages."""
 
@@ -58,8 +60,7 @@ def _outcomes(data: JsonObject) -> Chart | None:
             for sigil, count in sigils.items()
         ]
         return _bars("Items compared", "item", pairs)
-    # `unchanged` threads are also `loaded`: every thread stands in one bar.
-    threads = {n: count for n, count in counts(data, "threads").items() if n not in ("total", "unchanged") and count}
+    threads = {name: count for name, count in counts(data, "threads").items() if name not in NO_OUTCOME and count}
     return _bars(
         "Threads by outcome", "thread", [(_words(name), n, f"state-{_slug(name)}") for name, n in threads.items()]
     )

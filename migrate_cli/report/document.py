@@ -15,6 +15,9 @@ from typing import cast
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.escape import NOTHING, number, percent, plural
 
+SHOWN_ERRORS = 50
+"""Rows of the table of errors; JSON and JUnit have all of them."""
+
 
 class Tone(StrEnum):
     """How the headline should feel."""
@@ -90,22 +93,28 @@ Builder = Callable[[Result], Document]
 BUILDERS: dict[str, str] = {
     "plan": "migrate_cli.report.migration",
     "apply": "migrate_cli.report.migration",
-    "demo": "migrate_cli.report.migration",
     "verify": "migrate_cli.report.checks",
     "replay": "migrate_cli.report.checks",
     "status": "migrate_cli.report.status",
+    "map": "migrate_cli.report.mapping",
 }
 """Which module's `build` makes the document of which command; all others are generic."""
+
+NEEDED: dict[str, tuple[str, ...]] = {
+    "migrate_cli.report.migration": ("threads",),
+    "migrate_cli.report.checks": ("outcomes", "cases"),
+    "migrate_cli.report.status": ("threads",),
+    "migrate_cli.report.mapping": ("rows",),
+}
+"""Data of which a builder needs one key: a command that ended before its work has only errors to show."""
 
 
 def build(result: Result) -> Document:
     """Return the document of any result."""
     name = BUILDERS.get(result.command)
-    wanted = name is not None and isinstance(result.data.get("threads" if name != BUILDERS["replay"] else ""), dict)
-    if name == BUILDERS["replay"]:
-        wanted = "outcomes" in result.data or "cases" in result.data
-    module = import_module(name if wanted and name else "migrate_cli.report.generic")
-    return cast(Builder, module.build)(result)
+    if name is None or not any(key in result.data for key in NEEDED[name]):
+        name = "migrate_cli.report.generic"
+    return cast(Builder, import_module(name).build)(result)
 
 
 def tone_of(result: Result) -> Tone:
@@ -116,13 +125,17 @@ def tone_of(result: Result) -> Tone:
 
 
 def problems(result: Result) -> tuple[Section, ...]:
-    """The result's errors as a section; nothing when there are none."""
-    if not result.errors:
+    """The result's errors as a section, without those that stand among the unreadable places already."""
+    told = {f"{entry.get('origin')}: {entry.get('detail')}" for entry in objects(result.data, "unreadable")}
+    errors = [problem for problem in result.errors if problem.message not in told]
+    if not errors:
         return ()
-    if all(problem.thread_id is None for problem in result.errors):
-        return (Lines("Errors", tuple(f"{problem.code}: {problem.message}" for problem in result.errors)),)
-    rows = tuple((problem.thread_id or NOTHING, problem.code, problem.message) for problem in result.errors)
-    return (Table("Errors", (Column("thread"), Column("code"), Column("what happened")), rows),)
+    if all(problem.thread_id is None for problem in errors):
+        return (Lines("Errors", tuple(f"{problem.code}: {problem.message}" for problem in errors)),)
+    shown = errors[:SHOWN_ERRORS]
+    rows = tuple((problem.thread_id or NOTHING, problem.code, problem.message) for problem in shown)
+    columns = (Column("thread"), Column("code"), Column("what happened"))
+    return (Table("Errors", columns, rows, cut_note(len(rows), len(errors) - len(rows), "error")),)
 
 
 def steps(result: Result, *computed: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The document of `plan`, `apply` and `demo`: what was read, what became of it, what is next."""
+"""The document of `plan` and `apply`: what was read, what became of it, what is next."""
 
 from __future__ import annotations
 
@@ -97,17 +97,24 @@ def _apply_headline(result: Result) -> str:
 
 
 def _loaded(threads: dict[str, int], data: JsonObject) -> str:
-    items = counts(data, "messages").get("items", 0)
-    loaded = threads.get("loaded", 0)
-    holds = "holds" if loaded == 1 else "hold"
-    return f"{number(loaded)} of {plural(threads.get('total', 0), 'thread')} {holds} {plural(items, 'item')}"
+    total, loaded = threads.get("total", 0), threads.get("loaded", 0)
+    if loaded == 0:
+        return f"None of {plural(total, 'thread')} is loaded"
+    if loaded < total:
+        return f"{number(loaded)} of {plural(total, 'thread')} {'is' if loaded == 1 else 'are'} loaded"
+    items = plural(counts(data, "messages").get("items", 0), "item")
+    return (
+        f"All {plural(total, 'thread')} are loaded, with {items}"
+        if total > 1
+        else f"The thread is loaded, with {items}"
+    )
 
 
 def _where(data: JsonObject) -> str:
     target = data.get("target")
     if not isinstance(target, dict) or not target.get("base_url"):
         return ""
-    return " in the sandbox" if target.get("sandbox") else f" at {target['base_url']}"
+    return ", in the sandbox" if target.get("sandbox") else f", at {target['base_url']}"
 
 
 def _overview(data: JsonObject, *, planning: bool) -> Table | None:
@@ -116,9 +123,9 @@ def _overview(data: JsonObject, *, planning: bool) -> Table | None:
     rows = [("threads", name.replace("_", " "), number(count)) for name, count in threads.items() if name not in hidden]
     if messages:
         rows.append(("messages", "read", number(messages.get("read"))))
-        rows.append(("items", "to send" if planning else "in the target", number(messages.get("items"))))
-    requests = counts(data, "requests") or counts(data, "estimate")
-    rows += [("requests", name.replace("_", " "), number(count)) for name, count in requests.items()]
+        rows.append(("items", "made of them", number(messages.get("items"))))
+    for group in ("requests", "estimate"):
+        rows += [(group, name.replace("_", " "), number(count)) for name, count in counts(data, group).items()]
     if not rows:
         return None
     return Table("Totals", (Column(""), Column(""), Column("count", numeric=True)), tuple(rows))

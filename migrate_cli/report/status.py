@@ -26,6 +26,14 @@ from migrate_cli.report.escape import number, percent, plural
 SHOWN = 50
 DONE = ("loaded", "verified", "skipped")
 ASIDE = ("failed", "in_doubt", "differs")
+ASIDE_TITLES = {"in_doubt": "In doubt", "failed": "Failed", "differs": "Different from the source"}
+FACTS = {
+    "messages": "messages read",
+    "items": "items in the target",
+    "unreadable": "places that could not be read",
+    "orphans": "possible empty orphans",
+    "state": "state file",
+}
 
 
 def build(result: Result) -> Document:
@@ -38,7 +46,7 @@ def build(result: Result) -> Document:
         if any(states.values())
         else None,
         _facts(data),
-        *(_threads(data, key, title) for key, title in (("in_doubt", "In doubt"), ("failed", "Failed"))),
+        *(_threads(data, key, title) for key, title in ASIDE_TITLES.items()),
         _findings(data),
     ]
     return Document(
@@ -61,18 +69,25 @@ def _headline(data: JsonObject, states: dict[str, int]) -> str:
 
 def _facts(data: JsonObject) -> Table | None:
     rows: list[tuple[str, str]] = []
-    for key, name in (("items", "items in the target"), ("orphans", "possible empty orphans"), ("state", "state file")):
-        if data.get(key) is not None:
-            rows.append((name, number(data[key])))
+    rows += [(name, number(data[key])) for key, name in FACTS.items() if isinstance(data.get(key), int | str)]
+    rows += [(f"skipped, {reason}", number(count)) for reason, count in counts(data, "skipped").items()]
     for key, name in (("running", "running"), ("last_run", "last run")):
         if data.get(key):
             rows.append((name, _inline(data[key])))
+    rows += [(f"setup, {key}", text(value)) for key, value in _setup(data).items()]
     return Table("", (Column(""), Column("")), tuple(rows)) if rows else None
+
+
+def _setup(data: JsonObject) -> JsonObject:
+    setup = data.get("setup")
+    return setup if isinstance(setup, dict) else {}
 
 
 def _inline(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{str(key).replace('_', ' ')} {number(child)}" for key, child in value.items())
+        return ", ".join(
+            f"{str(key).replace('_', ' ')} {number(child)}" for key, child in value.items() if child is not None
+        )
     return number(value)
 
 

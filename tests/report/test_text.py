@@ -56,8 +56,8 @@ def test_colour_changes_nothing_but_colour(applied: Result) -> None:
 
 def test_a_second_run_says_that_nothing_was_sent() -> None:
     data = {"threads": {"total": 2, "loaded": 2, "failed": 0}, "messages": {"read": 5, "items": 6}, "writes": 0}
-    report = text("apply", data)
-    assert "Nothing was sent: everything is already there. 2 of 2 threads hold 6 items." in report
+    report = text("apply", data, width=120)
+    assert "Nothing was sent: everything is already there. All 2 threads are loaded, with 6 items." in report
     assert "migrate-cli verify" in report
 
 
@@ -156,3 +156,30 @@ def test_shares_fill_the_bar_and_show_whatever_is_there(amounts: list[int], widt
     cells = shares(amounts, width)
     assert sum(cells) == (width if any(amounts) else 0)
     assert all((amount > 0) == (cell > 0) for amount, cell in zip(amounts, cells, strict=True))
+
+
+def test_ids_that_were_looked_up_stand_in_a_table_and_unknown_ones_are_said() -> None:
+    known = {"id": "t1", "found": "thread", "thread_id": "t1", "conversation_id": "conv_1", "state": "loaded"}
+    report = text("map", {"rows": [known, {"id": "nope", "found": None}]}, 4)
+    assert "1 of 2 ids is known." in report
+    assert "conv_1" in report
+    assert "nope" in report
+
+
+def test_a_place_that_could_not_be_read_is_told_once() -> None:
+    place = {"origin": "export/a.json:3", "code": "bad-json", "detail": "Line 3 is not JSON."}
+    problem = Problem("bad-json", "export/a.json:3: Line 3 is not JSON.")
+    result = Result("plan", {"threads": {"total": 1, "failed": 1}, "unreadable": [place]}, 3, errors=[problem])
+    assert render(result, OutputFormat.TEXT, console_width=120).count("Line 3 is not JSON.") == 1
+
+
+def test_status_of_a_real_state_file_names_setup_and_reasons() -> None:
+    data: JsonObject = {
+        "threads": {"loaded": 1, "skipped": 2, "differs": 1},
+        "skipped": {"no-messages": 2},
+        "differs": [{"thread_id": "thread_7", "conversation_id": "conv_7", "state": "differs", "detail": "item 3"}],
+        "setup": {"target": "https://api.openai.com/v1"},
+    }
+    report = text("status", data)
+    for expected in ("skipped, no-messages", "setup, target", "thread_7", "Different from the source"):
+        assert expected in report

@@ -1,0 +1,68 @@
+"""Put a finished report where it belongs: on stdout, or into a file. The only place that writes reports."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+
+from migrate_cli.errors import UsageError
+
+
+def wants_colour(is_terminal: bool, environ: Mapping[str, str] | None = None) -> bool:
+    """Whether to colour: on a terminal, unless `NO_COLOR` is set or the terminal is dumb; `FORCE_COLOR` asks for it."""
+    settings = os.environ if environ is None else environ
+    if settings.get("NO_COLOR"):
+        return False
+    if settings.get("FORCE_COLOR"):
+        return True
+    return is_terminal and settings.get("TERM") != "dumb"
+
+
+def write_out(text: str, stream: TextIO | None = None) -> None:
+    """Write the report to stdout. What its encoding lacks becomes `?`; a reader that went away is no error."""
+    out = stream or sys.stdout
+    encoding = out.encoding or "utf-8"
+    try:
+        out.write(text.encode(encoding, "replace").decode(encoding))
+        out.flush()
+    except BrokenPipeError:
+        # Python flushes stdout again when it ends and would complain then.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+
+
+def write_report(path: Path, text: str) -> None:
+    """Write the report to a file, whole or not at all, readable by its owner only.
+
+    Raises UsageError when the path cannot be written.
+    """
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+                file.write(text)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(f"The report {path} cannot be written ({reason}): name another path with --report.") from error
+
+
+def check_report_path(path: Path) -> None:
+    """Raise UsageError before any work when `write_report` would fail for a reason that can be seen now."""
+    parent = path.parent
+    if path.is_dir():
+        raise UsageError(f"The report {path} is a folder: name a file with --report.")
+    if not parent.is_dir():
+        raise UsageError(
+            f"The report {path} cannot be written: there is no folder {parent}. Make it, or change --report."
+        )
+    if not os.access(parent, os.W_OK):
+        raise UsageError(f"The report {path} cannot be written: the folder {parent} refuses it. Change --report.")

@@ -1,0 +1,70 @@
+"""Where reports go."""
+
+from __future__ import annotations
+
+import io
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from migrate_cli.errors import UsageError
+from migrate_cli.report.output import check_report_path, wants_colour, write_out, write_report
+
+
+@pytest.mark.parametrize(
+    ("terminal", "environ", "colour"),
+    [
+        (True, {}, True),
+        (False, {}, False),
+        (True, {"NO_COLOR": "1"}, False),
+        (True, {"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+        (False, {"FORCE_COLOR": "1"}, True),
+        (True, {"TERM": "dumb"}, False),
+        (True, {"NO_COLOR": ""}, True),
+    ],
+)
+def test_colour_is_for_terminals_that_want_it(terminal: bool, environ: dict[str, str], colour: bool) -> None:
+    assert wants_colour(terminal, environ) is colour
+
+
+def test_a_terminal_without_unicode_gets_question_marks_instead_of_a_traceback() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    write_out("✓ done\n", stream)
+    assert raw.getvalue() == b"? done\n"
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    code = "from migrate_cli.report.output import write_out; write_out('line\\n' * 200000)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        complaint = process.stderr.read()
+    assert (process.returncode, complaint) == (0, b"")
+
+
+def test_a_report_file_replaces_the_old_one_and_is_private(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    write_report(path, "new\n")
+    assert path.read_text() == "new\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_path_that_cannot_be_written_is_one_sentence_before_and_after_the_work(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "report.html"
+    with pytest.raises(UsageError, match="there is no folder"):
+        check_report_path(path)
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_report(path, "x")
+    with pytest.raises(UsageError, match="is a folder"):
+        check_report_path(tmp_path)
+    with pytest.raises(UsageError, match="cannot be written"):
+        write_report(tmp_path, "x")
+    assert list(tmp_path.iterdir()) == []
+    check_report_path(tmp_path / "fine.html")
