@@ -5,60 +5,75 @@ Small threads become tuples; long ones stay on disk and are read again at each i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from migrate_cli.model import Message, Origin, Thread
-from migrate_cli.sources import jsontext, normalise, ordering, shapes
+from migrate_cli.sources import jsontext, normalise, ordering
 from migrate_cli.sources.normalise import Notes
 from migrate_cli.sources.ordering import Stretch
 from migrate_cli.sources.records import Kind
-from migrate_cli.sources.shapes.base import Whole
+from migrate_cli.sources.shapes import ShapeTable
+from migrate_cli.sources.shapes.base import INCOMPLETE, Loose, Remark, Shape, Whole
 from migrate_cli.sources.shelf import Block, Shelf, StretchRow
 
 LONG = 5_000
 """Threads with more messages than this are not held."""
 
 
-def whole_thread(whole: Whole, thread_id: str, origin: Origin, shape: str, shelf: Shelf) -> Thread:
-    """Return the thread of one file, completed by what the shelf has of it."""
-    notes = Notes(thread_id)
-    notes.findings.extend(whole.findings)
-    _note_strangers(whole.messages, thread_id, notes)
-    messages = _ordered(whole.messages, notes, api_page=whole.api_page)
-    beside = _Beside(shelf, thread_id, notes)
-    raw = whole.thread or beside.thread()
-    return Thread(
-        id=thread_id,
-        messages=tuple(_messages(messages, thread_id, notes)) if messages else beside.messages()[0],
-        origin=origin,
-        shape=shape,
-        runs=normalise.runs_of([*_ordered(whole.runs, notes, what="runs"), *beside.entries(Kind.RUN)]),
-        run_steps=normalise.steps_of([*_ordered(whole.steps, notes, what="steps"), *beside.entries(Kind.STEP)]),
-        findings=tuple(notes.findings),
-        **normalise.thread_facts(raw),
-    )
+class Assembler:
+    """Builds the threads of one source."""
+
+    def __init__(self, shelf: Shelf, table: ShapeTable) -> None:
+        self._shelf = shelf
+        self._table = table
+
+    def whole(self, whole: Whole, thread_id: str, origin: Origin, shape: str) -> Thread:
+        """Return the thread of one file, completed by what the shelf has of it."""
+        notes = Notes(thread_id)
+        _note_strangers(whole.messages, thread_id, notes)
+        messages = _ordered(whole.messages, notes, api_page=whole.api_page)
+        beside = _Beside(self._shelf, self._table, thread_id, notes)
+        _remark(notes, [*whole.remarks, *beside.remarks()])
+        raw = whole.thread or beside.thread()
+        return Thread(
+            id=thread_id,
+            messages=tuple(_messages(messages, thread_id, notes)) if messages else beside.messages(),
+            origin=origin,
+            shape=shape,
+            runs=normalise.runs_of([*_ordered(whole.runs, notes, what="runs"), *beside.entries(Kind.RUN)]),
+            run_steps=normalise.steps_of([*_ordered(whole.steps, notes, what="steps"), *beside.entries(Kind.STEP)]),
+            findings=tuple(notes.findings),
+            **normalise.thread_facts(raw),
+        )
+
+    def joined(self, thread_id: str) -> Thread:
+        """Return a thread that is spread over files or lines."""
+        notes = Notes(thread_id)
+        beside = _Beside(self._shelf, self._table, thread_id, notes)
+        _remark(notes, beside.remarks())
+        row = beside.row()
+        return Thread(
+            id=thread_id,
+            messages=beside.messages(),
+            origin=row.input.origin,
+            shape=row.shape,
+            runs=normalise.runs_of(beside.entries(Kind.RUN)),
+            run_steps=normalise.steps_of(beside.entries(Kind.STEP)),
+            findings=tuple(notes.findings),
+            **normalise.thread_facts(beside.thread()),
+        )
+
+    def origin(self, thread_id: str) -> Origin:
+        """Return where a thread that is spread over files was met first."""
+        return _Beside(self._shelf, self._table, thread_id, Notes(thread_id)).row().input.origin
 
 
-def joined_thread(thread_id: str, shelf: Shelf) -> Thread:
-    """Return a thread that is spread over files or lines."""
-    notes = Notes(thread_id)
-    beside = _Beside(shelf, thread_id, notes)
-    messages, row = beside.messages()
-    if row is None:
-        row = beside.any_row()
-    return Thread(
-        id=thread_id,
-        messages=messages,
-        origin=row.input.origin,
-        shape=row.shape,
-        runs=normalise.runs_of(beside.entries(Kind.RUN)),
-        run_steps=normalise.steps_of(beside.entries(Kind.STEP)),
-        findings=tuple(notes.findings),
-        **normalise.thread_facts(beside.thread()),
-    )
+def _remark(notes: Notes, remarks: list[Remark]) -> None:
+    for remark in remarks:
+        notes.add(remark.code, remark.severity, remark.detail)
 
 
 def _ordered(raws: list[Any], notes: Notes, *, api_page: bool = False, what: str = "messages") -> list[Any]:
@@ -76,7 +91,7 @@ def _messages(raws: list[Any], thread_id: str, notes: Notes) -> Iterator[Message
 
 
 def _note_strangers(raws: Sequence[Any], thread_id: str, notes: Notes) -> None:
-    strangers = sum(type(raw) is dict and raw.get("thread_id") not in {None, "", thread_id} for raw in raws)
+    strangers = sum(type(raw) is dict and (raw.get("thread_id") or thread_id) != thread_id for raw in raws)
     if strangers:
         notes.warn("message-of-another-thread", f"{strangers} of its messages name another thread; they are kept here.")
 
@@ -84,8 +99,9 @@ def _note_strangers(raws: Sequence[Any], thread_id: str, notes: Notes) -> None:
 class _Beside:
     """What the shelf has of one thread."""
 
-    def __init__(self, shelf: Shelf, thread_id: str, notes: Notes) -> None:
+    def __init__(self, shelf: Shelf, table: ShapeTable, thread_id: str, notes: Notes) -> None:
         self._shelf = shelf
+        self._table = table
         self._id = thread_id
         self._notes = notes
 
@@ -101,20 +117,23 @@ class _Beside:
         plan = self._plan(kind, f"{kind.value}s")
         return [entry for part in plan for entry in part.read()]
 
-    def messages(self) -> tuple[Any, StretchRow | None]:
-        """Return the messages, oldest first, and the stretch that the thread is named after."""
+    def remarks(self) -> list[Remark]:
+        """Return what the shapes found."""
+        return self._shelf.remarks(self._id)
+
+    def messages(self) -> Iterable[Message]:
+        """Return the messages, oldest first."""
         plan = self._plan(Kind.MESSAGE, "messages")
-        if not plan:
-            return (), None
-        row = self._shelf.stretch_row(min(part.row.id for part in plan))
+        if plan and all(part.row.has_more for part in plan):
+            _remark(self._notes, [INCOMPLETE])
         if sum(part.block.entries for part in plan) > LONG:
-            return LongMessages(self._id, plan, self._notes), row
+            return LongMessages(self._id, plan, self._notes)
         raws = [entry for part in plan for entry in part.read()]
         ordering.note_chronology(raws, self._notes)
-        return tuple(_messages(raws, self._id, self._notes)), row
+        return tuple(_messages(raws, self._id, self._notes))
 
-    def any_row(self) -> StretchRow:
-        """Return the stretch of whatever there is of a thread without messages."""
+    def row(self) -> StretchRow:
+        """Return the stretch that the thread is named after: the first of its messages, or of whatever there is."""
         for kind in (Kind.MESSAGE, Kind.THREAD, Kind.RUN, Kind.STEP):
             for block in self._shelf.blocks(self._id, kind):
                 return self._shelf.stretch_row(block.stretch)
@@ -130,7 +149,8 @@ class _Beside:
         parts = []
         for place, turned in ordering.arrange(stretches, self._notes, what):
             group = groups[place][::-1] if turned else groups[place]
-            parts += [Part(block, rows[place], turned) for block in group]
+            shape = self._table.by_name[rows[place].shape]
+            parts += [Part(block, rows[place], shape, turned) for block in group]
         return parts
 
 
@@ -157,6 +177,7 @@ class Part:
 
     block: Block
     row: StretchRow
+    shape: Shape
     turned: bool
 
     def read(self) -> list[Any]:
@@ -167,9 +188,8 @@ class Part:
 
 def _document_piece(part: Part) -> list[Any]:
     value = jsontext.parse(part.row.input.read())
-    shape = shapes.BY_NAME[part.row.shape]
-    for place, piece in enumerate(shape.pieces(value)):
-        if place == part.block.piece and not isinstance(piece, Whole):
+    for place, piece in enumerate(part.shape.pieces(value)):
+        if place == part.block.piece and isinstance(piece, Loose):
             return piece.raws
     return []
 
@@ -185,9 +205,10 @@ def _lines(part: Part) -> list[Any]:
         if not text:
             continue
         try:
-            raws.append(jsontext.parse(text))
+            value = jsontext.parse(text)
         except jsontext.BadJsonError:
             continue  # told when the line was indexed
+        raws.append(value if part.row.wire else part.shape.entry(value))
     return raws
 
 

@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 
 from migrate_cli.errors import SourceError
 from migrate_cli.sources.export import ExportSource
 from migrate_cli.sources.inputs import walk
+from migrate_cli.sources.intake import STDIN
 from migrate_cli.sources.interface import Source
-from migrate_cli.sources.shapes import SHAPES
+from migrate_cli.sources.shapes import SHAPES, ShapeTable
+from migrate_cli.sources.shapes.flat import FIELDS
 
 __all__ = ["SHAPES", "open_source"]
 
 
-def open_source(path: str, *, format: str = "auto", columns: Mapping[str, str] | None = None) -> Source:
-    """Return the export at a path. Raises SourceError for what cannot be read at all.
+def open_source(
+    path: str,
+    *,
+    format: str = "auto",
+    columns: Mapping[str, str] | None = None,
+) -> Source:
+    """Return the export at a path, or on standard input for `-`. Raises SourceError for what cannot be read at all.
 
-    `format` is `auto` or the name of a shape in `SHAPES`.
+    `format` is `auto` or the name of a shape in `SHAPES`; `columns` names the columns of flat rows, field → column.
     """
-    del columns
     if format != "auto" and format not in SHAPES:
-        raise SourceError(f"There is no format {format}; known are auto, {', '.join(SHAPES)}.", code="unknown-format")
+        raise SourceError(f"There is no format {format}{_closest(format, SHAPES)}. {_KNOWN}", code="unknown-format")
+    for field in columns or {}:
+        if field not in FIELDS:
+            known = ", ".join(FIELDS)
+            detail = f"source.columns names no field {field}{_closest(field, FIELDS)}. Fields are {known}."
+            raise SourceError(detail, code="unknown-column")
+    if path != STDIN:
+        _check(path)
+    return ExportSource(path, ShapeTable(None if format == "auto" else format, columns))
+
+
+_KNOWN = f"Known are auto, {', '.join(SHAPES)}."
+
+
+def _check(path: str) -> None:
     root = Path(path).expanduser()
     if not root.exists():
         raise SourceError(f"There is no file or folder {path}; name the export as SOURCE.", code="no-such-path")
     if root.is_dir() and next(walk(root), None) is None:
         raise SourceError(f"The folder {path} is empty; name the folder that holds the export.", code="empty-folder")
-    return ExportSource(root, None if format == "auto" else format)
+
+
+def _closest(word: str, known: Mapping[str, object]) -> str:
+    close = difflib.get_close_matches(word, known, 1)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,145 +1,150 @@
 """An export on disk as a source: whole threads are streamed, and what is spread over files is joined.
 
-Two walks: the first looks at every file's beginning and indexes what belongs together (`scan.py`, `shelf.py`); the
-second reads the files that hold whole threads, one at a time. Then the joined threads follow.
+Two walks: the first looks into every file and indexes what belongs together (`scan.py`, `shelf.py`); the second reads
+the files that hold whole threads, one at a time. Then the joined threads follow, and what could not be read.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from migrate_cli.errors import SourceError
 from migrate_cli.model import JsonObject, Origin, Thread, Unreadable
-from migrate_cli.sources.assemble import joined_thread, whole_thread
+from migrate_cli.sources.assemble import Assembler
 from migrate_cli.sources.filestore import files_of
-from migrate_cli.sources.inputs import walk
+from migrate_cli.sources.inputs import Input
+from migrate_cli.sources.intake import Intake
 from migrate_cli.sources.interface import FileInfo, Selection, ShapeTaken, Source
+from migrate_cli.sources.probe import Probe, named_thread, stem
 from migrate_cli.sources.records import Kind
-from migrate_cli.sources.scan import Scanner, Tally, named_thread, stem
+from migrate_cli.sources.scan import NAMED_BY_FILE, Scanner, Tally, key_of, name_remark
+from migrate_cli.sources.shapes import ShapeTable
+from migrate_cli.sources.shapes.base import Whole
+from migrate_cli.sources.shapes.thread_file import ThreadFile
 from migrate_cli.sources.shelf import Shelf
 
 
 class ExportSource(Source):
-    """A file or a folder of saved threads. Read-only; its temporary index goes with it."""
+    """Files of saved threads: one, a folder, archives, or standard input. Its temporary index goes with it."""
 
     kind = "export"
 
-    def __init__(self, path: Path, only: str | None = None) -> None:
+    def __init__(self, path: str, table: ShapeTable) -> None:
         self._path = path
-        self._only = only
-        self._shelf: Shelf | None = None
+        self._shelf = Shelf()
+        self._intake = Intake(path, self._shelf.folder, self._shelf.problem)
         self._surveyed = Tally()
         self._read = Tally()
-        self._indexed: set[int] = set()
-        self._whole = 0
+        self._scanner = Scanner(self._shelf, Probe(table, self._shelf.folder), self._surveyed)
+        self._assembler = Assembler(self._shelf, table)
+        self._whole_files: int | None = None
 
     @property
     def identity(self) -> str:
-        """The resolved path."""
-        return str(self._path.resolve())
+        """The resolved path, or the hash of what came in on standard input."""
+        return self._intake.identity
 
     def close(self) -> None:
-        """Delete the temporary index."""
-        if self._shelf is not None:
-            self._shelf.close()
-            self._shelf = None
+        """Delete the temporary files; the source cannot be read any more."""
+        self._shelf.close()
 
     def threads(self, selection: Selection) -> Iterator[Thread | Unreadable]:
         """Yield whole threads in the order of their files, then joined ones, then what could not be read."""
         left = selection.limit
-        seen: set[int] = set()
-        for found in self._all(selection, seen):
-            if isinstance(found, Thread) and left is not None:
-                if left <= 0:
-                    return
-                left -= 1
+        if left is not None and left <= 0:
+            return
+        for found in self._all(selection):
             yield found
+            if isinstance(found, Thread) and left is not None:
+                left -= 1
+                if left == 0:
+                    return
 
     def shapes(self) -> list[ShapeTaken]:
-        """Return which shapes files were taken for."""
-        both = Tally(dict(self._surveyed.files), dict(self._surveyed.examples))
-        for name, count in self._read.files.items():
-            both.files[name] = both.files.get(name, 0) + count
-            both.examples.setdefault(name, self._read.examples[name])
+        """Return which shapes files were taken for; `ignored` and `unreadable` count the others."""
+        both = Tally()
+        both.add(self._surveyed)
+        both.add(self._read)
         return both.shapes()
 
     def expected(self) -> int | None:
-        """Return about how many threads there are."""
-        return self._survey().count() + self._whole
+        """Return how many threads there are, a file with whole threads counted as one."""
+        return self._survey() + self._shelf.count()
 
     def assistants(self) -> Iterator[JsonObject]:
         """Yield the assistant objects, each id once."""
-        yield from self._survey().objects(Kind.ASSISTANT)
+        self._survey()
+        yield from self._shelf.objects(Kind.ASSISTANT)
 
     def files(self) -> Mapping[str, FileInfo]:
         """Return the file objects of the export and the bytes in its `files/` folders, by file id."""
-        return files_of(self._path, self._survey().objects(Kind.FILE))
+        self._survey()
+        return files_of(self._shelf.objects(Kind.FILE), self._intake.stored())
 
-    def _survey(self) -> Shelf:
-        if self._shelf is None:
-            shelf = Shelf()
-            scanner = Scanner(shelf, self._surveyed, self._only)
-            for input_ in walk(self._path):
-                if scanner.survey(input_):
-                    self._indexed.add(_key(input_.name))
-                else:
-                    self._whole += 1
-            self._shelf = shelf
-        return self._shelf
+    def _survey(self) -> int:
+        """Index what is spread over files, once, and return how many files hold whole threads."""
+        if self._whole_files is None:
+            self._whole_files = sum(not self._scanner.survey(input_) for input_ in self._intake)
+        return self._whole_files
 
-    def _all(self, selection: Selection, seen: set[int]) -> Iterator[Thread | Unreadable]:
-        shelf = self._survey()
+    def _all(self, selection: Selection) -> Iterator[Thread | Unreadable]:
+        seen: set[int] = set()
+        self._survey()
         self._read = Tally()
-        late = Shelf()
-        try:
-            yield from self._whole_threads(selection, seen, shelf, late)
-            yield from self._joined_threads(selection, seen, shelf)
-            yield from self._joined_threads(selection, seen, late)
-            for where in (shelf, late):
-                for origin, code, detail, thread_id in where.problems():
-                    if selection.thread_ids is None or thread_id is None or selection.wants(thread_id):
-                        yield Unreadable(origin, code, detail, thread_id)
-        finally:
-            late.close()
-        self._refuse_nothing(seen, shelf)
+        for input_ in self._intake:
+            yield from self._whole_threads(input_, selection, seen)
+        yield from self._joined_threads(selection, seen)
+        if not seen:
+            self._refuse_all()
+        yield from self._problems(selection)
 
-    def _whole_threads(
-        self, selection: Selection, seen: set[int], shelf: Shelf, late: Shelf
-    ) -> Iterator[Thread | Unreadable]:
-        scanner = Scanner(late, self._read, self._only)
-        for input_ in walk(self._path):
-            if _key(input_.name) in self._indexed:
-                continue
-            for shape, whole in scanner.pieces(input_):
-                thread_id = whole.thread_id or named_thread(input_) or stem(input_)
-                if not selection.wants(thread_id):
-                    seen.add(_key(thread_id))
-                elif _key(thread_id) in seen:
-                    yield _duplicate(input_.origin, thread_id)
-                else:
-                    seen.add(_key(thread_id))
-                    yield whole_thread(whole, thread_id, input_.origin, shape.name, shelf)
-
-    def _joined_threads(self, selection: Selection, seen: set[int], shelf: Shelf) -> Iterator[Thread | Unreadable]:
-        for thread_id in shelf.threads():
+    def _whole_threads(self, input_: Input, selection: Selection, seen: set[int]) -> Iterator[Thread | Unreadable]:
+        for shape, whole in self._scanner.wholes(input_, self._read):
+            thread_id = self._name(input_, whole, one=isinstance(shape, ThreadFile))
+            known = key_of(thread_id) in seen
+            seen.add(key_of(thread_id))
             if not selection.wants(thread_id):
                 continue
-            if _key(thread_id) not in seen:
-                seen.add(_key(thread_id))
-                yield joined_thread(thread_id, shelf)
-            elif shelf.blocks(thread_id, Kind.MESSAGE):
-                yield _duplicate(joined_thread(thread_id, shelf).origin, thread_id)
+            if known:
+                yield _duplicate(input_.origin, thread_id)
+            else:
+                yield self._assembler.whole(whole, thread_id, input_.origin, shape.name)
 
-    def _refuse_nothing(self, seen: set[int], shelf: Shelf) -> None:
-        if not seen and not any(True for _ in shelf.problems()):
-            raise SourceError(f"{self._path} holds no threads: no file in it is JSON of a known shape.")
+    def _name(self, input_: Input, whole: Whole, *, one: bool) -> str:
+        """Return the id of a whole thread; `one` when it has the file for itself, so that the file's name counts."""
+        remark = name_remark(input_, whole.thread_id) if one else None
+        if whole.thread_id is None:
+            remark = NAMED_BY_FILE
+        if remark is not None:
+            whole.remarks = (*whole.remarks, remark)
+        return whole.thread_id or named_thread(input_) or stem(input_)
 
+    def _joined_threads(self, selection: Selection, seen: set[int]) -> Iterator[Thread | Unreadable]:
+        for thread_id in self._shelf.threads():
+            known = key_of(thread_id) in seen
+            seen.add(key_of(thread_id))
+            if not selection.wants(thread_id):
+                continue
+            if not known:
+                yield self._assembler.joined(thread_id)
+            elif self._shelf.blocks(thread_id, Kind.MESSAGE):
+                yield _duplicate(self._assembler.origin(thread_id), thread_id)
 
-def _key(text: str) -> int:
-    """Return 8 bytes for a name, so that a million names stay small."""
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+    def _problems(self, selection: Selection) -> Iterator[Unreadable]:
+        for origin, code, detail, thread_id in self._shelf.problems():
+            if thread_id is None or selection.wants(thread_id):
+                yield Unreadable(origin, code, detail, thread_id)
+
+    def _refuse_all(self) -> None:
+        """Raise SourceError where nothing at all was read: a single file's fault, or that a folder is bare."""
+        problem = next(self._shelf.problems(), None)
+        if problem is None:
+            known = ", ".join(taken.shape for taken in self.shapes() if taken.shape != "ignored")
+            also = f"; it holds {known}" if known else ""
+            detail = f"{self._path} holds no threads{also}. Name the file or folder that the export was saved to."
+            raise SourceError(detail, code="no-threads")
+        if self._intake.single:
+            raise SourceError(problem[2], code=problem[1])
 
 
 def _duplicate(origin: Origin, thread_id: str) -> Unreadable:

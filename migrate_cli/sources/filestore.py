@@ -8,21 +8,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from migrate_cli.model import JsonObject
-from migrate_cli.sources.inputs import file_folders
 from migrate_cli.sources.interface import FileInfo
 from migrate_cli.sources.normalise import clean_id
 
 _FILE_ID = re.compile(r"(?:file|assistant)-[A-Za-z0-9]+")
 
 
-def files_of(root: Path, objects: Iterable[JsonObject]) -> dict[str, FileInfo]:
-    """Return everything known of files by id: from file objects first, then from bytes on disk."""
+def files_of(objects: Iterable[JsonObject], stored: Iterable[tuple[tuple[str, ...], Path]]) -> dict[str, FileInfo]:
+    """Return everything known of files by id: what the objects tell, and the bytes.
+
+    `stored` gives each file's path below its `files/` folder, in parts, and where it is: `ID`, `ID.ext`,
+    `ID-name.ext` or `ID/name.ext`.
+    """
     found = {info.file_id: info for info in map(file_info, objects) if info.file_id}
-    if root.is_dir():
-        for folder in file_folders(root):
-            for path in sorted(folder.rglob("*")):
-                if path.is_file():
-                    _add_bytes(found, folder, path)
+    for parts, path in stored:
+        file_id, filename = _named(parts)
+        known = found.get(file_id, FileInfo(file_id))
+        found[file_id] = replace(known, path=path, bytes=path.stat().st_size, filename=known.filename or filename)
     return found
 
 
@@ -38,24 +40,13 @@ def file_info(raw: JsonObject) -> FileInfo:
     )
 
 
-def _add_bytes(found: dict[str, FileInfo], folder: Path, path: Path) -> None:
-    """Add the bytes of `files/ID`, `files/ID.ext`, `files/ID-name.ext` or `files/ID/name.ext`."""
-    parts = path.relative_to(folder).parts
-    file_id, filename = _named(parts)
-    if file_id is None:
-        return
-    known = found.get(file_id)
-    if known is None:
-        known = FileInfo(file_id, filename)
-    found[file_id] = replace(known, path=path, bytes=path.stat().st_size, filename=known.filename or filename)
-
-
-def _named(parts: tuple[str, ...]) -> tuple[str | None, str | None]:
+def _named(parts: tuple[str, ...]) -> tuple[str, str | None]:
+    """Return the file id and, where the path holds one, the file's own name."""
     match = _FILE_ID.match(parts[0])
     file_id = match.group() if match else parts[0].split(".")[0]
     if len(parts) > 1:
         return file_id, parts[-1]
-    rest = parts[0][len(file_id) :].lstrip("-_")
-    if not rest:
-        return file_id, None
-    return file_id, (None if rest.startswith(".") else rest)
+    rest = parts[0][len(file_id) :]
+    if rest.startswith(("-", "_")) and rest.lstrip("-_"):
+        return file_id, rest.lstrip("-_")
+    return file_id, parts[0] if rest else None

@@ -1,6 +1,6 @@
-"""The files of an export: walks a folder in a stable order, and opens what it finds, decompressed.
+"""One file of an export, and the walk over a folder of them in a stable order.
 
-It must not know what is inside a file; that is told by content, in `scan.py`.
+It must not know what is inside a file; that is told by content, in `probe.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, cast
 
 from migrate_cli.errors import SourceError
@@ -33,6 +33,11 @@ class Input:
         """The name to judge by: the member's where it came out of an archive."""
         return self.origin.member or self.origin.path
 
+    @property
+    def suffix(self) -> str:
+        """The name's last suffix in lower case, compression aside."""
+        return PurePath(self.name.removesuffix(".gz")).suffix.lower()
+
     def open(self) -> IO[bytes]:
         """Open for reading, decompressed if the bytes are gzip (told by their magic, not by the name)."""
         stream = self.local.open("rb")
@@ -50,6 +55,10 @@ class Input:
         with self.local.open("rb") as stream:
             return stream.read(2) == GZIP_MAGIC
 
+    def size(self) -> int:
+        """Return the bytes on disk."""
+        return self.local.stat().st_size
+
 
 class _GzipWithFile(gzip.GzipFile):
     """A gzip stream that closes the file below it."""
@@ -59,6 +68,7 @@ class _GzipWithFile(gzip.GzipFile):
         self._below = below
 
     def close(self) -> None:
+        """Close both."""
         try:
             super().close()
         finally:
@@ -73,8 +83,8 @@ def natural(name: str) -> list[tuple[int, int, str]]:
 def walk(root: Path) -> Iterator[Input]:
     """Yield the files below a folder, or the one file, in a stable order; raises SourceError where one is unreadable.
 
-    Hidden entries and the folder `files/` are left out, and links to folders are not followed. Only the names of the
-    folders on the way down are held.
+    Hidden entries and folders called `files` are left out, and links to folders are not followed. Only the names of
+    the folders on the way down are held.
     """
     if not root.is_dir():
         yield Input(root, Origin(str(root)))
@@ -97,10 +107,20 @@ def _sorted_entries(folder: Path) -> list[os.DirEntry[str]]:
         raise SourceError(f"The folder {folder} cannot be read: {error.strerror}. Check its permissions.") from error
 
 
-def file_folders(root: Path) -> Iterator[Path]:
-    """Yield every folder called `files` below the root."""
-    for folder, names, _ in os.walk(root):
+def stored_files(root: Path) -> Iterator[tuple[tuple[str, ...], Path]]:
+    """Yield what lies in folders called `files`: the path below that folder, in parts, and the file."""
+    for folder, names, files in os.walk(root):
         names[:] = sorted(name for name in names if not name.startswith("."))
-        if FILES_FOLDER in names:
-            names.remove(FILES_FOLDER)
-            yield Path(folder) / FILES_FOLDER
+        below = PurePath(folder).relative_to(root).parts
+        inside = file_parts((*below, ""))
+        if inside is not None:
+            for file in sorted(files):
+                if not file.startswith("."):
+                    yield (*inside[:-1], file), Path(folder, file)
+
+
+def file_parts(parts: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return the part of a path below its first folder called `files`, or None if there is none."""
+    if FILES_FOLDER not in parts[:-1]:
+        return None
+    return parts[parts.index(FILES_FOLDER) + 1 :]

@@ -79,7 +79,7 @@ def _way(stretch: Stretch, overall: int, notes: Notes, what: str) -> int:
     if stretch.count < 2:
         return 1
     way = _compare(stretch.first, stretch.last) or overall
-    if way == 0 and stretch.api_page:
+    if way == 0 and stretch.api_page and what != "runs":
         return _guess(stretch, notes, what)
     return way or 1
 

@@ -23,7 +23,7 @@ class Kind(StrEnum):
     """An object of the API that holds nothing to migrate, such as a vector store or a deletion notice."""
 
 
-_BY_OBJECT = {
+OBJECTS = {
     "thread": Kind.THREAD,
     "thread.message": Kind.MESSAGE,
     "thread.run": Kind.RUN,
@@ -40,13 +40,14 @@ _BY_OBJECT = {
     "vector_store.file_batch": Kind.OTHER,
     "model": Kind.OTHER,
 }
+"""What the `object` field of the wire says, and what it means here."""
 
 
 def kind_of(value: Any) -> Kind | None:
     """Return what a JSON value is as a wire object, by its `object` field or else by others; None: no idea."""
     if type(value) is not dict:
         return None
-    known = _BY_OBJECT.get(value.get("object") or "")
+    known = OBJECTS.get(value.get("object") or "")
     if known is not None or "object" in value:
         return known
     if "step_details" in value:

@@ -1,30 +1,32 @@
-"""Looks into the files of an export: tells each one's shape by its content, and indexes what is spread over files.
+"""Reads the files of an export into the shelf, or into whole threads where a file needs no sibling.
 
-It fills the shelf and cuts documents into pieces; it must not build threads (`assemble.py`) or walk folders.
+What a file is, `probe.py` tells; how a thread is put together, `assemble.py` knows.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import PurePath
+import gzip
+import hashlib
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from migrate_cli.model import JsonObject, Origin
-from migrate_cli.sources import jsontext, shapes
+from migrate_cli.model import Origin, Severity
+from migrate_cli.sources import jsontext
+from migrate_cli.sources.archives import ArchiveError
 from migrate_cli.sources.inputs import Input
 from migrate_cli.sources.interface import ShapeTaken
+from migrate_cli.sources.jsontext import BadJsonError
 from migrate_cli.sources.normalise import clean_id
-from migrate_cli.sources.records import Kind
-from migrate_cli.sources.shapes.base import Loose, Shape, Whole
+from migrate_cli.sources.probe import Found, NotOursError, Probe, csv_rows, named_thread, stem
+from migrate_cli.sources.records import Kind, kind_of
+from migrate_cli.sources.shapes.base import Form, Growth, Loose, Piece, Remark, Shape, Whole
+from migrate_cli.sources.shapes.recordings import HttpSession, VcrJson
 from migrate_cli.sources.shelf import Block, Shelf
 
-HEAD_BYTES = 4096
-_WHOLE = re.compile(rb'(?<!\\)"messages"\s*:\s*[\[{n]|^\W*\{\s*"thread"\s*:\s*\{')
-_LOOKS_JSON = re.compile(rb'\s*(?:\{\s*"|\[\s*[\[{"])')
-_JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
-_THREAD_ID = re.compile(r"thread_[A-Za-z0-9]+")
+_KEPT = frozenset({Kind.ASSISTANT, Kind.FILE})
+_BATCH = 500
 
 
 @dataclass(slots=True)
@@ -39,106 +41,159 @@ class Tally:
         self.files[shape] = self.files.get(shape, 0) + 1
         self.examples.setdefault(shape, str(origin))
 
+    def add(self, other: Tally) -> None:
+        """Add another tally to this one."""
+        for name, count in other.files.items():
+            self.files[name] = self.files.get(name, 0) + count
+            self.examples.setdefault(name, other.examples[name])
+
     def shapes(self) -> list[ShapeTaken]:
         """Return the counts, by name."""
         return [ShapeTaken(name, self.files[name], self.examples[name]) for name in sorted(self.files)]
 
 
-class UnknownError(Exception):
-    """A file is no part of an export: `code` and a sentence, or ignored when `code` is None."""
-
-    def __init__(self, code: str | None, detail: str, line: int | None = None) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
-        self.line = line
-
-
 class Scanner:
-    """Reads files into the shelf, or into whole threads where a file needs no sibling."""
+    """Reads one file after the other; what is wrong with one goes to the shelf as a problem."""
 
-    def __init__(self, shelf: Shelf, tally: Tally, only: str | None = None) -> None:
+    def __init__(self, shelf: Shelf, probe: Probe, tally: Tally) -> None:
         self._shelf = shelf
+        self._probe = probe
         self._tally = tally
-        self._only = only
+        self._last_named: str | None = None
+        self.done: set[int] = set()
+        """Keys of the files that need not be read again: their objects, or their faults, are on the shelf."""
 
     def survey(self, input_: Input) -> bool:
-        """Index a file whose objects may have siblings; return False for one that holds whole threads.
-
-        Problems go to the shelf.
-        """
-        with input_.open() as stream:
-            head = stream.read(HEAD_BYTES)
-        if _WHOLE.search(head) and _LOOKS_JSON.match(head):
-            return False
+        """Index a file whose objects may have siblings; return False for one that holds whole threads."""
         try:
-            return self._index(input_, head)
-        except UnknownError as unknown:
-            self._refuse(input_, unknown)
-            return True
-
-    def pieces(self, input_: Input) -> Iterator[tuple[Shape, Whole]]:
-        """Yield the whole threads of a file; what turns out to be loose goes to the shelf after all."""
-        try:
-            value = self._document(input_, input_.read())
-            shape = self._shape(value)
-            self._tally.take(shape.name, input_.origin)
-            loose = []
-            for piece in shape.pieces(value):
-                if isinstance(piece, Whole):
-                    yield shape, piece
-                else:
-                    loose.append(piece)
-            self._shelve(input_, shape, loose)
-        except UnknownError as unknown:
-            self._refuse(input_, unknown)
-
-    # Documents
-
-    def _index(self, input_: Input, head: bytes) -> bool:
-        if not _LOOKS_JSON.match(_without_mark(head)):
-            raise _not_json(input_, head)
-        if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and self._index_lines(input_):
-            return True
-        value = self._document(input_, input_.read())
-        shape = self._shape(value)
-        if shape.whole:
-            return False
-        self._tally.take(shape.name, input_.origin)
-        self._shelve(input_, shape, [piece for piece in shape.pieces(value) if isinstance(piece, Loose)])
+            if self._probe.surely_whole(input_):
+                return False
+            found = self._probe.look(input_)
+            if found.shape.whole and not _one_huge_thread(found):
+                return False
+            self._index(found)
+            self._tally.take(found.shape.name, input_.origin)
+        except _FAULTS as error:
+            self._refuse(input_, error, self._tally)
+        self.done.add(key_of(input_.name))
         return True
 
-    def _document(self, input_: Input, data: bytes) -> Any:
+    def wholes(self, input_: Input, tally: Tally) -> Iterator[tuple[Shape, Whole]]:
+        """Yield the whole threads of a file, if it still holds any that are not on the shelf."""
+        if key_of(input_.name) in self.done:
+            return
+        held = False
         try:
-            return jsontext.parse(data)
-        except jsontext.BadJsonError as bad:
-            raise UnknownError(bad.code, f"{input_.origin}: {bad.detail}", bad.line) from None
+            found = self._probe.look(input_)
+            if not found.shape.whole or _one_huge_thread(found):
+                self._index(found)
+                self._tally.take(found.shape.name, input_.origin)
+                self.done.add(key_of(input_.name))
+                return
+            for piece in self._pieces(found):
+                if isinstance(piece, Whole):
+                    held = True
+                    yield found.shape, piece
+            tally.take(found.shape.name, input_.origin)
+        except _FAULTS as error:
+            self._refuse(input_, error, tally if held else self._tally)
+            if not held:
+                self.done.add(key_of(input_.name))
 
-    def _shape(self, value: Any) -> Shape:
-        shape = shapes.document_shape(value, self._only)
-        if shape is None:
-            raise UnknownError("unknown-shape", unknown_shape(value, self._only))
-        return shape
+    def _pieces(self, found: Found) -> Iterator[Piece]:
+        """Cut a file of any form and size into pieces."""
+        if found.shape.form is Form.LINES:
+            for _, _, _, value in self._records(found):
+                yield from found.shape.pieces(value)
+        elif found.large is not None:
+            for fragment in found.large.fragments(found.shape.growth):
+                yield from found.shape.pieces(fragment)
+        else:
+            yield from found.shape.pieces(found.value)
 
-    def _shelve(self, input_: Input, shape: Shape, pieces: list[Loose]) -> None:
-        """Index the loose pieces of a document: by reference where it is about one thread, else by way of the spool."""
-        alone = sum(piece.kind is Kind.MESSAGE for piece in pieces) == 1
-        for place, piece in enumerate(pieces):
-            if piece.kind in {Kind.ASSISTANT, Kind.FILE}:
+    # Indexing
+
+    def _index(self, found: Found) -> None:
+        if found.shape.form is Form.LINES:
+            self._index_lines(found)
+        elif found.shape.form is Form.CSV:
+            self._index_table(found)
+        elif found.large is not None:
+            self._spool(found, self._loose(found, self._pieces(found)))
+        else:
+            self._index_document(found)
+
+    def _index_document(self, found: Found) -> None:
+        """Index by reference where the messages are about one thread, else by way of the spool."""
+        pieces = list(self._loose(found, found.shape.pieces(found.value)))
+        if not pieces and isinstance(found.shape, (HttpSession, VcrJson)):
+            detail = (
+                f"{found.input.origin} is a recording, but no thread was read in it; record one that lists messages."
+            )
+            raise NotOursError("no-thread-in-recording", detail)
+        messages = [place for place, piece in enumerate(pieces) if piece.kind is Kind.MESSAGE]
+        if len(messages) == 1 and found.shape.growth is not Growth.NONE:
+            place = messages[0]
+            piece = pieces.pop(place)
+            thread = self._thread_of(found.input, piece)
+            if thread is not None:
+                self._check_name(found.input, piece)
+                self._refer(found, piece, place, thread)
+        self._spool(found, iter(pieces))
+
+    def _refer(self, found: Found, piece: Loose, place: int, thread: str) -> None:
+        stretch = self._shelf.stretch(found.shape.name, found.input, api_page=piece.api_page, has_more=piece.has_more)
+        block = Block(piece.kind, thread, stretch, piece=place)
+        for raw in piece.raws:
+            block.take(raw)
+        self._shelf.add(block)
+        self._remark(thread, piece)
+
+    def _spool(self, found: Found, pieces: Iterator[Loose]) -> None:
+        """Write the objects to the spool; the fragments of one large document are one stretch for each thread."""
+        stretches: dict[tuple[Kind, str], int] = {}
+        for piece in pieces:
+            if piece.kind in _KEPT:
                 self._keep(piece)
                 continue
-            thread = self._thread_of(input_, piece)
+            thread = self._thread_of(found.input, piece)
             if thread is None:
                 continue
-            by_reference = alone and piece.kind is Kind.MESSAGE
-            stretch = self._shelf.stretch(shape.name, input_, api_page=piece.api_page, spooled=not by_reference)
-            if by_reference:
-                block = Block(piece.kind, thread, stretch, piece=place)
-                for raw in piece.raws:
-                    block.take(raw)
-                self._shelf.add(block)
-            else:
-                self._shelf.spool(piece.kind, thread, stretch, piece.raws)
+            key = (piece.kind, thread)
+            if key not in stretches or found.large is None:
+                stretches[key] = self._shelf.stretch(
+                    found.shape.name, found.input, api_page=piece.api_page, has_more=piece.has_more, spooled=True
+                )
+            self._shelf.spool(piece.kind, thread, stretches[key], piece.raws)
+            self._remark(thread, piece)
+
+    def _loose(self, found: Found, pieces: Iterable[Piece]) -> Iterator[Loose]:
+        """Take the fragments of one huge thread apart; other pieces are loose already."""
+        seen: set[str] = set()
+        for piece in pieces:
+            if isinstance(piece, Loose):
+                yield piece
+                continue
+            thread = piece.thread_id or named_thread(found.input) or stem(found.input)
+            first = thread not in seen
+            seen.add(thread)
+            for kind, raws in (
+                (Kind.THREAD, [piece.thread] if piece.thread and first else []),
+                (Kind.MESSAGE, piece.messages),
+                (Kind.RUN, piece.runs),
+                (Kind.STEP, piece.steps),
+            ):
+                if raws:
+                    yield Loose(kind, raws, thread, piece.api_page, remarks=piece.remarks)
+
+    def _remark(self, thread: str, piece: Loose) -> None:
+        for remark in piece.remarks:
+            self._shelf.remark(thread, remark)
+
+    def _check_name(self, input_: Input, piece: Loose) -> None:
+        remark = name_remark(input_, piece.thread_id)
+        if remark is not None and piece.thread_id is not None:
+            self._shelf.remark(piece.thread_id, remark)
 
     def _keep(self, piece: Loose) -> None:
         for raw in piece.raws:
@@ -148,149 +203,145 @@ class Scanner:
         """Return the thread that a piece belongs to, by its own word or by the file's name."""
         if piece.thread_id is not None:
             return piece.thread_id
-        named = named_thread(input_)
-        if named is None and piece.kind is Kind.MESSAGE and piece.raws:
-            return stem(input_)
-        if named is None and piece.raws:
+        if not piece.raws:
+            return named_thread(input_)
+        named = named_thread(input_) or (stem(input_) if piece.kind is Kind.MESSAGE else None)
+        if named is not None and named != self._last_named:
+            self._last_named = named
+            self._shelf.remark(named, NAMED_BY_FILE)
+        if named is None:
             detail = f"The {piece.kind.value} objects name no thread; put them into a file named after their thread."
             self._shelf.problem(input_.origin, "object-without-thread", detail)
         return named
 
-    # Lines
+    # Lines and tables
 
-    def _index_lines(self, input_: Input) -> bool:
-        """Index a file of JSON Lines; return False if it is none."""
-        with input_.open() as stream:
-            first, second = stream.readline(), stream.readline()
-        record = _line(first)
-        if record is None:
-            record = _line(second)
-        elif not second.strip() and shapes.document_shape(record, self._only) is not None and not _is_message(record):
-            return False
-        if record is None:
-            return False
-        shape = shapes.line_shape(record, self._only)
-        if shape is None:
-            if second.strip() and _line(second) is not None:
-                raise UnknownError("unknown-shape", unknown_shape(record, self._only))
-            return False
-        self._tally.take(shape.name, input_.origin)
-        self._index_records(input_, shape)
-        return True
-
-    def _index_records(self, input_: Input, shape: Shape) -> None:
-        plain = self._plain(input_)
-        stretch = self._shelf.stretch(shape.name, plain)
+    def _index_lines(self, found: Found) -> None:
+        stretch = self._shelf.stretch(found.shape.name, found.input)
         block: Block | None = None
-        position = 0
-        with plain.open() as stream:
-            for number, line in enumerate(stream, 1):
-                start, position = position, position + len(line)
-                piece = self._record(plain, shape, number, line)
-                if piece is None:
-                    continue
-                thread = piece.thread_id or self._thread_of(plain, piece)
-                if thread is None:
-                    continue
-                if block is not None and block.thread == thread and block.kind is piece.kind and not block.full:
-                    block.length = position - block.start
-                else:
-                    if block is not None:
-                        self._shelf.add(block)
-                    block = Block(piece.kind, thread, stretch, start=start, length=len(line))
+        for number, start, end, value in self._records(found):
+            piece = self._line_piece(found, number, value)
+            thread = None if piece is None else self._thread_of(found.input, piece)
+            if piece is None or thread is None:
+                if block is not None:
+                    self._shelf.add(block)
+                block = None  # a block holds nothing but its own entries
+            elif block is not None and block.thread == thread and block.kind is piece.kind and not block.full:
+                block.length = end - block.start
+                block.take(piece.raws[0])
+            else:
+                if block is not None:
+                    self._shelf.add(block)
+                block = Block(piece.kind, thread, stretch, start=start, length=end - start)
                 block.take(piece.raws[0])
         if block is not None:
             self._shelf.add(block)
 
-    def _record(self, input_: Input, shape: Shape, number: int, line: bytes) -> Loose | None:
-        """Return the object of one line; blank lines, kept objects and problems give None."""
-        text = line.strip(b"\xef\xbb\xbf \t\r\n")
-        if not text:
-            return None
-        origin = Origin(input_.origin.path, input_.origin.member, number)
-        try:
-            value = jsontext.parse(text)
-        except jsontext.BadJsonError as bad:
-            code = bad.code if not line.endswith(b"\n") else "not-json"
-            detail = "is cut off" if bad.code == "file-cut-off" else "is not JSON"
-            self._shelf.problem(origin, code, f"Line {number} of {input_.origin} {detail}; the other lines are read.")
-            return None
-        for piece in shape.pieces(value):
+    def _line_piece(self, found: Found, number: int, value: Any) -> Loose | None:
+        """Return what a line holds for a thread; assistants and files are kept, what is unknown is a problem."""
+        for piece in found.shape.pieces(value):
             if isinstance(piece, Loose):
-                if piece.kind not in {Kind.ASSISTANT, Kind.FILE}:
+                if piece.kind not in _KEPT:
                     return piece
                 self._keep(piece)
+                return None
+        if kind_of(value) is None:
+            here = replace(found.input.origin, line=number)
+            self._shelf.problem(
+                here, "unknown-line", f"{here}: The line holds no message and nothing else that is known."
+            )
         return None
 
-    def _plain(self, input_: Input) -> Input:
-        """Return the input as a file that can be read at any position."""
-        if not input_.compressed():
-            return input_
-        return Input(self._shelf.unpack(input_), input_.origin)
+    def _records(self, found: Found) -> Iterator[tuple[int, int, int, Any]]:
+        """Yield each line's number, where it begins and ends, and its value; what is no JSON is a problem."""
+        end = 0
+        origin = found.input.origin
+        with found.input.open() as stream:
+            for number, line in enumerate(stream, 1):
+                start, end = end, end + len(line)
+                text = line.strip(b"\xef\xbb\xbf \t\r\n")
+                if not text:
+                    continue
+                try:
+                    yield number, start, end, jsontext.parse(text)
+                except BadJsonError as bad:
+                    cut_off = bad.code == "file-cut-off" and not line.endswith(b"\n")
+                    what = "is cut off; export the file again" if cut_off else "is not JSON"
+                    here = replace(origin, line=number)
+                    detail = f"{here}: The line {what}. The other lines are read."
+                    self._shelf.problem(here, "file-cut-off" if cut_off else "not-json", detail)
 
-    def _refuse(self, input_: Input, unknown: UnknownError) -> None:
-        if unknown.code is None:
-            self._tally.take("ignored", input_.origin)
+    def _index_table(self, found: Found) -> None:
+        """Turn rows into wire messages in the spool, a batch at a time."""
+        batch: list[Piece] = []
+        stretches: dict[str, int] = {}
+        for _, row in csv_rows(found):
+            batch += found.shape.pieces(row)
+            if len(batch) >= _BATCH:
+                self._spool_rows(found, batch, stretches)
+                batch = []
+        self._spool_rows(found, batch, stretches)
+
+    def _spool_rows(self, found: Found, batch: list[Piece], stretches: dict[str, int]) -> None:
+        rows: dict[str, list[Any]] = {}
+        for piece in batch:
+            if isinstance(piece, Loose) and (thread := self._thread_of(found.input, piece)):
+                rows.setdefault(thread, []).extend(piece.raws)
+        for thread, raws in rows.items():
+            if thread not in stretches:
+                stretches[thread] = self._shelf.stretch(found.shape.name, found.input, spooled=True)
+            self._shelf.spool(Kind.MESSAGE, thread, stretches[thread], raws)
+
+    # Problems
+
+    def _refuse(self, input_: Input, error: Exception, tally: Tally) -> None:
+        fault = _fault(input_, error)
+        if fault.code is None:
+            tally.take("ignored", input_.origin)
             return
-        self._tally.take("unreadable", input_.origin)
-        origin = Origin(input_.origin.path, input_.origin.member, unknown.line)
-        self._shelf.problem(origin, unknown.code, unknown.detail, named_thread(input_))
+        tally.take("unreadable", input_.origin)
+        origin = Origin(input_.origin.path, input_.origin.member, fault.line)
+        self._shelf.problem(origin, fault.code, fault.detail, named_thread(input_))
 
 
-def unknown_shape(value: Any, only: str | None) -> str:
-    """Return the sentence for JSON that no shape fits."""
-    if only is not None:
-        return f"The JSON is not of the shape {only}, which was asked for with --format; leave it at auto."
-    known = "; ".join(f"{name}: {description}" for name, description in shapes.SHAPES.items())
-    return f"The JSON ({_outline(value)}) has no shape that is known. Known are {known}."
+_FAULTS = (NotOursError, BadJsonError, ArchiveError, OSError, EOFError, zlib.error)
 
 
-def _outline(value: Any) -> str:
-    if isinstance(value, dict):
-        keys = ", ".join(str(key)[:40] for key in list(value)[:6])
-        return f"an object with the keys {keys}" if keys else "an empty object"
-    if isinstance(value, list):
-        return f"an array of {len(value)} entries" if value else "an empty array"
-    return f"a single {type(value).__name__}"
+def _fault(input_: Input, error: Exception) -> NotOursError:
+    """Return what went wrong with a file as a code and a sentence."""
+    if isinstance(error, NotOursError):
+        return error
+    if isinstance(error, BadJsonError):
+        return NotOursError(error.code, f"{input_.origin}: {error.detail}", error.line)
+    if isinstance(error, ArchiveError):
+        return NotOursError(error.code, f"{input_.origin}: {error}")
+    if isinstance(error, EOFError):
+        return NotOursError("file-cut-off", f"{input_.origin}: The compressed file is cut off; copy it again.")
+    if isinstance(error, (zlib.error, gzip.BadGzipFile)):
+        return NotOursError("file-damaged", f"{input_.origin}: The compressed file is damaged; copy it again.")
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    return NotOursError("file-unreadable", f"{input_.origin} cannot be read: {reason}. Check it and its permissions.")
 
 
-def named_thread(input_: Input) -> str | None:
-    """Return the thread id that the file's name holds, or else a folder's name, the nearest first."""
-    for part in reversed(PurePath(input_.name).parts):
-        found = _THREAD_ID.search(part)
-        if found:
-            return found.group()
-    return None
+NAMED_BY_FILE = Remark(
+    "thread-id-from-file-name", Severity.INFO, "No message tells the thread's id, so it is taken from the file's name."
+)
 
 
-def stem(input_: Input) -> str:
-    """Return the file's name without folders and suffixes."""
-    return PurePath(input_.name).name.split(".")[0] or "thread"
+def key_of(text: str) -> int:
+    """Return 8 bytes for a name, so that a million names stay small."""
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
-def _without_mark(head: bytes) -> bytes:
-    return head.removeprefix(b"\xef\xbb\xbf")
+def _one_huge_thread(found: Found) -> bool:
+    """Whether a thread is too long to be held, so that even its own file has to be indexed."""
+    return found.large is not None and found.shape.growth is Growth.LISTS and isinstance(found.large.sketch(), dict)
 
 
-def _not_json(input_: Input, head: bytes) -> UnknownError:
-    name = PurePath(input_.name.removesuffix(".gz"))
-    if name.suffix.lower() not in _JSON_SUFFIXES:
-        return UnknownError(None, "not JSON")
-    try:
-        jsontext.parse(head)
-    except jsontext.BadJsonError as bad:
-        return UnknownError(bad.code, f"{input_.origin}: {bad.detail}", bad.line)
-    return UnknownError("unknown-shape", unknown_shape(jsontext.parse(head), None))
-
-
-def _line(line: bytes) -> JsonObject | None:
-    try:
-        value = jsontext.parse(line)
-    except jsontext.BadJsonError:
+def name_remark(input_: Input, thread_id: str | None) -> Remark | None:
+    """Return the finding for a file whose name tells another thread than its messages."""
+    named = named_thread(input_, folders=False)
+    if named is None or thread_id is None or named == thread_id:
         return None
-    return value if isinstance(value, dict) else None
-
-
-def _is_message(value: Any) -> bool:
-    shape = shapes.line_shape(value)
-    return shape is not None and any(isinstance(p, Loose) and p.kind is Kind.MESSAGE for p in shape.pieces(value))
+    detail = f"The file is named after {named}, but its messages belong to {thread_id}; the messages win."
+    return Remark("thread-id-from-message", Severity.INFO, detail)

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from migrate_cli.model import JsonObject, Origin
+from migrate_cli.model import JsonObject, Origin, Severity
 from migrate_cli.sources.inputs import Input
 from migrate_cli.sources.ordering import begins_exchange, time_of
 from migrate_cli.sources.records import Kind
+from migrate_cli.sources.shapes.base import Remark
 
 BLOCK_ENTRIES = 500
 """Most entries that one block holds, so that a block always fits in memory."""
@@ -28,11 +29,15 @@ BLOCK_BYTES = 4 << 20
 _TABLES = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
-CREATE TABLE stretch (id INTEGER PRIMARY KEY, shape TEXT, api_page INTEGER, local TEXT, path TEXT, member TEXT);
+CREATE TABLE stretch (
+  id INTEGER PRIMARY KEY, shape TEXT, api_page INTEGER, has_more INTEGER, wire INTEGER,
+  local TEXT, path TEXT, member TEXT);
 CREATE TABLE block (
   id INTEGER PRIMARY KEY, kind TEXT, thread TEXT, stretch INTEGER, piece INTEGER, start INTEGER, length INTEGER,
   entries INTEGER, first REAL, last REAL, opens INTEGER, closes INTEGER);
 CREATE TABLE object (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE TABLE remark (thread TEXT, code TEXT, severity TEXT, detail TEXT);
+CREATE INDEX remark_thread ON remark (thread);
 CREATE TABLE problem (path TEXT, member TEXT, line INTEGER, code TEXT, detail TEXT, thread TEXT);
 """
 
@@ -44,6 +49,9 @@ class StretchRow:
     id: int
     shape: str
     api_page: bool
+    has_more: bool | None
+    wire: bool
+    """Whether the entries were written to the spool as wire objects, so that the shape has no say any more."""
     input: Input
 
 
@@ -105,12 +113,15 @@ class Shelf:
 
     # Filling
 
-    def stretch(self, shape: str, input_: Input, *, api_page: bool = False, spooled: bool = False) -> int:
+    def stretch(
+        self, shape: str, input_: Input, *, api_page: bool = False, has_more: bool | None = None, spooled: bool = False
+    ) -> int:
         """Open a stretch and return its id; `spooled` when its entries will be written to the spool."""
         local = str(self._spool_path if spooled else input_.local)
-        row = (shape, api_page, local, input_.origin.path, input_.origin.member)
+        row = (shape, api_page, has_more, spooled, local, input_.origin.path, input_.origin.member)
         cursor = self._db.execute(
-            "INSERT INTO stretch (shape, api_page, local, path, member) VALUES (?, ?, ?, ?, ?)", row
+            "INSERT INTO stretch (shape, api_page, has_more, wire, local, path, member) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            row,
         )
         return int(cursor.lastrowid or 0)
 
@@ -146,12 +157,10 @@ class Shelf:
         row = (origin.path, origin.member, origin.line, code, detail, thread)
         self._db.execute("INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?)", row)
 
-    def unpack(self, input_: Input) -> Path:
-        """Decompress a file to the temporary folder and return its path."""
-        handle, name = tempfile.mkstemp(dir=self.folder)
-        with input_.open() as packed, open(handle, "wb") as plain:  # noqa: PTH123 - an open descriptor, not a path
-            shutil.copyfileobj(packed, plain, 1 << 20)
-        return Path(name)
+    def remark(self, thread: str, remark: Remark) -> None:
+        """Remember a finding about a thread."""
+        row = (thread, remark.code, remark.severity.value, remark.detail)
+        self._db.execute("INSERT INTO remark VALUES (?, ?, ?, ?)", row)
 
     def _flush(self) -> None:
         self._db.executemany(
@@ -199,7 +208,13 @@ class Shelf:
     def stretch_row(self, stretch: int) -> StretchRow:
         """Return what is known of a stretch."""
         row = self._db.execute("SELECT * FROM stretch WHERE id = ?", (stretch,)).fetchone()
-        return StretchRow(row[0], row[1], bool(row[2]), Input(Path(row[3]), Origin(row[4], row[5])))
+        has_more = None if row[3] is None else bool(row[3])
+        return StretchRow(row[0], row[1], bool(row[2]), has_more, bool(row[4]), Input(Path(row[5]), Origin(*row[6:])))
+
+    def remarks(self, thread: str) -> list[Remark]:
+        """Return the findings about a thread, each once."""
+        rows = self._db.execute("SELECT DISTINCT code, severity, detail FROM remark WHERE thread = ?", (thread,))
+        return [Remark(code, Severity(severity), detail) for code, severity, detail in rows]
 
     def objects(self, kind: Kind) -> Iterator[JsonObject]:
         """Yield the kept objects of a kind, by id."""
@@ -208,5 +223,7 @@ class Shelf:
 
     def problems(self) -> Iterator[tuple[Origin, str, str, str | None]]:
         """Yield what could not be read: origin, code, sentence, thread id if known."""
-        for path, member, line, code, detail, thread in self._db.execute("SELECT * FROM problem ORDER BY rowid"):
+        for path, member, line, code, detail, thread in self._db.execute(
+            "SELECT * FROM problem GROUP BY path, member, line, code, detail ORDER BY MIN(rowid)"
+        ):
             yield Origin(path, member, line), code, detail, thread

@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from migrate_cli.sources.shapes.base import Shape
-from migrate_cli.sources.shapes.lines import MessageLines
+from migrate_cli.sources.shapes.base import Form, Shape
+from migrate_cli.sources.shapes.flat import Columns, FlatArray, FlatCsv, FlatLines
 from migrate_cli.sources.shapes.list_page import ListPage
 from migrate_cli.sources.shapes.message_array import MessageArray
+from migrate_cli.sources.shapes.message_lines import MessageLines
+from migrate_cli.sources.shapes.messages_capped import MessagesCapped
 from migrate_cli.sources.shapes.objects import Objects
+from migrate_cli.sources.shapes.recordings import HttpSession, VcrCassette, VcrJson
+from migrate_cli.sources.shapes.thread_array import ThreadArray, ThreadLines
 from migrate_cli.sources.shapes.thread_file import ThreadFile
+from migrate_cli.sources.shapes.threads_by_id import ThreadsById
 
-DOCUMENTS: tuple[Shape, ...] = (ThreadFile(), ListPage(), MessageArray(), Objects())
-"""Shapes of a file that is one JSON value."""
 
-LINES: tuple[Shape, ...] = (MessageLines(),)
-"""Shapes of a file that holds one JSON value a line."""
+class ShapeTable:
+    """All shapes, with the settings of one source: the columns of flat rows, and the one shape to take if told."""
 
-BY_NAME: dict[str, Shape] = {shape.name: shape for shape in (*DOCUMENTS, *LINES)}
-"""Every shape by its name."""
+    def __init__(self, only: str | None = None, columns: Mapping[str, str] | None = None) -> None:
+        names = Columns(columns)
+        self.only = only
+        self.columns = names
+        self._shapes: tuple[Shape, ...] = (
+            ThreadFile(),
+            ThreadArray(),
+            ThreadLines(),
+            ListPage(),
+            MessagesCapped(),
+            FlatArray(names),
+            FlatLines(names),
+            FlatCsv(names),
+            MessageArray(),
+            MessageLines(),
+            HttpSession(),
+            VcrJson(),
+            VcrCassette(),
+            Objects(),
+            ThreadsById(),
+        )
+        self.by_name = {shape.name: shape for shape in self._shapes}
 
-SHAPES: dict[str, str] = {name: shape.description for name, shape in BY_NAME.items()}
+    def find(self, form: Form, value: Any) -> Shape | None:
+        """Return the first shape of a form that a value has; only the chosen one is tried, if one was chosen."""
+        for shape in self._shapes:
+            if shape.form is form and self.only in {None, shape.name} and shape.matches(value):
+                return shape
+        return None
+
+    def allows(self, form: Form) -> bool:
+        """Whether files of a form are to be looked for."""
+        return self.only is None or self.by_name[self.only].form is form
+
+
+SHAPES: dict[str, str] = {name: shape.description for name, shape in ShapeTable().by_name.items()}
 """Every shape's name and its one-line description."""
-
-
-def document_shape(value: Any, only: str | None = None) -> Shape | None:
-    """Return the shape of a parsed JSON document; `only` names the one to try."""
-    return _first(DOCUMENTS, value, only)
-
-
-def line_shape(value: Any, only: str | None = None) -> Shape | None:
-    """Return the shape of a file whose first line holds this JSON value."""
-    return _first(LINES, value, only)
-
-
-def _first(shapes: tuple[Shape, ...], value: Any, only: str | None) -> Shape | None:
-    for shape in shapes:
-        if only in {None, shape.name} and shape.matches(value):
-            return shape
-    return None

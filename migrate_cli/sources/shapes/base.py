@@ -8,11 +8,29 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
-from migrate_cli.model import Finding, JsonObject
+from migrate_cli.model import JsonObject, Severity
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.records import Kind, kind_of
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A finding of the shape about a thread whose id it need not know."""
+
+    code: str
+    severity: Severity
+    detail: str
+
+
+INCOMPLETE = Remark(
+    "thread-may-be-incomplete",
+    Severity.WARNING,
+    "The export ends after a full page of messages, so that older ones may be missing; export the thread again.",
+)
+"""For a list that ended although the answer said that there is more, or at the longest page."""
 
 
 @dataclass(slots=True)
@@ -26,7 +44,7 @@ class Whole:
     runs: list[Any] = field(default_factory=list)
     steps: list[Any] = field(default_factory=list)
     api_page: bool = False
-    findings: tuple[Finding, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(slots=True)
@@ -38,28 +56,56 @@ class Loose:
     thread_id: str | None = None
     api_page: bool = False
     """True for a verbatim answer of a list call."""
+    has_more: bool | None = None
+    """What the list answer said about further pages."""
+    remarks: tuple[Remark, ...] = ()
 
 
 Piece = Whole | Loose
 
 
+class Form(StrEnum):
+    """How the bytes of a file are cut into JSON values."""
+
+    DOCUMENT = "document"
+    LINES = "lines"
+    CSV = "csv"
+    YAML = "yaml"
+
+
+class Growth(StrEnum):
+    """Where a huge document grows, so that it can be read a fragment at a time."""
+
+    LISTS = "lists"
+    """A few long arrays: the document itself, or values of its keys."""
+    PAIRS = "pairs"
+    """Many keys, each with a value that fits in memory."""
+    NONE = "none"
+
+
 class Shape(ABC):
-    """One shape of a JSON document. Instances are stateless."""
+    """One shape of an export file. Instances hold settings only."""
 
     name: str
     """Kebab-case; what `--format` takes."""
     description: str
     """One line for docs and error sentences."""
+    form: Form = Form.DOCUMENT
     whole: bool = False
     """True where each piece is a complete thread, so that files can be streamed without looking at their siblings."""
+    growth: Growth = Growth.LISTS
 
     @abstractmethod
     def matches(self, value: Any) -> bool:
-        """Whether a parsed JSON document has this shape."""
+        """Whether a parsed document, or the first line's value, has this shape."""
 
     @abstractmethod
     def pieces(self, value: Any) -> Iterator[Piece]:
-        """Cut a document of this shape into pieces; the same value gives the same pieces in the same order."""
+        """Cut a document, or a line's value, into pieces; the same value gives the same pieces in the same order."""
+
+    def entry(self, value: Any) -> Any:
+        """Return the wire object of a line's value, for shapes of lines that are not whole."""
+        return value
 
 
 def thread_id_in(raws: Iterable[Any]) -> str | None:
@@ -72,22 +118,24 @@ def thread_id_in(raws: Iterable[Any]) -> str | None:
     return None
 
 
-def loose_pieces(raws: Iterable[Any], *, api_page: bool = False) -> Iterator[Loose]:
+def loose_pieces(raws: Iterable[Any], *, api_page: bool = False, has_more: bool | None = None) -> Iterator[Loose]:
     """Group wire objects by kind and thread, in order of first appearance.
 
     What is no wire object stays with the messages before it, so that it ends as a finding there.
     """
     groups: dict[tuple[Kind, str | None], list[Any]] = {}
-    here: tuple[Kind, str | None] = (Kind.MESSAGE, None)
-    pending: list[Any] = []
+    here: list[Any] = []
+    strays = here
     for raw in raws:
         kind = kind_of(raw)
         if kind is Kind.OTHER:
             continue
         if kind is None:
-            groups.get(here, pending).append(raw)
+            here.append(raw)
             continue
-        here = (kind, clean_id(raw.get("id" if kind is Kind.THREAD else "thread_id")))
-        groups.setdefault(here, []).append(raw)
-    for place, ((kind, thread_id), found) in enumerate(groups.items()):
-        yield Loose(kind, [*pending, *found] if place == 0 and pending else found, thread_id, api_page)
+        key = (kind, clean_id(raw.get("id" if kind is Kind.THREAD else "thread_id")))
+        here = groups.setdefault(key, [])
+        here.append(raw)
+    for (kind, thread_id), found in groups.items():
+        yield Loose(kind, strays + found if strays else found, thread_id, api_page, has_more)
+        strays = []

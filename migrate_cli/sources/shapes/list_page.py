@@ -25,6 +25,7 @@ class ListPage(Shape):
         """Give the objects of each page, by thread."""
         for page in value if isinstance(value, list) else [value]:
             if page["data"]:
-                yield from loose_pieces(page["data"], api_page="first_id" in page or "has_more" in page)
+                verbatim = "first_id" in page or "has_more" in page
+                yield from loose_pieces(page["data"], api_page=verbatim, has_more=page.get("has_more") is True)
             else:
                 yield Loose(Kind.MESSAGE, [], None, api_page=True)

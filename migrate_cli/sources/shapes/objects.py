@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
-from migrate_cli.sources.records import Kind, first_kind, kind_of
+from migrate_cli.sources.records import OBJECTS, Kind, first_kind, is_list_answer, kind_of
 from migrate_cli.sources.shapes.base import Piece, Shape, loose_pieces
+
+_LOOK_AT = 20
 
 
 class Objects(Shape):
-    """One object, or an array of objects, of the kinds that complete a thread or describe its assistant and files."""
+    """One object, an array or named ones, of the kinds that complete a thread or describe its assistant and files."""
 
     name = "objects"
-    description = "thread, run, run-step, assistant or file objects beside the messages, alone or in an array"
+    description = "thread, run, run-step, assistant or file objects beside the messages, alone, named or in an array"
 
     def matches(self, value: Any) -> bool:
         """Recognise one known object, or an array that begins with one; a message alone counts too."""
         if isinstance(value, list):
             return first_kind(value) not in {None, Kind.MESSAGE}
-        return kind_of(value) is not None
+        return kind_of(value) is not None or _are_named(value)
 
     def pieces(self, value: Any) -> Iterator[Piece]:
         """Give the objects, by kind and thread."""
-        yield from loose_pieces(value if isinstance(value, list) else [value])
+        if isinstance(value, list):
+            yield from loose_pieces(value)
+        elif kind_of(value) is not None:
+            yield from loose_pieces([value])
+        else:
+            for entry in value.values():
+                yield from loose_pieces(entry["data"] if is_list_answer(entry) else [entry])
+
+
+def _are_named(value: Any) -> bool:
+    """Whether an object holds nothing but known objects and list answers, each under a name."""
+    if type(value) is not dict or not value:
+        return False
+    entries = list(islice(value.values(), _LOOK_AT))
+    return all(
+        is_list_answer(entry) or (isinstance(entry, dict) and entry.get("object") in OBJECTS) for entry in entries
+    )

@@ -8,7 +8,7 @@ from typing import Any
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.records import is_list_answer
-from migrate_cli.sources.shapes.base import Piece, Shape, Whole, thread_id_in
+from migrate_cli.sources.shapes.base import INCOMPLETE, Piece, Shape, Whole, thread_id_in
 
 _LISTS = ("messages", "runs", "run_steps", "steps")
 
@@ -40,15 +40,16 @@ def whole_thread(value: JsonObject) -> Whole:
         thread = {key: value[key] for key in value if key not in _LISTS and key != "thread"}
         if named is not None:
             thread["id"] = named
-    messages, api_page = _entries(value.get("messages"))
-    runs, _ = _entries(value.get("runs"))
-    steps, _ = _entries(value.get("run_steps") or value.get("steps"))
-    nested = [step for run in runs if isinstance(run, dict) for step in _entries(run.get("steps"))[0]]
+    messages, api_page = entries_of(value.get("messages"))
+    runs, _ = entries_of(value.get("runs"))
+    steps, _ = entries_of(value.get("run_steps") or value.get("steps"))
+    nested = [step for run in runs if isinstance(run, dict) for step in entries_of(run.get("steps"))[0]]
     thread_id = clean_id(thread.get("id")) or clean_id(value.get("thread_id")) or thread_id_in(messages)
-    return Whole(thread_id, messages, thread, runs, [*steps, *nested], api_page)
+    more = api_page and value["messages"].get("has_more") is True
+    return Whole(thread_id, messages, thread, runs, [*steps, *nested], api_page, (INCOMPLETE,) if more else ())
 
 
-def _entries(value: Any) -> tuple[list[Any], bool]:
+def entries_of(value: Any) -> tuple[list[Any], bool]:
     """Return the entries of a list or of a list answer, and whether it was the latter."""
     if is_list_answer(value):
         return value["data"], True

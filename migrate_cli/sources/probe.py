@@ -1,0 +1,252 @@
+"""Tells what a file is by its content: one JSON document, lines, CSV, YAML, or nothing of ours.
+
+Nothing is decided by a file's name, but the name tells whether a file that cannot be read was meant to be JSON.
+It must not keep or join anything (`scan.py`).
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+from migrate_cli.model import JsonObject
+from migrate_cli.sources import jsontext
+from migrate_cli.sources.inputs import Input
+from migrate_cli.sources.intake import transcode, unpack_gzip
+from migrate_cli.sources.jsontext import BadJsonError
+from migrate_cli.sources.shapes import ShapeTable
+from migrate_cli.sources.shapes.base import Form, Growth, Shape
+from migrate_cli.sources.shapes.flat import FIELDS, NEEDED
+from migrate_cli.sources.streaming import Streamed
+
+LARGE = 64 << 20
+"""Documents and lines of more bytes are read incrementally."""
+_LARGE_PACKED = LARGE // 16
+_HEAD_BYTES = 4096
+_WHOLE = re.compile(rb'(?<!\\)"messages"\s*:\s*[\[{n]|^\W*\{\s*"thread"\s*:\s*\{')
+_LOOKS_JSON = re.compile(rb'\s*(?:\{\s*["}]|\[\s*[\[{"\]])')
+_LOOKS_CASSETTE = re.compile(rb"^(?:interactions|http_interactions):", re.MULTILINE)
+_JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
+_CSV_SUFFIXES = frozenset({".csv", ".tsv"})
+_YAML_SUFFIXES = frozenset({".yaml", ".yml"})
+_MARK = b"\xef\xbb\xbf"
+_WIDE_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_THREAD_ID = re.compile(r"thread_[A-Za-z0-9]+")
+
+
+class NotOursError(Exception):
+    """A file is no part of an export: `code` and a sentence, or None where it is only to be ignored."""
+
+    def __init__(self, code: str | None, detail: str, line: int | None = None) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a file turned out to be."""
+
+    shape: Shape
+    input: Input
+    """The file to read, which may be an unpacked copy."""
+    value: Any = None
+    """The parsed document, unless it is lines, a table or large."""
+    large: Streamed | None = None
+    delimiter: str = ","
+
+
+class Probe:
+    """Looks into files; `folder` takes unpacked copies."""
+
+    def __init__(self, table: ShapeTable, folder: Path) -> None:
+        self._table = table
+        self._folder = folder
+
+    def surely_whole(self, input_: Input) -> bool:
+        """Whether a file's beginning shows that it holds whole threads; False when only a full look can tell."""
+        if self._table.only is not None:
+            return False
+        with input_.open() as stream:
+            head = stream.read(_HEAD_BYTES)
+        return _LOOKS_JSON.match(head.removeprefix(_MARK)) is not None and _WHOLE.search(head) is not None
+
+    def look(self, input_: Input) -> Found:
+        """Tell a file's shape; raises NotOursError."""
+        input_ = self._readable(input_)
+        with input_.open() as stream:
+            head = stream.read(_HEAD_BYTES).removeprefix(_MARK)
+        if self._table.allows(Form.CSV) and (table := self._csv(input_, head)):
+            return table
+        if self._table.allows(Form.YAML) and _LOOKS_CASSETTE.search(head):
+            return self._yaml(input_)
+        if not _LOOKS_JSON.match(head):
+            raise self._not_json(input_, head)
+        if head.lstrip().startswith(b"{") and (lines := self._lines(input_)):
+            return lines
+        try:
+            return self._document(input_)
+        except BadJsonError as bad:
+            raise self._bad(input_, head, bad) from None
+
+    def _readable(self, input_: Input) -> Input:
+        """Return a file that can be read at once: large gzip files unpacked, UTF-16 rewritten as UTF-8."""
+        if input_.compressed() and input_.size() > _LARGE_PACKED:
+            input_ = Input(unpack_gzip(input_, self._folder), input_.origin)
+        with input_.local.open("rb") as stream:
+            encoding = _WIDE_MARKS.get(stream.read(2))
+        if encoding is None:
+            return input_
+        try:
+            return Input(transcode(input_, encoding, self._folder), input_.origin)
+        except UnicodeError:
+            raise NotOursError("not-json", f"{input_.origin}: The text is not valid {encoding}.") from None
+
+    def _document(self, input_: Input) -> Found:
+        if not input_.compressed() and input_.size() > LARGE:
+            large = Streamed(input_)
+            shape = self._shape(input_, Form.DOCUMENT, large.sketch())
+            if shape.growth is not Growth.NONE:
+                return Found(shape, input_, large=large)
+        value = jsontext.parse(input_.read())
+        return Found(self._shape(input_, Form.DOCUMENT, value), input_, value)
+
+    def _shape(self, input_: Input, form: Form, value: Any) -> Shape:
+        shape = self._table.find(form, value)
+        if shape is None:
+            raise NotOursError("unknown-shape", self._unknown(input_, value))
+        return shape
+
+    def _lines(self, input_: Input) -> Found | None:
+        """Return the file as lines if its first or second line alone is an object, and no document goes on below."""
+        with input_.open() as stream:
+            first, second = stream.readline(LARGE), stream.readline(LARGE)
+        record = parsed_line(first)
+        if record is None:
+            record = parsed_line(second)
+        elif not second.strip() and self._table.find(Form.DOCUMENT, record) is not None:
+            return None
+        if record is None or not self._table.allows(Form.LINES):
+            return None
+        shape = self._table.find(Form.LINES, record)
+        if shape is not None:
+            if input_.compressed():
+                input_ = Input(unpack_gzip(input_, self._folder), input_.origin)
+            return Found(shape, input_)
+        if second.strip():
+            raise NotOursError("unknown-shape", self._unknown(input_, record))
+        return None
+
+    # Tables and YAML
+
+    def _csv(self, input_: Input, head: bytes) -> Found | None:
+        first = head.split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r")
+        delimiter = max(",;\t|", key=first.count)
+        if _LOOKS_JSON.match(head) or delimiter not in first:
+            return None
+        header = next(csv.reader([first], delimiter=delimiter), [])
+        row = dict.fromkeys(header, "")
+        shape = self._table.find(Form.CSV, row)
+        if shape is not None:
+            return Found(shape, input_, delimiter=delimiter)
+        missing = self._table.columns.missing(header)
+        if self._table.only is not None or (input_.suffix in _CSV_SUFFIXES and len(missing) < len(NEEDED)):
+            raise NotOursError("csv-header", _header_sentence(input_, header, missing), 1)
+        return None
+
+    def _yaml(self, input_: Input) -> Found:
+        import yaml  # noqa: PLC0415 - costs start-up time, and few exports are cassettes
+
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        try:
+            value = yaml.load(input_.read(), loader)  # noqa: S506 - both loaders are the safe ones
+        except (yaml.YAMLError, ValueError) as error:
+            mark = getattr(error, "problem_mark", None)
+            line = mark.line + 1 if mark else None
+            detail = f"{input_.origin}: The text is not YAML (line {line}); record or copy it again."
+            raise NotOursError("not-yaml", detail, line) from None
+        return Found(self._shape(input_, Form.YAML, value), input_, value)
+
+    # Sentences
+
+    def _not_json(self, input_: Input, head: bytes) -> NotOursError:
+        if self._table.only is None and input_.suffix not in _JSON_SUFFIXES:
+            return NotOursError(None, f"{input_.origin} is not JSON.")
+        try:
+            value = jsontext.parse(head)
+        except BadJsonError as bad:
+            return NotOursError(bad.code, f"{input_.origin}: {bad.detail}", bad.line)
+        return NotOursError("unknown-shape", self._unknown(input_, value))
+
+    def _bad(self, input_: Input, head: bytes, bad: BadJsonError) -> NotOursError:
+        """Return why a document cannot be read; text of another kind that only begins like JSON is ignored."""
+        meant = input_.suffix in _JSON_SUFFIXES or re.match(rb'\s*(?:\{\s*"|\[\s*\{)', head)
+        return NotOursError(bad.code if meant else None, f"{input_.origin}: {bad.detail}", bad.line)
+
+    def _unknown(self, input_: Input, value: Any) -> str:
+        outline = _outline(value)
+        if self._table.only is not None:
+            return f"{input_.origin} ({outline}) has not the shape {self._table.only} that was asked for; try --format auto."
+        known = ", ".join(self._table.by_name)
+        return f"{input_.origin}: the JSON ({outline}) has no shape that is known. Known are {known}."
+
+
+def parsed_line(line: bytes) -> JsonObject | None:
+    """Return the object that a line holds, or None."""
+    try:
+        value = jsontext.parse(line.removeprefix(_MARK))
+    except BadJsonError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _header_sentence(input_: Input, header: list[str], missing: list[str]) -> str:
+    shown = ", ".join(name[:40] for name in header[:12])
+    fields = ", ".join(FIELDS)
+    return (
+        f"{input_.origin}: the columns {shown} do not tell {' and '.join(missing)}; name them under source.columns, "
+        f"as field: column, for the fields {fields}."
+    )
+
+
+def _outline(value: Any) -> str:
+    if isinstance(value, dict):
+        keys = ", ".join(str(key)[:40] for key in list(value)[:6])
+        return f"an object with the keys {keys}" if keys else "an empty object"
+    if isinstance(value, list):
+        return f"an array of {len(value)} entries" if value else "an empty array"
+    return f"a single {type(value).__name__}"
+
+
+def named_thread(input_: Input, *, folders: bool = True) -> str | None:
+    """Return the thread id that the file's name holds, or else (`folders`) a folder's name, the nearest first."""
+    parts = PurePath(input_.name).parts
+    for part in reversed(parts if folders else parts[-1:]):
+        found = _THREAD_ID.search(part)
+        if found:
+            return found.group()
+    return None
+
+
+def stem(input_: Input) -> str:
+    """Return the file's name without folders and suffixes."""
+    return PurePath(input_.name).name.split(".")[0] or "thread"
+
+
+def csv_rows(found: Found) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the rows of a table, each with the line it ends on; raises NotOursError where the text is broken."""
+    csv.field_size_limit(LARGE)
+    with found.input.local.open(encoding="utf-8-sig", errors="replace", newline="") as text:
+        reader = csv.DictReader((line.replace("\0", "") for line in text), delimiter=found.delimiter, restkey="")
+        try:
+            for row in reader:
+                yield reader.line_num, {key: value for key, value in row.items() if key and isinstance(value, str)}
+        except csv.Error as error:
+            detail = f"{found.input.origin}: the table breaks off in line {reader.line_num} ({error})."
+            raise NotOursError("csv-broken", detail, reader.line_num) from None

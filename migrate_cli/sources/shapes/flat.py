@@ -1,0 +1,176 @@
+"""`flat-lines`, `flat-array` and `flat-csv`: a message a row, its fields under column names of any kind.
+
+The rows of databases and of scripts: `{thread_id, assistant_id, message_id, role, text, created_at}`. Common names are
+recognised; others are told by the setting `source.columns` (field → column).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from migrate_cli.model import JsonObject
+from migrate_cli.sources.shapes.base import Form, Piece, Shape, loose_pieces
+
+FIELDS: dict[str, tuple[str, ...]] = {
+    "thread_id": ("threadid", "thread", "conversationid", "conversation", "chatid", "sessionid"),
+    "message_id": ("messageid", "msgid", "id"),
+    "role": ("role", "sender", "author", "from", "speaker"),
+    "text": ("text", "content", "message", "body", "value", "messagetext"),
+    "created_at": ("createdat", "created", "timestamp", "date", "time", "datetime", "sentat"),
+    "assistant_id": ("assistantid", "assistant"),
+    "run_id": ("runid", "run"),
+    "file_ids": ("fileids", "files"),
+    "metadata": ("metadata", "meta"),
+}
+"""The fields of a flat message, and the column names (letters and digits only, lower case) that mean each."""
+
+NEEDED = ("thread_id", "role", "text")
+
+_ROLES = {"human": "user", "customer": "user", "ai": "assistant", "bot": "assistant", "agent": "assistant"}
+
+
+class Columns:
+    """Finds the fields of a flat message among columns; `named` (field → column) wins over what is recognised."""
+
+    def __init__(self, named: Mapping[str, str] | None = None) -> None:
+        self._named = dict(named or {})
+
+    def found(self, columns: Iterable[str]) -> dict[str, str]:
+        """Return the column of each field that is there."""
+        there = list(columns)
+        plain = {re.sub(r"[^a-z0-9]", "", column.lower()): column for column in reversed(there)}
+        found = {field: column for field, column in self._named.items() if column in there}
+        for field, names in FIELDS.items():
+            taken = set(found.values())
+            known = [plain[name] for name in names if name in plain and plain[name] not in taken]
+            if known and field not in self._named:
+                found[field] = known[0]
+        return found
+
+    def missing(self, columns: Iterable[str]) -> list[str]:
+        """Return the needed fields that no column holds."""
+        found = self.found(columns)
+        return [field for field in NEEDED if field not in found]
+
+    def fit(self, columns: Iterable[str]) -> bool:
+        """Whether rows with these columns can be read."""
+        return not self.missing(columns)
+
+
+class FlatRow(Shape):
+    """What the three flat shapes share: one row becomes one message."""
+
+    def __init__(self, columns: Columns) -> None:
+        self.columns = columns
+
+    def matches(self, value: Any) -> bool:
+        """Recognise a flat object with the needed columns; what says `object` is a wire object."""
+        if type(value) is not dict or "object" in value or not self.columns.fit(value):
+            return False
+        return not isinstance(value[self.columns.found(value)["text"]], (list, dict))
+
+    def pieces(self, value: Any) -> Iterator[Piece]:
+        """Give the message of one row."""
+        if isinstance(value, dict):
+            yield from loose_pieces([self.entry(value)])
+
+    def entry(self, value: Any) -> Any:
+        """Return the wire message of a row."""
+        return wire_message(value, self.columns.found(value))
+
+
+class FlatLines(FlatRow):
+    """A flat message a line."""
+
+    name = "flat-lines"
+    description = (
+        "JSON Lines with a flat message a line: thread_id, role, text and so on, by common or configured names"
+    )
+    form = Form.LINES
+
+
+class FlatArray(FlatRow):
+    """A JSON array of flat messages."""
+
+    name = "flat-array"
+    description = "a JSON array of flat messages"
+
+    def matches(self, value: Any) -> bool:
+        """Recognise an array whose first object is a flat message."""
+        first = next((row for row in value if isinstance(row, dict)), None) if isinstance(value, list) else None
+        return first is not None and super().matches(first)
+
+    def pieces(self, value: Any) -> Iterator[Piece]:
+        """Give the messages, by thread."""
+        rows = (wire_message(row, self.columns.found(row)) if isinstance(row, dict) else row for row in value)
+        yield from loose_pieces(rows)
+
+
+class FlatCsv(FlatRow):
+    """A flat message a row of CSV; the reader hands over each row as an object."""
+
+    name = "flat-csv"
+    description = "CSV with a flat message a row"
+    form = Form.CSV
+
+
+def wire_message(row: JsonObject, columns: Mapping[str, str]) -> JsonObject:
+    """Return the wire message of a flat row; columns that mean nothing here become metadata, so that none is lost."""
+    values = {field: row.get(column) for field, column in columns.items()}
+    message: JsonObject = {
+        "object": "thread.message",
+        "id": values.get("message_id"),
+        "thread_id": values.get("thread_id"),
+        "role": _role(values.get("role")),
+        "content": _content(values.get("text")),
+        "created_at": values.get("created_at"),
+        "assistant_id": values.get("assistant_id") or None,
+        "run_id": values.get("run_id") or None,
+    }
+    files = _list(values.get("file_ids"))
+    if files:
+        message["file_ids"] = files
+    used = set(columns.values())
+    rest = {column: value for column, value in row.items() if column not in used and value not in (None, "")}
+    metadata = _mapping(values.get("metadata")) | {column: _plain(value) for column, value in rest.items()}
+    if metadata:
+        message["metadata"] = metadata
+    return message
+
+
+def _role(value: Any) -> Any:
+    return _ROLES.get(value.strip().lower(), value.strip().lower()) if isinstance(value, str) else value
+
+
+def _content(value: Any) -> Any:
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+def _list(value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    if not isinstance(value, str) or not value.strip():
+        return []
+    parsed = _parsed(value)
+    return parsed if isinstance(parsed, list) else [part for part in re.split(r"[\s,;]+", value.strip()) if part]
+
+
+def _mapping(value: Any) -> JsonObject:
+    parsed = _parsed(value) if isinstance(value, str) else value
+    if isinstance(parsed, dict):
+        return parsed
+    return {"metadata": _plain(value)} if value not in (None, "", []) else {}
+
+
+def _parsed(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return None
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

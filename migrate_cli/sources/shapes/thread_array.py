@@ -1,0 +1,54 @@
+"""`thread-array` and `thread-lines`: many threads with their messages inside, in one array or one a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from migrate_cli.sources.shapes.base import Form, Piece, Shape
+from migrate_cli.sources.shapes.thread_file import ThreadFile, whole_thread
+
+_THREAD = ThreadFile()
+
+
+class ThreadArray(Shape):
+    """`[{"thread", "messages"}, …]` or `{"threads": […]}`."""
+
+    name = "thread-array"
+    description = "one JSON array of threads with their messages inside"
+    whole = True
+
+    def matches(self, value: Any) -> bool:
+        """Recognise an array whose first object is a thread with messages."""
+        threads = _threads(value)
+        first = next((thread for thread in threads if isinstance(thread, dict)), None)
+        return _THREAD.matches(first)
+
+    def pieces(self, value: Any) -> Iterator[Piece]:
+        """Give one thread after the other."""
+        for thread in _threads(value):
+            if isinstance(thread, dict):
+                yield whole_thread(thread)
+
+
+def _threads(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        value = value.get("threads")
+    return value if isinstance(value, list) else []
+
+
+class ThreadLines(Shape):
+    """JSON Lines of what `thread-file` holds."""
+
+    name = "thread-lines"
+    description = "JSON Lines with a thread a line, its messages inside"
+    form = Form.LINES
+    whole = True
+
+    def matches(self, value: Any) -> bool:
+        """Recognise a thread with messages."""
+        return _THREAD.matches(value)
+
+    def pieces(self, value: Any) -> Iterator[Piece]:
+        """Give the thread of one line."""
+        yield whole_thread(value)

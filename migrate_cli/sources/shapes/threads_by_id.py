@@ -1,0 +1,49 @@
+"""`threads-by-id`: one object with a key for each thread, whose value is its messages or the thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from migrate_cli.sources.records import Kind, first_kind, is_list_answer
+from migrate_cli.sources.shapes.base import Growth, Piece, Shape, Whole
+from migrate_cli.sources.shapes.thread_file import ThreadFile, entries_of, whole_thread
+
+_THREAD = ThreadFile()
+_LOOK_AT = 20
+
+
+class ThreadsById(Shape):
+    """`{"thread_…": [message, …], …}`."""
+
+    name = "threads-by-id"
+    description = 'one object with a key per thread: {"thread_id": [messages]}'
+    whole = True
+    growth = Growth.PAIRS
+
+    def matches(self, value: Any) -> bool:
+        """Recognise an object all of whose values are lists of messages, and not all of them empty or nameless."""
+        if type(value) is not dict or not value:
+            return False
+        first = list(islice(value.items(), _LOOK_AT))
+        if not all(_is_history(history) for _, history in first):
+            return False
+        return any(history for _, history in first) or all(key.startswith("thread_") for key, _ in first)
+
+    def pieces(self, value: Any) -> Iterator[Piece]:
+        """Give one thread after the other, by the key's id."""
+        for key, history in value.items():
+            if _THREAD.matches(history):
+                whole = whole_thread(history)
+                whole.thread_id = whole.thread_id or key
+                yield whole
+            else:
+                messages, api_page = entries_of(history)
+                yield Whole(key, messages, api_page=api_page)
+
+
+def _is_history(value: Any) -> bool:
+    if isinstance(value, list):
+        return not value or first_kind(value) is Kind.MESSAGE
+    return _THREAD.matches(value) or (is_list_answer(value) and _is_history(value["data"]))
