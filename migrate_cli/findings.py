@@ -281,8 +281,8 @@ _ASSISTANTS = {
     ),
     "vector-store-missing": Entry(
         WARNING,
-        "The assistant searches files, but names no vector store; without one the target refuses the tool.",
-        "Create a vector store and write its id into `vector_store_ids`.",
+        "The assistant searches files, but names no vector store; the target refuses such a tool, so it was left out.",
+        "Create a vector store, and add the tool `file_search` with its id.",
     ),
     "response-format-unknown": Entry(
         WARNING,

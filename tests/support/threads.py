@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,6 +39,15 @@ def made(
 
 def function(name: Any = "add", arguments: Any = "{}", output: Any = "3", id: Any = "call_1") -> dict[str, Any]:
     return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments, "output": output}}
+
+
+def bodies(draft: Draft) -> list[dict[str, Any]]:
+    return [json.loads(item.body) for item in draft.items]
+
+
+def said(draft: Draft) -> list[str]:
+    """The texts of all messages and notes, part by part."""
+    return [part["text"] for body in bodies(draft) for part in body.get("content", ()) if "text" in part]
 
 
 def codes(draft: Draft) -> list[str]:
