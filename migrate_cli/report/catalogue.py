@@ -35,7 +35,8 @@ def _row(code: str, count: int, seen: str | None) -> FindingRow:
     if entry is None:
         # A state file of a newer version may hold codes that this one does not know.
         return FindingRow(code, count, seen or "warning", "", "")
-    return FindingRow(code, count, seen or entry.severity, entry.meaning, entry.action)
+    advice = "" if entry.action == "Nothing." else entry.action
+    return FindingRow(code, count, seen or entry.severity, entry.meaning, advice)
 
 
 def _severities(findings: Iterable[JsonObject]) -> dict[str, str]:

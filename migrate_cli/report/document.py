@@ -44,6 +44,8 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     note: str | None = None
     """One sentence under the table, such as how many rows were left out."""
+    prose: bool = False
+    """The last column holds sentences: a terminal shows them below their row, and has no heading for them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ def _findings(data: JsonObject) -> Table | None:
         Column("count", numeric=True),
         Column("what it means, and what to do"),
     )
-    return Table("Findings", columns, rows) if rows else None
+    return Table("Findings", columns, rows, prose=True) if rows else None
 
 
 def _aside(data: JsonObject) -> Table | None:

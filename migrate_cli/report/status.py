@@ -104,7 +104,7 @@ def _threads(data: JsonObject, key: str, title: str) -> Table | None:
 def _findings(data: JsonObject) -> Table | None:
     rows = tuple((row.code, row.severity, number(row.count), row.meaning) for row in finding_rows(data))
     columns = (Column("finding"), Column("severity"), Column("count", numeric=True), Column("what it means"))
-    return Table("Findings", columns, rows) if rows else None
+    return Table("Findings", columns, rows, prose=True) if rows else None
 
 
 def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:

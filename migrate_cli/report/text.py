@@ -5,6 +5,8 @@ Without colour it is plain text. Ids and paths are wrapped, never cut. Nothing f
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 
 from rich.cells import cell_len
@@ -14,7 +16,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from migrate_cli.model import Result
-from migrate_cli.report.document import Bar, Document, Lines, Section, Table, Tone, build
+from migrate_cli.report.document import Bar, Column, Document, Lines, Section, Table, Tone, build
 from migrate_cli.report.escape import number, percent, visible, visible_block
 from migrate_cli.report.interface import View
 
@@ -70,15 +72,37 @@ def _draw_section(console: Console, section: Section) -> None:
     if section.title:
         console.print(Text(visible(section.title), style="bold"))
     if isinstance(section, Table):
-        widths = column_widths(section, console.width - INDENT)
-        drawn = _records(section) if widths is None else _grid(section, widths)
-        console.print(Padding(drawn, (0, 0, 0, INDENT)))
+        _draw_table(console, section)
         if section.note:
             console.print(Padding(Text(visible(section.note), style="dim"), (0, 0, 0, INDENT)))
     elif isinstance(section, Bar):
         _draw_bar(console, section)
     else:
         _draw_lines(console, section)
+
+
+def _draw_table(console: Console, table: Table) -> None:
+    if table.prose:
+        _draw_prose(console, table)
+        return
+    widths = column_widths(table, console.width - INDENT)
+    drawn = _records(table) if widths is None else _grid(table, widths)
+    console.print(Padding(drawn, (0, 0, 0, INDENT)))
+
+
+def _draw_prose(console: Console, table: Table) -> None:
+    """Each row as a line, with the sentences of its last column below."""
+    facts = Table("", table.columns[:-1], tuple(row[:-1] for row in table.rows))
+    widths = column_widths(facts, console.width - INDENT)
+    for index, row in enumerate(table.rows):
+        one = Table("", facts.columns if index == 0 else tuple(_unnamed(facts)), (row[:-1],))
+        drawn = _records(one) if widths is None else _grid(one, widths)
+        console.print(Padding(drawn, (0, 0, 0, INDENT)))
+        console.print(Padding(Text(visible(row[-1]), style="dim", overflow="fold"), (0, 0, 0, 2 * INDENT)))
+
+
+def _unnamed(table: Table) -> Iterator[Column]:
+    return (replace(column, name="") for column in table.columns)
 
 
 def _grid(table: Table, widths: list[int]) -> Grid:

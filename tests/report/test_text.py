@@ -63,9 +63,11 @@ def test_a_second_run_says_that_nothing_was_sent() -> None:
 
 def test_each_finding_comes_with_its_meaning_and_what_to_do(applied: Result) -> None:
     report = render(applied, OutputFormat.TEXT, console_width=200)
-    line = next(line for line in report.splitlines() if "attachment-file-missing" in line)
-    assert "warning" in line
-    assert "convert.files: upload" in line
+    lines = report.splitlines()
+    at = next(index for index, line in enumerate(lines) if "attachment-file-missing" in line)
+    assert lines[at].split() == ["attachment-file-missing", "warning", "12"]
+    assert "The target does not have the file" in lines[at + 1]
+    assert "convert.files: upload" in lines[at + 1]
 
 
 def test_errors_come_before_warnings_whatever_their_count(applied: Result) -> None:
