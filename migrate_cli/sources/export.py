@@ -35,7 +35,8 @@ class ExportSource(Source):
         self._intake = Intake(path, self._shelf.folder, self._shelf.problem)
         self._surveyed = Tally()
         self._read = Tally()
-        self._scanner = Scanner(self._shelf, Probe(table, self._shelf.folder), self._surveyed)
+        self._probe = Probe(table, self._shelf.folder)
+        self._scanner = Scanner(self._shelf, self._probe, self._surveyed)
         self._assembler = Assembler(self._shelf, table)
         self._whole_files: int | None = None
 
@@ -68,8 +69,9 @@ class ExportSource(Source):
         return both.shapes()
 
     def expected(self) -> int | None:
-        """Return how many threads there are, a file with whole threads counted as one."""
-        return self._survey() + self._shelf.count()
+        """Return how many threads there are, unless a file holds an unknown number of whole threads."""
+        whole = self._survey()
+        return None if self._probe.several else whole + self._shelf.count()
 
     def assistants(self) -> Iterator[JsonObject]:
         """Yield the assistant objects, each id once."""

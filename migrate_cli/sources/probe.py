@@ -22,6 +22,7 @@ from migrate_cli.sources.jsontext import BadJsonError
 from migrate_cli.sources.shapes import ShapeTable
 from migrate_cli.sources.shapes.base import Form, Growth, Shape
 from migrate_cli.sources.shapes.flat import FIELDS, NEEDED
+from migrate_cli.sources.shapes.thread_file import ThreadFile
 from migrate_cli.sources.streaming import Streamed
 
 LARGE = 64 << 20
@@ -31,7 +32,8 @@ _HEAD_BYTES = 4096
 _WHOLE = re.compile(rb'(?<!\\)"messages"\s*:\s*[\[{n]|^\W*\{\s*"thread"\s*:\s*\{')
 _LOOKS_JSON = re.compile(rb'\s*(?:\{\s*["}]|\[\s*[\[{"\]])')
 _LOOKS_CASSETTE = re.compile(rb"^(?:interactions|http_interactions):", re.MULTILINE)
-_JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
+_LINES_SUFFIXES = frozenset({".jsonl", ".ndjson"})
+_JSON_SUFFIXES = _LINES_SUFFIXES | {".json"}
 _CSV_SUFFIXES = frozenset({".csv", ".tsv"})
 _YAML_SUFFIXES = frozenset({".yaml", ".yml"})
 _MARK = b"\xef\xbb\xbf"
@@ -68,6 +70,8 @@ class Probe:
     def __init__(self, table: ShapeTable, folder: Path) -> None:
         self._table = table
         self._folder = folder
+        self.several = False
+        """Whether a file with more than one whole thread seems to be there."""
 
     def surely_whole(self, input_: Input) -> bool:
         """Whether a file's beginning shows that it holds whole threads; False when only a full look can tell."""
@@ -75,10 +79,18 @@ class Probe:
             return False
         with input_.open() as stream:
             head = stream.read(_HEAD_BYTES)
-        return _LOOKS_JSON.match(head.removeprefix(_MARK)) is not None and _WHOLE.search(head) is not None
+        whole = _LOOKS_JSON.match(head.removeprefix(_MARK)) is not None and _WHOLE.search(head) is not None
+        if whole and (head.lstrip().startswith(b"[") or input_.suffix in _LINES_SUFFIXES):
+            self.several = True
+        return whole
 
     def look(self, input_: Input) -> Found:
         """Tell a file's shape; raises NotOursError."""
+        found = self._look(input_)
+        self.several |= found.shape.whole and found.shape.name != ThreadFile.name
+        return found
+
+    def _look(self, input_: Input) -> Found:
         input_ = self._readable(input_)
         with input_.open() as stream:
             head = stream.read(_HEAD_BYTES).removeprefix(_MARK)
@@ -192,7 +204,7 @@ class Probe:
     def _unknown(self, input_: Input, value: Any) -> str:
         outline = _outline(value)
         if self._table.only is not None:
-            return f"{input_.origin} ({outline}) has not the shape {self._table.only} that was asked for; try --format auto."
+            return f"{input_.origin} ({outline}) is not of the format {self._table.only}; try --format auto."
         known = ", ".join(self._table.by_name)
         return f"{input_.origin}: the JSON ({outline}) has no shape that is known. Known are {known}."
 
@@ -243,7 +255,7 @@ def csv_rows(found: Found) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the rows of a table, each with the line it ends on; raises NotOursError where the text is broken."""
     csv.field_size_limit(LARGE)
     with found.input.local.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-        reader = csv.DictReader((line.replace("\0", "") for line in text), delimiter=found.delimiter, restkey="")
+        reader = csv.DictReader(text, delimiter=found.delimiter, restkey="")
         try:
             for row in reader:
                 yield reader.line_num, {key: value for key, value in row.items() if key and isinstance(value, str)}

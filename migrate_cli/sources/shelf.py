@@ -96,20 +96,17 @@ class Shelf:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="migrate-cli-"))
-        self._remove = weakref.finalize(self, shutil.rmtree, str(self.folder), True)
         self._db = sqlite3.connect(self.folder / "index", isolation_level=None, check_same_thread=False)
         self._db.executescript(_TABLES)
         self._db.execute("BEGIN")
         self._blocks: list[tuple[Any, ...]] = []
-        self._spool: IO[bytes] | None = None
+        self._spool = self._spool_path.open("ab")
+        self._discard = weakref.finalize(self, _discard, self._db, self._spool, self.folder)
         self._indexed = False
 
     def close(self) -> None:
         """Delete everything."""
-        if self._spool is not None:
-            self._spool.close()
-        self._db.close()
-        self._remove()
+        self._discard()
 
     # Filling
 
@@ -139,8 +136,6 @@ class Shelf:
 
     def spool(self, kind: Kind, thread: str, stretch: int, raws: Sequence[Any]) -> None:
         """Write entries to the spool, as lines, and index them."""
-        if self._spool is None:
-            self._spool = self._spool_path.open("ab")
         for at in range(0, len(raws), BLOCK_ENTRIES):
             block = Block(kind, thread, stretch, start=self._spool.tell())
             for raw in raws[at : at + BLOCK_ENTRIES]:
@@ -175,8 +170,7 @@ class Shelf:
         if not self._indexed:
             self._flush()
             self._db.execute("CREATE INDEX IF NOT EXISTS block_thread ON block (thread, kind)")
-            if self._spool is not None:
-                self._spool.flush()
+            self._spool.flush()
             self._indexed = True
 
     @property
@@ -227,3 +221,9 @@ class Shelf:
             "SELECT * FROM problem GROUP BY path, member, line, code, detail ORDER BY MIN(rowid)"
         ):
             yield Origin(path, member, line), code, detail, thread
+
+
+def _discard(db: sqlite3.Connection, spool: IO[bytes], folder: Path) -> None:
+    spool.close()
+    db.close()
+    shutil.rmtree(folder, ignore_errors=True)
