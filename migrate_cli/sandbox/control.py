@@ -16,7 +16,7 @@ _MAX_BODY = 1024 * 1024
 
 
 class ControlEndpoints:
-    """`GET` and `POST /_sandbox/faults`, `GET /_sandbox/stats`."""
+    """`GET` and `POST /_sandbox/faults`, `GET /_sandbox/stats`, `POST /_sandbox/land`."""
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
@@ -27,6 +27,7 @@ class ControlEndpoints:
             Route("/_sandbox/faults", self.show, methods=["GET"]),
             Route("/_sandbox/faults", self.change, methods=["POST"]),
             Route("/_sandbox/stats", self.stats, methods=["GET"]),
+            Route("/_sandbox/land", self.land, methods=["POST"]),
         ]
 
     async def show(self, _: Request) -> Response:
@@ -45,3 +46,7 @@ class ControlEndpoints:
     async def stats(self, _: Request) -> Response:
         """Show what was asked, answered and done wrong so far."""
         return json_answer(self._faults.stats())
+
+    async def land(self, _: Request) -> Response:
+        """Let all late commits happen now."""
+        return json_answer({"landed": await self._faults.land()})

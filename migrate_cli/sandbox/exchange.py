@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from migrate_cli.sandbox.wire import wire_of
@@ -32,11 +33,13 @@ class Exchange:
         self.send = send
 
     async def body(self) -> bytes:
-        """The request's whole body; it can be asked for more than once."""
+        """The request's whole body; it can be asked for more than once. Raises ClientDisconnect if it never came."""
         if self._body is None:
             chunks, more = [], True
             while more:
                 message = await self._receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
                 chunks.append(message.get("body", b""))
                 more = bool(message.get("more_body", False))
             self._body = b"".join(chunks)

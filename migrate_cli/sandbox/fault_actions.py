@@ -24,6 +24,9 @@ class Surroundings(Protocol):
     def later(self, work: Awaitable[object]) -> None:
         """Go on with this work while the request ends."""
 
+    async def landing(self, seconds: float) -> None:
+        """Wait for the time of a late commit."""
+
     async def go_down(self, seconds: float) -> None:
         """Break all connections and refuse new ones for a while."""
 
@@ -72,14 +75,14 @@ async def _reset_after(exchange: Exchange, _: FaultRule, __: Surroundings) -> No
 
 async def _late(exchange: Exchange, rule: FaultRule, around: Surroundings) -> None:
     await exchange.body()
-    around.later(_perform_later(exchange, rule.number("seconds") or 0.0))
+    around.later(_perform_later(exchange, rule.number("seconds") or 0.0, around))
     if rule.text("answer") == "hang":
         await first_of(exchange.gone(), around.closing.wait())
     await exchange.reset()
 
 
-async def _perform_later(exchange: Exchange, seconds: float) -> None:
-    await asyncio.sleep(seconds)
+async def _perform_later(exchange: Exchange, seconds: float, around: Surroundings) -> None:
+    await around.landing(seconds)
     await exchange.perform()
 
 

@@ -187,9 +187,12 @@ NO_FAULTS = FaultPlan()
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """What happens to one request: a delay in seconds, and at most one fault besides."""
+    """What happens to one request: delays, and at most one fault besides."""
 
     delay: float = 0.0
+    """Seconds, all delays together."""
+    delays: tuple[Kind, ...] = ()
+    """The kinds of delay that it is made of."""
     rule: FaultRule | None = None
 
 
@@ -206,7 +209,7 @@ class Dice:
 
     def strike(self, endpoint: str, method: str, body: bytes = b"") -> Strike:
         """Decide about the next request; the first rule that strikes wins, delays add up."""
-        delay, chosen = 0.0, None
+        delay, chosen, delays = 0.0, None, []
         for each in self._rules:
             rule = each.rule
             if rule.kind is Kind.LIMIT or not rule.matches(endpoint, method):
@@ -214,10 +217,12 @@ class Dice:
             if rule.kind is Kind.POISON and not _holds(body, rule.text("text")):
                 continue
             if rule.kind in DELAYS:
-                delay += each.delay() if each.strikes() else 0.0
+                if each.strikes():
+                    delay += each.delay()
+                    delays.append(rule.kind)
             elif each.strikes(wanted=chosen is None):
                 chosen = rule
-        return Strike(delay, chosen)
+        return Strike(delay, tuple(delays), chosen)
 
     def limit(self, endpoint: str, method: str) -> FaultRule | None:
         """The limit in requests a minute that holds for this endpoint."""

@@ -7,14 +7,16 @@ limit in requests a minute, and counts.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from migrate_cli.sandbox.exchange import Exchange
+from migrate_cli.sandbox.exchange import Exchange, first_of
 from migrate_cli.sandbox.fault_actions import ACTIONS
 from migrate_cli.sandbox.fault_plan import Dice, FaultPlan, Kind, endpoint_of
 from migrate_cli.sandbox.gate import error_answer
@@ -35,6 +37,7 @@ class Faults:
         self._requests: Counter[str] = Counter()
         self._statuses: Counter[str] = Counter()
         self._struck: Counter[str] = Counter()
+        self._land = asyncio.Event()
         self.closing = asyncio.Event()
         self.on_down: Callable[[float], Awaitable[None]] | None = None
         """How the server goes down; set by the one who serves."""
@@ -71,6 +74,18 @@ class Faults:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def landing(self, seconds: float) -> None:
+        """Wait for the time of a late commit: so many seconds, or until `land`."""
+        await first_of(asyncio.sleep(seconds), self._land.wait())
+
+    async def land(self) -> int:
+        """Let all late commits happen now, and return how many there were."""
+        tasks = list(self._tasks)
+        self._land.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._land.clear()
+        return len(tasks)
+
     async def go_down(self, seconds: float) -> None:
         """Break all connections and refuse new ones for a while."""
         if self.on_down is not None:
@@ -81,17 +96,21 @@ class Faults:
         endpoint = endpoint_of(scope["method"], scope["path"])
         self._requests[endpoint] += 1
         exchange = Exchange(self._app, scope, receive, self._counting(send))
-        if not self._dice.plan.rules and not self._latency:
-            await exchange.serve()
-        elif not await self._over_limit(endpoint, exchange, receive):
-            await self._strike(endpoint, exchange)
+        with contextlib.suppress(ClientDisconnect):
+            if not self._dice.plan.rules and not self._latency:
+                await exchange.serve()
+            elif not await self._over_limit(endpoint, exchange, receive):
+                await self._strike(endpoint, exchange)
 
     async def _strike(self, endpoint: str, exchange: Exchange) -> None:
         method = exchange.scope["method"]
         body = await exchange.body() if self._dice.needs_body(endpoint, method) else b""
         strike = self._dice.strike(endpoint, method, body)
         if self._latency or strike.delay:
+            # A request that has arrived is carried out, also when its client has given up meanwhile.
+            await exchange.body()
             await asyncio.sleep(self._latency + strike.delay)
+        self._struck.update(f"{endpoint}:{kind}" for kind in strike.delays)
         if strike.rule is None:
             await exchange.serve()
             return

@@ -15,6 +15,7 @@ import uvicorn
 
 from migrate_cli.errors import UsageError
 from migrate_cli.sandbox.app import Sandbox
+from migrate_cli.sandbox.gate import CONTROL_PREFIX
 from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.store import Store
 from migrate_cli.sandbox.wire import Wire, protocol_class
@@ -67,6 +68,11 @@ class EmbeddedSandbox:
         if self._running is None:
             raise RuntimeError("the sandbox is not running")
         return self._running.base_url
+
+    @property
+    def control_url(self) -> str:
+        """Where its own endpoints are (`/faults`, `/stats`, `/land`), while it runs; see `control.py`."""
+        return self.base_url.removesuffix("/v1") + CONTROL_PREFIX.rstrip("/")
 
     @property
     def data(self) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
@@ -255,16 +254,3 @@ def test_metadata_can_be_merged_instead_of_replaced(start: Any) -> None:
         made = http.post("/conversations", json={"metadata": {"a": "1"}}).json()["id"]
         assert http.post(f"/conversations/{made}", json={"metadata": {"b": "2"}}).json()["metadata"] == expected
         assert http.get(f"/conversations/{made}").json()["metadata"] == expected
-
-
-def test_a_second_writer_finds_the_conversation_locked(start: Any, user: User) -> None:
-    _, http = start(SandboxOptions(latency_ms=300))
-    made = http.post("/conversations", json={}).json()["id"]
-    with ThreadPoolExecutor(2) as pool:
-        answers = list(
-            pool.map(lambda n: http.post(f"/conversations/{made}/items", json={"items": [user(f"{n}")]}), range(2))
-        )
-    assert sorted(answer.status_code for answer in answers) == [200, 400]
-    locked = next(answer for answer in answers if answer.status_code == 400)
-    assert error_of(locked)["code"] == "conversation_locked"
-    assert len(http.get(f"/conversations/{made}/items").json()["data"]) == 1
