@@ -47,7 +47,7 @@ def render(result: Result, view: View) -> str:
         for part in (
             _header(document),
             "<main>",
-            _totals(result.data),
+            _totals(result),
             _charts(result),
             *(_section(section) for section in document.sections),
             _threads(result.data),
@@ -106,9 +106,12 @@ def _header(document: Document) -> str:
     )
 
 
-def _totals(data: JsonObject) -> str:
+def _totals(result: Result) -> str:
+    data = result.data
     parts, findings = counts(data, "parts"), counts(data, "findings")
-    cards = [(name.replace("_", " "), count) for name, count in counts(data, "threads").items()]
+    unasked = ("loaded", "in_doubt") if result.command == "plan" else ()
+    threads = {name: count for name, count in counts(data, "threads").items() if name not in unasked}
+    cards = [(name.replace("_", " "), count) for name, count in threads.items()]
     cards = [("threads" if name == "total" else f"threads {name}", count) for name, count in cards]
     cards += [(f"messages {name}" if name == "read" else name, n) for name, n in counts(data, "messages").items()]
     cards += [("parts read", parts["read"]), ("parts dropped", parts.get("dropped", 0))] if parts.get("read") else []

@@ -92,7 +92,9 @@ def _apply_headline(result: Result) -> str:
     sentence = f"{_loaded(threads, data)}{where}."
     aside = [plural(failed, "thread") + " failed"] if failed else []
     aside += [f"{plural(doubt, 'thread')} {'is' if doubt == 1 else 'are'} in doubt"] if doubt else []
-    ending = " The run was interrupted and can go on." if result.exit_code == 130 else ""
+    skipped = threads.get("skipped", 0)
+    ending = f" {plural(skipped, 'thread')} had nothing to load." if skipped else ""
+    ending += " The run was interrupted and can go on." if result.exit_code == 130 else ""
     return f"{sentence} {' and '.join(aside)}.{ending}" if aside else sentence + ending
 
 
