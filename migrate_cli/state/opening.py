@@ -144,7 +144,9 @@ def translate(error: Exception, path: Path) -> StateError:
 def damaged(path: Path, why: str) -> StateDamaged:
     """The error for a file that SQLite cannot trust; never start over, because that would double everything."""
     backup = backup_path(path)
-    cure = f"copy {backup} over it" if backup.exists() else f"recover it with `sqlite3 {path} .recover`"
+    cure = f"recover it with `sqlite3 {path} .recover`"
+    if backup.exists():
+        cure = f"delete {path}-wal and {path}-shm if they are there, copy {backup} over {path}"
     return StateDamaged(
         f"The state file {path} is damaged ({why}); {cure} and run again (newer ids are taken up from "
         f"{map_path(path).name}), and do not start a new one: that would migrate everything twice."

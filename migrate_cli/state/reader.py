@@ -218,17 +218,22 @@ _AT_ONCE = 500
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    quoted = path.resolve().as_uri()
-    conn = sqlite3.connect(f"{quoted}?mode=ro", uri=True, timeout=10, isolation_level=None)
     try:
-        conn.execute("SELECT 1 FROM sqlite_master").fetchone()
+        return _opened(path, "mode=ro")
     except sqlite3.OperationalError:
-        conn.close()
         if path.with_name(path.name + "-wal").exists():
             raise
         # In a folder that may not be written, the log's index cannot be made; without a log none is needed.
-        conn = sqlite3.connect(f"{quoted}?mode=ro&immutable=1", uri=True, isolation_level=None)
+        return _opened(path, "mode=ro&immutable=1")
+
+
+def _opened(path: Path, how: str) -> sqlite3.Connection:
+    conn = sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=10, isolation_level=None)
+    try:
         conn.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except BaseException:
+        conn.close()
+        raise
     return conn
 
 

@@ -24,7 +24,7 @@ def _sql(text: str) -> str:
 
 _NEW_RUN = "INSERT INTO run (id, command, version, started_at, options) VALUES (?, ?, ?, ?, ?)"
 _END_RUN = "UPDATE run SET ended_at = ?, status = ?, exit_code = ?, result = ? WHERE id = ?"
-_SETUP = "INSERT INTO setup VALUES (?, ?)"
+_SETUP = "INSERT OR REPLACE INTO setup VALUES (?, ?)"
 
 _BEGIN = _sql("""
 INSERT INTO thread (id, state, conversation_id, position, items, messages, ambiguous, attempts, digest,
@@ -99,7 +99,7 @@ def stamp(now: int) -> str:
 
 
 def setup(facts: Iterable[tuple[str, str]]) -> list[Note]:
-    """The setup, the first time."""
+    """Fields of the setup that were not recorded yet."""
     return [Note(_SETUP, list(facts))]
 
 

@@ -84,21 +84,24 @@ class StateStore:
     # ---- runs and setup
 
     def check_setup(self, setup: Mapping[str, str]) -> None:
-        """Record the setup the first time; raise SetupMismatch, naming each field that differs, ever after."""
+        """Record the setup the first time; raise SetupMismatch, naming each field that differs, ever after.
+
+        A field that the file does not have is one that the version which made it did not know: it is recorded now.
+        """
         known = {key: value for key, value in self._ask("SELECT key, value FROM setup") if key != _COPY_SIZE}
-        if not known:
-            self._note(statements.setup(setup.items()))
-            return
         differing = [
-            f"{key} was {known.get(key, 'not set')} and is now {setup.get(key, 'not set')}"
-            for key in sorted(known.keys() | setup.keys())
-            if known.get(key) != setup.get(key)
+            f"{key} was {old} and is now {setup.get(key, 'not set')}"
+            for key, old in sorted(known.items())
+            if setup.get(key) != old
         ]
         if differing:
             raise SetupMismatch(
                 f"The state file {self.path} belongs to another setup: {'; '.join(differing)}. "
                 "Put the old value back, or name another state file with --state."
             )
+        fresh = [(key, value) for key, value in setup.items() if key not in known]
+        if fresh:
+            self._note(statements.setup(fresh))
 
     def start_run(self, command: str, options: JsonObject) -> str:
         """Record that a command began; return its id, which sorts by time. What is noted from now on belongs to it."""
@@ -327,7 +330,7 @@ class StateStore:
 
 
 _OF_THREAD = """
-SELECT {} FROM item JOIN thread ON thread.key = item.thread
+SELECT item.{} FROM item JOIN thread ON thread.key = item.thread
 WHERE thread.id = ? AND idx < thread.position ORDER BY idx"""
 
 

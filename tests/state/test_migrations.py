@@ -1,0 +1,68 @@
+"""The schema: public views that never change, and steps that lead from any older file to the newest."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from migrate_cli.state import migrations
+from migrate_cli.state.store import StateStore
+from sqlite_utils import Database
+
+PUBLIC = {
+    "thread_map": "thread_id conversation_id state messages items findings run_id updated_at",
+    "message_map": "thread_id message_id position conversation_id item_id kind source_created_at",
+    "file_map": "source_file_id target_file_id kind bytes sha256 status",
+    "finding": "thread_id message_id code severity detail",
+    "replay_result": "run_id case_id conversation_id status ttft_ms total_ms input_tokens output_tokens detail",
+}
+
+
+def schema(conn: sqlite3.Connection) -> set[tuple[str, str]]:
+    """Every table, index and view, by name and text."""
+    return set(conn.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+
+
+@pytest.mark.parametrize("view", PUBLIC)
+def test_the_columns_of_a_public_view_are_fixed(store: StateStore, path: Path, view: str) -> None:
+    with sqlite3.connect(path) as conn:
+        assert [column[0] for column in conn.execute(f"SELECT * FROM {view}").description] == PUBLIC[view].split()
+    conn.close()
+
+
+def test_there_are_no_other_views(store: StateStore, path: Path) -> None:
+    conn = sqlite3.connect(path)
+    assert {row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type = 'view'")} == set(PUBLIC)
+    conn.close()
+
+
+@pytest.mark.parametrize("applied", range(len(migrations.STEPS) + 1))
+def test_a_file_of_any_older_schema_becomes_the_same_as_a_new_one(applied: int) -> None:
+    fresh, older = Database(memory=True), Database(memory=True)
+    migrations.migrate(fresh)
+    stop = migrations.STEP_NAMES[applied] if applied < len(migrations.STEPS) else None
+    migrations.registry().apply(older, stop_before=stop)
+    migrations.migrate(older)
+    migrations.migrate(older)
+    assert schema(fresh.conn) == schema(older.conn)
+    for pragma in ("user_version", "application_id"):
+        query = f"PRAGMA {pragma}"
+        assert fresh.conn.execute(query).fetchone() == older.conn.execute(query).fetchone()
+    fresh.close()
+    older.close()
+
+
+def test_the_file_says_what_it_is_and_how_new(store: StateStore, path: Path) -> None:
+    conn = sqlite3.connect(path)
+    assert conn.execute("PRAGMA application_id").fetchone() == (migrations.APPLICATION_ID,)
+    assert conn.execute("PRAGMA user_version").fetchone() == (len(migrations.STEPS),)
+    conn.close()
+
+
+def test_a_message_is_looked_up_by_an_index_and_all_rows_are_read_in_their_order(store: StateStore, path: Path) -> None:
+    conn = sqlite3.connect(path)
+    plan = "EXPLAIN QUERY PLAN SELECT * FROM message_map"
+    assert "item_by_message" in str(conn.execute(f"{plan} WHERE message_id = 'x'").fetchall())
+    assert "item_by_message" not in str(conn.execute(plan).fetchall())
+    conn.close()
