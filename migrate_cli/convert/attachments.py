@@ -34,7 +34,7 @@ def _convert(sheet: Sheet, attachment: Attachment) -> Fate:
     file_id = attachment.file_id
     if file_id is None:
         sheet.find("attachment-without-id", "An attachment names no file.")
-        return _note(sheet, attachment, "it names no file")
+        return _note(sheet, attachment)
     if file_id in sheet.files:
         sheet.find("attachment-repeated", f"The file {short(file_id)} is named more than once.")
         return Fate.CONVERTED
@@ -54,6 +54,8 @@ def _convert_file(sheet: Sheet, attachment: Attachment, file_id: str) -> Fate:
     if sheet.book.options.attachments is Attachments.NOTE or sheet.role not in {"user", "assistant"}:
         sheet.find("attachment-as-note", f"The attachment {file_id} became a text.")
         return _note(sheet, attachment)
+    if fact.transcript:
+        return _audio(sheet, attachment, file_id)
     return _BY_KIND[_kind(sheet, attachment, fact)](sheet, attachment, file_id)
 
 
@@ -118,7 +120,7 @@ _BY_KIND: dict[Kind, Callable[[Sheet, Attachment, str], Fate]] = {
 def _note(sheet: Sheet, attachment: Attachment, remark: str | None = None) -> Fate:
     file_id = attachment.file_id
     name = _name(sheet, attachment)
-    named = short(name or file_id or "without id") + (f" ({short(file_id)})" if name and file_id else "")
+    named = short(name or file_id or "no id") + (f" ({short(file_id)})" if name and file_id else "")
     tools = f", attached for {short(', '.join(attachment.tools))}" if attachment.tools else ""
     sheet.write(f"[Attached file: {named}{tools}{f'; {remark}' if remark else ''}]")
     return Fate.NOTED

@@ -14,12 +14,16 @@ from typing import Any, NamedTuple
 from migrate_cli.convert.limits import FILE_ID
 from migrate_cli.convert.options import Citations
 from migrate_cli.convert.sheet import Sheet
-from migrate_cli.convert.text import plain, short
+from migrate_cli.convert.text import counted, plain, short
 from migrate_cli.model import Fate, JsonObject
 
 _MARKER = re.compile(r"【[^【】]{1,300}†[^【】]{0,500}】")
 _MARKER_NAME = re.compile(r"†(?P<name>[^【】†]+\.[A-Za-z0-9]{1,8})】$")
 """Newer markers name the file where older ones say `source`."""
+
+
+_SHORTEST_WITNESS = 4
+"""Characters that a marker must have to be looked for elsewhere in the text."""
 
 
 class Cited(NamedTuple):
@@ -56,7 +60,7 @@ def cite(sheet: Sheet, text: str, annotations: list[Any]) -> tuple[str, list[Jso
     noted = len(annotations) - converted
     if noted:
         sheet.book.count(Fate.NOTED, noted)
-        sheet.find("citation-aside", f"{noted} annotations are in the state file only.")
+        sheet.find("citation-aside", f"{counted(noted, 'annotation')} went to the state file only.")
     return text, native
 
 
@@ -129,9 +133,10 @@ _TARGET_KEYS = {"file_citation": "file_id", "file_path": "file_id", "url_citatio
 
 
 def locate(text: str, annotation: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Return the annotation's span, by its indexes or else by the one place where its marker stands; or None.
+    """Return the annotation's span, by its indexes or else by the nearest place where its marker stands; or None.
 
-    Indexes of some clients count UTF-16 units or bytes; the marker's own text is then the better witness.
+    Indexes of some clients count UTF-16 units or bytes; the marker's own text is then the better witness, unless it is
+    so short that it could stand anywhere.
     """
     start, end, marker = annotation.get("start_index"), annotation.get("end_index"), annotation.get("text")
     within = type(start) is int and type(end) is int and 0 <= start < end <= len(text)
@@ -139,8 +144,12 @@ def locate(text: str, annotation: Mapping[str, Any]) -> tuple[int, int] | None:
         return (start, end) if within else None  # type: ignore[return-value]  # `within` has checked both
     if within and text[start:end] == marker:
         return start, end  # type: ignore[return-value]  # `within` has checked both
-    place = text.find(marker)
-    return (place, place + len(marker)) if place >= 0 else None
+    if len(marker) < _SHORTEST_WITNESS:
+        return None
+    places = [match.start() for match in re.finditer(re.escape(marker), text)]
+    wanted = start if type(start) is int else 0
+    place = min(places, key=lambda at: abs(at - wanted), default=None)
+    return None if place is None else (place, place + len(marker))
 
 
 def _name(sheet: Sheet, annotation: Any, inner: Mapping[str, Any], kind: str, target: str) -> str | None:
@@ -186,7 +195,7 @@ def _report_lone_markers(sheet: Sheet, text: str, cited: list[Cited]) -> None:
     known = {(found.start, found.end) for found in cited}
     alone = sum(1 for match in _MARKER.finditer(text) if match.span() not in known)
     if alone:
-        sheet.find("citation-marker-alone", f"{alone} markers have no annotation.")
+        sheet.find("citation-marker-alone", f"{counted(alone, 'marker')} without an annotation.")
 
 
 def _span(match: re.Match[str]) -> Cited:

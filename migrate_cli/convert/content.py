@@ -30,7 +30,7 @@ def write_text(sheet: Sheet, text: str, annotations: list[Any] | None = None) ->
     """Write a text and book its annotations; return the text's fate."""
     text, codes = tidy(text)
     for code in codes:
-        sheet.find(code, "A text was tidied.")
+        sheet.find(code, "Characters of a text were replaced.")
     native: list[JsonObject] = []
     edited = False
     if annotations or (sheet.role == "assistant" and "【" in text):
@@ -69,7 +69,7 @@ def refusal(sheet: Sheet, part: JsonObject) -> Fate:
         return fate if fate is Fate.DROPPED else Fate.CONVERTED
     value, codes = tidy(value)
     for code in codes:
-        sheet.find(code, "A refusal was tidied.")
+        sheet.find(code, "Characters of a refusal were replaced.")
     if not value:
         sheet.find("empty-text", "A refusal is empty.")
         return Fate.DROPPED
@@ -112,16 +112,17 @@ def write_image_file(sheet: Sheet, file_id: str, detail: str = "auto") -> Fate:
     """Write an image by file id, or a text where the id is none or the file is gone."""
     fact = sheet.book.fact(file_id)
     target_id = fact.target_id or file_id
-    name = short(sheet.book.filename(file_id) or "image")
+    name = sheet.book.filename(file_id)
+    named = f"{short(name)} ({short(file_id)})" if name else short(file_id)
     if FILE_ID.fullmatch(target_id) is None:
         sheet.find("file-id-invalid", "An image's file id is not one that a server could know.")
         sheet.write(f"[Image whose file id is not valid: {short(file_id)}]")
         return Fate.NOTED
     if fact.status == "missing":
         sheet.find("attachment-file-missing", f"The image file {file_id} is missing{_because(fact.reason)}.")
-        sheet.write(f"[Image that no longer exists: {name} ({short(file_id)})]")
+        sheet.write(f"[Image that no longer exists: {named}]")
         return Fate.NOTED
-    return sheet.image({"type": "input_image", "file_id": target_id, "detail": detail}, f"{name} ({target_id})")
+    return sheet.image({"type": "input_image", "file_id": target_id, "detail": detail}, named)
 
 
 def unsupported_part(sheet: Sheet, part: Any) -> Fate:

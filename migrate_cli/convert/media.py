@@ -45,17 +45,27 @@ _MEDIA_DOCUMENTS = _words(
     "application/sql application/x-sh application/x-python application/vnd.ms-excel application/vnd.ms-"
     "powerpoint application/graphql application/x-ndjson application/x-httpd-php message/rfc822"
 )
+_MEDIA_ARCHIVES = _words(
+    "application/zip application/gzip application/x-tar application/x-7z-compressed application/vnd.rar"
+)
+_CONTAINERS = _words("application/zip video/mp4 video/webm video/mpeg")
 _MEDIA_IMAGES = _words("image/png image/jpeg image/jpg image/gif image/webp")
 
 
 def kind_of(filename: str | None, media_type: str | None = None) -> Kind:
-    """Return the kind of a file; the media type (told from the content) outweighs the name."""
-    by_media = _by_media_type(media_type) if media_type else Kind.UNKNOWN
-    return by_media if by_media is not Kind.UNKNOWN else _by_name(filename)
+    """Return the kind of a file; the media type (told from the content) outweighs the name.
+
+    Where the content is only a container (an office document is a zip, a recording may be an mp4), the name decides.
+    """
+    by_name = _by_name(filename)
+    media = (media_type or "").partition(";")[0].strip().lower()
+    by_media = _by_media_type(media)
+    if media in _CONTAINERS and by_name in {Kind.AUDIO, Kind.DOCUMENT}:
+        return by_name
+    return by_media if by_media is not Kind.UNKNOWN else by_name
 
 
-def _by_media_type(media_type: str) -> Kind:
-    media = media_type.partition(";")[0].strip().lower()
+def _by_media_type(media: str) -> Kind:
     family = media.partition("/")[0]
     if media in _MEDIA_IMAGES:
         return Kind.IMAGE
@@ -63,9 +73,9 @@ def _by_media_type(media_type: str) -> Kind:
         return Kind.AUDIO
     if media == "image/svg+xml" or family == "text" or media in _MEDIA_DOCUMENTS or media.endswith(("+xml", "+json")):
         return Kind.DOCUMENT
-    if media.startswith(("application/vnd.openxmlformats-officedocument.", "application/vnd.oasis.opendocument.")):
+    if media.startswith(("application/vnd.openxmlformats-officedocument", "application/vnd.oasis.opendocument.")):
         return Kind.DOCUMENT
-    if family in {"image", "video", "font"} or media in {"application/zip", "application/gzip", "application/x-tar"}:
+    if family in {"image", "video", "font"} or media in _MEDIA_ARCHIVES:
         return Kind.REFUSED
     return Kind.UNKNOWN
 

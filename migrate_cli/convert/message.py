@@ -9,7 +9,7 @@ from migrate_cli.convert.content import convert_part
 from migrate_cli.convert.metadata import iso_time
 from migrate_cli.convert.options import Incomplete, Timestamps
 from migrate_cli.convert.sheet import IMAGE_NOTE, Sheet, message_body, text_part
-from migrate_cli.convert.text import short
+from migrate_cli.convert.text import counted, short
 from migrate_cli.model import Fate, JsonObject, Message
 
 ROLES = frozenset({"user", "assistant", "system", "developer"})
@@ -55,7 +55,7 @@ def _set_metadata_aside(message: Message, book: Book) -> None:
     """Items have no metadata; pairs in the state file count as noted."""
     book.count(Fate.NOTED, len(message.metadata))
     book.set_aside("metadata", dict(message.metadata), message.id)
-    book.find("message-metadata-aside", f"{len(message.metadata)} metadata pairs are in the state file.", message.id)
+    book.find("message-metadata-aside", f"{counted(len(message.metadata), 'metadata pair')} went aside.", message.id)
 
 
 def _put(sheet: Sheet) -> None:

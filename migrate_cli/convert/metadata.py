@@ -8,7 +8,7 @@ from typing import Any
 
 from migrate_cli.convert.book import Book
 from migrate_cli.convert.limits import MAX_METADATA_KEY, MAX_METADATA_PAIRS, MAX_METADATA_VALUE
-from migrate_cli.convert.text import short, tidy
+from migrate_cli.convert.text import counted, short, tidy
 from migrate_cli.model import Fate, Thread
 
 
@@ -31,7 +31,7 @@ def convert_metadata(thread: Thread, book: Book) -> dict[str, str]:
         book.count(Fate.NOTED, len(overflow))
         book.set_aside("thread_metadata", overflow)
         names = ", ".join(short(key, MAX_METADATA_KEY) for key in overflow)
-        book.find("metadata-overflow", f"{len(overflow)} pairs do not fit: {short(names, 400)}.")
+        book.find("metadata-overflow", f"No room for {counted(len(overflow), 'pair')}: {short(names, 400)}.")
     return fitted
 
 
@@ -67,7 +67,7 @@ def _as_strings(book: Book, key: Any, value: Any) -> tuple[str, str, bool]:
     name, name_codes = tidy(str(key))
     text, text_codes = tidy(text)
     for code in (*name_codes, *text_codes):
-        book.find(code, "A metadata pair was tidied.")
+        book.find(code, "Characters of a metadata pair were replaced.")
     return name, text, text != value or name != key
 
 

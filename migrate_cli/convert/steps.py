@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from migrate_cli.convert.book import Book
-from migrate_cli.convert.text import short
+from migrate_cli.convert.text import counted, short
 from migrate_cli.model import Run, RunStep, Thread
 
 _ENDED_WELL = frozenset({None, "completed"})
@@ -66,8 +66,8 @@ def place_steps(thread: Thread, book: Book) -> Placement | None:
     placement = Placement()
     for run_id, steps in _by_run(thread.run_steps, runs):
         if run_id not in runs:
-            named = f"name the run {short(run_id)}, which is not in the source" if run_id else "name no run"
-            book.find("step-without-run", f"{len(steps)} steps {named}.")
+            named = f"of the run {short(run_id)}, which is not in the source" if run_id else "without the id of a run"
+            book.find("step-without-run", f"{counted(len(steps), 'step')} {named}.")
         _place_run(steps, runs.get(run_id or ""), run_id, timeline, placement)
     return placement
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from migrate_cli.convert.book import Book
 from migrate_cli.convert.options import Tail
+from migrate_cli.convert.text import counted
 from migrate_cli.model import Fate, Item
 
 TokenEstimate = Callable[[str], int]
@@ -36,6 +37,8 @@ class TailCutter:
         self._tail = tail
         self._estimate = estimate
         self._chapters: deque[tuple[Book, int]] = deque()
+        self._filled = 0
+        """Chapters that hold items: a message that leaves nothing to send does not count as one of the last."""
         self._tokens = 0
         self._cut_messages = 0
         self._cut_parts = 0
@@ -45,7 +48,8 @@ class TailCutter:
         tokens = sum(self._weigh(item) for item in chapter.items) if self._tail.tokens is not None else 0
         self._chapters.append((chapter, tokens))
         self._tokens += tokens
-        while len(self._chapters) > 1 and self._is_over():
+        self._filled += bool(chapter.items)
+        while self._filled > 1 and self._is_over():
             self._cut()
 
     def finish(self) -> None:
@@ -54,18 +58,21 @@ class TailCutter:
             self._book.take(chapter)
         if self._cut_messages:
             self._book.count(Fate.DROPPED, self._cut_parts)
-            detail = f"{self._cut_messages:,} older messages with {self._cut_parts:,} parts were left out."
+            detail = (
+                f"Left out: {counted(self._cut_messages, 'older message')} with {counted(self._cut_parts, 'part')}."
+            )
             self._book.find("tail-cut", detail)
 
     def _is_over(self) -> bool:
         messages, tokens = self._tail.messages, self._tail.tokens
-        too_many = messages is not None and len(self._chapters) > messages
+        too_many = messages is not None and self._filled > messages
         return too_many or (tokens is not None and self._tokens > tokens)
 
     def _cut(self) -> None:
         chapter, tokens = self._chapters.popleft()
         ledger = chapter.ledger
         self._tokens -= tokens
+        self._filled -= bool(chapter.items)
         self._cut_messages += 1
         self._cut_parts += ledger.kept + ledger.converted + ledger.noted + ledger.dropped
         self._book.aside += chapter.aside

@@ -40,6 +40,11 @@ def pieces(text: str) -> list[str]:
     return [text[start : start + MAX_TEXT] for start in range(0, len(text), MAX_TEXT)]
 
 
+def counted(number: int, noun: str) -> str:
+    """Return `1 pair` or `2,000 pairs`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def short(text: str, limit: int = 200) -> str:
     """Return a tidied text cut to a length that fits into a note."""
     text = plain(text)

@@ -13,6 +13,7 @@ from migrate_cli.convert.metadata import convert_metadata
 from migrate_cli.convert.options import NO_FACTS, ConvertOptions, FileFacts
 from migrate_cli.convert.steps import Placement, place_steps
 from migrate_cli.convert.tail import TailCutter, TokenEstimate, estimate_tokens
+from migrate_cli.convert.text import counted
 from migrate_cli.convert.tool_calls import convert_steps
 from migrate_cli.model import Draft, Fate, Ledger, Message, Thread
 
@@ -87,14 +88,16 @@ def _set_resources_aside(thread: Thread, book: Book) -> None:
     if held:
         book.count(Fate.NOTED, len(held))
         book.set_aside("tool_resources", held)
-        book.find("tool-resources-aside", f"Resources of {len(held)} tools are in the state file.")
+        book.find("tool-resources-aside", f"Resources of {counted(len(held), 'tool')} went to the state file.")
 
 
 def _draft(thread: Thread, book: Book, metadata: dict[str, str], counter: _Counter) -> Draft:
     ledger, reason = book.ledger, None
     if not book.items:
         reason = "nothing-to-send" if counter.count else "no-messages"
-        book.find(reason, f"{counter.count} messages hold nothing to send; all {ledger.read} parts are dropped.")
+        book.find(
+            reason, f"Nothing to send in {counted(counter.count, 'message')}; all parts are dropped: {ledger.read:,}."
+        )
         ledger = Ledger(read=ledger.read, dropped=ledger.read)
     return Draft(
         thread_id=thread.id,

@@ -24,7 +24,7 @@ from migrate_cli.convert.limits import FUNCTION_NAME, MAX_CALL_ID, MAX_NAME, MAX
 from migrate_cli.convert.options import ToolCalls
 from migrate_cli.convert.sheet import message_body, text_part
 from migrate_cli.convert.steps import Placed
-from migrate_cli.convert.text import pieces, short, tidy
+from migrate_cli.convert.text import counted, pieces, short, tidy
 from migrate_cli.model import Fate, JsonObject, RunStep
 
 NO_OUTPUT = "No output was recorded for this call."
@@ -63,7 +63,9 @@ def convert_steps(placed: list[Placed], book: Book) -> None:
         elif book.options.tool_calls is ToolCalls.DROP:
             book.count(Fate.DROPPED, count_step(step))
             book.find(
-                "tool-call-dropped", f"{len(calls)} calls of the step {short(step.id)} were left out.", message_id
+                "tool-call-dropped",
+                f"Left out: {counted(len(calls), 'call')} of the step {short(step.id)}.",
+                message_id,
             )
         else:
             for index, raw in enumerate(calls):
@@ -96,7 +98,8 @@ def _function(call: Call, book: Book) -> None:
 def _code_interpreter(call: Call, book: Book) -> None:
     outputs = call.inner.get("outputs")
     parts = 1 + (len(outputs) if isinstance(outputs, list) else 0)
-    if _is_native(book):
+    # A native call holds its code in one piece.
+    if _is_native(book) and len(str(call.inner.get("input"))) <= MAX_TEXT:
         body = code_interpreter_call(call.inner, _made_id("ci", call, book), _made_id("cntr", call, book))
         _write_native(call, book, body, parts)
     else:
@@ -132,7 +135,7 @@ def _write_note(call: Call, book: Book, text: str, parts: int) -> None:
     """Tell a call in the assistant's words."""
     text, codes = tidy(text)
     for code in codes:
-        book.find(code, f"The text of a {short(call.kind, 60)} call was tidied.", call.message_id)
+        book.find(code, f"The text of a {short(call.kind, 60)} call was changed: characters replaced.", call.message_id)
     content = [text_part("assistant", piece) for piece in pieces(text)]
     if len(content) > 1:
         book.find("text-too-long", f"A tool call's text of {len(text):,} characters was split.", call.message_id)
@@ -190,7 +193,7 @@ def _arguments(call: Call, book: Book) -> tuple[str, bool]:
     given = call.inner.get("arguments")
     text, codes = tidy(_as_text(given))
     for code in codes:
-        book.find(code, "A call's arguments were tidied.", call.message_id)
+        book.find(code, "Characters of a call's arguments were replaced.", call.message_id)
     if not text or given is None:
         book.find("tool-arguments-not-json", "A call has no arguments; an empty object was written.", call.message_id)
         return "{}", False
@@ -216,7 +219,7 @@ def _output(call: Call, book: Book) -> str:
         return NO_OUTPUT
     text, codes = tidy(_as_text(given))
     for code in codes:
-        book.find(code, "A call's output was tidied.", call.message_id)
+        book.find(code, "Characters of a call's output were replaced.", call.message_id)
     if not text:
         book.find("empty-text", "A call's output is empty; a word says so.", call.message_id)
         text = EMPTY_OUTPUT

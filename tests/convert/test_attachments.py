@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 from migrate_cli.convert.media import Kind, kind_of
+from migrate_cli.convert.mentions import Place, files_of
 from migrate_cli.convert.options import Attachments, ConvertOptions, FileFact, FileFacts
+from migrate_cli.convert.sniff import sniff
 from migrate_cli.convert.thread import convert_thread
 from migrate_cli.model import Attachment, Draft
 
-from support.threads import bodies, codes, message, said, thread
+from support.threads import bodies, codes, message, said, text, thread
 
 
 def convert(*attachments: Attachment, role: str = "user", facts: FileFacts | None = None, **settings: Any) -> Draft:
@@ -136,7 +138,49 @@ def test_a_message_with_only_attachments_is_not_empty() -> None:
         ("a.pdf", "application/octet-stream", Kind.DOCUMENT),
         (None, "application/vnd.openxmlformats-officedocument.wordprocessingml.document", Kind.DOCUMENT),
         (None, None, Kind.UNKNOWN),
+        ("a.docx", "application/zip", Kind.DOCUMENT),
+        ("a.m4a", "video/mp4", Kind.AUDIO),
+        ("a.txt", "application/zip", Kind.DOCUMENT),
+        ("a.pdf", "application/gzip", Kind.REFUSED),
     ],
 )
 def test_kinds_of_files(name: str | None, media: str | None, kind: Kind) -> None:
     assert kind_of(name, media) is kind
+
+
+@pytest.mark.parametrize(
+    ("head", "media"),
+    [
+        (b"%PDF-1.7\n", "application/pdf"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "image/webp"),
+        (b"RIFF\x00\x00\x00\x00WAVEfmt ", "audio/wav"),
+        (b"\x00\x00\x00\x20ftypM4A ", "audio/mp4"),
+        (b"\x00\x00\x00\x20ftypisom", "video/mp4"),
+        (b"PK\x03\x04" + b"\x00" * 26 + b"[Content_Types].xml", "application/vnd.openxmlformats-officedocument"),
+        (
+            b"PK\x03\x04" + b"\x00" * 26 + b"mimetypeapplication/vnd.oasis.opendocument.textPK\x03\x04",
+            "application/vnd.oasis.opendocument.text",
+        ),
+        (b"PK\x03\x04" + b"\x00" * 26 + b"a.txt", "application/zip"),
+        ("Grüße".encode()[:-1], "text/plain"),
+        (b"BMW is a car", "text/plain"),
+        (b"BM\x00\x01", "image/bmp"),
+        ("hi".encode("utf-16"), "text/plain"),
+        (b"\x80\x81\x00", None),
+        (b"", None),
+    ],
+)
+def test_media_types_are_told_from_the_first_bytes(head: bytes, media: str | None) -> None:
+    assert sniff(head) == media
+
+
+def test_the_files_of_a_thread_are_listed_once_for_each_place() -> None:
+    image = {"type": "image_file", "image_file": {"file_id": "file-i"}}
+    citation = {"type": "file_citation", "file_citation": {"file_id": "file-c"}}
+    answer = text("hi", citation, citation, None, {"type": "url_citation", "url_citation": {"url": "u"}})
+    source = thread(message(image, answer, attachments=(FILE, Attachment(None))), message(image, id="msg_2"))
+    assert list(files_of(source)) == [
+        ("file-i", Place.IMAGE, "msg_1"),
+        ("file-c", Place.CITATION, "msg_1"),
+        ("file-a", Place.ATTACHMENT, "msg_1"),
+    ]

@@ -41,7 +41,7 @@ def test_an_assistants_text_and_refusal_keep_their_order() -> None:
 def test_a_system_message_holds_text_only_and_says_where_an_image_stood(role: str) -> None:
     draft = convert_thread(thread(message("Be brief.", IMAGE, role=role)))
     assert {part["type"] for part in bodies(draft)[0]["content"]} == {"input_text"}
-    assert said(draft) == ["Be brief.", "[Image: image (file-cat)]"]
+    assert said(draft) == ["Be brief.", "[Image: file-cat]"]
     assert codes(draft) == ["part-not-allowed-for-role"]
 
 

@@ -97,7 +97,7 @@ def test_a_tail_keeps_the_last_messages_and_counts_the_rest() -> None:
     assert said(draft) == ["text 7", "text 8", "text 9"]
     assert draft.messages == 10 and draft.ledger.dropped == 7
     assert codes(draft) == ["tail-cut"]
-    assert "7 older messages" in draft.findings[0].detail
+    assert "7 older messages with 7 parts" in draft.findings[0].detail
 
 
 def test_a_tail_keeps_calls_and_notes_with_their_message() -> None:

@@ -1,0 +1,61 @@
+"""Which files a thread speaks of, so that what is known of them can be gathered before it is converted. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from migrate_cli.model import Message, Thread
+
+
+class Place(StrEnum):
+    """Where a file is mentioned, in falling order of need: the first two are sent, a citation only names it."""
+
+    IMAGE = "image"
+    ATTACHMENT = "attachment"
+    CITATION = "citation"
+
+
+class Mention(NamedTuple):
+    """One file at one place."""
+
+    file_id: str
+    place: Place
+    message_id: str
+
+
+def files_of(thread: Thread) -> Iterator[Mention]:
+    """Yield the files of a thread's messages, each id once for each kind of place; reads the messages once."""
+    seen: set[tuple[str, Place]] = set()
+    for message in thread.messages:
+        for mention in files_of_message(message):
+            if (mention.file_id, mention.place) not in seen:
+                seen.add((mention.file_id, mention.place))
+                yield mention
+
+
+def files_of_message(message: Message) -> Iterator[Mention]:
+    """Yield every mention in one message."""
+    for part in message.content:
+        if isinstance(part, Mapping):
+            for file_id, place in _files_of_part(part):
+                if isinstance(file_id, str) and file_id:
+                    yield Mention(file_id, place, message.id)
+    for attachment in message.attachments:
+        if attachment.file_id:
+            yield Mention(attachment.file_id, Place.ATTACHMENT, message.id)
+
+
+def _files_of_part(part: Mapping[str, Any]) -> Iterator[tuple[Any, Place]]:
+    if part.get("type") == "image_file":
+        spec = part.get("image_file")
+        yield (spec if isinstance(spec, Mapping) else part).get("file_id"), Place.IMAGE
+        return
+    text = part.get("text")
+    annotations = text.get("annotations") if isinstance(text, Mapping) else None
+    for annotation in annotations if isinstance(annotations, list) else ():
+        kind = annotation.get("type") if isinstance(annotation, Mapping) else None
+        inner = annotation.get(kind) if isinstance(kind, str) else None
+        if isinstance(inner, Mapping):
+            yield inner.get("file_id"), Place.CITATION

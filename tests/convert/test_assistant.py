@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from migrate_cli.convert.assistant import MARKDOWN, Configuration, convert_assistant
+from migrate_cli.convert.code import as_python, as_typescript
+from migrate_cli.convert.models_going import MODELS_GOING, going, is_reasoning
+from pydantic import TypeAdapter
+
+
+def convert(**fields: Any) -> Configuration:
+    return convert_assistant({"id": "asst_1", "model": "gpt-5.4-mini", "name": "Tutor", **fields})
+
+
+def codes(configuration: Configuration) -> list[str]:
+    return [found.code for found in configuration.findings]
+
+
+FUNCTION = {"name": "add", "description": "Adds", "parameters": {"type": "object", "properties": {}}}
+
+
+def test_an_assistant_becomes_the_arguments_of_a_response() -> None:
+    configuration = convert(
+        instructions="Teach.",
+        tools=[{"type": "function", "function": FUNCTION}, {"type": "code_interpreter"}, {"type": "file_search"}],
+        tool_resources={"code_interpreter": {"file_ids": ["file-a"]}, "file_search": {"vector_store_ids": ["vs_1"]}},
+        metadata={"team": "maths"},
+    )
+    assert configuration.config == {
+        "model": "gpt-5.4-mini",
+        "instructions": "Teach.",
+        "tools": [
+            {"type": "function", **FUNCTION, "strict": False},
+            {"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-a"]}},
+            {"type": "file_search", "vector_store_ids": ["vs_1"]},
+        ],
+        "metadata": {"source_assistant_id": "asst_1", "source_assistant_name": "Tutor", "team": "maths"},
+    }
+    assert configuration.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("model", "date", "successor"),
+    [
+        ("gpt-4", "2026-10-23", "gpt-5.5"),
+        ("gpt-4-0613", "2026-10-23", "gpt-5.5"),
+        ("gpt-4o-mini-2024-07-18", "2027-01-14", "gpt-5.4-mini"),
+        ("gpt-4o-2024-05-13", "2026-10-23", "gpt-5.5"),
+        ("o3", "2026-12-11", "gpt-5.5"),
+        ("ft:gpt-4.1-mini:acme::abc", "2027-01-14", "gpt-5.4-mini"),
+    ],
+)
+def test_a_going_model_is_replaced_and_its_date_told(model: str, date: str, successor: str) -> None:
+    configuration = convert(model=model)
+    assert configuration.config["model"] == successor
+    assert codes(configuration) == ["model-going"]
+    assert date in configuration.findings[0].detail
+
+
+def test_successors_stay_and_own_deployments_are_left_alone() -> None:
+    assert all(going(end.successor) is None for end in MODELS_GOING.values())
+    assert convert(model="my-deployment").config["model"] == "my-deployment"
+    assert codes(convert(model=None)) == ["model-missing"]
+
+
+def test_temperature_goes_only_to_models_that_take_it() -> None:
+    assert convert(model="my-deployment", temperature=0.2, top_p=1).config["temperature"] == 0.2
+    refused = convert(temperature=0.2, top_p=0.5)
+    assert "temperature" not in refused.config
+    assert codes(refused) == ["sampling-not-taken"]
+    assert codes(convert(temperature=1.0, top_p=1)) == []
+
+
+def test_effort_goes_only_to_models_that_reason() -> None:
+    assert convert(reasoning_effort="high").config["reasoning"] == {"effort": "high"}
+    assert codes(convert(model="my-deployment", reasoning_effort="high")) == ["assistant-field-lost"]
+    assert is_reasoning("gpt-5.5") and is_reasoning("o3") and not is_reasoning("gpt-4o")
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (None, None),
+        ("auto", None),
+        ({"type": "text"}, None),
+        ({"type": "json_object"}, {"format": {"type": "json_object"}}),
+        (
+            {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}, "strict": True}},
+            {"format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": True}},
+        ),
+    ],
+)
+def test_the_response_format_becomes_text_format(given: Any, text: Any) -> None:
+    configuration = convert(response_format=given)
+    assert configuration.config.get("text") == text
+    assert codes(configuration) == []
+
+
+@pytest.mark.parametrize("given", [{"type": "yaml"}, ["auto"], 7])
+def test_an_unknown_response_format_is_reported(given: Any) -> None:
+    assert codes(convert(response_format=given)) == ["response-format-unknown"]
+
+
+def test_resources_of_threads_join_those_of_the_assistant() -> None:
+    assistant = {"id": "a", "model": "m", "tools": [{"type": "retrieval"}], "file_ids": ["file-old"]}
+    threads = [{"file_search": {"vector_store_ids": ["vs_1"]}}, {"file_search": {"vector_store_ids": ["vs_1", "vs_2"]}}]
+    configuration = convert_assistant(assistant, thread_resources=threads)
+    assert configuration.config["tools"] == [{"type": "file_search", "vector_store_ids": ["vs_1", "vs_2"]}]
+
+
+def test_what_cannot_be_carried_is_said() -> None:
+    tools = [{"type": "bing_grounding"}, {"type": "file_search"}, {"type": "function"}, None]
+    assert codes(convert(tools=tools)) == [
+        "tool-not-carried",
+        "vector-store-missing",
+        "tool-not-carried",
+        "tool-not-carried",
+    ]
+    assert codes(convert(metadata={"long": "x" * 513})) == ["assistant-field-lost"]
+
+
+def test_markdown_is_asked_for_on_request() -> None:
+    plain = {"id": "a", "model": "m", "instructions": "Teach."}
+    assert convert_assistant(plain, markdown=True).config["instructions"] == f"Teach.\n\n{MARKDOWN}"
+    assert convert_assistant({"id": "a", "model": "m"}).config.get("instructions") is None
+
+
+def test_the_configuration_has_the_clients_parameter_types() -> None:
+    from openai.types.responses import ResponseTextConfigParam, ToolParam
+
+    tools = [{"type": "function", "function": FUNCTION}, {"type": "code_interpreter"}, {"type": "file_search"}]
+    configuration = convert(
+        tools=tools,
+        tool_resources={"file_search": {"vector_store_ids": ["vs_1"]}},
+        response_format={"type": "json_schema", "json_schema": {"name": "n", "schema": {}}},
+    )
+    for tool in configuration.config["tools"]:
+        TypeAdapter(ToolParam).validate_python(tool)
+    TypeAdapter(ResponseTextConfigParam).validate_python(configuration.config["text"])
+
+
+NASTY = convert(
+    instructions='He said """quit""" \\ \n${process.exit()} `x` \u2028 é @CONFIG@ \'"', name="*/ '''"
+).config
+
+
+def test_the_python_file_compiles_and_holds_the_configuration_to_the_letter() -> None:
+    tree = ast.parse(as_python(NASTY))
+    [config] = [node.value for node in tree.body if isinstance(node, ast.Assign)]
+    assert ast.literal_eval(config) == NASTY
+
+
+def test_the_typescript_file_holds_the_configuration_as_json() -> None:
+    code = as_typescript(NASTY)
+    literal = code.partition('"stream"> = ')[2].partition(";\n\nconst [question")[0]
+    assert json.loads(literal) == NASTY
+    assert "\u2028" not in code
+
+
+def test_the_python_file_runs_and_prints_the_stream(tmp_path: Path) -> None:
+    fake = """
+        from types import SimpleNamespace as N
+        class Stream(list):
+            def __enter__(self): return self
+            def __exit__(self, *_): pass
+        class OpenAI:
+            def __init__(self): self.responses = self
+            def create(self, **given):
+                assert given["stream"] and given["conversation"] == "conv_1" and given["model"]
+                return Stream([
+                    N(type="response.output_text.delta", delta="You asked: "),
+                    N(type="response.output_text.delta", delta=given["input"]),
+                    N(type="response.completed"),
+                ])
+    """
+    lines = fake.splitlines()
+    (tmp_path / "openai.py").write_text("\n".join(line.removeprefix("        ") for line in lines))
+    (tmp_path / "answer.py").write_text(as_python(NASTY), "utf-8")
+    run = subprocess.run(
+        [sys.executable, "answer.py", "Why?", "conv_1"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert run.stdout == "You asked: Why?\n"
