@@ -28,7 +28,11 @@ _SENTENCES: tuple[tuple[str, type[StateError], str], ...] = (
         StateDamaged,
         "The disk of the state file {path} is full; free some space and run again: it resumes.",
     ),
-    ("SQLITE_READONLY", StateError, "The state file {path} cannot be written; make it writable, or change --state."),
+    (
+        "SQLITE_READONLY",
+        StateError,
+        "Cannot write the state file {path}; make it and its folder writable, or change --state.",
+    ),
     ("SQLITE_BUSY", StateError, _BUSY),
     ("SQLITE_LOCKED", StateError, _BUSY),
     ("SQLITE_CANTOPEN", StateError, "Cannot open the state file {path}; check that you may write to its folder."),

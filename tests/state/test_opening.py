@@ -153,7 +153,7 @@ def test_a_file_that_cannot_be_written_is_told_with_what_to_do(path: Path) -> No
     conn.close()
     sentence = opening.translate(caught.value, path)
     assert isinstance(sentence, StateError)
-    assert "cannot be written" in str(sentence)
+    assert "make it and its folder writable" in str(sentence)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write anywhere")
