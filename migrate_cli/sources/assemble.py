@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from migrate_cli.model import Message, Origin, Thread
@@ -17,7 +16,7 @@ from migrate_cli.sources.ordering import Stretch
 from migrate_cli.sources.records import Kind
 from migrate_cli.sources.shapes import ShapeTable
 from migrate_cli.sources.shapes.base import INCOMPLETE, Loose, Remark, Shape, Whole
-from migrate_cli.sources.shelf import Block, Shelf, StretchRow
+from migrate_cli.sources.shelf import Block, Placed, Shelf, StretchRow
 
 LONG = 5_000
 """Threads with more messages than this are not held."""
@@ -104,6 +103,7 @@ class _Beside:
         self._table = table
         self._id = thread_id
         self._notes = notes
+        self._blocks = shelf.blocks(thread_id)
 
     def thread(self) -> dict[str, Any]:
         """Return the thread's own wire object, the first of several."""
@@ -114,8 +114,7 @@ class _Beside:
 
     def entries(self, kind: Kind) -> list[Any]:
         """Return the wire objects of one kind, oldest first."""
-        plan = self._plan(kind, f"{kind.value}s")
-        return [entry for part in plan for entry in part.read()]
+        return [entry for part in self._plan(kind) for entry in part.read()]
 
     def remarks(self) -> list[Remark]:
         """Return what the shapes found."""
@@ -123,7 +122,7 @@ class _Beside:
 
     def messages(self) -> Iterable[Message]:
         """Return the messages, oldest first."""
-        plan = self._plan(Kind.MESSAGE, "messages")
+        plan = self._plan(Kind.MESSAGE)
         if plan and all(part.row.has_more for part in plan):
             _remark(self._notes, [INCOMPLETE])
         if sum(part.block.entries for part in plan) > LONG:
@@ -134,40 +133,35 @@ class _Beside:
 
     def row(self) -> StretchRow:
         """Return the stretch that the thread is named after: the first of its messages, or of whatever there is."""
-        for kind in (Kind.MESSAGE, Kind.THREAD, Kind.RUN, Kind.STEP):
-            for block in self._shelf.blocks(self._id, kind):
-                return self._shelf.stretch_row(block.stretch)
-        raise KeyError(self._id)
+        placed = self._blocks.get(Kind.MESSAGE) or next(iter(self._blocks.values()))
+        return placed[0].row
 
-    def _plan(self, kind: Kind, what: str) -> list[Part]:
-        blocks = self._shelf.blocks(self._id, kind)
-        if not blocks:
+    def _plan(self, kind: Kind) -> list[Part]:
+        placed = self._blocks.get(kind)
+        if not placed:
             return []
-        groups = [list(group) for _, group in groupby(sorted(blocks, key=_stretch), key=_stretch)]
-        rows = [self._shelf.stretch_row(group[0].stretch) for group in groups]
-        stretches = [_summary(group, row.api_page) for group, row in zip(groups, rows, strict=True)]
+        by_stretch: dict[int, list[Placed]] = {}
+        for one in placed:
+            by_stretch.setdefault(one.row.id, []).append(one)
+        groups = list(by_stretch.values())
         parts = []
-        for place, turned in ordering.arrange(stretches, self._notes, what):
+        for place, turned in ordering.arrange([_summary(group) for group in groups], self._notes, f"{kind.value}s"):
             group = groups[place][::-1] if turned else groups[place]
-            shape = self._table.by_name[rows[place].shape]
-            parts += [Part(block, rows[place], shape, turned) for block in group]
+            shape = self._table.by_name[group[0].row.shape]
+            parts += [Part(self._shelf, one.block, one.row, shape, turned) for one in group]
         return parts
 
 
-def _stretch(block: Block) -> int:
-    return block.stretch
-
-
-def _summary(blocks: list[Block], api_page: bool) -> Stretch:
-    firsts = [block.first for block in blocks if block.first is not None]
-    lasts = [block.last for block in blocks if block.last is not None]
+def _summary(group: list[Placed]) -> Stretch:
+    firsts = [one.block.first for one in group if one.block.first is not None]
+    lasts = [one.block.last for one in group if one.block.last is not None]
     return Stretch(
-        count=sum(block.entries for block in blocks),
+        count=sum(one.block.entries for one in group),
         first=firsts[0] if firsts else None,
         last=lasts[-1] if lasts else None,
-        opens=blocks[0].opens,
-        closes=blocks[-1].closes,
-        api_page=api_page,
+        opens=bool(group[0].block.opens),
+        closes=bool(group[-1].block.closes),
+        api_page=group[0].row.api_page,
     )
 
 
@@ -175,6 +169,7 @@ def _summary(blocks: list[Block], api_page: bool) -> Stretch:
 class Part:
     """One block, and which way round to read it."""
 
+    shelf: Shelf
     block: Block
     row: StretchRow
     shape: Shape
@@ -182,34 +177,21 @@ class Part:
 
     def read(self) -> list[Any]:
         """Return the block's entries, oldest first."""
-        raws = _document_piece(self) if self.block.piece >= 0 else _lines(self)
+        raws = self._piece() if self.block.piece >= 0 else self._lines()
         return raws[::-1] if self.turned else raws
 
+    def _piece(self) -> list[Any]:
+        value = jsontext.parse(self.row.input.read())
+        for place, piece in enumerate(self.shape.pieces(value)):
+            if place == self.block.piece and isinstance(piece, Loose):
+                return piece.raws
+        return []
 
-def _document_piece(part: Part) -> list[Any]:
-    value = jsontext.parse(part.row.input.read())
-    for place, piece in enumerate(part.shape.pieces(value)):
-        if place == part.block.piece and isinstance(piece, Loose):
-            return piece.raws
-    return []
-
-
-def _lines(part: Part) -> list[Any]:
-    block = part.block
-    with part.row.input.local.open("rb") as stream:
-        stream.seek(block.start)
-        data = stream.read(block.length)
-    raws = []
-    for line in data.split(b"\n"):
-        text = line.strip(b"\xef\xbb\xbf \t\r")
-        if not text:
-            continue
-        try:
-            value = jsontext.parse(text)
-        except jsontext.BadJsonError:
-            continue  # told when the line was indexed
-        raws.append(value if part.row.wire else part.shape.entry(value))
-    return raws
+    def _lines(self) -> list[Any]:
+        data = self.shelf.read(self.row.input.local, self.block.start, self.block.length)
+        # What is no JSON was told when the lines were indexed.
+        values = [value for line in data.split(b"\n") if (value := jsontext.line(line)) is not None]
+        return values if self.row.wire else [self.shape.entry(value) for value in values]
 
 
 class LongMessages:
@@ -218,35 +200,41 @@ class LongMessages:
     def __init__(self, thread_id: str, plan: list[Part], notes: Notes) -> None:
         self._id = thread_id
         self._plan = plan
-        self._repeated = self._first_pass(notes)
-
-    def _first_pass(self, notes: Notes) -> frozenset[int]:
-        """Note everything that is odd, once, and return the places of repeated messages."""
-        seen: dict[int, int] = {}
-        repeated = set()
-        for place, raw in enumerate(self._entries()):
-            message_id = normalise.clean_id(raw.get("id")) if isinstance(raw, dict) else None
-            if message_id is None:
-                continue
-            body = hash(repr(raw))
-            key = hash(message_id)
-            if key in seen:
-                ordering.note_duplicate(notes, message_id, same=seen[key] == body)
-                repeated.add(place)
-            else:
-                seen[key] = body
-        ordering.note_chronology(self._entries(), notes)
-        self._repeated = frozenset(repeated)
-        for _ in self._messages(notes):
+        self._repeated: dict[int, int] = self._repeats()
+        if self._repeated:
+            self._note_repeats(notes)
+        ordering.note_chronology(self._once(), notes)
+        for _ in normalise.messages_of(self._once(), thread_id, notes):
             pass
-        return self._repeated
 
     def __iter__(self) -> Iterator[Message]:
-        return self._messages(Notes(self._id))
+        """Read the messages, oldest first."""
+        return normalise.messages_of(self._once(), self._id, Notes(self._id))
 
-    def _messages(self, notes: Notes) -> Iterator[Message]:
-        raws = (raw for place, raw in enumerate(self._entries()) if place not in self._repeated)
-        return normalise.messages_of(raws, self._id, notes)
+    def _repeats(self) -> dict[int, int]:
+        """Return the places of repeated messages, each with the place of the first."""
+        seen: dict[int, int] = {}
+        repeated: dict[int, int] = {}
+        for place, raw in enumerate(self._entries()):
+            message_id = normalise.clean_id(raw.get("id")) if isinstance(raw, dict) else None
+            if message_id is not None and seen.setdefault(hash(message_id), place) != place:
+                repeated[place] = seen[hash(message_id)]
+        return repeated
+
+    def _note_repeats(self, notes: Notes) -> None:
+        firsts = set(self._repeated.values())
+        bodies: dict[int, int] = {}
+        for place, raw in enumerate(self._entries()):
+            if place in firsts:
+                bodies[place] = hash(repr(raw))
+            elif place in self._repeated:
+                same = bodies[self._repeated[place]] == hash(repr(raw))
+                ordering.note_duplicate(notes, str(normalise.clean_id(raw["id"])), same=same)
+
+    def _once(self) -> Iterator[Any]:
+        if not self._repeated:
+            return self._entries()
+        return (raw for place, raw in enumerate(self._entries()) if place not in self._repeated)
 
     def _entries(self) -> Iterator[Any]:
         for part in self._plan:

@@ -129,7 +129,7 @@ class ExportSource(Source):
                 continue
             if not known:
                 yield self._assembler.joined(thread_id)
-            elif self._shelf.blocks(thread_id, Kind.MESSAGE):
+            elif self._shelf.blocks(thread_id).get(Kind.MESSAGE):
                 yield _duplicate(self._assembler.origin(thread_id), thread_id)
 
     def _problems(self, selection: Selection) -> Iterator[Unreadable]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+_OPENING = frozenset({b"{", b"["})
 _DECODER = json.JSONDecoder(strict=False)
 """Lenient about raw control characters inside strings, which hand-made exports hold."""
 
@@ -22,6 +23,11 @@ class BadJsonError(ValueError):
 
 def decode(data: bytes) -> str:
     """Return the text of bytes in UTF-8, UTF-16 or UTF-32, with or without a byte order mark, or raise BadJsonError."""
+    if data[:1] in _OPENING and data[1:2] != b"\0":
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            pass  # perhaps encoded surrogates, which the slow way lets through
     try:
         return data.decode(json.detect_encoding(data), "surrogatepass")
     except UnicodeDecodeError as error:
@@ -40,6 +46,19 @@ def parse(data: bytes | str) -> Any:
         raise BadJsonError("not-json", "The JSON is nested too deeply to be read.") from None
     except ValueError as error:  # integers of more than 4300 digits
         raise BadJsonError("not-json", f"The JSON cannot be read: {str(error).split(';')[0]}.") from None
+
+
+def line(data: bytes) -> Any:
+    """Return the JSON value of one line, or None where it is blank or no JSON; lenient about a byte order mark."""
+    try:
+        return _DECODER.decode(data.decode())
+    except ValueError:
+        pass
+    text = data.strip(b"\xef\xbb\xbf \t\r\n")
+    try:
+        return parse(text) if text else None
+    except BadJsonError:
+        return None
 
 
 def _bad(text: str, error: json.JSONDecodeError) -> BadJsonError:

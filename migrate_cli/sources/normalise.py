@@ -82,6 +82,8 @@ def _seconds_of_text(text: str) -> float | None:
 
 def clean_id(value: Any) -> str | None:
     """Return an id as text that any database takes, or None where there is none; numbers (of tables) become text."""
+    if value is None:
+        return None
     if isinstance(value, str):
         if value.isascii():
             return value.strip() or None

@@ -29,7 +29,8 @@ LARGE = 64 << 20
 """Documents and lines of more bytes are read incrementally."""
 _LARGE_PACKED = LARGE // 16
 _HEAD_BYTES = 4096
-_WHOLE = re.compile(rb'(?<!\\)"messages"\s*:\s*[\[{n]|^\W*\{\s*"thread"\s*:\s*\{')
+_MESSAGES = re.compile(rb'(?<!\\)"messages"\s*:\s*[\[{n]')
+_THREAD = re.compile(rb'\W*\{\s*"thread"\s*:\s*\{')
 _LOOKS_JSON = re.compile(rb'\s*(?:\{\s*["}]|\[\s*[\[{"\]])')
 _LOOKS_CASSETTE = re.compile(rb"^(?:interactions|http_interactions):", re.MULTILINE)
 _LINES_SUFFIXES = frozenset({".jsonl", ".ndjson"})
@@ -38,6 +39,7 @@ _CSV_SUFFIXES = frozenset({".csv", ".tsv"})
 _YAML_SUFFIXES = frozenset({".yaml", ".yml"})
 _MARK = b"\xef\xbb\xbf"
 _WIDE_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_NEXT_LINE = re.compile(rb"\s*([^\n]*)")
 _THREAD_ID = re.compile(r"thread_[A-Za-z0-9]+")
 
 
@@ -79,7 +81,7 @@ class Probe:
             return False
         with input_.open() as stream:
             head = stream.read(_HEAD_BYTES)
-        whole = _LOOKS_JSON.match(head.removeprefix(_MARK)) is not None and _WHOLE.search(head) is not None
+        whole = _LOOKS_JSON.match(head.removeprefix(_MARK)) is not None and _seems_whole(head)
         if whole and (head.lstrip().startswith(b"[") or input_.suffix in _LINES_SUFFIXES):
             self.several = True
         return whole
@@ -91,42 +93,68 @@ class Probe:
         return found
 
     def _look(self, input_: Input) -> Found:
-        input_ = self._readable(input_)
-        with input_.open() as stream:
-            head = stream.read(_HEAD_BYTES).removeprefix(_MARK)
-        if self._table.allows(Form.CSV) and (table := self._csv(input_, head)):
-            return table
-        if self._table.allows(Form.YAML) and _LOOKS_CASSETTE.search(head):
-            return self._yaml(input_)
+        input_, data = self._bytes(input_)
+        head = data[:_HEAD_BYTES].removeprefix(_MARK)
         if not _LOOKS_JSON.match(head):
+            if self._table.allows(Form.CSV) and (table := self._csv(input_, head)):
+                return table
+            if self._table.allows(Form.YAML) and _LOOKS_CASSETTE.search(head):
+                return self._yaml(input_)
             raise self._not_json(input_, head)
-        if head.lstrip().startswith(b"{") and (lines := self._lines(input_)):
-            return lines
         try:
-            return self._document(input_)
+            return self._json(input_, data)
         except BadJsonError as bad:
             raise self._bad(input_, head, bad) from None
 
-    def _readable(self, input_: Input) -> Input:
-        """Return a file that can be read at once: large gzip files unpacked, UTF-16 rewritten as UTF-8."""
-        if input_.compressed() and input_.size() > _LARGE_PACKED:
+    def _bytes(self, input_: Input) -> tuple[Input, bytes]:
+        """Return a file's bytes, or as many as may be held; large gzip files are unpacked, UTF-16 becomes UTF-8."""
+        size = input_.size()
+        if size > _LARGE_PACKED and input_.compressed():
             input_ = Input(unpack_gzip(input_, self._folder), input_.origin)
-        with input_.local.open("rb") as stream:
-            encoding = _WIDE_MARKS.get(stream.read(2))
+            size = input_.size()
+        with input_.open() as stream:
+            data = stream.read(LARGE if size > _LARGE_PACKED else -1)
+        encoding = _WIDE_MARKS.get(data[:2])
         if encoding is None:
-            return input_
+            return input_, data
         try:
-            return Input(transcode(input_, encoding, self._folder), input_.origin)
+            input_ = Input(transcode(input_, encoding, self._folder), input_.origin)
         except UnicodeError:
             raise NotOursError("not-json", f"{input_.origin}: The text is not valid {encoding}.") from None
+        return self._bytes(input_)
 
-    def _document(self, input_: Input) -> Found:
-        if not input_.compressed() and input_.size() > LARGE:
+    def _json(self, input_: Input, data: bytes) -> Found:
+        """Tell lines from a document; a file of one line may be either, and the document's shapes come first."""
+        first, second = _two_lines(data)
+        record = parsed_line(first) if data.removeprefix(_MARK).lstrip().startswith(b"{") else None
+        if record is not None and not second:
+            shape = self._table.find(Form.DOCUMENT, record)
+            if shape is not None:
+                return Found(shape, input_, record)
+        if record is not None or (second.startswith(b"{") and parsed_line(second) is not None):
+            lines = self._lines(input_, record or parsed_line(second), alone=not second)
+            if lines is not None:
+                return lines
+        return self._document(input_, data)
+
+    def _lines(self, input_: Input, record: JsonObject | None, *, alone: bool) -> Found | None:
+        shape = self._table.find(Form.LINES, record)
+        if shape is not None:
+            if input_.compressed():
+                input_ = Input(unpack_gzip(input_, self._folder), input_.origin)
+            return Found(shape, input_)
+        if not alone:
+            raise NotOursError("unknown-shape", self._unknown(input_, record))
+        return None
+
+    def _document(self, input_: Input, data: bytes) -> Found:
+        if len(data) >= LARGE:
             large = Streamed(input_)
             shape = self._shape(input_, Form.DOCUMENT, large.sketch())
             if shape.growth is not Growth.NONE:
                 return Found(shape, input_, large=large)
-        value = jsontext.parse(input_.read())
+            data = input_.read()
+        value = jsontext.parse(data)
         return Found(self._shape(input_, Form.DOCUMENT, value), input_, value)
 
     def _shape(self, input_: Input, form: Form, value: Any) -> Shape:
@@ -135,32 +163,12 @@ class Probe:
             raise NotOursError("unknown-shape", self._unknown(input_, value))
         return shape
 
-    def _lines(self, input_: Input) -> Found | None:
-        """Return the file as lines if its first or second line alone is an object, and no document goes on below."""
-        with input_.open() as stream:
-            first, second = stream.readline(LARGE), stream.readline(LARGE)
-        record = parsed_line(first)
-        if record is None:
-            record = parsed_line(second)
-        elif not second.strip() and self._table.find(Form.DOCUMENT, record) is not None:
-            return None
-        if record is None or not self._table.allows(Form.LINES):
-            return None
-        shape = self._table.find(Form.LINES, record)
-        if shape is not None:
-            if input_.compressed():
-                input_ = Input(unpack_gzip(input_, self._folder), input_.origin)
-            return Found(shape, input_)
-        if second.strip():
-            raise NotOursError("unknown-shape", self._unknown(input_, record))
-        return None
-
     # Tables and YAML
 
     def _csv(self, input_: Input, head: bytes) -> Found | None:
         first = head.split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r")
         delimiter = max(",;\t|", key=first.count)
-        if _LOOKS_JSON.match(head) or delimiter not in first:
+        if delimiter not in first:
             return None
         header = next(csv.reader([first], delimiter=delimiter), [])
         row = dict.fromkeys(header, "")
@@ -209,12 +217,24 @@ class Probe:
         return f"{input_.origin}: the JSON ({outline}) has no shape that is known. Known are {known}."
 
 
+def _seems_whole(head: bytes) -> bool:
+    if b'"messages"' in head and _MESSAGES.search(head):
+        return True
+    return _THREAD.match(head[:200]) is not None
+
+
+def _two_lines(data: bytes) -> tuple[bytes, bytes]:
+    """Return the first line and the next that is not blank; empty where there is none."""
+    end = data.find(b"\n")
+    if end < 0:
+        return data, b""
+    second = _NEXT_LINE.match(data, end)
+    return data[:end], second.group(1) if second else b""
+
+
 def parsed_line(line: bytes) -> JsonObject | None:
     """Return the object that a line holds, or None."""
-    try:
-        value = jsontext.parse(line.removeprefix(_MARK))
-    except BadJsonError:
-        return None
+    value = jsontext.line(line)
     return value if isinstance(value, dict) else None
 
 

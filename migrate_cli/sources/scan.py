@@ -23,7 +23,7 @@ from migrate_cli.sources.probe import Found, NotOursError, Probe, csv_rows, name
 from migrate_cli.sources.records import Kind, kind_of
 from migrate_cli.sources.shapes.base import Form, Growth, Loose, Piece, Remark, Shape, Whole
 from migrate_cli.sources.shapes.recordings import HttpSession, VcrJson
-from migrate_cli.sources.shelf import Block, Shelf
+from migrate_cli.sources.shelf import BLOCK_BYTES, BLOCK_ENTRIES, Block, Shelf
 
 _KEPT = frozenset({Kind.ASSISTANT, Kind.FILE})
 _BATCH = 500
@@ -143,9 +143,9 @@ class Scanner:
 
     def _refer(self, found: Found, piece: Loose, place: int, thread: str) -> None:
         stretch = self._shelf.stretch(found.shape.name, found.input, api_page=piece.api_page, has_more=piece.has_more)
-        block = Block(piece.kind, thread, stretch, piece=place)
-        for raw in piece.raws:
-            block.take(raw)
+        block = Block(piece.kind, thread, stretch, piece=place, entries=len(piece.raws))
+        if piece.raws:
+            block.measure(piece.raws[0], piece.raws[-1])
         self._shelf.add(block)
         self._remark(thread, piece)
 
@@ -218,24 +218,22 @@ class Scanner:
 
     def _index_lines(self, found: Found) -> None:
         stretch = self._shelf.stretch(found.shape.name, found.input)
-        block: Block | None = None
+        run: _Run | None = None
         for number, start, end, value in self._records(found):
             piece = self._line_piece(found, number, value)
             thread = None if piece is None else self._thread_of(found.input, piece)
+            if run is not None and not run.goes_on(piece, thread):
+                self._shelf.add(run.block())
+                run = None
             if piece is None or thread is None:
-                if block is not None:
-                    self._shelf.add(block)
-                block = None  # a block holds nothing but its own entries
-            elif block is not None and block.thread == thread and block.kind is piece.kind and not block.full:
-                block.length = end - block.start
-                block.take(piece.raws[0])
-            else:
-                if block is not None:
-                    self._shelf.add(block)
-                block = Block(piece.kind, thread, stretch, start=start, length=end - start)
-                block.take(piece.raws[0])
-        if block is not None:
-            self._shelf.add(block)
+                continue
+            if run is None:
+                run = _Run(piece.kind, thread, stretch, start, piece.raws[0])
+            run.entries += 1
+            run.end = end
+            run.last = piece.raws[0]
+        if run is not None:
+            self._shelf.add(run.block())
 
     def _line_piece(self, found: Found, number: int, value: Any) -> Loose | None:
         """Return what a line holds for a thread; assistants and files are kept, what is unknown is a problem."""
@@ -302,6 +300,32 @@ class Scanner:
         tally.take("unreadable", input_.origin)
         origin = Origin(input_.origin.path, input_.origin.member, fault.line)
         self._shelf.problem(origin, fault.code, fault.detail, named_thread(input_))
+
+
+@dataclass(slots=True)
+class _Run:
+    """Neighbouring lines of one thread and kind."""
+
+    kind: Kind
+    thread: str
+    stretch: int
+    start: int
+    first: Any
+    last: Any = None
+    end: int = 0
+    entries: int = 0
+
+    def goes_on(self, piece: Loose | None, thread: str | None) -> bool:
+        """Whether a line's object belongs to the same block, and the block has room for it."""
+        if piece is None or thread != self.thread or piece.kind is not self.kind:
+            return False
+        return self.entries < BLOCK_ENTRIES and self.end - self.start < BLOCK_BYTES
+
+    def block(self) -> Block:
+        """Return the block that the lines make."""
+        block = Block(self.kind, self.thread, self.stretch, -1, self.start, self.end - self.start, self.entries)
+        block.measure(self.first, self.last)
+        return block
 
 
 _FAULTS = (NotOursError, BadJsonError, ArchiveError, OSError, EOFError, zlib.error)

@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 import tempfile
 import weakref
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from migrate_cli.sources.shapes.base import Remark
 BLOCK_ENTRIES = 500
 """Most entries that one block holds, so that a block always fits in memory."""
 BLOCK_BYTES = 4 << 20
+_OPEN_FILES = 16
+_ENCODE = json.JSONEncoder().encode
 
 _TABLES = """
 PRAGMA journal_mode = OFF;
@@ -73,22 +76,18 @@ class Block:
     opens: bool = False
     closes: bool = False
 
-    def take(self, raw: Any) -> None:
-        """Count one more entry."""
-        begins = begins_exchange(raw)
-        if self.entries == 0:
-            self.opens = begins
-        self.closes = begins
-        self.entries += 1
-        seconds = time_of(raw)
-        if seconds is not None:
-            self.first = seconds if self.first is None else self.first
-            self.last = seconds
+    def measure(self, first: Any, last: Any) -> None:
+        """Note what ordering needs of the first and the last entry."""
+        self.first, self.opens = time_of(first), begins_exchange(first)
+        self.last, self.closes = time_of(last), begins_exchange(last)
 
-    @property
-    def full(self) -> bool:
-        """Whether the next entry should begin a new block."""
-        return self.entries >= BLOCK_ENTRIES or self.length >= BLOCK_BYTES
+
+@dataclass(slots=True)
+class Placed:
+    """A block, and the stretch that it is a part of."""
+
+    block: Block
+    row: StretchRow
 
 
 class Shelf:
@@ -101,8 +100,11 @@ class Shelf:
         self._db.execute("BEGIN")
         self._blocks: list[tuple[Any, ...]] = []
         self._spool = self._spool_path.open("ab")
-        self._discard = weakref.finalize(self, _discard, self._db, self._spool, self.folder)
         self._indexed = False
+        self._handles: OrderedDict[str, IO[bytes]] = OrderedDict()
+        self.bare = True
+        """True while nothing is known of any thread."""
+        self._discard = weakref.finalize(self, _discard, self._db, self._spool, self._handles, self.folder)
 
     def close(self) -> None:
         """Delete everything."""
@@ -124,7 +126,7 @@ class Shelf:
 
     def add(self, block: Block) -> None:
         """Index one block."""
-        self._indexed = False
+        self._indexed = self.bare = False
         self._blocks.append(
             (
                 block.kind.value, block.thread, block.stretch, block.piece, block.start, block.length,
@@ -137,10 +139,10 @@ class Shelf:
     def spool(self, kind: Kind, thread: str, stretch: int, raws: Sequence[Any]) -> None:
         """Write entries to the spool, as lines, and index them."""
         for at in range(0, len(raws), BLOCK_ENTRIES):
-            block = Block(kind, thread, stretch, start=self._spool.tell())
-            for raw in raws[at : at + BLOCK_ENTRIES]:
-                block.take(raw)
-                block.length += self._spool.write(json.dumps(raw).encode() + b"\n")
+            batch = raws[at : at + BLOCK_ENTRIES]
+            block = Block(kind, thread, stretch, start=self._spool.tell(), entries=len(batch))
+            block.length = self._spool.write("\n".join([*map(_ENCODE, batch), ""]).encode())
+            block.measure(batch[0], batch[-1])
             self.add(block)
 
     def keep(self, kind: Kind, object_id: str, raw: JsonObject) -> None:
@@ -154,6 +156,7 @@ class Shelf:
 
     def remark(self, thread: str, remark: Remark) -> None:
         """Remember a finding about a thread."""
+        self.bare = False
         row = (thread, remark.code, remark.severity.value, remark.detail)
         self._db.execute("INSERT INTO remark VALUES (?, ?, ?, ?)", row)
 
@@ -169,7 +172,7 @@ class Shelf:
         """Make everything that was added readable; called again after more was added."""
         if not self._indexed:
             self._flush()
-            self._db.execute("CREATE INDEX IF NOT EXISTS block_thread ON block (thread, kind)")
+            self._db.execute("CREATE INDEX IF NOT EXISTS block_thread ON block (thread)")
             self._spool.flush()
             self._indexed = True
 
@@ -189,24 +192,37 @@ class Shelf:
         self.seal()
         return int(self._db.execute("SELECT COUNT(DISTINCT thread) FROM block").fetchone()[0])
 
-    def blocks(self, thread: str, kind: Kind) -> list[Block]:
-        """Return a thread's blocks of one kind, in the order in which they were met."""
+    def blocks(self, thread: str) -> dict[Kind, list[Placed]]:
+        """Return a thread's blocks by kind, in the order in which they were met."""
+        if self.bare:
+            return {}
         self.seal()
-        rows = self._db.execute(
-            "SELECT kind, thread, stretch, piece, start, length, entries, first, last, opens, closes"
-            " FROM block WHERE thread = ? AND kind = ? ORDER BY id",
-            (thread, kind.value),
-        )
-        return [Block(Kind(row[0]), *row[1:]) for row in rows]
+        found: dict[Kind, list[Placed]] = {}
+        rows: dict[int, StretchRow] = {}
+        for row in self._db.execute(_BLOCKS_OF_THREAD, (thread,)):
+            block = Block(Kind(row[0]), *row[1:11])
+            stretch = rows.get(block.stretch)
+            if stretch is None:
+                stretch = rows[block.stretch] = _stretch_row(block.stretch, *row[11:])
+            found.setdefault(block.kind, []).append(Placed(block, stretch))
+        return found
 
-    def stretch_row(self, stretch: int) -> StretchRow:
-        """Return what is known of a stretch."""
-        row = self._db.execute("SELECT * FROM stretch WHERE id = ?", (stretch,)).fetchone()
-        has_more = None if row[3] is None else bool(row[3])
-        return StretchRow(row[0], row[1], bool(row[2]), has_more, bool(row[4]), Input(Path(row[5]), Origin(*row[6:])))
+    def read(self, local: Path, start: int, length: int) -> bytes:
+        """Return bytes of a file; a few files stay open between calls."""
+        name = str(local)
+        stream = self._handles.get(name)
+        if stream is None:
+            if len(self._handles) >= _OPEN_FILES:
+                self._handles.popitem(last=False)[1].close()
+            stream = self._handles[name] = local.open("rb")
+        self._handles.move_to_end(name)
+        stream.seek(start)
+        return stream.read(length)
 
     def remarks(self, thread: str) -> list[Remark]:
         """Return the findings about a thread, each once."""
+        if self.bare:
+            return []
         rows = self._db.execute("SELECT DISTINCT code, severity, detail FROM remark WHERE thread = ?", (thread,))
         return [Remark(code, Severity(severity), detail) for code, severity, detail in rows]
 
@@ -223,7 +239,22 @@ class Shelf:
             yield Origin(path, member, line), code, detail, thread
 
 
-def _discard(db: sqlite3.Connection, spool: IO[bytes], folder: Path) -> None:
-    spool.close()
+_BLOCKS_OF_THREAD = """
+SELECT kind, thread, stretch, piece, start, length, entries, first, last, opens, closes,
+       shape, api_page, has_more, wire, local, path, member
+FROM block JOIN stretch ON stretch.id = block.stretch WHERE thread = ? ORDER BY block.id
+"""
+
+
+def _stretch_row(
+    number: int, shape: str, api_page: int, has_more: int | None, wire: int, local: str, path: str, member: str | None
+) -> StretchRow:
+    more = None if has_more is None else bool(has_more)
+    return StretchRow(number, shape, bool(api_page), more, bool(wire), Input(Path(local), Origin(path, member)))
+
+
+def _discard(db: sqlite3.Connection, spool: IO[bytes], handles: OrderedDict[str, IO[bytes]], folder: Path) -> None:
+    for stream in (spool, *handles.values()):
+        stream.close()
     db.close()
     shutil.rmtree(folder, ignore_errors=True)

@@ -126,8 +126,14 @@ def loose_pieces(raws: Iterable[Any], *, api_page: bool = False, has_more: bool 
     groups: dict[tuple[Kind, str | None], list[Any]] = {}
     here: list[Any] = []
     strays = here
+    plain = thread = None
     for raw in raws:
+        # Neighbours are mostly of one kind and thread: no need to look closer.
+        if plain is not None and type(raw) is dict and raw.get("object") == plain and raw.get("thread_id") == thread:
+            here.append(raw)
+            continue
         kind = kind_of(raw)
+        plain = thread = None
         if kind is Kind.OTHER:
             continue
         if kind is None:
@@ -136,6 +142,8 @@ def loose_pieces(raws: Iterable[Any], *, api_page: bool = False, has_more: bool 
         key = (kind, clean_id(raw.get("id" if kind is Kind.THREAD else "thread_id")))
         here = groups.setdefault(key, [])
         here.append(raw)
+        if kind is not Kind.THREAD and kind is not Kind.OTHER:
+            plain, thread = raw.get("object"), raw.get("thread_id")
     for (kind, thread_id), found in groups.items():
         yield Loose(kind, strays + found if strays else found, thread_id, api_page, has_more)
         strays = []
