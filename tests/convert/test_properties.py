@@ -88,9 +88,9 @@ def test_converting_twice_gives_the_same_draft(thread: Thread, options: ConvertO
 
 
 @many
-@given(threads())
-def test_every_text_of_a_user_is_found_again(thread: Thread) -> None:
-    draft = convert_thread(thread)
+@given(threads(), st.sampled_from(Citations))
+def test_every_text_of_a_user_is_found_again(thread: Thread, policy: Citations) -> None:
+    draft = convert_thread(thread, ConvertOptions(citations=policy))
     sent = "\n".join(
         part["text"]
         for item in draft.items

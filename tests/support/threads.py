@@ -168,7 +168,10 @@ def _search_call(search: Any) -> dict[str, Any]:
     return {"id": "fs", "type": "file_search", "file_search": search}
 
 
+_plain_calls = st.builds(function, output=st.sampled_from(["3", None]), id=st.sampled_from(["call_1", "call_2"]))
 calls = st.one_of(
+    _plain_calls,
+    _plain_calls,
     st.builds(
         function,
         st.one_of(st.sampled_from(["add", "bad name", "", "x" * 200]), st.none(), texts),
