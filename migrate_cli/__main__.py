@@ -12,7 +12,7 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"migrate-cli {__version__}\n")
         return
-    from migrate_cli.cli import run  # noqa: PLC0415 - after --version
+    from migrate_cli.cli.app import run  # noqa: PLC0415 - after --version
 
     sys.exit(run())
 

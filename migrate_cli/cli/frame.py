@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from migrate_cli.errors import ExitCode, MigrateError, UsageError, exit_code_for
+from migrate_cli.errors import ExitCode, MigrateError, exit_code_for
 from migrate_cli.model import Problem, Result
 from migrate_cli.report.interface import OutputFormat
 from migrate_cli.secrets import scrub
@@ -71,23 +71,22 @@ class Frame:
         raise typer.Exit(int(result.exit_code))
 
     def show(self, result: Result, fmt: OutputFormat) -> None:
-        """Print a result on stdout and into the report file, if one is asked for."""
-        from migrate_cli.report.render import render  # noqa: PLC0415 - after the work
+        """Print a result on stdout, into the report file, and into a CI job's summary, where those are asked for."""
+        from migrate_cli.report.output import wants_colour, write_out, write_report  # noqa: PLC0415 - after the work
+        from migrate_cli.report.render import render  # noqa: PLC0415
 
-        colour = fmt is OutputFormat.TEXT and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         width = _width()
         if self.report is not None:
-            self._write(render(result, SUFFIXES.get(self.report.suffix.lower(), fmt), console_width=width))
-        if not (self.quiet and fmt is OutputFormat.TEXT and result.exit_code == 0):
-            emit([render(result, fmt, console_width=width, colour=colour)])
+            write_report(
+                self.report, render(result, SUFFIXES.get(self.report.suffix.lower(), fmt), console_width=width)
+            )
+        if os.environ.get("GITHUB_STEP_SUMMARY"):
+            from migrate_cli.report.markdown import write_step_summary  # noqa: PLC0415 - in CI only
 
-    def _write(self, text: str) -> None:
-        if self.report is None:
-            return
-        try:
-            self.report.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"the report cannot be written to {self.report}: {error.strerror or error}") from error
+            write_step_summary(render(result, OutputFormat.MARKDOWN))
+        if not (self.quiet and fmt is OutputFormat.TEXT and result.exit_code == 0):
+            colour = fmt is OutputFormat.TEXT and wants_colour(sys.stdout.isatty())
+            write_out(render(result, fmt, console_width=width, colour=colour))
 
 
 Config = Annotated[
@@ -138,26 +137,29 @@ def common_options(command: str) -> Callable[[Callable[..., None]], Callable[...
         own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
         wrapper.__signature__ = inspect.Signature([*own, *extra])  # type: ignore[attr-defined]  # typer reads it
         wrapper.__annotations__ = {parameter.name: parameter.annotation for parameter in (*own, *extra)}
-        del wrapper.__wrapped__  # type: ignore[attr-defined]  # or typer would read the inner function's parameters
+        del wrapper.__wrapped__  # or typer would read the inner function's parameters
         return wrapper
 
     return decorate
 
 
 def emit(chunks: Iterable[str]) -> None:
-    """Write to stdout; a reader that went away (`| head`) is no failure."""
-    try:
-        for chunk in chunks:
-            sys.stdout.write(chunk)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Write to stdout, piece by piece."""
+    from migrate_cli.report.output import write_out  # noqa: PLC0415 - --help writes by itself
+
+    for chunk in chunks:
+        write_out(chunk)
 
 
 def _guarded(frame: Frame, work: Callable[[], None]) -> None:
     """Turn whatever ends the command into a sentence and an exit code."""
+    close_log: Callable[[], None] | None = None
     try:
-        _set_up_log(frame)
+        close_log = _set_up_log(frame)
+        if frame.report is not None:
+            from migrate_cli.report.output import check_report_path  # noqa: PLC0415 - only where one is asked for
+
+            check_report_path(frame.report)
         work()
     except typer.Exit:
         raise
@@ -171,6 +173,9 @@ def _guarded(frame: Frame, work: Callable[[], None]) -> None:
             f"the traceback is in {frame.log_file}" if frame.log_file else "add --log-file FILE to keep the traceback"
         )
         _fail(frame, ExitCode.UNEXPECTED, "unexpected", f"{type(error).__name__}: {error} (a bug; {where})")
+    finally:
+        if close_log is not None:
+            close_log()
 
 
 def _fail(frame: Frame, code: ExitCode, name: str, message: str) -> NoReturn:
@@ -184,13 +189,13 @@ def _fail(frame: Frame, code: ExitCode, name: str, message: str) -> NoReturn:
     raise typer.Exit(int(code))
 
 
-def _set_up_log(frame: Frame) -> None:
+def _set_up_log(frame: Frame) -> Callable[[], None] | None:
     if not frame.log_file and not frame.verbose:
         logging.getLogger("migrate_cli").addHandler(logging.NullHandler())
-        return
+        return None
     from migrate_cli.report.log import set_up_logging  # noqa: PLC0415 - only when asked for
 
-    set_up_logging(frame.log_file, verbosity=frame.verbose)
+    return set_up_logging(frame.log_file, verbosity=frame.verbose)
 
 
 def _width() -> int | None:

@@ -1,0 +1,52 @@
+"""The commands, put together in the order that a user meets them.
+
+Stages are imported inside the commands, so that `--help` and completion stay quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from migrate_cli import __version__
+from migrate_cli.cli import mapping, migrate, serve
+from migrate_cli.cli.frame import emit
+
+app = typer.Typer(
+    name="migrate-cli",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "Move OpenAI Assistants threads into Conversations for the Responses API, in bulk: "
+        "nothing lost, nothing doubled, nothing changed without being told."
+    ),
+    epilog="Start with `migrate-cli demo`, then `migrate-cli plan ./export`.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+) -> None:
+    """Handle what comes before a command."""
+    if version:
+        emit([f"migrate-cli {__version__}\n"])
+        raise typer.Exit
+
+
+for commands in (migrate.app, serve.app):
+    app.add_typer(commands)
+app.add_typer(mapping.map_app, name="map")
+
+
+def run() -> int:
+    """Run the command line; returns the exit code."""
+    try:
+        app(args=mapping.with_short_form(sys.argv[1:]))
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0

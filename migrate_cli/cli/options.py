@@ -1,0 +1,23 @@
+"""Options that several commands share, each declared once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Source = Annotated[
+    str | None,
+    typer.Argument(help="The export: a file or folder. Default: source.path of the settings.", show_default=False),
+]
+Format = Annotated[str | None, typer.Option("--format", help="Take every file for this shape instead of looking.")]
+Limit = Annotated[int | None, typer.Option("--limit", help="Only the first N threads.", metavar="N")]
+Thread = Annotated[list[str] | None, typer.Option("--thread", help="Only this thread; may be repeated.", metavar="ID")]
+ThreadsFrom = Annotated[
+    str | None,
+    typer.Option("--threads-from", help="Only the threads listed here, an id a line; - is stdin.", metavar="FILE"),
+]
+Shard = Annotated[
+    str | None, typer.Option("--shard", help="Only the I-th of N parts, stable by thread id.", metavar="I/N")
+]
+Workers = Annotated[int | None, typer.Option("--workers", help="Threads at a time at most.", metavar="N")]

@@ -1,0 +1,57 @@
+"""`demo` and `sandbox`, on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from migrate_cli.cli.frame import Frame, common_options, emit
+from migrate_cli.report.interface import OutputFormat
+
+app = typer.Typer()
+
+
+@app.command(epilog="EXIT STATUS  0 all done · 3 some threads failed · 130 interrupted")
+@common_options("demo")
+def demo(
+    frame: Frame,
+    folder: Annotated[Path, typer.Option("--folder", help="Where the demo's state file goes.")] = Path("demo"),
+) -> None:
+    """Run the main job on the embedded sandbox with the bundled fixtures; nothing leaves this machine.
+
+    Example: `migrate-cli demo`
+    """
+    from migrate_cli.commands.demo import demo as steps  # noqa: PLC0415
+    from migrate_cli.commands.demo import together  # noqa: PLC0415
+
+    results = []
+    for result in steps(folder, view=frame.view()):
+        results.append(result)
+        if frame.output in (None, OutputFormat.TEXT):
+            frame.show(result, OutputFormat.TEXT)
+    whole = together(results)
+    if frame.output not in (None, OutputFormat.TEXT):
+        frame.finish(whole)
+    raise typer.Exit(whole.exit_code)
+
+
+@app.command(epilog="EXIT STATUS  0 stopped cleanly · 2 port in use or data unusable")
+@common_options("sandbox")
+def sandbox(
+    frame: Frame,
+    port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1; 0 takes a free one.")] = 8765,
+    data: Annotated[Path, typer.Option("--data", help="File that keeps the data.", metavar="FILE")] = Path(
+        "sandbox.db"
+    ),
+    latency_ms: Annotated[float, typer.Option("--latency-ms", help="Delay of every answer.")] = 0.0,
+    api_key: Annotated[str | None, typer.Option("--api-key", help="Accept only this key.")] = None,
+) -> None:
+    """Serve a strict stand-in for the target on this machine, until Ctrl-C.
+
+    Example: `migrate-cli sandbox --port 8765 --data sandbox.db`
+    """
+    from migrate_cli.commands.sandbox import serve  # noqa: PLC0415
+
+    serve(port, data, latency_ms=latency_ms, api_key=api_key, say=lambda text: emit([text]), quiet=frame.quiet)
