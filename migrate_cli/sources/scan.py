@@ -5,25 +5,22 @@ What a file is, `probe.py` tells; how a thread is put together, `assemble.py` kn
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from migrate_cli.model import Origin, Severity
-from migrate_cli.sources import jsontext
-from migrate_cli.sources.archives import ArchiveError
+from migrate_cli.sources.faults import FAULTS, fault_of
 from migrate_cli.sources.inputs import Input
 from migrate_cli.sources.interface import ShapeTaken
-from migrate_cli.sources.jsontext import BadJsonError
+from migrate_cli.sources.lines import Record, Run, records
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.probe import Found, NotOursError, Probe, csv_rows, named_thread, stem
 from migrate_cli.sources.records import Kind, kind_of
 from migrate_cli.sources.shapes.base import Form, Growth, Loose, Piece, Remark, Shape, Whole
 from migrate_cli.sources.shapes.recordings import HttpSession, VcrJson
-from migrate_cli.sources.shelf import BLOCK_BYTES, BLOCK_ENTRIES, Block, Shelf
+from migrate_cli.sources.shelf import Block, Shelf
 
 _KEPT = frozenset({Kind.ASSISTANT, Kind.FILE})
 _BATCH = 500
@@ -73,7 +70,7 @@ class Scanner:
                 return False
             self._index(found)
             self._tally.take(found.shape.name, input_.origin)
-        except _FAULTS as error:
+        except FAULTS as error:
             self._refuse(input_, error, self._tally)
         self.done.add(key_of(input_.name))
         return True
@@ -95,7 +92,7 @@ class Scanner:
                     held = True
                     yield found.shape, piece
             tally.take(found.shape.name, input_.origin)
-        except _FAULTS as error:
+        except FAULTS as error:
             self._refuse(input_, error, tally if held else self._tally)
             if not held:
                 self.done.add(key_of(input_.name))
@@ -218,7 +215,7 @@ class Scanner:
 
     def _index_lines(self, found: Found) -> None:
         stretch = self._shelf.stretch(found.shape.name, found.input)
-        run: _Run | None = None
+        run: Run | None = None
         for number, start, end, value in self._records(found):
             piece = self._line_piece(found, number, value)
             thread = None if piece is None else self._thread_of(found.input, piece)
@@ -228,7 +225,7 @@ class Scanner:
             if piece is None or thread is None:
                 continue
             if run is None:
-                run = _Run(piece.kind, thread, stretch, start, piece.raws[0])
+                run = Run(piece.kind, thread, stretch, start, piece.raws[0])
             run.entries += 1
             run.end = end
             run.last = piece.raws[0]
@@ -237,37 +234,18 @@ class Scanner:
 
     def _line_piece(self, found: Found, number: int, value: Any) -> Loose | None:
         """Return what a line holds for a thread; assistants and files are kept, what is unknown is a problem."""
-        for piece in found.shape.pieces(value):
-            if isinstance(piece, Loose):
-                if piece.kind not in _KEPT:
-                    return piece
-                self._keep(piece)
-                return None
-        if kind_of(value) is None:
+        piece = found.shape.record(value)
+        if piece is not None and piece.kind in _KEPT:
+            self._keep(piece)
+            return None
+        if piece is None and kind_of(value) is None:
             here = replace(found.input.origin, line=number)
-            self._shelf.problem(
-                here, "unknown-line", f"{here}: The line holds no message and nothing else that is known."
-            )
-        return None
+            detail = f"{here}: The line holds no message and nothing else that is known."
+            self._shelf.problem(here, "unknown-line", detail)
+        return piece
 
-    def _records(self, found: Found) -> Iterator[tuple[int, int, int, Any]]:
-        """Yield each line's number, where it begins and ends, and its value; what is no JSON is a problem."""
-        end = 0
-        origin = found.input.origin
-        with found.input.open() as stream:
-            for number, line in enumerate(stream, 1):
-                start, end = end, end + len(line)
-                text = line.strip(b"\xef\xbb\xbf \t\r\n")
-                if not text:
-                    continue
-                try:
-                    yield number, start, end, jsontext.parse(text)
-                except BadJsonError as bad:
-                    cut_off = bad.code == "file-cut-off" and not line.endswith(b"\n")
-                    what = "is cut off; export the file again" if cut_off else "is not JSON"
-                    here = replace(origin, line=number)
-                    detail = f"{here}: The line {what}. The other lines are read."
-                    self._shelf.problem(here, "file-cut-off" if cut_off else "not-json", detail)
+    def _records(self, found: Found) -> Iterator[Record]:
+        return records(found.input, self._shelf.problem)
 
     def _index_table(self, found: Found) -> None:
         """Turn rows into wire messages in the spool, a batch at a time."""
@@ -293,58 +271,13 @@ class Scanner:
     # Problems
 
     def _refuse(self, input_: Input, error: Exception, tally: Tally) -> None:
-        fault = _fault(input_, error)
+        fault = fault_of(input_, error)
         if fault.code is None:
             tally.take("ignored", input_.origin)
             return
         tally.take("unreadable", input_.origin)
         origin = Origin(input_.origin.path, input_.origin.member, fault.line)
         self._shelf.problem(origin, fault.code, fault.detail, named_thread(input_))
-
-
-@dataclass(slots=True)
-class _Run:
-    """Neighbouring lines of one thread and kind."""
-
-    kind: Kind
-    thread: str
-    stretch: int
-    start: int
-    first: Any
-    last: Any = None
-    end: int = 0
-    entries: int = 0
-
-    def goes_on(self, piece: Loose | None, thread: str | None) -> bool:
-        """Whether a line's object belongs to the same block, and the block has room for it."""
-        if piece is None or thread != self.thread or piece.kind is not self.kind:
-            return False
-        return self.entries < BLOCK_ENTRIES and self.end - self.start < BLOCK_BYTES
-
-    def block(self) -> Block:
-        """Return the block that the lines make."""
-        block = Block(self.kind, self.thread, self.stretch, -1, self.start, self.end - self.start, self.entries)
-        block.measure(self.first, self.last)
-        return block
-
-
-_FAULTS = (NotOursError, BadJsonError, ArchiveError, OSError, EOFError, zlib.error)
-
-
-def _fault(input_: Input, error: Exception) -> NotOursError:
-    """Return what went wrong with a file as a code and a sentence."""
-    if isinstance(error, NotOursError):
-        return error
-    if isinstance(error, BadJsonError):
-        return NotOursError(error.code, f"{input_.origin}: {error.detail}", error.line)
-    if isinstance(error, ArchiveError):
-        return NotOursError(error.code, f"{input_.origin}: {error}")
-    if isinstance(error, EOFError):
-        return NotOursError("file-cut-off", f"{input_.origin}: The compressed file is cut off; copy it again.")
-    if isinstance(error, (zlib.error, gzip.BadGzipFile)):
-        return NotOursError("file-damaged", f"{input_.origin}: The compressed file is damaged; copy it again.")
-    reason = getattr(error, "strerror", None) or type(error).__name__
-    return NotOursError("file-unreadable", f"{input_.origin} cannot be read: {reason}. Check it and its permissions.")
 
 
 NAMED_BY_FILE = Remark(

@@ -103,6 +103,10 @@ class Shape(ABC):
     def pieces(self, value: Any) -> Iterator[Piece]:
         """Cut a document, or a line's value, into pieces; the same value gives the same pieces in the same order."""
 
+    def record(self, value: Any) -> Loose | None:
+        """Return the loose piece that one line holds, for shapes of lines that are not whole."""
+        return next((piece for piece in self.pieces(value) if isinstance(piece, Loose)), None)
+
     def entry(self, value: Any) -> Any:
         """Return the wire object of a line's value, for shapes of lines that are not whole."""
         return value
@@ -142,7 +146,7 @@ def loose_pieces(raws: Iterable[Any], *, api_page: bool = False, has_more: bool 
         key = (kind, clean_id(raw.get("id" if kind is Kind.THREAD else "thread_id")))
         here = groups.setdefault(key, [])
         here.append(raw)
-        if kind is not Kind.THREAD and kind is not Kind.OTHER:
+        if kind is not Kind.THREAD:
             plain, thread = raw.get("object"), raw.get("thread_id")
     for (kind, thread_id), found in groups.items():
         yield Loose(kind, strays + found if strays else found, thread_id, api_page, has_more)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from migrate_cli.sources.records import kind_of
-from migrate_cli.sources.shapes.base import Form, Piece, Shape, loose_pieces
+from migrate_cli.sources.normalise import clean_id
+from migrate_cli.sources.records import Kind, kind_of
+from migrate_cli.sources.shapes.base import Form, Loose, Piece, Shape, loose_pieces
 
 
 class MessageLines(Shape):
@@ -23,3 +24,9 @@ class MessageLines(Shape):
     def pieces(self, value: Any) -> Iterator[Piece]:
         """Give the object of one line."""
         yield from loose_pieces([value])
+
+    def record(self, value: Any) -> Loose | None:
+        """Return the object of one line, by a short way for what most lines are."""
+        if type(value) is dict and value.get("object") == "thread.message":
+            return Loose(Kind.MESSAGE, [value], clean_id(value.get("thread_id")))
+        return super().record(value)

@@ -1,0 +1,68 @@
+"""Reads files of JSON Lines: each line's value with its place, and runs of neighbours that belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from migrate_cli.model import Origin
+from migrate_cli.sources import jsontext
+from migrate_cli.sources.inputs import Input
+from migrate_cli.sources.jsontext import BadJsonError
+from migrate_cli.sources.records import Kind
+from migrate_cli.sources.shapes.base import Loose
+from migrate_cli.sources.shelf import BLOCK_BYTES, BLOCK_ENTRIES, Block
+
+Record = tuple[int, int, int, Any]
+"""A line's number (1-based), where it begins and ends (bytes), and its value."""
+
+
+def records(input_: Input, problem: Callable[[Origin, str, str], None]) -> Iterator[Record]:
+    """Yield the values of all lines; a line that is no JSON is told to `problem`, and the others are read."""
+    end = 0
+    with input_.open() as stream:
+        for number, line in enumerate(stream, 1):
+            start, end = end, end + len(line)
+            value = jsontext.line(line)
+            if value is not None:
+                yield number, start, end, value
+            elif line.strip(b"\xef\xbb\xbf \t\r\n"):
+                problem(*_fault(input_.origin, number, line))
+
+
+def _fault(origin: Origin, number: int, line: bytes) -> tuple[Origin, str, str]:
+    here = replace(origin, line=number)
+    try:
+        jsontext.parse(line.strip(b"\xef\xbb\xbf \t\r\n"))
+    except BadJsonError as bad:
+        if bad.code == "file-cut-off" and not line.endswith(b"\n"):
+            detail = f"{here}: The last line is cut off; export the file again. The other lines are read."
+            return here, "file-cut-off", detail
+    return here, "not-json", f"{here}: The line is not JSON. The other lines are read."
+
+
+@dataclass(slots=True)
+class Run:
+    """Neighbouring lines of one thread and kind."""
+
+    kind: Kind
+    thread: str
+    stretch: int
+    start: int
+    first: Any
+    last: Any = None
+    end: int = 0
+    entries: int = 0
+
+    def goes_on(self, piece: Loose | None, thread: str | None) -> bool:
+        """Whether a line's object belongs to the same block, and the block has room for it."""
+        if piece is None or thread != self.thread or piece.kind is not self.kind:
+            return False
+        return self.entries < BLOCK_ENTRIES and self.end - self.start < BLOCK_BYTES
+
+    def block(self) -> Block:
+        """Return the block that the lines make."""
+        block = Block(self.kind, self.thread, self.stretch, -1, self.start, self.end - self.start, self.entries)
+        block.measure(self.first, self.last)
+        return block
