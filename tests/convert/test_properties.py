@@ -27,7 +27,7 @@ from migrate_cli.model import Thread
 
 from support.threads import ids, texts, threads
 
-options = st.builds(
+options = st.just(ConvertOptions()) | st.builds(
     ConvertOptions,
     attachments=st.sampled_from(Attachments),
     tool_calls=st.sampled_from(ToolCalls),
@@ -41,7 +41,7 @@ options = st.builds(
     strict_assistant=st.booleans(),
     native_builtin=st.booleans(),
 )
-facts = st.dictionaries(
+facts: st.SearchStrategy[FileFacts] = st.just({}) | st.dictionaries(
     ids,
     st.builds(
         FileFact,

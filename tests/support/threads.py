@@ -105,7 +105,15 @@ urls = st.one_of(
     ),
     texts,
 )
+_CITED = {
+    "type": "file_citation",
+    "text": "【4:0†notes.txt】",
+    "start_index": 4,
+    "end_index": 19,
+    "file_citation": {"file_id": "file-known"},
+}
 content_parts = st.one_of(
+    st.just(text("see 【4:0†notes.txt】.", _CITED)),
     st.builds(text, st.one_of(texts, texts, texts, st.none()), citations(), citations()),
     st.builds(text, texts),
     st.builds(text, texts, citations()),
