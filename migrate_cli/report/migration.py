@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.catalogue import finding_rows
 from migrate_cli.report.document import (
@@ -95,6 +97,9 @@ def _apply_headline(result: Result) -> str:
     skipped = threads.get("skipped", 0)
     ending = f" {plural(skipped, 'thread')} had nothing to load." if skipped else ""
     ending += " The run was interrupted and can go on." if result.exit_code == 130 else ""
+    target = data.get("target")
+    if isinstance(target, dict) and target.get("sandbox"):
+        ending += " This was a rehearsal: nothing real was written."
     return f"{sentence} {' and '.join(aside)}.{ending}" if aside else sentence + ending
 
 
@@ -212,10 +217,21 @@ def _after_plan(result: Result) -> tuple[str, ...]:
 def _after_apply(result: Result) -> tuple[str, ...]:
     threads = counts(result.data, "threads")
     if result.exit_code in (5, 130):
-        return ("Go on where this run stopped: migrate-cli apply (the same command again)",)
+        return ("Go on where this run stopped: run the same command again",)
+    state, where = _state_option(result.data), _target_option(result.data)
     advice = {
-        "in_doubt": "Settle each thread in doubt: migrate-cli status, then migrate-cli resolve THREAD",
-        "failed": "Try the failed threads again: migrate-cli apply (the same command again)",
-        "loaded": "Compare every conversation with its source: migrate-cli verify",
+        "in_doubt": f"Settle each thread in doubt: migrate-cli status{state}, then migrate-cli resolve THREAD{state}",
+        "failed": "Try the failed threads again: the same command with --retry-failed",
+        "loaded": f"Compare every conversation with its source: migrate-cli verify{state}{where}",
     }
     return tuple(step for state, step in advice.items() if threads.get(state))
+
+
+def _state_option(data: JsonObject) -> str:
+    state = str(data.get("state") or "")
+    return f" --state {shlex.quote(state)}" if state not in ("", "migration.db") else ""
+
+
+def _target_option(data: JsonObject) -> str:
+    target = data.get("target")
+    return " --target sandbox" if isinstance(target, dict) and target.get("sandbox") else ""
