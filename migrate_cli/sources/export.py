@@ -6,6 +6,7 @@ the files that hold whole threads, one at a time. Then the joined threads follow
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 
 from migrate_cli.errors import SourceError
@@ -86,7 +87,13 @@ class ExportSource(Source):
     def _survey(self) -> int:
         """Index what is spread over files, once, and return how many files hold whole threads."""
         if self._whole_files is None:
-            self._whole_files = sum(not self._scanner.survey(input_) for input_ in self._intake)
+            try:
+                self._whole_files = sum(not self._scanner.survey(input_) for input_ in self._intake)
+            except sqlite3.Error as error:
+                detail = (
+                    f"The temporary folder {self._shelf.folder.parent} cannot take the index: {error}. Make room in it."
+                )
+                raise SourceError(detail, code="temporary-folder") from error
         return self._whole_files
 
     def _all(self, selection: Selection) -> Iterator[Thread | Unreadable]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from migrate_cli.sources.shapes.flat import FIELDS, NEEDED
 from migrate_cli.sources.shapes.thread_file import ThreadFile
 from migrate_cli.sources.streaming import Streamed
 
-LARGE = 64 << 20
+LARGE = 32 << 20
 """Documents and lines of more bytes are read incrementally."""
 _LARGE_PACKED = LARGE // 16
 _HEAD_BYTES = 4096
@@ -126,6 +127,8 @@ class Probe:
     def _json(self, input_: Input, data: bytes) -> Found:
         """Tell lines from a document; a file of one line may be either, and the document's shapes come first."""
         first, second = _two_lines(data)
+        if len(first) >= LARGE:
+            return self._document(input_, data)
         record = parsed_line(first) if data.removeprefix(_MARK).lstrip().startswith(b"{") else None
         if record is not None and not second:
             shape = self._table.find(Form.DOCUMENT, record)
@@ -274,7 +277,7 @@ def stem(input_: Input) -> str:
 def csv_rows(found: Found) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the rows of a table, each with the line it ends on; raises NotOursError where the text is broken."""
     csv.field_size_limit(LARGE)
-    with found.input.local.open(encoding="utf-8-sig", errors="replace", newline="") as text:
+    with io.TextIOWrapper(found.input.open(), encoding="utf-8-sig", newline="") as text:
         reader = csv.DictReader(text, delimiter=found.delimiter, restkey="")
         try:
             for row in reader:
@@ -282,3 +285,6 @@ def csv_rows(found: Found) -> Iterator[tuple[int, dict[str, str]]]:
         except csv.Error as error:
             detail = f"{found.input.origin}: the table breaks off in line {reader.line_num} ({error})."
             raise NotOursError("csv-broken", detail, reader.line_num) from None
+        except UnicodeDecodeError:
+            detail = f"{found.input.origin}: the table is not UTF-8 after line {reader.line_num}; save it as UTF-8."
+            raise NotOursError("csv-encoding", detail, reader.line_num) from None

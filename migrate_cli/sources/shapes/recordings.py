@@ -145,14 +145,14 @@ class _Recording:
         answer = exchange.answer
         if is_list_answer(answer):
             newest_first = "asc" not in parse_qs(urlsplit(exchange.uri).query).get("order", [])
-            self._take_list(answer["data"][::-1] if newest_first else answer["data"])
+            self._take_list(answer["data"][::-1] if newest_first else answer["data"], newest_first=newest_first)
         elif isinstance(answer, str):
             for raw in _events(answer):
                 self._object(raw)
         else:
             self._object(answer)
 
-    def _take_list(self, raws: list[Any]) -> None:
+    def _take_list(self, raws: list[Any], *, newest_first: bool) -> None:
         listed: dict[str, list[str]] = {}
         for raw in raws:
             self._object(raw)
@@ -161,7 +161,7 @@ class _Recording:
         for thread_id, ids in listed.items():
             if thread_id in self._histories:
                 history = self._histories[thread_id]
-                history.listed = _joined(history.listed, ids, history.messages)
+                history.listed = _joined(history.listed, ids, history.messages, newest_first=newest_first)
 
     def _object(self, raw: Any) -> None:
         kind = kind_of(raw)
@@ -192,13 +192,24 @@ def _events(text: str) -> Iterator[Any]:
                 yield value
 
 
-def _joined(known: list[str], page: list[str], messages: dict[str, JsonObject]) -> list[str]:
-    """Join a page to what was listed before: a later page of the same list, or the same list once more."""
-    fresh = [message_id for message_id in page if message_id not in set(known)]
-    if not known or not fresh:
-        return known or page
-    older = _time(messages[fresh[-1]]) < _time(messages[known[0]])
-    return fresh + known if older else known + fresh
+def _joined(known: list[str], page: list[str], messages: dict[str, JsonObject], *, newest_first: bool) -> list[str]:
+    """Join a page (oldest first) to what was listed before: the same list once more, or the next page of it."""
+    if not known:
+        return page
+    at = {message_id: place for place, message_id in enumerate(page)}
+    shared = [at[message_id] for message_id in known if message_id in at]
+    if shared:
+        old = set(known)
+        fresh = [message_id for message_id in page if message_id not in old]
+        return [
+            *(message_id for message_id in fresh if at[message_id] < shared[0]),
+            *known,
+            *(message_id for message_id in fresh if at[message_id] > shared[0]),
+        ]
+    newest, oldest = _time(messages[page[-1]]), _time(messages[known[0]])
+    # Where a second is shared, the next page goes on in the direction that was asked for.
+    older = newest < oldest or (newest_first and newest == oldest)
+    return page + known if older else known + page
 
 
 def _in_order(history: _History) -> list[JsonObject]:
