@@ -17,7 +17,7 @@ COMMANDS = ["demo", "plan", "apply", "status", "map", "sandbox"]
 @pytest.mark.parametrize("args", [["--help"], ["--version"], ["plan", "--help"]])
 def test_help_and_version_do_not_import_the_openai_package(args: list[str]) -> None:
     code = (
-        "import sys; sys.modules['openai'] = None; sys.modules['sqlite_utils'] = None; sys.modules['pydantic'] = None;"
+        "import sys; sys.modules['openai'] = None; sys.modules['sqlite_utils'] = None;"
         f"sys.argv = ['migrate-cli', *{args!r}];"
         "from migrate_cli.__main__ import main; main()"
     )

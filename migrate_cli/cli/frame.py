@@ -9,6 +9,7 @@ import functools
 import inspect
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from migrate_cli.secrets import scrub
 if TYPE_CHECKING:
     from migrate_cli.report.progress import ProgressView
     from migrate_cli.settings import Settings
+
+RESUMABLE = (ExitCode.TEMPORARY, ExitCode.INTERRUPTED)
 
 SUFFIXES = {
     ".txt": OutputFormat.TEXT,
@@ -68,6 +71,9 @@ class Frame:
         """Print the result once, write the report file, and exit with the result's code."""
         fmt = self.output or (OutputFormat(settings.report.output) if settings else OutputFormat.TEXT)
         self.show(result, fmt)
+        if result.exit_code in RESUMABLE:
+            again = shlex.join(["migrate-cli", *sys.argv[1:]])
+            sys.stderr.write(f"Nothing is lost. To go on, run the same command again: {again}\n")
         raise typer.Exit(int(result.exit_code))
 
     def show(self, result: Result, fmt: OutputFormat) -> None:
