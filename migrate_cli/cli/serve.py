@@ -24,16 +24,19 @@ def demo(
     Example: `migrate-cli demo`
     """
     from migrate_cli.commands.demo import demo as steps  # noqa: PLC0415
-    from migrate_cli.commands.demo import together  # noqa: PLC0415
+    from migrate_cli.commands.demo import farewell, together  # noqa: PLC0415
 
-    results = []
-    for result in steps(folder, view=frame.view()):
-        results.append(result)
-        if frame.output in (None, OutputFormat.TEXT):
-            frame.show(result, OutputFormat.TEXT)
-    whole = together(results)
-    if frame.output not in (None, OutputFormat.TEXT):
+    done = []
+    as_text = frame.output in (None, OutputFormat.TEXT)
+    for number, step in enumerate(steps(folder, view=frame.view), 1):
+        done.append(step)
+        if as_text:
+            emit([f"\n── {number}. {step.title}\n   $ {step.command}\n\n"])
+            frame.show(step.shown(), OutputFormat.TEXT)
+    whole = together(done)
+    if not as_text:
         frame.finish(whole)
+    emit([farewell(done, folder)])
     raise typer.Exit(whole.exit_code)
 
 

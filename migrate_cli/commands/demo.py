@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -19,30 +20,77 @@ from migrate_cli.state.reader import StateReader
 SHOWN_IDS = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the demo: what it shows, the command that does it, its result, and what of it is worth reading."""
+
+    title: str
+    command: str
+    result: Result
+    parts: tuple[str, ...] | None = None
+    """Keys of the data that the text shows; None means all. JSON always has all."""
+
+    def shown(self) -> Result:
+        """Return the result with what the text leaves out left out, and no advice for a next step."""
+        data = self.result.data
+        kept = data if self.parts is None else {key: data[key] for key in self.parts if key in data}
+        return replace(self.result, data={**kept, "next": []})
+
+
 def fixtures() -> Path:
     """Return the folder of the bundled exports: inside an installed package, or beside it in a checkout."""
     with as_file(files("migrate_cli") / "_fixtures") as bundled:
         return bundled if bundled.is_dir() else Path(__file__).parents[2] / "fixtures"
 
 
-def demo(folder: Path, *, view: ProgressView) -> Iterator[Result]:
-    """Yield the result of each step: plan, apply, apply again, status, some of the id map."""
+def demo(folder: Path, *, view: Callable[[], ProgressView]) -> Iterator[Step]:
+    """Yield each step as it is done: plan, apply, apply again, status, some of the id map."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = _settings(folder)
     everything = Selection()
-    yield plan(settings, everything, view=view)
-    yield apply(settings, everything, sandbox=True, view=view)
-    yield apply(settings, everything, sandbox=True, view=view)
-    yield status(settings)
+    yield Step(
+        "Plan: read and convert everything, send nothing",
+        "migrate-cli plan fixtures",
+        plan(settings, everything, view=view()),
+        ("threads", "messages", "parts", "findings", "finding_list", "unreadable"),
+    )
+    yield Step(
+        "Apply: migrate, into a sandbox on this machine",
+        "migrate-cli apply fixtures --target sandbox",
+        apply(settings, everything, sandbox=True, view=view()),
+        ("threads", "messages", "requests", "target", "state", "seconds", "writes"),
+    )
+    yield Step(
+        "Apply again: running it again is resuming, and all is done",
+        "migrate-cli apply fixtures --target sandbox",
+        apply(settings, everything, sandbox=True, view=view()),
+        ("target", "threads", "writes", "messages"),
+    )
+    yield Step("Status: where it stands, at any time", "migrate-cli status", status(settings), ("threads",))
     with StateReader(settings.state) as reader:
         ids = [str(row["thread_id"]) for row, _ in zip(reader.export_map("threads"), range(SHOWN_IDS), strict=False)]
-    yield look_up(settings, ids)
+    yield Step("Map: the new id for every old one", "migrate-cli map ID…", look_up(settings, ids))
 
 
-def together(results: list[Result]) -> Result:
+def together(steps: list[Step]) -> Result:
     """Return the steps as one result, for `--output json`."""
-    steps = [result.envelope() for result in results]
-    return Result("demo", {"steps": steps}, max((result.exit_code for result in results), default=0))
+    envelopes = [step.result.envelope() for step in steps]
+    return Result("demo", {"steps": envelopes}, max((step.result.exit_code for step in steps), default=0))
+
+
+def farewell(steps: list[Step], folder: Path) -> str:
+    """Return what a person should take away, and try next."""
+    applied = next(step.result.data for step in steps if step.result.command == "apply")
+    threads, messages = applied["threads"], applied["messages"]
+    return (
+        f"\nDone: {threads['loaded']} threads with {messages['read']} messages now are conversations with "
+        f"{messages['items']} items, and every old id has its new one.\n"
+        f"All of it happened on this machine; the state file is {folder / 'demo.db'}.\n\n"
+        "Now your own export:\n\n"
+        "  migrate-cli plan ./export                       what would happen, and what would be lost\n"
+        "  migrate-cli apply ./export --target sandbox     a rehearsal, without a key\n"
+        "  migrate-cli apply ./export                      the migration, with OPENAI_API_KEY set\n"
+    )
 
 
 def _settings(folder: Path) -> Settings:
