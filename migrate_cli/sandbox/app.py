@@ -20,13 +20,18 @@ from migrate_cli.sandbox.gate import CONTROL_PREFIX, Gate, WriterLocks
 from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.requests import json_answer
 from migrate_cli.sandbox.store import Store
+from migrate_cli.sandbox.transcriptions import TranscriptionEndpoints
 
 
 class Sandbox:
     """The whole application over an open store: gate, writer locks, misbehaviour, endpoints."""
 
     def __init__(self, store: Store, options: SandboxOptions) -> None:
-        routes = [*ConversationEndpoints(store, options).routes(), *FileEndpoints(store, options).routes()]
+        routes = [
+            *ConversationEndpoints(store, options).routes(),
+            *FileEndpoints(store, options).routes(),
+            *TranscriptionEndpoints().routes(),
+        ]
         self.faults = Faults(_application(routes), options)
         self._api = WriterLocks(self.faults)
         self._control = _application(ControlEndpoints(self.faults).routes())

@@ -107,6 +107,7 @@ ENDPOINTS = (
     "file",
     "content",
     "delete-file",
+    "transcribe",
     "other",
 )
 GROUPS = ("*", "reads", "writes")
@@ -128,7 +129,8 @@ _FILES = {
     ("DELETE", 1): "delete-file",
     ("GET", 2): "content",
 }
-_TABLES = {"conversations": _CONVERSATIONS, "files": _FILES}
+_AUDIO = {("POST", 1): "transcribe"}
+_TABLES = {"conversations": _CONVERSATIONS, "files": _FILES, "audio": _AUDIO}
 
 
 @dataclass(frozen=True, slots=True)
