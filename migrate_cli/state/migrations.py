@@ -106,7 +106,17 @@ def m001_first_schema(db: Database) -> None:
     db.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-STEPS: tuple[Callable[[Database], None], ...] = (m001_first_schema,)
+def m002_facts_of_files(db: Database) -> None:
+    """What is known of a file beside its ids, so that a thread becomes the same draft on every run."""
+    for column in _M002:
+        db.conn.execute(f"ALTER TABLE file ADD COLUMN {column}")
+
+
+_M002 = ("filename TEXT", "media_type TEXT", "transcript TEXT", "lost_uploads INTEGER NOT NULL DEFAULT 0")
+"""`transcript` is the one place for what somebody said: only where `audio.transcribe` is on. `lost_uploads` counts
+uploads whose answer was lost: there may be a copy of the file at the target that nothing names."""
+
+STEPS: tuple[Callable[[Database], None], ...] = (m001_first_schema, m002_facts_of_files)
 """All steps, oldest first."""
 
 STEP_NAMES = tuple(step.__name__ for step in STEPS)

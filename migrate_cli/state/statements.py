@@ -84,7 +84,10 @@ _DROP_ASIDE = _sql("DELETE FROM aside WHERE thread = <key>")
 _ASIDE = _sql("INSERT INTO aside VALUES (<key>, ?, ?, ?)")
 _UNREADABLE = _sql("INSERT INTO unreadable VALUES (<run>, ?, ?, ?, ?)")
 _ORPHAN = "INSERT INTO orphan VALUES (?, ?, ?, ?)"
-_FILE = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_FILE = """
+INSERT OR REPLACE INTO file (source_file_id, target_file_id, kind, bytes, sha256, status, detail, filename, media_type,
+  transcript, lost_uploads, updated_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _REPLAY = _sql("INSERT INTO replay VALUES (<run>, ?, ?, ?, ?, ?, ?, ?, ?)")
 
 
@@ -235,7 +238,7 @@ def orphan(thread_id: str, reason: str, request_id: str | None, now: int) -> lis
 
 
 def file(row: Sequence[Any], now: int) -> list[Note]:
-    """A file's place in the target: source id, target id, kind, bytes, sha256, status, detail."""
+    """What is known of a file, in the order of the statement's columns."""
     return [Note(_FILE, [(*row, now)])]
 
 

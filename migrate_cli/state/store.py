@@ -193,9 +193,14 @@ class StateStore:
         bytes: int | None = None,
         sha256: str | None = None,
         detail: str | None = None,
+        filename: str | None = None,
+        media_type: str | None = None,
+        transcript: str | None = None,
+        lost_uploads: int = 0,
     ) -> None:
-        """Note what became of a file."""
-        row = (source_file_id, target_file_id, kind, bytes, sha256, status, detail)
+        """Note what became of a file; `transcript` is only given where the user asked for transcripts."""
+        known = (target_file_id, kind, bytes, sha256, status, detail, filename, media_type, transcript, lost_uploads)
+        row = (source_file_id, *known)
         self._note(statements.file(row, self._seconds()))
 
     def replay_result(

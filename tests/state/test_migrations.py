@@ -66,3 +66,14 @@ def test_a_message_is_looked_up_by_an_index_and_all_rows_are_read_in_their_order
     assert "item_by_message" in str(conn.execute(f"{plan} WHERE message_id = 'x'").fetchall())
     assert "item_by_message" not in str(conn.execute(plan).fetchall())
     conn.close()
+
+
+def test_what_the_first_schema_knew_of_files_is_still_there() -> None:
+    older = Database(memory=True)
+    migrations.registry().apply(older, stop_before="m002_facts_of_files")
+    older.conn.execute("INSERT INTO file VALUES ('file-1', 'file-2', 'image', 9, '00', 'uploaded', NULL, 5)")
+    migrations.migrate(older)
+    [row] = older["file"].rows
+    assert (row["source_file_id"], row["target_file_id"], row["bytes"], row["updated_at"]) == ("file-1", "file-2", 9, 5)
+    assert (row["filename"], row["transcript"], row["lost_uploads"]) == (None, None, 0)
+    older.close()
