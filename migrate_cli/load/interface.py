@@ -13,6 +13,10 @@ from migrate_cli.model import Draft, Item
 from migrate_cli.replies import Page, Refused, Reply
 
 
+class Draining(Exception):
+    """The run is ending, and this request was not sent. Targets raise it; the loader ends the thread for now."""
+
+
 class Target(Protocol):
     """The calls of the Conversations API that loading needs. Pacing and reads' retries happen behind it.
 
@@ -50,6 +54,8 @@ class Progress:
     attempts: int = 0
     digest: str = ""
     """The draft's digest when loading began."""
+    code: str | None = None
+    """Why it stands where it does, for threads that failed or that a person set aside."""
     touched_at: float | None = None
     """Wall clock (Unix seconds) of the last thing noted about the thread by an earlier run."""
 
@@ -71,6 +77,9 @@ class Journal(Protocol):
 
     def ambiguity(self, progress: Progress, reason: str) -> None:
         """Note that the thread saw an unclear answer."""
+
+    def refused_item(self, thread_id: str, place: int, message_id: str | None, code: str, detail: str) -> None:
+        """Note that a note will stand for the item at this place; must be durable before the note is sent."""
 
     def outcome(self, progress: Progress, state: str, code: str | None = None, detail: str | None = None) -> None:
         """Note how the thread ended for now: `loaded`, `failed`, `in_doubt`, or `loading` when deferred."""

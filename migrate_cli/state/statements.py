@@ -82,6 +82,13 @@ UPDATE thread SET findings = (SELECT count(*) FROM thread_finding WHERE thread =
 _DROP_LOOSE_FINDINGS = "DELETE FROM thread_finding WHERE thread IS NULL"
 _DROP_ASIDE = _sql("DELETE FROM aside WHERE thread = <key>")
 _ASIDE = _sql("INSERT INTO aside VALUES (<key>, ?, ?, ?)")
+_REFUSED = _sql("INSERT OR REPLACE INTO refused_item VALUES (<key>, ?, ?, ?, ?)")
+_DROP_REFUSED = _sql("DELETE FROM refused_item WHERE thread = <key>")
+_ABANDON = "INSERT OR IGNORE INTO abandoned VALUES (?, ?, ?, NULL)"
+_ABANDONED_GONE = "UPDATE abandoned SET deleted_at = ? WHERE conversation_id = ?"
+_ADOPTED = _sql("""
+UPDATE thread SET state = 'loaded', position = ?, ambiguous = 0, reason = NULL, error_code = NULL, error_detail = NULL,
+  run = <run>, updated_at = ? WHERE id = ?""")
 _UNREADABLE = _sql("INSERT INTO unreadable VALUES (<run>, ?, ?, ?, ?)")
 _ORPHAN = "INSERT INTO orphan VALUES (?, ?, ?, ?)"
 _FILE = """
@@ -143,7 +150,7 @@ def items(progress: Progress, start: int, sent: Sequence[Item], ids: Sequence[st
     for index, item, item_id in zip(range(start, start + len(sent)), sent, ids, strict=True):
         kind = None if item.kind == "message" else item.kind
         row += (index, item.message_id, item_id, kind, item.created_at, item.digest)
-    position = (progress.position, progress.ambiguous, progress.attempts, now, progress.thread_id)
+    position = (progress.position, _doubts(progress), progress.attempts, now, progress.thread_id)
     # One statement for all rows: each step of SQLite lets go of Python's lock, and taking it again is what costs.
     values = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(sent))
     insert = [Note(f"{_ITEM}{values}) WHERE id = ?", [(*row, progress.thread_id)])] if sent else []
@@ -199,6 +206,34 @@ def skip(draft: Draft, reason: str, run: str | None, now: int) -> list[Note]:
 def forget(thread_id: str, now: int) -> list[Note]:
     """A thread starts anew."""
     return [Note(_FORGET, [(now, thread_id)]), Note(_DROP_ITEMS, [(thread_id, 0)])]
+
+
+def refused_item(thread_id: str, place: int, message_id: str | None, code: str, detail: str) -> list[Note]:
+    """The target refused an item, and a note will stand in its place."""
+    return [Note(_REFUSED, [(thread_id, place, message_id, code, detail)])]
+
+
+def abandon(thread_id: str, conversation_id: str, now: int) -> list[Note]:
+    """A conversation is given up, and its thread starts anew, refused items included."""
+    given_up = Note(_ABANDON, [(conversation_id, thread_id, now)], vital=True)
+    return [given_up, Note(_DROP_REFUSED, [(thread_id,)]), *forget(thread_id, now)]
+
+
+def abandoned_gone(conversation_id: str, now: int) -> list[Note]:
+    """A conversation that was given up is deleted."""
+    return [Note(_ABANDONED_GONE, [(now, conversation_id)])]
+
+
+def adopted(
+    thread_id: str, conversation_id: str, rows: Sequence[tuple[str | None, str, str, bytes]], run: str | None, now: int
+) -> list[Note]:
+    """What stands in a conversation is the truth from now on: message_id, item_id, kind and digest of each item."""
+    notes = [Note(_DROP_ITEMS, [(thread_id, 0)])]
+    for index, (message_id, item_id, kind, digest) in enumerate(rows):
+        row = (index, message_id, item_id, None if kind == "message" else kind, None, digest, thread_id)
+        notes.append(Note(f"{_ITEM}(?, ?, ?, ?, ?, ?)) WHERE id = ?", [row]))
+    line = _reached(thread_id, conversation_id, "loaded", len(rows), now)
+    return [*notes, Note(_ADOPTED, [(len(rows), run, now, thread_id)], line=line)]
 
 
 def take_up(line: IdLine, now: int) -> list[Note]:

@@ -10,7 +10,7 @@ import secrets
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from migrate_cli.state import opening, statements
 from migrate_cli.state.ballast import Ballast
 from migrate_cli.state.copies import IdLine, SecondCopy
 from migrate_cli.state.lock import StateLock
+from migrate_cli.state.marks import Marks
 from migrate_cli.state.writer import Note, Pace, Writer, storable
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -50,6 +51,7 @@ class StateStore:
             self._db.conn.close()
             raise opening.translate(error, path) from error
         self._writer = Writer(self._db, path, self._copy, self._ballast, pace)
+        self._asked = Marks()
         self._compare_copies()
 
     @classmethod
@@ -183,6 +185,22 @@ class StateStore:
         """Let the thread start anew, as if it had never been loaded."""
         self._note(statements.forget(thread_id, self._seconds()))
 
+    def refused_item(self, thread_id: str, place: int, message_id: str | None, code: str, detail: str) -> None:
+        """Note that a note will stand for the item at this place; must be durable before the note is sent."""
+        self._note(statements.refused_item(thread_id, place, message_id, code, detail))
+
+    def abandon(self, thread_id: str, conversation_id: str) -> None:
+        """Give the conversation up and let the thread start anew; `undo` can still delete what was given up."""
+        self._note(statements.abandon(thread_id, conversation_id, self._seconds()))
+
+    def abandoned_gone(self, conversation_id: str) -> None:
+        """Note that a conversation that was given up is deleted."""
+        self._note(statements.abandoned_gone(conversation_id, self._seconds()))
+
+    def adopt(self, thread_id: str, conversation_id: str, rows: Sequence[tuple[str | None, str, str, bytes]]) -> None:
+        """Take what stands in the conversation for the truth: message_id, item_id, kind and digest of each item."""
+        self._note(statements.adopted(thread_id, conversation_id, rows, self.run_id, self._seconds()))
+
     def file(
         self,
         source_file_id: str,
@@ -228,6 +246,7 @@ class StateStore:
         row = self.thread_row(thread_id)
         if row is None:
             return None
+        self._asked.add(row["key"])
         anchor = self.item_at(thread_id, row["position"] - 1)
         return Progress(
             thread_id=thread_id,
@@ -240,6 +259,7 @@ class StateStore:
             touched_at=row["updated_at"],
             attempts=row["attempts"],
             digest=row["digest"] or "",
+            code=row["error_code"],
         )
 
     def thread_row(self, thread_id: str) -> dict[str, Any] | None:
@@ -265,6 +285,16 @@ class StateStore:
         sql = "SELECT item_id FROM item WHERE idx = ? AND thread = (SELECT key FROM thread WHERE id = ?)"
         rows = self._ask(sql, position, thread_id)
         return rows[0][0] if rows else None
+
+    def refused_items(self, thread_id: str) -> dict[int, tuple[str, str]]:
+        """Return code and detail of the refused items that notes stand for, by place."""
+        sql = "SELECT idx, code, detail FROM refused_item WHERE thread = (SELECT key FROM thread WHERE id = ?)"
+        return {place: (code, detail) for place, code, detail in self._ask(sql, thread_id)}
+
+    def unasked(self) -> Iterator[str]:
+        """Yield the ids of loaded threads that nobody has asked about (`progress_of`) since the file was opened."""
+        sql = "SELECT key, id FROM thread WHERE state IN ('loaded', 'verified', 'differs') ORDER BY key"
+        return (thread_id for key, thread_id in self._query(sql) if key not in self._asked)
 
     def file_row(self, source_file_id: str) -> dict[str, Any] | None:
         """Return what became of a file: all columns of the table `file`, or None."""
