@@ -9,24 +9,34 @@ bytes, since typed answers cost two thirds of the time of a call.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from migrate_cli import __version__
-from migrate_cli.errors import AuthError, TemporaryError
+from migrate_cli.credentials import Credentials
+from migrate_cli.errors import AuthError, TemporaryError, UsageError
+from migrate_cli.model import JsonObject
 from migrate_cli.pacing import Pacer, Sign
 from migrate_cli.replies import Ambiguous, Applied, NotApplied, Refused, Reply, error_of, of_error, of_success
 from migrate_cli.secrets import register_secret
+from migrate_cli.sse import EventParser, StreamBroken, StreamRefused
 
 if TYPE_CHECKING:
+    import httpx2
     import openai
 
 READ_ATTEMPTS = 8
 LONGEST_BACKOFF = 30.0
 SLOWEST_UPLOAD = 250_000
 """Bytes a second that a line is given credit for."""
+LONGEST_ANSWER = 10
+"""How many times the timeout, which counts the silence, the whole answer to a read may take."""
+MOST_RENEWALS = 3
+"""How often one request is sent again with another token; more than once, since others may use a token up."""
 
 
 @dataclass(slots=True)
@@ -55,6 +65,8 @@ class Endpoint:
     timeout: float = 60.0
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+    credentials: Credentials | None = field(default=None, repr=False)
+    """What authenticates in place of `api_key`, where a fixed bearer key is not enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +116,43 @@ class ApiClient:
             self.traffic.ambiguous += 1
         return reply
 
-    async def read(self, path: str, query: Mapping[str, Any] | None = None) -> Applied | Refused:
+    async def read(
+        self, path: str, query: Mapping[str, Any] | None = None, *, attempts: int = READ_ATTEMPTS
+    ) -> Applied | Refused:
         """GET with retries. Raises TemporaryError when the host stays unreachable or unwell, AuthError on a bad key."""
+
+        async def once() -> Reply:
+            return await self._send("GET", path, None, query or {})
+
+        return await self._retried(once, attempts)
+
+    async def download(self, file_id: str, path: Path) -> Applied | Refused:
+        """GET a file's content with retries and write it to `path`, which is whole when `Applied` is returned.
+
+        Raises what `read` raises, and OSError when the disk refuses.
+        """
+
+        async def once() -> Reply:
+            async with self.pacer.slot() as began:
+                self.traffic.sent += 1
+                reply, sign, wait = await self._save(file_id, path)
+                self.pacer.report(sign, began=began, wait=wait)
+            return reply
+
+        return await self._retried(once, READ_ATTEMPTS)
+
+    async def _retried(self, once: Callable[[], Awaitable[Reply]], attempts: int) -> Applied | Refused:
         from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential  # noqa: PLC0415 - only where used
 
         def unclear(reply: Reply) -> bool:
             return isinstance(reply, NotApplied | Ambiguous)
-
-        async def once() -> Reply:
-            return await self._send("GET", path, None, query or {})
 
         def count(_state: object) -> None:
             self.traffic.retried += 1
 
         retrying = AsyncRetrying(
             retry=retry_if_result(unclear),
-            stop=stop_after_attempt(READ_ATTEMPTS),
+            stop=stop_after_attempt(attempts),
             wait=wait_random_exponential(multiplier=0.5, max=LONGEST_BACKOFF),
             sleep=self._sleep,
             before_sleep=count,
@@ -128,10 +161,68 @@ class ApiClient:
         reply: Reply = await retrying(once)
         if isinstance(reply, NotApplied | Ambiguous):
             raise TemporaryError(
-                f"{self.endpoint.base_url} did not answer after {READ_ATTEMPTS} tries ({reply.reason}); "
+                f"{self.endpoint.base_url} did not answer after {attempts} tries ({reply.reason}); "
                 "nothing is lost, run the same command again later"
             )
         return reply
+
+    async def stream(self, path: str, content: bytes, *, idle: float) -> AsyncGenerator[JsonObject]:
+        """POST, once, and yield the server-sent events of the answer as JSON objects, as they come.
+
+        `idle` is how many seconds may pass without a byte. Raises StreamRefused when no stream began, StreamBroken when
+        it broke or stalled, AuthError on a bad key, TemporaryError on a spent quota. A stream that merely ends too
+        early raises nothing: only its reader knows which event is the last.
+        """
+        self.traffic.writes += 1
+        async with self.pacer.slot() as began:
+            self.traffic.sent += 1
+            opened, sign, wait = await self._open_stream(path, content, idle)
+            self.pacer.report(sign, began=began, wait=wait)
+        if isinstance(opened, NotApplied | Refused | Ambiguous):
+            self.traffic.throttled += sign is Sign.THROTTLED
+            self.traffic.ambiguous += isinstance(opened, Ambiguous)
+            raise StreamRefused(opened)
+        parser = EventParser()
+        try:
+            async for chunk in _until_idle(opened.aiter_bytes(), idle):
+                for event in parser.feed(chunk):
+                    yield event
+        finally:
+            with contextlib.suppress(Exception):  # a connection that broke cannot be closed in good order
+                await opened.aclose()
+
+    async def _open_stream(
+        self, path: str, content: bytes, idle: float
+    ) -> tuple[httpx2.Response | NotApplied | Refused | Ambiguous, Sign, float | None]:
+        import httpx2  # noqa: PLC0415 - comes with openai and is as slow to import
+        import openai  # noqa: PLC0415 - costs more than a second
+
+        client = self._client or self._connect()
+        options: Any = {
+            "params": dict(self.endpoint.query),
+            "headers": {"Content-Type": "application/json", "Accept": "text/event-stream"},
+            "timeout": httpx2.Timeout(self.endpoint.timeout, read=max(idle, self.endpoint.timeout)),
+        }
+        try:
+            stream = await client.post(
+                path,
+                content=content,
+                cast_to=object,
+                options=options,
+                stream=True,
+                stream_cls=openai.AsyncStream[object],
+            )
+        except openai.APIStatusError as error:
+            reply, sign, wait = self._refusal(error.status_code, error.response.headers, error.response.content)
+            return reply if not isinstance(reply, Applied) else Ambiguous("no stream"), sign, wait
+        except (openai.OpenAIError, httpx2.HTTPError, OSError, ValueError) as error:
+            failure = _transport_failure(error)
+            return failure, Sign.TROUBLE, None
+        kind = stream.response.headers.get("content-type", "")
+        if not kind.startswith("text/event-stream"):
+            await stream.response.aclose()
+            return Ambiguous(f"the answer was no event stream but {kind or 'of no named type'}"), Sign.TROUBLE, None
+        return stream.response, Sign.FINE, None
 
     async def _send(self, method: str, path: str, content: bytes | Form | None, query: Mapping[str, Any]) -> Reply:
         async with self.pacer.slot() as began:
@@ -143,36 +234,76 @@ class ApiClient:
         return reply
 
     async def _exchange(
-        self, method: str, path: str, content: bytes | Form | None, query: Mapping[str, Any]
+        self, method: str, path: str, content: bytes | Form | None, query: Mapping[str, Any], renewals: int = 0
     ) -> tuple[Reply, Sign, float | None]:
         import httpx2  # noqa: PLC0415 - comes with openai and is as slow to import
         import openai  # noqa: PLC0415 - costs more than a second
 
         client = self._client or self._connect()
-        options: Any = {"params": {**self.endpoint.query, **query}}
+        own = await self._own_headers()
+        options: Any = {"params": {**self.endpoint.query, **query}, "headers": own}
         try:
             if method == "GET":
-                response = await client.get(path, cast_to=httpx2.Response, options=options)
+                # An answer that trickles on for ever would never time out by itself.
+                async with asyncio.timeout(LONGEST_ANSWER * self.endpoint.timeout):
+                    response = await client.get(path, cast_to=httpx2.Response, options=options)
             elif isinstance(content, Form):
-                options |= content.options(self.endpoint.timeout)
+                form = content.options(self.endpoint.timeout)
+                form["headers"] |= own
                 file = {"file": (content.filename, content.file, content.media_type)}
                 response = await client.post(
-                    path, body=dict(content.fields), files=file, cast_to=httpx2.Response, options=options
+                    path, body=dict(content.fields), files=file, cast_to=httpx2.Response, options=options | form
                 )
             elif method == "POST":
-                options["headers"] = {"Content-Type": "application/json"}
+                options["headers"] = {"Content-Type": "application/json", **own}
                 response = await client.post(path, content=content, cast_to=httpx2.Response, options=options)
             else:
                 response = await client.delete(path, cast_to=httpx2.Response, options=options)
             reply = of_success(response.content, response.headers.get("x-request-id"))
         except openai.APIStatusError as error:
+            renewable = error.status_code == 401 and renewals < MOST_RENEWALS and self.endpoint.credentials
+            if renewable and await renewable.renew(own):
+                return await self._exchange(method, path, content, query, renewals + 1)
             return self._refusal(error.status_code, error.response.headers, error.response.content)
         except (openai.OpenAIError, httpx2.HTTPError, OSError, ValueError) as error:
             return _transport_failure(error), Sign.TROUBLE, None
         return reply, Sign.FINE if isinstance(reply, Applied) else Sign.TROUBLE, None
 
+    async def _save(self, file_id: str, path: Path, renewals: int = 0) -> tuple[Reply, Sign, float | None]:
+        import httpx2  # noqa: PLC0415 - comes with openai and is as slow to import
+        import openai  # noqa: PLC0415 - costs more than a second
+
+        client = self._client or self._connect()
+        own = await self._own_headers()
+        files = client.files.with_streaming_response
+        try:
+            async with files.content(file_id, extra_headers=own, extra_query=dict(self.endpoint.query)) as answer:
+                await answer.stream_to_file(path)
+                expected = answer.headers.get("content-length")
+        except openai.APIStatusError as error:
+            renewable = error.status_code == 401 and renewals < MOST_RENEWALS and self.endpoint.credentials
+            if renewable and await renewable.renew(own):
+                return await self._save(file_id, path, renewals + 1)
+            return self._refusal(error.status_code, error.response.headers, error.response.content)
+        except (openai.OpenAIError, httpx2.HTTPError, ConnectionError, TimeoutError, ValueError) as error:
+            return _transport_failure(error), Sign.TROUBLE, None
+        size = await asyncio.to_thread(lambda: path.stat().st_size)
+        if expected is not None and answer.headers.get("content-encoding") is None and size != int(expected):
+            return Ambiguous("the file's content broke off"), Sign.TROUBLE, None
+        return Applied({"bytes": size}), Sign.FINE, None
+
+    async def _own_headers(self) -> dict[str, Any]:
+        """The headers that authenticate, where the client's own bearer key does not."""
+        if self.endpoint.credentials is None:
+            return {}
+        import openai  # noqa: PLC0415 - costs more than a second
+
+        return {"Authorization": openai.Omit(), **await self.endpoint.credentials.headers()}
+
     def _refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> tuple[Reply, Sign, float | None]:
         code, message = error_of(status, content)
+        if status == 407:
+            raise _proxy_wants_name()
         if status == 401 or (status == 403 and code in ("invalid_api_key", "account_deactivated")):
             raise AuthError(f"{self.endpoint.base_url} refused the key: {message}; check the key and its project")
         if code == "insufficient_quota":
@@ -188,7 +319,7 @@ class ApiClient:
         import openai  # noqa: PLC0415 - costs more than a second
 
         self._client = openai.AsyncOpenAI(
-            api_key=self.endpoint.api_key,
+            api_key=self.endpoint.api_key or "none",
             base_url=self.endpoint.base_url,
             organization=self.endpoint.organization,
             project=self.endpoint.project,
@@ -200,7 +331,34 @@ class ApiClient:
         return self._client
 
 
-def _transport_failure(error: BaseException) -> Reply:
+async def _until_idle(chunks: AsyncIterator[bytes], idle: float) -> AsyncIterator[bytes]:
+    """Yield the chunks; raise StreamBroken when they break off, or when none comes for `idle` seconds."""
+    while True:
+        try:
+            async with asyncio.timeout(idle):
+                chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise StreamBroken(f"nothing came for {idle:g} s") from None
+        except Exception as error:  # whatever the transport raises, the stream has broken off
+            raise StreamBroken(f"the connection broke ({type(error).__name__})") from error
+        yield chunk
+
+
+def _proxy_wants_name() -> UsageError:
+    return UsageError(
+        "a proxy on the way asks for a name and a password (407); set HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT",
+        code="proxy",
+    )
+
+
+def _tls_reason(error: Any) -> str:
+    inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
+    return getattr(inner, "verify_message", None) or getattr(inner, "reason", None) or type(inner).__name__
+
+
+def _transport_failure(error: BaseException) -> NotApplied | Ambiguous:
     """Tell a connection that was never made from one that broke.
 
     The aiohttp transport reports both "connection refused" and "answered, then dropped" as a connect timeout, so only
@@ -211,6 +369,16 @@ def _transport_failure(error: BaseException) -> Reply:
     reason = type(error).__name__
     seen: BaseException | None = error
     while seen is not None:
+        if isinstance(seen, aiohttp.ClientSSLError):
+            raise UsageError(
+                f"the TLS certificate of {seen.host} is not accepted ({_tls_reason(seen)}); if a proxy or a company "
+                "signs it, name its certificates with SSL_CERT_FILE",
+                code="tls",
+            )
+        if isinstance(seen, aiohttp.ClientHttpProxyError):
+            if seen.status == 407:
+                raise _proxy_wants_name()
+            return NotApplied(f"the proxy answered {seen.status}")
         if isinstance(seen, aiohttp.ClientConnectorError):
             return NotApplied("could not connect")
         reason = type(seen).__name__

@@ -71,6 +71,10 @@ def of_success(content: bytes, request_id: str | None) -> Applied | Ambiguous:
     try:
         body = json.loads(content)
     except ValueError:
+        if content.lstrip()[:1] == b"<":
+            return Ambiguous(
+                "the answer was a web page, as of a proxy or a login; open the URL in a browser", request_id
+            )
         return Ambiguous("the answer was no complete JSON", request_id)
     if not isinstance(body, dict):
         return Ambiguous("the answer was no JSON object", request_id)

@@ -1,0 +1,160 @@
+"""How a request proves who sends it, where a fixed bearer key is not enough: another header, or tokens that expire.
+
+Every key and token is registered as a secret before it is used. Nothing here sends a request to the host itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shlex
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from migrate_cli.errors import AuthError, UsageError
+from migrate_cli.secrets import register_secret, scrub
+
+COMMAND_PATIENCE = 120.0
+"""Seconds that a token command may take; `az` alone needs several."""
+_LONGEST_COMPLAINT = 200
+
+
+class Credentials(ABC):
+    """What authenticates the requests to one host."""
+
+    @abstractmethod
+    async def headers(self) -> Mapping[str, str]:
+        """Return the headers of the next request. Raises AuthError when there is no token to be had."""
+
+    async def renew(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002 - a fixed key has nothing to renew
+        """Replace what was `refused` with 401; False when there is nothing new to try."""
+        return False
+
+
+class KeyHeader(Credentials):
+    """A key in the header `api-key`, as Azure wants it."""
+
+    def __init__(self, key: str) -> None:
+        register_secret(key)
+        self._headers = {"api-key": key}
+
+    async def headers(self) -> Mapping[str, str]:
+        """Return the key."""
+        return self._headers
+
+
+class Token(Credentials):
+    """A bearer token that is fetched when it is first needed, and again when the host says that it has expired."""
+
+    def __init__(self) -> None:
+        self._token: str | None = None
+        self._fetching = asyncio.Lock()
+
+    async def headers(self) -> Mapping[str, str]:
+        """Return the token, fetching it the first time."""
+        async with self._fetching:
+            if self._token is None:
+                self._token = await self._fetched()
+        return {"Authorization": f"Bearer {self._token}"}
+
+    async def renew(self, refused: Mapping[str, str]) -> bool:
+        """Fetch a new token, once for all requests that were refused with the old one."""
+        async with self._fetching:
+            if refused.get("Authorization") == f"Bearer {self._token}":
+                old, self._token = self._token, await self._fetched()
+                return self._token != old
+        return True
+
+    async def _fetched(self) -> str:
+        token = await self.fetch()
+        register_secret(token)
+        return token
+
+    @abstractmethod
+    async def fetch(self) -> str:
+        """Return a new token. Raises AuthError."""
+
+
+class CommandToken(Token):
+    """The token that a command of the user prints: plain, or in JSON as `accessToken`, `access_token` or `token`."""
+
+    def __init__(self, command: str | Sequence[str]) -> None:
+        super().__init__()
+        try:
+            self._command = shlex.split(command) if isinstance(command, str) else list(command)
+        except ValueError as error:
+            raise UsageError(f"source.token_command is no command line: {error}", code="token-command") from error
+        if not self._command:
+            raise UsageError(
+                "source.token_command is empty; name the command that prints a token", code="token-command"
+            )
+
+    async def fetch(self) -> str:
+        """Run the command, without a shell."""
+        name = self._command[0]
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+        except OSError as error:
+            raise _no_token(name, f"cannot be run ({error.strerror or error})") from error
+        try:
+            out, complaint = await asyncio.wait_for(process.communicate(), COMMAND_PATIENCE)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise _no_token(name, f"did not end within {COMMAND_PATIENCE:g} s") from None
+        if process.returncode:
+            raise _no_token(name, f"ended with {process.returncode}{_first_line(complaint)}")
+        token = token_in(out.decode("utf-8", "replace"))
+        if token is None:
+            raise _no_token(name, "printed no token")
+        return token
+
+
+class IdentityToken(Token):
+    """A token of the azure-identity package (an extra), for whatever identity this machine has."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__()
+        self._scope = scope
+        self._credential: Any = None
+
+    async def fetch(self) -> str:
+        """Ask the default credential chain. The package refreshes tokens itself shortly before they expire."""
+        return await asyncio.to_thread(self._ask)
+
+    def _ask(self) -> str:
+        from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - an extra that most setups do not need
+
+        try:
+            self._credential = self._credential or DefaultAzureCredential()
+            token: str = self._credential.get_token(self._scope).token
+        except Exception as error:  # the package's own tree of errors, in many flavours
+            raise _no_token("azure-identity", _first_line(str(error).encode()).lstrip(": ") or "failed") from error
+        return token
+
+
+def token_in(printed: str) -> str | None:
+    """Return the token in what a command printed: the one word of it, or a field of a JSON object."""
+    text = printed.strip()
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = text
+    if isinstance(value, dict):
+        value = next((value[name] for name in ("accessToken", "access_token", "token") if name in value), None)
+    return value if isinstance(value, str) and value and not any(letter.isspace() for letter in value) else None
+
+
+def _no_token(name: str, why: str) -> AuthError:
+    return AuthError(f"no token: {name} {why}; run it by hand and sign in, then start again", code="no-token")
+
+
+def _first_line(complaint: bytes) -> str:
+    lines = complaint.decode("utf-8", "replace").strip().splitlines()
+    return f": {scrub(lines[0])[:_LONGEST_COMPLAINT]}" if lines else ""
