@@ -79,14 +79,13 @@ def _ordered(raws: list[Any], notes: Notes, *, api_page: bool = False, what: str
     if len(raws) < 2:
         return raws
     ((_, turned),) = ordering.arrange([ordering.stretch_of(raws, api_page=api_page)], notes, what)
-    ordered = raws[::-1] if turned else raws
-    if what == "messages":
-        ordering.note_chronology(ordered, notes)
-    return ordered
+    return raws[::-1] if turned else raws
 
 
 def _messages(raws: list[Any], thread_id: str, notes: Notes) -> Iterator[Message]:
-    return normalise.messages_of(ordering.each_once(raws, notes), thread_id, notes)
+    once = list(ordering.each_once(raws, notes))
+    ordering.note_chronology(once, notes)
+    return normalise.messages_of(once, thread_id, notes)
 
 
 def _note_strangers(raws: Sequence[Any], thread_id: str, notes: Notes) -> None:
@@ -128,7 +127,6 @@ class _Beside:
         if sum(part.block.entries for part in plan) > LONG:
             return LongMessages(self._id, plan, self._notes)
         raws = [entry for part in plan for entry in part.read()]
-        ordering.note_chronology(raws, self._notes)
         return tuple(_messages(raws, self._id, self._notes))
 
     def row(self) -> StretchRow:

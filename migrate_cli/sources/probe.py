@@ -173,7 +173,10 @@ class Probe:
         delimiter = max(",;\t|", key=first.count)
         if delimiter not in first:
             return None
-        header = next(csv.reader([first], delimiter=delimiter), [])
+        try:
+            header = next(csv.reader([first], delimiter=delimiter), [])
+        except csv.Error:
+            return None
         row = dict.fromkeys(header, "")
         shape = self._table.find(Form.CSV, row)
         if shape is not None:
@@ -199,7 +202,7 @@ class Probe:
     # Sentences
 
     def _not_json(self, input_: Input, head: bytes) -> NotOursError:
-        if self._table.only is None and input_.suffix not in _JSON_SUFFIXES:
+        if input_.suffix not in _JSON_SUFFIXES:
             return NotOursError(None, f"{input_.origin} is not JSON.")
         try:
             value = jsontext.parse(head)

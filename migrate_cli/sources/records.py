@@ -47,7 +47,8 @@ def kind_of(value: Any) -> Kind | None:
     """Return what a JSON value is as a wire object, by its `object` field or else by others; None: no idea."""
     if type(value) is not dict:
         return None
-    known = OBJECTS.get(value.get("object") or "")
+    named = value.get("object")
+    known = OBJECTS.get(named) if type(named) is str else None
     if known is not None or "object" in value:
         return known
     if "step_details" in value:

@@ -100,10 +100,13 @@ class Scanner:
     def _pieces(self, found: Found) -> Iterator[Piece]:
         """Cut a file of any form and size into pieces."""
         if found.shape.form is Form.LINES:
-            for _, _, _, value in self._records(found):
-                yield from found.shape.pieces(value)
+            for number, _, _, value in self._records(found):
+                pieces = list(found.shape.pieces(value))
+                if not pieces:
+                    self._unknown_line(found, number)
+                yield from pieces
         elif found.large is not None:
-            for fragment in found.large.fragments(found.shape.growth):
+            for fragment in found.large.fragments(found.shape.growth, found.shape.batch):
                 yield from found.shape.pieces(fragment)
         else:
             yield from found.shape.pieces(found.value)
@@ -193,7 +196,7 @@ class Scanner:
             self._shelf.remark(piece.thread_id, remark)
 
     def _keep(self, piece: Loose) -> None:
-        for raw in piece.raws:
+        for raw in filter(kind_of, piece.raws):
             self._shelf.keep(piece.kind, clean_id(raw.get("id")) or "", raw)
 
     def _thread_of(self, input_: Input, piece: Loose) -> str | None:
@@ -239,10 +242,13 @@ class Scanner:
             self._keep(piece)
             return None
         if piece is None and kind_of(value) is None:
-            here = replace(found.input.origin, line=number)
-            detail = f"{here}: The line holds no message and nothing else that is known."
-            self._shelf.problem(here, "unknown-line", detail)
+            self._unknown_line(found, number)
         return piece
+
+    def _unknown_line(self, found: Found, number: int) -> None:
+        here = replace(found.input.origin, line=number)
+        detail = f"{here}: The line holds nothing that is known beside {found.shape.name}. The other lines are read."
+        self._shelf.problem(here, "unknown-line", detail)
 
     def _records(self, found: Found) -> Iterator[Record]:
         return records(found.input, self._shelf.problem)

@@ -17,11 +17,10 @@ from migrate_cli.sources.inputs import Input
 from migrate_cli.sources.jsontext import BadJsonError
 from migrate_cli.sources.shapes.base import Growth
 
-BATCH = 500
-"""Entries in a fragment."""
 _LOOK_AT = 20
 """Keys and entries that a sketch shows."""
 _CHUNK = 1 << 20
+_BUFFER = 1 << 16
 
 # yajl, the fast parser, writes "?" for half of a surrogate pair; the slow one keeps it, so that it can be reported.
 _LONE_SURROGATE = re.compile(
@@ -48,29 +47,32 @@ class Streamed:
             return list(islice(self._items("item"), 1))
         return {key: self._sample(key, kind) for key, kind in islice(self._key_kinds(), _LOOK_AT)}
 
-    def fragments(self, growth: Growth) -> Iterator[Any]:
-        """Yield small documents that make up the whole; raises BadJsonError where the text ends or is none."""
+    def fragments(self, growth: Growth, batch: int) -> Iterator[Any]:
+        """Yield small documents that make up the whole, arrays in stretches of `batch` entries.
+
+        Raises BadJsonError where the text ends too early or is no JSON.
+        """
         try:
             if self._is_array():
-                yield from _batches(self._items("item"))
+                yield from _batches(self._items("item"), batch)
             elif growth is Growth.PAIRS:
                 with self._input.open() as stream:
-                    for key, value in self._parser.kvitems(stream, "", use_float=True):
+                    for key, value in self._parser.kvitems(stream, "", use_float=True, buf_size=_BUFFER):
                         yield {key: value}
             else:
-                yield from self._object_fragments()
+                yield from self._object_fragments(batch)
         except (ijson.JSONError, UnicodeDecodeError) as error:
             raise _bad(error) from None
 
-    def _object_fragments(self) -> Iterator[Any]:
+    def _object_fragments(self, batch: int) -> Iterator[Any]:
         kinds = dict(self._key_kinds())
         short = {key: next(self._items(key), None) for key, kind in kinds.items() if kind != "start_array"}
         yielded = False
         for key, kind in kinds.items():
             if kind == "start_array":
-                for batch in _batches(self._items(f"{key}.item")):
+                for entries in _batches(self._items(f"{key}.item"), batch):
                     yielded = True
-                    yield {**short, key: batch}
+                    yield {**short, key: entries}
         if not yielded:
             yield {**short, **{key: [] for key, kind in kinds.items() if kind == "start_array"}}
 
@@ -80,13 +82,13 @@ class Streamed:
 
     def _items(self, prefix: str) -> Iterator[Any]:
         with self._input.open() as stream:
-            yield from self._parser.items(stream, prefix, use_float=True, buf_size=_CHUNK)
+            yield from self._parser.items(stream, prefix, use_float=True, buf_size=_BUFFER)
 
     def _key_kinds(self) -> Iterator[tuple[str, str]]:
         """Yield the keys of the top object and the parser's name of what their values begin with."""
         depth, key = 0, ""
         with self._input.open() as stream:
-            for event, value in self._parser.basic_parse(stream, use_float=True, buf_size=_CHUNK):
+            for event, value in self._parser.basic_parse(stream, use_float=True, buf_size=_BUFFER):
                 if depth == 1 and event == "map_key":
                     key = value
                 elif depth == 1 and event not in {"end_map", "end_array"}:
@@ -108,8 +110,20 @@ class Streamed:
             raise _bad(error) from None
 
 
-def _batches(items: Iterator[Any]) -> Iterator[list[Any]]:
-    while batch := list(islice(items, BATCH)):
+def _batches(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    """Yield the items in lists; what came before a fault is yielded before it is raised."""
+    batch: list[Any] = []
+    try:
+        for item in items:
+            batch.append(item)
+            if len(batch) >= size:
+                yield batch
+                batch = []
+    except (ijson.JSONError, UnicodeDecodeError):
+        if batch:
+            yield batch
+        raise
+    if batch:
         yield batch
 
 

@@ -94,6 +94,8 @@ class Shape(ABC):
     whole: bool = False
     """True where each piece is a complete thread, so that files can be streamed without looking at their siblings."""
     growth: Growth = Growth.LISTS
+    batch: int = 200
+    """How many entries of a huge array make a fragment; 1 where an entry may be large itself."""
 
     @abstractmethod
     def matches(self, value: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from migrate_cli.sources.records import OBJECTS, Kind, first_kind, is_list_answer, kind_of
+from migrate_cli.sources.records import Kind, first_kind, is_list_answer, kind_of
 from migrate_cli.sources.shapes.base import Piece, Shape, loose_pieces
 
 _LOOK_AT = 20
@@ -40,6 +40,8 @@ def _are_named(value: Any) -> bool:
     if type(value) is not dict or not value:
         return False
     entries = list(islice(value.values(), _LOOK_AT))
-    return all(
-        is_list_answer(entry) or (isinstance(entry, dict) and entry.get("object") in OBJECTS) for entry in entries
-    )
+    return all(map(_says_what_it_is, entries))
+
+
+def _says_what_it_is(entry: Any) -> bool:
+    return is_list_answer(entry) or (kind_of(entry) is not None and "object" in entry)

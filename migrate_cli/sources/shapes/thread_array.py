@@ -17,6 +17,7 @@ class ThreadArray(Shape):
     name = "thread-array"
     description = "one JSON array of threads with their messages inside"
     whole = True
+    batch = 1
 
     def matches(self, value: Any) -> bool:
         """Recognise an array whose first object is a thread with messages."""
@@ -50,5 +51,6 @@ class ThreadLines(Shape):
         return _THREAD.matches(value)
 
     def pieces(self, value: Any) -> Iterator[Piece]:
-        """Give the thread of one line."""
-        yield whole_thread(value)
+        """Give the thread of one line; nothing where it is none."""
+        if _THREAD.matches(value):
+            yield whole_thread(value)

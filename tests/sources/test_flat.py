@@ -1,0 +1,114 @@
+"""Rows of databases and scripts: common column names are known, others can be named, and no column is lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from migrate_cli.errors import SourceError
+from migrate_cli.sources.detect import open_source
+from migrate_cli.sources.interface import Selection
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "thread_id,message_id,role,text,created_at",
+        "Thread ID,Message ID,Sender,Body,Timestamp",
+        "conversationId,id,author,content,date",
+        "THREAD,MSG_ID,FROM,MESSAGE,SENT AT",
+    ],
+)
+def test_common_column_names_are_recognised(header: str, tmp_path: Path, read: Any) -> None:
+    table = write(tmp_path / "rows.csv", f'{header}\nthread_A,m1,user,"hi, there",2025-08-12T12:00:00Z\n')
+    (message,) = read(table).messages("thread_A")
+
+    assert (message.id, message.role, message.created_at) == ("m1", "user", 1755000000)
+    assert message.content[0]["text"]["value"] == "hi, there"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_delimiters_are_told_by_the_header(delimiter: str, tmp_path: Path, read: Any) -> None:
+    rows = [["thread_id", "role", "text"], ["thread_A", "user", "hi"]]
+    table = write(tmp_path / "rows.csv", "\n".join(delimiter.join(row) for row in rows))
+
+    assert len(read(table).messages("thread_A")) == 1
+
+
+def test_columns_can_be_named(tmp_path: Path, read: Any) -> None:
+    table = write(tmp_path / "rows.csv", "chat no,wer,was\n7,user,hi\n")
+    reading = read(table, columns={"thread_id": "chat no", "role": "wer", "text": "was"})
+
+    assert reading.ids == ["7"]
+
+
+def test_named_columns_serve_lines_too(tmp_path: Path, read: Any) -> None:
+    table = write(tmp_path / "rows.jsonl", '{"chat": 7, "wer": "user", "was": "hi"}\n' * 2)
+    reading = read(table, columns={"thread_id": "chat", "role": "wer", "text": "was"})
+
+    assert len(reading.messages("7")) == 2
+
+
+def test_a_wrong_header_is_told_with_what_is_missing_and_how_to_name_it(tmp_path: Path) -> None:
+    table = write(tmp_path / "rows.csv", "thread_id,wer,was\nthread_A,user,hi\n")
+    with pytest.raises(SourceError) as caught:
+        list(open_source(str(table)).threads(Selection()))
+
+    assert caught.value.code == "csv-header"
+    assert "do not tell role and text" in str(caught.value)
+    assert "source.columns" in str(caught.value)
+
+
+def test_a_table_of_something_else_in_a_folder_is_ignored(tmp_path: Path, read: Any, wire: Any) -> None:
+    write(tmp_path / "m.json", json.dumps([wire(1)]))
+    write(tmp_path / "sales.csv", "weekday,units\nMon,3\n")
+
+    assert read(tmp_path).unreadable == []
+
+
+def test_a_table_that_is_not_utf_8_is_told(tmp_path: Path, read: Any, wire: Any) -> None:
+    write(tmp_path / "m.json", json.dumps([wire(1)]))
+    (tmp_path / "rows.csv").write_bytes("thread_id,role,text\nthread_B,user,grün\n".encode("latin-1"))
+
+    assert read(tmp_path).codes == ["csv-encoding"]
+
+
+def test_columns_without_a_meaning_become_metadata(tmp_path: Path, read: Any) -> None:
+    table = write(tmp_path / "rows.csv", "thread_id,role,text,rating,empty\nthread_A,user,hi,5,\n")
+
+    assert read(table).messages("thread_A")[0].metadata == {"rating": "5"}
+
+
+def test_other_words_for_roles_are_understood(tmp_path: Path, read: Any) -> None:
+    table = write(tmp_path / "rows.csv", "thread_id,role,text\nt,Human,a\nt,AI,b\nt,bot,c\nt,Assistant,d\n")
+
+    assert [message.role for message in read(table).messages("t")] == ["user", "assistant", "assistant", "assistant"]
+
+
+@pytest.mark.parametrize("written", ['["file-1", "file-2"]', "file-1 file-2", "file-1,file-2"])
+def test_file_ids_in_a_column_are_attachments(written: str, tmp_path: Path, read: Any) -> None:
+    row = {"thread_id": "t", "role": "user", "text": "a", "file_ids": written}
+    table = write(tmp_path / "rows.jsonl", json.dumps(row) + "\n" + json.dumps(row))
+
+    assert [file.file_id for file in read(table).messages("t")[0].attachments] == ["file-1", "file-2"]
+
+
+def test_rows_without_ids_get_stable_ones(tmp_path: Path, read: Any) -> None:
+    table = write(tmp_path / "rows.csv", "thread_id,role,text\nt,user,a\nt,assistant,b\n")
+    reading = read(table)
+
+    assert reading.message_ids("t") == ["t#0", "t#1"]
+    assert reading.finding_codes("t") == ["message-without-id"] * 2
+
+
+def test_rows_newest_first_are_turned_round(tmp_path: Path, read: Any) -> None:
+    table = write(tmp_path / "rows.csv", "thread_id,id,role,text,created\nt,b,assistant,b,2\nt,a,user,a,1\n")
+
+    assert read(table).message_ids("t") == ["a", "b"]
