@@ -192,15 +192,16 @@ class ApiClient:
                 await opened.aclose()
 
     async def _open_stream(
-        self, path: str, content: bytes, idle: float
+        self, path: str, content: bytes, idle: float, renewals: int = 0
     ) -> tuple[httpx2.Response | NotApplied | Refused | Ambiguous, Sign, float | None]:
         import httpx2  # noqa: PLC0415 - comes with openai and is as slow to import
         import openai  # noqa: PLC0415 - costs more than a second
 
         client = self._client or self._connect()
+        own = await self._own_headers()
         options: Any = {
             "params": dict(self.endpoint.query),
-            "headers": {"Content-Type": "application/json", "Accept": "text/event-stream"},
+            "headers": {"Content-Type": "application/json", "Accept": "text/event-stream", **own},
             "timeout": httpx2.Timeout(self.endpoint.timeout, read=max(idle, self.endpoint.timeout)),
         }
         try:
@@ -213,6 +214,9 @@ class ApiClient:
                 stream_cls=openai.AsyncStream[object],
             )
         except openai.APIStatusError as error:
+            renewable = error.status_code == 401 and renewals < MOST_RENEWALS and self.endpoint.credentials
+            if renewable and await renewable.renew(own):
+                return await self._open_stream(path, content, idle, renewals + 1)
             reply, sign, wait = self._refusal(error.status_code, error.response.headers, error.response.content)
             return reply if not isinstance(reply, Applied) else Ambiguous("no stream"), sign, wait
         except (openai.OpenAIError, httpx2.HTTPError, OSError, ValueError) as error:
@@ -249,6 +253,7 @@ class ApiClient:
                     response = await client.get(path, cast_to=httpx2.Response, options=options)
             elif isinstance(content, Form):
                 form = content.options(self.endpoint.timeout)
+                content.file.seek(0)
                 form["headers"] |= own
                 file = {"file": (content.filename, content.file, content.media_type)}
                 response = await client.post(
