@@ -1,0 +1,1 @@
+"""VERIFY: the conversation as it is read back, marched item by item against what it should hold."""

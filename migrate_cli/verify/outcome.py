@@ -1,0 +1,72 @@
+"""What a comparison can say: five outcomes, and a difference that names what, where and how much. Values only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from migrate_cli.model import JsonObject
+
+
+class Outcome(StrEnum):
+    """One sign for each item, as rclone's check has them."""
+
+    SAME = "="
+    MISSING = "-"
+    EXTRA = "+"
+    DIFFERENT = "*"
+    UNREADABLE = "!"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is not as it should be. `detail` holds positions, lengths, ids and names, never text."""
+
+    outcome: Outcome
+    code: str
+    """Kebab-case: `missing-item`, `extra-item`, `doubled-item`, `swapped-items`, `moved-item`, `changed-text` …"""
+    detail: str
+    position: int | None = None
+    """Place of the item in what was sent, from 0, as in the view `message_map`; for an extra item, the place in the
+    conversation."""
+    message_id: str | None = None
+    item_id: str | None = None
+    kind: str | None = None
+    field: str | None = None
+    """`role`, `content[1].text`, `arguments`, `order`, `metadata.KEY` …"""
+    expected: str | None = None
+    """A few words around the change, only where contents were asked for."""
+    got: str | None = None
+
+    def as_dict(self) -> JsonObject:
+        """The difference as reports show it; what is not known is left out."""
+        values = {
+            "outcome": self.outcome.value, "code": self.code, "position": self.position,
+            "message_id": self.message_id, "item_id": self.item_id, "kind": self.kind, "field": self.field,
+            "detail": self.detail, "expected": self.expected, "got": self.got,
+        }  # fmt: skip
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What the march over one conversation found. `outcomes` counts items, `metadata` counts pairs."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    metadata: Counter[Outcome] = field(default_factory=Counter)
+    files: Counter[Outcome] = field(default_factory=Counter)
+    differences: list[Difference] = field(default_factory=list)
+    differences_cut: int = 0
+    continued: int = 0
+    """New items after the whole history: the conversation has been used since."""
+
+    def fails(self, *, strict: bool) -> bool:
+        """Whether anything is missing, different or unreadable; by `strict`, also whether anything is too much."""
+        bad = {Outcome.MISSING, Outcome.DIFFERENT, Outcome.UNREADABLE} | ({Outcome.EXTRA} if strict else set())
+        return any(counter[sign] for counter in (self.outcomes, self.metadata, self.files) for sign in bad)
+
+    @property
+    def extra(self) -> int:
+        """How many items, pairs and files are only in the target."""
+        return sum(counter[Outcome.EXTRA] for counter in (self.outcomes, self.metadata, self.files))

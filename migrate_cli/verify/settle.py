@@ -1,0 +1,317 @@
+"""Give every item its outcome once two streams have parted: pure, from what was sent and what was seen to a verdict.
+
+Content decides, not ids: a target that was restored or moved may number anew. Where one text occurs more than once the
+reading with the fewest changes is taken.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from migrate_cli.model import Item, JsonObject
+from migrate_cli.verify.align import Block, common_blocks
+from migrate_cli.verify.diff import Change, changes, similarity
+from migrate_cli.verify.outcome import Difference, Outcome, Verdict
+
+LISTED = 100
+"""Differences listed for one conversation; all are counted."""
+ALIKE = 0.5
+"""An item that is at least so alike is taken for a changed one, where several could be meant."""
+MOST_PAIRINGS = 2_500
+"""Beyond so many possible pairs, changed items are paired in order."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """One item that came after both streams had parted; `body` only where it was never sent."""
+
+    digest: bytes
+    item_id: str | None
+    kind: str
+    body: JsonObject | None = None
+
+
+@dataclass(slots=True)
+class _Gap:
+    """A stretch between two shared runs: places of what was sent there, and of what stands there now."""
+
+    sent: list[int]
+    found: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """An item that is gone from one gap and stands in another."""
+
+    position: int
+    gap: int
+    place: int
+    new_gap: int
+
+
+_Cell = tuple[float, tuple[tuple[int, int], ...]]
+"""The best score so far, and its pairs."""
+
+
+def settle(expected: Sequence[Item], agreed: int, seen: Sequence[Seen], *, excerpts: bool = False) -> Verdict:
+    """Return the verdict; the first `agreed` items were the same on both sides, `seen` holds what came then."""
+    book = _Book(expected, agreed, seen, excerpts=excerpts)
+    book.outcomes[Outcome.SAME] = agreed
+    if _is_turned_round(expected, agreed, seen):
+        return _turned_round(len(expected))
+    blocks = _shared([item.digest for item in expected[agreed:]], [one.digest for one in seen])
+    book.outcomes[Outcome.SAME] += sum(length for _, _, length in blocks)
+    gaps = _between(blocks, len(expected) - agreed, len(seen))
+    _name_moves(_take_moves(gaps, expected[agreed:], seen), blocks, book)
+    continued = 0
+    for gap in gaps:
+        pairs = _pairs(gap, book, last=gap is gaps[-1])
+        if gap is gaps[-1]:
+            continued = _take_new_turns(gap, pairs, book)
+        for position, place in pairs:
+            book.changed(position, place)
+        for position in gap.sent:
+            book.missing(position)
+        for place in gap.found:
+            book.added(place)
+    return book.verdict(continued)
+
+
+# ---- the order as a whole
+
+
+def _is_turned_round(expected: Sequence[Item], agreed: int, seen: Sequence[Seen]) -> bool:
+    whole = [item.digest for item in expected]
+    found = whole[:agreed] + [one.digest for one in seen]
+    return len(whole) > 2 and found != whole and found == whole[::-1]
+
+
+def _turned_round(count: int) -> Verdict:
+    detail = f"the target lists the {count:,} items newest first, although the oldest were asked for first"
+    difference = Difference(Outcome.DIFFERENT, "target-order", detail, field="order")
+    return Verdict(outcomes=Counter({Outcome.DIFFERENT: count}), differences=[difference])
+
+
+def _shared(sent: Sequence[bytes], found: Sequence[bytes]) -> list[Block]:
+    """The shared runs; where staying in place explains as much as moving does, items stayed in place."""
+    blocks = common_blocks(sent, found)
+    if len(sent) == len(found):
+        still = [place for place, (one, other) in enumerate(zip(sent, found, strict=True)) if one == other]
+        if len(still) >= sum(length for _, _, length in blocks):
+            return [(place, place, 1) for place in still]
+    return blocks
+
+
+def _between(blocks: Sequence[Block], sent: int, found: int) -> list[_Gap]:
+    """The gaps before, between and after the shared runs: one more than there are runs."""
+    gaps, at, there = [], 0, 0
+    for low, left, length in [*blocks, (sent, found, 0)]:
+        gaps.append(_Gap(list(range(at, low)), list(range(there, left))))
+        at, there = low + length, left + length
+    return gaps
+
+
+# ---- items that stand elsewhere
+
+
+def _take_moves(gaps: Sequence[_Gap], expected: Sequence[Item], seen: Sequence[Seen]) -> list[_Move]:
+    """Take out of the gaps what is gone in one place and has appeared in another."""
+    appeared: dict[bytes, deque[tuple[int, int]]] = {}
+    for number, gap in enumerate(gaps):
+        for place in gap.found:
+            appeared.setdefault(seen[place].digest, deque()).append((number, place))
+    moves = []
+    for number, gap in enumerate(gaps):
+        for position in gap.sent:
+            places = appeared.get(expected[position].digest)
+            if places:
+                new_gap, place = places.popleft()
+                moves.append(_Move(position, number, place, new_gap))
+    left, come = {move.position for move in moves}, {move.place for move in moves}
+    for gap in gaps:
+        gap.sent = [position for position in gap.sent if position not in left]
+        gap.found = [place for place in gap.found if place not in come]
+    return moves
+
+
+def _name_moves(moves: Sequence[_Move], blocks: Sequence[Block], book: _Book) -> None:
+    """Two items in each other's place are swapped, also two neighbours of which one seems to stand still."""
+    waiting: dict[tuple[int, int], deque[_Move]] = {}
+    for move in moves:
+        waiting.setdefault((move.gap, move.new_gap), deque()).append(move)
+    named: set[int] = set()
+    jumped: set[int] = set()
+    for move in moves:
+        if move.position in named:
+            continue
+        named.add(waiting[move.gap, move.new_gap].popleft().position)
+        back = waiting.get((move.new_gap, move.gap))
+        neighbour = _jumped_over(move, blocks)
+        if back:
+            other = back.popleft().position
+            named.add(other)
+            book.swapped(move.position, other)
+        elif neighbour is not None and neighbour not in jumped:
+            jumped.add(neighbour)
+            book.outcomes[Outcome.SAME] -= 1
+            book.swapped(move.position, neighbour)
+        else:
+            book.moved(move.position, move.place)
+
+
+def _jumped_over(move: _Move, blocks: Sequence[Block]) -> int | None:
+    """The one item between the old and the new place, if it is just one."""
+    if abs(move.gap - move.new_gap) != 1:
+        return None
+    low, _, length = blocks[min(move.gap, move.new_gap)]
+    return low if length == 1 else None
+
+
+# ---- items that were changed
+
+
+def _pairs(gap: _Gap, book: _Book, *, last: bool) -> list[tuple[int, int]]:
+    """Decide which new item of a gap is which old one, changed, and take both out of the gap.
+
+    In the last gap even an equal number proves nothing: what stands there may be a new turn.
+    """
+    known = book.known(gap)
+    if known and (last or len(gap.sent) != len(gap.found)) and len(gap.sent) * len(gap.found) <= MOST_PAIRINGS:
+        pairs = _likest(gap, book)
+    else:
+        pairs = list(zip(gap.sent, gap.found, strict=False))
+    gone, come = {position for position, _ in pairs}, {place for _, place in pairs}
+    gap.sent = [position for position in gap.sent if position not in gone]
+    gap.found = [place for place in gap.found if place not in come]
+    return pairs
+
+
+def _likest(gap: _Gap, book: _Book) -> list[tuple[int, int]]:
+    """The pairs, in order on both sides, that are most alike in sum; none below `ALIKE`."""
+    above: list[_Cell] = [(0.0, ())] * (len(gap.found) + 1)
+    for position in gap.sent:
+        row: list[_Cell] = [(0.0, ())]
+        for column, place in enumerate(gap.found):
+            alike = book.similarity(position, place)
+            choices = [above[column + 1], row[column]]
+            if alike >= ALIKE:
+                score, pairs = above[column]
+                choices.insert(0, (score + alike, (*pairs, (position, place))))
+            row.append(max(choices, key=lambda cell: cell[0]))
+        above = row
+    return list(above[-1][1])
+
+
+# ---- what comes after the history
+
+
+def _take_new_turns(gap: _Gap, pairs: Sequence[tuple[int, int]], book: _Book) -> int:
+    """Take the items after the history out of the last gap and return how many; late copies of our own stay in it."""
+    last = max((place for _, place in pairs), default=-1)
+    before, after = [one for one in gap.found if one < last], [one for one in gap.found if one > last]
+    copies = 0
+    while copies < len(after) and book.twin(after[copies]) is not None:
+        copies += 1
+    # One repeated sentence may begin a new turn; several in a row, or nothing but copies, do not.
+    if copies == 1 < len(after) and not book.is_last_again(after[0]):
+        copies = 0
+    gap.found = before + after[:copies]
+    return len(after) - copies
+
+
+# ---- booking
+
+
+class _Book:
+    """Counts outcomes and writes differences; positions and places given here begin where both streams parted."""
+
+    def __init__(self, expected: Sequence[Item], agreed: int, seen: Sequence[Seen], *, excerpts: bool) -> None:
+        self.outcomes: Counter[Outcome] = Counter()
+        self._expected, self._start, self._seen, self._excerpts = expected, agreed, seen, excerpts
+        self._differences: list[Difference] = []
+        self._told = 0
+        self._first: dict[bytes, int] = {}
+        for position, item in enumerate(expected):
+            self._first.setdefault(item.digest, position)
+
+    def known(self, gap: _Gap) -> bool:
+        """Whether all items of a gap are there whole, not only as hashes."""
+        return all(self._expected[self._start + position].body for position in gap.sent) and all(
+            self._seen[place].body is not None for place in gap.found
+        )
+
+    def similarity(self, position: int, place: int) -> float:
+        """How alike a sent and a seen item are."""
+        return similarity(json.loads(self._expected[self._start + position].body), self._seen[place].body or {})
+
+    def twin(self, place: int) -> int | None:
+        """The position of the sent item that a seen one repeats, or None."""
+        return self._first.get(self._seen[place].digest)
+
+    def is_last_again(self, place: int) -> bool:
+        """Whether a seen item repeats the last one that was sent."""
+        return self._seen[place].digest == self._expected[-1].digest
+
+    def missing(self, position: int) -> None:
+        """An item that is nowhere."""
+        detail = f"this {_word(self._expected[self._start + position].kind)} is not in the conversation"
+        self._tell(Outcome.MISSING, Change("", "missing-item", detail), position)
+
+    def moved(self, position: int, place: int) -> None:
+        """An item that stands elsewhere."""
+        detail = f"stands at place {self._start + place}, not at {self._start + position}"
+        self._tell(Outcome.DIFFERENT, Change("order", "moved-item", detail), position, place)
+
+    def swapped(self, position: int, other: int) -> None:
+        """Two items that stand in each other's place."""
+        for one, two in ((position, other), (other, position)):
+            detail = f"has changed places with item {self._start + two}"
+            self._tell(Outcome.DIFFERENT, Change("order", "swapped-items", detail), one)
+
+    def changed(self, position: int, place: int) -> None:
+        """An item whose content is not what was sent."""
+        sent, found = self._expected[self._start + position], self._seen[place]
+        fields = [Change("content", "changed-item", "its content is not what was sent")]
+        if sent.body and found.body is not None:
+            fields = changes(json.loads(sent.body), found.body, excerpts=self._excerpts) or fields
+        self._tell(Outcome.DIFFERENT, fields[0], position, place)
+        for change in fields[1:]:
+            self._write(Outcome.DIFFERENT, change, position, place)
+
+    def added(self, place: int) -> None:
+        """An item that was not sent, or not so often."""
+        found, twin = self._seen[place], self.twin(place)
+        self.outcomes[Outcome.EXTRA] += 1
+        code = "extra-item" if twin is None else "doubled-item"
+        detail = f"this {_word(found.kind)} was not sent" if twin is None else f"another copy of item {twin}"
+        message = None if twin is None else self._expected[twin].message_id
+        self._append(Difference(Outcome.EXTRA, code, detail, self._start + place, message, found.item_id, found.kind))
+
+    def verdict(self, continued: int) -> Verdict:
+        """Return all that was booked, differences in the order of the conversation."""
+        listed = sorted(self._differences, key=lambda one: one.position or 0)[:LISTED]
+        return Verdict(
+            outcomes=+self.outcomes, differences=listed, differences_cut=self._told - len(listed), continued=continued
+        )
+
+    def _tell(self, outcome: Outcome, change: Change, position: int, place: int | None = None) -> None:
+        self.outcomes[outcome] += 1
+        self._write(outcome, change, position, place)
+
+    def _write(self, outcome: Outcome, change: Change, position: int, place: int | None) -> None:
+        item = self._expected[self._start + position]
+        item_id = None if place is None else self._seen[place].item_id
+        where = (self._start + position, item.message_id, item_id, item.kind, change.field or None)
+        self._append(Difference(outcome, change.code, change.detail, *where, change.expected, change.got))
+
+    def _append(self, difference: Difference) -> None:
+        self._told += 1
+        if len(self._differences) < 10 * LISTED:
+            self._differences.append(difference)
+
+
+def _word(kind: str) -> str:
+    return kind.replace("_", " ")

@@ -1,0 +1,308 @@
+"""The march of two streams: an untouched conversation is all `=`, and every kind of damage has its name."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from migrate_cli.convert.canonical import digest_of, encode
+from migrate_cli.model import Item
+from migrate_cli.verify.march import March, gone, unread
+from migrate_cli.verify.outcome import Difference, Outcome, Verdict
+
+Body = dict[str, Any]
+
+
+def user(*parts: Any) -> Body:
+    content = [{"type": "input_text", "text": part} if isinstance(part, str) else part for part in parts]
+    return {"type": "message", "role": "user", "content": content}
+
+
+def assistant(text: str) -> Body:
+    return {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]}
+
+
+def image(file_id: str | None = "file-1", url: str | None = None) -> Body:
+    return {"type": "input_image", "file_id": file_id, "image_url": url, "detail": "auto"}
+
+
+def call(number: int = 1, arguments: str = "{}") -> Body:
+    return {"type": "function_call", "call_id": f"call_{number}", "name": "add", "arguments": arguments}
+
+
+def output(number: int = 1, text: str = "3") -> Body:
+    return {"type": "function_call_output", "call_id": f"call_{number}", "output": text}
+
+
+TALK = [
+    user("Where is my order?"),
+    assistant("It was sent on Monday."),
+    user("Thanks. And this one?", image()),
+    call(),
+    output(),
+    assistant("It is in the picture you sent."),
+    user("Good. Bye."),
+]
+
+
+def items(bodies: list[Body]) -> list[Item]:
+    return [
+        Item(encode(body), digest_of(body), str(body["type"]), f"msg_{number}") for number, body in enumerate(bodies)
+    ]
+
+
+def as_stored(bodies: list[Body]) -> list[Body]:
+    """What a server makes of items: ids, statuses, nulls."""
+    return [
+        {**copy.deepcopy(body), "id": f"item_{number}", "status": "completed"} for number, body in enumerate(bodies)
+    ]
+
+
+def verdict(sent: list[Body], got: list[Body], *, hashes: bool = False, **more: Any) -> Verdict:
+    expected = [replace(item, body=b"") for item in items(sent)] if hashes else items(sent)
+    march = March(expected, **more)
+    stored = as_stored(got)
+    for start in range(0, len(stored), 3):
+        march.feed(stored[start : start + 3])
+    return march.finish()
+
+
+def signs(found: Verdict) -> dict[str, int]:
+    return {sign.value: count for sign, count in found.outcomes.items() if count}
+
+
+def only(found: Verdict) -> Difference:
+    assert len(found.differences) == 1, found.differences
+    return found.differences[0]
+
+
+def changed(position: int, change: Any) -> list[Body]:
+    bodies = copy.deepcopy(TALK)
+    change(bodies[position])
+    return bodies
+
+
+@pytest.mark.parametrize("hashes", [False, True])
+def test_an_untouched_conversation_is_all_equal(hashes: bool) -> None:
+    found = verdict(TALK, TALK, hashes=hashes)
+    assert signs(found) == {"=": len(TALK)}
+    assert not found.differences
+    assert not found.fails(strict=True)
+
+
+def test_a_changed_character_is_named_with_its_place_and_without_the_text() -> None:
+    found = verdict(TALK, changed(1, lambda body: body["content"][0].update(text="It was sent on Sunday.")))
+    assert signs(found) == {"=": 6, "*": 1}
+    difference = only(found)
+    assert (difference.position, difference.code) == (1, "changed-text")
+    assert (difference.message_id, difference.item_id) == ("msg_1", "item_1")
+    assert difference.field == "content[0].text"
+    assert difference.detail == "differs at character 15: 2 of 22 characters sent, 2 of 22 found"
+    assert "Sunday" not in json.dumps(difference.as_dict())
+
+
+def test_excerpts_show_the_change_where_contents_were_asked_for() -> None:
+    bodies = changed(1, lambda body: body["content"][0].update(text="It was sent on Sunday."))
+    difference = only(verdict(TALK, bodies, excerpts=True))
+    assert (difference.expected, difference.got) == ("It was sent on Monday.", "It was sent on Sunday.")
+
+
+def test_a_wrong_role_is_named() -> None:
+    difference = only(verdict(TALK, changed(0, lambda body: body.update(role="developer"))))
+    assert (difference.code, difference.field, difference.detail) == ("changed-role", "role", "developer, not user")
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "field"),
+    [
+        (lambda body: body["content"].pop(), "lost-image", "content[1]"),
+        (lambda body: body["content"][1].update(file_id=None), "lost-image", "content[1]"),
+        (lambda body: body["content"][1].update(file_id="file-2"), "changed-image", "content[1]"),
+        (lambda body: body["content"].reverse(), "parts-order", "content"),
+        (lambda body: body["content"].pop(0), "lost-text", "content[0]"),
+        (lambda body: body["content"].append(image("file-9")), "extra-part", "content[2]"),
+    ],
+)
+def test_parts_that_were_lost_changed_or_moved_are_named(change: Any, code: str, field: str) -> None:
+    found = verdict(TALK, changed(2, change))
+    assert (only(found).code, only(found).field) == (code, field)
+    assert signs(found) == {"=": 6, "*": 1}
+
+
+@pytest.mark.parametrize(
+    ("position", "field", "value", "code"),
+    [
+        (3, "arguments", '{"a": 1}', "changed-arguments"),
+        (3, "name", "subtract", "changed-name"),
+        (3, "call_id", "call_2", "changed-call-id"),
+        (4, "output", "4", "changed-output"),
+    ],
+)
+def test_fields_of_calls_are_named(position: int, field: str, value: str, code: str) -> None:
+    difference = only(verdict(TALK, changed(position, lambda body: body.update({field: value}))))
+    assert (difference.position, difference.field, difference.code) == (position, field, code)
+
+
+@pytest.mark.parametrize("hashes", [False, True])
+@pytest.mark.parametrize("position", range(len(TALK)))
+def test_a_missing_item_is_named_wherever_it_stood(position: int, hashes: bool) -> None:
+    found = verdict(TALK, TALK[:position] + TALK[position + 1 :], hashes=hashes)
+    assert signs(found) == {"=": 6, "-": 1}
+    assert (only(found).code, only(found).position) == ("missing-item", position)
+
+
+@pytest.mark.parametrize("hashes", [False, True])
+@pytest.mark.parametrize("position", range(len(TALK)))
+def test_a_doubled_item_is_named_wherever_it_stands(position: int, hashes: bool) -> None:
+    found = verdict(TALK, TALK[: position + 1] + TALK[position:], hashes=hashes)
+    assert signs(found) == {"=": 7, "+": 1}
+    assert (only(found).code, only(found).detail) == ("doubled-item", f"another copy of item {position}")
+
+
+@pytest.mark.parametrize("position", range(len(TALK)))
+def test_an_item_that_was_not_sent_is_extra(position: int) -> None:
+    found = verdict(TALK, [*TALK[:position], user("Who wrote this?"), *TALK[position:]])
+    assert signs(found) == {"=": 7, "+": 1}
+    assert (only(found).code, only(found).position) == ("extra-item", position)
+    assert found.fails(strict=True)
+    assert not found.fails(strict=False)
+
+
+@pytest.mark.parametrize("hashes", [False, True])
+@pytest.mark.parametrize(("first", "second"), [(0, 1), (5, 6), (0, 6), (1, 4), (2, 4)])
+def test_swapped_items_are_named_as_a_pair(first: int, second: int, hashes: bool) -> None:
+    bodies = list(TALK)
+    bodies[first], bodies[second] = bodies[second], bodies[first]
+    found = verdict(TALK, bodies, hashes=hashes)
+    assert signs(found) == {"=": 5, "*": 2}
+    assert [(one.code, one.position, one.field) for one in found.differences] == [
+        ("swapped-items", first, "order"),
+        ("swapped-items", second, "order"),
+    ]
+
+
+def test_an_item_that_moved_further_is_named() -> None:
+    found = verdict(TALK, [*TALK[1:5], TALK[0], *TALK[5:]])
+    assert (only(found).code, only(found).detail) == ("moved-item", "stands at place 4, not at 0")
+
+
+def test_a_target_that_lists_newest_first_is_said_once() -> None:
+    found = verdict(TALK, TALK[::-1])
+    assert only(found).code == "target-order"
+    assert signs(found) == {"*": 7}
+
+
+@pytest.mark.parametrize("hashes", [False, True])
+def test_new_turns_after_the_history_are_no_difference(hashes: bool) -> None:
+    found = verdict(TALK, [*TALK, user("One more thing."), assistant("Yes?")], hashes=hashes)
+    assert found.continued == 2
+    assert signs(found) == {"=": 7}
+
+
+def test_a_new_turn_may_begin_with_words_that_were_said_before() -> None:
+    found = verdict(TALK, [*TALK, TALK[0], assistant("It still is on its way.")])
+    assert (found.continued, signs(found)) == (2, {"=": 7})
+
+
+def test_a_late_copy_of_a_whole_batch_is_doubled_and_no_new_turn() -> None:
+    found = verdict(TALK, [*TALK, *TALK])
+    assert signs(found) == {"=": 7, "+": 7}
+    assert {one.code for one in found.differences} == {"doubled-item"}
+    assert found.continued == 0
+
+
+def test_a_changed_last_item_is_told_from_the_new_turns_after_it() -> None:
+    bodies = changed(6, lambda body: body["content"][0].update(text="Good. Bye!"))
+    found = verdict(TALK, [*bodies, user("One more thing."), assistant("Yes?")])
+    assert (found.continued, signs(found), only(found).code) == (2, {"=": 6, "*": 1}, "changed-text")
+
+
+def test_a_missing_and_a_changed_neighbour_are_told_apart() -> None:
+    bodies = changed(1, lambda body: body["content"][0].update(text="It was sent on Tuesday."))
+    found = verdict(TALK, bodies[1:])
+    assert [(one.code, one.position) for one in found.differences] == [("missing-item", 0), ("changed-text", 1)]
+
+
+def test_an_empty_conversation_misses_everything() -> None:
+    assert signs(verdict(TALK, [])) == {"-": 7}
+
+
+def test_a_conversation_that_is_gone_is_told_once() -> None:
+    found = gone(items(TALK), "it was deleted")
+    assert (signs(found), only(found).code) == ({"-": 7}, "conversation-gone")
+    assert signs(unread(items(TALK), "forbidden", "no access")) == {"!": 7}
+
+
+def test_a_thread_of_100_000_items_with_three_kinds_of_damage_is_settled() -> None:
+    whole = [user(f"message {number}") for number in range(100_000)]
+    damaged = [*whole[1:50_000], user("something else"), *whole[50_001:], whole[7]]
+    found = verdict(whole, damaged)
+    assert signs(found) == {"=": 99_998, "-": 1, "*": 1, "+": 1}
+    assert [(one.code, one.position) for one in found.differences] == [
+        ("missing-item", 0),
+        ("changed-text", 50_000),
+        ("doubled-item", 99_999),
+    ]
+
+
+def test_a_list_of_differences_is_cut_and_says_so() -> None:
+    whole = [user(f"message {number}") for number in range(300)]
+    found = verdict(whole, [user(f"other {number}") for number in range(300)])
+    assert found.outcomes[Outcome.DIFFERENT] == 300
+    assert len(found.differences) + found.differences_cut == 300
+
+
+texts = st.sampled_from(["yes", "no", "Where is it?", "On its way.", "12"])
+talks = st.lists(st.builds(lambda text, role: [user, assistant][role](text), texts, st.integers(0, 1)), max_size=12)
+
+
+@given(talks, st.booleans())
+def test_identity_is_all_equal(talk: list[Body], hashes: bool) -> None:
+    found = verdict(talk, talk, hashes=hashes)
+    assert signs(found) == ({"=": len(talk)} if talk else {})
+    assert not found.differences and not found.continued
+
+
+@given(talks, talks, st.booleans())
+def test_any_difference_is_found_and_every_item_has_one_outcome(
+    sent: list[Body], got: list[Body], hashes: bool
+) -> None:
+    found = verdict(sent, got, hashes=hashes)
+    counts = found.outcomes
+    assert counts[Outcome.SAME] + counts[Outcome.DIFFERENT] + counts[Outcome.MISSING] == len(sent)
+    assert counts[Outcome.SAME] + counts[Outcome.DIFFERENT] + counts[Outcome.EXTRA] + found.continued == len(got)
+    assert all(count >= 0 for count in counts.values())
+    whole = [encode(body) for body in sent] == [encode(body) for body in got[: len(sent)]]
+    assert found.fails(strict=True) or found.continued or whole
+    assert whole or found.fails(strict=True)
+
+
+@given(talks, st.data(), st.booleans())
+def test_one_random_edit_is_found(talk: list[Body], data: st.DataObject, hashes: bool) -> None:
+    assume(len(talk) > 1)
+    place = data.draw(st.integers(0, len(talk) - 1))
+    edit = data.draw(st.sampled_from(["change", "remove", "double", "role", "swap"]))
+    bodies = copy.deepcopy(talk)
+    if edit == "change":
+        bodies[place]["content"][0]["text"] += "!"
+    elif edit == "role":
+        bodies[place]["role"] = "developer"
+    elif edit == "remove":
+        del bodies[place]
+    elif edit == "double":
+        bodies.insert(place, bodies[place])
+    else:
+        other = data.draw(st.integers(0, len(talk) - 1))
+        bodies[place], bodies[other] = bodies[other], bodies[place]
+    same = [encode(body) for body in bodies] == [encode(body) for body in talk]
+    found = verdict(talk, bodies, hashes=hashes)
+    assert found.fails(strict=True) is not same
+    expected = {"change": {"*": 1}, "role": {"*": 1}, "remove": {"-": 1}, "double": {"+": 1}}.get(edit)
+    if expected is not None:
+        kept = {sign: count for sign, count in signs(found).items() if sign != "="}
+        assert kept == expected or (kept == {"-": 1} and place == len(talk) - 1)
