@@ -116,7 +116,23 @@ _M002 = ("filename TEXT", "media_type TEXT", "transcript TEXT", "lost_uploads IN
 """`transcript` is the one place for what somebody said: only where `audio.transcribe` is on. `lost_uploads` counts
 uploads whose answer was lost: there may be a copy of the file at the target that nothing names."""
 
-STEPS: tuple[Callable[[Database], None], ...] = (m001_first_schema, m002_facts_of_files)
+
+def m003_replay_leftovers(db: Database) -> None:
+    """What a replay has to remember: scratch conversations that are still there, and where chains of responses end."""
+    for statement in _M003:
+        db.conn.execute(statement)
+
+
+_M003 = (
+    "CREATE TABLE scratch (conversation_id TEXT PRIMARY KEY, run INTEGER REFERENCES run(key), "
+    "made_at INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE chain (conversation_id TEXT PRIMARY KEY, response_id TEXT NOT NULL, updated_at INTEGER NOT NULL) "
+    "WITHOUT ROWID",
+)
+"""A row of `scratch` is written before anything is sent there, and goes once the conversation is deleted. `chain` holds
+the last response of each conversation that `replay --mode chain` continued."""
+
+STEPS: tuple[Callable[[Database], None], ...] = (m001_first_schema, m002_facts_of_files, m003_replay_leftovers)
 """All steps, oldest first."""
 
 STEP_NAMES = tuple(step.__name__ for step in STEPS)

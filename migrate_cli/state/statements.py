@@ -95,6 +95,9 @@ _FILE = """
 INSERT OR REPLACE INTO file (source_file_id, target_file_id, kind, bytes, sha256, status, detail, filename, media_type,
   transcript, lost_uploads, updated_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_SCRATCH = _sql("INSERT OR REPLACE INTO scratch VALUES (?, <run>, ?)")
+_SCRATCH_GONE = "DELETE FROM scratch WHERE conversation_id = ?"
+_CHAIN = "INSERT OR REPLACE INTO chain VALUES (?, ?, ?)"
 _REPLAY = _sql("INSERT INTO replay VALUES (<run>, ?, ?, ?, ?, ?, ?, ?, ?)")
 
 
@@ -191,7 +194,8 @@ def state(thread_id: str, name: str, problem: tuple[str | None, str | None], run
 def undone(thread_id: str, conversation_id: str, now: int) -> list[Note]:
     """A conversation was deleted again."""
     line = _reached(thread_id, conversation_id, "undone", 0, now)
-    return [Note(_STATE, [(thread_id, "undone", None, None, None, now)], line=line)]
+    state = Note(_STATE, [(thread_id, "undone", None, None, None, now)], line=line)
+    return [state, Note(_DROP_REFUSED, [(thread_id,)])]
 
 
 def skip(draft: Draft, reason: str, run: str | None, now: int) -> list[Note]:
@@ -280,6 +284,21 @@ def file(row: Sequence[Any], now: int) -> list[Note]:
 def replay(run: str, row: Sequence[Any]) -> list[Note]:
     """The result of one replayed case, in the order of the view `replay_result` after `run_id`."""
     return [Note(_REPLAY, [(run, *row)])]
+
+
+def scratch(conversation_id: str, run: str | None, now: int) -> list[Note]:
+    """A scratch conversation was made; it must be deleted again, whatever happens."""
+    return [Note(_SCRATCH, [(conversation_id, run, now)], vital=True)]
+
+
+def scratch_gone(conversation_id: str) -> list[Note]:
+    """A scratch conversation was deleted."""
+    return [Note(_SCRATCH_GONE, [(conversation_id,)])]
+
+
+def chain(conversation_id: str, response_id: str, now: int) -> list[Note]:
+    """The last response of a conversation that goes on as a chain of responses."""
+    return [Note(_CHAIN, [(conversation_id, response_id, now)])]
 
 
 def _of_draft(draft: Draft, run: str | None) -> list[Note]:

@@ -239,6 +239,18 @@ class StateStore:
         row = (case_id, conversation_id, status, ttft_ms, total_ms, input_tokens, output_tokens, detail)
         self._note(statements.replay(self.run_id, row))
 
+    def scratch(self, conversation_id: str) -> None:
+        """Note a scratch conversation of a replay; must be durable before data is sent there."""
+        self._note(statements.scratch(conversation_id, self.run_id, self._seconds()))
+
+    def scratch_gone(self, conversation_id: str) -> None:
+        """Note that a scratch conversation was deleted."""
+        self._note(statements.scratch_gone(conversation_id))
+
+    def chain(self, conversation_id: str, response_id: str) -> None:
+        """Note the last response of a conversation that goes on as a chain of responses."""
+        self._note(statements.chain(conversation_id, response_id, self._seconds()))
+
     # ---- questions
 
     def progress_of(self, thread_id: str) -> Progress | None:
@@ -286,10 +298,13 @@ class StateStore:
         rows = self._ask(sql, position, thread_id)
         return rows[0][0] if rows else None
 
-    def refused_items(self, thread_id: str) -> dict[int, tuple[str, str]]:
-        """Return code and detail of the refused items that notes stand for, by place."""
-        sql = "SELECT idx, code, detail FROM refused_item WHERE thread = (SELECT key FROM thread WHERE id = ?)"
-        return {place: (code, detail) for place, code, detail in self._ask(sql, thread_id)}
+    def refused_items(self) -> dict[str, dict[int, tuple[str, str]]]:
+        """Return code and detail of all refused items that notes stand for, by thread and place; there are few."""
+        found: dict[str, dict[int, tuple[str, str]]] = {}
+        sql = "SELECT thread.id, idx, code, detail FROM refused_item JOIN thread ON thread.key = refused_item.thread"
+        for thread_id, place, code, detail in self._query(sql):
+            found.setdefault(thread_id, {})[place] = (code, detail)
+        return found
 
     def unasked(self) -> Iterator[str]:
         """Yield the ids of loaded threads that nobody has asked about (`progress_of`) since the file was opened."""
@@ -301,6 +316,19 @@ class StateStore:
         cursor = self._query("SELECT * FROM file WHERE source_file_id = ?", source_file_id)
         row = cursor.fetchone()
         return None if row is None else dict(zip([column[0] for column in cursor.description], row, strict=True))
+
+    def scratches(self) -> list[str]:
+        """Return the scratch conversations that are still there, oldest first."""
+        return [row[0] for row in self._ask("SELECT conversation_id FROM scratch ORDER BY made_at, conversation_id")]
+
+    def last_response(self, conversation_id: str) -> str | None:
+        """Return the last response of a conversation that goes on as a chain of responses, or None."""
+        rows = self._ask("SELECT response_id FROM chain WHERE conversation_id = ?", conversation_id)
+        return rows[0][0] if rows else None
+
+    def target_setup(self) -> dict[str, str]:
+        """Return what the file records of the target; empty when nothing was ever loaded."""
+        return dict(self._ask("SELECT key, value FROM setup WHERE key LIKE 'target.%'"))
 
     # ---- the end
 
