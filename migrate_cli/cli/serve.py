@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from migrate_cli.cli.frame import Frame, common_options, emit
+from migrate_cli.commands.choices import SourceHost
 from migrate_cli.report.interface import OutputFormat
 
 app = typer.Typer()
@@ -50,11 +51,37 @@ def sandbox(
     ),
     latency_ms: Annotated[float, typer.Option("--latency-ms", help="Delay of every answer.")] = 0.0,
     api_key: Annotated[str | None, typer.Option("--api-key", help="Accept only this key.")] = None,
+    source_from: Annotated[
+        str | None,
+        typer.Option(
+            "--source-from", help="Answer as a source too, with the threads of this export.", metavar="EXPORT"
+        ),
+    ] = None,
+    source_preset: Annotated[
+        SourceHost, typer.Option("--source-preset", help="Which host the source side stands for.")
+    ] = SourceHost.OPENAI,
+    token_requests: Annotated[
+        int | None, typer.Option("--token-requests", help="A bearer token of the source expires after N requests.")
+    ] = None,
+    token_seconds: Annotated[
+        float | None, typer.Option("--token-seconds", help="A bearer token of the source expires after N seconds.")
+    ] = None,
 ) -> None:
-    """Serve a strict stand-in for the target on this machine, until Ctrl-C.
+    """Serve a strict stand-in for the target, and for a source if asked, on this machine, until Ctrl-C.
 
-    Example: `migrate-cli sandbox --port 8765 --data sandbox.db`
+    Example: `migrate-cli sandbox --port 8765 --source-from ./export --source-preset foundry`
     """
     from migrate_cli.commands.sandbox import serve  # noqa: PLC0415
 
-    serve(port, data, latency_ms=latency_ms, api_key=api_key, say=lambda text: emit([text]), quiet=frame.quiet)
+    serve(
+        port,
+        data,
+        latency_ms=latency_ms,
+        api_key=api_key,
+        source_from=source_from,
+        source_preset=source_preset,
+        token_requests=token_requests,
+        token_seconds=token_seconds,
+        say=lambda text: emit([text]),
+        quiet=frame.quiet,
+    )

@@ -26,3 +26,13 @@ class MapLevel(StrEnum):
     THREADS = "threads"
     MESSAGES = "messages"
     FILES = "files"
+
+
+class SourceHost(StrEnum):
+    """What `sandbox --source-preset` takes."""
+
+    OPENAI = "openai"
+    AZURE = "azure"
+    FOUNDRY = "foundry"
+    SELF_HOSTED = "self-hosted"
+    GONE = "gone"

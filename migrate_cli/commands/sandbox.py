@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from migrate_cli.commands.choices import SourceHost
+from migrate_cli.sandbox.assistants_quirks import SourcePreset, SourceQuirks, quirks_of
 from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.server import run_server
 
@@ -22,14 +24,53 @@ Ctrl-C stops it; the data stays.
 """
 
 
+_SOURCE = """
+It answers as a source too, as {preset} does, with {threads} threads and {messages} messages. Read from it with
+
+  export SOURCE_BASE_URL={url}
+  export SOURCE_API_KEY={key}
+  migrate-cli plan {url}
+"""
+
+
 def serve(
-    port: int, data: Path, *, latency_ms: float, api_key: str | None, say: Callable[[str], None], quiet: bool
+    port: int,
+    data: Path,
+    *,
+    latency_ms: float,
+    api_key: str | None,
+    say: Callable[[str], None],
+    quiet: bool,
+    source_from: str | None = None,
+    source_preset: SourceHost = SourceHost.OPENAI,
+    token_requests: int | None = None,
+    token_seconds: float | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM. Raises UsageError when the port is in use or the data file cannot be used."""
-    options = SandboxOptions(latency_ms=latency_ms, api_key=api_key)
+    """Serve until SIGINT or SIGTERM; `source_from` is an export to answer with as a source.
+
+    Raises UsageError when the port is in use or the data file or the export cannot be used.
+    """
+    quirks = quirks_of(SourcePreset(source_preset.value), token_requests=token_requests, token_seconds=token_seconds)
+    counts = {} if source_from is None else _load(data, source_from)
+    options = SandboxOptions(latency_ms=latency_ms, api_key=api_key, source=None if source_from is None else quirks)
 
     def ready(url: str) -> None:
         key = "the-key-you-chose" if api_key else "any-key"
-        say(f"{url}\n" if quiet else _BANNER.format(url=url, data=data, key=key))
+        banner = _BANNER.format(url=url, data=data, key=key)
+        if source_from is not None:
+            banner += _SOURCE.format(url=_source_url(url, quirks), key=key, preset=source_preset.value, **counts)
+        say(f"{url}\n" if quiet else banner)
 
     run_server(port, data, options, on_ready=ready)
+
+
+def _load(data: Path, export: str) -> dict[str, int]:
+    from migrate_cli.sandbox.assistants_load import load_source  # noqa: PLC0415 - only where a source is asked for
+    from migrate_cli.sources.detect import open_source  # noqa: PLC0415
+
+    loaded = load_source(data, open_source(export))
+    return {"threads": loaded.threads, "messages": loaded.messages}
+
+
+def _source_url(url: str, quirks: SourceQuirks) -> str:
+    return url.removesuffix("/v1") + quirks.base_path()

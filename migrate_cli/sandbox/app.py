@@ -12,6 +12,9 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from migrate_cli.sandbox.api_error import ApiError
+from migrate_cli.sandbox.assistants_door import SourceDoor
+from migrate_cli.sandbox.assistants_endpoints import AssistantsEndpoints
+from migrate_cli.sandbox.assistants_store import AssistantsStore
 from migrate_cli.sandbox.control import ControlEndpoints
 from migrate_cli.sandbox.conversations import ConversationEndpoints
 from migrate_cli.sandbox.faults import Faults
@@ -32,14 +35,17 @@ class Sandbox:
             *FileEndpoints(store, options).routes(),
             *TranscriptionEndpoints().routes(),
         ]
+        if options.source is not None:
+            routes += AssistantsEndpoints(AssistantsStore(store.connection), options.source).routes()
         self.faults = Faults(_application(routes), options)
         self._api = WriterLocks(self.faults)
         self._control = _application(ControlEndpoints(self.faults).routes())
-        self._gate = Gate(self._dispatch, options)
+        gate = Gate(self._dispatch, options)
+        self._front = gate if options.source is None else SourceDoor(gate, options.source)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        await self._gate(scope, receive, send)
+        await self._front(scope, receive, send)
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         inner = self._control if scope["path"].startswith(CONTROL_PREFIX) else self._api

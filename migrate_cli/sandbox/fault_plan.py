@@ -108,6 +108,15 @@ ENDPOINTS = (
     "content",
     "delete-file",
     "transcribe",
+    "threads",
+    "thread",
+    "messages",
+    "message",
+    "runs",
+    "run",
+    "steps",
+    "assistants",
+    "assistant",
     "other",
 )
 GROUPS = ("*", "reads", "writes")
@@ -266,8 +275,19 @@ def endpoint_of(method: str, path: str) -> str:
     """The name of the endpoint that a request is for, `other` where it has none."""
     version, _, rest = path.lstrip("/").partition("/")
     first, *below = rest.rstrip("/").split("/")
+    if version == "v1" and first in ("threads", "assistants"):
+        return _source_endpoint(method, first, below)
     table = _TABLES.get(first) if version == "v1" else None
     return "other" if table is None else table.get((method, len(below)), "other")
+
+
+def _source_endpoint(method: str, first: str, below: list[str]) -> str:
+    """The name of an endpoint of the source side: the last word of its path, singular where an id follows it."""
+    if method != "GET":
+        return "other"
+    words = [first, *below]
+    name = words[-1] if len(words) % 2 else words[-2].removesuffix("s")
+    return name if name in ENDPOINTS else "other"
 
 
 def _holds(body: bytes, text: str) -> bool:

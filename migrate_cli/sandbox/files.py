@@ -91,6 +91,8 @@ class FileEndpoints:
         found = self._find(request.path_params["file_id"])
         if found.purpose in NOT_DOWNLOADABLE:
             raise bad_request(f"Not allowed to download files of purpose: {found.purpose}")
+        if found.bytes and not self._store.has_content(found.number):
+            raise ApiError(404, f"The content of {found.id} is not here: only its facts were loaded.", param="id")
         return StreamingResponse(
             _spread(self._store.content(found.number)),
             headers={"content-length": str(found.bytes)},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from migrate_cli.sandbox.assistants_quirks import SourceQuirks
 from migrate_cli.sandbox.fault_plan import NO_FAULTS, FaultPlan
 
 
@@ -40,3 +41,5 @@ class SandboxOptions:
     """Larger JSON bodies are answered with 413."""
     max_file_bytes: int = 512 * 1024 * 1024
     """Larger uploads are answered with 413; 512 MB is what the real service takes."""
+    source: SourceQuirks | None = None
+    """If given, the sandbox answers as a source too: what was loaded into its data file, with these quirks."""

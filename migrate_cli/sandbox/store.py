@@ -101,6 +101,11 @@ class Store:
         # The server runs in one thread, but a caller may open and close the store in another.
         self._db = self._open()
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The open database, for the tables of the source side."""
+        return self._db
+
     def close(self) -> None:
         """Fold the write-ahead log into the file and let go of it."""
         self._db.close()
@@ -166,19 +171,33 @@ class Store:
         """Delete one item of a conversation."""
         self._db.execute("DELETE FROM item WHERE conversation = ? AND position = ?", (number, position))
 
-    def add_file(self, purpose: str, filename: str, expires_after: int | None, chunks: Iterator[bytes]) -> StoredFile:
-        """Store an uploaded file; the content is taken in chunks of at most `CHUNK` bytes."""
-        now, size = int(time.time()), 0
+    def add_file(
+        self,
+        purpose: str,
+        filename: str,
+        expires_after: int | None,
+        chunks: Iterator[bytes],
+        *,
+        identifier: str | None = None,
+        created_at: int | None = None,
+        size: int | None = None,
+    ) -> StoredFile:
+        """Store a file; the content is taken in chunks of at most `CHUNK` bytes.
+
+        The rest is for files whose facts are known from elsewhere: `size` counts where there is no content.
+        """
+        now, told, size = created_at or int(time.time()), size or 0, 0
         expires_at = None if expires_after is None else now + expires_after
         with self._transaction():
             cursor = self._db.execute(
                 "INSERT INTO file (id, created_at, expires_at, purpose, filename, bytes) VALUES (?, ?, ?, ?, ?, 0)",
-                (identifier := ids.file_id(), now, expires_at, purpose, filename),
+                (identifier := identifier or ids.file_id(), now, expires_at, purpose, filename),
             )
             number = cursor.lastrowid or 0
             for place, chunk in enumerate(chunks):
                 self._db.execute("INSERT INTO file_chunk VALUES (?, ?, ?)", (number, place, chunk))
                 size += len(chunk)
+            size = size or told
             self._db.execute("UPDATE file SET bytes = ? WHERE number = ?", (size, number))
         return StoredFile(number, identifier, now, expires_at, purpose, filename, size)
 
@@ -201,6 +220,10 @@ class Store:
             (purpose, after, limit + 1),
         ).fetchall()
         return [StoredFile(*row) for row in rows[:limit]], len(rows) > limit
+
+    def has_content(self, number: int) -> bool:
+        """Whether any content of the file is here."""
+        return self._db.execute("SELECT 1 FROM file_chunk WHERE file = ? LIMIT 1", (number,)).fetchone() is not None
 
     def content(self, number: int) -> Iterator[bytes]:
         """Yield a file's content in chunks."""
