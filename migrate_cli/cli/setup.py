@@ -1,0 +1,64 @@
+"""`init` and `doctor`: what comes before a migration, on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from migrate_cli.cli.frame import Frame, common_options
+from migrate_cli.cli.options import Format, Source
+from migrate_cli.commands.choices import Target
+
+app = typer.Typer()
+
+
+@app.command(epilog="EXIT STATUS  0 written · 2 it is there already, or cannot be written")
+@common_options("init")
+def init(
+    frame: Frame,
+    file: Annotated[Path, typer.Argument(help="The settings file to write.", metavar="FILE")] = Path("migration.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite it.")] = False,
+) -> None:
+    """Write a commented settings file with every setting at its default.
+
+    Example: `migrate-cli init`
+    """
+    from migrate_cli.commands.init import init as run  # noqa: PLC0415
+
+    frame.finish(run(file, force=force))
+
+
+@app.command(
+    epilog=(
+        "EXIT STATUS  0 all is well, or warnings only · otherwise the highest code of a failed check: "
+        "2 settings, key missing or source · 3 the target would lose or mix items · 5 target unreachable · "
+        "6 key refused · 10 state file"
+    )
+)
+@common_options("doctor")
+def doctor(
+    frame: Frame,
+    source: Source = None,
+    format_: Format = None,
+    target: Annotated[
+        Target | None, typer.Option("--target", help="`sandbox` looks at the embedded server instead.")
+    ] = None,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live", help="Find out what the target does, in scratch conversations that are deleted afterwards."
+        ),
+    ] = False,
+) -> None:
+    """Check settings, key, source, target, state file and disk, and say what to do about each failure.
+
+    Reads only, unless `--live` is given. Every setting is shown with the place that its value came from; keys are not.
+
+    Example: `migrate-cli doctor ./export`
+    """
+    from migrate_cli.commands.doctor import doctor as run  # noqa: PLC0415
+
+    settings = frame.settings(source__path=source, source__format=format_)
+    frame.finish(run(settings, sandbox=target is Target.SANDBOX, live=live), settings)

@@ -1,0 +1,57 @@
+"""`migrate-cli doctor`: looks at everything that `apply` will need, and says what to do about each failure.
+
+It joins the checks of `migrate_cli/doctor/` and writes nothing, unless `live` asks for scratch conversations.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from migrate_cli.commands.prepare import open_configured, target_of
+from migrate_cli.doctor.check import Check, failed, ok, worst
+from migrate_cli.doctor.configuration import check_key, check_settings, settings_rows
+from migrate_cli.doctor.machine import check_disk, check_versions, versions
+from migrate_cli.doctor.source import check_source
+from migrate_cli.doctor.state import check_state
+from migrate_cli.errors import MigrateError
+from migrate_cli.model import JsonObject, Problem, Result
+from migrate_cli.openai_client import Endpoint
+from migrate_cli.settings import Settings
+
+
+def doctor(settings: Settings, *, sandbox: bool, live: bool) -> Result:
+    """Run all checks; the exit code is that of the worst failure."""
+    rows, found = settings_rows(settings), versions()
+    checks = [check_settings(rows), check_versions(found)]
+    data: JsonObject = {}
+    target, facts = _target(settings, sandbox=sandbox, live=live)
+    checks += [check_source(settings, open_configured), *target, check_state(settings.state)]
+    checks.append(check_disk(settings.state))
+    if facts is not None:
+        data["facts"] = facts
+    data |= {"checks": [check.as_dict() for check in checks], "settings": rows, "versions": found}
+    problems = [Problem(f"doctor-{check.name.replace(' ', '-')}", check.detail) for check in checks if check.exit_code]
+    return Result("doctor", data, worst(checks), errors=problems)
+
+
+def _target(settings: Settings, *, sandbox: bool, live: bool) -> tuple[list[Check], list[JsonObject] | None]:
+    """The key, what the target answers and, if asked for, what it does."""
+    key = ok("key", "the sandbox needs none") if sandbox else check_key(settings)
+    if key.exit_code:
+        return [key], None
+    try:
+        with target_of(settings, sandbox=sandbox) as target:
+            return asyncio.run(_visit(key, target.endpoint, live=live))
+    except MigrateError as error:
+        return [key, failed("target", error, "Correct it and run doctor again.")], None
+
+
+async def _visit(key: Check, endpoint: Endpoint, *, live: bool) -> tuple[list[Check], list[JsonObject] | None]:
+    from migrate_cli.doctor.live import find_out  # noqa: PLC0415 - only when asked for
+    from migrate_cli.doctor.target import check_target  # noqa: PLC0415 - only with a key
+
+    checks = [key, *await check_target(endpoint)]
+    if not live or any(check.exit_code for check in checks):
+        return checks, None
+    told, facts = await find_out(endpoint)
+    return [*checks, *told], facts

@@ -1,0 +1,76 @@
+"""The settings with the place that each value came from, and whether the keys are there. Never shows a key."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from migrate_cli.doctor.check import Check, failure, ok
+from migrate_cli.errors import ExitCode
+from migrate_cli.model import JsonObject
+from migrate_cli.secrets import MASK, register_secret, scrub
+from migrate_cli.settings import Settings
+
+
+def settings_rows(settings: Settings) -> list[JsonObject]:
+    """Every setting: its dotted name, its value, where the value came from, and whether it differs from the default."""
+    defaults = dict(_leaves(Settings()))
+    return [
+        {
+            "setting": name,
+            "value": _shown(value),
+            "from": settings.where(name),
+            "changed": name not in defaults or value != defaults[name],
+        }
+        for name, value in _leaves(settings)
+    ]
+
+
+def check_settings(rows: list[JsonObject]) -> Check:
+    """Say which places the settings were taken from; a wrong one never gets here."""
+    places = {str(row["from"]).split(" ")[0].rsplit(":", 1)[0] for row in rows} - {"default"}
+    if not places:
+        return ok("settings", f"all {len(rows)} are as by default; `migrate-cli init` writes a file to change them")
+    changed = sum(bool(row["changed"]) for row in rows)
+    return ok("settings", f"{changed} of {len(rows)} differ from the default; read from {', '.join(sorted(places))}")
+
+
+def check_key(settings: Settings) -> Check:
+    """Say whether the target's key is there, and from where; whether it is taken, the target says."""
+    variable = settings.target.api_key_env
+    key = settings.target_key()
+    if key is None or not key.get_secret_value().strip():
+        return failure(
+            "key",
+            f"{variable} is not set, so nothing can be sent to {settings.target.base_url}",
+            f"Set {variable}, or rehearse without a key: --target sandbox.",
+            ExitCode.USAGE,
+        )
+    value = key.get_secret_value()
+    register_secret(value)
+    place = "the environment" if os.environ.get(variable) == value else ".env"
+    if value != value.strip() or any(character.isspace() for character in value.strip()):
+        return failure(
+            "key",
+            f"{variable} ({MASK}, from {place}) has blanks or line ends in it",
+            f"Set {variable} again, without quotes or blanks around it.",
+            ExitCode.AUTH,
+        )
+    return ok("key", f"{variable} is set ({MASK}, {len(value)} characters, from {place})")
+
+
+def _leaves(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _shown(value: Any) -> Any:
+    """JSON keeps numbers, truth values and null as they are; all else is text, without what looks like a key."""
+    return value if value is None or isinstance(value, bool | int | float) else scrub(str(value))

@@ -1,0 +1,342 @@
+"""`doctor --live`: finds out what a target really does, where its documentation leaves it open or cannot be trusted.
+
+Each question has a scratch conversation of its own (see `scratch.py`), made-up text, and an answer in one word and one
+sentence. Nothing of the user's data is sent, and what was made is deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from secrets import token_hex
+
+from migrate_cli.doctor.check import Check, Verdict, failure, ok, warning
+from migrate_cli.doctor.scratch import Scratch, Sleep, Unclear, entries, said, text_of
+from migrate_cli.doctor.target import brief
+from migrate_cli.errors import ExitCode
+from migrate_cli.model import JsonObject
+from migrate_cli.openai_client import Endpoint
+from migrate_cli.replies import Applied, Refused
+
+BATCH = 20
+"""Items in one request that the specification allows."""
+TRIES = 3
+"""Times that a question is asked before its answer is called unknown."""
+ODD_TEXT = (
+    "  blanks, a tab\t, CRLF \r\n, e\u0301 and \u00e9, \U0001f469\u200d\U0001f680, \u202eRTL\u202c, \\u0041, <b>&amp; "
+)
+"""What servers have been seen to trim, normalise, unescape or strip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that the target does."""
+
+    name: str
+    answer: str
+    """One word, stable, for programs."""
+    detail: str
+    next: str | None = None
+    verdict: Verdict = Verdict.OK
+
+    def as_dict(self) -> JsonObject:
+        """The fact as JSON."""
+        return {"fact": self.name, "answer": self.answer, "detail": self.detail, "next": self.next}
+
+    def as_check(self) -> Check | None:
+        """The line that it adds to the checks: only what needs somebody's attention."""
+        if self.verdict is Verdict.OK or self.next is None:
+            return None
+        if self.verdict is Verdict.WARNING:
+            return warning(f"live {self.name}", self.detail, self.next)
+        return failure(f"live {self.name}", self.detail, self.next, ExitCode.PARTIAL)
+
+
+Question = Callable[[Scratch], Awaitable[list[Fact]]]
+
+
+async def find_out(endpoint: Endpoint, *, sleep: Sleep = brief) -> tuple[list[Check], list[JsonObject]]:
+    """Ask all questions; returns what needs attention as checks, and all facts as JSON."""
+    scratch = Scratch(endpoint, sleep=sleep)
+    facts: list[Fact] = []
+    async with scratch:
+        for name, question in QUESTIONS.items():
+            facts += await _ask(scratch, name, question)
+    checks = [check for fact in facts if (check := fact.as_check()) is not None]
+    return [_summary(facts), *checks, *_remains(scratch)], [fact.as_dict() for fact in facts]
+
+
+async def _ask(scratch: Scratch, name: str, question: Question) -> list[Fact]:
+    reason = ""
+    for _ in range(TRIES):
+        try:
+            return await question(scratch)
+        except Unclear as unclear:
+            reason = str(unclear)
+    return [
+        Fact(
+            name,
+            "unknown",
+            f"could not be found out: {reason}",
+            "Run doctor --live again when the target is calm.",
+            Verdict.WARNING,
+        )
+    ]
+
+
+def _summary(facts: list[Fact]) -> Check:
+    known = sum(fact.answer != "unknown" for fact in facts)
+    return ok("live", f"{known} of {len(facts)} facts about the target were found out in scratch conversations")
+
+
+def _remains(scratch: Scratch) -> list[Check]:
+    found = []
+    if scratch.left:
+        named = ", ".join(scratch.left)
+        found.append(warning("live clean-up", f"not deleted: {named}", "Delete these scratch conversations by hand."))
+    if scratch.lost:
+        found.append(
+            warning(
+                "live clean-up",
+                f"{scratch.lost} creates were not answered; each may have left an empty conversation",
+                "Nothing needs to be done: they hold no data, and cannot be found.",
+            )
+        )
+    return found
+
+
+async def _item_limit(scratch: Scratch) -> list[Fact]:
+    for size in (BATCH + 1, BATCH, BATCH // 2, 5, 1):
+        conversation = await scratch.create()
+        reply = await scratch.append(conversation, [said(f"{number}") for number in range(size)])
+        if isinstance(reply, Refused):
+            continue
+        stored = len(await scratch.items(conversation))
+        if stored < size:
+            detail = f"of {size} items in one request, {stored} were stored, and success was answered"
+            return [Fact("item-limit", "lossy", detail, f"Set load.batch_items to {stored or 1}.", Verdict.FAILURE)]
+        if size > BATCH:
+            return [Fact("item-limit", "none-at-20", f"{size} items in one request are taken; 20 are sent")]
+        if size == BATCH:
+            return [Fact("item-limit", "20", "20 items in one request are taken, 21 are refused")]
+        detail = f"{size} items in one request are taken, larger requests were refused"
+        return [Fact("item-limit", str(size), detail, f"Set load.batch_items to {size}.", Verdict.WARNING)]
+    detail = f"not even one item was taken: {reply.message if isinstance(reply, Refused) else ''}"
+    return [Fact("item-limit", "0", detail, "Look whether this is the right target and key.", Verdict.FAILURE)]
+
+
+async def _order_and_listing(scratch: Scratch) -> list[Fact]:
+    # Neighbours that are alike show a server that takes them for one.
+    sent = [f"{number:02}" for number in range(BATCH - 2)] + ["same", "same"]
+    conversation = await scratch.create()
+    reply = await scratch.append(conversation, [said(text) for text in sent])
+    if isinstance(reply, Refused):
+        raise Unclear(f"a batch of {BATCH} was refused: {reply.message}")
+    echo = [text_of(item) for item in entries(reply.body)]
+    stored = await scratch.items(conversation)
+    return [
+        _order(sent, [text_of(item) for item in stored]),
+        _echo(sent, echo),
+        await _default_order(scratch, conversation, [str(item.get("id")) for item in stored]),
+        await _paging(scratch, conversation, [str(item.get("id")) for item in stored]),
+    ]
+
+
+def _order(sent: list[str], stored: list[str | None]) -> Fact:
+    if stored == sent:
+        return Fact("item-order", "kept", "the items of one request are listed in the order in which they were sent")
+    if sorted(map(str, stored)) == sorted(sent):
+        detail = "the items of one request are listed in another order than they were sent in"
+        next_step = "Set load.batch_items to 1, so that each request holds one item, and verify afterwards."
+        return Fact("item-order", "scrambled", detail, next_step, Verdict.FAILURE)
+    detail = f"of {len(sent)} items sent at once, {len(stored)} are listed right afterwards"
+    return Fact(
+        "item-order", "lossy", detail, "Do not migrate to this target before that is understood.", Verdict.FAILURE
+    )
+
+
+def _echo(sent: list[str], echo: list[str | None]) -> Fact:
+    if echo == sent:
+        return Fact("echo", "complete", "an append answers with the new items, in order")
+    return Fact(
+        "echo",
+        "incomplete",
+        "an append does not answer with its items in order, so each batch has to be read back",
+        "Expect more requests; nothing is lost by it.",
+        Verdict.WARNING,
+    )
+
+
+async def _default_order(scratch: Scratch, conversation: str, ids: list[str]) -> Fact:
+    first = [str(item.get("id")) for item in entries(await scratch.page(conversation, limit=5))]
+    if first == ids[:5]:
+        return Fact("default-order", "ascending", "lists begin with the oldest item unless told otherwise")
+    if first == ids[::-1][:5]:
+        return Fact("default-order", "descending", "lists begin with the newest item unless told otherwise")
+    return Fact(
+        "default-order", "other", "lists have an order of their own unless told otherwise; `asc` is always asked"
+    )
+
+
+async def _paging(scratch: Scratch, conversation: str, ids: list[str]) -> Fact:
+    size, cursor, seen = 7, None, list[str]()
+    lied = False
+    while len(seen) < len(ids):
+        query = {"order": "asc", "limit": size} | ({"after": cursor} if cursor else {})
+        page = await scratch.page(conversation, **query)
+        fresh = [str(item.get("id")) for item in entries(page) if item.get("id") not in seen]
+        if not fresh:
+            detail = (
+                "a list does not go on after the item that `after` names, so long conversations cannot be read back"
+            )
+            next_step = "Migrate, but expect threads in doubt after lost answers; verify sees the first page only."
+            return Fact("paging", "after-ignored", detail, next_step, Verdict.WARNING)
+        seen += fresh
+        cursor = seen[-1]
+        lied = lied or bool(page.get("has_more")) != (len(seen) < len(ids))
+    if lied:
+        return Fact("paging", "has-more-wrong", "pages follow each other, but `has_more` does not tell the last one")
+    return Fact("paging", "complete", "pages follow each other, and `has_more` tells the last one")
+
+
+async def _refused_batch(scratch: Scratch) -> list[Fact]:
+    conversation = await scratch.create()
+    bad = {"type": "message", "role": "nobody", "content": [{"type": "input_text", "text": "b"}]}
+    reply = await scratch.append(conversation, [said("a"), bad, said("c")])
+    stored = len(await scratch.items(conversation))
+    if isinstance(reply, Applied):
+        detail = f"an item with a role that does not exist was taken ({stored} of 3 are listed)"
+        return [Fact("refused-batch", "not-refused", detail)]
+    if stored == 0:
+        return [Fact("refused-batch", "all-or-nothing", "of a request with one bad item, nothing is stored")]
+    detail = f"of a request with one bad item, {stored} of 3 are stored; the loader looks before it goes on"
+    return [Fact("refused-batch", "partial", detail)]
+
+
+async def _text(scratch: Scratch) -> list[Fact]:
+    conversation = await scratch.create()
+    reply = await scratch.append(conversation, [said(ODD_TEXT), said(ODD_TEXT, "assistant")])
+    if isinstance(reply, Refused):
+        detail = f"a text with unusual characters was refused: {reply.message}"
+        return [Fact("text", "refused", detail, "Expect such messages to fail; see --on-refused.", Verdict.WARNING)]
+    texts = [text_of(item) for item in await scratch.items(conversation)]
+    if texts == [ODD_TEXT, ODD_TEXT]:
+        return [Fact("text", "exact", "texts come back to the letter: blanks, line ends, accents, emoji, markup")]
+    detail = "texts do not come back to the letter (blanks, line ends, accents, emoji or markup change)"
+    return [Fact("text", "changed", detail, "Do not migrate to this target: verify would differ.", Verdict.FAILURE)]
+
+
+async def _metadata(scratch: Scratch) -> list[Fact]:
+    conversation = await scratch.create({"old": "1", "both": "1"})
+    reply = await scratch.send("POST", f"/conversations/{conversation}", {"metadata": {"both": "2", "new": "2"}})
+    if isinstance(reply, Refused):
+        return [Fact("metadata-update", "refused", f"metadata cannot be changed: {reply.message}")]
+    pairs = (await scratch.retrieve(conversation)).get("metadata")
+    answers = {
+        str({"both": "2", "new": "2"}): ("replaces", "an update replaces all metadata"),
+        str({"both": "2", "new": "2", "old": "1"}): ("merges", "an update adds to the metadata that stands"),
+    }
+    known = str(dict(sorted(pairs.items()))) if isinstance(pairs, dict) else ""
+    answer, detail = answers.get(known, ("other", "an update of metadata neither replaces nor adds"))
+    return [Fact("metadata-update", answer, detail)]
+
+
+async def _items_in_create(scratch: Scratch) -> list[Fact]:
+    conversation = await scratch.create(items=[said("first")])
+    stored = len(await scratch.items(conversation))
+    if stored:
+        return [Fact("items-in-create", "stored", "items given with a create are stored; the loader gives none")]
+    return [Fact("items-in-create", "ignored", "items given with a create are dropped silently; the loader gives none")]
+
+
+async def _assistant_content(scratch: Scratch) -> list[Fact]:
+    plain = said("a", "assistant")
+    strict = plain | {"id": f"msg_{token_hex(24)}", "status": "completed"}
+    as_string = {"type": "message", "role": "assistant", "content": "a"}
+    takes = [await _takes(scratch, item) for item in (plain, strict, as_string)]
+    names = ("plain", "strict", "string")
+    taken = [name for name, fits in zip(names, takes, strict=True) if fits]
+    detail = f"assistant messages are taken as: {', '.join(taken) or 'nothing that was tried'} (sent: plain)"
+    if takes[0]:
+        return [Fact("assistant-content", "plain", detail)]
+    if takes[1]:
+        return [Fact("assistant-content", "strict", detail, "Set convert.strict_assistant to true.", Verdict.FAILURE)]
+    return [Fact("assistant-content", "refused", detail, "This target cannot hold answers.", Verdict.FAILURE)]
+
+
+async def _string_content(scratch: Scratch) -> list[Fact]:
+    if await _takes(scratch, {"type": "message", "role": "user", "content": "a"}):
+        return [Fact("string-content", "taken", "content may be a plain text; lists of parts are sent")]
+    return [Fact("string-content", "refused", "content must be a list of parts, which is what is sent")]
+
+
+async def _takes(scratch: Scratch, item: JsonObject) -> bool:
+    return isinstance(await scratch.append(await scratch.create(), [item]), Applied)
+
+
+async def _idempotency(scratch: Scratch) -> list[Fact]:
+    conversation = await scratch.create()
+    headers = {"Idempotency-Key": f"migrate-cli-doctor-{token_hex(12)}"}
+    for _ in range(2):
+        if isinstance(await scratch.append(conversation, [said("once")], headers), Refused):
+            return [Fact("idempotency-key", "refused", "a request with Idempotency-Key is refused; none is sent")]
+    if len(await scratch.items(conversation)) == 1:
+        return [Fact("idempotency-key", "honoured", "a repeated request with the same Idempotency-Key is done once")]
+    return [Fact("idempotency-key", "ignored", "Idempotency-Key is ignored: a repeated request is done twice")]
+
+
+async def _client_ids(scratch: Scratch) -> list[Fact]:
+    conversation, identifier = await scratch.create(), f"msg_{token_hex(24)}"
+    item = said("mine") | {"id": identifier}
+    if isinstance(await scratch.append(conversation, [item]), Refused):
+        return [Fact("client-item-ids", "refused", "items with an id of ours are refused; none are sent")]
+    ids = [entry.get("id") for entry in await scratch.items(conversation)]
+    if identifier not in ids:
+        return [Fact("client-item-ids", "replaced", "an id of ours is replaced by the target's; none are sent")]
+    again = await scratch.append(conversation, [item])
+    if isinstance(again, Refused):
+        return [Fact("client-item-ids", "unique", "an id of ours is kept, and refused the second time")]
+    count = len(await scratch.items(conversation))
+    return [Fact("client-item-ids", "kept", f"an id of ours is kept; sent twice, it stands {count} times")]
+
+
+async def _second_delete(scratch: Scratch) -> list[Fact]:
+    conversation = await scratch.create()
+    path = f"/conversations/{conversation}"
+    if isinstance(first := await scratch.send("DELETE", path), Refused):
+        detail = f"a conversation cannot be deleted: {first.message}"
+        return [Fact("delete", "refused", detail, "undo will not work at this target.", Verdict.WARNING)]
+    if isinstance(await scratch.send("DELETE", path), Refused):
+        return [Fact("delete", "gone", "a conversation is gone once deleted; a second delete is refused")]
+    return [Fact("delete", "repeatable", "a second delete of a conversation is answered like the first")]
+
+
+async def _two_writers(scratch: Scratch) -> list[Fact]:
+    conversation = await scratch.create()
+    batches = [[said(f"{name}{number}") for number in range(BATCH)] for name in "ab"]
+    await asyncio.gather(*(scratch.append(conversation, batch) for batch in batches))
+    order = "".join((text_of(item) or "?")[0] for item in await scratch.items(conversation))
+    apart = order in ("a" * BATCH + "b" * BATCH, "b" * BATCH + "a" * BATCH)
+    if apart:
+        return [Fact("two-writers", "apart", "two requests at once to one conversation stay in one piece each")]
+    return [
+        Fact("two-writers", "mixed", "two requests at once to one conversation mix their items; one is sent at a time")
+    ]
+
+
+QUESTIONS: dict[str, Question] = {
+    "item-limit": _item_limit,
+    "item-order": _order_and_listing,
+    "refused-batch": _refused_batch,
+    "text": _text,
+    "metadata-update": _metadata,
+    "items-in-create": _items_in_create,
+    "assistant-content": _assistant_content,
+    "string-content": _string_content,
+    "idempotency-key": _idempotency,
+    "client-item-ids": _client_ids,
+    "delete": _second_delete,
+    "two-writers": _two_writers,
+}
+"""Every question, by the name of its (first) fact."""

@@ -1,0 +1,71 @@
+"""Room on the disk and the versions that matter. Reads the machine; changes nothing."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sqlite3
+from importlib import metadata
+from pathlib import Path
+
+from migrate_cli import __version__
+from migrate_cli.doctor.check import Check, failure, ok, warning
+from migrate_cli.errors import ExitCode
+
+LIBRARIES = ("openai", "aiohttp", "sqlite-utils", "pydantic", "typer", "rich")
+"""Those whose version can change what a run does or shows."""
+
+LITTLE = 1024**3
+"""Bytes of free room below which the doctor warns: about five million messages of state file."""
+NOTHING = 64 * 1024**2
+"""Bytes of free room that even a small run may need for state, backup and log."""
+
+
+def versions() -> dict[str, str]:
+    """Program, Python, SQLite, system and libraries, by name. Imports none of the libraries."""
+    found = {
+        "migrate-cli": __version__,
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+    }
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "missing"
+    return found
+
+
+def check_versions(found: dict[str, str]) -> Check:
+    """Say which program runs on what; a library that is missing breaks the next command."""
+    missing = [name for name, version in found.items() if version == "missing"]
+    if missing:
+        return failure(
+            "versions",
+            f"{', '.join(missing)} cannot be found beside migrate-cli {__version__}",
+            "Install migrate-cli again, into an environment of its own.",
+            ExitCode.USAGE,
+        )
+    named = ", ".join(f"{name} {found[name]}" for name in ("migrate-cli", "python", "openai", "sqlite"))
+    return ok("versions", named)
+
+
+def check_disk(state: Path) -> Check:
+    """Say how much room there is where the state file grows."""
+    folder = state.parent
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return failure(
+            "disk",
+            f"the folder {folder} of the state file cannot be looked at ({error.strerror})",
+            "Make the folder, or name another state file with --state.",
+            ExitCode.STATE,
+        )
+    room = f"{free / 1024**3:,.1f} GiB free where the state file grows (some 200 bytes for each message)"
+    if free < NOTHING:
+        return failure("disk", room, "Free some room, or name a state file on another disk.", ExitCode.STATE)
+    if free < LITTLE:
+        return warning("disk", room, "Free some room before a large migration; a full disk stops a run, resumably.")
+    return ok("disk", room)

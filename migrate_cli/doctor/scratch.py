@@ -1,0 +1,167 @@
+"""Scratch conversations at a target: made for one question, filled with made-up text, deleted afterwards.
+
+It knows how to ask, not what the answers mean. A write whose answer is lost is never repeated inside a conversation:
+the question is asked again in a new one, so that a fault of the network cannot look like a habit of the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from migrate_cli.errors import MigrateError
+from migrate_cli.model import JsonObject
+from migrate_cli.openai_client import ApiClient, Endpoint
+from migrate_cli.pacing import Pacer
+from migrate_cli.replies import Ambiguous, Applied, NotApplied, Refused
+
+MARK = {"migrate_cli": "doctor scratch, delete me"}
+"""Metadata by which a person knows a conversation that could not be deleted."""
+TRIES = 5
+PAGE = 100
+LONGEST_WAIT = 5.0
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Unclear(Exception):
+    """An answer was lost, so that this conversation proves nothing any more."""
+
+
+class Scratch:
+    """All scratch conversations of one visit. Use as an async context manager; `left` is what could not be deleted."""
+
+    def __init__(self, endpoint: Endpoint, *, sleep: Sleep) -> None:
+        self._endpoint = endpoint
+        self._sleep = sleep
+        self._client = self._connect({})
+        self._made: list[str] = []
+        self.left: list[str] = []
+        self.lost = 0
+        """Creates whose answer was lost: each may have left one empty conversation."""
+
+    async def __aenter__(self) -> Scratch:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        # Also when the visit was interrupted: nothing of it may stay behind.
+        try:
+            for conversation in self._made:
+                await self._delete(conversation)
+        finally:
+            await self._client.__aexit__(None, None, None)
+
+    async def create(self, metadata: Mapping[str, str] = MARK, items: list[JsonObject] | None = None) -> str:
+        """Make a conversation and return its id."""
+        body: JsonObject = {"metadata": dict(metadata)} | ({} if items is None else {"items": items})
+        try:
+            reply = await self.send("POST", "/conversations", body)
+        except Unclear:
+            self.lost += 1
+            raise
+        if isinstance(reply, Refused):
+            raise Unclear(f"a conversation was refused: {reply.message}")
+        identifier = reply.body.get("id")
+        if not isinstance(identifier, str) or not identifier:
+            self.lost += 1
+            raise Unclear("a create was answered without an id")
+        self._made.append(identifier)
+        return identifier
+
+    async def append(
+        self, conversation: str, items: list[JsonObject], headers: Mapping[str, str] | None = None
+    ) -> Applied | Refused:
+        """Append items, with headers of one's own if need be."""
+        return await self.send("POST", f"/conversations/{conversation}/items", {"items": items}, headers)
+
+    async def send(
+        self, method: str, path: str, body: JsonObject | None = None, headers: Mapping[str, str] | None = None
+    ) -> Applied | Refused:
+        """Send one write; what was certainly not applied is sent again. Raises Unclear when the answer is lost."""
+        content = None if body is None else json.dumps(body).encode()
+        client = self._connect(headers) if headers else self._client
+        try:
+            for _ in range(TRIES):
+                reply = await client.write(method, path, content)
+                if isinstance(reply, Ambiguous):
+                    raise Unclear(reply.reason)
+                if not isinstance(reply, NotApplied):
+                    return reply
+                await self._sleep(min(reply.wait or 0.5, LONGEST_WAIT))
+            raise Unclear(f"not served after {TRIES} tries")
+        finally:
+            if client is not self._client:
+                await client.__aexit__(None, None, None)
+
+    async def page(self, conversation: str, **query: Any) -> JsonObject:
+        """Return one page of items as it came."""
+        reply = await self._client.read(f"/conversations/{conversation}/items", query)
+        if isinstance(reply, Refused):
+            raise Unclear(f"a list was refused: {reply.message}")
+        return reply.body
+
+    async def items(self, conversation: str) -> list[JsonObject]:
+        """Return up to 100 items, oldest first."""
+        return entries(await self.page(conversation, order="asc", limit=PAGE))
+
+    async def retrieve(self, conversation: str) -> JsonObject:
+        """Return the conversation object."""
+        reply = await self._client.read(f"/conversations/{conversation}")
+        if isinstance(reply, Refused):
+            raise Unclear(f"a conversation was refused: {reply.message}")
+        return reply.body
+
+    async def _delete(self, conversation: str) -> None:
+        path = f"/conversations/{conversation}"
+        try:
+            found = await self._client.read(f"{path}/items", {"order": "asc", "limit": PAGE})
+            if isinstance(found, Refused):
+                return  # a question may have deleted it
+            for item in entries(found.body):
+                await self._gone(f"{path}/items/{item.get('id')}")
+            await self._gone(path)
+        except (Unclear, MigrateError, asyncio.CancelledError):
+            self.left.append(conversation)
+
+    async def _gone(self, path: str) -> None:
+        """Delete one thing; deleting is safe to repeat, and a 404 says that it is gone."""
+        for attempt in range(TRIES):
+            try:
+                reply = await self.send("DELETE", path)
+            except Unclear:
+                if attempt + 1 == TRIES:
+                    raise
+                continue
+            if isinstance(reply, Refused) and reply.status != 404:
+                raise Unclear(reply.message)
+            return
+
+    def _connect(self, headers: Mapping[str, str]) -> ApiClient:
+        endpoint = replace(self._endpoint, headers={**self._endpoint.headers, **headers})
+        return ApiClient(endpoint, Pacer(most_in_flight=4), sleep=self._sleep)
+
+
+def entries(page: JsonObject) -> list[JsonObject]:
+    """The items of a page or of an append's answer."""
+    data = page.get("data")
+    return [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
+
+
+def said(text: Any, role: str = "user") -> JsonObject:
+    """A message item with one text."""
+    kind = "output_text" if role == "assistant" else "input_text"
+    part = {"type": kind, "text": text} | ({"annotations": []} if role == "assistant" else {})
+    return {"type": "message", "role": role, "content": [part]}
+
+
+def text_of(item: JsonObject) -> str | None:
+    """The first text of a message item, as the target gives it back."""
+    content = item.get("content")
+    if isinstance(content, str):
+        return content
+    first = content[0] if isinstance(content, list) and content else None
+    text = first.get("text") if isinstance(first, dict) else None
+    return text if isinstance(text, str) else None

@@ -1,0 +1,51 @@
+"""Whether the source opens, and what shape and how many threads it seems to hold. Reads a little of it, never all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+
+from migrate_cli.doctor.check import Check, failed, ok, warning
+from migrate_cli.errors import MigrateError
+from migrate_cli.model import Thread
+from migrate_cli.settings import Settings
+from migrate_cli.sources.interface import Selection, Source
+
+LOOKED_AT = 20
+"""Threads of an export that are read to see that they can be; `plan` reads them all."""
+LOOKED_AT_LIVE = 3
+"""The same for a host, where each costs requests."""
+
+
+def check_source(settings: Settings, open_source: Callable[[Settings], Source]) -> Check:
+    """Open the source that the settings name, and read its first threads."""
+    if settings.source.kind == "export" and settings.source.path is None:
+        return warning(
+            "source",
+            "no source is named",
+            "Name one: migrate-cli doctor ./export, or source.path in migration.yaml.",
+        )
+    try:
+        return _look(open_source(settings))
+    except MigrateError as error:
+        return failed("source", error, "Correct the path or the format; `migrate-cli plan --help` names the options.")
+
+
+def _look(source: Source) -> Check:
+    limit = LOOKED_AT_LIVE if source.live else LOOKED_AT
+    entries = list(islice(source.threads(Selection(limit=limit)), 5 * limit))
+    threads = [entry for entry in entries if isinstance(entry, Thread)]
+    unread = len(entries) - len(threads)
+    shapes = sorted({taken.shape for taken in source.shapes()} - {"ignored", "unreadable"})
+    expected = source.expected()
+    count = f"{expected:,} threads" if expected is not None else f"{len(threads)} threads or more"
+    found = f"{source.identity} opens: {count}" + (f", as {', '.join(shapes)}" if shapes else "")
+    messages = sum(1 for thread in threads for _ in thread.messages)
+    detail = f"{found}; the first {len(threads)} hold {messages:,} messages"
+    if unread:
+        return warning(
+            "source", f"{detail}, {unread} entries could not be read", "See which and why: migrate-cli plan."
+        )
+    if not messages:
+        return warning("source", f"{detail}: nothing to migrate", "Name the folder that holds the messages.")
+    return ok("source", detail)

@@ -1,0 +1,80 @@
+"""Whether the target answers, takes the key and speaks the Conversations API: two GET requests, nothing is written."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from migrate_cli.doctor.check import Check, failed, failure, ok, warning
+from migrate_cli.errors import AuthError, ExitCode, TemporaryError
+from migrate_cli.openai_client import ApiClient, Endpoint
+from migrate_cli.pacing import Pacer
+from migrate_cli.replies import Applied, Refused
+
+NOWHERE = "conv_000000000000000000000000000000000000000000000000"
+"""An id of the right form that stands for nothing."""
+LONGEST_PAUSE = 0.25
+"""Seconds between tries: somebody is waiting at the terminal."""
+
+
+async def brief(seconds: float) -> None:
+    """Pause between tries, never for long."""
+    await asyncio.sleep(min(seconds, LONGEST_PAUSE))
+
+
+async def check_target(endpoint: Endpoint) -> list[Check]:
+    """Ask for a conversation that cannot exist, and for its items; judge the two refusals."""
+    async with ApiClient(endpoint, Pacer(most_in_flight=1), sleep=brief) as client:
+        began = time.monotonic()
+        try:
+            whole = await client.read(f"/conversations/{NOWHERE}")
+            took = time.monotonic() - began
+            items = await client.read(f"/conversations/{NOWHERE}/items", {"limit": 1})
+        except AuthError as error:
+            reached = ok("target", f"{endpoint.base_url} answers")
+            return [reached, failed("target key", error, "Check the key, its project and its organisation.")]
+        except TemporaryError as error:
+            return [failed("target", error, "Check the address, the network and a proxy; then try again.")]
+    reached = ok("target", f"{endpoint.base_url} answers, in {took * 1000:,.0f} ms")
+    return [reached, *_judge(endpoint, whole, items)]
+
+
+def _judge(endpoint: Endpoint, whole: Applied | Refused, items: Applied | Refused) -> list[Check]:
+    for reply in (whole, items):
+        if isinstance(reply, Refused) and reply.status in (401, 403):
+            return [
+                failure(
+                    "target key",
+                    f"{endpoint.base_url} does not let this key read conversations: {reply.message}",
+                    "Give the key the right to read and write conversations, or use another one.",
+                    ExitCode.AUTH,
+                )
+            ]
+    accepted = ok("target key", "the key is accepted")
+    if isinstance(whole, Applied):
+        return [
+            accepted,
+            warning(
+                "target API",
+                "it knows a conversation that cannot exist, so what it answers proves nothing",
+                "Look whether a proxy answers in the target's place; migrate-cli doctor --live finds out more.",
+            ),
+        ]
+    if _unknown_path(whole) or (isinstance(items, Refused) and _unknown_path(items)):
+        return [
+            failure(
+                "target API",
+                f"{endpoint.base_url} has no Conversations API: {whole.message}",
+                "Correct target.base_url (it usually ends with /v1), or name a host that has /conversations.",
+                ExitCode.USAGE,
+            )
+        ]
+    return [accepted, ok("target API", "it speaks the Conversations API; doctor --live finds out what it does")]
+
+
+def _unknown_path(reply: Refused) -> bool:
+    """Tell "no such conversation" from "no such path": the latter names no conversation, or names the URL."""
+    if reply.status not in (404, 405, 410, 501):
+        return False
+    sentence = reply.message.lower()
+    return "url" in sentence or "conversation" not in sentence

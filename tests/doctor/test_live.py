@@ -1,0 +1,122 @@
+"""What `doctor --live` finds out about servers that are each odd in one way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from migrate_cli.doctor.check import Check, Verdict
+from migrate_cli.doctor.live import QUESTIONS, find_out
+from migrate_cli.openai_client import Endpoint
+from migrate_cli.sandbox.audit import read_conversations
+from migrate_cli.sandbox.fault_spec import plan_from_specs
+from migrate_cli.sandbox.options import MetadataUpdate, SandboxOptions
+from migrate_cli.sandbox.server import EmbeddedSandbox
+
+Visit = Callable[..., tuple[dict[str, str], list[Check]]]
+
+
+async def at_once(_seconds: float) -> None:
+    """Do not wait."""
+
+
+@pytest.fixture
+def visit(tmp_path: Path) -> Visit:
+    """Ask a sandbox that misbehaves as told; returns the answers by fact, and the checks."""
+
+    def go(*faults: str, update: MetadataUpdate = MetadataUpdate.REPLACE) -> tuple[dict[str, str], list[Check]]:
+        options = SandboxOptions(metadata_update=update, faults=plan_from_specs(faults))
+        with EmbeddedSandbox(tmp_path / "target.db", options) as server:
+            checks, facts = asyncio.run(find_out(Endpoint(server.base_url, "any-key"), sleep=at_once))
+        return {fact["fact"]: fact["answer"] for fact in facts}, checks
+
+    return go
+
+
+def left_behind(data: Path) -> list[str]:
+    return [identifier for identifier, _, _ in read_conversations(data, deleted=False)]
+
+
+def verdicts(checks: list[Check]) -> dict[str, Verdict]:
+    return {check.name: check.verdict for check in checks}
+
+
+def test_a_server_by_the_book_is_described_whole(visit: Visit, tmp_path: Path) -> None:
+    facts, checks = visit()
+    assert facts == {
+        "item-limit": "20",
+        "item-order": "kept",
+        "echo": "complete",
+        "default-order": "descending",
+        "paging": "complete",
+        "refused-batch": "all-or-nothing",
+        "text": "exact",
+        "metadata-update": "replaces",
+        "items-in-create": "stored",
+        "assistant-content": "plain",
+        "string-content": "taken",
+        "idempotency-key": "ignored",
+        "client-item-ids": "replaced",
+        "delete": "gone",
+        "two-writers": "apart",
+    }
+    assert verdicts(checks) == {"live": Verdict.OK}
+    assert not left_behind(tmp_path / "target.db")
+    assert all(not items for _, _, items in read_conversations(tmp_path / "target.db"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "fact", "answer", "verdict"),
+    [
+        ("append:scramble", "item-order", "scrambled", Verdict.FAILURE),
+        ("create:ignore-items", "items-in-create", "ignored", None),
+        ("list:ignore-after", "paging", "after-ignored", Verdict.WARNING),
+        ("list:always-more", "paging", "has-more-wrong", None),
+        ("list:never-more", "paging", "has-more-wrong", None),
+        ("append:partial:items=1:status=400", "item-limit", "0", Verdict.FAILURE),
+        ("append:poison:text=nobody", "refused-batch", "all-or-nothing", None),
+        ("append:poison:text=CRLF", "text", "refused", Verdict.WARNING),
+        ("append:poison:text=assistant", "assistant-content", "refused", Verdict.FAILURE),
+        ("delete:poison:text=x", "delete", "gone", None),
+    ],
+)
+def test_each_odd_habit_is_found(visit: Visit, fault: str, fact: str, answer: str, verdict: Verdict | None) -> None:
+    facts, checks = visit(fault)
+    assert facts[fact] == answer
+    assert verdicts(checks).get(f"live {fact}") == verdict
+
+
+def test_an_update_that_merges_is_told_from_one_that_replaces(visit: Visit) -> None:
+    facts, _ = visit(update=MetadataUpdate.MERGE)
+    assert facts["metadata-update"] == "merges"
+
+
+@pytest.mark.parametrize("fault", ["*:429:0.2:retry_after=0", "writes:500-after:0.1", "append:reset-after:nth=2,5"])
+def test_passing_faults_are_not_taken_for_habits(visit: Visit, fault: str) -> None:
+    calm, _ = visit()
+    facts, _ = visit(fault)
+    known = {fact: answer for fact, answer in facts.items() if answer != "unknown"}
+    assert len(known) >= len(QUESTIONS) - 2
+    assert known.items() <= calm.items()
+
+
+def test_what_stays_unclear_is_called_unknown(visit: Visit) -> None:
+    facts, checks = visit("append:500-after")
+    assert facts["text"] == "unknown"
+    assert facts["metadata-update"] == "replaces"
+    assert verdicts(checks)["live text"] is Verdict.WARNING
+
+
+def test_scratch_conversations_that_cannot_be_deleted_are_named(visit: Visit, tmp_path: Path) -> None:
+    _, checks = visit("delete:500")
+    left = left_behind(tmp_path / "target.db")
+    assert left
+    named = next(check for check in checks if check.name == "live clean-up")
+    assert all(identifier in named.detail for identifier in left)
+
+
+def test_a_lost_create_is_counted(visit: Visit) -> None:
+    _, checks = visit("create:reset-after:nth=1")
+    assert any("1 creates were not answered" in check.detail for check in checks)
