@@ -72,12 +72,12 @@ class Scanner:
             self._tally.take(found.shape.name, input_.origin)
         except FAULTS as error:
             self._refuse(input_, error, self._tally)
-        self.done.add(key_of(input_.name))
+        self.done.add(key_of(str(input_.origin)))
         return True
 
     def wholes(self, input_: Input, tally: Tally) -> Iterator[tuple[Shape, Whole]]:
         """Yield the whole threads of a file, if it still holds any that are not on the shelf."""
-        if key_of(input_.name) in self.done:
+        if key_of(str(input_.origin)) in self.done:
             return
         held = False
         try:
@@ -85,7 +85,7 @@ class Scanner:
             if not found.shape.whole or _one_huge_thread(found):
                 self._index(found)
                 self._tally.take(found.shape.name, input_.origin)
-                self.done.add(key_of(input_.name))
+                self.done.add(key_of(str(input_.origin)))
                 return
             for piece in self._pieces(found):
                 if isinstance(piece, Whole):
@@ -95,7 +95,7 @@ class Scanner:
         except FAULTS as error:
             self._refuse(input_, error, tally if held else self._tally)
             if not held:
-                self.done.add(key_of(input_.name))
+                self.done.add(key_of(str(input_.origin)))
 
     def _pieces(self, found: Found) -> Iterator[Piece]:
         """Cut a file of any form and size into pieces."""

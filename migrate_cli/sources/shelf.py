@@ -10,6 +10,7 @@ import json
 import shutil
 import sqlite3
 import tempfile
+import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -102,6 +103,7 @@ class Shelf:
         self._spool = self._spool_path.open("ab")
         self._indexed = False
         self._handles: OrderedDict[str, IO[bytes]] = OrderedDict()
+        self._reading = threading.Lock()
         self.bare = True
         """True while nothing is known of any thread."""
         self._discard = weakref.finalize(self, _discard, self._db, self._spool, self._handles, self.folder)
@@ -208,16 +210,17 @@ class Shelf:
         return found
 
     def read(self, local: Path, start: int, length: int) -> bytes:
-        """Return bytes of a file; a few files stay open between calls."""
+        """Return bytes of a file; a few files stay open between calls. Long threads may be read by several threads."""
         name = str(local)
-        stream = self._handles.get(name)
-        if stream is None:
-            if len(self._handles) >= _OPEN_FILES:
-                self._handles.popitem(last=False)[1].close()
-            stream = self._handles[name] = local.open("rb")
-        self._handles.move_to_end(name)
-        stream.seek(start)
-        return stream.read(length)
+        with self._reading:
+            stream = self._handles.get(name)
+            if stream is None:
+                if len(self._handles) >= _OPEN_FILES:
+                    self._handles.popitem(last=False)[1].close()
+                stream = self._handles[name] = local.open("rb")
+            self._handles.move_to_end(name)
+            stream.seek(start)
+            return stream.read(length)
 
     def remarks(self, thread: str) -> list[Remark]:
         """Return the findings about a thread, each once."""

@@ -180,3 +180,14 @@ def test_unpacked_files_go_when_the_source_is_closed(tmp_path: Path, read: Any, 
     source.close()
 
     assert not path.exists()
+
+
+def test_members_of_one_name_in_two_archives_are_both_read(tmp_path: Path, read: Any, wire: Any) -> None:
+    for thread in ("thread_A", "thread_B"):
+        whole = {"thread": {"id": thread}, "messages": [wire(1, thread=thread)]}
+        zipped(
+            tmp_path / f"{thread}.zip",
+            {"m.json": json.dumps(whole), "r.json": json.dumps([wire(2, thread=thread + "x")])},
+        )
+
+    assert sorted(read(tmp_path).ids) == ["thread_A", "thread_Ax", "thread_B", "thread_Bx"]
