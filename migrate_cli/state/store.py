@@ -288,6 +288,11 @@ class StateStore:
         """Return the digests of the items that are loaded, in order."""
         return [row[0] for row in self._ask(_OF_THREAD.format("digest"), thread_id)]
 
+    def recorded_items(self, thread_id: str) -> list[Item]:
+        """Return the items that are loaded, in order, known by their digests alone: their bodies are empty."""
+        rows = self._ask(_OF_THREAD.format("digest, coalesce(kind, 'message'), message_id"), thread_id)
+        return [Item(b"", digest, kind, message_id) for digest, kind, message_id in rows]
+
     def item_ids(self, thread_id: str) -> list[str]:
         """Return the ids of the items that are loaded, in order."""
         return [row[0] for row in self._ask(_OF_THREAD.format("item_id"), thread_id)]
