@@ -1,0 +1,124 @@
+"""Read one conversation back, page by page, and compare it. Reads only; decides nothing about the run or the state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from migrate_cli.model import Item, JsonObject
+from migrate_cli.replies import Page, Refused
+from migrate_cli.verify.march import March, gone, unread
+from migrate_cli.verify.metadata import compare_metadata, compare_whole
+from migrate_cli.verify.outcome import Difference, Outcome, Verdict
+
+FULL_PAGE = 100
+
+
+class Reads(Protocol):
+    """The reading half of the target."""
+
+    async def list_items(self, conversation_id: str, *, after: str | None, images: bool) -> Page | Refused:
+        """Return up to 100 items after the anchor, ascending."""
+
+    async def retrieve_conversation(self, conversation_id: str) -> JsonObject | Refused:
+        """Return the conversation object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One conversation to compare, and what it should hold."""
+
+    thread_id: str
+    conversation_id: str
+    items: Sequence[Item]
+    """With empty bodies where only the state's hashes are known."""
+    metadata: dict[str, str] | None
+    """None where only the hash of the whole is known."""
+    digest: str
+    """The whole draft's, as the state file has it."""
+    messages: int
+    state: str
+    """The thread's state before this run."""
+    changed: bool = False
+    """The source gives another draft than the one that was loaded."""
+
+    @property
+    def images(self) -> bool:
+        """Whether image URLs must be asked for."""
+        return self.metadata is None or any(b'"image_url"' in item.body for item in self.items)
+
+
+EachPage = Callable[[list[JsonObject], Verdict], Awaitable[None]]
+"""What else is to be done with the items of a page (checking their files)."""
+
+
+async def compare(target: Reads, task: Task, *, excerpts: bool = False, each_page: EachPage | None = None) -> Verdict:
+    """Return the verdict on one conversation. Raises what the target raises for the whole run."""
+    extra = Verdict()
+    march = March(task.items, excerpts=excerpts)
+    results = await asyncio.gather(
+        _read_items(target, task, march, each_page, extra),
+        target.retrieve_conversation(task.conversation_id),
+        return_exceptions=True,
+    )
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    refused, conversation = results
+    if isinstance(refused, Refused):
+        return _refused(refused, task)
+    verdict = march.finish()
+    verdict.files = extra.files
+    verdict.differences += extra.differences
+    _compare_metadata(conversation, task, verdict)
+    return verdict
+
+
+async def _read_items(
+    target: Reads, task: Task, march: March, each_page: EachPage | None, extra: Verdict
+) -> Refused | None:
+    """Feed the march. `has_more` can lie in both directions and `after` can be ignored: what came before ends it."""
+    images, after = task.images, None
+    first: set[object] = set()
+    previous: set[object] = set()
+    while True:
+        page = await target.list_items(task.conversation_id, after=after, images=images)
+        if isinstance(page, Refused):
+            return page
+        fresh = [item for item in page.items if item.get("id") not in previous and item.get("id") not in first]
+        march.feed(fresh)
+        if each_page is not None:
+            await each_page(fresh, extra)
+        if not fresh or not (page.has_more or len(page.items) >= FULL_PAGE):
+            return None
+        previous = {item.get("id") for item in page.items}
+        first = first or previous
+        last = fresh[-1].get("id")
+        if not isinstance(last, str):
+            return None
+        after = last
+
+
+def _refused(refused: Refused, task: Task) -> Verdict:
+    if refused.status == 404:
+        detail = f"conversation {task.conversation_id} is not at the target any more"
+        return gone(task.items, detail)
+    detail = f"conversation {task.conversation_id} cannot be read ({refused.status}): {refused.message}"
+    return unread(task.items, refused.code, detail)
+
+
+def _compare_metadata(conversation: object, task: Task, verdict: Verdict) -> None:
+    if not isinstance(conversation, dict):
+        status = conversation.status if isinstance(conversation, Refused) else 0
+        verdict.metadata[Outcome.UNREADABLE] += 1
+        detail = f"the metadata cannot be read ({status})"
+        verdict.differences.append(Difference(Outcome.UNREADABLE, "metadata-unreadable", detail, field="metadata"))
+        return
+    got = conversation.get("metadata")
+    pairs = got if isinstance(got, dict) else {}
+    if task.metadata is not None:
+        compare_metadata(task.metadata, pairs, verdict)
+    else:
+        compare_whole(task.digest, (item.digest for item in task.items), pairs, verdict)

@@ -1,0 +1,130 @@
+"""Many conversations at a time: take a task, compare, note the outcome, take the next. Read-only at the target.
+
+One conversation that cannot be read is an outcome; several in a row are a host that is down, which ends the run. It
+must not know where tasks come from or how outcomes are shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Protocol
+
+from migrate_cli.errors import MigrateError, TemporaryError
+from migrate_cli.model import ThreadState
+from migrate_cli.verify.conversation import EachPage, Reads, Task, compare
+from migrate_cli.verify.march import unread
+from migrate_cli.verify.outcome import Verdict
+from migrate_cli.verify.tasks import Entry
+
+IN_A_ROW = 3
+"""After so many conversations in a row without an answer, the host is taken to be down."""
+UNREADABLE = "unreadable"
+"""The code that a thread has in the state file when its conversation could not be read."""
+
+
+class States(Protocol):
+    """Where outcomes are kept."""
+
+    def set_state(self, thread_id: str, state: str, code: str | None = None, detail: str | None = None) -> None:
+        """Note a thread's state."""
+
+    async def durable(self) -> None:
+        """Return once all is on disk."""
+
+
+class Observer(Protocol):
+    """Hears of each thread; counts and shows."""
+
+    def compared(self, task: Task, verdict: Verdict, *, failed: bool) -> None:
+        """One conversation was compared."""
+
+    def aside(self, entry: Entry) -> None:
+        """Something that needs no comparison, or cannot have one."""
+
+
+class VerifyRun:
+    """One run over a stream of tasks."""
+
+    def __init__(
+        self,
+        *,
+        target: Reads,
+        states: States,
+        observer: Observer,
+        workers: int,
+        strict: bool = False,
+        excerpts: bool = False,
+        each_page: EachPage | None = None,
+        live: bool = False,
+    ) -> None:
+        self.drain = asyncio.Event()
+        self._target, self._states, self._observer = target, states, observer
+        self._workers, self._strict, self._excerpts = workers, strict, excerpts
+        self._each_page, self._live = each_page, live
+        self._feed = asyncio.Lock()
+        self._silent = 0
+        self._fatal: MigrateError | None = None
+
+    async def run(self, entries: Iterator[Entry]) -> None:
+        """Compare everything. Raises what ended the run, after every worker has come to rest."""
+        workers = [asyncio.create_task(self._work(entries)) for _ in range(self._workers)]
+        results = await asyncio.gather(*workers, return_exceptions=True)
+        await self._states.durable()
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        if self._fatal is not None:
+            raise self._fatal
+
+    async def _work(self, entries: Iterator[Entry]) -> None:
+        while not self.drain.is_set():
+            task = await self._next(entries)
+            if task is None:
+                return
+            try:
+                await self._handle(task)
+            except MigrateError as error:
+                self._fatal = self._fatal or error
+                self.drain.set()
+            except BaseException:
+                self.drain.set()
+                raise
+
+    async def _next(self, entries: Iterator[Entry]) -> Task | None:
+        async with self._feed:
+            while not self.drain.is_set():
+                entry = await asyncio.to_thread(next, entries, None) if self._live else next(entries, None)
+                if entry is None or isinstance(entry, Task):
+                    return entry
+                self._observer.aside(entry)
+        return None
+
+    async def _handle(self, task: Task) -> None:
+        try:
+            verdict = await compare(self._target, task, excerpts=self._excerpts, each_page=self._each_page)
+        except TemporaryError as error:
+            self._silent += 1
+            if self._silent >= IN_A_ROW or self.drain.is_set():
+                raise
+            verdict = unread(task.items, UNREADABLE, str(error))
+            self._states.set_state(task.thread_id, task.state, UNREADABLE, str(error))
+            self._observer.compared(task, verdict, failed=True)
+            return
+        self._silent = 0
+        failed = verdict.fails(strict=self._strict)
+        self._states.set_state(task.thread_id, *_state_of(verdict, failed=failed))
+        self._observer.compared(task, verdict, failed=failed)
+
+
+def _state_of(verdict: Verdict, *, failed: bool) -> tuple[str, str | None, str | None]:
+    """The thread's new state with its reason; details hold no text of messages."""
+    worst = min(verdict.differences, key=lambda one: "-*!+".index(one.outcome.value), default=None)
+    if failed:
+        code, detail = (worst.code, worst.detail) if worst is not None else ("differs", None)
+        return ThreadState.DIFFERS.value, code, detail
+    if verdict.continued:
+        return ThreadState.VERIFIED.value, "continued", f"{verdict.continued:,} items were added after the history"
+    if verdict.extra and worst is not None:
+        return ThreadState.VERIFIED.value, worst.code, worst.detail
+    return ThreadState.VERIFIED.value, None, None

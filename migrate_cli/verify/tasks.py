@@ -1,0 +1,115 @@
+"""What there is to compare: drafts of the source joined with what the state file knows of them, one at a time.
+
+It reads the state and takes drafts as they come; it must not ask the target or write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from migrate_cli.model import Draft, Item, ThreadState, Unreadable
+from migrate_cli.sources.interface import Selection
+from migrate_cli.verify.conversation import Task
+
+LOADED = frozenset({ThreadState.LOADED, ThreadState.VERIFIED, ThreadState.DIFFERS})
+"""States in which a conversation should hold its whole thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotLoaded:
+    """A thread that has no whole conversation yet, so that there is nothing to compare."""
+
+    thread_id: str
+    state: str
+    """`pending`, `failed`, `in_doubt`, `skipped` …"""
+    detail: str | None = None
+    messages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A thread that the same verification found identical before it was interrupted."""
+
+    thread_id: str
+    conversation_id: str
+    items: int
+    messages: int
+    code: str | None
+
+
+Entry = Task | NotLoaded | Earlier | Unreadable
+
+
+class Memory(Protocol):
+    """What is asked of the state file."""
+
+    def thread_row(self, thread_id: str) -> dict[str, Any] | None:
+        """Return all columns of a thread, or None."""
+
+    def recorded_items(self, thread_id: str) -> list[Item]:
+        """Return the items that are loaded, in order, without bodies."""
+
+
+class Tasks:
+    """Makes tasks. `since` (Unix seconds) is when the verification began that is being resumed, or None."""
+
+    def __init__(self, memory: Memory, *, since: int | None = None) -> None:
+        self._memory = memory
+        self._since = since
+        self._seen: set[int] = set()
+
+    def from_source(self, drafts: Iterable[Draft | Unreadable]) -> Iterator[Entry]:
+        """Yield an entry for each draft, and what could not be read as it is."""
+        for draft in drafts:
+            if isinstance(draft, Unreadable):
+                yield draft
+                continue
+            self._seen.add(hash(draft.thread_id))
+            yield self._entry(draft.thread_id, draft)
+
+    def from_state(self, thread_ids: Iterable[str], selection: Selection) -> Iterator[Entry]:
+        """Yield an entry for each of these threads that did not come from the source, known by hashes alone."""
+        left = selection.limit
+        for thread_id in thread_ids:
+            if hash(thread_id) in self._seen or not selection.wants(thread_id):
+                continue
+            if left is not None:
+                left -= 1
+                if left < 0:
+                    return
+            self._seen.add(hash(thread_id))
+            yield self._entry(thread_id, None)
+
+    def unseen(self, thread_ids: Iterable[str]) -> list[str]:
+        """Return those of the ids that neither the source nor the state knew."""
+        return sorted(one for one in thread_ids if hash(one) not in self._seen)
+
+    def _entry(self, thread_id: str, draft: Draft | None) -> Entry:
+        row = self._memory.thread_row(thread_id)
+        if row is None or row["state"] not in LOADED or row["conversation_id"] is None:
+            return _not_loaded(thread_id, row, draft)
+        if self._since is not None and row["state"] == ThreadState.VERIFIED and row["updated_at"] >= self._since:
+            return Earlier(thread_id, row["conversation_id"], row["position"], row["messages"] or 0, row["error_code"])
+        known = row["digest"] or ""
+        items: Sequence[Item] = draft.items if draft is not None else self._memory.recorded_items(thread_id)
+        return Task(
+            thread_id,
+            row["conversation_id"],
+            items,
+            draft.metadata if draft is not None else None,
+            known,
+            row["messages"] or 0,
+            row["state"],
+            changed=draft is not None and draft.digest != known,
+        )
+
+
+def _not_loaded(thread_id: str, row: dict[str, Any] | None, draft: Draft | None) -> NotLoaded:
+    skipped = draft.skip_reason if draft is not None else None
+    if row is None:
+        state = ThreadState.SKIPPED if skipped else ThreadState.PENDING
+        return NotLoaded(thread_id, state.value, skipped, draft.messages if draft is not None else 0)
+    detail = row["error_detail"] or row["reason"] or skipped
+    return NotLoaded(thread_id, row["state"], detail, row["messages"] or 0)
