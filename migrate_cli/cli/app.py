@@ -30,11 +30,21 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def main(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit; with -v the versions that matter.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="With --version: libraries too.", hidden=True)
+    ] = False,
 ) -> None:
     """Handle what comes before a command."""
-    if version:
+    if version and verbose:
+        from migrate_cli.doctor.machine import versions  # noqa: PLC0415 - plain --version must stay instant
+
+        emit(f"{name} {found}\n" for name, found in versions().items())
+    elif version:
         emit([f"migrate-cli {__version__}\n"])
+    if version:
         raise typer.Exit
 
 

@@ -12,12 +12,14 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from migrate_cli import __version__
 from migrate_cli.errors import ExitCode, MigrateError, exit_code_for
 from migrate_cli.model import Problem, Result
 from migrate_cli.report.interface import OutputFormat
@@ -26,6 +28,8 @@ from migrate_cli.secrets import scrub
 if TYPE_CHECKING:
     from migrate_cli.report.progress import ProgressView
     from migrate_cli.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 RESUMABLE = (ExitCode.TEMPORARY, ExitCode.INTERRUPTED)
 
@@ -52,7 +56,10 @@ class Frame:
     verbose: int
     log_file: Path | None
     progress: str
-    overrides: dict[str, Any] = field(default_factory=dict)
+    logs: list[Path] = field(default_factory=list)
+    """The log files that this invocation writes."""
+    closers: ExitStack = field(default_factory=ExitStack)
+    """What must be closed when the command ends."""
 
     def settings(self, **flags: Any) -> Settings:
         """Read the settings, with this invocation's flags on top. Raises SettingsError."""
@@ -60,6 +67,22 @@ class Frame:
 
         own = {"state": str(self.state) if self.state else None, "report.output": self.output and self.output.value}
         return load_settings(self.config, {**own, **{name.replace("__", "."): value for name, value in flags.items()}})
+
+    def keep_log(self, settings: Settings) -> None:
+        """Log beside the state file, unless `--log-file` names another place: for commands that write to the target."""
+        if self.log_file is None:
+            self.log_to(settings.state.with_name(settings.state.name + ".log"))
+
+    def log_to(self, path: Path | None) -> None:
+        """Begin to log: into a file, and to stderr when `-v` asks for it. Raises UsageError for a bad path."""
+        from migrate_cli.report.log import set_up_logging  # noqa: PLC0415 - only when something is logged
+
+        self.closers.callback(
+            set_up_logging(path, verbosity=self.verbose, to_stderr=self.verbose > 0 and not self.logs)
+        )
+        if path is not None:
+            self.logs.append(path)
+        _log.info("migrate-cli %s begins: %s", __version__, self.command)
 
     def view(self) -> ProgressView:
         """Return the progress display for stderr."""
@@ -71,6 +94,7 @@ class Frame:
         """Print the result once, write the report file, and exit with the result's code."""
         fmt = self.output or (OutputFormat(settings.report.output) if settings else OutputFormat.TEXT)
         self.show(result, fmt)
+        _log_result(result)
         if result.exit_code in RESUMABLE:
             again = shlex.join(["migrate-cli", *sys.argv[1:]])
             sys.stderr.write(f"Nothing is lost. To go on, run the same command again: {again}\n")
@@ -159,9 +183,11 @@ def emit(chunks: Iterable[str]) -> None:
 
 def _guarded(frame: Frame, work: Callable[[], None]) -> None:
     """Turn whatever ends the command into a sentence and an exit code."""
-    close_log: Callable[[], None] | None = None
     try:
-        close_log = _set_up_log(frame)
+        if frame.log_file or frame.verbose:
+            frame.log_to(frame.log_file)
+        else:
+            logging.getLogger("migrate_cli").addHandler(logging.NullHandler())
         if frame.report is not None:
             from migrate_cli.report.output import check_report_path  # noqa: PLC0415 - only where one is asked for
 
@@ -174,18 +200,16 @@ def _guarded(frame: Frame, work: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         _fail(frame, ExitCode.INTERRUPTED, "interrupted", "interrupted; run the same command again to go on")
     except Exception as error:
-        logging.getLogger("migrate_cli").exception("unexpected failure")
-        where = (
-            f"the traceback is in {frame.log_file}" if frame.log_file else "add --log-file FILE to keep the traceback"
-        )
+        _log.exception("unexpected failure")
+        where = f"the traceback is in {frame.logs[0]}" if frame.logs else "add --log-file FILE to keep the traceback"
         _fail(frame, ExitCode.UNEXPECTED, "unexpected", f"{type(error).__name__}: {error} (a bug; {where})")
     finally:
-        if close_log is not None:
-            close_log()
+        frame.closers.close()
 
 
 def _fail(frame: Frame, code: ExitCode, name: str, message: str) -> NoReturn:
     sentence = scrub(message)
+    _log.error("%s ends with exit code %d: %s", frame.command, code, sentence)
     if frame.output is OutputFormat.JSON:
         from migrate_cli.report.render import render  # noqa: PLC0415 - JSON only
 
@@ -195,13 +219,14 @@ def _fail(frame: Frame, code: ExitCode, name: str, message: str) -> NoReturn:
     raise typer.Exit(int(code))
 
 
-def _set_up_log(frame: Frame) -> Callable[[], None] | None:
-    if not frame.log_file and not frame.verbose:
-        logging.getLogger("migrate_cli").addHandler(logging.NullHandler())
-        return None
-    from migrate_cli.report.log import set_up_logging  # noqa: PLC0415 - only when asked for
-
-    return set_up_logging(frame.log_file, verbosity=frame.verbose)
+def _log_result(result: Result) -> None:
+    """Leave in the log how a command ended, and each of its problems."""
+    for problem in result.errors:
+        _log.warning("%s%s: %s", f"{problem.thread_id}: " if problem.thread_id else "", problem.code, problem.message)
+    counts = result.data.get("threads")
+    told = ", ".join(f"{count} {state}" for state, count in counts.items()) if isinstance(counts, dict) else ""
+    run = f" (run {result.run_id})" if result.run_id else ""
+    _log.info("%s ends with exit code %d%s%s", result.command, result.exit_code, run, f": {told}" if told else "")
 
 
 def _width() -> int | None:

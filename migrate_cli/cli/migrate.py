@@ -78,6 +78,7 @@ def apply(
         load__max_requests_per_minute=max_requests_per_minute,
         load__max_errors=max_errors,
     )
+    frame.keep_log(settings)
     selection = selection_of(thread or [], threads_from, limit, shard)
     sandbox = target is Target.SANDBOX
     frame.finish(run(settings, selection, sandbox=sandbox, view=frame.view(), retry_failed=retry_failed), settings)

@@ -72,19 +72,22 @@ def set_up_logging(
     verbosity: int = 0,
     json_lines: bool = False,
     stream: TextIO | None = None,
+    to_stderr: bool = True,
 ) -> Callable[[], None]:
     """Begin to log; returns the function that ends it and closes the file. May be called again after that.
 
     The file gets everything from INFO up (DEBUG from `verbosity` 2), appended, mode 0600. stderr gets warnings at
-    `verbosity` 0, INFO at 1, DEBUG at 2. Raises UsageError when the file cannot be opened.
+    `verbosity` 0, INFO at 1, DEBUG at 2; nothing without `to_stderr`. Raises UsageError when the file cannot be opened.
     """
     logger = logging.getLogger(LOGGER)
-    handlers: list[logging.Handler] = [logging.StreamHandler(stream or sys.stderr)]
-    handlers[0].setFormatter(PlainFormatter())
-    handlers[0].setLevel({0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG))
+    handlers: list[logging.Handler] = []
+    if to_stderr:
+        handlers.append(logging.StreamHandler(stream or sys.stderr))
+        handlers[0].setFormatter(PlainFormatter())
+        handlers[0].setLevel({0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG))
     if log_file is not None:
         handlers.append(_file_handler(log_file, json_lines=json_lines, verbosity=verbosity))
-    logger.setLevel(min(handler.level for handler in handlers))
+    logger.setLevel(min((handler.level for handler in handlers), default=logging.WARNING))
     logger.propagate = False
     for handler in handlers:
         logger.addHandler(handler)
