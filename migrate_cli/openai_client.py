@@ -166,16 +166,20 @@ class ApiClient:
             )
         return reply
 
-    async def stream(self, path: str, content: bytes, *, idle: float) -> AsyncGenerator[JsonObject]:
+    async def stream(
+        self, path: str, content: bytes, *, idle: float, on_sent: Callable[[], None] = lambda: None
+    ) -> AsyncGenerator[JsonObject]:
         """POST, once, and yield the server-sent events of the answer as JSON objects, as they come.
 
-        `idle` is how many seconds may pass without a byte. Raises StreamRefused when no stream began, StreamBroken when
-        it broke or stalled, AuthError on a bad key, TemporaryError on a spent quota. A stream that merely ends too
-        early raises nothing: only its reader knows which event is the last.
+        `idle` is how many seconds may pass without a byte; `on_sent` is called when the pace lets the request go.
+        Raises StreamRefused when no stream began, StreamBroken when it broke or stalled, AuthError on a bad key,
+        TemporaryError on a spent quota. A stream that merely ends too early raises nothing: only its reader knows
+        which event is the last.
         """
         self.traffic.writes += 1
         async with self.pacer.slot() as began:
             self.traffic.sent += 1
+            on_sent()
             opened, sign, wait = await self._open_stream(path, content, idle)
             self.pacer.report(sign, began=began, wait=wait)
         if isinstance(opened, NotApplied | Refused | Ambiguous):
