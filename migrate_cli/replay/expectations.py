@@ -1,0 +1,222 @@
+"""What a suite may expect of an answer, and the check of each expectation. Pure.
+
+Details name what was expected and what was counted; they never repeat the answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from migrate_cli.model import JsonObject
+from migrate_cli.replay.answer import Ending
+from migrate_cli.replay.schemas import valid_schema, violation
+
+SHOWN = 80
+"""Characters of an expected text that a detail shows."""
+
+
+class Strict(BaseModel):
+    """A part of a suite: unknown keys are refused, values do not change, errors do not repeat input."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str | dict) else value
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"a regular expression ({error})") from None
+    return value
+
+
+def _called(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _similar(value: Any) -> Any:
+    return {"text": value} if isinstance(value, str) else value
+
+
+Text = Annotated[str, Field(min_length=1)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
+Patterns = Annotated[tuple[Annotated[str, AfterValidator(_pattern)], ...], BeforeValidator(_listed)]
+Schema = Annotated[dict[str, Any], AfterValidator(valid_schema)]
+
+
+class Called(Strict):
+    """A tool that must have been called, perhaps with arguments of a certain form."""
+
+    name: Text
+    arguments: Schema | None = None
+    """JSON Schema; one call must satisfy it."""
+
+
+class Similar(Strict):
+    """A text that the answer should be like."""
+
+    text: Text
+    threshold: float = Field(0.6, ge=0, le=1)
+
+
+class Expect(Strict):
+    """All expectations of one turn; those that are not given are not checked, but an answer must be completed."""
+
+    contains: Texts = ()
+    not_contains: Texts = ()
+    regex: Patterns = ()
+    json_schema: Schema | None = None
+    equals: str | None = None
+    similar_to: Annotated[Similar | None, BeforeValidator(_similar)] = None
+    tool_called: Annotated[tuple[Annotated[Called, BeforeValidator(_called)], ...], BeforeValidator(_listed)] = ()
+    tool_not_called: Texts = ()
+    citations_at_least: int | None = Field(None, ge=0)
+    refused: bool | None = None
+    max_seconds: float | None = Field(None, gt=0)
+    max_ttft: float | None = Field(None, gt=0)
+    max_tokens: int | None = Field(None, ge=1)
+    status: Literal["completed", "incomplete", "failed"] = "completed"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that was made during a turn: what the tool may be called, and its arguments as JSON text."""
+
+    names: tuple[str, ...]
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one turn came to, as far as expectations ask."""
+
+    ending: Ending
+    text: str = ""
+    refusal: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    citations: int = 0
+    seconds: float = 0.0
+    ttft: float | None = None
+    """Seconds to the first token of the turn; None when there was none."""
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One expectation, checked."""
+
+    name: str
+    passed: bool
+    detail: str
+    """What was expected and, where it is a number, what came."""
+
+    def as_dict(self) -> JsonObject:
+        """The verdict, as reports show it."""
+        return {"name": self.name, "passed": self.passed, "detail": self.detail}
+
+
+def check(expect: Expect, facts: Facts) -> list[Verdict]:
+    """Check every expectation that is given; the status always."""
+    ending = facts.ending.value
+    verdicts = [Verdict("status", ending == expect.status, f"the response is {ending}, wanted {expect.status}")]
+    for checks in _CHECKS:
+        verdicts.extend(checks(expect, facts))
+    return verdicts
+
+
+def similarity(one: str, other: str) -> float:
+    """How alike two texts are, from 0 to 1: by letters, once the words are in alphabetical order, in small letters.
+
+    rapidfuzz, because answers of many thousand characters are compared: it takes milliseconds where difflib takes
+    minutes.
+    """
+    from rapidfuzz import fuzz, utils  # noqa: PLC0415 - most suites compare nothing by likeness
+
+    return fuzz.token_sort_ratio(one, other, processor=utils.default_process) / 100
+
+
+def _texts(expect: Expect, facts: Facts) -> Iterator[Verdict]:
+    said = facts.text or facts.refusal
+    small = said.casefold()
+    for text in expect.contains:
+        yield Verdict("contains", text.casefold() in small, f"wanted {_shown(text)}")
+    for text in expect.not_contains:
+        yield Verdict("not_contains", text.casefold() not in small, f"unwanted {_shown(text)}")
+    for pattern in expect.regex:
+        yield Verdict("regex", re.search(pattern, said) is not None, f"wanted a match of {_shown(pattern)}")
+    if expect.equals is not None:
+        yield Verdict("equals", said.strip() == expect.equals.strip(), f"wanted exactly {_shown(expect.equals)}")
+    if expect.similar_to is not None:
+        ratio, least = similarity(said, expect.similar_to.text), expect.similar_to.threshold
+        yield Verdict("similar_to", ratio >= least, f"similarity {ratio:.2f}, wanted {least:.2f} or more")
+    if expect.refused is not None:
+        what = "a refusal" if expect.refused else "no refusal"
+        yield Verdict("refused", bool(facts.refusal) == expect.refused, f"wanted {what}")
+
+
+def _schema(expect: Expect, facts: Facts) -> Iterator[Verdict]:
+    if expect.json_schema is None:
+        return
+    try:
+        value = json.loads(facts.text)
+    except ValueError:
+        yield Verdict("json_schema", False, "the answer is no JSON")
+        return
+    wrong = violation(expect.json_schema, value)
+    yield Verdict("json_schema", wrong is None, wrong or "the answer fits")
+
+
+def _tools(expect: Expect, facts: Facts) -> Iterator[Verdict]:
+    for wanted in expect.tool_called:
+        made = [call for call in facts.calls if wanted.name in call.names]
+        if not made or wanted.arguments is None:
+            times = f"called {len(made)} times" if made else "not called"
+            yield Verdict("tool_called", bool(made), f"{_shown(wanted.name)} was {times}")
+            continue
+        wrong = [_arguments_wrong(wanted.arguments, call) for call in made]
+        detail = f"{_shown(wanted.name)}: {wrong[0]}" if all(wrong) else f"{_shown(wanted.name)} was called as wanted"
+        yield Verdict("tool_called", not all(wrong), detail)
+    for name in expect.tool_not_called:
+        made = [call for call in facts.calls if name in call.names]
+        yield Verdict("tool_not_called", not made, f"{_shown(name)} was {'called' if made else 'not called'}")
+
+
+def _arguments_wrong(schema: JsonObject, call: ToolCall) -> str | None:
+    try:
+        value = json.loads(call.arguments)
+    except ValueError:
+        return "its arguments are no JSON"
+    return violation(schema, value)
+
+
+def _numbers(expect: Expect, facts: Facts) -> Iterator[Verdict]:
+    if expect.citations_at_least is not None:
+        found, least = facts.citations, expect.citations_at_least
+        yield Verdict("citations_at_least", found >= least, f"{found} citations, wanted {least} or more")
+    if expect.max_seconds is not None:
+        most = expect.max_seconds
+        yield Verdict("max_seconds", facts.seconds <= most, f"took {facts.seconds:.1f} s, wanted at most {most:g} s")
+    if expect.max_ttft is not None:
+        first, most = facts.ttft, expect.max_ttft
+        came = "no token came" if first is None else f"the first token took {first:.1f} s"
+        yield Verdict("max_ttft", first is not None and first <= most, f"{came}, wanted at most {most:g} s")
+    if expect.max_tokens is not None:
+        used, limit = facts.tokens, expect.max_tokens
+        yield Verdict("max_tokens", used <= limit, f"used {used} tokens, wanted at most {limit}")
+
+
+_CHECKS: tuple[Callable[[Expect, Facts], Iterator[Verdict]], ...] = (_texts, _schema, _tools, _numbers)
+
+
+def _shown(text: str) -> str:
+    flat = " ".join(text.split())
+    return f"“{flat[:SHOWN]}…”" if len(flat) > SHOWN else f"“{flat}”"

@@ -1,0 +1,30 @@
+"""How a case can end without a verdict: exceptions that become the case's outcome."""
+
+from __future__ import annotations
+
+
+class CaseFault(Exception):
+    """The case cannot go on; `code` is stable and kebab-case, the sentence says what happened."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class LimitReached(CaseFault):
+    """A limit on cost, tokens or tool calls was reached: nothing more is sent."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("limit-reached", sentence)
+
+
+class TryAgain(Exception):
+    """A request came to nothing, and the same may be tried again; `reason` in a few words."""
+
+    def __init__(self, reason: str, wait: float | None = None, *, sure: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.wait = wait
+        """Seconds that the server asked for."""
+        self.sure = sure
+        """Whether the request certainly changed nothing."""

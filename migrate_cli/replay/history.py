@@ -1,0 +1,87 @@
+"""Reads a conversation, fingerprints it, and makes its items fit to be sent again. It must not write to the target."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from migrate_cli.convert.canonical import digest_of
+from migrate_cli.model import JsonObject
+from migrate_cli.replay.faults import CaseFault
+from migrate_cli.replies import Refused
+from migrate_cli.target import ConversationsTarget
+
+_SERVER_FIELDS = frozenset({"id", "status", "created_by", "created_at", "object"})
+_NEED_ID = {
+    "file_search_call": "fs", "code_interpreter_call": "ci", "web_search_call": "ws", "image_generation_call": "ig",
+    "mcp_call": "mcp", "computer_call": "cu", "local_shell_call": "lsh",
+}  # fmt: skip
+"""Items that are not taken without an id and a status: they get an id of their own, since the old one is in use."""
+_STAYS = frozenset({"reasoning", "mcp_list_tools", "mcp_approval_request", "mcp_approval_response", "item_reference"})
+"""Items that mean something only in the place where they were made."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A conversation as it was read."""
+
+    conversation_id: str
+    items: tuple[JsonObject, ...]
+    """As the server gave them, oldest first."""
+
+    @property
+    def digest(self) -> str:
+        """A hash of all ids and contents, in order: equal only while nobody touched the conversation."""
+        whole = hashlib.blake2b(digest_size=16)
+        for item in self.items:
+            whole.update(str(item.get("id")).encode("utf-8", "replace") + b"\0" + digest_of(item))
+        return whole.hexdigest()
+
+
+async def read_history(target: ConversationsTarget, conversation_id: str) -> History:
+    """Read all items. Raises CaseFault when the target refuses, TemporaryError when it cannot be reached."""
+    return History(conversation_id, tuple(await items_after(target, conversation_id, None)))
+
+
+async def items_after(target: ConversationsTarget, conversation_id: str, anchor: str | None) -> list[JsonObject]:
+    """Read the items after one of them (None: all), oldest first; a page that brings nothing new is the end."""
+    found: list[JsonObject] = []
+    seen: set[Any] = {anchor}
+    while True:
+        page = await target.list_items(conversation_id, after=anchor, images=True)
+        if isinstance(page, Refused):
+            what = "is not at the target" if page.status == 404 else f"cannot be read: {page.message}"
+            raise CaseFault("conversation-unreadable", f"the conversation {conversation_id} {what}")
+        fresh = [item for item in page.items if item.get("id") not in seen]
+        seen.update(item.get("id") for item in fresh)
+        found += fresh
+        if not fresh or not page.has_more:
+            return found
+        anchor = str(fresh[-1].get("id"))
+
+
+def sendable(items: Iterable[JsonObject]) -> list[JsonObject]:
+    """Return the items in the form in which they can be sent; what only has meaning where it was made is left out."""
+    return [sent for sent in map(_sendable, items) if sent is not None]
+
+
+def _sendable(item: JsonObject) -> JsonObject | None:
+    kind = str(item.get("type") or "message")
+    if kind in _STAYS:
+        # With its encrypted content, reasoning can be handed back in a stateless turn.
+        return item if kind == "reasoning" and item.get("encrypted_content") else None
+    sent = {name: _without_nulls(value) for name, value in item.items() if name not in _SERVER_FIELDS}
+    sent = {name: value for name, value in sent.items() if value is not None}
+    if kind in _NEED_ID:
+        return sent | {"id": f"{_NEED_ID[kind]}_{secrets.token_hex(24)}", "status": item.get("status") or "completed"}
+    return sent
+
+
+def _without_nulls(value: Any) -> Any:
+    """Fields that are null in an answer are refused by some servers when they are sent."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
+    return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value

@@ -1,0 +1,46 @@
+"""Outputs of functions as a thread recorded them, found by name and arguments. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from migrate_cli.model import JsonObject
+
+
+class Stubs:
+    """The recorded outputs of one thread. A call that was made several times is answered in that order."""
+
+    def __init__(self, items: Iterable[JsonObject]) -> None:
+        self._outputs: dict[tuple[str, str], list[str]] = {}
+        open_calls: dict[str, tuple[str, str]] = {}
+        for item in items:
+            call_id = str(item.get("call_id"))
+            if item.get("type") == "function_call":
+                open_calls[call_id] = str(item.get("name")), _canonical(item.get("arguments"))
+            elif item.get("type") == "function_call_output" and call_id in open_calls:
+                self._outputs.setdefault(open_calls[call_id], []).append(_text(item.get("output")))
+
+    def find(self, name: str, arguments: JsonObject) -> str | None:
+        """Return the output for the same name and arguments, or None; the last one stays for further calls."""
+        outputs = self._outputs.get((name, _canonical(arguments)))
+        if not outputs:
+            return None
+        return outputs.pop(0) if len(outputs) > 1 else outputs[0]
+
+
+def _canonical(arguments: Any) -> str:
+    """The arguments without the differences that mean nothing: spaces, and the order of keys."""
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments or "{}")
+        except (ValueError, RecursionError):
+            return str(arguments)
+    return json.dumps(arguments, sort_keys=True, ensure_ascii=False)
+
+
+def _text(output: Any) -> str:
+    if isinstance(output, str):
+        return output
+    return json.dumps(output, ensure_ascii=False)

@@ -1,0 +1,162 @@
+"""A suite: the setup to try, and the cases. From YAML to frozen values, with every mistake told by its line.
+
+Nothing here runs a case, imports a handler, reads an attached file or a variable.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+
+from migrate_cli.errors import UsageError
+from migrate_cli.model import JsonObject
+from migrate_cli.replay.expectations import Expect, Strict, Texts
+from migrate_cli.replay.suite_errors import sentence_for
+from migrate_cli.replay.toolspec import Tool
+from migrate_cli.replay.yamltext import Document, read_document
+
+PART_KEYS = ("text", "file", "image", "audio")
+
+
+class Part(Strict):
+    """One part of an input: exactly one of the four."""
+
+    text: str | None = Field(None, min_length=1)
+    file: str | None = Field(None, min_length=1)
+    """A path, relative to the suite; or the id of a file, old or new; or a URL."""
+    image: str | None = Field(None, min_length=1)
+    """A path, an id, or a URL."""
+    audio: str | None = Field(None, min_length=1)
+    """A path; the words are sent in its place."""
+    detail: Literal["auto", "low", "high", "original"] | None = None
+    """How closely to look at an image."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(getattr(self, key) is not None for key in PART_KEYS) != 1:
+            raise ValueError("one of text, file, image and audio")
+        if self.detail is not None and self.image is None:
+            raise ValueError("a part without detail: only images have one")
+        return self
+
+
+def _parts(value: Any) -> Any:
+    entries = value if isinstance(value, list) else [value]
+    return [{"text": entry} if isinstance(entry, str) else entry for entry in entries]
+
+
+Input = Annotated[tuple[Part, ...], BeforeValidator(_parts), Field(min_length=1)]
+
+
+class Turn(Strict):
+    """One question, and what is expected of the answer to it."""
+
+    input: Input
+    expect: Expect = Expect()
+
+
+class Setup(Strict):
+    """What a request says beside its input; the fields are those of the Responses API."""
+
+    model: str | None = Field(None, min_length=1)
+    instructions: str | None = None
+    tools: tuple[Tool, ...] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    reasoning: dict[str, Any] | None = None
+    text: dict[str, Any] | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    max_output_tokens: int | None = Field(None, ge=16)
+    metadata: dict[str, str] | None = None
+    extra: dict[str, Any] = Field(default_factory=dict)
+    """Further fields of the request, sent as they are."""
+
+    @field_validator("extra")
+    @classmethod
+    def _not_ours(cls, value: dict[str, Any]) -> dict[str, Any]:
+        taken = {"input", "stream", "store", "conversation", "previous_response_id", "background"} & set(value)
+        if taken:
+            raise ValueError(f"fields that a suite may set, which {', '.join(sorted(taken))} is not")
+        return value
+
+    def fields(self) -> JsonObject:
+        """The fields that are given, tools aside."""
+        given = self.model_dump(exclude={"tools", "extra"}, exclude_none=True, include=set(Setup.model_fields))
+        return given | self.extra
+
+
+class Case(Setup):
+    """One case: what it asks, on which conversation, and what it wants; its setup outweighs the suite's."""
+
+    id: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")
+    conversation: str | None = Field(None, min_length=1)
+    """An old thread id, a new conversation id, or none."""
+    input: Input | None = None
+    expect: Expect | None = None
+    turns: tuple[Turn, ...] = ()
+    approve: Texts = ()
+    """MCP tools that may run: `tool`, `server.tool`, or `*`."""
+    deny: Texts = ()
+    pass_rate: float = Field(1.0, gt=0, le=1)
+    """The share of repetitions that must pass."""
+    skip: str | None = Field(None, min_length=1)
+    """Why the case is not run."""
+
+    @model_validator(mode="after")
+    def _asks(self) -> Self:
+        if (self.input is None) == (not self.turns):
+            raise ValueError("a case with either an input or turns")
+        if self.turns and self.expect is not None:
+            raise ValueError("a case whose expectations stand in its turns")
+        return self
+
+    def all_turns(self) -> tuple[Turn, ...]:
+        """The turns, in order; the short form is one."""
+        return self.turns or (Turn(input=self.input or (), expect=self.expect or Expect()),)
+
+
+class Suite(Setup):
+    """A whole suite."""
+
+    approve: Texts = ()
+    deny: Texts = ()
+    cases: tuple[Case, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        names = [case.id for case in self.cases]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"a suite in which no two cases share an id; {', '.join(twice[:3])} is there twice")
+        return self
+
+    def setup_of(self, case: Case) -> tuple[JsonObject, tuple[Tool, ...]]:
+        """The fields of each request of a case, and its tools."""
+        tools = case.tools if case.tools is not None else self.tools
+        return self.fields() | case.fields(), tools or ()
+
+    def with_setup(self, **fields: Any) -> Suite:
+        """The suite with some fields of its setup replaced, in its cases too; None changes nothing."""
+        given = {name: value for name, value in fields.items() if value is not None}
+        cases = tuple(case.model_copy(update=given) for case in self.cases)
+        return self.model_copy(update={**given, "cases": cases}) if given else self
+
+
+def load_suite(path: Path) -> Suite:
+    """Read and check a suite. Raises UsageError in one sentence with file, line and what is allowed there."""
+    document = read_document(path)
+    if not isinstance(document.value, dict):
+        raise UsageError(
+            f"{path} must hold `model`, `tools` and `cases`; write an example with migrate-cli replay --init"
+        )
+    return _checked(document)
+
+
+def _checked(document: Document) -> Suite:
+    try:
+        return Suite.model_validate(document.value)
+    except ValidationError as error:
+        raise UsageError(sentence_for(error, document, Suite)) from None

@@ -1,0 +1,69 @@
+"""Reads a YAML document together with the line of every key and list entry, so that a complaint can say where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from migrate_cli.errors import UsageError
+
+Place = tuple[str | int, ...]
+"""The way to a value: keys and list positions (0-based)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a file says, and where it says it."""
+
+    path: Path
+    value: Any
+    lines: dict[Place, int] = field(default_factory=dict)
+
+    def where(self, place: Place) -> str:
+        """`suite.yaml:12`: the line of the value, or of what it should stand in."""
+        for length in range(len(place), -1, -1):
+            if place[:length] in self.lines:
+                return f"{self.path}:{self.lines[place[:length]]}"
+        return str(self.path)
+
+
+def read_document(path: Path) -> Document:
+    """Read one document. Raises UsageError, with the line, for bad YAML and for a key that is there twice."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"the suite {path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the suite {path} is no UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    loader = yaml.SafeLoader(text)
+    lines: dict[Place, int] = {}
+    try:
+        node = loader.get_single_node()
+        if node is not None:
+            _walk(node, (), lines, path)
+        return Document(path, None if node is None else loader.construct_document(node), lines)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = str(path) if mark is None else f"{path}:{mark.line + 1}"
+        raise UsageError(f"{where}: this is no valid YAML ({error.problem or 'unreadable'})") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: this is no valid YAML ({' '.join(str(error).split())[:120]})") from None
+    finally:
+        loader.dispose()
+
+
+def _walk(node: yaml.Node, place: Place, lines: dict[Place, int], path: Path) -> None:
+    lines.setdefault(place, node.start_mark.line + 1)
+    if isinstance(node, yaml.SequenceNode):
+        for index, entry in enumerate(node.value):
+            _walk(entry, (*place, index), lines, path)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            line, inner = key.start_mark.line + 1, (*place, str(key.value))
+            if inner in lines:
+                raise UsageError(f"{path}:{line}: {key.value} stands in line {lines[inner]} already; keep one of them")
+            lines[inner] = line
+            _walk(value, inner, lines, path)
