@@ -61,7 +61,7 @@ _READING = {
         "The file's name and its messages name different threads; the messages were believed.",
         "Check that the file lies where it belongs.",
     ),
-    "thread-id-from-name": Entry(
+    "thread-id-from-file-name": Entry(
         INFO, "No message names its thread; the id was taken from the file's name.", "Nothing, if the name is the id."
     ),
     "thread-may-be-incomplete": Entry(
@@ -174,6 +174,19 @@ _FILES = {
     ),
     "attachment-dropped": Entry(WARNING, "An attachment was left out, as `convert.attachments` asks.", "Nothing."),
     "attachment-repeated": Entry(INFO, "A message names the same file more than once; it was sent once.", "Nothing."),
+    "files-not-checked": Entry(
+        INFO,
+        "Nobody was asked whether the files still exist: there is no key, no connection, or this is a rehearsal.",
+        "Set the target's key and plan again; `apply` asks in any case.",
+    ),
+    "files-over-request-limit": Entry(
+        WARNING,
+        "The files of a thread are together more than one request may carry (50 MB), so a response would be refused.",
+        "Choose `convert.tail` or `convert.attachments: note`.",
+    ),
+    "audio-model-going": Entry(
+        WARNING, "The transcription model goes on the date named.", "Set `audio.model: gpt-transcribe`."
+    ),
     "audio-transcribed": Entry(INFO, "An attached audio file became its transcript.", "Nothing."),
     "audio-not-transcribed": Entry(
         WARNING,
@@ -268,6 +281,34 @@ _THREADS = {
     ),
 }
 
+_LOADING = {
+    "item-refused": Entry(
+        ERROR,
+        "The target refused an item for good; a note stands in its place (`load.on_refused: note`).",
+        "Look at the message in the source; the thread's other items are there.",
+    ),
+    "source-grown": Entry(
+        WARNING,
+        "New messages stand at the end of a thread that was loaded before.",
+        "Load them with `apply --append`.",
+    ),
+    "source-changed": Entry(
+        WARNING,
+        "A thread that was loaded before has changed in the source, or lost messages; the conversation stays as it is.",
+        "Compare with `verify`; to load it anew, `undo --thread ID`, then `apply`.",
+    ),
+    "source-thread-missing": Entry(
+        WARNING,
+        "A thread that was loaded before is no longer in the source; its conversation stays.",
+        "Nothing, if the source was meant to shrink; else look for the missing part of the export.",
+    ),
+    "conversation-continued": Entry(
+        WARNING,
+        "Somebody has written into the conversation since it was loaded, so nothing was appended or deleted.",
+        "Carry the new messages over by hand, or leave it.",
+    ),
+}
+
 _ASSISTANTS = {
     "model-going": Entry(
         WARNING, "The model is gone or going on the date named; its successor was written.", "Try it with `replay`."
@@ -294,7 +335,7 @@ _ASSISTANTS = {
     ),
 }
 
-CATALOGUE: dict[str, Entry] = _READING | _MESSAGES | _TEXT | _FILES | _CITATIONS | _TOOLS | _THREADS | _ASSISTANTS
+CATALOGUE: dict[str, Entry] = _READING | _MESSAGES | _TEXT | _FILES | _CITATIONS | _TOOLS | _THREADS | _LOADING | _ASSISTANTS
 """Every code that a `Finding` may carry, in the order of README's table."""
 
 

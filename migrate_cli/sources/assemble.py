@@ -72,7 +72,7 @@ class Assembler:
 
 def _remark(notes: Notes, remarks: list[Remark]) -> None:
     for remark in remarks:
-        notes.add(remark.code, remark.severity, remark.detail)
+        notes.add(remark.code, remark.detail)
 
 
 def _ordered(raws: list[Any], notes: Notes, *, api_page: bool = False, what: str = "messages") -> list[Any]:
@@ -91,7 +91,7 @@ def _messages(raws: list[Any], thread_id: str, notes: Notes) -> Iterator[Message
 def _note_strangers(raws: Sequence[Any], thread_id: str, notes: Notes) -> None:
     strangers = sum(type(raw) is dict and (raw.get("thread_id") or thread_id) != thread_id for raw in raws)
     if strangers:
-        notes.warn("message-of-another-thread", f"{strangers} of its messages name another thread; they are kept here.")
+        notes.add("message-of-another-thread", f"{strangers} of its messages name another thread; they are kept here.")
 
 
 class _Beside:

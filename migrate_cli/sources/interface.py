@@ -1,4 +1,4 @@
-"""What every source is: an iterator of threads behind a small interface, so that a folder, a host and a table look alike.
+"""What every source is: an iterator of threads behind a small interface; a folder, a host and a table look alike.
 
 A source reads and normalises; it must not convert, judge policies or write anything.
 """

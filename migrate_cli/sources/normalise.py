@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from migrate_cli.model import Attachment, Finding, JsonObject, Message, Run, RunStep, Severity
+from migrate_cli.findings import finding
+from migrate_cli.model import Attachment, Finding, JsonObject, Message, Run, RunStep
 
 MILLISECONDS_FROM = 1e11
 """Numbers above this are milliseconds: as seconds they would lie beyond the year 5000."""
@@ -29,21 +30,9 @@ class Notes:
         self.thread_id = thread_id
         self.findings: list[Finding] = []
 
-    def add(self, code: str, severity: Severity, detail: str, message_id: str | None = None) -> None:
-        """Note one oddity; `detail` never holds message text."""
-        self.findings.append(Finding(code, severity, detail, self.thread_id, message_id))
-
-    def info(self, code: str, detail: str, message_id: str | None = None) -> None:
-        """Note a change of form only."""
-        self.add(code, Severity.INFO, detail, message_id)
-
-    def warn(self, code: str, detail: str, message_id: str | None = None) -> None:
-        """Note a visible change."""
-        self.add(code, Severity.WARNING, detail, message_id)
-
-    def error(self, code: str, detail: str, message_id: str | None = None) -> None:
-        """Note a loss."""
-        self.add(code, Severity.ERROR, detail, message_id)
+    def add(self, code: str, detail: str, message_id: str | None = None) -> None:
+        """Note one oddity, with the severity that its code has; `detail` never holds message text."""
+        self.findings.append(finding(code, detail, self.thread_id, message_id))
 
 
 def unix_seconds(value: Any) -> float | None:
@@ -109,7 +98,7 @@ def messages_of(raws: Iterable[Any], thread_id: str, notes: Notes, *, start: int
             yield message_of(raw, thread_id, position, notes)
         else:
             kind = type(raw).__name__
-            notes.error("message-not-an-object", f"Entry {position + 1} of the messages is no object but {kind}.")
+            notes.add("message-not-an-object", f"Entry {position + 1} of the messages is no object but {kind}.")
 
 
 def message_of(raw: JsonObject, thread_id: str, position: int, notes: Notes) -> Message:
@@ -117,7 +106,7 @@ def message_of(raw: JsonObject, thread_id: str, position: int, notes: Notes) -> 
     message_id = clean_id(raw.get("id"))
     if message_id is None:
         message_id = f"{thread_id}#{position}"
-        notes.warn("message-without-id", f"Message {position + 1} has no id and is called {message_id}.", message_id)
+        notes.add("message-without-id", f"Message {position + 1} has no id and is called {message_id}.", message_id)
     incomplete = raw.get("incomplete_details")
     return Message(
         id=message_id,
@@ -138,9 +127,8 @@ def _role(raw: JsonObject, message_id: str, notes: Notes) -> str | None:
     if isinstance(role, str) and role:
         return role
     if raw.get("assistant_id") or raw.get("run_id"):
-        notes.warn("message-role-inferred", "No role; a run made the message, so it is the assistant's.", message_id)
+        notes.add("message-role-inferred", "No role; a run made the message, so it is the assistant's.", message_id)
         return "assistant"
-    notes.warn("message-without-role", "The message has no role and nothing tells it.", message_id)
     return None
 
 
@@ -155,7 +143,7 @@ def _content(raw: JsonObject, message_id: str, notes: Notes) -> tuple[Any, ...]:
         return (text_part(content),)
     if isinstance(content, dict):
         return (_part(content),)
-    notes.warn("message-without-content", "The message has no content.", message_id)
+    notes.add("message-without-content", "The message has no content.", message_id)
     return ()
 
 
@@ -181,7 +169,7 @@ def _attachments(raw: JsonObject, message_id: str, notes: Notes) -> tuple[Attach
     if not isinstance(old, list) or not old:
         return tuple(found)
     if found:
-        notes.info("file-ids-and-attachments", "Both file_ids and attachments; each file is read once.", message_id)
+        notes.add("file-ids-and-attachments", "Both file_ids and attachments; each file is read once.", message_id)
     known = {attachment.file_id for attachment in found}
     for entry in old:
         file_id = clean_id(entry)

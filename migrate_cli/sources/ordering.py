@@ -107,7 +107,7 @@ def _guess(stretch: Stretch, notes: Notes, what: str) -> int:
     else:
         way, why = -1, "the list calls answer so unless asked otherwise"
     order = "oldest first" if way > 0 else "newest first"
-    notes.warn("order-unknown", f"All {stretch.count} {what} of a page share one second; read as {order}, since {why}.")
+    notes.add("order-unknown", f"All {stretch.count} {what} of a page share one second; read as {order}, since {why}.")
     return way
 
 
@@ -128,10 +128,10 @@ def each_once(raws: Iterable[Any], notes: Notes) -> Iterator[Any]:
 def note_duplicate(notes: Notes, message_id: str, *, same: bool) -> None:
     """Note a message that the source holds twice."""
     if same:
-        notes.info("duplicate-message", "The source holds the message more than once; it is read once.", message_id)
+        notes.add("duplicate-message", "The source holds the message more than once; it is read once.", message_id)
     else:
         detail = "The source holds the message more than once, and not alike; the first is read."
-        notes.warn("duplicate-message-differs", detail, message_id)
+        notes.add("duplicate-message-differs", detail, message_id)
 
 
 def note_chronology(raws: Iterable[Any], notes: Notes) -> None:
@@ -142,6 +142,6 @@ def note_chronology(raws: Iterable[Any], notes: Notes) -> None:
         if seconds is not None:
             if seconds < latest:
                 message_id = clean_id(raw.get("id"))
-                notes.warn("order-not-chronological", "It is older than one before it; the order is kept.", message_id)
+                notes.add("order-not-chronological", "It is older than one before it; the order is kept.", message_id)
                 return
             latest = seconds

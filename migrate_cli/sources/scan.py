@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from migrate_cli.model import Origin, Severity
+from migrate_cli.model import Origin
 from migrate_cli.sources.faults import FAULTS, fault_of
 from migrate_cli.sources.inputs import Input
 from migrate_cli.sources.interface import ShapeTaken
@@ -287,7 +287,7 @@ class Scanner:
 
 
 NAMED_BY_FILE = Remark(
-    "thread-id-from-file-name", Severity.INFO, "No message tells the thread's id, so it is taken from the file's name."
+    "thread-id-from-file-name", "No message tells the thread's id, so it is taken from the file's name."
 )
 
 
@@ -307,4 +307,4 @@ def name_remark(input_: Input, thread_id: str | None) -> Remark | None:
     if named is None or thread_id is None or named == thread_id:
         return None
     detail = f"The file is named after {named}, but its messages belong to {thread_id}; the messages win."
-    return Remark("thread-id-from-message", Severity.INFO, detail)
+    return Remark("thread-id-from-message", detail)

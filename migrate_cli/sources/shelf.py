@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from migrate_cli.model import JsonObject, Origin, Severity
+from migrate_cli.model import JsonObject, Origin
 from migrate_cli.sources.inputs import Input
 from migrate_cli.sources.ordering import begins_exchange, time_of
 from migrate_cli.sources.records import Kind
@@ -40,7 +40,7 @@ CREATE TABLE block (
   id INTEGER PRIMARY KEY, kind TEXT, thread TEXT, stretch INTEGER, piece INTEGER, start INTEGER, length INTEGER,
   entries INTEGER, first REAL, last REAL, opens INTEGER, closes INTEGER);
 CREATE TABLE object (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;
-CREATE TABLE remark (thread TEXT, code TEXT, severity TEXT, detail TEXT);
+CREATE TABLE remark (thread TEXT, code TEXT, detail TEXT);
 CREATE INDEX remark_thread ON remark (thread);
 CREATE TABLE problem (path TEXT, member TEXT, line INTEGER, code TEXT, detail TEXT, thread TEXT);
 """
@@ -159,8 +159,8 @@ class Shelf:
     def remark(self, thread: str, remark: Remark) -> None:
         """Remember a finding about a thread."""
         self.bare = False
-        row = (thread, remark.code, remark.severity.value, remark.detail)
-        self._db.execute("INSERT INTO remark VALUES (?, ?, ?, ?)", row)
+        row = (thread, remark.code, remark.detail)
+        self._db.execute("INSERT INTO remark VALUES (?, ?, ?)", row)
 
     def _flush(self) -> None:
         self._db.executemany(
@@ -226,8 +226,8 @@ class Shelf:
         """Return the findings about a thread, each once."""
         if self.bare:
             return []
-        rows = self._db.execute("SELECT DISTINCT code, severity, detail FROM remark WHERE thread = ?", (thread,))
-        return [Remark(code, Severity(severity), detail) for code, severity, detail in rows]
+        rows = self._db.execute("SELECT DISTINCT code, detail FROM remark WHERE thread = ?", (thread,))
+        return [Remark(code, detail) for code, detail in rows]
 
     def objects(self, kind: Kind) -> Iterator[JsonObject]:
         """Yield the kept objects of a kind, by id."""

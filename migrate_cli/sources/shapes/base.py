@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from migrate_cli.model import JsonObject, Severity
+from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.records import Kind, kind_of
 
@@ -21,13 +21,11 @@ class Remark:
     """A finding of the shape about a thread whose id it need not know."""
 
     code: str
-    severity: Severity
     detail: str
 
 
 INCOMPLETE = Remark(
     "thread-may-be-incomplete",
-    Severity.WARNING,
     "The export ends after a full page of messages, so that older ones may be missing; export the thread again.",
 )
 """For a list that ended although the answer said that there is more, or at the longest page."""
