@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from migrate_cli.commands.prepare import TargetChoice, drafts, open_configured, policy_of, setup_of, target_of
+from migrate_cli.commands.files import RunFiles, for_apply
+from migrate_cli.commands.prepare import TargetChoice, open_configured, policy_of, setup_of, target_of
 from migrate_cli.commands.tally import Tally
 from migrate_cli.errors import ExitCode, MigrateError
 from migrate_cli.load.run import LoadRun, WallClock
@@ -56,12 +57,22 @@ class _Apply:
         pacer = Pacer(most_in_flight=policy.workers, requests_per_minute=self._settings.load.max_requests_per_minute)
         failure: MigrateError | None = None
         async with ApiClient(self._target.endpoint, pacer, sleep=clock.sleep) as client:
+            files = for_apply(
+                self._settings,
+                self._source,
+                client,
+                self._store,
+                clock,
+                sandbox=self._target.sandbox,
+                draining=lambda: self._interrupted,
+            )
             run = LoadRun(
                 target=ConversationsTarget(client),
                 store=self._store,
                 clock=clock,
                 policy=policy,
                 observer=self._tally,
+                prepare=files.desk.draft,
                 retry_failed=retry_failed,
                 pilot=not self._store.any_loaded(),
                 live=self._source.live,
@@ -70,13 +81,21 @@ class _Apply:
             self._view.start(self._source.expected(), "Migrating")
             with self._signals(run.drain):
                 try:
-                    await run.run(drafts(self._source, selection, self._settings.convert_options()))
+                    await run.run(files.desk.feed(self._source.threads(selection)))
                 except MigrateError as error:
                     failure = error
+            self._note_findings(files)
             result = self._result(client, run_id, failure, time.monotonic() - began)
+            result.data |= files.data()
         self._store.finish_run(run_id, result.envelope())
         await self._store.durable()
         return result
+
+    def _note_findings(self, files: RunFiles) -> None:
+        """Note what concerns the run as a whole; a later run of the same kind finds it anew."""
+        found = files.findings()
+        self._tally.add_findings(found)
+        self._store.findings(None, found)
 
     def _result(self, client: ApiClient, run_id: str, failure: MigrateError | None, seconds: float) -> Result:
         tally = self._tally

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Protocol
 
 from migrate_cli.errors import MigrateError, TemporaryError
@@ -17,10 +17,16 @@ from migrate_cli.load.decide import Action, decide
 from migrate_cli.load.interface import Clock, Journal, Progress, Target
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.thread import ThreadLoad
-from migrate_cli.model import Draft, ThreadState, Unreadable
+from migrate_cli.model import Draft, Thread, ThreadState, Unreadable
 
 ALIKE = 10
 """If this many threads in a row fail from the start, all with one code, the run is misconfigured."""
+
+Feed = Iterator[Draft | Thread | Unreadable]
+"""What a run is fed with. A thread is one that must wait for something, such as its files, before it is converted."""
+
+Prepare = Callable[[Thread], Awaitable[Draft | None]]
+"""Converts such a thread; None when the run ends meanwhile."""
 
 
 class LoadStore(Journal, Protocol):
@@ -95,6 +101,7 @@ class LoadRun:
         clock: Clock,
         policy: LoadPolicy,
         observer: Observer,
+        prepare: Prepare | None = None,
         retry_failed: bool = False,
         pilot: bool = True,
         live: bool = False,
@@ -103,12 +110,13 @@ class LoadRun:
         self._target, self._store, self._clock, self._policy = target, store, clock, policy
         self._observer, self._retry_failed, self._live = observer, retry_failed, live
         self._pilot = policy.pilot if pilot else 0
+        self._prepare = prepare
         self._feed = asyncio.Lock()
         self._fatal: MigrateError | None = None
         self._failed = 0
         self._first_codes: list[str | None] | None = []
 
-    async def run(self, drafts: Iterator[Draft | Unreadable]) -> None:
+    async def run(self, drafts: Feed) -> None:
         """Load all drafts. Raises what ended the run as a whole, after every worker has come to rest."""
         if self._pilot and not await self._run_pilot(drafts):
             self.drain.set()
@@ -121,7 +129,7 @@ class LoadRun:
         if self._fatal is not None:
             raise self._fatal
 
-    async def _work(self, drafts: Iterator[Draft | Unreadable]) -> None:
+    async def _work(self, drafts: Feed) -> None:
         while not self.drain.is_set():
             draft = await self._lease(drafts)
             if draft is None:
@@ -135,7 +143,7 @@ class LoadRun:
                 self.drain.set()
                 raise
 
-    async def _run_pilot(self, drafts: Iterator[Draft | Unreadable]) -> bool:
+    async def _run_pilot(self, drafts: Feed) -> bool:
         """Load the first threads one by one, read each back; False when the run must not go on."""
         left = self._pilot
         while left and not self.drain.is_set():
@@ -157,7 +165,7 @@ class LoadRun:
                 return False
         return True
 
-    async def _lease(self, drafts: Iterator[Draft | Unreadable]) -> Draft | None:
+    async def _lease(self, drafts: Feed) -> Draft | Thread | None:
         """Take the next draft; what could not be read is noted on the way."""
         async with self._feed:
             while not self.drain.is_set():
@@ -168,8 +176,19 @@ class LoadRun:
                 self._observer.unreadable(entry)
         return None
 
-    async def _handle(self, draft: Draft, *, read_back: bool) -> Progress | None:
+    async def _drafted(self, entry: Draft | Thread) -> Draft | None:
+        """Return the draft, once whatever its thread waits for is there."""
+        if isinstance(entry, Draft):
+            return entry
+        if self._prepare is None:
+            raise TypeError("a thread was fed, and nothing prepares threads")
+        return await self._prepare(entry)
+
+    async def _handle(self, entry: Draft | Thread, *, read_back: bool) -> Progress | None:
         """Do what is to be done with one thread; returns its progress when it was loaded or tried."""
+        draft = await self._drafted(entry)
+        if draft is None:
+            return None
         known = self._store.progress_of(draft.thread_id)
         action = decide(draft, known, self._recorded(known), retry_failed=self._retry_failed)
         if action is Action.SKIP:

@@ -1,0 +1,119 @@
+"""Puts together what commands need to know of files: for `apply` the work itself, for `plan` a look ahead.
+
+No work is done here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from migrate_cli.commands.prepare import target_of
+from migrate_cli.convert.options import Files
+from migrate_cli.errors import TemporaryError, UsageError
+from migrate_cli.files import audio
+from migrate_cli.files.desk import FileDesk
+from migrate_cli.files.foretell import ForetoldWork
+from migrate_cli.files.host import FileHost
+from migrate_cli.files.known import KnownFiles, Rows, no_rows
+from migrate_cli.files.needs import FilePolicy
+from migrate_cli.files.record import FileMemory
+from migrate_cli.files.sending import Clock
+from migrate_cli.files.work import TargetWork, Work
+from migrate_cli.findings import finding
+from migrate_cli.model import Finding, JsonObject
+from migrate_cli.openai_client import ApiClient
+from migrate_cli.pacing import Pacer
+from migrate_cli.settings import Settings
+from migrate_cli.sources.interface import Source
+
+PATIENCE = 10.0
+"""Seconds that `plan` waits in all for a target that does not answer; it needs none."""
+
+
+class RunFiles:
+    """The files of one run: a desk that converts, the work behind it, and what both have to say at the end."""
+
+    def __init__(self, settings: Settings, source: Source, work: Work | None, *, check: bool, rows: Rows) -> None:
+        self._settings = settings
+        self._check = check
+        self._work = work
+        self._keeps = settings.convert.files is Files.KEEP
+        policy = FilePolicy(settings.convert_options(), transcribe=settings.audio.transcribe, check=check)
+        self.desk = FileDesk(KnownFiles(source.files, policy, rows), work, live=source.live)
+
+    def findings(self) -> list[Finding]:
+        """What is to be said once for the whole run."""
+        found = list(self._work.findings) if self._work else []
+        if self._keeps and not self._check and self.desk.named_files:
+            found.append(finding("files-not-checked", "No target was asked whether it has the files."))
+        if self._settings.audio.transcribe:
+            found += model_findings(self._settings.audio.model)
+        return found
+
+    def data(self) -> JsonObject:
+        """How many files came to what, where there were any."""
+        counts = dict(sorted(self._work.counts.items())) if self._work else {}
+        return {"files": counts} if counts else {}
+
+
+def for_apply(
+    settings: Settings,
+    source: Source,
+    client: ApiClient,
+    memory: FileMemory,
+    clock: Clock,
+    *,
+    sandbox: bool,
+    draining: Callable[[], bool],
+) -> RunFiles:
+    """Return what `apply` works with. A rehearsal asks for no files: the sandbox cannot know the real ones."""
+    work = TargetWork(
+        FileHost(client),
+        memory,
+        clock,
+        preset=settings.target.preset,
+        audio_model=settings.audio.model,
+        draining=draining,
+    )
+    return RunFiles(settings, source, work, check=not sandbox, rows=memory.file_row)
+
+
+@contextmanager
+def for_plan(settings: Settings, source: Source) -> Iterator[tuple[RunFiles, ApiClient | None]]:
+    """Yield what `plan` works with, and the client to close; the target is asked only where there is a key for it."""
+    try:
+        with target_of(settings, sandbox=False) as target:
+            client = ApiClient(target.endpoint, Pacer(most_in_flight=settings.load.workers), sleep=_Impatient())
+            yield RunFiles(settings, source, ForetoldWork(FileHost(client)), check=True, rows=no_rows), client
+    except UsageError as error:
+        if error.code != "no-key":
+            raise
+        yield RunFiles(settings, source, ForetoldWork(None), check=False, rows=no_rows), None
+
+
+def as_recorded(settings: Settings, source: Source, rows: Rows) -> FileDesk:
+    """Return a desk that converts with what the state file knows and finds out nothing: for `verify`."""
+    return RunFiles(settings, source, None, check=True, rows=rows).desk
+
+
+def model_findings(model: str) -> list[Finding]:
+    """Return the finding for a transcription model that is going, if it is."""
+    end = audio.going(model)
+    if end is None:
+        return []
+    return [finding("audio-model-going", f"{model} goes on {end.date}; {end.successor} is its successor.")]
+
+
+class _Impatient:
+    """Sleeps between retries, but not for long in all."""
+
+    def __init__(self) -> None:
+        self._left = PATIENCE
+
+    async def __call__(self, seconds: float) -> None:
+        self._left -= seconds
+        if self._left < 0:
+            raise TemporaryError("it does not answer")
+        await asyncio.sleep(seconds)

@@ -1,0 +1,130 @@
+"""Turns threads into drafts, with what is known of their files: at once where all is known, else after finding out.
+
+A thread without files costs nothing here. It must not read a source, write to a target or know where records are kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from migrate_cli.convert.mentions import Place, files_of
+from migrate_cli.convert.options import FileFact
+from migrate_cli.convert.thread import convert_thread
+from migrate_cli.files import local
+from migrate_cli.files.known import KnownFiles, Lookup
+from migrate_cli.files.needs import MAX_REQUEST_BYTES, Need
+from migrate_cli.files.sending import Draining
+from migrate_cli.files.work import Job, Work
+from migrate_cli.findings import finding
+from migrate_cli.model import Draft, Finding, Thread, Unreadable
+
+AT_ONCE = 32
+"""Files of one thread that are worked on together; the pacer decides how many requests that means."""
+
+Entry = Draft | Thread | Unreadable
+"""What a feed yields: a Thread is one whose files must be looked into before it can be converted."""
+
+
+class FileDesk:
+    """Converts the threads of one run. `work` None means that nothing can be found out."""
+
+    def __init__(self, known: KnownFiles, work: Work | None = None, *, live: bool = False) -> None:
+        self._known = known
+        self._work = work
+        self._live = live
+        self._under_way: dict[str, asyncio.Task[FileFact]] = {}
+        self.named_files = False
+        """Whether any file was named so far."""
+
+    def feed(self, entries: Iterable[Thread | Unreadable]) -> Iterator[Entry]:
+        """Convert what can be converted at once, one thread at a time, and pass the rest on."""
+        for entry in entries:
+            yield entry if isinstance(entry, Unreadable) else self.at_once(entry)
+
+    def at_once(self, thread: Thread) -> Draft | Thread:
+        """Return the draft, or the thread itself where something must be found out first."""
+        lookup = Lookup(self._known)
+        draft = self._convert(thread, lookup)
+        return thread if lookup.unsettled and self._work is not None else draft
+
+    async def draft(self, thread: Thread) -> Draft | None:
+        """Find out what is missing, then convert. None when the run ends meanwhile."""
+        places: dict[str, Place] = {}
+        for mention in files_of(thread):
+            known = places.setdefault(mention.file_id, mention.place)
+            if _ORDER[mention.place] < _ORDER[known]:
+                places[mention.file_id] = mention.place
+        try:
+            found = await self._all(places)
+        except Draining:
+            return None
+        lookup = Lookup(self._known, found)
+        if self._live:
+            return await asyncio.to_thread(self._convert, thread, lookup)
+        return self._convert(thread, lookup)
+
+    def _convert(self, thread: Thread, lookup: Lookup) -> Draft:
+        draft = convert_thread(thread, self._known.policy.options, lookup)
+        self.named_files |= bool(lookup.used)
+        heavy = too_heavy(draft, lookup.used)
+        return draft if heavy is None else replace(draft, findings=(*draft.findings, heavy))
+
+    async def _all(self, places: dict[str, Place]) -> dict[str, FileFact]:
+        found: dict[str, FileFact] = {}
+        ids = list(places)
+        for start in range(0, len(ids), AT_ONCE):
+            group = ids[start : start + AT_ONCE]
+            results = await asyncio.gather(*(self._find(one, places[one]) for one in group), return_exceptions=True)
+            for one, result in zip(group, results, strict=True):
+                if isinstance(result, BaseException):
+                    raise result
+                found[one] = result
+        return found
+
+    async def _find(self, file_id: str, place: Place) -> FileFact:
+        fact, settled = self._known.look(file_id)
+        if settled:
+            return fact
+        return await self._once(file_id, self._do(file_id, place))
+
+    async def _once(self, file_id: str, work: Coroutine[Any, Any, FileFact]) -> FileFact:
+        """Let several threads that name one file wait for the same work."""
+        task = self._under_way.get(file_id)
+        if task is None:
+            task = asyncio.create_task(work)
+            self._under_way[file_id] = task
+            task.add_done_callback(lambda _: self._under_way.pop(file_id, None))
+        else:
+            work.close()
+        return await asyncio.shield(task)
+
+    async def _do(self, file_id: str, place: Place) -> FileFact:
+        info, record = self._known.info(file_id), self._known.record(file_id)
+        here = local.of_source(info)
+        need = self._known.policy.need(place, info, here)
+        if need is Need.NOTHING or self._work is None:
+            return self._known.learn(file_id, None)
+        return self._known.learn(file_id, await self._work.do(Job(need, file_id, here, record)))
+
+
+_ORDER = {place: number for number, place in enumerate((Place.ATTACHMENT, Place.IMAGE, Place.CITATION))}
+"""Which place decides where a file is mentioned at several."""
+
+
+def too_heavy(draft: Draft, facts: dict[str, FileFact]) -> Finding | None:
+    """Return the finding for a draft whose files are more than one request may carry, else None."""
+    sizes = {fact.target_id or file_id: fact.bytes or 0 for file_id, fact in facts.items() if fact.status != "missing"}
+    if sum(sizes.values()) < MAX_REQUEST_BYTES:
+        return None
+    sent = [item.body for item in draft.items if b'"file_id"' in item.body]
+    total = sum(size for name, size in sizes.items() if any(f'"file_id":"{name}"'.encode() in body for body in sent))
+    if total < MAX_REQUEST_BYTES:
+        return None
+    return finding(
+        "files-over-request-limit",
+        f"The files of this thread have {total:,} bytes together; one request takes {MAX_REQUEST_BYTES:,}.",
+        draft.thread_id,
+    )

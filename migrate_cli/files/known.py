@@ -1,0 +1,108 @@
+"""What is known of files right now: from the state file and the source, at hand while threads are converted.
+
+It answers; it must not ask the target, send anything or write to the state.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from migrate_cli.convert.limits import FILE_ID
+from migrate_cli.convert.options import FileFact
+from migrate_cli.files import local
+from migrate_cli.files.needs import FilePolicy
+from migrate_cli.files.record import FileRecord, fact_of, record_of
+from migrate_cli.sources.interface import FileInfo
+
+HELD = 10_000
+"""Facts that are held in memory; all others are read again from the state file."""
+
+Rows = Callable[[str], Mapping[str, Any] | None]
+"""How a row of the table `file` is found by its source id."""
+
+
+def no_rows(_file_id: str) -> None:
+    """Nothing was recorded yet."""
+    return
+
+
+class KnownFiles:
+    """Facts by file id, with whether they are settled. `files` is `source.files`, called when the first is asked."""
+
+    def __init__(
+        self, files: Callable[[], Mapping[str, FileInfo]], policy: FilePolicy, rows: Rows = no_rows, held: int = HELD
+    ) -> None:
+        self.policy = policy
+        self._files = files
+        self._infos: Mapping[str, FileInfo] | None = None
+        self._rows = rows
+        self._most = held
+        self._held: OrderedDict[str, tuple[FileFact, bool]] = OrderedDict()
+
+    def info(self, file_id: str) -> FileInfo | None:
+        """What the source knows of a file."""
+        if self._infos is None:
+            self._infos = self._files()
+        return self._infos.get(file_id)
+
+    def record(self, file_id: str) -> FileRecord | None:
+        """What the state file knows of a file."""
+        row = self._rows(file_id)
+        return None if row is None else record_of(row)
+
+    def look(self, file_id: str) -> tuple[FileFact, bool]:
+        """Return the fact, and whether it is settled: False where something may still have to be done."""
+        held = self._held.get(file_id)
+        if held is not None:
+            self._held.move_to_end(file_id)
+            return held
+        if FILE_ID.fullmatch(file_id) is None:
+            return FileFact(), True
+        record, info = self.record(file_id), self.info(file_id)
+        settled = self.policy.settled(record, info)
+        return self._hold(file_id, self._fact(record, info), settled=settled)
+
+    def learn(self, file_id: str, record: FileRecord | None) -> FileFact:
+        """Take what was found out; from now on the file is settled. None: that nothing has to be done."""
+        return self._hold(file_id, self._fact(record, self.info(file_id)), settled=True)[0]
+
+    def _fact(self, record: FileRecord | None, info: FileInfo | None) -> FileFact:
+        if record is not None and record.media_type is not None:
+            return fact_of(record, info)
+        here = local.of_source(info)
+        return fact_of(record, info, here.media_type if here else None)
+
+    def _hold(self, file_id: str, fact: FileFact, *, settled: bool) -> tuple[FileFact, bool]:
+        self._held[file_id] = fact, settled
+        self._held.move_to_end(file_id)
+        if len(self._held) > self._most:
+            self._held.popitem(last=False)
+        return fact, settled
+
+
+class Lookup(Mapping[str, FileFact]):
+    """The facts for one conversion, which notes what the converter asked for. `found` outlasts what is held."""
+
+    def __init__(self, known: KnownFiles, found: Mapping[str, FileFact] | None = None) -> None:
+        self._known = known
+        self._found = found or {}
+        self.used: dict[str, FileFact] = {}
+        self.unsettled = False
+
+    def __getitem__(self, file_id: str) -> FileFact:
+        fact = self.used.get(file_id)
+        if fact is None:
+            fact = self._found.get(file_id)
+            if fact is None:
+                fact, settled = self._known.look(file_id)
+                self.unsettled |= not settled
+            self.used[file_id] = fact
+        return fact
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.used)
+
+    def __len__(self) -> int:
+        return len(self.used)

@@ -1,0 +1,97 @@
+"""What has to be done for one file before a thread that names it can be converted. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from migrate_cli.convert.limits import MAX_FILE_BYTES
+from migrate_cli.convert.media import Kind, kind_of
+from migrate_cli.convert.mentions import Place
+from migrate_cli.convert.options import Attachments, Citations, ConvertOptions, Files
+from migrate_cli.files import audio
+from migrate_cli.files.local import LocalFile
+from migrate_cli.files.record import LASTING, FileRecord, Status
+from migrate_cli.sources.interface import FileInfo
+
+MAX_UPLOAD_BYTES = 512_000_000
+"""The service takes no larger file."""
+MAX_REQUEST_BYTES = 50_000_000
+"""All files of one request to `/responses` together."""
+
+
+class Need(StrEnum):
+    """The work that one file asks for."""
+
+    NOTHING = "nothing"
+    CHECK = "check"
+    """Ask the target whether it has the file."""
+    UPLOAD = "upload"
+    LACKING = "lacking"
+    """It would have to be uploaded, and there are no bytes."""
+    TRANSCRIBE = "transcribe"
+
+
+@dataclass(frozen=True, slots=True)
+class FilePolicy:
+    """What the user chose about files, as far as it decides what is to be done."""
+
+    options: ConvertOptions
+    transcribe: bool = False
+    check: bool = True
+    """Whether the target can be asked for files (a rehearsal cannot: it knows none)."""
+
+    def settled(self, record: FileRecord | None, info: FileInfo | None) -> bool:
+        """Whether nothing is to be done for a file, wherever it is mentioned."""
+        if record is not None:
+            keeps = self.options.files is Files.KEEP
+            return record.status in LASTING or record.sent or (keeps and record.status is Status.MISSING)
+        if self.options.files is Files.UPLOAD or self.check:
+            return False
+        return not (self.transcribe and info is not None and info.path is not None)
+
+    def need(self, place: Place, info: FileInfo | None, local: LocalFile | None) -> Need:
+        """Return what a file needs of which nothing definite is recorded."""
+        if place is Place.ATTACHMENT and self.transcribe and local is not None and _sounds(local):
+            return Need.TRANSCRIBE
+        if place is Place.CITATION and self.options.citations not in (Citations.FOOTNOTES, Citations.ANNOTATIONS):
+            return Need.NOTHING
+        if self.options.files is Files.KEEP:
+            return Need.CHECK if self.check else Need.NOTHING
+        return self._upload(place, info, local)
+
+    def _upload(self, place: Place, info: FileInfo | None, local: LocalFile | None) -> Need:
+        if place is Place.CITATION and self.options.citations is not Citations.ANNOTATIONS:
+            return Need.NOTHING
+        if place is Place.ATTACHMENT:
+            if self.options.attachments in (Attachments.NOTE, Attachments.DROP):
+                return Need.NOTHING
+            kind = local.kind if local else kind_of(info.filename if info else None)
+            heavy = kind is Kind.DOCUMENT and local is not None and local.bytes >= MAX_FILE_BYTES
+            if heavy or kind in (Kind.AUDIO, Kind.REFUSED):
+                # The converter writes a text for these, and tells why; nothing could use an upload.
+                return Need.NOTHING
+        return Need.LACKING if local is None else Need.UPLOAD
+
+
+def too_large(local: LocalFile) -> str | None:
+    """Return why a file is not uploaded, as half a sentence; None where it can be."""
+    if local.bytes == 0:
+        return "it is empty"
+    limit = MAX_FILE_BYTES if local.kind in (Kind.IMAGE, Kind.DOCUMENT) else MAX_UPLOAD_BYTES
+    if local.bytes < limit:
+        return None
+    return f"it has {local.bytes:,} bytes, and the limit is {limit:,}"
+
+
+def purpose_of(kind: Kind, preset: str) -> str:
+    """Return the purpose to upload a file for; hosts at Azure take only `assistants`."""
+    if preset != "openai":
+        return "assistants"
+    return "vision" if kind is Kind.IMAGE else "user_data"
+
+
+def _sounds(local: LocalFile) -> bool:
+    """Audio by content or name, and the containers that the service listens to."""
+    by_name = audio.extension_of(local.filename) in audio.EXTENSIONS
+    return local.kind is Kind.AUDIO or by_name or kind_of(local.filename) is Kind.AUDIO

@@ -1,0 +1,147 @@
+"""What is known of one file, as a value: it comes from the state file, goes there, and becomes the converter's fact.
+
+Pure. It must not look at the disk, ask the target or decide what to do about a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from migrate_cli.convert.options import FileFact
+from migrate_cli.sources.interface import FileInfo
+
+
+class Status(StrEnum):
+    """How far one file has come; the column `status` of the public view `file_map`."""
+
+    PRESENT = "present"
+    """The target has it, under the source's id."""
+    MISSING = "missing"
+    """The target does not have it, or there are no bytes to upload."""
+    UNKNOWN = "unknown"
+    """The target would not say."""
+    UPLOADED = "uploaded"
+    """Its bytes were sent; `target_id` is the new id."""
+    REFUSED = "refused"
+    """The target takes no such file, or it is over a limit."""
+    TRANSCRIBED = "transcribed"
+    UNTRANSCRIBED = "untranscribed"
+    """Audio that was to be transcribed and could not be; `detail` says why."""
+
+
+LASTING = frozenset({Status.PRESENT, Status.UNKNOWN, Status.UPLOADED, Status.TRANSCRIBED})
+"""What the target has answered, and what must not change, since drafts were made from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One file; a field is None where nothing is known."""
+
+    status: Status
+    target_id: str | None = None
+    kind: str | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+    filename: str | None = None
+    media_type: str | None = None
+    transcript: str | None = None
+    detail: str | None = None
+    """Why it is missing, refused or without transcript; never content."""
+    lost_uploads: int = 0
+    """Uploads whose answer was lost: each may have left a copy that nothing names."""
+
+    @property
+    def sent(self) -> bool:
+        """Whether its bytes went to the target, so that a refusal is the target's and not this program's."""
+        return self.sha256 is not None
+
+
+class FileMemory(Protocol):
+    """Where records are kept from run to run: the state file."""
+
+    def file_row(self, source_file_id: str) -> Mapping[str, Any] | None:
+        """Return the row of a file, or None."""
+
+    def file(
+        self,
+        source_file_id: str,
+        target_file_id: str | None,
+        status: str,
+        *,
+        kind: str | None = None,
+        bytes: int | None = None,
+        sha256: str | None = None,
+        detail: str | None = None,
+        filename: str | None = None,
+        media_type: str | None = None,
+        transcript: str | None = None,
+        lost_uploads: int = 0,
+    ) -> None:
+        """Note a file."""
+
+    async def durable(self) -> None:
+        """Return once all that was noted is on disk."""
+
+
+def record_of(row: Mapping[str, Any]) -> FileRecord:
+    """Return the record in a row of the table `file`."""
+    return FileRecord(
+        status=Status(row["status"]),
+        target_id=row["target_file_id"],
+        kind=row["kind"],
+        bytes=row["bytes"],
+        sha256=row["sha256"],
+        filename=row["filename"],
+        media_type=row["media_type"],
+        transcript=row["transcript"],
+        detail=row["detail"],
+        lost_uploads=row["lost_uploads"],
+    )
+
+
+def note(memory: FileMemory, file_id: str, record: FileRecord) -> None:
+    """Note a record; durable with the next commit."""
+    memory.file(
+        file_id,
+        record.target_id,
+        record.status.value,
+        kind=record.kind,
+        bytes=record.bytes,
+        sha256=record.sha256,
+        detail=record.detail,
+        filename=record.filename,
+        media_type=record.media_type,
+        transcript=record.transcript,
+        lost_uploads=record.lost_uploads,
+    )
+
+
+def fact_of(record: FileRecord | None, info: FileInfo | None, media_type: str | None = None) -> FileFact:
+    """Return what the converter is told: the record, completed by what the source knows."""
+    name, size = (info.filename, info.bytes) if info else (None, None)
+    if record is None:
+        return FileFact(filename=name, bytes=size, media_type=media_type)
+    return FileFact(
+        status=_TOLD[record.status],
+        target_id=record.target_id,
+        filename=record.filename or name,
+        bytes=record.bytes if record.bytes is not None else size,
+        media_type=record.media_type or media_type,
+        transcript=record.transcript,
+        reason=record.detail,
+    )
+
+
+_TOLD = {
+    Status.PRESENT: "present",
+    Status.MISSING: "missing",
+    Status.UNKNOWN: "unknown",
+    Status.UPLOADED: "uploaded",
+    Status.REFUSED: "missing",
+    Status.TRANSCRIBED: "unknown",
+    Status.UNTRANSCRIBED: "unknown",
+}
+"""The words of `FileFact.status`; a transcript says nothing about the target, which need not have the file."""

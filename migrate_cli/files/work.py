@@ -1,0 +1,163 @@
+"""Gets to know files: asks the target, uploads bytes, has audio transcribed; each once, and remembered.
+
+It knows neither threads nor drafts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from migrate_cli.errors import UsageError
+from migrate_cli.files import audio
+from migrate_cli.files.checker import Checker
+from migrate_cli.files.host import FileHost
+from migrate_cli.files.local import LocalFile, sha256_of
+from migrate_cli.files.needs import Need, purpose_of, too_large
+from migrate_cli.files.record import FileMemory, FileRecord, Status, note
+from migrate_cli.files.sending import Clock, send
+from migrate_cli.model import Finding
+from migrate_cli.replies import Refused
+
+NO_BYTES = "its bytes are not in the export's files/ folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be found out about one file."""
+
+    need: Need
+    file_id: str
+    local: LocalFile | None
+    """Its bytes, where there are any."""
+    known: FileRecord | None
+    """What was recorded before."""
+
+
+class Work(Protocol):
+    """Does what files need. `counts` and `findings` tell of the run as a whole."""
+
+    counts: Counter[str]
+    findings: list[Finding]
+
+    async def do(self, job: Job) -> FileRecord | None:
+        """Return what was found out; None where nothing could be."""
+
+
+class TargetWork:
+    """The real work, for `apply`."""
+
+    def __init__(
+        self,
+        host: FileHost,
+        memory: FileMemory,
+        clock: Clock,
+        *,
+        preset: str,
+        audio_model: str,
+        draining: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self.findings: list[Finding] = []
+        self._host, self._memory, self._clock, self._draining = host, memory, clock, draining
+        self._preset, self._model = preset, audio_model
+        self._checker = Checker(host, self.findings)
+
+    async def do(self, job: Job) -> FileRecord | None:
+        """Do it, and note it; what was sent is on disk before anything can name it."""
+        record = await self._done(job)
+        if record is not None:
+            self.counts[record.status.value] += 1
+            note(self._memory, job.file_id, record)
+            if record.sent:
+                await self._memory.durable()
+        return record
+
+    async def _done(self, job: Job) -> FileRecord | None:
+        if job.need is Need.CHECK:
+            return await self._checker.check(job.file_id)
+        if lacking(job):
+            return FileRecord(Status.MISSING, detail=NO_BYTES)
+        if job.local is None or job.need is Need.NOTHING:
+            return None
+        if job.need is Need.UPLOAD:
+            return await self._upload(job.file_id, job.local, job.known)
+        return await self._transcribe(job.local)
+
+    async def _upload(self, file_id: str, local: LocalFile, known: FileRecord | None) -> FileRecord:
+        base = of_local(local)
+        reason = too_large(local)
+        if reason is not None:
+            return replace(base, status=Status.REFUSED, detail=reason)
+        base = replace(base, sha256=await sha256_of(local.path))
+        before = known.lost_uploads if known else 0
+        # Noted before it is sent, so that a copy is not forgotten if this process dies meanwhile. Without `sha256` the
+        # row settles nothing: the next run uploads again.
+        under_way = FileRecord(Status.MISSING, detail="its upload had begun", lost_uploads=before + 1)
+        note(self._memory, file_id, under_way)
+
+        def lost(count: int) -> None:
+            self.counts["possible_orphans"] += 1
+            note(self._memory, file_id, replace(under_way, lost_uploads=before + count + 1))
+
+        purpose = purpose_of(local.kind, self._preset)
+        sent = await send(
+            lambda: self._host.upload(local, purpose),
+            self._clock,
+            f"the upload of {file_id}",
+            on_lost=lost,
+            draining=self._draining,
+        )
+        base = replace(base, lost_uploads=before + sent.lost)
+        if isinstance(sent.reply, Refused):
+            return replace(base, status=Status.REFUSED, detail=_refused(sent.reply))
+        return replace(base, status=Status.UPLOADED, target_id=sent.reply.body["id"])
+
+    async def _transcribe(self, local: LocalFile) -> FileRecord:
+        base = replace(of_local(local), status=Status.UNTRANSCRIBED, kind="audio")
+        reason = audio.refusal(local.filename, local.bytes, local.media_type)
+        if reason is not None:
+            return replace(base, detail=reason)
+        base = replace(base, sha256=await sha256_of(local.path))
+        sent = await send(
+            lambda: self._host.transcribe(local, self._model),
+            self._clock,
+            f"the transcription of {local.filename}",
+            draining=self._draining,
+        )
+        if isinstance(sent.reply, Refused):
+            check_model(sent.reply, self._model)
+            return replace(base, detail=_refused(sent.reply))
+        return replace(base, status=Status.TRANSCRIBED, transcript=sent.reply.body["text"])
+
+
+def check_model(reply: Refused, model: str) -> None:
+    """Raise UsageError where not the file was refused but the model, which no other file will change."""
+    if reply.status == 404 or reply.code == "model_not_found":
+        raise UsageError(
+            f"the target cannot transcribe with {model} ({reply.status}: {reply.message}); set audio.model to one that "
+            "it has, or audio.transcribe to false",
+            code="audio-model-refused",
+        )
+
+
+def lacking(job: Job) -> bool:
+    """Whether the file would have to be uploaded, and there are no bytes."""
+    return job.need is Need.LACKING or (job.need is Need.UPLOAD and job.local is None)
+
+
+def of_local(local: LocalFile) -> FileRecord:
+    """Return what the bytes tell, with the status still open."""
+    return FileRecord(
+        Status.UNKNOWN,
+        kind=local.kind.value,
+        bytes=local.bytes,
+        filename=local.filename,
+        media_type=local.media_type,
+    )
+
+
+def _refused(reply: Refused) -> str:
+    return f"the target refused it ({reply.status}: {reply.message})"

@@ -1,0 +1,115 @@
+"""One host that speaks the Assistants API: what it answers, what its oddities are, and whether it still speaks at all.
+
+A 404 tells nothing by itself: the thread may be gone, or the whole API. One request more tells which.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from migrate_cli.errors import SourceError, TemporaryError
+from migrate_cli.findings import finding
+from migrate_cli.model import Finding, JsonObject
+from migrate_cli.openai_client import READ_ATTEMPTS, ApiClient
+from migrate_cli.replies import Refused
+from migrate_cli.sources.api.presets import ApiPreset
+from migrate_cli.sources.normalise import MILLISECONDS_FROM
+
+NO_SUCH_PATH = frozenset({404, 405, 410, 501})
+FRESH = 30.0
+"""Seconds for which an answer proves that the host still speaks the API."""
+FEW_ATTEMPTS = 3
+
+
+class RefusedError(Exception):
+    """The host refused a request for good: a status, a code and its own sentence."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(f"{refused.status}: {refused.message}")
+        self.refused = refused
+
+    @property
+    def absent(self) -> bool:
+        """Whether the host says that there is nothing at the path."""
+        return self.refused.status in NO_SUCH_PATH
+
+
+class Host:
+    """Reads JSON objects from one host, and keeps what was learned of it."""
+
+    def __init__(self, client: ApiClient, preset: ApiPreset, *, now: Callable[[], float] = time.monotonic) -> None:
+        self.client = client
+        self.preset = preset
+        self.refuses_cursors = False
+        """Whether `after` is known to be refused."""
+        self.refuses_include = False
+        self._now = now
+        self._spoke = float("-inf")
+        self._noticed: set[str] = set()
+        self._news: list[tuple[str, str]] = []
+
+    @property
+    def url(self) -> str:
+        """The base URL."""
+        return self.client.endpoint.base_url
+
+    async def get(
+        self, path: str, query: Mapping[str, Any] | None = None, *, attempts: int = READ_ATTEMPTS
+    ) -> JsonObject:
+        """Return the object at a path. Raises RefusedError, TemporaryError when the host is unwell, AuthError."""
+        reply = await self.client.read(path, query, attempts=attempts)
+        if isinstance(reply, Refused):
+            raise RefusedError(reply)
+        self._spoke = self._now()
+        self._look_at_times(reply.body)
+        return reply.body
+
+    async def check(self) -> None:
+        """Ask once before any work. Raises SourceError when the host refuses, or speaks another API."""
+        try:
+            await self.get("/assistants", {"limit": 1})
+        except RefusedError as error:
+            if error.absent:
+                raise self._gone() from error
+            raise SourceError(
+                f"{self.url} refuses to be read ({error}); check source.preset ({self.preset.name}), source.query and "
+                "what the key may do",
+                code="source-refused",
+            ) from error
+
+    async def still_speaks(self) -> None:
+        """Return if what was not found is simply not there; raise SourceError when the host as a whole is gone."""
+        if self._now() - self._spoke < FRESH:
+            return
+        await self.check()
+
+    async def is_well(self) -> bool:
+        """Whether the host answers something else, so that a failure is one object's own."""
+        try:
+            await self.get("/assistants", {"limit": 1}, attempts=FEW_ATTEMPTS)
+        except (RefusedError, TemporaryError):
+            return False
+        return True
+
+    def notice(self, code: str, detail: str) -> None:
+        """Keep an oddity of the host; the first time, it becomes a finding of the thread that is read next."""
+        if code not in self._noticed:
+            self._noticed.add(code)
+            self._news.append((code, detail))
+
+    def news(self, thread_id: str) -> list[Finding]:
+        """Return what has been noticed since, as findings of a thread."""
+        news, self._news = self._news, []
+        return [finding(code, detail, thread_id) for code, detail in news]
+
+    def _gone(self) -> SourceError:
+        return SourceError(f"{self.url} does not speak the Assistants API: {self.preset.gone}", code="host-gone")
+
+    def _look_at_times(self, body: JsonObject) -> None:
+        data = body.get("data")
+        first = data[0] if isinstance(data, list) and data and isinstance(data[0], dict) else body
+        made = first.get("created_at")
+        if isinstance(made, int | float) and made > MILLISECONDS_FROM:
+            self.notice("host-milliseconds", "The host tells times in milliseconds; they were read as such.")

@@ -1,0 +1,132 @@
+"""Reads lists page by page, 100 at a time, oldest first, also where a host's paging is broken.
+
+`has_more` can lie in both directions, `after` can be ignored or refused, and a list can repeat itself for ever. Every
+object is given once; where some may be missing, that is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from migrate_cli.errors import TemporaryError
+from migrate_cli.model import JsonObject
+from migrate_cli.sources.api.host import FEW_ATTEMPTS, Host, RefusedError
+
+LIMIT = 100
+MOST_PAGES = 20_000
+"""Two million objects; the longest real threads have a hundred thousand messages."""
+_FULL = frozenset({20, LIMIT})
+"""Lengths at which a page was probably cut: what was asked for, and the API's default."""
+_FIRST_TRIES = 5
+
+
+@dataclass(slots=True)
+class Listing:
+    """One list while it is read."""
+
+    path: str
+    what: str
+    """For sentences: `messages`, `threads` …"""
+    query: Mapping[str, Any] = field(default_factory=dict)
+    remarks: list[tuple[str, str]] = field(default_factory=list)
+    """Findings about this list: code and sentence."""
+    complete: bool = True
+    """False when some of it may be missing."""
+    _seen: set[int] = field(default_factory=set)
+
+    def fresh(self, entries: list[Any]) -> list[JsonObject]:
+        """Return the objects that have not been seen, and remember them."""
+        found = []
+        for entry in entries:
+            if not isinstance(entry, dict):
+                continue
+            # A hash is 8 bytes where an id is 80; with a hundred thousand messages that counts.
+            key = hash(entry.get("id"))
+            if key not in self._seen:
+                self._seen.add(key)
+                found.append(entry)
+        return found
+
+    def lacks(self, code: str, detail: str) -> None:
+        """Note that something may be missing."""
+        self.complete = False
+        self.remarks.append((code, detail))
+
+
+async def pages(host: Host, listing: Listing, after: str | None = None) -> AsyncIterator[list[JsonObject]]:
+    """Yield what is new on each page. Raises RefusedError when the list is refused, TemporaryError, AuthError."""
+    promised = False
+    for _ in range(MOST_PAGES):
+        if after is not None and host.refuses_cursors:
+            yield await _from_the_end(host, listing)
+            return
+        body = await _page(host, listing, after)
+        if body is None:
+            continue
+        data = _entries(body)
+        found = listing.fresh(data)
+        if found:
+            yield found
+        elif promised or data:
+            _note_standstill(listing, promised=promised)
+        if not found:
+            return
+        if after is not None and not promised:
+            host.notice("host-hides-more", "The host says has_more: false where there is more; lists are read on.")
+        promised = body.get("has_more") is True
+        if not promised and len(data) not in _FULL:
+            return
+        after = data[-1].get("id")
+        if not isinstance(after, str):
+            return
+    listing.lacks("page-without-end", f"The list of {listing.what} did not end after {MOST_PAGES} pages; it was left.")
+
+
+async def _page(host: Host, listing: Listing, after: str | None) -> JsonObject | None:
+    """Return one page, or None once it is known that the host refuses cursors."""
+    query = {**listing.query, "order": "asc", "limit": LIMIT}
+    if after is None:
+        return await host.get(listing.path, query)
+    query["after"] = after
+    try:
+        return await host.get(listing.path, query, attempts=_FIRST_TRIES)
+    except (RefusedError, TemporaryError):
+        # Is it the cursor, or the host? Without the cursor the same list must answer, and with it must not.
+        await host.get(listing.path, {**listing.query, "order": "asc", "limit": 1})
+    try:
+        return await host.get(listing.path, query, attempts=FEW_ATTEMPTS)
+    except (RefusedError, TemporaryError):
+        host.refuses_cursors = True
+        host.notice(
+            "host-refuses-cursors",
+            "The host refuses `after`, so only the first and the last 100 of a list can be read.",
+        )
+        return None
+
+
+async def _from_the_end(host: Host, listing: Listing) -> list[JsonObject]:
+    """Return what the end of the list adds to its beginning, oldest first."""
+    body = await host.get(listing.path, {**listing.query, "order": "desc", "limit": LIMIT})
+    data = _entries(body)
+    found = listing.fresh(data)
+    if data and len(found) == len(data):
+        listing.lacks(
+            "thread-may-be-incomplete",
+            f"The host refuses `after`: the first {LIMIT} and the last {LIMIT} {listing.what} were read, and those "
+            "between them, if any, are missing.",
+        )
+    return found[::-1]
+
+
+def _entries(body: JsonObject) -> list[Any]:
+    data = body.get("data")
+    if not isinstance(data, list):
+        raise TemporaryError("the host answered a list with something else; is it a proxy that answers?")
+    return data
+
+
+def _note_standstill(listing: Listing, *, promised: bool) -> None:
+    why = "although more was promised" if promised else "although it was full"
+    listing.lacks("page-without-news", f"A page of the {listing.what} brought nothing new {why}; the list ends there.")
