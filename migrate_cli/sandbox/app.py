@@ -22,6 +22,7 @@ from migrate_cli.sandbox.files import FileEndpoints
 from migrate_cli.sandbox.gate import CONTROL_PREFIX, Gate, WriterLocks
 from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.requests import json_answer
+from migrate_cli.sandbox.responses.endpoints import ResponseEndpoints
 from migrate_cli.sandbox.store import Store
 from migrate_cli.sandbox.transcriptions import TranscriptionEndpoints
 
@@ -34,11 +35,12 @@ class Sandbox:
             *ConversationEndpoints(store, options).routes(),
             *FileEndpoints(store, options).routes(),
             *TranscriptionEndpoints().routes(),
+            *ResponseEndpoints(store, options).routes(),
         ]
         if options.source is not None:
             routes += AssistantsEndpoints(AssistantsStore(store.connection), options.source).routes()
         self.faults = Faults(_application(routes), options)
-        self._api = WriterLocks(self.faults)
+        self._api = WriterLocks(self.faults, options)
         self._control = _application(ControlEndpoints(self.faults).routes())
         gate = Gate(self._dispatch, options)
         self._front = gate if options.source is None else SourceDoor(gate, options.source)

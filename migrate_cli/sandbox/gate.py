@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,6 +16,7 @@ CONTROL_PREFIX = "/_sandbox/"
 """Paths of the sandbox itself: no key, no faults."""
 
 _PREFIX = "/v1/conversations/"
+_RESPONSES = "/v1/responses"
 
 
 class Gate:
@@ -58,15 +60,18 @@ class Gate:
 
 
 class WriterLocks:
-    """Refuses a write to a conversation while another one is being served."""
+    """Refuses a write to a conversation while another one, or a response in it, is being served."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, options: SandboxOptions) -> None:
         self._app = app
+        self._most = options.max_body_bytes
         self._busy: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         conversation = _written(scope)
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == _RESPONSES:
+            conversation, receive = await self._conversation_in(receive)
         if conversation is None:
             await self._app(scope, receive, send)
         elif conversation in self._busy:
@@ -77,6 +82,26 @@ class WriterLocks:
                 await self._app(scope, receive, send)
             finally:
                 self._busy.discard(conversation)
+
+    async def _conversation_in(self, receive: Receive) -> tuple[str | None, Receive]:
+        """The conversation that a body names, and a way to read that body once more."""
+        kept: list[Message] = []
+        body = b""
+        while len(body) <= self._most:
+            kept.append(message := await receive())
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        try:
+            named = json.loads(body)["conversation"] if b'"conversation"' in body else None
+            named = named["id"] if isinstance(named, dict) else named
+        except (ValueError, KeyError, TypeError, RecursionError):
+            named = None
+
+        async def again() -> Message:
+            return kept.pop(0) if kept else await receive()
+
+        return named if isinstance(named, str) else None, again
 
 
 def error_answer(error: ApiError) -> ASGIApp:

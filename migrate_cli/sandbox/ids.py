@@ -31,6 +31,7 @@ _PREFIXES = {
     "mcp_call": "mcp",
     "custom_tool_call": "ctc",
     "custom_tool_call_output": "ctco",
+    "reasoning": "rs",
 }
 
 
@@ -55,7 +56,27 @@ def position_in(item: str, conversation: str) -> int | None:
 
 def file_id() -> str:
     """A new file id, such as `file-RTwjAcAsBXJ8rWA2b5tfaP`."""
-    return "file-" + "".join(_fast.choices(_ALPHANUMERIC, k=22))
+    return "file-" + padding(22)
+
+
+def response_id() -> str:
+    """A new response id, such as `resp_` and 48 hex digits."""
+    return f"resp_{int(time.time()):08x}{_fast.getrandbits(160):040x}"
+
+
+def call_id() -> str:
+    """A new id that joins a call and its output, such as `call_0UFGPwrziw5rbinYp7rthrTb`."""
+    return "call_" + padding(24)
+
+
+def container_id() -> str:
+    """A new id of a code interpreter's container."""
+    return f"cntr_{int(time.time()):08x}{_fast.getrandbits(160):040x}"
+
+
+def padding(length: int) -> str:
+    """So many random letters and digits."""
+    return "".join(_fast.choices(_ALPHANUMERIC, k=length))
 
 
 def request_id() -> str:

@@ -35,6 +35,8 @@ class SandboxOptions:
     metadata_update: MetadataUpdate = MetadataUpdate.REPLACE
     latency_ms: float = 0.0
     """Time that every answer takes at least; the work is done at its end."""
+    event_ms: float = 0.0
+    """Time between two events of a stream, so that a person can watch it."""
     faults: FaultPlan = NO_FAULTS
     """What goes wrong on purpose; see `fault_spec.py` for how it is written."""
     max_body_bytes: int = 64 * 1024 * 1024

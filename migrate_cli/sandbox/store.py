@@ -103,7 +103,7 @@ class Store:
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """The open database, for the tables of the source side."""
+        """The open database, for the tables of the source side and of responses."""
         return self._db
 
     def close(self) -> None:

@@ -1,0 +1,187 @@
+"""The Responses endpoints: read a request, let the model think, stream or answer, store. No rules, no SQL here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from migrate_cli.model import JsonObject
+from migrate_cli.sandbox.api_error import ApiError, not_found
+from migrate_cli.sandbox.encoding import encode
+from migrate_cli.sandbox.include import check_include
+from migrate_cli.sandbox.options import KnownFiles, SandboxOptions
+from migrate_cli.sandbox.requests import include_values, json_answer, page_limit, page_order, read_json
+from migrate_cli.sandbox.responses.archive import Archive, StoredResponse
+from migrate_cli.sandbox.responses.asked import Asked, check_request
+from migrate_cli.sandbox.responses.brain import Thought, think
+from migrate_cli.sandbox.responses.envelope import FINAL, as_sent, begun, ended, seen, stream
+from migrate_cli.sandbox.responses.history import Context, Histories
+from migrate_cli.sandbox.responses.library import Library
+from migrate_cli.sandbox.responses.sight import Sight
+from migrate_cli.sandbox.responses.tools import check_vector_store
+from migrate_cli.sandbox.store import Store, StoredItem
+
+_HIDDEN = frozenset({"file_search_call", "code_interpreter_call", "web_search_call"})
+"""Outputs of which readers see a part only when they ask for it."""
+
+
+class ResponseEndpoints:
+    """`/responses` and everything below it, and as much of `/vector_stores` as file search needs."""
+
+    def __init__(self, store: Store, options: SandboxOptions) -> None:
+        self._store = store
+        self._options = options
+        self._archive = Archive(store.connection)
+        self._histories = Histories(store, self._archive, self._known_file)
+        self._library = Library(store)
+
+    def routes(self) -> list[Route]:
+        """The routes."""
+        response = "/v1/responses/{response_id}"
+        return [
+            Route("/v1/responses", self.create, methods=["POST"]),
+            Route(response, self.retrieve, methods=["GET"]),
+            Route(response, self.delete, methods=["DELETE"]),
+            Route(f"{response}/input_items", self.input_items, methods=["GET"]),
+            Route("/v1/vector_stores/{vector_store_id}", self.vector_store, methods=["GET"]),
+        ]
+
+    async def create(self, request: Request) -> Response:
+        """Answer one turn, as a stream where that is asked for."""
+        body = await read_json(request, self._options.max_body_bytes)
+        asked = check_request(body, self._known_file)
+        context = self._histories.context(asked)
+        sight = Sight(context.items, asked.instructions, asked.tools, self._library.begin)
+        thought = think(asked, sight, self._library)
+        turn = _Turn(self._archive, asked, context, thought)
+        if asked.stream:
+            headers = {"cache-control": "no-cache"}
+            events = turn.events(self._options.event_ms / 1000)
+            return StreamingResponse(events, headers=headers, media_type="text/event-stream; charset=utf-8")
+        if thought.status == "error":
+            raise ApiError(500, thought.error or "", kind="server_error", code="server_error")
+        turn.keep()
+        return json_answer(turn.end)
+
+    async def retrieve(self, request: Request) -> Response:
+        """Show a stored response."""
+        include = check_include(include_values(request))
+        found = self._find(request)
+        return json_answer({**found.body, "output": seen(found.output, include)})
+
+    async def delete(self, request: Request) -> Response:
+        """Delete a stored response; responses that follow it keep their history."""
+        found = self._find(request)
+        self._archive.delete(found.id)
+        return json_answer({"id": found.id, "object": "response", "deleted": True})
+
+    async def input_items(self, request: Request) -> Response:
+        """List the items of a response's input, newest first unless `order=asc`."""
+        include = check_include(include_values(request))
+        limit = page_limit(request, default=20, most=100)
+        items = list(self._find(request).input)
+        if page_order(request) == "desc":
+            items.reverse()
+        cursor = request.query_params.get("after")
+        if cursor:
+            places = [place for place, item in enumerate(items) if item["id"] == cursor]
+            if not places:
+                raise not_found(f"Item with id '{cursor[:80]}'")
+            items = items[places[0] + 1 :]
+        page = seen(items[:limit], include)
+        return json_answer(
+            {
+                "object": "list",
+                "data": page,
+                "first_id": page[0]["id"] if page else None,
+                "last_id": page[-1]["id"] if page else None,
+                "has_more": len(items) > limit,
+            }
+        )
+
+    async def vector_store(self, request: Request) -> Response:
+        """Show a vector store: every well-formed id is one, but those that rehearse a missing or expired one."""
+        identifier = check_vector_store(request.path_params["vector_store_id"], "vector_store_id", expired=False)
+        expired = identifier.startswith("vs_expired")
+        counts = dict.fromkeys(("in_progress", "completed", "failed", "cancelled", "total"), 0)
+        return json_answer(
+            {
+                "id": identifier,
+                "object": "vector_store",
+                "created_at": 0,
+                "name": identifier,
+                "usage_bytes": 0,
+                "file_counts": counts,
+                "status": "expired" if expired else "completed",
+                "expires_after": None,
+                "expires_at": None,
+                "last_active_at": 0,
+                "metadata": {},
+            }
+        )
+
+    def _find(self, request: Request) -> StoredResponse:
+        identifier = request.path_params["response_id"]
+        found = self._archive.response(identifier)
+        if found is None or found.deleted:
+            raise not_found(f"Response with id '{identifier[:80]}'")
+        return found
+
+    def _known_file(self, identifier: str) -> bool:
+        return self._options.known_files is KnownFiles.ANY or self._store.file(identifier) is not None
+
+
+class _Turn:
+    """One response from its beginning to its end."""
+
+    def __init__(self, archive: Archive, asked: Asked, context: Context, thought: Thought) -> None:
+        self._archive = archive
+        self._asked = asked
+        self._context = context
+        self._thought = thought
+        now = int(time.time())
+        self.output: list[JsonObject] = [
+            {"id": context.next_id(item["type"], place), **item} for place, item in enumerate(thought.output)
+        ]
+        self.begin = begun(context.response_id, now, asked)
+        self.end = ended(self.begin, thought, seen(self.output, asked.include), context.tokens, now)
+
+    async def events(self, pause: float) -> AsyncIterator[bytes]:
+        """Yield the stream, so many seconds between two events; it is stored just before the last one."""
+        for event in stream(self.begin, self.end, self._thought, self._asked):
+            if event["type"] in FINAL:
+                self.keep()
+            yield as_sent(event)
+            if pause:
+                await asyncio.sleep(pause)
+
+    def keep(self) -> None:
+        """Store the response if that is wanted, and add its items to the conversation if it is complete."""
+        context, response = self._context, None
+        if self._asked.store and self._thought.status != "error":
+            response = StoredResponse(
+                id=context.response_id,
+                previous=self._asked.previous,
+                conversation=context.conversation.number if context.conversation else None,
+                start=context.start,
+                body={**self.end, "output": []},
+                input=[item.body for item in context.new],
+                output=self.output,
+            )
+        number = context.conversation.number if context.conversation else None
+        complete = number is not None and self._thought.status == "completed"
+        self._archive.add_turn(response, number, context.start, self._items() if complete else [])
+
+    def _items(self) -> list[StoredItem]:
+        new = [_stored(item.body, item.partly_hidden) for item in self._context.new]
+        return [*new, *(_stored(item, item["type"] in _HIDDEN) for item in self.output)]
+
+
+def _stored(item: dict[str, Any], partly_hidden: bool) -> StoredItem:
+    return StoredItem(item["id"], encode({"id": item["id"], **item}), partly_hidden)

@@ -1,0 +1,110 @@
+"""MCP servers as the model sees them: their tools, which need approval, and what a call answers. Pure.
+
+No server is asked: a server has the tools that the request allows, or `search` and `fetch` and the one that is called.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from migrate_cli.model import JsonObject
+from migrate_cli.sandbox.responses.acts import Act, Note
+from migrate_cli.sandbox.responses.cues import Cue
+
+_READ_ONLY = ("search", "fetch", "get", "list", "read", "find", "track", "lookup")
+
+
+def call(cue: Cue, tools: Iterable[JsonObject]) -> Act:
+    """Call a tool of a server, or ask whether it may be called."""
+    label, _, name = cue.text.partition(" ")
+    name = name.strip()
+    server = next((tool for tool in tools if tool["type"] == "mcp" and tool["server_label"] == label), None)
+    if server is None:
+        return Act(note=Note(f"I have no MCP server named {label}."))
+    if not _matches(server.get("allowed_tools"), name, default=True):
+        return Act(note=Note(f"The tool {name} of {label} is not among the allowed tools."))
+    if needs_approval(server.get("require_approval"), name):
+        request = {
+            "type": "mcp_approval_request",
+            "arguments": cue.arguments,
+            "name": name,
+            "server_label": label,
+        }
+        return Act((request,), pending=True)
+    return carried_out(label, name, cue.arguments, None)
+
+
+def carried_out(label: str, name: str, arguments: str, approval: str | None) -> Act:
+    """The call of a tool, and what it answered; `approval` is the id of the request that was approved."""
+    failed = name.startswith("fail")
+    error = {"type": "mcp_tool_execution_error", "content": [{"type": "text", "text": f"{name} failed."}]}
+    output = json.dumps({"server": label, "tool": name, "arguments": _parsed(arguments)}, ensure_ascii=False)
+    item = {
+        "type": "mcp_call",
+        "status": "failed" if failed else "completed",
+        "approval_request_id": approval,
+        "arguments": arguments,
+        "error": error if failed else None,
+        "name": name,
+        "output": None if failed else output,
+        "server_label": label,
+    }
+    return Act((item,), Note(f"{label} failed at {name}." if failed else f"{label} answered: {output}"))
+
+
+def answered(responses: Sequence[JsonObject], context: Iterable[JsonObject]) -> list[Act]:
+    """Carry out what was approved; say what was not."""
+    requests = {item["id"]: item for item in context if item["type"] == "mcp_approval_request"}
+    acts = []
+    for response in responses:
+        asked = requests[response["approval_request_id"]]
+        if response["approve"]:
+            acts.append(carried_out(asked["server_label"], asked["name"], asked["arguments"], asked["id"]))
+        else:
+            why = f" ({response['reason']})" if response.get("reason") else ""
+            acts.append(Act(note=Note(f"You did not approve {asked['name']} of {asked['server_label']}{why}.")))
+    return acts
+
+
+def listing(server: JsonObject, called: Sequence[str]) -> JsonObject:
+    """The item that lists a server's tools; `called` are names that it must have besides."""
+    allowed = server.get("allowed_tools")
+    names = allowed.get("tool_names") if isinstance(allowed, dict) else allowed
+    tools = [
+        {
+            "annotations": {"read_only": name.startswith(_READ_ONLY)},
+            "description": f"{name} of {server['server_label']}",
+            "input_schema": {"type": "object", "properties": {}, "additionalProperties": True},
+            "name": name,
+        }
+        for name in dict.fromkeys(names or ("search", "fetch", *called))
+    ]
+    return {"type": "mcp_list_tools", "server_label": server["server_label"], "tools": tools, "error": None}
+
+
+def needs_approval(policy: Any, name: str) -> bool:
+    """Whether a call has to be approved: yes, unless the policy says otherwise for this tool."""
+    if isinstance(policy, dict):
+        return not _matches(policy.get("never"), name, default=False) or _matches(
+            policy.get("always"), name, default=False
+        )
+    return policy != "never"
+
+
+def _matches(names: Any, name: str, *, default: bool) -> bool:
+    if names is None:
+        return default
+    wanted = names if isinstance(names, list) else names.get("tool_names")
+    if wanted is not None:
+        return name in set(wanted)
+    read_only = names.get("read_only")
+    return default if read_only is None else name.startswith(_READ_ONLY) == bool(read_only)
+
+
+def _parsed(arguments: str) -> Any:
+    try:
+        return json.loads(arguments)
+    except ValueError:
+        return arguments

@@ -1,0 +1,35 @@
+"""What the sandbox knows of model names: which are gone, and which reason. Pure.
+
+Dates are those of the service's list of deprecations. A name that it has never heard of is taken, because deployments
+carry names of their own; one that begins with `no-such` is refused, for rehearsing that error.
+"""
+
+from __future__ import annotations
+
+import re
+
+from migrate_cli.sandbox.api_error import ApiError
+
+_GONE = re.compile(
+    r"gpt-4|gpt-4-(turbo|vision|0\d|1\d|32k).*|gpt-3\.5.*|o1([-_].*)?|o3-mini.*|o4-mini.*|text-davinci.*"
+)
+_REASONING = re.compile(r"(o\d|gpt-5|gpt-6).*")
+_CHAT = re.compile(r"gpt-5[\d.]*-chat.*")
+
+
+def check_model(name: str) -> str:
+    """Return the name, or raise ApiError for a model that is gone (404) or that does not exist (400)."""
+    if _GONE.fullmatch(name):
+        raise ApiError(
+            404,
+            f"The model `{name}` has been deprecated, learn more here: https://platform.openai.com/docs/deprecations",
+            code="model_not_found",
+        )
+    if name.startswith("no-such"):
+        raise ApiError(400, f"The requested model '{name[:64]}' does not exist.", code="model_not_found", param="model")
+    return name
+
+
+def reasons(name: str) -> bool:
+    """Whether this is a reasoning model, which takes `reasoning.effort` and refuses `temperature` and `top_p`."""
+    return _REASONING.fullmatch(name) is not None and _CHAT.fullmatch(name) is None
