@@ -50,7 +50,7 @@ class Exchange:
         if self._body is None:
             await self._app(self.scope, self._receive, self.send)
         else:
-            await self._app(self.scope, _replay(self._body), self.send)
+            await self._app(self.scope, _replay(self._body, self._receive), self.send)
 
     async def perform(self, body: bytes | None = None, query: bytes | None = None) -> Answer:
         """Let the inner application do its work (on another body or query, if given), and keep its answer."""
@@ -63,8 +63,20 @@ class Exchange:
                 answer.body += message.get("body", b"")
 
         scope = self.scope if query is None else {**self.scope, "query_string": query}
-        await self._app(scope, _replay(await self.body() if body is None else body), keep)
+        await self._app(scope, _replay(await self.body() if body is None else body, _never), keep)
         return answer
+
+    async def run(self, send: Send) -> None:
+        """Let the inner application answer as usual, to somebody else than the client."""
+        await self._app(self.scope, _replay(await self.body(), _never), send)
+
+    async def break_off(self) -> None:
+        """Send what waits, then break the connection in the middle of the answer."""
+        wire = wire_of(self.scope)
+        if wire is None:
+            raise ConnectionResetError
+        wire.abort_after_sending()
+        await self.gone()
 
     async def answer(self, answer: Answer) -> None:
         """Send an answer, with the length that its body has."""
@@ -78,11 +90,7 @@ class Exchange:
         await self.send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         half = answer.body[: len(answer.body) // 2]
         await self.send({"type": "http.response.body", "body": half, "more_body": True})
-        wire = wire_of(self.scope)
-        if wire is None:
-            raise ConnectionResetError
-        wire.abort_after_sending()
-        await self.gone()
+        await self.break_off()
 
     async def reset(self) -> None:
         """Break the connection off, so that the client sees a reset."""
@@ -110,10 +118,16 @@ async def first_of(*waits: Coroutine[Any, Any, object], seconds: float | None = 
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _replay(body: bytes) -> Receive:
+def _replay(body: bytes, then: Receive) -> Receive:
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:
-        return messages.pop() if messages else {"type": "http.disconnect"}
+        return messages.pop() if messages else await then()
 
     return receive
+
+
+async def _never() -> Message:
+    """Work that is carried out whoever listens never hears of the client again."""
+    await asyncio.Event().wait()
+    return {"type": "http.disconnect"}

@@ -12,6 +12,7 @@ from migrate_cli.sandbox.api_error import ApiError, conversation_locked, invalid
 from migrate_cli.sandbox.encoding import encode
 from migrate_cli.sandbox.exchange import Answer, Exchange, first_of
 from migrate_cli.sandbox.fault_plan import FaultRule, Kind
+from migrate_cli.sandbox.fault_streams import STREAM_ACTIONS
 from migrate_cli.sandbox.rate_limit import out_of_quota, rate_limited
 
 
@@ -232,5 +233,6 @@ ACTIONS: dict[Kind, Action] = {
     Kind.IGNORE_AFTER: _ignore_after,
     Kind.ALWAYS_MORE: _claim_more(True),
     Kind.NEVER_MORE: _claim_more(False),
+    **STREAM_ACTIONS,
 }
 """Every kind but the delays and the limit, which `faults.py` sees to itself."""

@@ -75,6 +75,21 @@ class Kind(StrEnum):
     """A list says `has_more` on its last page too."""
     NEVER_MORE = "never-more"
     """A list says that there is no more, although there is."""
+    STREAM_CUT = "stream-cut"
+    """The connection breaks after `after` events of a stream; the turn is lost. Answers without a stream are spared,
+    here and in all the kinds below."""
+    STREAM_CUT_AFTER = "stream-cut-after"
+    """The same, but the turn is completed and kept."""
+    STREAM_END = "stream-end"
+    """The stream ends cleanly after `after` events, without the one that ends it; the turn is lost."""
+    STREAM_STALL = "stream-stall"
+    """Nothing comes after `after` events until the client gives up, or for `seconds` (then as usual)."""
+    STREAM_GARBAGE = "stream-garbage"
+    """The event after `after` others is broken JSON; the stream goes on."""
+    STREAM_SHUFFLE = "stream-shuffle"
+    """The event after `after` others comes one place too late."""
+    STREAM_ERROR = "stream-error"
+    """After `after` events comes a top-level `error`, and the stream ends; the turn is lost."""
 
 
 PARAMETERS: Mapping[Kind, Mapping[str, Parameter]] = {
@@ -88,6 +103,13 @@ PARAMETERS: Mapping[Kind, Mapping[str, Parameter]] = {
     Kind.HANG: {"seconds": None},
     Kind.HANG_AFTER: {"seconds": None},
     Kind.DOWN: {"seconds": 1.0},
+    Kind.STREAM_CUT: {"after": 5.0},
+    Kind.STREAM_CUT_AFTER: {"after": 5.0},
+    Kind.STREAM_END: {"after": 5.0},
+    Kind.STREAM_STALL: {"after": 5.0, "seconds": None},
+    Kind.STREAM_GARBAGE: {"after": 5.0},
+    Kind.STREAM_SHUFFLE: {"after": 5.0},
+    Kind.STREAM_ERROR: {"after": 5.0},
 }
 """The parameters of each kind, with their defaults; kinds that are not named have none."""
 
@@ -107,6 +129,11 @@ ENDPOINTS = (
     "file",
     "content",
     "delete-file",
+    "responses",
+    "response",
+    "input-items",
+    "delete-response",
+    "vector-store",
     "transcribe",
     "threads",
     "thread",
@@ -139,7 +166,20 @@ _FILES = {
     ("GET", 2): "content",
 }
 _AUDIO = {("POST", 1): "transcribe"}
-_TABLES = {"conversations": _CONVERSATIONS, "files": _FILES, "audio": _AUDIO}
+_RESPONSES = {
+    ("POST", 0): "responses",
+    ("GET", 1): "response",
+    ("DELETE", 1): "delete-response",
+    ("GET", 2): "input-items",
+}
+_STORES = {("GET", 1): "vector-store"}
+_TABLES = {
+    "conversations": _CONVERSATIONS,
+    "files": _FILES,
+    "audio": _AUDIO,
+    "responses": _RESPONSES,
+    "vector_stores": _STORES,
+}
 
 
 @dataclass(frozen=True, slots=True)
