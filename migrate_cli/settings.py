@@ -141,6 +141,31 @@ class AudioSettings(Section):
     model: str = Field("gpt-transcribe", min_length=1)
 
 
+class PriceSettings(Section):
+    """What a model costs, per million tokens."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cached: float | None = Field(None, ge=0)
+
+
+class ReplaySettings(Section):
+    """How test prompts are sent, and when to stop."""
+
+    mode: Literal["copy", "stateless", "in-place", "chain"] = "copy"
+    workers: int = Field(4, ge=1, le=256)
+    idle_timeout: float = Field(120.0, gt=0)
+    retries: int = Field(3, ge=0, le=20)
+    max_rounds: int = Field(10, ge=1, le=100)
+    tool_timeout: float = Field(30.0, gt=0)
+    tool_output_bytes: int = Field(262_144, ge=256, le=10_000_000)
+    similarity: float = Field(0.6, ge=0, le=1)
+    max_cost: float | None = Field(None, gt=0)
+    max_tokens: int | None = Field(None, ge=1)
+    max_tool_calls: int | None = Field(None, ge=1)
+    prices: dict[str, PriceSettings] = Field(default_factory=dict)
+
+
 class ReportSettings(Section):
     """What is printed at the end."""
 
@@ -168,6 +193,7 @@ class Settings(BaseSettings):
     convert: ConvertSettings = ConvertSettings()
     load: LoadSettings = LoadSettings()
     audio: AudioSettings = AudioSettings()
+    replay: ReplaySettings = ReplaySettings()
     report: ReportSettings = ReportSettings()
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
