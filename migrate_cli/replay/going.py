@@ -1,0 +1,55 @@
+"""Settings of a suite that are going: what, when, and what to use after it. Pure. Reuses the tables of the converter.
+
+Source of the dates: the deprecation notes of the API, as in `convert/models_going.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from migrate_cli.convert.models_going import Going
+from migrate_cli.convert.models_going import going as model_going
+from migrate_cli.files.audio import going as audio_going
+from migrate_cli.replay.suite import Suite
+from migrate_cli.replay.toolspec import Tool
+
+IMAGE_MODELS_GOING = {"gpt-image-1": Going("2026-10-23", "no model at all, which takes the current one")}
+CONNECTORS_GOING = Going("2026-09-01", "server_url with the address of an MCP server")
+"""Models released after this day do not take `connector_id`."""
+
+
+def warnings(suite: Suite, transcription_model: str | None) -> list[str]:
+    """One sentence for each setting that is going or gone; `transcription_model` is None where nothing is said."""
+    found = dict.fromkeys(_models([suite.model, *(case.model for case in suite.cases)]))
+    for tools in (suite.tools, *(case.tools for case in suite.cases)):
+        found |= dict.fromkeys(_tools(tools or ()))
+    if transcription_model is not None:
+        end = audio_going(transcription_model)
+        if end is not None:
+            found[_sentence(f"the transcription model {transcription_model}", end)] = None
+    return list(found)
+
+
+def _models(models: Iterable[str | None]) -> Iterator[str]:
+    for model in models:
+        end = model_going(model) if model else None
+        if end is not None:
+            yield _sentence(f"the model {model}", end)
+
+
+def _tools(tools: Iterable[Tool]) -> Iterator[str]:
+    for tool in tools:
+        given: dict[str, Any] = tool.given
+        if tool.type == "mcp" and given.get("connector_id"):
+            name, (date, successor) = given["connector_id"], CONNECTORS_GOING
+            yield f"connector_id ({name}) is not taken by models released after {date}; use {successor}"
+        model = given.get("model")
+        if tool.type == "image_generation" and isinstance(model, str) and model in IMAGE_MODELS_GOING:
+            yield _sentence(f"the image model {model}", IMAGE_MODELS_GOING[model])
+        if tool.type == "web_search_preview":
+            yield "web_search_preview is the old name of web_search; use web_search"
+
+
+def _sentence(what: str, end: Going) -> str:
+    return f"{what} goes or went on {end.date}; use {end.successor}"

@@ -1,0 +1,160 @@
+"""What became of a case: values, and how reports show them. Pure. No text of the conversation, unless asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from statistics import median
+
+from migrate_cli.model import JsonObject
+from migrate_cli.replay.answer import Usage
+from migrate_cli.replay.approvals import Decided
+from migrate_cli.replay.expectations import Verdict
+from migrate_cli.replay.turns import Turn
+from migrate_cli.secrets import scrub
+
+_SHOWN_REASONS = 3
+
+
+class Status(StrEnum):
+    """How a case ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    """An answer came, and an expectation does not hold."""
+    ERROR = "error"
+    """No answer could be had or judged."""
+    STOPPED = "stopped"
+    """A limit, or Ctrl-C, ended it."""
+    SKIPPED = "skipped"
+
+
+@dataclass(slots=True)
+class CaseRun:
+    """One case, run once."""
+
+    case_id: str
+    number: int
+    """The repetition, from 1."""
+    thread_id: str | None = None
+    conversation_id: str | None = None
+    status: Status = Status.ERROR
+    code: str | None = None
+    reason: str = ""
+    """One sentence, where it did not come to a judgement."""
+    turns: list[Turn] = field(default_factory=list)
+    verdicts: list[tuple[int, Verdict]] = field(default_factory=list)
+    """The turn (from 1), and the expectation."""
+    restarts: list[str] = field(default_factory=list)
+    """Why the case began anew."""
+    earlier: list[Turn] = field(default_factory=list)
+    """Turns of attempts that came to nothing; they count for what they cost."""
+
+    @property
+    def usage(self) -> Usage:
+        """All tokens."""
+        return sum((turn.usage for turn in (*self.turns, *self.earlier)), Usage())
+
+    @property
+    def cost(self) -> float:
+        """What it cost, as far as models have prices."""
+        return sum(turn.cost for turn in (*self.turns, *self.earlier))
+
+    @property
+    def seconds(self) -> float:
+        """Time of all turns."""
+        return sum(turn.seconds for turn in self.turns)
+
+    @property
+    def ttft(self) -> float | None:
+        """Seconds to the first token of the first turn."""
+        return self.turns[0].ttft if self.turns else None
+
+    @property
+    def retries(self) -> list[str]:
+        """Why something was sent again."""
+        return [*self.restarts, *(reason for turn in (*self.earlier, *self.turns) for reason in turn.retries)]
+
+    @property
+    def tools(self) -> list[str]:
+        """Names of the tools that were called, in order."""
+        return [call.names[0] for turn in self.turns for call in turn.calls]
+
+    def judge(self) -> None:
+        """Set the status from the verdicts, and from approvals that nobody gave."""
+        unanswered = [d for turn in self.turns for d in turn.decisions if d.decided is Decided.UNANSWERED]
+        if unanswered:
+            names = ", ".join(f"{one.request.server}.{one.request.name}" for one in unanswered)
+            self.status, self.code = Status.FAILED, "approval-unanswered"
+            self.reason = f"nobody was there to approve {names}; name it under approve or deny in the suite"
+        else:
+            passed = all(verdict.passed for _, verdict in self.verdicts)
+            self.status = Status.PASSED if passed else Status.FAILED
+
+    def detail(self) -> str:
+        """Why it did not pass, or what a person should know although it did."""
+        failed = [f"{verdict.name}: {verdict.detail}" for _, verdict in self.verdicts if not verdict.passed]
+        last = self.turns[-1].answer if self.turns else None
+        said = []
+        if last is not None and (last.error_code or last.error_message):
+            said.append(f"{last.error_code or 'error'}: {last.error_message or 'no message'}")
+        if last is not None and last.incomplete_reason:
+            said.append(f"incomplete: {last.incomplete_reason}")
+        problems = [outcome for turn in self.turns for outcome in turn.outcomes if outcome.problem]
+        if self.status is not Status.PASSED:
+            said += [f"the tool {one.call.name} failed ({one.problem})" for one in problems[:_SHOWN_REASONS]]
+        reasons = [self.reason, *failed[:_SHOWN_REASONS], *said] if self.status is not Status.PASSED else []
+        if self.retries:
+            reasons.append(f"sent again {len(self.retries)} times: {self.retries[-1]}")
+        return scrub("; ".join(reason for reason in reasons if reason))
+
+
+def shown(runs: Sequence[CaseRun], pass_rate: float, *, with_content: bool) -> JsonObject:
+    """One case with all its repetitions, as reports show it."""
+    first, passed = runs[0], sum(run.status is Status.PASSED for run in runs)
+    worst = next((run for run in runs if run.status is not Status.PASSED), first)
+    status = Status.PASSED if passed and passed / len(runs) >= pass_rate else worst.status
+    usage = sum((run.usage for run in runs), Usage())
+    entry: JsonObject = {
+        "case_id": first.case_id,
+        "thread_id": first.thread_id,
+        "conversation_id": first.conversation_id,
+        "status": status.value,
+        "code": worst.code,
+        "ttft_ms": _milliseconds([run.ttft for run in runs]),
+        "total_ms": _milliseconds([run.seconds for run in runs if run.turns]),
+        "input_tokens": usage.input,
+        "output_tokens": usage.output,
+        "tools": first.tools,
+        "tool_calls": sum(len(run.tools) for run in runs),
+        "rounds": sum(len(turn.answers) for run in runs for turn in run.turns),
+        "retries": sum(len(run.retries) for run in runs),
+        "cost": round(sum(run.cost for run in runs), 6),
+        "detail": worst.detail() or None,
+        "expectations": [verdict.as_dict() | {"turn": turn} for turn, verdict in worst.verdicts],
+        "notes": _notes(runs),
+    }
+    if len(runs) > 1:
+        entry |= {"repeats": len(runs), "passed": passed, "pass_rate": round(passed / len(runs), 3)}
+    if with_content:
+        entry["answers"] = [scrub(turn.answer.text or turn.answer.refusal) for turn in worst.turns]
+    return entry
+
+
+def _milliseconds(seconds: Sequence[float | None]) -> float | None:
+    """The median, since one slow repetition says little."""
+    known = [value for value in seconds if value is not None]
+    return round(median(known) * 1000, 1) if known else None
+
+
+def _notes(runs: Sequence[CaseRun]) -> JsonObject:
+    """What was odd about the streams, by how often."""
+    answers = [answer for run in runs for turn in (*run.turns, *run.earlier) for answer in turn.answers]
+    counts = {
+        "out_of_order": sum(answer.disorder for answer in answers),
+        "unreadable": sum(answer.unreadable for answer in answers),
+        "unknown": sum(len(answer.unknown) for answer in answers),
+        "mismatch": sum(answer.mismatch for answer in answers),
+    }
+    return {name: count for name, count in counts.items() if count}
