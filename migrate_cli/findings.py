@@ -79,6 +79,31 @@ _READING = {
     ),
 }
 
+_HOSTS = {
+    "page-without-end": Entry(
+        WARNING, "A list of the host went on and on; it was left after two million entries.", "Look at the thread."
+    ),
+    "runs-not-read": Entry(
+        WARNING,
+        "The host refused the runs of a thread, so its tool calls may be missing; the messages are all there.",
+        "Read the thread again, or check what the key may do.",
+    ),
+    "thread-id-repeated": Entry(INFO, "The list of ids names a thread more than once; it was read once.", "Nothing."),
+    "host-milliseconds": Entry(INFO, "The host tells times in milliseconds; they were read as such.", "Nothing."),
+    "host-hides-more": Entry(
+        INFO, "The host says that a list has no more where it has; lists were read on.", "Nothing."
+    ),
+    "host-refuses-cursors": Entry(
+        WARNING,
+        "The host refuses `after`, so that only the first and the last 100 entries of a list can be read.",
+        "Longer threads say so themselves; read those from the host's database.",
+    ),
+    "host-refuses-include": Entry(
+        INFO, "The host refuses `include`; the text of search results is missing from tool calls.", "Nothing."
+    ),
+}
+"""What a host that still answers got wrong."""
+
 _MESSAGES = {
     "no-messages": Entry(
         INFO, "The thread has no message; no conversation is made and its other parts are dropped.", "Nothing."
@@ -335,7 +360,9 @@ _ASSISTANTS = {
     ),
 }
 
-CATALOGUE: dict[str, Entry] = _READING | _MESSAGES | _TEXT | _FILES | _CITATIONS | _TOOLS | _THREADS | _LOADING | _ASSISTANTS
+CATALOGUE: dict[str, Entry] = (
+    _READING | _HOSTS | _MESSAGES | _TEXT | _FILES | _CITATIONS | _TOOLS | _THREADS | _LOADING | _ASSISTANTS
+)
 """Every code that a `Finding` may carry, in the order of README's table."""
 
 

@@ -60,6 +60,30 @@ def _user_path(value: Any) -> Any:
     return Path(value).expanduser() if isinstance(value, str) and value else value
 
 
+def _kind(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
+        raise ValueError("export, api, sql, or the name of an installed source")
+    return value
+
+
+def _database_url(value: Any) -> Any:
+    """Refuse a password where it would be recorded; the whole URL may stand in the variable that url_env names."""
+    if not isinstance(value, str):
+        return value
+    scheme, separator, rest = value.partition("://")
+    if not separator or not scheme:
+        raise ValueError("a database URL such as sqlite:///app.db or postgresql+psycopg://host/name")
+    name, at, _ = rest.partition("/")[0].rpartition("@")
+    if at and ":" in name:
+        raise ValueError("a URL without a password; put the whole URL into the variable that source.url_env names")
+    return value
+
+
+def _text_keys(value: Any) -> Any:
+    """YAML reads `0:` and `true:` as number and truth; as keys of a mapping they are texts here."""
+    return {str(key).lower(): entry for key, entry in value.items()} if isinstance(value, Mapping) else value
+
+
 def _short_tail(value: Any) -> Any:
     """`tail: 50` means `tail: {messages: 50}`."""
     return {"messages": value} if isinstance(value, int | str) and not isinstance(value, bool) else value
@@ -67,6 +91,9 @@ def _short_tail(value: Any) -> Any:
 
 Url = Annotated[str, BeforeValidator(_plain_url)]
 Variable = Annotated[str, BeforeValidator(_variable_name)]
+Kind = Annotated[str, BeforeValidator(_kind)]
+DatabaseUrl = Annotated[str, BeforeValidator(_database_url)]
+Role = Literal["user", "assistant", "system", "developer"]
 UserPath = Annotated[Path, BeforeValidator(_user_path)]
 
 
@@ -79,13 +106,19 @@ class Section(BaseModel):
 class SourceSettings(Section):
     """Where the threads come from."""
 
-    kind: Literal["export", "api"] = "export"
+    kind: Kind = "export"
     path: UserPath | None = None
     format: str = "auto"
+    columns: dict[str, str] = Field(default_factory=dict)
     base_url: Url | None = None
     api_key_env: Variable = "SOURCE_API_KEY"
-    preset: Literal["openai", "azure", "foundry"] = "openai"
+    token_command: str | list[str] | None = None
+    preset: Literal["openai", "azure", "foundry", "self-hosted"] = "openai"
+    query: dict[str, str] = Field(default_factory=dict)
     discover: bool = False
+    ids_from: str | None = None
+    readers: int = Field(8, ge=1, le=64)
+    max_reads_per_minute: int | None = Field(None, ge=1)
 
 
 class TargetSettings(Section):
@@ -272,7 +305,9 @@ def load_settings(
     """
     layers: list[Layer] = []
     if config is not None or DEFAULT_FILE.is_file():
-        layers.append(file_layer(config or DEFAULT_FILE, Settings, relative=("source.path", "state")))
+        layers.append(
+            file_layer(config or DEFAULT_FILE, Settings, relative=("source.path", "source.ids_from", "state"))
+        )
     dotenv = variables(env_file)
     for name, values in ((str(env_file), dotenv), ("environment", dict(os.environ))):
         layers.append(env_layer(name, values, Settings, _OWN_NAMES))

@@ -156,5 +156,5 @@ def _rebase(values: dict[str, Any], dotted: str, folder: Path) -> None:
     holder: Any = values
     for section in sections:
         holder = holder.get(section) if isinstance(holder, dict) else None
-    if isinstance(holder, dict) and isinstance(holder.get(last), str) and holder[last]:
+    if isinstance(holder, dict) and isinstance(holder.get(last), str) and holder[last] not in ("", "-"):
         holder[last] = str(folder / Path(holder[last]).expanduser())

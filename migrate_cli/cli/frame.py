@@ -66,7 +66,7 @@ class Frame:
         from migrate_cli.settings import load_settings  # noqa: PLC0415 - pydantic is slow to import, --help needs none
 
         own = {"state": str(self.state) if self.state else None, "report.output": self.output and self.output.value}
-        return load_settings(self.config, {**own, **{name.replace("__", "."): value for name, value in flags.items()}})
+        return load_settings(self.config, {**own, **_dotted(flags)})
 
     def keep_log(self, settings: Settings) -> None:
         """Log beside the state file, unless `--log-file` names another place: for commands that write to the target."""
@@ -227,6 +227,17 @@ def _log_result(result: Result) -> None:
     told = ", ".join(f"{count} {state}" for state, count in counts.items()) if isinstance(counts, dict) else ""
     run = f" (run {result.run_id})" if result.run_id else ""
     _log.info("%s ends with exit code %d%s%s", result.command, result.exit_code, run, f": {told}" if told else "")
+
+
+def _dotted(flags: dict[str, Any]) -> dict[str, Any]:
+    """Return flags by the names of settings. A SOURCE that is a URL names a host, any other a path."""
+    named = {name.replace("__", "."): value for name, value in flags.items()}
+    source = named.get("source.path")
+    if source is None:
+        return named
+    if source.lower().startswith(("https://", "http://")):
+        return {**named, "source.path": None, "source.base_url": source, "source.kind": "api"}
+    return {**named, "source.kind": "export"}
 
 
 def _width() -> int | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from migrate_cli.cli.frame import Frame, common_options
-from migrate_cli.cli.options import Format, Limit, Shard, Source, Thread, ThreadsFrom, Workers
+from migrate_cli.cli.options import Discover, Format, Limit, Shard, Source, Thread, ThreadsFrom, Workers
 from migrate_cli.commands.choices import Target
 
 app = typer.Typer()
@@ -23,6 +23,7 @@ def plan(
     thread: Thread = None,
     threads_from: ThreadsFrom = None,
     shard: Shard = None,
+    discover: Discover = None,
 ) -> None:
     """Read and convert everything, check it against the target's rules, send nothing, and say what would happen.
 
@@ -31,7 +32,7 @@ def plan(
     from migrate_cli.commands.plan import plan as run  # noqa: PLC0415
     from migrate_cli.commands.prepare import selection_of  # noqa: PLC0415
 
-    settings = frame.settings(source__path=source, source__format=format_)
+    settings = frame.settings(source__path=source, source__format=format_, source__discover=discover)
     selection = selection_of(thread or [], threads_from, limit, shard)
     frame.finish(run(settings, selection, view=frame.view()), settings)
 
@@ -55,6 +56,7 @@ def apply(
     thread: Thread = None,
     threads_from: ThreadsFrom = None,
     shard: Shard = None,
+    discover: Discover = None,
     workers: Workers = None,
     max_requests_per_minute: Annotated[
         int | None, typer.Option("--max-requests-per-minute", help="Never send more than this.", metavar="N")
@@ -74,6 +76,7 @@ def apply(
     settings = frame.settings(
         source__path=source,
         source__format=format_,
+        source__discover=discover,
         load__workers=workers,
         load__max_requests_per_minute=max_requests_per_minute,
         load__max_errors=max_errors,

@@ -8,7 +8,10 @@ import typer
 
 Source = Annotated[
     str | None,
-    typer.Argument(help="The export: a file or folder. Default: source.path of the settings.", show_default=False),
+    typer.Argument(
+        help="The export, a file or folder, or the URL of a host. Default: the source of the settings.",
+        show_default=False,
+    ),
 ]
 Format = Annotated[str | None, typer.Option("--format", help="Take every file for this shape instead of looking.")]
 Limit = Annotated[int | None, typer.Option("--limit", help="Only the first N threads.", metavar="N")]
@@ -20,4 +23,5 @@ ThreadsFrom = Annotated[
 Shard = Annotated[
     str | None, typer.Option("--shard", help="Only the I-th of N parts, stable by thread id.", metavar="I/N")
 ]
+Discover = Annotated[bool | None, typer.Option("--discover", help="Let the host list its threads.", show_default=False)]
 Workers = Annotated[int | None, typer.Option("--workers", help="Threads at a time at most.", metavar="N")]

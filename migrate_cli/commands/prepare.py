@@ -38,14 +38,19 @@ class TargetChoice:
 
 def open_configured(settings: Settings) -> Source:
     """Open the source that the settings name. Raises SourceError or UsageError."""
-    if settings.source.path is None:
+    source = settings.source
+    if source.kind == "api" or (source.path is None and source.base_url is not None):
+        from migrate_cli.commands.api_source import open_api  # noqa: PLC0415 - exports need no client
+
+        return open_api(settings)
+    if source.path is None:
         raise UsageError(
-            "no source is named; give the path of an export (migrate-cli plan ./export), "
+            "no source is named; give the path of an export or the URL of a host (migrate-cli plan ./export), "
             "or set source.path in migration.yaml"
         )
     from migrate_cli.sources.detect import open_source  # noqa: PLC0415 - status and map need no source
 
-    return open_source(str(settings.source.path), format=settings.source.format)
+    return open_source(str(source.path), format=source.format, columns=source.columns)
 
 
 def selection_of(threads: list[str], threads_from: str | None, limit: int | None, shard: str | None) -> Selection:

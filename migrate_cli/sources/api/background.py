@@ -24,7 +24,7 @@ class _End:
 
 
 def stream(make: Callable[[], AsyncIterator[T]], ahead: int = AHEAD) -> Iterator[T]:
-    """Yield what the asynchronous iterator yields, which runs on an event loop of its own and stays `ahead` values ahead.
+    """Yield what the asynchronous iterator yields; it runs on an event loop of its own, `ahead` values ahead.
 
     Its exception is raised here. When this iterator is closed, the other one is cancelled and waited for.
     """

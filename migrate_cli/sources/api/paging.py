@@ -57,12 +57,17 @@ class Listing:
 
 async def pages(host: Host, listing: Listing, after: str | None = None) -> AsyncIterator[list[JsonObject]]:
     """Yield what is new on each page. Raises RefusedError when the list is refused, TemporaryError, AuthError."""
-    promised = False
+    promised = probing = restarted = False
     for _ in range(MOST_PAGES):
         if after is not None and host.refuses_cursors:
             yield await _from_the_end(host, listing)
             return
-        body = await _page(host, listing, after)
+        try:
+            body = await _page(host, listing, after, patient=not restarted)
+        except _CursorLostError:
+            # What the cursor named was deleted meanwhile: what has been seen is known, so begin again.
+            after, restarted = None, True
+            continue
         if body is None:
             continue
         data = _entries(body)
@@ -73,10 +78,11 @@ async def pages(host: Host, listing: Listing, after: str | None = None) -> Async
             _note_standstill(listing, promised=promised)
         if not found:
             return
-        if after is not None and not promised:
+        if probing:
             host.notice("host-hides-more", "The host says has_more: false where there is more; lists are read on.")
         promised = body.get("has_more") is True
-        if not promised and len(data) not in _FULL:
+        probing = not promised
+        if probing and len(data) not in _FULL:
             return
         after = data[-1].get("id")
         if not isinstance(after, str):
@@ -84,17 +90,26 @@ async def pages(host: Host, listing: Listing, after: str | None = None) -> Async
     listing.lacks("page-without-end", f"The list of {listing.what} did not end after {MOST_PAGES} pages; it was left.")
 
 
-async def _page(host: Host, listing: Listing, after: str | None) -> JsonObject | None:
-    """Return one page, or None once it is known that the host refuses cursors."""
+class _CursorLostError(Exception):
+    """The host does not know the object after which it was asked to go on."""
+
+
+async def _page(host: Host, listing: Listing, after: str | None, *, patient: bool) -> JsonObject | None:
+    """Return one page, or None once it is known that the host refuses cursors.
+
+    Where the host merely does not know this one cursor, raises _CursorLostError if `patient`.
+    """
     query = {**listing.query, "order": "asc", "limit": LIMIT}
     if after is None:
         return await host.get(listing.path, query)
     query["after"] = after
     try:
         return await host.get(listing.path, query, attempts=_FIRST_TRIES)
-    except (RefusedError, TemporaryError):
+    except (RefusedError, TemporaryError) as error:
         # Is it the cursor, or the host? Without the cursor the same list must answer, and with it must not.
         await host.get(listing.path, {**listing.query, "order": "asc", "limit": 1})
+        if patient and isinstance(error, RefusedError):
+            raise _CursorLostError from error
     try:
         return await host.get(listing.path, query, attempts=FEW_ATTEMPTS)
     except (RefusedError, TemporaryError):

@@ -1,0 +1,102 @@
+"""Opens the `api` source that the settings describe: host, preset, authentication, ids. Asks the host nothing yet."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from migrate_cli.credentials import CommandToken, Credentials, IdentityToken, KeyHeader
+from migrate_cli.errors import UsageError
+from migrate_cli.openai_client import ApiClient, Endpoint
+from migrate_cli.pacing import Pacer
+from migrate_cli.settings import Settings
+from migrate_cli.sources.api.presets import PRESETS, ApiPreset
+from migrate_cli.sources.api.source import ApiSource, Wanted
+
+OPENAI = "https://api.openai.com/v1"
+
+
+def open_api(settings: Settings, *, roster: Path | None = None) -> ApiSource:
+    """Return the source. Raises UsageError where the base URL or the key is missing.
+
+    `roster` is where a listing of the host's threads is remembered; without it, beside the state file.
+    """
+    source = settings.source
+    preset = PRESETS[source.preset]
+    base_url = _base_url(settings, preset)
+    _check_credentials(settings, preset, base_url)
+
+    def connect() -> ApiClient:
+        endpoint = Endpoint(
+            base_url,
+            _plain_key(settings, preset),
+            timeout=settings.load.timeout,
+            headers=preset.headers,
+            query={**preset.query, **source.query},
+            credentials=_credentials(settings, preset),
+        )
+        pacer = Pacer(most_in_flight=source.readers, requests_per_minute=source.max_reads_per_minute)
+        return ApiClient(endpoint, pacer)
+
+    wanted = Wanted(
+        discover=source.discover,
+        ids_from=source.ids_from,
+        columns=source.columns,
+        roster=roster or settings.state.with_name(settings.state.name + ".threads"),
+    )
+    return ApiSource(base_url, connect, preset, wanted, workers=source.readers)
+
+
+def _base_url(settings: Settings, preset: ApiPreset) -> str:
+    url = settings.source.base_url or (OPENAI if preset.name == "openai" else None)
+    if url is None:
+        raise UsageError(
+            "the source has no address; set source.base_url in migration.yaml, or SOURCE_BASE_URL", code="no-base-url"
+        )
+    bare = urlsplit(url).path in ("", "/")
+    return url.rstrip("/") + preset.base_suffix if bare else url
+
+
+def _key(settings: Settings) -> str:
+    key = settings.source_key()
+    return key.get_secret_value().strip() if key is not None else ""
+
+
+def _plain_key(settings: Settings, preset: ApiPreset) -> str:
+    """The key that goes into the usual header; empty where other credentials do the work, or none is needed."""
+    return "" if preset.key_header or settings.source.token_command else _key(settings)
+
+
+def _credentials(settings: Settings, preset: ApiPreset) -> Credentials | None:
+    """What authenticates, where the usual bearer key does not."""
+    if settings.source.token_command:
+        return CommandToken(settings.source.token_command)
+    key = _key(settings)
+    if key:
+        return KeyHeader(key) if preset.key_header else None
+    return IdentityToken(preset.token_scope) if preset.token_scope else None
+
+
+def _check_credentials(settings: Settings, preset: ApiPreset, base_url: str) -> None:
+    """Raise UsageError where nothing could authenticate, naming all ways that would."""
+    source = settings.source
+    if source.token_command:
+        CommandToken(source.token_command)
+        return
+    if _key(settings) or preset.name == "self-hosted" or (preset.token_scope and _has_identity()):
+        return
+    ways = f"set {source.api_key_env}"
+    if preset.token_scope:
+        ways += (
+            ", or source.token_command (such as: az account get-access-token --scope "
+            f"{preset.token_scope} --query accessToken --output tsv), or install migrate-cli[azure]"
+        )
+    raise UsageError(f"there is no key for the source {base_url}: {ways}", code="no-key")
+
+
+def _has_identity() -> bool:
+    try:
+        return find_spec("azure.identity") is not None
+    except ModuleNotFoundError:
+        return False

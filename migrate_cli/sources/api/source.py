@@ -1,0 +1,259 @@
+"""The `api` source: threads read from a host that still answers, several at a time, in a stable order.
+
+It puts the parts together: which threads (`ids.py`, `roster.py`, listing), reading them (`reader.py`), and handing them
+over (`background.py`). It must not know settings or write anything but its roster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from migrate_cli.errors import SourceError
+from migrate_cli.model import JsonObject, Origin, Thread, Unreadable
+from migrate_cli.openai_client import ApiClient
+from migrate_cli.replies import Refused
+from migrate_cli.sources.api.background import stream
+from migrate_cli.sources.api.host import Host, RefusedError
+from migrate_cli.sources.api.ids import Named, Problem, fault_of, ids_in
+from migrate_cli.sources.api.paging import Listing, pages
+from migrate_cli.sources.api.presets import ApiPreset
+from migrate_cli.sources.api.reader import ThreadReader
+from migrate_cli.sources.api.record import SHAPE, ThreadRecord, thread_of
+from migrate_cli.sources.api.roster import Roster
+from migrate_cli.sources.filestore import file_info
+from migrate_cli.sources.interface import FileInfo, Selection, ShapeTaken, Source
+from migrate_cli.sources.normalise import clean_id
+
+_SKIPPED = "thread-list-incomplete"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Where the ids come from. Without any, only a selection by id can be read."""
+
+    discover: bool = False
+    """List the host's threads."""
+    ids_from: str | None = None
+    """A file, `-`, a table or a state file; see `ids.py`."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """For tables: `thread_id` → the column's name."""
+    roster: Path | None = None
+    """Where a listing is remembered."""
+
+
+class ApiSource(Source):
+    """One host. `connect` makes a client, once for each reading, inside the event loop that uses it."""
+
+    kind = "api"
+    live = True
+
+    def __init__(
+        self, base_url: str, connect: Callable[[], ApiClient], preset: ApiPreset, wanted: Wanted, *, workers: int = 8
+    ) -> None:
+        self._url = base_url
+        self._connect = connect
+        self._preset = preset
+        self._wanted = wanted
+        self._workers = workers
+        self._roster: Roster | None = None
+        self._files: dict[str, FileInfo] | None = None
+        self._read = 0
+
+    @property
+    def identity(self) -> str:
+        """The base URL."""
+        return f"api:{self._url}"
+
+    def close(self) -> None:
+        """Let go of the roster."""
+        if self._roster is not None:
+            self._roster.close()
+            self._roster = None
+
+    def threads(self, selection: Selection) -> Iterator[Thread | Unreadable]:
+        """Yield the wanted threads in the order in which their ids are told."""
+        for entry in self.records(selection):
+            if isinstance(entry, ThreadRecord):
+                self._read += 1
+                yield thread_of(entry)
+            else:
+                yield entry
+
+    def records(
+        self, selection: Selection, skip: Callable[[str], bool] = lambda _: False
+    ) -> Iterator[ThreadRecord | Unreadable]:
+        """Yield what `threads` reads as the wire has it; threads that `skip` knows are passed over."""
+        roster = self._filled_roster(selection)
+        return stream(lambda: self._stream(selection, roster, skip))
+
+    def shapes(self) -> list[ShapeTaken]:
+        """Return how many threads the host gave."""
+        return [ShapeTaken(SHAPE, self._read, self._url)] if self._read else []
+
+    def expected(self) -> int | None:
+        """Return how many ids were named; None while the host has yet to list them."""
+        if self._wanted.discover or self._wanted.ids_from is None:
+            return None
+        return len(self._filled_roster(Selection()))
+
+    def assistants(self) -> Iterator[JsonObject]:
+        """Yield the host's assistants."""
+        return stream(self._assistants)
+
+    def files(self) -> Mapping[str, FileInfo]:
+        """Return the facts of the host's files; empty where it lists none."""
+        if self._files is None:
+            self._files = {info.file_id: info for info in map(file_info, stream(self._file_objects)) if info.file_id}
+        return self._files
+
+    def downloads(self, file_ids: Iterator[str], folder: Path) -> Iterator[tuple[str, JsonObject | None, str | None]]:
+        """Download files into a folder under their ids; yield id, facts where the host has them, and why not if so."""
+        return stream(lambda: self._downloads(file_ids, folder), ahead=2)
+
+    # Which threads
+
+    def _filled_roster(self, selection: Selection) -> Roster:
+        """Return the roster, filled with the ids that the user named. Raises UsageError, SourceError."""
+        if self._roster is None:
+            self._roster = Roster(self._wanted.roster if self._wanted.discover else None, self.identity)
+            if self._wanted.ids_from is not None:
+                problems: list[Problem] = []
+                self._roster.fill(ids_in(self._wanted.ids_from, self._wanted.columns, problems), problems)
+        if selection.thread_ids is None and not self._wanted.discover and self._wanted.ids_from is None:
+            raise SourceError(
+                f"no thread of {self._url} is named; list ids in a file (source.ids_from, --threads-from FILE), name "
+                "one (--thread ID), or let the host list them where it can, as Foundry does (--discover)",
+                code="no-thread-ids",
+            )
+        return self._roster
+
+    async def _names(self, host: Host, selection: Selection, roster: Roster) -> AsyncIterator[Named | Unreadable]:
+        if selection.thread_ids is not None:
+            for thread_id in sorted(selection.thread_ids):
+                yield _checked(thread_id)
+            return
+        for place, code, detail in roster.problems():
+            yield Unreadable(Origin(place), code, detail)
+        for thread_id, repeated in roster.threads():
+            detail = f"The id is named again in {repeated}; the thread is read once."
+            yield Named(thread_id, remarks=() if repeated is None else (("thread-id-repeated", detail),))
+        if self._wanted.discover:
+            async for named in _discovered(host, roster):
+                yield named
+
+    # Reading
+
+    async def _stream(
+        self, selection: Selection, roster: Roster, skip: Callable[[str], bool]
+    ) -> AsyncIterator[ThreadRecord | Unreadable]:
+        async with self._connect() as client:
+            host = Host(client, self._preset)
+            await host.check()
+            reader = ThreadReader(host)
+            names = self._names(host, selection, roster)
+            chosen = _chosen(names, lambda each: selection.wants(each) and not skip(each))
+            async for entry in _in_order(chosen, reader.read, self._workers, selection.limit):
+                yield entry
+
+    async def _assistants(self) -> AsyncIterator[JsonObject]:
+        async with self._connect() as client:
+            async for page in pages(Host(client, self._preset), Listing("/assistants", "assistants")):
+                for each in page:
+                    yield each
+
+    async def _file_objects(self) -> AsyncIterator[JsonObject]:
+        async with self._connect() as client:
+            try:
+                async for page in pages(Host(client, self._preset), Listing("/files", "files")):
+                    for each in page:
+                        yield each
+            except RefusedError:
+                return
+
+    async def _downloads(
+        self, file_ids: Iterator[str], folder: Path
+    ) -> AsyncIterator[tuple[str, JsonObject | None, str | None]]:
+        async with self._connect() as client:
+            host = Host(client, self._preset)
+            for file_id in file_ids:
+                try:
+                    facts = await host.get(f"/files/{file_id}")
+                except RefusedError as error:
+                    yield file_id, None, f"the host does not have it ({error})"
+                    continue
+                reply = await client.download(file_id, folder / file_id)
+                why = f"the host does not give it out ({reply.message})" if isinstance(reply, Refused) else None
+                yield file_id, facts, why
+
+
+def _checked(thread_id: str) -> Named | Unreadable:
+    fault = fault_of(thread_id)
+    if fault is None:
+        return Named(thread_id)
+    return Unreadable(Origin("the selection"), "thread-id-wrong", f"The selection {fault}.")
+
+
+async def _discovered(host: Host, roster: Roster) -> AsyncIterator[Named | Unreadable]:
+    """List the host's threads from where the roster ends, and give those that are new."""
+    listing = Listing("/threads", "threads")
+    try:
+        async for page in pages(host, listing, roster.cursor):
+            listed = {thread_id: entry for entry in page if (thread_id := clean_id(entry.get("id"))) is not None}
+            cursor = None if host.refuses_cursors else next(reversed(listed), None)
+            for thread_id in roster.add_page(listed, cursor):
+                yield Named(thread_id, listed[thread_id])
+    except RefusedError as error:
+        raise SourceError(
+            f"{host.url} does not list its threads ({error}); OpenAI never did. Name them: source.ids_from or "
+            "--threads-from FILE, with the ids that your application kept",
+            code="no-thread-list",
+        ) from error
+    for _, detail in listing.remarks:
+        # A list that ends too early is no finding of one thread: somebody has to look for the others.
+        yield Unreadable(Origin(f"{host.url}/threads"), _SKIPPED, detail)
+
+
+async def _chosen(names: AsyncIterator[Named | Unreadable], wants: Callable[[str], bool]) -> AsyncIterator[Any]:
+    async for named in names:
+        if isinstance(named, Unreadable) or wants(named.id):
+            yield named
+
+
+async def _in_order(
+    names: AsyncIterator[Named | Unreadable],
+    read: Callable[[Named], Awaitable[ThreadRecord | Unreadable]],
+    workers: int,
+    limit: int | None,
+) -> AsyncIterator[ThreadRecord | Unreadable]:
+    """Read several threads at a time and yield them in the order of their names, at most `limit` threads."""
+    at_once = asyncio.Semaphore(workers)
+
+    async def one(named: Named | Unreadable) -> ThreadRecord | Unreadable:
+        if isinstance(named, Unreadable):
+            return named
+        async with at_once:
+            return await read(named)
+
+    pending: deque[asyncio.Task[ThreadRecord | Unreadable]] = deque()
+    given, more = 0, True
+    try:
+        while True:
+            while more and len(pending) < 2 * workers and (limit is None or given + len(pending) < limit):
+                try:
+                    pending.append(asyncio.create_task(one(await anext(names))))
+                except StopAsyncIteration:
+                    more = False
+            if not pending:
+                return
+            entry = await pending.popleft()
+            given += isinstance(entry, ThreadRecord)
+            yield entry
+    finally:
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
