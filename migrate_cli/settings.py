@@ -116,6 +116,12 @@ class SourceSettings(Section):
     preset: Literal["openai", "azure", "foundry", "self-hosted"] = "openai"
     query: dict[str, str] = Field(default_factory=dict)
     discover: bool = False
+    url: DatabaseUrl | None = None
+    url_env: Variable = "SOURCE_DATABASE_URL"
+    table: str | None = Field(None, min_length=1)
+    select: str | None = Field(None, min_length=1)
+    roles: Annotated[dict[str, Role], BeforeValidator(_text_keys)] = Field(default_factory=dict)
+    options: dict[str, Any] = Field(default_factory=dict)
     ids_from: str | None = None
     readers: int = Field(8, ge=1, le=64)
     max_reads_per_minute: int | None = Field(None, ge=1)
@@ -306,7 +312,7 @@ def load_settings(
     layers: list[Layer] = []
     if config is not None or DEFAULT_FILE.is_file():
         layers.append(
-            file_layer(config or DEFAULT_FILE, Settings, relative=("source.path", "source.ids_from", "state"))
+            file_layer(config or DEFAULT_FILE, Settings, relative=("source.path", "source.url", "source.ids_from", "state"))
         )
     dotenv = variables(env_file)
     for name, values in ((str(env_file), dotenv), ("environment", dict(os.environ))):

@@ -157,4 +157,14 @@ def _rebase(values: dict[str, Any], dotted: str, folder: Path) -> None:
     for section in sections:
         holder = holder.get(section) if isinstance(holder, dict) else None
     if isinstance(holder, dict) and isinstance(holder.get(last), str) and holder[last] not in ("", "-"):
-        holder[last] = str(folder / Path(holder[last]).expanduser())
+        holder[last] = _from(folder, holder[last])
+
+
+def _from(folder: Path, place: str) -> str:
+    """A path, or the path in the URL of an SQLite file, taken from a folder; other URLs name no file."""
+    if "://" not in place:
+        return str(folder / Path(place).expanduser())
+    scheme, separator, path = place.partition(":///")
+    if scheme.startswith("sqlite") and separator and path and not path.startswith(":"):
+        return f"{scheme}:///{folder / Path(path).expanduser()}"
+    return place
