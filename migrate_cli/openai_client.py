@@ -21,7 +21,17 @@ from migrate_cli.credentials import Credentials
 from migrate_cli.errors import AuthError, TemporaryError, UsageError
 from migrate_cli.model import JsonObject
 from migrate_cli.pacing import Pacer, Sign
-from migrate_cli.replies import Ambiguous, Applied, NotApplied, Refused, Reply, error_of, of_error, of_success
+from migrate_cli.replies import (
+    Ambiguous,
+    Applied,
+    NotApplied,
+    Refused,
+    Reply,
+    error_of,
+    of_error,
+    of_success,
+    rate_told,
+)
 from migrate_cli.secrets import register_secret
 from migrate_cli.sse import EventParser, StreamBroken, StreamRefused
 
@@ -225,7 +235,7 @@ class ApiClient:
             return reply if not isinstance(reply, Applied) else Ambiguous("no stream"), sign, wait
         except (openai.OpenAIError, httpx2.HTTPError, OSError, ValueError) as error:
             failure = _transport_failure(error)
-            return failure, Sign.TROUBLE, None
+            return failure, _sign_of(failure), None
         kind = stream.response.headers.get("content-type", "")
         if not kind.startswith("text/event-stream"):
             await stream.response.aclose()
@@ -269,13 +279,15 @@ class ApiClient:
             else:
                 response = await client.delete(path, cast_to=httpx2.Response, options=options)
             reply = of_success(response.content, response.headers.get("x-request-id"))
+            self._learn(response.headers)
         except openai.APIStatusError as error:
             renewable = error.status_code == 401 and renewals < MOST_RENEWALS and self.endpoint.credentials
             if renewable and await renewable.renew(own):
                 return await self._exchange(method, path, content, query, renewals + 1)
             return self._refusal(error.status_code, error.response.headers, error.response.content)
         except (openai.OpenAIError, httpx2.HTTPError, OSError, ValueError) as error:
-            return _transport_failure(error), Sign.TROUBLE, None
+            failure = _transport_failure(error)
+            return failure, _sign_of(failure), None
         return reply, Sign.FINE if isinstance(reply, Applied) else Sign.TROUBLE, None
 
     async def _save(self, file_id: str, path: Path, renewals: int = 0) -> tuple[Reply, Sign, float | None]:
@@ -295,7 +307,8 @@ class ApiClient:
                 return await self._save(file_id, path, renewals + 1)
             return self._refusal(error.status_code, error.response.headers, error.response.content)
         except (openai.OpenAIError, httpx2.HTTPError, ConnectionError, TimeoutError, ValueError) as error:
-            return _transport_failure(error), Sign.TROUBLE, None
+            failure = _transport_failure(error)
+            return failure, _sign_of(failure), None
         size = await asyncio.to_thread(lambda: path.stat().st_size)
         if expected is not None and answer.headers.get("content-encoding") is None and size != int(expected):
             return Ambiguous("the file's content broke off"), Sign.TROUBLE, None
@@ -309,6 +322,11 @@ class ApiClient:
 
         return {"Authorization": openai.Omit(), **await self.endpoint.credentials.headers()}
 
+    def _learn(self, headers: Mapping[str, str]) -> None:
+        """Let the pacer know what the rate headers tell, while it does not know better itself."""
+        if self.pacer.wants_hint and (told := rate_told(headers)) is not None:
+            self.pacer.hint(*told)
+
     def _refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> tuple[Reply, Sign, float | None]:
         code, message = error_of(status, content)
         if status == 407:
@@ -321,6 +339,7 @@ class ApiClient:
             )
         reply = of_error(status, headers, content)
         if status == 429 and isinstance(reply, NotApplied):
+            self._learn(headers)
             return reply, Sign.THROTTLED, reply.wait
         return reply, Sign.TROUBLE if isinstance(reply, Ambiguous) else Sign.NEUTRAL, None
 
@@ -365,6 +384,10 @@ def _proxy_wants_name() -> UsageError:
 def _tls_reason(error: Any) -> str:
     inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
     return getattr(inner, "verify_message", None) or getattr(inner, "reason", None) or type(inner).__name__
+
+
+def _sign_of(failure: NotApplied | Ambiguous) -> Sign:
+    return Sign.UNREACHABLE if isinstance(failure, NotApplied) else Sign.TROUBLE
 
 
 def _transport_failure(error: BaseException) -> NotApplied | Ambiguous:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -60,6 +61,10 @@ class Page:
 
     items: list[JsonObject]
     has_more: bool
+
+
+class Draining(Exception):
+    """The run is ending, and this request was not sent."""
 
 
 LONGEST_SENTENCE = 500
@@ -126,6 +131,32 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> f
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+def rate_told(headers: Mapping[str, str]) -> tuple[float, float] | None:
+    """Return the requests a second that `x-ratelimit-…-requests` tell, and how many are left; None without them.
+
+    `reset` is the time until the limit is full again, so what is missing from it, divided by that time, is the rate,
+    whether the limit is one of a minute or of a day.
+    """
+    limit = _number(headers.get("x-ratelimit-limit-requests"))
+    left = _number(headers.get("x-ratelimit-remaining-requests"))
+    reset = _duration(headers.get("x-ratelimit-reset-requests"))
+    if limit is None or left is None or not reset or left >= limit:
+        return None
+    return (limit - left) / reset, left
+
+
+def _duration(value: str | None) -> float | None:
+    """Seconds of a duration as Go writes it: `12ms`, `1.5s`, `6m0s`, `1h2m3s`."""
+    if value is None or not _DURATION.fullmatch(value):
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in _STEP.findall(value))
+
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_STEP = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)")
+_DURATION = re.compile(rf"(?:{_STEP.pattern})+")
 
 
 def _number(value: str | None) -> float | None:

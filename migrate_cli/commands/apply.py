@@ -13,7 +13,8 @@ from migrate_cli.commands.files import RunFiles, for_apply
 from migrate_cli.commands.prepare import TargetChoice, open_configured, policy_of, setup_of, target_of
 from migrate_cli.commands.tally import Tally
 from migrate_cli.errors import ExitCode, MigrateError
-from migrate_cli.load.run import LoadRun, WallClock
+from migrate_cli.load.clock import WallClock
+from migrate_cli.load.run import LoadRun
 from migrate_cli.model import Problem, Result
 from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
+from migrate_cli.convert.canonical import digest_of_all
 from migrate_cli.load.interface import Progress
 from migrate_cli.model import Draft, ThreadState
 
@@ -18,15 +19,20 @@ class Action(StrEnum):
     """Begun by an earlier run: look what is there, then go on."""
     DONE = "done"
     """Loaded, and the source still says the same."""
+    GROWN = "grown"
+    """Loaded, and the source has new messages at the end: reported, or appended when that is asked for."""
     CHANGED = "changed"
     """Loaded, but the source has changed since: reported, never followed silently."""
     CONFLICT = "conflict"
     """Begun, but what was sent is no longer the beginning of what the source says."""
     LEAVE = "leave"
-    """Failed or in doubt: waits for a person, or for `--retry-failed`."""
+    """Failed or in doubt: waits for a person, or for `--retry-failed`. Or set aside by a person, for good."""
     SKIP = "skip"
     """Nothing to load."""
 
+
+SET_ASIDE = "set-aside"
+"""The code of a thread that a person chose to skip."""
 
 _LOADED = frozenset({ThreadState.LOADED, ThreadState.VERIFIED, ThreadState.DIFFERS})
 
@@ -37,12 +43,19 @@ def decide(draft: Draft, known: Progress | None, recorded: Sequence[bytes], *, r
         return Action.SKIP if draft.skip_reason else Action.LOAD
     state = ThreadState(known.state)
     if state in _LOADED:
-        return Action.DONE if known.digest == draft.digest else Action.CHANGED
-    if state in (ThreadState.IN_DOUBT, ThreadState.FAILED) and not (retry_failed and state is ThreadState.FAILED):
+        return _of_loaded(draft, known, recorded)
+    if state is ThreadState.IN_DOUBT or known.code == SET_ASIDE or (state is ThreadState.FAILED and not retry_failed):
         return Action.LEAVE
     if known.conversation_id is not None and state is not ThreadState.UNDONE:
         return Action.RESUME if _is_prefix(recorded, draft) else Action.CONFLICT
     return Action.SKIP if draft.skip_reason else Action.LOAD
+
+
+def _of_loaded(draft: Draft, known: Progress, recorded: Sequence[bytes]) -> Action:
+    if known.digest == draft.digest:
+        return Action.DONE
+    same_start = known.digest == digest_of_all(recorded, draft.metadata)
+    return Action.GROWN if same_start and _is_prefix(recorded, draft) else Action.CHANGED
 
 
 def _is_prefix(recorded: Sequence[bytes], draft: Draft) -> bool:

@@ -13,14 +13,11 @@ from migrate_cli.model import Draft, Item
 from migrate_cli.replies import Page, Refused, Reply
 
 
-class Draining(Exception):
-    """The run is ending, and this request was not sent. Targets raise it; the loader ends the thread for now."""
-
-
 class Target(Protocol):
     """The calls of the Conversations API that loading needs. Pacing and reads' retries happen behind it.
 
-    Raises AuthError and TemporaryError (and nothing else) for what ends the whole run.
+    Raises AuthError and TemporaryError for what ends the whole run, and Draining (see `replies.py`) for a request
+    that was not sent because the run is ending; nothing else.
     """
 
     async def create_conversation(self, metadata: dict[str, str]) -> Reply:

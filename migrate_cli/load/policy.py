@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class OnRefused(StrEnum):
+    """What becomes of an item that the target refuses for good."""
+
+    FAIL = "fail"
+    """The thread fails, with the item's name."""
+    NOTE = "note"
+    """A note stands in the item's place, and the thread goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +22,11 @@ class LoadPolicy:
     workers: int = 16
     settle: float = 5.0
     """How long a request whose answer was lost may still take effect; grows with each repetition."""
+    timeout: float = 60.0
+    """How long a request may take; one that took so long may still be at work, so it gets as long again to settle."""
+    drain: float = 8.0
+    """How long requests under way may go on when the run is asked to stop; then they are cut off."""
+    on_refused: OnRefused = OnRefused.FAIL
     patience: float = 600.0
     """How long one request may go on being throttled or locked out before the run gives up."""
     connect_patience: float = 20.0

@@ -8,14 +8,15 @@ It must not know where threads come from or how outcomes are shown.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from migrate_cli.errors import MigrateError, TemporaryError
+from migrate_cli.load.context import Stopped
 from migrate_cli.load.decide import Action, decide
 from migrate_cli.load.interface import Clock, Journal, Progress, Target
 from migrate_cli.load.policy import LoadPolicy
+from migrate_cli.load.refusal import with_notes
 from migrate_cli.load.thread import ThreadLoad
 from migrate_cli.model import Draft, Thread, ThreadState, Unreadable
 
@@ -37,6 +38,9 @@ class LoadStore(Journal, Protocol):
 
     def recorded_digests(self, thread_id: str) -> Sequence[bytes]:
         """Return the digests of the thread's items that are known to be loaded, in order."""
+
+    def refused_items(self) -> dict[str, dict[int, tuple[str, str]]]:
+        """Return code and detail of the refused items that notes stand for, by thread and place."""
 
     def skip(self, draft: Draft, reason: str) -> None:
         """Note that there is nothing to load."""
@@ -60,36 +64,6 @@ class Observer(Protocol):
         """A sentence for the person who watches."""
 
 
-class WallClock:
-    """Real time; sleeping ends early when the run drains, so that Ctrl-C is not kept waiting."""
-
-    def __init__(self) -> None:
-        self._drain: asyncio.Event | None = None
-
-    def wake_on(self, drain: asyncio.Event) -> None:
-        """End every sleep when this event is set."""
-        self._drain = drain
-
-    def now(self) -> float:
-        """Seconds, monotonic."""
-        return time.monotonic()
-
-    def wall(self) -> float:
-        """Unix seconds."""
-        return time.time()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait, or until the run drains."""
-        if self._drain is None:
-            await asyncio.sleep(seconds)
-            return
-        try:
-            async with asyncio.timeout(seconds):
-                await self._drain.wait()
-        except TimeoutError:
-            return
-
-
 class LoadRun:
     """One run of the loader over a stream of drafts."""
 
@@ -103,12 +77,15 @@ class LoadRun:
         observer: Observer,
         prepare: Prepare | None = None,
         retry_failed: bool = False,
+        append: bool = False,
         pilot: bool = True,
         live: bool = False,
     ) -> None:
         self.drain = asyncio.Event()
         self._target, self._store, self._clock, self._policy = target, store, clock, policy
         self._observer, self._retry_failed, self._live = observer, retry_failed, live
+        self._append = append
+        self._refused = store.refused_items()
         self._pilot = policy.pilot if pilot else 0
         self._prepare = prepare
         self._feed = asyncio.Lock()
@@ -118,16 +95,28 @@ class LoadRun:
 
     async def run(self, drafts: Feed) -> None:
         """Load all drafts. Raises what ended the run as a whole, after every worker has come to rest."""
-        if self._pilot and not await self._run_pilot(drafts):
-            self.drain.set()
-        workers = [asyncio.create_task(self._work(drafts)) for _ in range(self._policy.workers)]
-        results = await asyncio.gather(*workers, return_exceptions=True)
+        if self._pilot:
+            await self._bounded([asyncio.create_task(self._run_pilot(drafts))])
+        if not self.drain.is_set():
+            await self._bounded([asyncio.create_task(self._work(drafts)) for _ in range(self._policy.workers)])
         await self._store.durable()
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
         if self._fatal is not None:
             raise self._fatal
+
+    async def _bounded(self, tasks: list[asyncio.Task[None]]) -> None:
+        """Wait for the tasks; once the run drains, only for as long as the policy allows, then cut them off."""
+        ended = asyncio.gather(*tasks, return_exceptions=True)
+        drained = asyncio.create_task(self.drain.wait())
+        either: set[asyncio.Future[Any]] = {ended, drained}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        drained.cancel()
+        if not ended.done():
+            await asyncio.wait({ended}, timeout=self._policy.drain)
+            for task in tasks:
+                task.cancel()
+        for result in await ended:
+            if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
+                raise result
 
     async def _work(self, drafts: Feed) -> None:
         while not self.drain.is_set():
@@ -143,18 +132,19 @@ class LoadRun:
                 self.drain.set()
                 raise
 
-    async def _run_pilot(self, drafts: Feed) -> bool:
-        """Load the first threads one by one, read each back; False when the run must not go on."""
+    async def _run_pilot(self, drafts: Feed) -> None:
+        """Load the first threads one by one and read each back; drains the run when it must not go on."""
         left = self._pilot
         while left and not self.drain.is_set():
             draft = await self._lease(drafts)
             if draft is None:
-                return True
+                return
             try:
                 progress = await self._handle(draft, read_back=True)
             except MigrateError as error:
                 self._fatal = error
-                return False
+                self.drain.set()
+                return
             if progress is None:
                 continue
             left -= 1
@@ -162,8 +152,7 @@ class LoadRun:
                 self._observer.say(
                     "A thread of the pilot does not read back as it was sent; the run stops before more are loaded."
                 )
-                return False
-        return True
+                self.drain.set()
 
     async def _lease(self, drafts: Feed) -> Draft | Thread | None:
         """Take the next draft; what could not be read is noted on the way."""
@@ -190,18 +179,25 @@ class LoadRun:
         if draft is None:
             return None
         known = self._store.progress_of(draft.thread_id)
-        action = decide(draft, known, self._recorded(known), retry_failed=self._retry_failed)
+        draft = with_notes(draft, self._refused.get(draft.thread_id, {}))
+        action = decide(draft, known, self._recorded(draft, known), retry_failed=self._retry_failed)
         if action is Action.SKIP:
             self._store.skip(draft, draft.skip_reason or "nothing-to-load")
-        if action is Action.CONFLICT and known is not None:
+        if known is not None and action is Action.CONFLICT:
             self._conflict(draft, known)
             return None
+        if known is not None and action is Action.GROWN and self._append:
+            return await self._append_grown(draft, known)
         if action not in (Action.LOAD, Action.RESUME):
-            self._observer.thread(draft, action, known, None, draft.skip_reason)
+            self._observer.thread(draft, action, known, known.code if known else None, None)
             return None
-        load = ThreadLoad(
+        progress = known if known is not None and action is Action.RESUME else self._fresh(draft, known)
+        return await self._run_load(self._load(draft, progress, read_back=read_back), action, progress)
+
+    def _load(self, draft: Draft, progress: Progress, *, read_back: bool) -> ThreadLoad:
+        return ThreadLoad(
             draft,
-            known if known is not None and action is Action.RESUME else self._fresh(draft, known),
+            progress,
             target=self._target,
             journal=self._store,
             clock=self._clock,
@@ -209,15 +205,37 @@ class LoadRun:
             read_back=read_back,
             draining=self.drain.is_set,
         )
-        progress = await load.run()
-        self._observer.thread(draft, action, progress, load.code, load.detail)
+
+    async def _run_load(self, load: ThreadLoad, action: Action, progress: Progress) -> Progress:
+        try:
+            await load.run()
+        except asyncio.CancelledError:
+            load.cut_off()
+            self._observer.thread(load.draft, action, progress, load.code, load.detail)
+            raise
+        self._observer.thread(load.draft, action, progress, load.code, load.detail)
         self._watch(progress, load.code)
         return progress
 
-    def _recorded(self, known: Progress | None) -> Sequence[bytes]:
-        if known is None or known.conversation_id is None or known.state in (ThreadState.LOADED, ThreadState.VERIFIED):
+    async def _append_grown(self, draft: Draft, known: Progress) -> Progress | None:
+        """Append the new items of a thread that was loaded, unless the conversation has gone on without us."""
+        load = self._load(draft, known, read_back=True)
+        try:
+            untouched = await load.untouched()
+        except Stopped as stop:
+            self._observer.thread(draft, Action.GROWN, known, stop.code, stop.detail)
+            return None
+        if not untouched:
+            detail = "somebody has written into the conversation since it was loaded, so nothing was appended"
+            self._observer.thread(draft, Action.GROWN, known, "conversation-continued", detail)
+            return None
+        return await self._run_load(load, Action.RESUME, known)
+
+    def _recorded(self, draft: Draft, known: Progress | None) -> Sequence[bytes]:
+        if known is None or known.conversation_id is None or (known.digest == draft.digest and known.position == 0):
             return ()
-        return self._store.recorded_digests(known.thread_id)
+        done = known.state in (ThreadState.LOADED, ThreadState.VERIFIED, ThreadState.DIFFERS)
+        return () if done and known.digest == draft.digest else self._store.recorded_digests(known.thread_id)
 
     def _fresh(self, draft: Draft, known: Progress | None) -> Progress:
         progress = Progress(draft.thread_id)

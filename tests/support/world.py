@@ -199,6 +199,9 @@ class MemoryJournal:
         """Note a doubt."""
         self._note(progress)
 
+    def refused_item(self, thread_id: str, place: int, message_id: str | None, code: str, detail: str) -> None:
+        """Note a refused item; nothing is refused in this world."""
+
     def outcome(self, progress: Progress, state: str, code: str | None = None, detail: str | None = None) -> None:
         """Note the end."""
         self._note(progress)

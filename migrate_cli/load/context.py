@@ -1,0 +1,88 @@
+"""What the steps of one thread's load share: its draft, its progress, the world around it, and how it ends early.
+
+It must not send or compare anything; the steps do (`thread.py`, `sending.py`, `looking.py`, `refusal.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from migrate_cli.load.interface import Clock, Journal, Progress, Target
+from migrate_cli.load.policy import LoadPolicy
+from migrate_cli.load.retry import Retry
+from migrate_cli.model import Draft, ThreadState
+from migrate_cli.replies import Reply
+
+
+class Stopped(Exception):
+    """The thread ends here for now, in this state; never leaves `ThreadLoad.run`."""
+
+    def __init__(self, state: ThreadState, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.state, self.code, self.detail = state, code, detail
+
+
+INTERRUPTED = ("interrupted", "the run was asked to stop; the next one goes on here")
+
+
+@dataclass
+class Context:
+    """One thread on its way."""
+
+    draft: Draft
+    progress: Progress
+    target: Target
+    journal: Journal
+    clock: Clock
+    policy: LoadPolicy
+    draining: Callable[[], bool]
+    ids: list[str] = field(default_factory=list)
+    """Ids of the items that this run knows to be in the conversation."""
+    known_from: int = 0
+    """The position where this run took over; the ids before it are the journal's to tell."""
+    last_doubt: float | None = None
+    """When an answer was last unclear."""
+    quiet: float = 0.0
+    """Seconds after which a request whose answer was lost has landed, or never will."""
+    batch_items: int = 0
+    """Items in one request; fewer once the target found a request too large."""
+
+    def __post_init__(self) -> None:
+        self.known_from = self.progress.position
+        self.quiet = self.policy.settle
+        self.batch_items = self.policy.batch_items
+
+    @property
+    def conversation(self) -> str:
+        """The conversation's id; it exists before anything is sent to it."""
+        if self.progress.conversation_id is None:
+            raise AssertionError("the conversation is created before anything is sent to it")
+        return self.progress.conversation_id
+
+    @property
+    def images(self) -> bool:
+        """Whether any item names an image by URL, which servers return only when asked."""
+        return any(b'"image_url"' in item.body for item in self.draft.items)
+
+    def retry(self) -> Retry:
+        """A new series of attempts at one request."""
+        return Retry(self.clock, self.policy)
+
+    async def wait(self, retry: Retry, reply: Reply) -> None:
+        """Wait before the next attempt. Raises TemporaryError when there should be none, Stopped when draining."""
+        await self.sleep(retry.pause(reply))
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait. Raises Stopped when the run drains."""
+        await self.clock.sleep(seconds)
+        self.leave_if_draining()
+
+    def leave_if_draining(self) -> None:
+        """Raise Stopped when the run was asked to stop; nothing of this thread is under way at this moment."""
+        if self.draining():
+            raise Stopped(self.resting_state(), *INTERRUPTED)
+
+    def resting_state(self) -> ThreadState:
+        """The state that says where the next run has to begin."""
+        return ThreadState.LOADING if self.progress.conversation_id else ThreadState(self.progress.state)

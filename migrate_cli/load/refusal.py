@@ -1,0 +1,115 @@
+"""An item that the target refuses: found by halving the batch, then named, or replaced by a note that stands for it.
+
+A note is written down before it is sent, so that every later run sends and expects the same. It must not touch items
+that the target takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from migrate_cli.convert.canonical import digest_of, encode
+from migrate_cli.findings import finding
+from migrate_cli.load.context import Context, Stopped
+from migrate_cli.load.policy import OnRefused
+from migrate_cli.load.sending import append, reconcile
+from migrate_cli.model import Draft, Item, ThreadState
+from migrate_cli.replies import Refused
+
+NOTE = "refused-note"
+"""The kind of an item that stands for a refused one."""
+
+
+def with_notes(draft: Draft, refused: Mapping[int, tuple[str, str]]) -> Draft:
+    """Return the draft with a note in each of these places, given code and detail of each refusal.
+
+    The draft's own digest stays that of the source, so that a later run still knows the source as unchanged. The
+    note depends on the item alone.
+    """
+    if not refused:
+        return draft
+    items = list(draft.items)
+    found = list(draft.findings)
+    for place, (_, detail) in sorted(refused.items()):
+        if place < len(items):
+            found.append(finding("item-refused", detail, thread_id=draft.thread_id, message_id=items[place].message_id))
+            items[place] = _note(items[place])
+    return replace(draft, items=tuple(items), findings=tuple(found))
+
+
+def _note(item: Item) -> Item:
+    whence = f"message {item.message_id}" if item.message_id else "this thread"
+    text = (
+        f"[Migration note: one item ({item.kind}) from {whence} was refused here and is not part of this conversation.]"
+    )
+    body = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+    return Item(encode(body), digest_of(body), NOTE, item.message_id, item.created_at)
+
+
+async def handle_refusal(load: Context, reply: Refused, start: int, stop: int) -> None:
+    """Deal with a batch that was refused. Returns when there is something new to send; raises Stopped otherwise."""
+    _check_conversation(load, reply)
+    # Some servers keep part of a batch that they refuse, so ask before sending any of it again.
+    await reconcile(load, "a batch was refused")
+    if load.progress.position == start and half(load.draft.items, start, stop) == stop:
+        await _conclude(load, reply, start, stop)
+    else:
+        await _isolate(load, reply, stop)
+
+
+async def _isolate(load: Context, reply: Refused, stop: int) -> None:
+    """Append in ever smaller pieces until what is refused stands alone; returns when all of it went in after all."""
+    retry = load.retry()
+    while (start := load.progress.position) < stop:
+        if reply.status == 413:
+            load.batch_items = max(1, (stop - start) // 2)
+        piece = half(load.draft.items, start, stop)
+        answer = await append(load, start, piece)
+        if load.progress.position > start:
+            retry = load.retry()
+        elif isinstance(answer, Refused):
+            _check_conversation(load, answer)
+            await reconcile(load, "a batch was refused")
+            if load.progress.position == start and half(load.draft.items, start, piece) == piece:
+                await _conclude(load, answer, start, piece)
+                return
+            reply, stop = answer, piece
+        elif answer is not None:
+            await load.wait(retry, answer)
+
+
+async def _conclude(load: Context, reply: Refused, start: int, stop: int) -> None:
+    """End the thread with the refused item's name, or put notes in the place of what cannot be parted."""
+    item = load.draft.items[start]
+    named = f"item {start} (from message {item.message_id or 'unknown'}) was refused"
+    noted = any(one.kind == NOTE for one in load.draft.items[start:stop])
+    if load.policy.on_refused is not OnRefused.NOTE or noted:
+        raise Stopped(ThreadState.FAILED, reply.code, f"{named} ({reply.status}): {reply.message}")
+    # The server's sentence may repeat what the message says, so only its code is kept.
+    detail = f"{named} ({reply.status} {reply.code}); a note stands in its place"
+    for place in range(start, stop):
+        message_id = load.draft.items[place].message_id
+        load.journal.refused_item(load.draft.thread_id, place, message_id, reply.code, detail)
+    load.draft = with_notes(load.draft, dict.fromkeys(range(start, stop), (reply.code, detail)))
+    await load.journal.durable()
+
+
+def _check_conversation(load: Context, reply: Refused) -> None:
+    """A conversation that is gone, or may not be written, refuses everything: there is no item to look for."""
+    if reply.status in (403, 404):
+        gone = reply.status == 404
+        raise Stopped(
+            ThreadState.IN_DOUBT if gone else ThreadState.FAILED,
+            "conversation-gone" if gone else reply.code,
+            f"conversation {load.conversation} does not take items any more ({reply.status}): {reply.message}",
+        )
+
+
+def half(items: Sequence[Item], start: int, stop: int) -> int:
+    """Return the middle of a batch, moved so that joined items stay together; `stop` where that cannot be."""
+    middle = (start + stop) // 2
+    for place in sorted(range(start + 1, stop), key=lambda at: abs(at - middle)):
+        if not items[place].joined:
+            return place
+    return stop
