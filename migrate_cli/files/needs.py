@@ -92,6 +92,5 @@ def purpose_of(kind: Kind, preset: str) -> str:
 
 
 def _sounds(local: LocalFile) -> bool:
-    """Audio by content or name, and the containers that the service listens to."""
-    by_name = audio.extension_of(local.filename) in audio.EXTENSIONS
-    return local.kind is Kind.AUDIO or by_name or kind_of(local.filename) is Kind.AUDIO
+    """Audio by content, or by name where the content does not say otherwise; and the containers of sound and film."""
+    return local.kind is Kind.AUDIO or audio.sent_name(local.filename, local.media_type) is not None
