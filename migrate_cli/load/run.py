@@ -19,6 +19,7 @@ from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.refusal import with_notes
 from migrate_cli.load.thread import ThreadLoad
 from migrate_cli.model import Draft, Thread, ThreadState, Unreadable
+from migrate_cli.replies import Draining
 
 ALIKE = 10
 """If this many threads in a row fail from the start, all with one code, the run is misconfigured."""
@@ -175,7 +176,10 @@ class LoadRun:
 
     async def _handle(self, entry: Draft | Thread, *, read_back: bool) -> Progress | None:
         """Do what is to be done with one thread; returns its progress when it was loaded or tried."""
-        draft = await self._drafted(entry)
+        try:
+            draft = await self._drafted(entry)
+        except Draining:
+            return None
         if draft is None:
             return None
         known = self._store.progress_of(draft.thread_id)

@@ -132,7 +132,28 @@ _M003 = (
 """A row of `scratch` is written before anything is sent there, and goes once the conversation is deleted. `chain` holds
 the last response of each conversation that `replay --mode chain` continued."""
 
-STEPS: tuple[Callable[[Database], None], ...] = (m001_first_schema, m002_facts_of_files, m003_replay_leftovers)
+_M004 = (
+    # Items that the target refused and that a note stands for; written before the note is sent.
+    "CREATE TABLE refused_item (thread INTEGER NOT NULL REFERENCES thread(key), idx INTEGER NOT NULL, "
+    "message_id TEXT, code TEXT NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (thread, idx)) WITHOUT ROWID",
+    # Conversations that a person gave up for a fresh start; they are the thread's no more, but ours to delete.
+    "CREATE TABLE abandoned (conversation_id TEXT PRIMARY KEY, thread_id TEXT NOT NULL, at INTEGER NOT NULL, "
+    "deleted_at INTEGER) WITHOUT ROWID",
+)
+
+
+def m004_refused_and_abandoned(db: Database) -> None:
+    """Refused items that became notes, and conversations that were given up."""
+    for statement in _M004:
+        db.conn.execute(statement)
+
+
+STEPS: tuple[Callable[[Database], None], ...] = (
+    m001_first_schema,
+    m002_facts_of_files,
+    m003_replay_leftovers,
+    m004_refused_and_abandoned,
+)
 """All steps, oldest first."""
 
 STEP_NAMES = tuple(step.__name__ for step in STEPS)
