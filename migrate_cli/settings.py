@@ -29,6 +29,7 @@ from migrate_cli.convert.options import (
     ToolCalls,
 )
 from migrate_cli.errors import SettingsError
+from migrate_cli.load.policy import OnRefused
 from migrate_cli.settings_errors import sentence_for
 from migrate_cli.settings_layers import Layer, env_layer, file_layer, flag_layer, flat, merged, variables
 
@@ -165,6 +166,7 @@ class LoadSettings(Section):
     workers: int = Field(16, ge=1, le=256)
     max_requests_per_minute: int | None = Field(None, ge=1)
     max_errors: int | None = Field(50, ge=1)
+    on_refused: OnRefused = OnRefused.FAIL
     pilot: int = Field(5, ge=0)
     timeout: float = Field(60.0, gt=0)
     settle: float = Field(5.0, ge=0)

@@ -9,6 +9,7 @@ import typer
 from migrate_cli.cli.frame import Frame, common_options
 from migrate_cli.cli.options import Discover, Format, Limit, Shard, Source, Thread, ThreadsFrom, Workers
 from migrate_cli.commands.choices import Target
+from migrate_cli.load.policy import OnRefused
 
 app = typer.Typer()
 
@@ -65,6 +66,13 @@ def apply(
         int | None, typer.Option("--max-errors", help="Stop after N failed threads.", metavar="N")
     ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try threads again that failed before.")] = False,
+    on_refused: Annotated[
+        OnRefused | None,
+        typer.Option("--on-refused", help="What becomes of an item that the target refuses.", show_default="fail"),
+    ] = None,
+    append: Annotated[
+        bool, typer.Option("--append", help="Append new messages at the end of threads that were loaded before.")
+    ] = False,
 ) -> None:
     """Migrate. Running the same command again is resuming: what is done is not sent again.
 
@@ -80,11 +88,14 @@ def apply(
         load__workers=workers,
         load__max_requests_per_minute=max_requests_per_minute,
         load__max_errors=max_errors,
+        load__on_refused=on_refused,
     )
     frame.keep_log(settings)
     selection = selection_of(thread or [], threads_from, limit, shard)
     sandbox = target is Target.SANDBOX
-    frame.finish(run(settings, selection, sandbox=sandbox, view=frame.view(), retry_failed=retry_failed), settings)
+    frame.finish(
+        run(settings, selection, sandbox=sandbox, view=frame.view(), retry_failed=retry_failed, append=append), settings
+    )
 
 
 @app.command(epilog="EXIT STATUS  0 shown · 2 no state file · 10 state file unusable")

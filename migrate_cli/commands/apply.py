@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 
 from migrate_cli.commands.files import RunFiles, for_apply
+from migrate_cli.commands.interrupts import Interrupts
 from migrate_cli.commands.prepare import TargetChoice, open_configured, policy_of, setup_of, target_of
 from migrate_cli.commands.tally import Tally
 from migrate_cli.errors import ExitCode, MigrateError
@@ -22,23 +21,52 @@ from migrate_cli.report.progress import ProgressView
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.store import StateStore
+from migrate_cli.state.writer import JournalFailed
 from migrate_cli.target import ConversationsTarget
+
+_FAREWELL = "migrate-cli: stopped at once; run the same command again to go on\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person asked of this one run, beside the settings."""
+
+    retry_failed: bool = False
+    """Try threads again that failed before."""
+    append: bool = False
+    """Append what has grown at the end of threads that were loaded before."""
 
 
 def apply(
-    settings: Settings, selection: Selection, *, sandbox: bool, view: ProgressView, retry_failed: bool = False
+    settings: Settings,
+    selection: Selection,
+    *,
+    sandbox: bool,
+    view: ProgressView,
+    retry_failed: bool = False,
+    append: bool = False,
 ) -> Result:
     """Load all wanted threads. Raises MigrateError only for what stops it before any work."""
+    wishes = Wishes(retry_failed, append)
     source = open_configured(settings)
     with target_of(settings, sandbox=sandbox) as target:
         store = StateStore.open(settings.state, command="migrate-cli apply")
         try:
             store.check_setup(setup_of(settings, source, sandbox=sandbox))
             run = _Apply(settings, source, store, target, view)
-            return asyncio.run(run.go(selection, retry_failed=retry_failed))
+            return asyncio.run(run.go(selection, wishes))
+        except JournalFailed as failure:
+            _tell_unsaved(failure.unsaved)
+            raise
         finally:
             view.close()
             store.close()
+
+
+def _tell_unsaved(unsaved: dict[str, str]) -> None:
+    """Say on stderr which conversations no disk remembers: nothing else will ever know their ids."""
+    for thread_id, conversation_id in unsaved.items():
+        sys.stderr.write(f"migrate-cli: could not be saved: {thread_id} is {conversation_id}\n")
 
 
 class _Apply:
@@ -49,13 +77,18 @@ class _Apply:
     ) -> None:
         self._settings, self._source, self._store, self._target, self._view = settings, source, store, target, view
         self._tally = Tally(view)
-        self._interrupted = False
+        self._interrupts: Interrupts | None = None
 
-    async def go(self, selection: Selection, *, retry_failed: bool) -> Result:
+    async def go(self, selection: Selection, wishes: Wishes) -> Result:
         began = time.monotonic()
-        run_id = self._store.start_run("apply", {"retry_failed": retry_failed, "sandbox": self._target.sandbox})
+        run_id = self._store.start_run("apply", {**asdict(wishes), "sandbox": self._target.sandbox})
         policy, clock = policy_of(self._settings), WallClock()
-        pacer = Pacer(most_in_flight=policy.workers, requests_per_minute=self._settings.load.max_requests_per_minute)
+        pacer = Pacer(
+            most_in_flight=policy.workers,
+            requests_per_minute=self._settings.load.max_requests_per_minute,
+            sleep=clock.sleep,
+            draining=clock.draining,
+        )
         failure: MigrateError | None = None
         async with ApiClient(self._target.endpoint, pacer, sleep=clock.sleep) as client:
             files = for_apply(
@@ -65,7 +98,7 @@ class _Apply:
                 self._store,
                 clock,
                 sandbox=self._target.sandbox,
-                draining=lambda: self._interrupted,
+                draining=clock.draining,
             )
             run = LoadRun(
                 target=ConversationsTarget(client),
@@ -74,23 +107,32 @@ class _Apply:
                 policy=policy,
                 observer=self._tally,
                 prepare=files.desk.draft,
-                retry_failed=retry_failed,
+                retry_failed=wishes.retry_failed,
+                append=wishes.append,
                 pilot=not self._store.any_loaded(),
                 live=self._source.live,
             )
             clock.wake_on(run.drain)
             self._view.start(self._source.expected(), "Migrating")
-            with self._signals(run.drain):
+            self._interrupts = Interrupts(run.drain, self._view, farewell=_FAREWELL)
+            with self._interrupts.handled():
                 try:
                     await run.run(files.desk.feed(self._source.threads(selection)))
                 except MigrateError as error:
                     failure = error
+            if failure is None and not run.drain.is_set() and selection == Selection():
+                self._note_missing()
             self._note_findings(files)
             result = self._result(client, run_id, failure, time.monotonic() - began)
             result.data |= files.data()
         self._store.finish_run(run_id, result.envelope())
         await self._store.durable()
         return result
+
+    def _note_missing(self) -> None:
+        """Report threads that were loaded once and that the source, read whole, no longer has."""
+        for thread_id in self._store.unasked():
+            self._tally.missing(thread_id)
 
     def _note_findings(self, files: RunFiles) -> None:
         """Note what concerns the run as a whole; a later run of the same kind finds it anew."""
@@ -116,29 +158,8 @@ class _Apply:
     def _exit_code(self, failure: MigrateError | None) -> ExitCode:
         if failure is not None:
             return failure.exit_code
-        if self._interrupted:
+        if self._interrupts is not None and self._interrupts.met:
             return ExitCode.INTERRUPTED
         threads = self._tally.threads
-        wanting = sum(threads[state] for state in ("failed", "in_doubt", "deferred", "changed"))
+        wanting = sum(threads[state] for state in ("failed", "in_doubt", "deferred", "changed", "grown"))
         return ExitCode.PARTIAL if wanting else ExitCode.OK
-
-    @contextmanager
-    def _signals(self, drain: asyncio.Event) -> Iterator[None]:
-        """First Ctrl-C or SIGTERM: let what is under way end. Second: stop at once, which is safe too."""
-        loop = asyncio.get_running_loop()
-
-        def stop() -> None:
-            if self._interrupted:
-                self._view.close()
-                os._exit(ExitCode.INTERRUPTED)
-            self._interrupted = True
-            self._view.note("Stopping: requests under way are allowed to end. Press Ctrl-C again to stop at once.")
-            drain.set()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)

@@ -81,6 +81,8 @@ def policy_of(settings: Settings) -> LoadPolicy:
         batch_bytes=load.batch_bytes,
         pilot=load.pilot,
         max_errors=load.max_errors,
+        on_refused=load.on_refused,
+        timeout=load.timeout,
     )
 
 

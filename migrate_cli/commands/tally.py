@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from migrate_cli.findings import CATALOGUE, finding
 from migrate_cli.load.decide import Action
 from migrate_cli.load.interface import Progress
 from migrate_cli.model import Draft, Finding, JsonObject, Ledger, Problem, ThreadState, Unreadable
@@ -14,7 +15,11 @@ from migrate_cli.report.progress import ProgressView
 LISTED = 1000
 """Longest list of findings, threads or unreadable entries that a result carries; the state file has them all."""
 
-_ALREADY = frozenset({Action.DONE, Action.CHANGED})
+_ALREADY = {Action.DONE: "unchanged", Action.CHANGED: "changed", Action.GROWN: "grown"}
+_SINCE = {
+    Action.CHANGED: ("source-changed", "the source has changed since this thread was loaded"),
+    Action.GROWN: ("source-grown", "new messages stand at the end of this thread; load them with --append"),
+}
 
 
 class Tally:
@@ -44,9 +49,13 @@ class Tally:
         state = _state_of(action, progress)
         self.draft(draft, state, conversation_id=progress.conversation_id if progress else None)
         if action in _ALREADY:
-            self.threads["unchanged" if action is Action.DONE else "changed"] += 1
-        if action is Action.CHANGED:
-            self.problem("source-changed", "the source has changed since this thread was loaded", draft.thread_id)
+            self.threads[_ALREADY[action]] += 1
+        if action in _SINCE:
+            known_code, known_detail = _SINCE[action]
+            code, detail = code or known_code, detail or known_detail
+            if code in CATALOGUE:
+                self.add_findings([finding(code, detail, draft.thread_id)])
+            self.problem(code, detail, draft.thread_id)
         elif state in ("failed", "in_doubt"):
             self.problem(code or state, detail or "still as an earlier run left it", draft.thread_id)
 
@@ -58,6 +67,13 @@ class Tally:
         _append(self.unreadables, {"origin": str(entry.origin), "code": entry.code, "detail": entry.detail})
         self.problem(entry.code, f"{entry.origin}: {entry.detail}", entry.thread_id)
         self._view.thread_done("failed", 0)
+
+    def missing(self, thread_id: str) -> None:
+        """Book a thread that was loaded once and that the source no longer has."""
+        self.threads["missing"] += 1
+        self.add_findings(
+            [finding("source-thread-missing", "it was loaded before and is not in the source", thread_id)]
+        )
 
     def say(self, text: str) -> None:
         """Pass a sentence on to whoever watches."""

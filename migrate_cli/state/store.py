@@ -312,9 +312,11 @@ class StateStore:
         return found
 
     def unasked(self) -> Iterator[str]:
-        """Yield the ids of loaded threads that nobody has asked about (`progress_of`) since the file was opened."""
-        sql = "SELECT key, id FROM thread WHERE state IN ('loaded', 'verified', 'differs') ORDER BY key"
-        return (thread_id for key, thread_id in self._query(sql) if key not in self._asked)
+        """Yield the ids of threads that earlier runs loaded and that nobody has asked about (`progress_of`) in this."""
+        sql = """
+            SELECT key, id FROM thread WHERE state IN ('loaded', 'verified', 'differs')
+              AND run IS NOT (SELECT key FROM run WHERE id = ?) ORDER BY key"""
+        return (thread_id for key, thread_id in self._query(sql, self.run_id) if key not in self._asked)
 
     def file_row(self, source_file_id: str) -> dict[str, Any] | None:
         """Return what became of a file: all columns of the table `file`, or None."""

@@ -77,20 +77,6 @@ def test_a_rehearsal_says_that_nothing_real_was_written(cli: Cli, tmp_path: Path
     assert apply_json(cli, export, "--target", "sandbox")["data"]["writes"] == 0
 
 
-def test_a_source_that_changed_since_is_reported_and_not_sent(
-    cli: Cli, tmp_path: Path, target: EmbeddedSandbox
-) -> None:
-    export = write_export(tmp_path / "export", [2])
-    apply_json(cli, export)
-    before = conversations(target.data)
-    write_export(tmp_path / "export", [3])
-    result = apply_json(cli, export)
-    assert result["exit_code"] == 3
-    assert result["data"]["writes"] == 0
-    assert [problem["code"] for problem in result["errors"]] == ["source-changed"]
-    assert conversations(target.data) == before
-
-
 def test_the_ids_in_the_map_are_the_ids_at_the_target(cli: Cli, tmp_path: Path, target: EmbeddedSandbox) -> None:
     from openai import OpenAI
 
