@@ -1,4 +1,4 @@
-"""Files on their way: ids that are kept, bytes that are uploaded, audio that is transcribed, over HTTP and once each."""
+"""Files on their way: ids that are kept, bytes that are uploaded, audio that is transcribed, each once, over HTTP."""
 
 from __future__ import annotations
 
