@@ -26,12 +26,13 @@ def check_source(settings: Settings, open_source: Callable[[Settings], Source]) 
             "Name one: migrate-cli doctor ./export, or source.path in migration.yaml.",
         )
     try:
-        return _look(open_source(settings))
+        source = open_source(settings)
+        return _look(source, str(settings.source.path) if source.kind == "export" else source.identity)
     except MigrateError as error:
         return failed("source", error, "Correct the path or the format; `migrate-cli plan --help` names the options.")
 
 
-def _look(source: Source) -> Check:
+def _look(source: Source, name: str) -> Check:
     limit = LOOKED_AT_LIVE if source.live else LOOKED_AT
     entries = list(islice(source.threads(Selection(limit=limit)), 5 * limit))
     threads = [entry for entry in entries if isinstance(entry, Thread)]
@@ -39,7 +40,7 @@ def _look(source: Source) -> Check:
     shapes = sorted({taken.shape for taken in source.shapes()} - {"ignored", "unreadable"})
     expected = source.expected()
     count = f"{expected:,} threads" if expected is not None else f"{len(threads)} threads or more"
-    found = f"{source.identity} opens: {count}" + (f", as {', '.join(shapes)}" if shapes else "")
+    found = f"{name} opens: {count}" + (f", as {', '.join(shapes)}" if shapes else "")
     messages = sum(1 for thread in threads for _ in thread.messages)
     detail = f"{found}; the first {len(threads)} hold {messages:,} messages"
     if unread:
