@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint check clean
+.PHONY: demo test lint check docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/migrate-cli demo
@@ -17,6 +17,10 @@ lint: $(VENV)/.installed
 	$(BIN)/mypy
 
 check: test lint
+
+# The parts of README and docs that are made from the code.
+docs: $(VENV)/.installed
+	$(BIN)/python tools/docs.py
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "migrate-cli needs Python 3.11 or newer; name one with: make PYTHON=python3.12")'

@@ -1,0 +1,238 @@
+"""README and docs: what is made from the code is up to date, every command works, every link leads somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from migrate_cli.cli.app import app
+from migrate_cli.cli.mapping import with_short_form
+from migrate_cli.errors import ExitCode
+from migrate_cli.findings import CATALOGUE
+from migrate_cli.model import ThreadState
+from migrate_cli.sandbox.server import EmbeddedSandbox
+from typer.main import get_command
+
+import docs
+from commands.conftest import Cli, cli, target  # noqa: F401 - fixtures
+
+REPO = docs.REPO
+PAGES = [*docs.pages(), REPO / "CONTRIBUTING.md", REPO / "fixtures" / "README.md"]
+FENCE = re.compile(r"```(?:console|sh)\n(.*?)```", re.DOTALL)
+INLINE = re.compile(r"`(migrate-cli [^`]+)`")
+
+
+def relative(page: Path) -> str:
+    return str(page.relative_to(REPO))
+
+
+def shown_commands(page: Path) -> Iterator[str]:
+    """The migrate-cli lines of a page's code blocks, continuation lines joined; inline ones too."""
+    text = page.read_text("utf-8")
+    for block in FENCE.findall(text):
+        for line in block.replace("\\\n", " ").splitlines():
+            _, found, rest = line.partition("migrate-cli ")
+            if found and not line.startswith(" ") and not rest.startswith((" ", ".")):
+                yield "migrate-cli " + rest
+    for inline in INLINE.findall(text):
+        yield " ".join(inline.split())
+
+
+def arguments(line: str) -> list[str]:
+    """The arguments of the first migrate-cli in a line of shell."""
+    words: list[str] = []
+    for word in shlex.split(line, comments=True)[1:]:
+        if word in ("|", "||", ">", ">>", "<", "&&", ";", "&", "2>"):
+            break
+        words.append(word)
+    return words
+
+
+SHOWN = sorted({(relative(page), line) for page in PAGES for line in shown_commands(page)})
+
+
+@pytest.mark.parametrize("page", docs.pages(), ids=relative)
+def test_what_is_made_from_the_code_is_up_to_date(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert docs.filled(text) == text, "run: make docs"
+
+
+@pytest.mark.parametrize("page", docs.pages(), ids=relative)
+def test_every_marker_is_closed_and_known(page: Path) -> None:
+    text = page.read_text("utf-8")
+    opened = re.findall(r"<!-- generated: ([\w-]+) -->", text)
+    assert opened == re.findall(r"<!-- end: ([\w-]+) -->", text)
+    assert set(opened) <= set(docs.BLOCKS)
+
+
+@pytest.mark.parametrize(("page", "line"), SHOWN, ids=[f"{page}: {line}" for page, line in SHOWN])
+def test_every_command_in_the_docs_parses(page: str, line: str) -> None:
+    root: Any = get_command(app)
+    words = with_short_form(arguments(line))
+    if not words or words[0].startswith("-") or words[0] in ("COMMAND", "IMAGE"):
+        root.make_context("migrate-cli", [word for word in words if word.startswith("--install") is False] or ["-h"],
+                          resilient_parsing=True)  # fmt: skip
+        return
+    command = root
+    while words and hasattr(command, "commands") and not words[0].startswith("-"):
+        assert words[0] in command.commands, f"{page}: there is no command {words[0]}"
+        command = command.commands[words.pop(0)]
+    command.make_context("migrate-cli", words, resilient_parsing="--help" in words)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        goal = (page.parent / name).resolve() if name else page
+        assert goal.exists(), f"{relative(page)} links {link}"
+        if anchor and goal.suffix == ".md":
+            assert anchor in anchors(goal), f"{relative(page)} links {link}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as Markdown viewers make them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_no_page_names_a_path_of_some_machine(page: Path) -> None:
+    assert not re.search(r"(?<![\w.])/(?:work|tmp|home|root|Users)/", page.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/reference/interfaces.md"])
+def test_every_exit_code_is_explained(page: str) -> None:
+    text = (REPO / page).read_text("utf-8")
+    for code in ExitCode:
+        row = next(line for line in text.splitlines() if line.startswith(f"| {int(code)} |"))
+        assert code.name in row
+
+
+def test_every_state_of_a_thread_is_explained() -> None:
+    text = (REPO / "README.md").read_text("utf-8")
+    rows = " ".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
+    assert all(f"`{state.value}`" in rows for state in ThreadState)
+
+
+def test_every_command_and_finding_stands_in_the_readme() -> None:
+    text = (REPO / "README.md").read_text("utf-8")
+    assert all(f"[`{name}`]" in text for name, _ in docs.commands())
+    assert all(f"`{code}`" in text for code in CATALOGUE)
+
+
+def test_every_dependency_says_what_it_is_for() -> None:
+    rows = docs.dependencies().splitlines()[2:]
+    assert len(rows) >= 10
+    assert all(len(row.split("|")[2].strip()) > 10 for row in rows)
+
+
+def test_every_setting_says_what_it_means() -> None:
+    rows = docs.settings_short().splitlines()[2:]
+    assert all(len(row.rsplit("|", 2)[1].strip()) > 5 for row in rows)
+
+
+def test_the_tutorial_works_as_written(
+    cli: Cli,  # noqa: F811
+    target: EmbeddedSandbox,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("fixtures").symlink_to(REPO / "fixtures")
+    page = REPO / "docs" / "tutorial.md"
+    ran = 0
+    for block in FENCE.findall(page.read_text("utf-8")):
+        for line in block.splitlines():
+            variables, found, rest = line.removeprefix("$ ").partition("migrate-cli ")
+            if not line.startswith("$ ") or not found or rest.startswith("sandbox"):
+                continue
+            with monkeypatch.context() as patch:
+                for assignment in variables.split():
+                    name, _, value = assignment.partition("=")
+                    patch.setenv(name, value)
+                outcome = cli(*arguments("migrate-cli " + rest))
+            assert outcome.code == 0, f"{line}: {outcome.err}"
+            ran += 1
+    assert ran >= 8
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
+def test_the_figures_that_the_docs_show_are_real(page: str, cli: Cli, target: EmbeddedSandbox) -> None:  # noqa: F811
+    source = REPO / "fixtures" / "thread-files"
+    plan, applied = cli("plan", source), cli("apply", source)
+    text = (REPO / page).read_text("utf-8")
+    parts = re.findall(r"^  [█▓▒░] \w+ +\d+ +[\d.]+ %$", text, re.MULTILINE)
+    totals = re.findall(r"^  (?:threads|messages|items|requests|  ) +[\w ]+ +\d+$", text, re.MULTILINE)
+    assert len(parts) == 4
+    assert len(totals) == 10
+    assert all(line in plan.out for line in parts)
+    assert all(line in applied.out for line in totals)
+
+
+# ---- what stands beside the docs
+
+
+def test_the_action_hands_its_inputs_over_as_variables_only() -> None:
+    action = yaml.safe_load((REPO / "action.yml").read_text("utf-8"))
+    used = set(re.findall(r"inputs\.([\w-]+)", (REPO / "action.yml").read_text("utf-8")))
+    assert used == set(action["inputs"])
+    for step in action["runs"]["steps"]:
+        assert "${{" not in step.get("run", ""), "an input in a script could become a command"
+        assert "run" not in step or step["shell"] == "bash"
+
+
+def test_the_step_of_the_action_plans_and_keeps_the_report(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    action = yaml.safe_load((REPO / "action.yml").read_text("utf-8"))
+    script = next(step["run"] for step in action["runs"]["steps"] if step.get("id") == "run")
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "COMMAND": "plan",
+        "SOURCE": str(REPO / "fixtures" / "thread-files"),
+        "ARGUMENTS": "--limit 3",
+        "REPORT": "report.html",
+        "GITHUB_OUTPUT": "output.txt",
+        "GITHUB_STEP_SUMMARY": "summary.md",
+    }
+    done = subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "output.txt").read_text() == "exit-code=0\n"
+    assert "<html" in (tmp_path / "report.html").read_text()
+    assert "threads" in (tmp_path / "summary.md").read_text()
+
+
+def test_the_example_workflow_uses_the_action_rightly() -> None:
+    action = yaml.safe_load((REPO / "action.yml").read_text("utf-8"))
+    workflow = yaml.safe_load((REPO / "examples" / "github-workflow.yml").read_text("utf-8"))
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    own = [step for step in steps if "migrate-cli@" in step.get("uses", "")]
+    assert own
+    assert all(set(step["with"]) <= set(action["inputs"]) for step in own)
+    assert workflow["permissions"] == {"contents": "read"}
+    root: Any = get_command(app)
+    for step in steps:
+        if step.get("run", "").startswith("migrate-cli "):
+            name, *words = arguments(step["run"])
+            root.commands[name].make_context(name, words)
+
+
+def test_the_image_is_not_root_and_keeps_its_state_on_a_volume() -> None:
+    lines = (REPO / "Dockerfile").read_text("utf-8").splitlines()
+    copied = {
+        word for line in lines if line.startswith("COPY ") and "--from" not in line for word in line.split()[1:-1]
+    }
+    assert [line for line in lines if line.startswith("USER ")] == ["USER migrate"]
+    assert "VOLUME /data" in lines
+    assert all((REPO / name).exists() for name in copied)
+    allowed = (REPO / ".dockerignore").read_text("utf-8").splitlines()
+    assert all(f"!{name}" in allowed for name in copied)
