@@ -234,7 +234,7 @@ class ReplayRun:
                 turn = Turn()
                 run.turns.append(turn)
                 items = question if question and number == 1 else [await self._inputs.message(asked.input)]
-                await runner.run(items, turn)
+                await runner.run(items, turn, Ending(asked.expect.status))
                 run.verdicts += [(number, verdict) for verdict in check(asked.expect, turn.facts())]
                 if not _goes_on(asked.expect, turn):
                     break

@@ -43,7 +43,7 @@ class Part(Strict):
 
 
 def _parts(value: Any) -> Any:
-    entries = value if isinstance(value, list) else [value]
+    entries = value if isinstance(value, list | tuple) else [value]
     return [{"text": entry} if isinstance(entry, str) else entry for entry in entries]
 
 

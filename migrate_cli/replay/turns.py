@@ -26,17 +26,17 @@ from migrate_cli.replay.tools import Outcome, ToolRunner
 from migrate_cli.replies import NotApplied, Refused
 from migrate_cli.sse import StreamBroken, StreamRefused
 
+TEMPORARY = frozenset({"server_error", "rate_limit_exceeded", "timeout", "overloaded_error", "internal_error"})
+"""Codes with which a response fails although the request is in order."""
 CITING = frozenset({"url_citation", "file_citation", "container_file_citation", "file_path"})
 LONGEST_WAIT = 60.0
 PATIENCE = 1.0
 """Seconds that a server has to close a stream after its last event."""
 
 
-class Streamer(Protocol):
-    """Sends a request and yields its events; `ApiClient.stream` with the path bound."""
-
-    def __call__(self, content: bytes, on_sent: Callable[[], None]) -> AsyncGenerator[JsonObject]:
-        """Yield events; call `on_sent` when its turn has come. Raises StreamRefused or StreamBroken."""
+Streamer = Callable[[bytes, Callable[[], None]], AsyncGenerator[JsonObject]]
+"""Sends a request and yields its events; calls the second argument when the request goes out. Raises StreamRefused or
+StreamBroken, as `ApiClient.stream` does."""
 
 
 class Watcher(Protocol):
@@ -105,6 +105,14 @@ class Turn:
         )
 
 
+class _FailedForNow(TryAgain):
+    """The response failed by no fault of the request's; when trying again does not help, that is the answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"the response failed ({answer.error_code})")
+        self.answer = answer
+
+
 class TurnRunner:
     """Runs the turns of one case in one place."""
 
@@ -122,11 +130,16 @@ class TurnRunner:
         self._stream, self._place, self._fields = stream, place, fields
         self._tools, self._approvals, self._meter = tools, approvals, meter
         self._watcher, self._rules = watcher, rules
+        self._wanted = Ending.COMPLETED
         self.unsent: list[JsonObject] = []
         """Answers to calls of the last response that were not sent."""
 
-    async def run(self, items: Sequence[JsonObject], turn: Turn) -> None:
-        """Run one turn, writing into `turn` as it goes. Raises CaseFault, or TryAgain when the case may begin anew."""
+    async def run(self, items: Sequence[JsonObject], turn: Turn, wanted: Ending = Ending.COMPLETED) -> None:
+        """Run one turn, writing into `turn` as it goes; `wanted` is the ending that the suite expects.
+
+        Raises CaseFault, or TryAgain when the case may begin anew.
+        """
+        self._wanted = wanted
         began = self._rules.now()
         try:
             await self._rounds(list(items), turn)
@@ -168,10 +181,13 @@ class TurnRunner:
                 return await self._once(items, turn)
             except TryAgain as trouble:
                 again = Again.SAME if trouble.sure else await self._place.after_break()
+                last = attempt == self._rules.retries
+                if isinstance(trouble, _FailedForNow) and (last or again is Again.NO):
+                    return trouble.answer
                 turn.retries.append(trouble.reason)
                 if again is Again.NO:
                     raise CaseFault("stream-broken", f"{trouble.reason}; nothing was sent again") from None
-                if attempt == self._rules.retries or again is Again.ANEW:
+                if last or again is Again.ANEW:
                     raise TryAgain(trouble.reason, trouble.wait) from None
                 self._watcher.note(f"sent again: {trouble.reason}")
                 await self._rules.sleep(_pause(trouble, attempt))
@@ -189,6 +205,8 @@ class TurnRunner:
         turn.cost += cost or 0.0
         if answer.ending is Ending.BROKEN:
             raise TryAgain(broken or "the stream ended before the response did")
+        if answer.ending is Ending.FAILED is not self._wanted and answer.error_code in TEMPORARY:
+            raise _FailedForNow(answer)
         return answer
 
     def _merged(self, fields: JsonObject) -> JsonObject:

@@ -1,0 +1,280 @@
+"""`migrate-cli replay`: test prompts, streamed through the new setup. Joins suite, state, target and report."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from migrate_cli.commands.prepare import SANDBOX, TargetChoice, open_configured, target_of
+from migrate_cli.commands.replay_cases import Cases, cases_of, others_of
+from migrate_cli.commands.replay_data import data_of, exit_code_of, problems_of
+from migrate_cli.errors import SetupMismatch, UsageError
+from migrate_cli.files.host import FileHost
+from migrate_cli.files.local import LocalFile
+from migrate_cli.model import JsonObject, Result
+from migrate_cli.openai_client import ApiClient
+from migrate_cli.pacing import Pacer
+from migrate_cli.replay.example import example
+from migrate_cli.replay.faults import CaseFault, TryAgain
+from migrate_cli.replay.inputs import Inputs
+from migrate_cli.replay.jobs import thinks
+from migrate_cli.replay.live import Lines, Screen, ask_person
+from migrate_cli.replay.meter import Limits, Meter, Price, price_of
+from migrate_cli.replay.outcome import CaseRun
+from migrate_cli.replay.places import Ground, Mode
+from migrate_cli.replay.run import Job, Plan, ReplayRun
+from migrate_cli.replay.scratch import Scratches
+from migrate_cli.replay.tools import ToolPolicy
+from migrate_cli.replay.turns import Rules, Streamer
+from migrate_cli.replay.watchers import CaseWatcher, EventFile, ImageFolder, Several
+from migrate_cli.replies import Applied, NotApplied, Refused
+from migrate_cli.report.progress import ProgressView
+from migrate_cli.settings import Settings
+from migrate_cli.sources.interface import Selection
+from migrate_cli.state.reader import StateReader
+from migrate_cli.state.store import StateStore
+from migrate_cli.target import ConversationsTarget
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The options of one invocation that are no settings."""
+
+    suite: Path | None = None
+    cases: tuple[str, ...] = ()
+    sample: int | None = None
+    repeat: int = 1
+    last_turn: bool = False
+    stub_tools: bool = False
+    model: str | None = None
+    events: Path | None = None
+    images: Path | None = None
+    against: str | None = None
+    selection: Selection = field(default_factory=Selection)
+
+
+def replay(
+    settings: Settings, choices: Choices, *, sandbox: bool, view: ProgressView, terminal: bool | None = None
+) -> Result:
+    """Run the cases. Raises MigrateError only for what stops it before any work.
+
+    `terminal` says whether a person looks on (default: whether stderr is a terminal).
+    """
+    with target_of(settings, sandbox=sandbox) as target:
+        store = StateStore.open(settings.state, command="migrate-cli replay")
+        try:
+            _check_target(settings, store, sandbox=sandbox)
+            cases = cases_of(settings, choices, store)
+            others = others_of(settings, choices)
+            _check_prices(settings, cases.jobs)
+            run = _Replay(settings, choices, store, target, view, cases, others)
+            return asyncio.run(run.go(sys.stderr.isatty() if terminal is None else terminal))
+        finally:
+            view.close()
+            store.close()
+
+
+def write_example(settings: Settings, path: Path) -> Result:
+    """`replay --init`: write an example suite. Raises UsageError when the file is there already."""
+    from migrate_cli.replay.baseline import configurations  # noqa: PLC0415 - only for examples and baselines
+
+    threads: list[str] = []
+    if settings.state.is_file():
+        with StateReader(settings.state) as reader:
+            threads = [str(row["thread_id"]) for row in reader.threads("loaded", "verified", limit=3)]
+    found: list[JsonObject] = []
+    if settings.source.path is not None or settings.source.base_url is not None:
+        source = open_configured(settings)
+        for _ in source.threads(Selection(limit=3)):
+            pass  # some sources only meet their assistants while they read threads
+        found = list(configurations(source.assistants()).values())
+    text = example(path.name, threads, found)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already; name another file, or delete it") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
+    steps = [f"Edit {path}, then run: migrate-cli replay {path}"]
+    return Result("replay", {"written": str(path), "threads": len(threads), "assistants": len(found), "next": steps})
+
+
+def _check_target(settings: Settings, store: StateStore, *, sandbox: bool) -> None:
+    """The conversations are where they were migrated to; another target would not have them."""
+    recorded = store.target_setup().get("target.base_url")
+    named = SANDBOX if sandbox else settings.target.base_url
+    if recorded is not None and recorded != named:
+        advice = "add --target sandbox" if recorded == SANDBOX else "name it, or another state file with --state"
+        raise SetupMismatch(
+            f"the conversations in {settings.state} are at {recorded}, but this would replay at {named}; {advice}"
+        )
+
+
+def _check_prices(settings: Settings, jobs: Sequence[Job]) -> None:
+    if settings.replay.max_cost is None:
+        return
+    prices = _prices(settings)
+    models = dict.fromkeys(str(job.fields.get("model")) for job in jobs)
+    unpriced = [model for model in models if price_of(prices, model) is None]
+    if unpriced:
+        raise UsageError(f"--max-cost needs the price of {', '.join(unpriced)}; set replay.prices in migration.yaml")
+
+
+def _prices(settings: Settings) -> dict[str, Price]:
+    return {name: Price(price.input, price.output, price.cached) for name, price in settings.replay.prices.items()}
+
+
+class _Replay:
+    """One invocation, from the first case to the result."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        choices: Choices,
+        store: StateStore,
+        target: TargetChoice,
+        view: ProgressView,
+        cases: Cases,
+        others: JsonObject | None,
+    ) -> None:
+        self._settings, self._choices, self._store, self._target = settings, choices, store, target
+        self._view, self._cases, self._others = view, cases, others
+        self._meter = Meter(
+            Limits(settings.replay.max_cost, settings.replay.max_tokens, settings.replay.max_tool_calls),
+            _prices(settings),
+        )
+        self._images = None if choices.images is None else ImageFolder(choices.images)
+        self._interrupted = False
+
+    async def go(self, terminal: bool) -> Result:
+        began = time.monotonic()
+        mode = self._settings.replay.mode
+        run_id = self._store.start_run("replay", {"mode": mode, "sandbox": self._target.sandbox})
+        load, replay = self._settings.load, self._settings.replay
+        pacer = Pacer(most_in_flight=max(replay.workers, 8), requests_per_minute=load.max_requests_per_minute)
+        with ExitStack() as stack:
+            async with ApiClient(self._target.endpoint, pacer) as client:
+                watch = self._watch(stack, terminal)
+                ground = self._ground(client)
+                swept = await ground.scratches.sweep()
+                run = ReplayRun(
+                    ground, self._stream(client), self._inputs(client), self._meter, self._plan(terminal), watch,
+                    self._record,
+                )  # fmt: skip
+                with self._signals(run.drain):
+                    runs = await run.run(self._cases.jobs)
+                    seen = await run.check_untouched()
+                data = data_of(self._settings, self._cases, runs, seen, ground.scratches, self._meter, self._others)
+                data |= {
+                    "swept": swept,
+                    "images": [str(path) for path in self._images.saved] if self._images else [],
+                    "requests": client.traffic.as_dict(),
+                    "target": self._target.as_dict(),
+                    "state": str(self._settings.state),
+                    "seconds": round(time.monotonic() - began, 3),
+                }
+        code = exit_code_of(data, run.failure, interrupted=self._interrupted)
+        result = Result("replay", data, code, run_id, problems_of(data, run.failure))
+        self._store.finish_run(run_id, result.envelope())
+        await self._store.durable()
+        return result
+
+    def _ground(self, client: ApiClient) -> Ground:
+        target = ConversationsTarget(client)
+        return Ground(target, self._store, Scratches(target, self._store), self._settings.load.settle)
+
+    def _plan(self, terminal: bool) -> Plan:
+        replay = self._settings.replay
+        person = terminal and sys.stdin.isatty()
+        ask = (self._screen.ask if self._screen is not None else ask_person) if person else None
+        return Plan(
+            mode=Mode(replay.mode),
+            workers=replay.workers,
+            repeat=self._choices.repeat,
+            stub_tools=self._choices.stub_tools,
+            reasoning=thinks,
+            rules=Rules(rounds=replay.max_rounds, retries=replay.retries),
+            tools=ToolPolicy(replay.tool_timeout, replay.tool_output_bytes, self._cases.folder),
+            ask=ask,
+        )
+
+    def _stream(self, client: ApiClient) -> Streamer:
+        idle = self._settings.replay.idle_timeout
+
+        def stream(content: bytes, on_sent: Callable[[], None]) -> AsyncGenerator[JsonObject]:
+            return client.stream("/responses", content, idle=idle, on_sent=on_sent)
+
+        return stream
+
+    def _inputs(self, client: ApiClient) -> Inputs:
+        host, model = FileHost(client), self._settings.audio.model
+
+        async def transcribe(local: LocalFile) -> str:
+            reply = await host.transcribe(local, model)
+            if isinstance(reply, Applied):
+                return str(reply.body["text"])
+            if isinstance(reply, Refused):
+                raise CaseFault("audio-refused", f"{local.filename} was not transcribed: {reply.message}")
+            raise TryAgain(f"{local.filename} was not transcribed ({reply.reason})", _wait(reply), sure=True)
+
+        return Inputs(self._cases.folder, self._cases.mapped, transcribe)
+
+    _screen: Screen | None = None
+
+    def _watch(self, stack: ExitStack, terminal: bool) -> Callable[[str, int], CaseWatcher]:
+        """One case at a time on a terminal is shown live; otherwise there is a line for each case that ends."""
+        alone = self._settings.replay.workers == 1 or len(self._cases.jobs) * self._choices.repeat == 1
+        show: Screen | Lines
+        if terminal and alone:
+            show = self._screen = Screen()
+        else:
+            show = Lines(self._view.note)
+        events = stack.enter_context(EventFile(self._choices.events)) if self._choices.events else None
+        makers = [maker.watch for maker in (show, events, self._images) if maker is not None]
+        return lambda case_id, number: Several([make(case_id, number) for make in makers])
+
+    def _record(self, run: CaseRun) -> None:
+        name = run.case_id if self._choices.repeat == 1 else f"{run.case_id}#{run.number}"
+        self._store.replay_result(
+            name,
+            run.status.value,
+            conversation_id=run.conversation_id,
+            ttft_ms=None if run.ttft is None else round(run.ttft * 1000, 1),
+            total_ms=round(run.seconds * 1000, 1),
+            input_tokens=run.usage.input,
+            output_tokens=run.usage.output,
+            detail=run.detail() or None,
+        )
+
+    @contextmanager
+    def _signals(self, drain: asyncio.Event) -> Iterator[None]:
+        """First Ctrl-C or SIGTERM: cases under way may end. Second: stop at once; the next run deletes what is left."""
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            if self._interrupted:
+                self._view.close()
+                os._exit(130)
+            self._interrupted = True
+            self._view.note("Stopping: cases under way are allowed to end. Press Ctrl-C again to stop at once.")
+            drain.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+
+def _wait(reply: object) -> float | None:
+    return reply.wait if isinstance(reply, NotApplied) else None

@@ -1,0 +1,149 @@
+"""Which cases a replay runs: a suite's, or the last turns of threads; made ready, and checked before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migrate_cli.commands.prepare import open_configured
+from migrate_cli.errors import UsageError
+from migrate_cli.model import JsonObject
+from migrate_cli.replay.baseline import LastTurn, case_of, configurations, last_turns, questions_of
+from migrate_cli.replay.going import warnings
+from migrate_cli.replay.inputs import Inputs
+from migrate_cli.replay.jobs import jobs_of
+from migrate_cli.replay.places import Mode
+from migrate_cli.replay.run import Job, chosen
+from migrate_cli.replay.suite import Part, Suite, load_suite
+from migrate_cli.replay.tools import resolve
+from migrate_cli.settings import Settings
+from migrate_cli.state.reader import StateReader
+from migrate_cli.state.store import StateStore
+
+if TYPE_CHECKING:
+    from migrate_cli.commands.replay import Choices
+    from migrate_cli.files.local import LocalFile
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """Everything that is to be run."""
+
+    name: str
+    jobs: list[Job]
+    folder: Path
+    """What paths in the suite are relative to."""
+    mapped: Callable[[str], str]
+    """An old file id → the new one, or itself."""
+    warnings: list[str]
+
+
+def cases_of(settings: Settings, choices: Choices, store: StateStore) -> Cases:
+    """Return the cases. Raises UsageError for everything that is wrong with them."""
+    mapped = _mapping(store)
+    with StateReader(settings.state) as reader:
+        suite, jobs = _jobs(settings, choices, reader, mapped)
+    known = {job.case.id for job in jobs}
+    unknown = [name for name in choices.cases if name not in known]
+    if unknown:
+        raise UsageError(f"there is no case {', '.join(unknown)}; there are: {', '.join(sorted(known)[:20])}")
+    folder = Path() if choices.suite is None else choices.suite.parent
+    # For last turns, the sample was taken among the threads already.
+    wanted = chosen(jobs, choices.cases, None if choices.last_turn else choices.sample)
+    _check(wanted, folder, mapped)
+    audio = settings.audio.model if any(part.audio for job in wanted for part in _parts(job)) else None
+    name = "last turns" if choices.suite is None or choices.last_turn else choices.suite.name
+    return Cases(name, wanted, folder, mapped, [] if suite is None else warnings(suite, audio))
+
+
+def others_of(settings: Settings, choices: Choices) -> JsonObject | None:
+    """Return the run to compare with, as `run_id` and `cases`. Raises UsageError when there is none of that id."""
+    if choices.against is None:
+        return None
+    with StateReader(settings.state) as reader:
+        runs = [run for run in reader.runs(newest_first=True) if run["command"] == "replay" and run["ended_at"]]
+        ids = [str(run["id"]) for run in runs]
+        wanted = ids[0] if choices.against == "last" and ids else choices.against
+        run = reader.run(wanted) if wanted in ids else None
+    if run is None or run["result"] is None:
+        known = f"; there are {', '.join(ids[:5])}" if ids else "; no replay has been run yet"
+        raise UsageError(f"there is no replay {choices.against} in {settings.state}{known}")
+    return {"run_id": run["id"], "cases": run["result"]["data"].get("cases") or []}
+
+
+def _jobs(
+    settings: Settings, choices: Choices, reader: StateReader, mapped: Callable[[str], str]
+) -> tuple[Suite | None, list[Job]]:
+    if choices.suite is None and not choices.last_turn:
+        raise UsageError("no suite is named; write one with migrate-cli replay --init, or take --last-turn")
+    suite = load_suite(choices.suite).with_setup(model=choices.model) if choices.suite is not None else None
+    turns: list[LastTurn] = []
+    if choices.last_turn:
+        suite, turns = _baseline(settings, choices, reader, suite)
+    if suite is None:
+        return None, []
+    mode = Mode(settings.replay.mode)
+    jobs = jobs_of(suite, suite.cases, reader.map_ids, _secrets(settings), mapped, mode)
+    if not turns:
+        return suite, jobs
+    items = questions_of(reader.map_ids([turn.message_id for turn in turns]))
+    asked = {turn.thread_id: items.get(turn.message_id, ()) for turn in turns}
+    return suite, [replace(job, question=asked[job.case.id]) for job in jobs if asked[job.case.id]]
+
+
+def _baseline(
+    settings: Settings, choices: Choices, reader: StateReader, suite: Suite | None
+) -> tuple[Suite | None, list[LastTurn]]:
+    """A suite of last turns: with the setup of the given suite, or else of the assistant that answered."""
+    if settings.replay.mode not in (Mode.COPY, Mode.STATELESS):
+        raise UsageError("--last-turn asks an old question again, so it runs with --mode copy or stateless only")
+    source = open_configured(settings)
+    loaded = {str(row["thread_id"]) for row in reader.threads("loaded", "verified")}
+    threads = (each for each in source.threads(choices.selection) if getattr(each, "id", None) in loaded)
+    turns = last_turns(threads, choices.sample)
+    old = configurations(source.assistants()) if suite is None else {}
+    cases = tuple(
+        case_of(turn, settings.replay.similarity, old.get(turn.assistant_id or "") if suite is None else None)
+        for turn in turns
+    )
+    if not cases:
+        return None, []
+    base = suite if suite is not None else Suite(cases=cases)
+    return base.model_copy(update={"cases": cases}).with_setup(model=choices.model), turns
+
+
+def _check(jobs: Sequence[Job], folder: Path, mapped: Callable[[str], str]) -> None:
+    """Files and handlers that are not there are told before any work."""
+
+    async def nothing(_local: LocalFile) -> str:
+        return ""
+
+    inputs = Inputs(folder, mapped, nothing)
+    for job in jobs:
+        if not job.question:
+            inputs.check(_parts(job), f"the case {job.case.id}")
+        for tool in job.tools:
+            if tool.handler:
+                resolve(tool.handler, folder)
+
+
+def _parts(job: Job) -> list[Part]:
+    return [part for turn in job.case.all_turns() for part in turn.input]
+
+
+def _mapping(store: StateStore) -> Callable[[str], str]:
+    def mapped(file_id: str) -> str:
+        row = store.file_row(file_id)
+        return str(row["target_file_id"]) if row is not None and row["target_file_id"] else file_id
+
+    return mapped
+
+
+def _secrets(settings: Settings) -> Callable[[str], str | None]:
+    def secret(variable: str) -> str | None:
+        value = settings.secret(variable)
+        return None if value is None else value.get_secret_value()
+
+    return secret

@@ -1,0 +1,92 @@
+"""The result of a replay as data: cases, totals, what became of the conversations, and the exit code. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from migrate_cli.commands.replay_cases import Cases
+from migrate_cli.errors import ExitCode, MigrateError
+from migrate_cli.model import JsonObject, Problem
+from migrate_cli.replay.compare import compare
+from migrate_cli.replay.meter import Meter
+from migrate_cli.replay.outcome import CaseRun, Status, shown
+from migrate_cli.replay.run import Seen
+from migrate_cli.replay.scratch import Scratches
+from migrate_cli.settings import Settings
+
+
+def data_of(
+    settings: Settings,
+    cases: Cases,
+    runs: Sequence[Sequence[CaseRun]],
+    seen: Seen,
+    scratches: Scratches,
+    meter: Meter,
+    others: JsonObject | None,
+) -> JsonObject:
+    """Return the data of the result."""
+    pairs = zip(cases.jobs, runs, strict=True)
+    content = settings.report.with_content
+    entries = [shown(each, job.case.pass_rate, with_content=content) for job, each in pairs]
+    data: JsonObject = {
+        "suite": cases.name,
+        "mode": settings.replay.mode,
+        "models": list(dict.fromkeys(str(job.fields.get("model")) for job in cases.jobs)),
+        "cases": entries,
+        "totals": _totals(entries, meter),
+        "cost": None if meter.unpriced and not meter.cost else round(meter.cost, 6),
+        "unpriced": sorted(meter.unpriced),
+        "stopped": meter.stopped,
+        "conversations": {
+            "checked": len(seen.before),
+            "unchanged": len(seen.before) - len(seen.changed) - len(seen.unread),
+            "changed": seen.changed,
+            "unread": seen.unread,
+        },
+        "scratch": {"made": scratches.made, "deleted": scratches.deleted, "left": scratches.left},
+        "warnings": cases.warnings,
+    }
+    if others is not None:
+        data["comparison"] = compare(entries, others["cases"], str(others["run_id"]))
+    return data
+
+
+def exit_code_of(data: JsonObject, failure: MigrateError | None, *, interrupted: bool) -> ExitCode:
+    """4 when a case failed or a conversation changed; 3 when a limit stopped it; what ended the run goes first."""
+    if failure is not None:
+        return failure.exit_code
+    if interrupted:
+        return ExitCode.INTERRUPTED
+    totals = data["totals"]
+    if totals["failed"] or totals["error"] or data["conversations"]["changed"]:
+        return ExitCode.CHECK_FAILED
+    return ExitCode.PARTIAL if totals["stopped"] or data["scratch"]["left"] else ExitCode.OK
+
+
+def problems_of(data: JsonObject, failure: MigrateError | None) -> list[Problem]:
+    """What went wrong beside the cases."""
+    problems = [] if failure is None else [Problem(failure.code, str(failure))]
+    if data["stopped"]:
+        problems.append(Problem("limit-reached", data["stopped"]))
+    for conversation_id in data["conversations"]["changed"]:
+        sentence = f"the conversation {conversation_id} changed while the replay ran; did something else write to it?"
+        problems.append(Problem("conversation-changed", sentence))
+    for conversation_id in data["conversations"]["unread"]:
+        sentence = f"the conversation {conversation_id} could not be read again, so nothing is known of it"
+        problems.append(Problem("conversation-unread", sentence))
+    for conversation_id in data["scratch"]["left"]:
+        sentence = f"the scratch conversation {conversation_id} could not be deleted; the next replay tries again"
+        problems.append(Problem("scratch-left", sentence))
+    return problems
+
+
+def _totals(entries: Sequence[JsonObject], meter: Meter) -> dict[str, int]:
+    statuses = {status.value: sum(entry["status"] == status for entry in entries) for status in Status}
+    return {
+        "cases": len(entries),
+        **statuses,
+        "input_tokens": meter.usage.input,
+        "output_tokens": meter.usage.output,
+        "tool_calls": meter.tool_calls,
+        "retries": sum(entry["retries"] for entry in entries),
+    }
