@@ -187,6 +187,8 @@ class ApiClient:
         which event is the last.
         """
         self.traffic.writes += 1
+        if self._client is None:
+            self._connect()
         async with self.pacer.slot() as began:
             self.traffic.sent += 1
             on_sent()
