@@ -11,6 +11,15 @@ class Target(StrEnum):
     SANDBOX = "sandbox"
 
 
+class ReplayMode(StrEnum):
+    """What `replay --mode` takes."""
+
+    COPY = "copy"
+    STATELESS = "stateless"
+    IN_PLACE = "in-place"
+    CHAIN = "chain"
+
+
 class MapFormat(StrEnum):
     """What `map export --format` takes."""
 
