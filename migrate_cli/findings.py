@@ -335,6 +335,16 @@ _LOADING = {
 }
 
 _ASSISTANTS = {
+    "assistant-inferred": Entry(
+        WARNING,
+        "The source holds no object of the assistant; what runs and messages tell of it was taken.",
+        "Save the assistant's object into the export, or complete the configuration by hand.",
+    ),
+    "thread-resources-joined": Entry(
+        INFO,
+        "Several threads have vector stores or files of their own; the configuration names them all.",
+        "Name only those of its own conversation in each request; `--output json` lists them by thread.",
+    ),
     "model-going": Entry(
         WARNING, "The model is gone or going on the date named; its successor was written.", "Try it with `replay`."
     ),

@@ -11,7 +11,7 @@ from migrate_cli.cli.app import app
 from typer.main import get_command
 from typer.testing import CliRunner
 
-COMMANDS = ["demo", "init", "doctor", "plan", "apply", "status", "replay", "map", "sandbox"]
+COMMANDS = ["demo", "init", "doctor", "plan", "apply", "status", "replay", "map", "assistants", "transcribe", "sandbox"]
 
 
 @pytest.mark.parametrize("args", [["--help"], ["--version"], ["plan", "--help"]])

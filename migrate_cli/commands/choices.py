@@ -20,6 +20,13 @@ class ReplayMode(StrEnum):
     CHAIN = "chain"
 
 
+class Code(StrEnum):
+    """What `assistants --code` takes."""
+
+    PYTHON = "python"
+    TYPESCRIPT = "typescript"
+
+
 class MapFormat(StrEnum):
     """What `map export --format` takes."""
 

@@ -99,6 +99,7 @@ BUILDERS: dict[str, str] = {
     "replay": "migrate_cli.report.checks",
     "status": "migrate_cli.report.status",
     "map": "migrate_cli.report.mapping",
+    "assistants": "migrate_cli.report.assistants",
     "doctor": "migrate_cli.report.doctor",
 }
 """Which module's `build` makes the document of which command; all others are generic."""
@@ -108,6 +109,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "migrate_cli.report.checks": ("outcomes", "cases"),
     "migrate_cli.report.status": ("threads",),
     "migrate_cli.report.mapping": ("rows",),
+    "migrate_cli.report.assistants": ("assistants",),
     "migrate_cli.report.doctor": ("checks",),
 }
 """Data of which a builder needs one key: a command that ended before its work has only errors to show."""

@@ -1,0 +1,145 @@
+"""`migrate-cli assistants`: assistants become response configurations, as suites for `replay` and as small programs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from migrate_cli.commands.assistants_found import Collection, Found
+from migrate_cli.commands.assistants_text import file_stem, suite_text
+from migrate_cli.commands.choices import Code
+from migrate_cli.commands.prepare import open_configured
+from migrate_cli.commands.tally import LISTED, finding_row
+from migrate_cli.convert.assistant import Configuration, convert_assistant
+from migrate_cli.convert.code import LANGUAGES
+from migrate_cli.errors import UsageError
+from migrate_cli.findings import finding
+from migrate_cli.model import Finding, JsonObject, Result
+from migrate_cli.settings import Settings
+from migrate_cli.sources.interface import Selection
+
+SUFFIX = {Code.PYTHON: ".py", Code.TYPESCRIPT: ".ts"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user asked for."""
+
+    assistant_ids: tuple[str, ...] = ()
+    """Only these; empty means all."""
+    code: Code | None = None
+    markdown: bool = False
+    out: Path | None = None
+    force: bool = False
+
+
+def assistants(settings: Settings, selection: Selection, wish: Wish) -> Result:
+    """Convert the assistants of the source. Raises UsageError for a wish that cannot be granted, before any writing."""
+    source = open_configured(settings)
+    collection = Collection(source.assistants())
+    for entry in source.threads(selection):
+        collection.read(entry)
+    found = _chosen(collection, wish)
+    configurations = [(one, _converted(one, wish)) for one in found]
+    if wish.out is None and wish.code is not None and len(configurations) > 1:
+        raise UsageError(
+            f"{len(configurations)} assistants make {len(configurations)} programs; name a folder for them with --out, "
+            "or one assistant with --assistant ID"
+        )
+    files = _written(wish, configurations) if wish.out is not None else {}
+    return _result(wish, collection, configurations, files)
+
+
+def _chosen(collection: Collection, wish: Wish) -> list[Found]:
+    found = collection.found()
+    if not wish.assistant_ids:
+        return found
+    known = {one.id for one in found}
+    unknown = [one for one in wish.assistant_ids if one not in known]
+    if unknown:
+        raise UsageError(
+            f"the source holds no assistant {', '.join(unknown)}; it holds {', '.join(sorted(known)) or 'none'}"
+        )
+    return [one for one in found if one.id in wish.assistant_ids]
+
+
+def _converted(found: Found, wish: Wish) -> Configuration:
+    resources = [found.resources] if found.resources else []
+    return convert_assistant(found.assistant, thread_resources=resources, markdown=wish.markdown)
+
+
+def _findings(found: Found, configuration: Configuration) -> list[Finding]:
+    own = list(configuration.findings)
+    if found.known_from != "object":
+        own.insert(0, finding("assistant-inferred", f"Assistant {found.id}: {_INFERRED[found.known_from]}"))
+    if found.threads_with_resources > 1:
+        detail = f"Assistant {found.id}: the resources of {found.threads_with_resources:,} threads stand together."
+        own.append(finding("thread-resources-joined", detail))
+    return own
+
+
+_INFERRED = {
+    "run": "there is no object of it, so the settings of its newest run were taken.",
+    "message": "only messages name it, so nothing but its id is known.",
+}
+
+
+def _texts(wish: Wish, found: Found, configuration: Configuration) -> dict[str, str]:
+    """The texts to write, by ending."""
+    suite = {".yaml": suite_text(configuration, _findings(found, configuration))}
+    return suite if wish.code is None else suite | {SUFFIX[wish.code]: LANGUAGES[wish.code](configuration.config)}
+
+
+def _written(wish: Wish, configurations: Iterable[tuple[Found, Configuration]]) -> dict[str, list[str]]:
+    """Write a file for each text; nothing at all when one is there already. Return the paths by assistant."""
+    folder = wish.out or Path()
+    planned: dict[Path, str] = {}
+    files: dict[str, list[str]] = {}
+    for found, configuration in configurations:
+        texts = _texts(wish, found, configuration)
+        stem = file_stem(configuration.name, found.id, {path.stem for path in planned})
+        for ending, text in texts.items():
+            path = folder / f"{stem}{ending}"
+            planned[path] = text
+            files.setdefault(found.id, []).append(str(path))
+    there = [path for path in planned if path.exists()]
+    if there and not wish.force:
+        raise UsageError(f"{there[0]} is there already; name another folder, or write it anew with --force")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, text in planned.items():
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be written: {error.strerror}; name another folder") from error
+    return files
+
+
+def _result(
+    wish: Wish,
+    collection: Collection,
+    configurations: list[tuple[Found, Configuration]],
+    files: dict[str, list[str]],
+) -> Result:
+    findings = [one for found, configuration in configurations for one in _findings(found, configuration)]
+    data: JsonObject = {
+        "assistants": [
+            {
+                "assistant_id": found.id,
+                "name": configuration.name,
+                "known_from": found.known_from,
+                "threads": found.threads,
+                "config": configuration.config,
+                "files": files.get(found.id, []),
+            }
+            for found, configuration in configurations
+        ],
+        "threads": collection.threads[:LISTED],
+        "findings": dict(sorted(Counter(one.code for one in findings).items())),
+        "finding_list": [finding_row(one) for one in findings],
+    }
+    if wish.out is None and configurations:
+        ending = SUFFIX[wish.code] if wish.code else ".yaml"
+        data["verbatim"] = "---\n".join(_texts(wish, found, one)[ending] for found, one in configurations)
+    return Result("assistants", data)

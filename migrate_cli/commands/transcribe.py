@@ -1,0 +1,82 @@
+"""`migrate-cli transcribe`: local audio files to text, under the rules and with the model of the migration."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from migrate_cli.commands.files import model_findings
+from migrate_cli.commands.prepare import target_of
+from migrate_cli.commands.tally import finding_row
+from migrate_cli.errors import ExitCode, UsageError
+from migrate_cli.files import audio
+from migrate_cli.files.host import FileHost
+from migrate_cli.files.local import LocalFile, look_at
+from migrate_cli.files.sending import send
+from migrate_cli.files.work import check_model
+from migrate_cli.model import JsonObject, Problem, Result
+from migrate_cli.openai_client import ApiClient
+from migrate_cli.pacing import Pacer
+from migrate_cli.replies import Refused
+from migrate_cli.settings import Settings
+
+AT_ONCE = 4
+
+
+def transcribe(settings: Settings, paths: list[Path]) -> Result:
+    """Transcribe files; exit 3 when some of them cannot be. Raises UsageError before anything is sent."""
+    locals_ = [_looked_at(path) for path in paths]
+    with target_of(settings, sandbox=False) as target:
+        client = ApiClient(target.endpoint, Pacer(most_in_flight=AT_ONCE))
+        rows = asyncio.run(_all(client, locals_, settings.audio.model))
+    problems = [Problem("audio-not-transcribed", f"{row['file']}: {row['error']}") for row in rows if row["error"]]
+    found = [finding_row(found) for found in model_findings(settings.audio.model)]
+    data: JsonObject = {"model": settings.audio.model, "files": rows, "finding_list": found}
+    if not problems:
+        data["verbatim"] = _as_text(rows)
+    return Result("transcribe", data, ExitCode.PARTIAL if problems else ExitCode.OK, errors=problems)
+
+
+def _looked_at(path: Path) -> LocalFile:
+    try:
+        return look_at(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}; nothing was sent") from error
+
+
+async def _all(client: ApiClient, files: list[LocalFile], model: str) -> list[dict[str, Any]]:
+    host, gate = FileHost(client), asyncio.Semaphore(AT_ONCE)
+    async with client:
+        results = await asyncio.gather(*(_one(host, local, model, gate) for local in files), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in results if isinstance(result, dict)]
+
+
+async def _one(host: FileHost, local: LocalFile, model: str, gate: asyncio.Semaphore) -> dict[str, Any]:
+    row = {"file": str(local.path), "bytes": local.bytes, "text": None, "error": None}
+    reason = audio.refusal(local.filename, local.bytes, local.media_type)
+    if reason is not None:
+        return row | {"error": reason}
+    async with gate:
+        sent = await send(lambda: host.transcribe(local, model), _Clock(), f"the transcription of {local.filename}")
+    if isinstance(sent.reply, Refused):
+        check_model(sent.reply, model)
+        return row | {"error": f"the target refused it ({sent.reply.status}: {sent.reply.message})"}
+    return row | {"text": sent.reply.body["text"]}
+
+
+def _as_text(rows: list[dict[str, Any]]) -> str:
+    """One text alone as it is, so that it can be piped on; several under the names of their files."""
+    if len(rows) == 1:
+        return f"{rows[0]['text']}\n"
+    return "\n".join(f"{row['file']}:\n{row['text']}\n" for row in rows)
+
+
+class _Clock:
+    """Real time."""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
