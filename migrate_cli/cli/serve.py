@@ -10,6 +10,7 @@ import typer
 from migrate_cli.cli.frame import Frame, common_options, emit
 from migrate_cli.commands.choices import SourceHost
 from migrate_cli.report.interface import OutputFormat
+from migrate_cli.sandbox.options import KnownFiles
 
 app = typer.Typer()
 
@@ -66,12 +67,27 @@ def sandbox(
     token_seconds: Annotated[
         float | None, typer.Option("--token-seconds", help="A bearer token of the source expires after N seconds.")
     ] = None,
+    known_files: Annotated[
+        KnownFiles, typer.Option("--known-files", help="Which file ids items may name: any, or uploaded ones only.")
+    ] = KnownFiles.ANY,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault",
+            help="Misbehave, such as append:reset-after:0.02 (ENDPOINTS:KIND:PROBABILITY:NAME=VALUE); may be repeated.",
+            metavar="RULE",
+        ),
+    ] = None,
+    faults: Annotated[
+        Path | None, typer.Option("--faults", help="A YAML file with rules of misbehaviour and a seed.", metavar="FILE")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of the faults' chance.", metavar="N")] = None,
 ) -> None:
     """Serve a strict stand-in for the target, and for a source if asked, on this machine, until Ctrl-C.
 
     Example: `migrate-cli sandbox --port 8765 --source-from ./export --source-preset foundry`
     """
-    from migrate_cli.commands.sandbox import serve  # noqa: PLC0415
+    from migrate_cli.commands.sandbox import faults_of, serve  # noqa: PLC0415
 
     serve(
         port,
@@ -82,6 +98,8 @@ def sandbox(
         source_preset=source_preset,
         token_requests=token_requests,
         token_seconds=token_seconds,
+        known_files=known_files,
+        faults=faults_of(fault or [], faults, seed),
         say=lambda text: emit([text]),
         quiet=frame.quiet,
     )

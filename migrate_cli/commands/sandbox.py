@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from migrate_cli.commands.choices import SourceHost
 from migrate_cli.sandbox.assistants_quirks import SourcePreset, SourceQuirks, quirks_of
-from migrate_cli.sandbox.options import SandboxOptions
+from migrate_cli.sandbox.fault_plan import NO_FAULTS, FaultPlan
+from migrate_cli.sandbox.fault_spec import plan_from_specs, read_plan
+from migrate_cli.sandbox.options import KnownFiles, SandboxOptions
 from migrate_cli.sandbox.server import run_server
 
 _BANNER = """\
@@ -33,6 +35,21 @@ It answers as a source too, as {preset} does, with {threads} threads and {messag
 """
 
 
+_FAULTS = """
+It misbehaves on purpose: {rules}
+"""
+
+
+def faults_of(specs: Sequence[str], file: Path | None, seed: int | None) -> FaultPlan:
+    """Return what `--fault`, `--faults` and `--seed` describe: the file's rules first, then the lines.
+
+    Raises UsageError for a rule that makes no sense.
+    """
+    plan = NO_FAULTS if file is None else read_plan(file)
+    lines = plan_from_specs(specs)
+    return FaultPlan((*plan.rules, *lines.rules), plan.seed if seed is None else seed)
+
+
 def serve(
     port: int,
     data: Path,
@@ -45,6 +62,8 @@ def serve(
     source_preset: SourceHost = SourceHost.OPENAI,
     token_requests: int | None = None,
     token_seconds: float | None = None,
+    known_files: KnownFiles = KnownFiles.ANY,
+    faults: FaultPlan = NO_FAULTS,
 ) -> None:
     """Serve until SIGINT or SIGTERM; `source_from` is an export to answer with as a source.
 
@@ -52,13 +71,17 @@ def serve(
     """
     quirks = quirks_of(SourcePreset(source_preset.value), token_requests=token_requests, token_seconds=token_seconds)
     counts = {} if source_from is None else _load(data, source_from)
-    options = SandboxOptions(latency_ms=latency_ms, api_key=api_key, source=None if source_from is None else quirks)
+    options = SandboxOptions(
+        known_files, api_key, latency_ms=latency_ms, faults=faults, source=None if source_from is None else quirks
+    )
 
     def ready(url: str) -> None:
         key = "the-key-you-chose" if api_key else "any-key"
         banner = _BANNER.format(url=url, data=data, key=key)
         if source_from is not None:
             banner += _SOURCE.format(url=_source_url(url, quirks), key=key, preset=source_preset.value, **counts)
+        if faults.rules:
+            banner += _FAULTS.format(rules=", ".join(str(rule) for rule in faults.rules))
         say(f"{url}\n" if quiet else banner)
 
     run_server(port, data, options, on_ready=ready)
