@@ -68,7 +68,8 @@ def decode(body: bytes) -> JsonObject:
 
 
 def _include(images: bool) -> dict[str, Any]:
-    return {"include[]": [IMAGE_URLS]} if images else {}
+    # The official client adds the brackets to the name of every list.
+    return {"include": [IMAGE_URLS]} if images else {}
 
 
 def _is_id(value: object) -> bool:
