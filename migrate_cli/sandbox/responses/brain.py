@@ -16,18 +16,13 @@ from migrate_cli.sandbox import ids
 from migrate_cli.sandbox.responses import acts, mcp
 from migrate_cli.sandbox.responses.acts import Act, Note, Shelf
 from migrate_cli.sandbox.responses.asked import Asked
-from migrate_cli.sandbox.responses.cues import Cue, CueKind, stages_of, without_cues
+from migrate_cli.sandbox.responses.cues import Cue, CueKind, without_cues
+from migrate_cli.sandbox.responses.rounds import ANSWERS, cues_of_round, runs_of_answers, since_last_user
 from migrate_cli.sandbox.responses.schemas import example_of
 from migrate_cli.sandbox.responses.sight import Sight, answer
 from migrate_cli.sandbox.responses.tokens import item_tokens, tokens_in
 from migrate_cli.sandbox.responses.tools import chosen
 
-ANSWERS = frozenset(
-    {"function_call_output", "mcp_approval_response", "custom_tool_call_output", "computer_call_output"}
-)
-"""Items with which a client answers a call."""
-
-_CALLS = frozenset({CueKind.CALL, CueKind.CALL_UNKNOWN})
 _REFUSAL = "I'm sorry, but I can't help with that."
 
 
@@ -84,10 +79,10 @@ class _Turn:
 def think(asked: Asked, sight: Sight, shelf: Shelf) -> Thought:
     """Decide on the whole output of one response."""
     turn = _Turn(asked, sight, shelf)
-    since = _since_last_user(sight.items)
-    runs = _runs_of_answers(since)
+    since = since_last_user(sight.items)
+    runs = runs_of_answers(since)
     fresh = not since or bool(runs and since[-1]["type"] in ANSWERS)
-    cues = _stage(sight, asked, len(runs)) if fresh else []
+    cues = cues_of_round(sight.last_user_text(), len(runs), parallel=asked.parallel) if fresh else []
     _list_servers(turn, cues)
     if runs and fresh:
         _take_answers(turn, runs[-1])
@@ -101,41 +96,6 @@ def think(asked: Asked, sight: Sight, shelf: Shelf) -> Thought:
     tool = turn.offered("image_generation")
     partial = int(tool.get("partial_images") or 0) if tool else 0
     return Thought(turn.output, turn.status, turn.reason, turn.error, partial)
-
-
-def _since_last_user(items: Sequence[JsonObject]) -> Sequence[JsonObject]:
-    for place in range(len(items) - 1, -1, -1):
-        if items[place]["type"] == "message" and items[place]["role"] == "user":
-            return items[place + 1 :]
-    return items
-
-
-def _runs_of_answers(items: Sequence[JsonObject]) -> list[list[JsonObject]]:
-    """The answers of the client, those of one round together."""
-    runs: list[list[JsonObject]] = []
-    inside = False
-    for item in items:
-        if item["type"] in ANSWERS:
-            runs = runs if inside else [*runs, []]
-            runs[-1].append(item)
-        inside = item["type"] in ANSWERS
-    return runs
-
-
-def _stage(sight: Sight, asked: Asked, number: int) -> list[Cue]:
-    stages = stages_of(sight.last_user_text())
-    if not asked.parallel:
-        stages = [part for stage in stages for part in _one_call_each(stage)]
-    return stages[number] if number < len(stages) else []
-
-
-def _one_call_each(stage: list[Cue]) -> list[list[Cue]]:
-    parts: list[list[Cue]] = [[]]
-    for cue in stage:
-        if cue.kind in _CALLS and any(other.kind in _CALLS for other in parts[-1]):
-            parts.append([])
-        parts[-1].append(cue)
-    return parts
 
 
 def _list_servers(turn: _Turn, cues: Sequence[Cue]) -> None:

@@ -92,11 +92,12 @@ def stages_of(text: str) -> list[list[Cue]]:
 
 def without_cues(text: str) -> str:
     """Return a message without its cues."""
-    kept, place = [], 0
+    kept, place = "", 0
     for _, _, start, end in _cues(text):
-        kept.append(text[place:start])
-        place = end
-    return " ".join("".join([*kept, text[place:]]).split(" ")).strip()
+        kept += text[place:start]
+        # What stood on both sides of a cue is joined by one space, not by two.
+        place = end + 1 if kept.endswith(" ") and text.startswith(" ", end) else end
+    return (kept + text[place:]).strip()
 
 
 def _cues(text: str) -> list[tuple[str, str, int, int]]:

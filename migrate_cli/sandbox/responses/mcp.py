@@ -90,7 +90,7 @@ def needs_approval(policy: Any, name: str) -> bool:
         return not _matches(policy.get("never"), name, default=False) or _matches(
             policy.get("always"), name, default=False
         )
-    return policy != "never"
+    return bool(policy != "never")
 
 
 def _matches(names: Any, name: str, *, default: bool) -> bool:

@@ -44,7 +44,7 @@ def usage(input_tokens: int, output: list[JsonObject]) -> JsonObject:
     written = sum(item_tokens(item) for item in output)
     return {
         "input_tokens": input_tokens,
-        "input_tokens_details": {"cached_tokens": 0},
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
         "output_tokens": written,
         "output_tokens_details": {"reasoning_tokens": thought},
         "total_tokens": input_tokens + written,
