@@ -13,6 +13,11 @@ from migrate_cli.convert.canonical import digest_of, same
 from migrate_cli.model import Item, JsonObject
 from migrate_cli.target import decode
 
+_SCRAMBLED = (
+    "the answer held the items in another order than they were sent; "
+    "a target that does so is served one by one: load.batch_items: 1"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
@@ -44,7 +49,8 @@ def echo(sent: Sequence[Item], body: JsonObject) -> Adopt | Conflict:
         return Conflict(f"the answer held {len(data)} of {len(sent)} items")
     for place, (item, got) in enumerate(zip(sent, data, strict=True)):
         if not matches(item, got) or not _has_id(got):
-            return Conflict(f"item {place + 1} of the answer is not the one that was sent")
+            scrambled = sorted(one.digest for one in sent) == sorted(digest_of(one) for one in data)
+            return Conflict(_SCRAMBLED if scrambled else f"item {place + 1} of the answer is not the one that was sent")
     return Adopt([got["id"] for got in data])
 
 
