@@ -1,0 +1,142 @@
+"""The desk: threads without files pass at once, others wait for what must be found out, each file once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from migrate_cli.convert.options import ConvertOptions
+from migrate_cli.errors import TemporaryError
+from migrate_cli.files.desk import FileDesk
+from migrate_cli.files.known import KnownFiles
+from migrate_cli.files.needs import FilePolicy
+from migrate_cli.files.record import FileRecord, Status
+from migrate_cli.files.sending import Draining
+from migrate_cli.files.window import WIDTH, in_order
+from migrate_cli.files.work import Job
+from migrate_cli.model import Attachment, Draft, Finding, Message, Origin, Thread, Unreadable
+
+POLICY = FilePolicy(ConvertOptions())
+
+
+class Answering:
+    """Work that answers at the next turn of the loop, or fails."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.counts: Counter[str] = Counter()
+        self.findings: list[Finding] = []
+        self.asked: list[str] = []
+        self.most = 0
+        self._now = 0
+        self._failure = failure
+
+    async def do(self, job: Job) -> FileRecord | None:
+        self.asked.append(job.file_id)
+        self._now += 1
+        self.most = max(self.most, self._now)
+        await asyncio.sleep(0)
+        self._now -= 1
+        if self._failure is not None:
+            raise self._failure
+        return FileRecord(Status.PRESENT, filename="plan.pdf", bytes=10)
+
+
+def thread(number: int, *files: str) -> Thread:
+    text = {"type": "text", "text": {"value": "Look.", "annotations": []}}
+    attachments = tuple(Attachment(file) for file in files)
+    return Thread(f"thread_{number}", (Message("msg_1", "user", (text,), attachments),), Origin("x"), "thread-file")
+
+
+def desk(work: Answering | None, rows: dict[str, dict[str, Any]] | None = None, held: int = 100) -> FileDesk:
+    known = KnownFiles(dict, POLICY, (rows or {}).get, held)
+    return FileDesk(known, work)
+
+
+async def drafts_of(own: FileDesk, entries: list[Thread | Unreadable]) -> list[Draft | Unreadable]:
+    return [entry async for entry in in_order(own.feed(entries), own.draft)]
+
+
+def test_a_thread_without_files_is_converted_at_once() -> None:
+    own = desk(Answering())
+    assert isinstance(own.at_once(thread(1)), Draft)
+    assert not own.named_files
+
+
+def test_a_thread_with_an_unknown_file_waits_and_then_names_it() -> None:
+    own = desk(Answering())
+    waiting = own.at_once(thread(1, "file-a"))
+    assert isinstance(waiting, Thread)
+    draft = asyncio.run(own.draft(waiting))
+    assert draft is not None
+    assert b'"input_file","file_id":"file-a"' in draft.items[0].body
+    assert isinstance(own.at_once(thread(2, "file-a")), Draft), "now it is known"
+
+
+def test_without_work_everything_is_converted_with_what_is_known() -> None:
+    assert isinstance(desk(None).at_once(thread(1, "file-a")), Draft)
+
+
+def test_drafts_are_the_same_whether_facts_were_found_now_or_by_an_earlier_run() -> None:
+    row = {
+        "status": "present", "target_file_id": None, "kind": None, "bytes": 10, "sha256": None, "filename": "plan.pdf",
+        "media_type": None, "transcript": None, "detail": None, "lost_uploads": 0,
+    }  # fmt: skip
+    first = asyncio.run(desk(Answering()).draft(thread(1, "file-a")))
+    again = desk(None, {"file-a": row}).at_once(thread(1, "file-a"))
+    assert isinstance(again, Draft)
+    assert first is not None
+    assert first.digest == again.digest
+
+
+def test_threads_that_share_files_wait_for_one_answer() -> None:
+    work = Answering()
+    entries: list[Thread | Unreadable] = [thread(n, "file-a", f"file-{n % 7}") for n in range(100)]
+    drafts = asyncio.run(drafts_of(desk(work), entries))
+    assert len(drafts) == 100
+    assert sorted(work.asked) == sorted({"file-a", *(f"file-{n}" for n in range(7))})
+    assert work.most > 1, "they are asked for side by side"
+
+
+def test_the_order_of_the_feed_is_kept() -> None:
+    lost = Unreadable(Origin("y"), "bad", "No.")
+    entries: list[Thread | Unreadable] = [
+        lost if n % 5 == 0 else thread(n, f"file-{n}") if n % 3 == 0 else thread(n) for n in range(200)
+    ]
+    done = asyncio.run(drafts_of(desk(Answering()), entries))
+    names = [entry.thread_id if isinstance(entry, Draft) else None for entry in done]
+    assert names == [None if n % 5 == 0 else f"thread_{n}" for n in range(200)]
+
+
+def test_only_a_window_of_threads_waits_at_a_time() -> None:
+    read = 0
+
+    def source() -> Iterator[Thread]:
+        nonlocal read
+        for number in range(500):
+            read += 1
+            yield thread(number, f"file-{number}")
+
+    async def first() -> None:
+        own = desk(Answering())
+        stream = in_order(own.feed(source()), own.draft)
+        await anext(stream)
+        await stream.aclose()  # type: ignore[attr-defined]  # it is a generator
+
+    asyncio.run(first())
+    assert read <= WIDTH
+
+
+def test_facts_of_a_thread_outlast_the_memory_for_all() -> None:
+    own = desk(Answering(), held=2)
+    draft = asyncio.run(own.draft(thread(1, *(f"file-{n}" for n in range(50)))))
+    assert draft is not None
+    assert draft.items[0].body.count(b'"input_file"') == 50
+
+
+def test_what_ends_the_run_is_raised_and_draining_gives_nothing() -> None:
+    with pytest.raises(TemporaryError):
+        asyncio.run(desk(Answering(TemporaryError("later"))).draft(thread(1, "file-a", "file-b")))
+    assert asyncio.run(desk(Answering(Draining())).draft(thread(1, "file-a"))) is None

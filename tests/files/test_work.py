@@ -1,0 +1,185 @@
+"""Finding out about files: what the answers of a host mean, and what is noted when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from migrate_cli.errors import TemporaryError, UsageError
+from migrate_cli.files.checker import Checker
+from migrate_cli.files.foretell import ForetoldWork
+from migrate_cli.files.host import FileHost
+from migrate_cli.files.local import LocalFile, look_at
+from migrate_cli.files.needs import Need
+from migrate_cli.files.record import FileRecord, Status
+from migrate_cli.files.sending import ATTEMPTS, Draining, send
+from migrate_cli.files.work import Job, TargetWork
+from migrate_cli.model import Finding
+from migrate_cli.replies import Ambiguous, Applied, NotApplied, Refused, Reply
+
+NOT_THERE = Refused(404, "http-404", "No such File object")
+
+
+class Host(FileHost):
+    """A host that answers what it was told to, in order; the last answer is repeated."""
+
+    def __init__(self, *answers: Reply, files: bool = True) -> None:
+        self.answers = list(answers)
+        self.files = files
+        self.calls = 0
+
+    def _next(self) -> Reply:
+        self.calls += 1
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    async def retrieve(self, file_id: str) -> Applied | Refused:
+        answer = self._next()
+        assert isinstance(answer, Applied | Refused)
+        return answer
+
+    async def has_files(self) -> bool:
+        return self.files
+
+    async def upload(self, local: LocalFile, purpose: str) -> Reply:
+        return self._next()
+
+    async def transcribe(self, local: LocalFile, model: str) -> Reply:
+        return self._next()
+
+
+class Memory:
+    """Notes in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self.notes: list[dict[str, Any]] = []
+        self.flushed = 0
+
+    def file_row(self, source_file_id: str) -> Mapping[str, Any] | None:
+        return None
+
+    def file(self, source_file_id: str, target_file_id: str | None, status: str, **more: Any) -> None:
+        self.notes.append({"id": source_file_id, "target": target_file_id, "status": status, **more})
+
+    async def durable(self) -> None:
+        self.flushed = len(self.notes)
+
+
+class Clock:
+    """Nobody waits."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+def work(host: Host, memory: Memory | None = None) -> TargetWork:
+    return TargetWork(host, memory or Memory(), Clock(), preset="openai", audio_model="gpt-transcribe")
+
+
+@pytest.fixture
+def pdf(tmp_path: Path) -> LocalFile:
+    (tmp_path / "plan.pdf").write_bytes(b"%PDF-1.7")
+    return look_at(tmp_path / "plan.pdf")
+
+
+@pytest.fixture
+def memo(tmp_path: Path) -> LocalFile:
+    (tmp_path / "memo.mp3").write_bytes(b"ID3" + bytes(9))
+    return look_at(tmp_path / "memo.mp3")
+
+
+def test_a_404_means_missing_only_where_the_host_has_files_at_all() -> None:
+    findings: list[Finding] = []
+    record = asyncio.run(Checker(Host(NOT_THERE), findings).check("file-a"))
+    assert record is not None
+    assert record.status is Status.MISSING
+    host = Host(NOT_THERE, files=False)
+    checker = Checker(host, findings)
+    assert asyncio.run(checker.check("file-a")) is None
+    assert asyncio.run(checker.check("file-b")) is None
+    assert host.calls == 1
+    assert [found.code for found in findings] == ["files-not-checked"]
+
+
+def test_a_host_that_will_not_tell_leaves_the_file_unknown() -> None:
+    record = asyncio.run(Checker(Host(Refused(403, "forbidden", "No.")), []).check("file-a"))
+    assert record is not None
+    assert record.status is Status.UNKNOWN
+
+
+def test_an_upload_is_noted_before_it_is_sent_and_durable_before_it_is_named(pdf: LocalFile) -> None:
+    memory = Memory()
+    host = Host(Ambiguous("no answer"), Applied({"id": "file-new"}))
+    record = asyncio.run(work(host, memory).do(Job(Need.UPLOAD, "file-a", pdf, None)))
+    assert record is not None
+    assert record.target_id == "file-new"
+    assert [(note["status"], note["lost_uploads"]) for note in memory.notes] == [
+        ("missing", 1), ("missing", 2), ("uploaded", 1),
+    ]  # fmt: skip
+    assert memory.flushed == 3
+
+
+def test_copies_that_earlier_runs_may_have_left_are_not_forgotten(pdf: LocalFile) -> None:
+    before = FileRecord(Status.MISSING, lost_uploads=1)
+    record = asyncio.run(work(Host(Applied({"id": "file-new"}))).do(Job(Need.UPLOAD, "file-a", pdf, before)))
+    assert record is not None
+    assert record.lost_uploads == 1
+
+
+def test_a_refused_upload_says_why_and_is_not_tried_again(pdf: LocalFile) -> None:
+    host = Host(Refused(400, "invalid", "Purpose not allowed."))
+    record = asyncio.run(work(host).do(Job(Need.UPLOAD, "file-a", pdf, None)))
+    assert record is not None
+    assert (record.status, record.sent, host.calls) == (Status.REFUSED, True, 1)
+    assert "Purpose not allowed." in (record.detail or "")
+
+
+@pytest.mark.parametrize("reply", [Refused(404, "http-404", "No."), Refused(403, "model_not_found", "No.")])
+def test_a_refused_model_is_the_users_to_change(memo: LocalFile, reply: Refused) -> None:
+    with pytest.raises(UsageError, match=r"audio\.model"):
+        asyncio.run(work(Host(reply)).do(Job(Need.TRANSCRIBE, "file-a", memo, None)))
+
+
+def test_a_refused_file_stays_without_transcript(memo: LocalFile) -> None:
+    record = asyncio.run(work(Host(Refused(400, "invalid", "Corrupted."))).do(Job(Need.TRANSCRIBE, "f", memo, None)))
+    assert record is not None
+    assert (record.status, record.transcript) == (Status.UNTRANSCRIBED, None)
+
+
+def test_foretelling_sends_nothing(pdf: LocalFile, memo: LocalFile) -> None:
+    own = ForetoldWork(None)
+    statuses = [
+        record.status if record else None
+        for record in (
+            asyncio.run(own.do(Job(need, "file-a", local, None)))
+            for need, local in (
+                (Need.UPLOAD, pdf), (Need.UPLOAD, None), (Need.LACKING, None), (Need.TRANSCRIBE, memo),
+                (Need.CHECK, None),
+            )
+        )
+    ]  # fmt: skip
+    assert statuses == [Status.UPLOADED, Status.MISSING, Status.MISSING, Status.TRANSCRIBED, None]
+
+
+def test_sending_waits_as_long_as_it_is_told_and_gives_up_in_the_end() -> None:
+    clock = Clock()
+
+    async def throttled() -> Reply:
+        return NotApplied("rate_limited", 7.0)
+
+    with pytest.raises(TemporaryError, match="rate_limited"):
+        asyncio.run(send(throttled, clock, "the upload of x"))
+    assert clock.slept == [7.0] * ATTEMPTS
+
+
+def test_nothing_new_is_sent_once_the_run_drains() -> None:
+    async def never() -> Reply:
+        raise AssertionError("sent")
+
+    with pytest.raises(Draining):
+        asyncio.run(send(never, Clock(), "x", draining=lambda: True))
