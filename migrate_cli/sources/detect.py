@@ -13,6 +13,9 @@ from migrate_cli.sources.intake import STDIN
 from migrate_cli.sources.interface import Source
 from migrate_cli.sources.shapes import SHAPES, ShapeTable
 from migrate_cli.sources.shapes.flat import FIELDS
+from migrate_cli.sources.shapes.snapshot import Snapshot
+from migrate_cli.sources.snapshot import SnapshotSource
+from migrate_cli.sources.snapshot_layout import is_snapshot
 
 __all__ = ["SHAPES", "open_source"]
 
@@ -36,6 +39,8 @@ def open_source(
             raise SourceError(detail, code="unknown-column")
     if path != STDIN:
         _check(path)
+        if format in ("auto", Snapshot.name) and is_snapshot(Path(path).expanduser()):
+            return SnapshotSource(path)
     return ExportSource(path, ShapeTable(None if format == "auto" else format, columns))
 
 

@@ -79,7 +79,7 @@ class ThreadReader:
             return []
         listing = Listing(f"{path}/runs/{quote(run_id, safe='')}/steps", "steps")
         if not self._host.refuses_include:
-            listing.query = {"include[]": [SEARCH_RESULTS]}
+            listing.query = {"include": [SEARCH_RESULTS]}  # the client adds the brackets
         try:
             steps = [step async for page in pages(self._host, listing) for step in page]
         except RefusedError as error:

@@ -162,9 +162,14 @@ class ApiSource(Source):
 
     async def _assistants(self) -> AsyncIterator[JsonObject]:
         async with self._connect() as client:
-            async for page in pages(Host(client, self._preset), Listing("/assistants", "assistants")):
-                for each in page:
-                    yield each
+            host = Host(client, self._preset)
+            try:
+                async for page in pages(host, Listing("/assistants", "assistants")):
+                    for each in page:
+                        yield each
+            except RefusedError as error:
+                detail = f"{host.url} does not list its assistants ({error}); check what the key may do"
+                raise SourceError(detail, code="source-refused") from error
 
     async def _file_objects(self) -> AsyncIterator[JsonObject]:
         async with self._connect() as client:

@@ -13,6 +13,7 @@ from migrate_cli.sources.shapes.message_lines import MessageLines
 from migrate_cli.sources.shapes.messages_capped import MessagesCapped
 from migrate_cli.sources.shapes.objects import Objects
 from migrate_cli.sources.shapes.recordings import HttpSession, VcrCassette, VcrJson
+from migrate_cli.sources.shapes.snapshot import Snapshot
 from migrate_cli.sources.shapes.thread_array import ThreadArray, ThreadLines
 from migrate_cli.sources.shapes.thread_file import ThreadFile
 from migrate_cli.sources.shapes.threads_by_id import ThreadsById
@@ -29,6 +30,7 @@ class ShapeTable:
             ThreadFile(),
             ThreadArray(),
             ThreadLines(),
+            Snapshot(),
             ListPage(),
             MessagesCapped(),
             FlatArray(names),
