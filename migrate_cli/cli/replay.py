@@ -43,6 +43,10 @@ def replay(
     sample: Annotated[
         int | None, typer.Option("--sample", help="Only N cases, the same each time.", metavar="N", min=1)
     ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--source", help="For --last-turn and --init: the export; default: source.path.", metavar="PATH"),
+    ] = None,
     thread: Thread = None,
     threads_from: ThreadsFrom = None,
     repeat: Annotated[
@@ -87,6 +91,7 @@ def replay(
     from migrate_cli.commands.replay import replay as run  # noqa: PLC0415
 
     settings = frame.settings(
+        source__path=source,
         replay__workers=workers,
         replay__mode=mode and mode.value,
         replay__max_cost=max_cost,

@@ -184,11 +184,11 @@ class TurnRunner:
                 last = attempt == self._rules.retries
                 if isinstance(trouble, _FailedForNow) and (last or again is Again.NO):
                     return trouble.answer
-                turn.retries.append(trouble.reason)
                 if again is Again.NO:
                     raise CaseFault("stream-broken", f"{trouble.reason}; nothing was sent again") from None
                 if last or again is Again.ANEW:
                     raise TryAgain(trouble.reason, trouble.wait) from None
+                turn.retries.append(trouble.reason)
                 self._watcher.note(f"sent again: {trouble.reason}")
                 await self._rules.sleep(_pause(trouble, attempt))
         raise AssertionError("the last attempt returns or raises")
