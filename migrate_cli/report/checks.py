@@ -7,6 +7,7 @@ from migrate_cli.report.document import (
     Bar,
     Column,
     Document,
+    Lines,
     Section,
     Table,
     Tone,
@@ -112,7 +113,9 @@ def _replay(result: Result) -> Document:
         if cases
         else None,
         _cases(data, cases),
-        _time(data),
+        _comparison(data),
+        _used(data),
+        _warnings(data),
     ]
     return Document(
         title="migrate-cli replay",
@@ -137,7 +140,7 @@ def _count(cases: list[JsonObject]) -> dict[str, int]:
 
 def _replay_headline(cases: list[JsonObject], totals: dict[str, int]) -> str:
     if not cases:
-        return f"{plural(totals.get('cases', 0), 'case')} ran." if totals else "The suite has no case."
+        return f"{plural(totals['cases'], 'case')} ran." if totals.get("cases") else "There was no case to run."
     passed = sum(case.get("status") in PASSED for case in cases)
     if passed == len(cases):
         return f"All {plural(passed, 'case')} passed." if passed != 1 else "The one case passed."
@@ -147,16 +150,78 @@ def _replay_headline(cases: list[JsonObject], totals: dict[str, int]) -> str:
 def _cases(data: JsonObject, cases: list[JsonObject]) -> Table | None:
     names = {
         "case_id": "case", "id": "case", "status": "status", "ttft_ms": "first token ms", "total_ms": "total ms",
-        "input_tokens": "tokens in", "output_tokens": "tokens out", "detail": "detail",
+        "input_tokens": "tokens in", "output_tokens": "tokens out", "pass_rate": "pass rate", "detail": "detail",
     }  # fmt: skip
     shown = [name for name in names if any(case.get(name) is not None for case in cases)]
     if not shown:
         return None
-    numeric = {"ttft_ms", "total_ms", "input_tokens", "output_tokens"}
-    rows = tuple(tuple(_case_cell(case.get(name)) for name in shown) for case in cases[:SHOWN])
+    numeric = {"ttft_ms", "total_ms", "input_tokens", "output_tokens", "pass_rate"}
+    rows = tuple(
+        tuple(_rate(case) if name == "pass_rate" else _case_cell(case.get(name)) for name in shown)
+        for case in cases[:SHOWN]
+    )
     columns = tuple(Column(names[name], numeric=name in numeric) for name in shown)
     cut = len(cases) - len(rows) + (data.get("cases_cut") or 0)
     return Table("Cases", columns, rows, cut_note(len(rows), cut, "case"))
+
+
+def _rate(case: JsonObject) -> str:
+    return f"{case.get('passed')} of {case.get('repeats')}" if case.get("repeats") else text(None)
+
+
+def _comparison(data: JsonObject) -> Table | None:
+    found = data.get("comparison")
+    if not isinstance(found, dict):
+        return None
+    rows = tuple(
+        (
+            text(entry.get("case_id")),
+            text(entry.get("change")),
+            _then_now(entry.get("status")),
+            _then_now(entry.get("ttft_ms")),
+            _then_now(entry.get("total_ms")),
+            _then_now(entry.get("output_tokens")),
+        )
+        for entry in objects(found, "cases")[:SHOWN]
+    )
+    names = ("case", "change", "status", "first token ms", "total ms", "tokens out")
+    told = ", ".join(f"{number(count)} {name}" for name, count in counts(found, "counts").items())
+    return Table(f"Against {text(found.get('run_id'))}", tuple(Column(name) for name in names), rows, told or None)
+
+
+def _then_now(values: object) -> str:
+    if not isinstance(values, list) or len(values) != 2:
+        return text(None)
+    then, now = (_case_cell(value) for value in values)
+    return then if then == now else f"{then} → {now}"
+
+
+def _used(data: JsonObject) -> Table | None:
+    """What the replay took, and what became of the conversations."""
+    totals, seen, scratch = counts(data, "totals"), counts(data, "conversations"), counts(data, "scratch")
+    rows = [
+        ("tokens in", number(totals.get("input_tokens", 0))),
+        ("tokens out", number(totals.get("output_tokens", 0))),
+        ("tool calls", number(totals.get("tool_calls", 0))),
+        ("sent again", number(totals.get("retries", 0))),
+    ]
+    cost = data.get("cost")
+    if isinstance(cost, int | float) and cost:
+        rows.append(("cost", f"{cost:,.4f}"))
+    if seen.get("checked"):
+        rows.append(("conversations unchanged", f"{number(seen.get('unchanged', 0))} of {number(seen['checked'])}"))
+    if scratch.get("made"):
+        rows.append(
+            ("scratch conversations deleted", f"{number(scratch.get('deleted', 0))} of {number(scratch['made'])}")
+        )
+    if isinstance(data.get("seconds"), int | float):
+        rows.append(("time", duration(data["seconds"])))
+    return Table("Run", (Column(""), Column("")), tuple(rows)) if totals else _time(data)
+
+
+def _warnings(data: JsonObject) -> Section | None:
+    found = data.get("warnings")
+    return Lines("Going", tuple(str(line) for line in found)) if isinstance(found, list) and found else None
 
 
 def _case_cell(value: object) -> str:
