@@ -1,0 +1,28 @@
+"""Opens the `sql` source that the settings describe: which database, which rows. Reads nothing but column names."""
+
+from __future__ import annotations
+
+from migrate_cli.errors import UsageError
+from migrate_cli.settings import Settings
+from migrate_cli.sources.sql import Rows, SqlSource
+
+
+def open_sql(settings: Settings) -> SqlSource:
+    """Return the source. Raises UsageError, SourceError, AuthError or TemporaryError, each in one sentence."""
+    source = settings.source
+    rows = Rows(source.table, source.select, source.columns, source.roles)
+    return SqlSource(database_url(settings), rows)
+
+
+def database_url(settings: Settings) -> str:
+    """Return the URL: of the file that `source.path` names, else `source.url`, else what `source.url_env` holds."""
+    source = settings.source
+    if source.path is not None:
+        return f"sqlite:///{source.path}"
+    secret = settings.secret(source.url_env)
+    url = source.url or (secret.get_secret_value().strip() if secret is not None else "")
+    if not url:
+        raise UsageError(
+            f"no database is named; set source.url, or put its URL into the variable {source.url_env}", code="no-url"
+        )
+    return url
