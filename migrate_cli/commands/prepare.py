@@ -39,6 +39,14 @@ class TargetChoice:
 def open_configured(settings: Settings) -> Source:
     """Open the source that the settings name. Raises SourceError or UsageError."""
     source = settings.source
+    if source.kind == "sql" or (source.kind == "export" and source.path is not None and _is_sqlite(source.path)):
+        from migrate_cli.commands.sql_source import open_sql  # noqa: PLC0415 - exports need no database
+
+        return open_sql(settings)
+    if source.kind not in ("export", "api", "snapshot"):
+        from migrate_cli.sources.plugins import open_plugin  # noqa: PLC0415 - looks through all installed packages
+
+        return open_plugin(source.kind, source.options)
     if source.kind == "api" or (source.path is None and source.base_url is not None):
         from migrate_cli.commands.api_source import open_api  # noqa: PLC0415 - exports need no client
 
@@ -128,6 +136,15 @@ def _read_ids(name: str) -> Iterator[str]:
         thread_id = line.split("#", 1)[0].strip().strip('",')
         if thread_id:
             yield thread_id
+
+
+def _is_sqlite(path: Path) -> bool:
+    """Whether a file is an SQLite database, by its first bytes."""
+    try:
+        with path.open("rb") as file:
+            return file.read(16) == b"SQLite format 3\x00"
+    except OSError:
+        return False
 
 
 def _shard(text: str | None) -> tuple[int, int] | None:
