@@ -1,0 +1,124 @@
+"""Sources that other packages bring, found by the entry point group `migrate_cli.sources`.
+
+A foreign source may do less than ours: its threads are filtered by the selection here, each id comes once, and whatever
+it raises becomes one sentence that names it. It must not trust that a package follows the interface.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar
+
+from migrate_cli.errors import MigrateError, SourceError, UsageError
+from migrate_cli.model import JsonObject, Thread, Unreadable
+from migrate_cli.secrets import scrub
+from migrate_cli.sources.interface import FileInfo, Selection, ShapeTaken, Source
+
+T = TypeVar("T")
+
+GROUP = "migrate_cli.sources"
+OWN = ("export", "api", "sql", "snapshot")
+"""The kinds that need no package."""
+
+
+def open_plugin(kind: str, options: Mapping[str, Any]) -> Source:
+    """Call the factory that an installed package has for this kind: `factory(options) -> Source`.
+
+    Raises UsageError for a kind that nobody brings, SourceError for a factory that fails.
+    """
+    point = _point(kind)
+    source = _guarded(point, lambda: point.load()(dict(options)))
+    if not isinstance(source, Source):
+        raise SourceError(
+            f"The source {kind} ({point.value}) gave {type(source).__name__} in place of a Source; "
+            "see docs/own-source.md.",
+            code="source-plugin",
+        )
+    return Guarded(source, point)
+
+
+def _point(kind: str) -> EntryPoint:
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    if kind in found:
+        return found[kind]
+    known = [*OWN, *found]
+    close = difflib.get_close_matches(kind, known, 1)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}."
+    raise UsageError(f"there is no source {kind}; {hint} A package brings one by the entry point group {GROUP}.")
+
+
+class Guarded(Source):
+    """A foreign source, held to the interface."""
+
+    def __init__(self, source: Source, point: EntryPoint) -> None:
+        self._source, self._point = source, point
+        self.kind = point.name
+        self.live = bool(getattr(source, "live", True))
+
+    @property
+    def identity(self) -> str:
+        """Its kind, and what it says of itself."""
+        return f"{self.kind}:{_guarded(self._point, lambda: str(self._source.identity))}"
+
+    def threads(self, selection: Selection) -> Iterator[Thread | Unreadable]:
+        """Yield what the selection wants of what it yields, each thread id once."""
+        left, seen = selection.limit, set[str]()
+        found = _guarded(self._point, lambda: iter(self._source.threads(selection)))
+        while left is None or left > 0:
+            entry = _guarded(self._point, lambda: next(found, None))
+            if entry is None:
+                return
+            if isinstance(entry, Unreadable):
+                yield entry
+            elif not isinstance(entry, Thread):
+                raise self._odd(f"yielded {type(entry).__name__} in place of a Thread or an Unreadable")
+            elif selection.wants(entry.id):
+                yield _twice(entry) if entry.id in seen else entry
+                left = None if left is None else left - (entry.id not in seen)
+                seen.add(entry.id)
+
+    def shapes(self) -> list[ShapeTaken]:
+        """What it tells."""
+        return _guarded(self._point, self._source.shapes)
+
+    def expected(self) -> int | None:
+        """What it tells."""
+        return _guarded(self._point, self._source.expected)
+
+    def assistants(self) -> Iterator[JsonObject]:
+        """What it holds."""
+        found = _guarded(self._point, lambda: iter(self._source.assistants()))
+        while (entry := _guarded(self._point, lambda: next(found, None))) is not None:
+            yield entry
+
+    def files(self) -> Mapping[str, FileInfo]:
+        """What it knows."""
+        return _guarded(self._point, self._source.files)
+
+    def _odd(self, what: str) -> SourceError:
+        return SourceError(
+            f"The source {self.kind} ({self._point.value}) {what}; see docs/own-source.md.", code="source-plugin"
+        )
+
+
+def _guarded(point: EntryPoint, call: Callable[[], T]) -> T:
+    """Call into the package; what it raises becomes a sentence, unless it is one already."""
+    try:
+        return call()
+    except MigrateError:
+        raise
+    except Exception as error:  # a foreign package may raise anything
+        lines = str(error).splitlines()
+        why = scrub(lines[0])[:200].rstrip(".") if lines else "no message"
+        raise SourceError(
+            f"The source {point.name} ({point.value}) failed: {type(error).__name__}: {why}. "
+            "It is a package of its own; tell its authors.",
+            code="source-plugin",
+        ) from error
+
+
+def _twice(thread: Thread) -> Unreadable:
+    detail = f"The source gives the thread {thread.id} once more; the first one is read."
+    return Unreadable(thread.origin, "duplicate-thread-id", detail, thread.id)
