@@ -221,6 +221,12 @@ def vcr_cassette(folder: Path) -> None:
     (folder / "cassette.yaml").write_text(yaml.safe_dump(cassette()), encoding="utf-8")
 
 
+def snapshot(folder: Path) -> None:
+    named = {"object": "migrate-cli.snapshot", "version": 1, "holds": "threads"}
+    records = [{"object": "migrate-cli.snapshot.thread", **whole(thread_id), "findings": []} for thread_id in THREADS]
+    lines(folder / "part-00001.jsonl", [named, *records])
+
+
 def objects(folder: Path) -> None:
     dump(folder / "everything.json", [*map(thread, THREADS), *EVERY])
 
@@ -247,6 +253,7 @@ WRITERS: dict[Callable[[Path], None], str] = {
     vcr_json: "vcr-json",
     vcr_cassette: "vcr-cassette",
     objects: "objects",
+    snapshot: "snapshot",
 }
 
 
