@@ -10,6 +10,7 @@ from pathlib import Path
 from migrate_cli.commands.apply import apply
 from migrate_cli.commands.mapping import look_up
 from migrate_cli.commands.plan import plan
+from migrate_cli.commands.replay import Choices, replay
 from migrate_cli.commands.status import status
 from migrate_cli.model import Result
 from migrate_cli.report.progress import ProgressView
@@ -44,7 +45,7 @@ def fixtures() -> Path:
 
 
 def demo(folder: Path, *, view: Callable[[], ProgressView]) -> Iterator[Step]:
-    """Yield each step as it is done: plan, apply, apply again, status, some of the id map."""
+    """Yield each step as it is done: plan, apply, apply again, status, some of the id map, replay."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = _settings(folder)
     everything = Selection()
@@ -70,6 +71,13 @@ def demo(folder: Path, *, view: Callable[[], ProgressView]) -> Iterator[Step]:
     with StateReader(settings.state) as reader:
         ids = [str(row["thread_id"]) for row, _ in zip(reader.export_map("threads"), range(SHOWN_IDS), strict=False)]
     yield Step("Map: the new id for every old one", "migrate-cli map ID…", look_up(settings, ids))
+    suite = fixtures() / "replay.yaml"
+    yield Step(
+        "Replay: stream test prompts through the new setup, with tools, and check the answers",
+        "migrate-cli replay fixtures/replay.yaml --target sandbox --workers 1",
+        replay(settings, Choices(suite=suite), sandbox=True, view=view()),
+        ("suite", "mode", "models", "cases", "totals", "conversations", "scratch", "seconds"),
+    )
 
 
 def together(steps: list[Step]) -> Result:
@@ -96,6 +104,6 @@ def farewell(steps: list[Step], folder: Path) -> str:
 def _settings(folder: Path) -> Settings:
     return load_settings(
         None,
-        {"source.path": str(fixtures()), "state": str(folder / "demo.db")},
+        {"source.path": str(fixtures()), "state": str(folder / "demo.db"), "replay.workers": 1},
         env_file=folder / "no-such.env",
     )

@@ -35,7 +35,7 @@ from migrate_cli.replay.tools import ToolPolicy
 from migrate_cli.replay.turns import Rules, Streamer
 from migrate_cli.replay.watchers import CaseWatcher, EventFile, ImageFolder, Several
 from migrate_cli.replies import Applied, NotApplied, Refused
-from migrate_cli.report.progress import ProgressView
+from migrate_cli.report.progress import LiveProgress, ProgressView
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection
 from migrate_cli.state.reader import StateReader
@@ -65,7 +65,7 @@ def replay(
 ) -> Result:
     """Run the cases. Raises MigrateError only for what stops it before any work.
 
-    `terminal` says whether a person looks on (default: whether stderr is a terminal).
+    `terminal` says whether a person looks on (default: whether the progress view is one for a terminal).
     """
     with target_of(settings, sandbox=sandbox) as target:
         store = StateStore.open(settings.state, command="migrate-cli replay")
@@ -75,7 +75,7 @@ def replay(
             others = others_of(settings, choices)
             _check_prices(settings, cases.jobs)
             run = _Replay(settings, choices, store, target, view, cases, others)
-            return asyncio.run(run.go(sys.stderr.isatty() if terminal is None else terminal))
+            return asyncio.run(run.go(_looks_on(view) if terminal is None else terminal))
         finally:
             view.close()
             store.close()
@@ -105,6 +105,11 @@ def write_example(settings: Settings, path: Path) -> Result:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
     steps = [f"Edit {path}, then run: migrate-cli replay {path}"]
     return Result("replay", {"written": str(path), "threads": len(threads), "assistants": len(found), "next": steps})
+
+
+def _looks_on(view: ProgressView) -> bool:
+    """Whether a person looks at a terminal that was not told to be quiet."""
+    return sys.stderr.isatty() and isinstance(view, LiveProgress)
 
 
 def _check_target(settings: Settings, store: StateStore, *, sandbox: bool) -> None:

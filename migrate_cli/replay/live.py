@@ -126,7 +126,7 @@ class _LiveWatcher(Silent):
                 return
             self._step("…" if kind.endswith("added") else "✓", name)
         elif kind == "response.image_generation_call.partial_image":
-            self._step("…", f"image, sketch {event.get('partial_image_index')}")
+            self._step("·", f"image, sketch {event.get('partial_image_index')}")
         else:
             return
         self._draw()

@@ -162,7 +162,7 @@ def _cases(data: JsonObject, cases: list[JsonObject]) -> Table | None:
     )
     columns = tuple(Column(names[name], numeric=name in numeric) for name in shown)
     cut = len(cases) - len(rows) + (data.get("cases_cut") or 0)
-    return Table("Cases", columns, rows, cut_note(len(rows), cut, "case"))
+    return Table("Cases", columns, rows, cut_note(len(rows), cut, "case"), prose=shown[-1] == "detail")
 
 
 def _rate(case: JsonObject) -> str:
