@@ -29,7 +29,9 @@ def check_source(settings: Settings, open_source: Callable[[Settings], Source]) 
         source = open_source(settings)
         return _look(source, str(settings.source.path) if source.kind == "export" else source.identity)
     except MigrateError as error:
-        return failed("source", error, "Correct the path or the format; `migrate-cli plan --help` names the options.")
+        if settings.source.kind == "export":
+            return failed("source", error, "Correct the path or the format: migrate-cli plan --help names the options.")
+        return failed("source", error, "Correct the section `source` of the settings, or the key that it names.")
 
 
 def _look(source: Source, name: str) -> Check:

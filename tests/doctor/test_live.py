@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from migrate_cli.doctor.check import Check, Verdict
-from migrate_cli.doctor.live import QUESTIONS, find_out
+from migrate_cli.doctor.live import QUESTIONS, Fact, find_out
+from migrate_cli.doctor.scratch import Scratch, said
 from migrate_cli.openai_client import Endpoint
 from migrate_cli.sandbox.audit import read_conversations
 from migrate_cli.sandbox.fault_spec import plan_from_specs
@@ -115,6 +116,29 @@ def test_scratch_conversations_that_cannot_be_deleted_are_named(visit: Visit, tm
     assert left
     named = next(check for check in checks if check.name == "live clean-up")
     assert all(identifier in named.detail for identifier in left)
+
+
+def test_an_interrupted_visit_deletes_what_it_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reached = asyncio.Event()
+
+    async def endless(scratch: Scratch) -> list[Fact]:
+        await scratch.append(await scratch.create(), [said("left alone")])
+        reached.set()
+        await asyncio.Event().wait()
+        return []
+
+    async def interrupt(endpoint: Endpoint) -> None:
+        visit = asyncio.create_task(find_out(endpoint, sleep=at_once))
+        await reached.wait()
+        visit.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await visit
+
+    monkeypatch.setattr("migrate_cli.doctor.live.QUESTIONS", {"endless": endless})
+    with EmbeddedSandbox(tmp_path / "target.db") as server:
+        asyncio.run(interrupt(Endpoint(server.base_url, "any-key")))
+    assert reached.is_set()
+    assert not left_behind(tmp_path / "target.db")
 
 
 def test_a_lost_create_is_counted(visit: Visit) -> None:
