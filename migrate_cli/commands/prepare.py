@@ -8,11 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from migrate_cli.convert.options import ConvertOptions
-from migrate_cli.convert.thread import convert_thread
 from migrate_cli.errors import UsageError
 from migrate_cli.load.policy import LoadPolicy
-from migrate_cli.model import Draft, Unreadable
 from migrate_cli.openai_client import Endpoint
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection, Source
@@ -70,12 +67,6 @@ def selection_of(threads: list[str], threads_from: str | None, limit: int | None
         raise UsageError(f"--limit takes a number from 1, not {limit}")
     chosen = frozenset(wanted) if threads or threads_from is not None else None
     return Selection(chosen, limit, _shard(shard))
-
-
-def drafts(source: Source, selection: Selection, options: ConvertOptions) -> Iterator[Draft | Unreadable]:
-    """Read and convert, one thread at a time."""
-    for entry in source.threads(selection):
-        yield entry if isinstance(entry, Unreadable) else convert_thread(entry, options)
 
 
 def policy_of(settings: Settings) -> LoadPolicy:

@@ -5,6 +5,7 @@ It answers; it must not ask the target, send anything or write to the state.
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -40,6 +41,8 @@ class KnownFiles:
         self._rows = rows
         self._most = held
         self._held: OrderedDict[str, tuple[FileFact, bool]] = OrderedDict()
+        self._lock = threading.RLock()
+        """Threads of a live source are converted beside the event loop."""
 
     def info(self, file_id: str) -> FileInfo | None:
         """What the source knows of a file."""
@@ -54,10 +57,11 @@ class KnownFiles:
 
     def look(self, file_id: str) -> tuple[FileFact, bool]:
         """Return the fact, and whether it is settled: False where something may still have to be done."""
-        held = self._held.get(file_id)
-        if held is not None:
-            self._held.move_to_end(file_id)
-            return held
+        with self._lock:
+            held = self._held.get(file_id)
+            if held is not None:
+                self._held.move_to_end(file_id)
+                return held
         if FILE_ID.fullmatch(file_id) is None:
             return FileFact(), True
         record, info = self.record(file_id), self.info(file_id)
@@ -75,10 +79,11 @@ class KnownFiles:
         return fact_of(record, info, here.media_type if here else None)
 
     def _hold(self, file_id: str, fact: FileFact, *, settled: bool) -> tuple[FileFact, bool]:
-        self._held[file_id] = fact, settled
-        self._held.move_to_end(file_id)
-        if len(self._held) > self._most:
-            self._held.popitem(last=False)
+        with self._lock:
+            self._held[file_id] = fact, settled
+            self._held.move_to_end(file_id)
+            if len(self._held) > self._most:
+                self._held.popitem(last=False)
         return fact, settled
 
 
