@@ -11,7 +11,23 @@ from migrate_cli.cli.app import app
 from typer.main import get_command
 from typer.testing import CliRunner
 
-COMMANDS = ["demo", "init", "doctor", "plan", "apply", "status", "replay", "map", "assistants", "transcribe", "sandbox"]
+COMMANDS = [
+    "demo",
+    "snapshot",
+    "init",
+    "doctor",
+    "plan",
+    "apply",
+    "resolve",
+    "undo",
+    "status",
+    "verify",
+    "replay",
+    "map",
+    "assistants",
+    "transcribe",
+    "sandbox",
+]
 
 
 @pytest.mark.parametrize("args", [["--help"], ["--version"], ["plan", "--help"]])

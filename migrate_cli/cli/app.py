@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from migrate_cli import __version__
-from migrate_cli.cli import convert, mapping, migrate, replay, serve, setup
+from migrate_cli.cli import check, convert, mapping, migrate, repair, replay, serve, setup, snapshot
 from migrate_cli.cli.frame import emit
 
 app = typer.Typer(
@@ -48,7 +48,7 @@ def main(
         raise typer.Exit
 
 
-for commands in (migrate.app, replay.app, setup.app, convert.app, serve.app):
+for commands in (migrate.app, check.app, repair.app, replay.app, setup.app, convert.app, serve.app, snapshot.app):
     app.add_typer(commands)
 app.add_typer(mapping.map_app, name="map")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -95,6 +95,37 @@ class StateReader:
               error_detail AS detail, messages, position AS items, findings, ambiguous, attempts
             FROM thread {where} ORDER BY key LIMIT ?"""  # noqa: S608 - only placeholders are inserted
         return self._rows(sql, *states, -1 if limit is None else limit)
+
+    def thread(self, thread_id: str) -> JsonObject | None:
+        """Return where one thread stands, in the columns of `threads`, or None when nothing was ever noted about it."""
+        sql = """
+            SELECT id AS thread_id, conversation_id, state, coalesce(error_code, reason) AS code,
+              error_detail AS detail, messages, position AS items, findings, ambiguous, attempts
+            FROM thread WHERE id = ?"""
+        return self._row(sql, thread_id)
+
+    def created(self, threads: Collection[str] = (), run_id: str | None = None) -> Iterator[JsonObject]:
+        """Yield what `undo` has to delete: thread_id, conversation_id, state, items (known), abandoned (0 or 1).
+
+        All of it, or that of some threads, or what one run worked on.
+        """
+        where, values = "1", list(threads)
+        if threads:
+            where = f"id IN ({_marks(values)})"
+        elif run_id is not None:
+            where, values = "run = (SELECT key FROM run WHERE id = ?)", [run_id]
+        yield from self._rows(
+            f"""SELECT id AS thread_id, conversation_id, state, position AS items, 0 AS abandoned FROM thread
+            WHERE conversation_id IS NOT NULL AND state <> 'undone' AND {where} ORDER BY key""",  # noqa: S608
+            *values,
+        )
+        if run_id is None:
+            own = f"thread_id IN ({_marks(values)})" if threads else "1"
+            yield from self._rows(
+                f"""SELECT thread_id, conversation_id, 'abandoned' AS state, 0 AS items, 1 AS abandoned FROM abandoned
+                WHERE deleted_at IS NULL AND {own} ORDER BY at""",  # noqa: S608 - only placeholders are inserted
+                *values,
+            )
 
     # ---- ids
 

@@ -65,6 +65,8 @@ ON CONFLICT (id) DO UPDATE SET state = 'skipped', reason = excluded.reason, find
   items = excluded.items, messages = excluded.messages, digest = excluded.digest,
   last_message_id = excluded.last_message_id, source_created_at = excluded.source_created_at,
   error_code = NULL, error_detail = NULL, run = excluded.run, updated_at = excluded.updated_at""")
+_SET_ASIDE = """
+UPDATE thread SET state = 'skipped', reason = ?, error_code = ?, error_detail = NULL, updated_at = ? WHERE id = ?"""
 _FORGET = """
 UPDATE thread SET state = 'pending', conversation_id = NULL, position = 0, ambiguous = 0, reason = NULL,
   error_code = NULL, error_detail = NULL, updated_at = ? WHERE id = ?"""
@@ -189,6 +191,11 @@ def outcome(
 def state(thread_id: str, name: str, problem: tuple[str | None, str | None], run: str | None, now: int) -> list[Note]:
     """A thread reached a state outside of its load."""
     return [Note(_STATE, [(thread_id, name, *problem, run, now)])]
+
+
+def set_aside(thread_id: str, code: str, now: int) -> list[Note]:
+    """A person leaves a thread out."""
+    return [Note(_SET_ASIDE, [(code, code, now, thread_id)])]
 
 
 def undone(thread_id: str, conversation_id: str, now: int) -> list[Note]:

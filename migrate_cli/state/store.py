@@ -197,6 +197,10 @@ class StateStore:
         """Note that a conversation that was given up is deleted."""
         self._note(statements.abandoned_gone(conversation_id, self._seconds()))
 
+    def set_aside(self, thread_id: str, code: str) -> None:
+        """Note that a person leaves the thread out, under this code."""
+        self._note(statements.set_aside(thread_id, code, self._seconds()))
+
     def adopt(self, thread_id: str, conversation_id: str, rows: Sequence[tuple[str | None, str, str, bytes]]) -> None:
         """Take what stands in the conversation for the truth: message_id, item_id, kind and digest of each item."""
         self._note(statements.adopted(thread_id, conversation_id, rows, self.run_id, self._seconds()))

@@ -1,0 +1,83 @@
+"""`resolve` and `undo`, on the command line."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from migrate_cli.cli.frame import Frame, common_options
+from migrate_cli.cli.options import Thread, Workers
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="EXIT STATUS  0 settled · 2 usage · 3 only shown, not settled · 5 target unreachable · 10 state file"
+)
+@common_options("resolve")
+def resolve(
+    frame: Frame,
+    thread: Annotated[str, typer.Argument(help="The thread that is in doubt.", metavar="THREAD")],
+    adopt: Annotated[bool, typer.Option("--adopt", help="What stands in the conversation counts as right.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Load it anew into a fresh conversation; the old one can be undone.")
+    ] = False,
+    skip: Annotated[bool, typer.Option("--skip", help="Leave the thread out of this migration.")] = False,
+) -> None:
+    """Show how a conversation differs from its thread, and settle the thread as you choose.
+
+    Example: `migrate-cli resolve thread_abc --restart`
+    """
+    from migrate_cli.commands.resolve import choice_of  # noqa: PLC0415
+    from migrate_cli.commands.resolve import resolve as run  # noqa: PLC0415
+
+    choice = choice_of(adopt=adopt, restart=restart, skip=skip)
+    settings = frame.settings()
+    frame.finish(run(settings, thread, choice), settings)
+
+
+@app.command(
+    epilog=(
+        "EXIT STATUS  0 undone · 2 usage or not confirmed · 3 some conversations were kept or refused · "
+        "5 target unreachable, try later · 6 key refused · 10 state file · 130 interrupted, resumable"
+    )
+)
+@common_options("undo")
+def undo(
+    frame: Frame,
+    thread: Thread = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="What one run worked on.", metavar="RUN")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Everything that the state file knows.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be deleted, and delete nothing.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Delete conversations too that somebody has written into since.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    workers: Workers = None,
+) -> None:
+    """Delete at the target what `apply` created: the items first, then the conversations. Resumable; asks first.
+
+    Example: `migrate-cli undo --thread thread_abc --dry-run`
+    """
+    from migrate_cli.commands.undo import UndoChoice, foresee  # noqa: PLC0415
+    from migrate_cli.commands.undo import undo as run  # noqa: PLC0415
+
+    settings = frame.settings(load__workers=workers)
+    choice = UndoChoice(frozenset(thread or []), run_id, everything)
+    foreseen = foresee(settings, choice)
+    if dry_run:
+        frame.finish(foreseen, settings)
+    if not yes and foreseen.data["conversations"]:
+        _confirm(str(foreseen.data["message"]))
+    frame.finish(run(settings, choice, view=frame.view(), force=force), settings)
+
+
+def _confirm(message: str) -> None:
+    from migrate_cli.errors import UsageError  # noqa: PLC0415
+
+    if not sys.stdin.isatty():
+        raise UsageError(f"{message} Nobody is here to be asked: add --yes to do it, or --dry-run to see it.")
+    if not typer.confirm(f"{message} Go on?", err=True):
+        raise UsageError("nothing was deleted", code="not-confirmed")

@@ -1,0 +1,38 @@
+"""What `undo` and `resolve` share: the target that a state file was written for, found from what the file records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from migrate_cli.commands.prepare import SANDBOX, TargetChoice, target_of
+from migrate_cli.errors import SetupMismatch
+from migrate_cli.settings import Settings
+from migrate_cli.state.reader import StateReader
+
+
+@contextmanager
+def recorded_target(settings: Settings) -> Iterator[TargetChoice]:
+    """Yield the target of the state file: a rehearsal's sandbox, or the configured one.
+
+    Raises SetupMismatch when the settings name another target, UsageError when there is no state file or no key.
+    """
+    with StateReader(settings.state) as reader:
+        setup = reader.setup()
+    rehearsal = setup.get("target.base_url") == SANDBOX
+    if not rehearsal:
+        ours = {
+            "target.base_url": settings.target.base_url,
+            "target.organization": settings.target.organization or "",
+            "target.project": settings.target.project or "",
+        }
+        other = [
+            f"{key} was {setup[key]} and is now {ours[key]}" for key in ours if setup.get(key, ours[key]) != ours[key]
+        ]
+        if other:
+            raise SetupMismatch(
+                f"The state file {settings.state} belongs to another target: {'; '.join(other)}. "
+                "Put the old value back, or name another state file with --state."
+            )
+    with target_of(settings, sandbox=rehearsal) as target:
+        yield target

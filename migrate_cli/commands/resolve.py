@@ -1,0 +1,198 @@
+"""`migrate-cli resolve`: shows what is unclear about one thread, and settles it as a person decides."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from enum import StrEnum
+
+from migrate_cli.commands.again import recorded_target
+from migrate_cli.commands.files import as_recorded
+from migrate_cli.commands.prepare import TargetChoice, open_configured, policy_of
+from migrate_cli.convert.canonical import digest_of
+from migrate_cli.errors import ExitCode, UsageError
+from migrate_cli.load.clock import WallClock
+from migrate_cli.load.context import Context, Stopped
+from migrate_cli.load.decide import SET_ASIDE
+from migrate_cli.load.interface import Progress
+from migrate_cli.load.looking import list_after
+from migrate_cli.load.refusal import with_notes
+from migrate_cli.model import Draft, JsonObject, Problem, Result
+from migrate_cli.openai_client import ApiClient
+from migrate_cli.pacing import Pacer
+from migrate_cli.settings import Settings
+from migrate_cli.sources.interface import Selection
+from migrate_cli.state.store import StateStore
+from migrate_cli.target import ConversationsTarget
+
+SHOWN = 200
+_CHOICES = (
+    "Keep what stands there as it is: migrate-cli resolve {thread} --adopt",
+    "Load it anew into a fresh conversation: migrate-cli resolve {thread} --restart, then migrate-cli apply",
+    "Leave it out of this migration: migrate-cli resolve {thread} --skip",
+)
+
+
+class Choice(StrEnum):
+    """How a person settles a thread."""
+
+    SHOW = "show"
+    """Not yet: only look."""
+    ADOPT = "adopt"
+    RESTART = "restart"
+    SKIP = "skip"
+
+
+def choice_of(*, adopt: bool, restart: bool, skip: bool) -> Choice:
+    """Return the one choice that was made. Raises UsageError for several."""
+    made = [choice for choice, wanted in zip(list(Choice)[1:], (adopt, restart, skip), strict=True) if wanted]
+    if len(made) > 1:
+        raise UsageError("choose one of --adopt, --restart and --skip")
+    return made[0] if made else Choice.SHOW
+
+
+def resolve(settings: Settings, thread_id: str, choice: Choice) -> Result:
+    """Settle one thread. Raises UsageError for a thread that is unknown or has nothing to settle."""
+    with recorded_target(settings) as target:
+        store = StateStore.open(settings.state, create=False, command="migrate-cli resolve")
+        try:
+            return _Resolve(settings, store, target, thread_id).settle(choice)
+        finally:
+            store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What the conversation holds, compared with the thread."""
+
+    items: list[JsonObject]
+    differences: list[JsonObject]
+    same: int
+
+
+class _Resolve:
+    """One invocation."""
+
+    def __init__(self, settings: Settings, store: StateStore, target: TargetChoice, thread_id: str) -> None:
+        self._settings, self._store, self._target = settings, store, target
+        known = store.progress_of(thread_id)
+        if known is None:
+            raise UsageError(f"the state file {settings.state} does not know {thread_id}; see migrate-cli status")
+        self._known: Progress = known
+
+    def settle(self, choice: Choice) -> Result:
+        """Do as chosen and say what was done."""
+        known, run_id = self._known, self._store.start_run("resolve", {"choice": choice.value})
+        if choice is Choice.SKIP:
+            self._store.set_aside(known.thread_id, SET_ASIDE)
+            result = self._told(f"{known.thread_id} is set aside; apply leaves it alone from now on.")
+        elif choice is Choice.RESTART:
+            result = self._restart(known)
+        else:
+            result = asyncio.run(self._look(choice))
+        result.run_id = run_id
+        self._store.finish_run(run_id, result.envelope())
+        self._store.flush()
+        return result
+
+    def _restart(self, known: Progress) -> Result:
+        if known.conversation_id is None:
+            self._store.forget(known.thread_id)
+            return self._told(f"{known.thread_id} starts anew with the next apply.", "migrate-cli apply")
+        self._store.abandon(known.thread_id, known.conversation_id)
+        message = (
+            f"{known.thread_id} starts anew with the next apply; conversation {known.conversation_id} is given up, "
+            f"and `migrate-cli undo --thread {known.thread_id}` deletes it."
+        )
+        return self._told(message, "migrate-cli apply")
+
+    async def _look(self, choice: Choice) -> Result:
+        known = self._known
+        if known.conversation_id is None:
+            raise UsageError(f"{known.thread_id} has no conversation to look at; choose --restart or --skip")
+        draft = self._draft()
+        try:
+            standing = await self._standing(draft)
+        except Stopped as gone:
+            return self._unsettled(gone.detail, [])
+        if choice is Choice.SHOW:
+            message = f"{len(standing.differences)} differences: {standing.same} items are as they were sent."
+            return self._unsettled(message, standing.differences)
+        places = self._places(draft, standing.items)
+        self._store.adopt(
+            known.thread_id,
+            known.conversation_id,
+            [
+                (places.get(n), str(item["id"]), str(item.get("type") or "message"), digest_of(item))
+                for n, item in enumerate(standing.items)
+            ],
+        )
+        message = f"{known.thread_id} is loaded: the {len(standing.items)} items that stand there count as right."
+        return self._told(message, differences=standing.differences[:SHOWN])
+
+    async def _standing(self, draft: Draft) -> _Standing:
+        """List the conversation and compare it. Raises Stopped when it is gone."""
+        clock, policy = WallClock(), policy_of(self._settings)
+        pacer = Pacer(most_in_flight=1)
+        async with ApiClient(self._target.endpoint, pacer) as client:
+            load = Context(
+                draft, self._known, ConversationsTarget(client), self._store, clock, policy, draining=lambda: False
+            )
+            items = await list_after(load, None)
+        blocks = _blocks(draft, items)
+        rows: list[JsonObject] = []
+        for name, a, b, c, d in blocks:
+            if name == "equal":
+                continue
+            rows += [_row("missing", n, draft.items[n].message_id, None) for n in range(a, b)]
+            rows += [_row("extra", None, None, str(items[n].get("id"))) for n in range(c, d)]
+        return _Standing(items, rows, sum(b - a for name, a, b, _, _ in blocks if name == "equal"))
+
+    def _places(self, draft: Draft, items: list[JsonObject]) -> dict[int, str | None]:
+        """The source message of each item that is as it was sent."""
+        found: dict[int, str | None] = {}
+        for name, a, _, c, d in _blocks(draft, items):
+            if name == "equal":
+                found.update({n: draft.items[a + n - c].message_id for n in range(c, d)})
+        return found
+
+    def _draft(self) -> Draft:
+        """Convert the thread again, as `apply` would. Raises UsageError when the source no longer has it."""
+        thread_id = self._known.thread_id
+        source = open_configured(self._settings)
+        desk = as_recorded(self._settings, source, self._store.file_row)
+        for entry in desk.feed(source.threads(Selection(frozenset({thread_id})))):
+            if isinstance(entry, Draft) and entry.thread_id == thread_id:
+                return with_notes(entry, self._store.refused_items().get(thread_id, {}))
+        raise UsageError(
+            f"the source does not have {thread_id}, so nothing can be compared; choose --restart or --skip"
+        )
+
+    def _told(self, message: str, *steps: str, differences: list[JsonObject] | None = None) -> Result:
+        data: JsonObject = {"message": message, "thread": self._known.thread_id, "was": self._known.state}
+        data |= {"differences": differences} if differences else {}
+        return Result("resolve", data | ({"next": list(steps)} if steps else {}))
+
+    def _unsettled(self, message: str, differences: list[JsonObject]) -> Result:
+        known = self._known
+        steps = [step.format(thread=known.thread_id) for step in _CHOICES]
+        data: JsonObject = {
+            "message": message,
+            "thread": known.thread_id,
+            "conversation": known.conversation_id,
+            "state_file_says": known.state,
+            "differences": differences[:SHOWN],
+            "next": steps,
+        }
+        problem = Problem("unsettled", "nothing was changed; choose one of the ways on", known.thread_id)
+        return Result("resolve", data, ExitCode.PARTIAL, errors=[problem])
+
+
+def _blocks(draft: Draft, items: list[JsonObject]) -> list[tuple[str, int, int, int, int]]:
+    sent, got = [item.digest for item in draft.items], [digest_of(item) for item in items]
+    return list(SequenceMatcher(None, sent, got, autojunk=False).get_opcodes())
+
+
+def _row(what: str, place: int | None, message_id: str | None, item_id: str | None) -> JsonObject:
+    return {"difference": what, "position": place, "message": message_id, "item": item_id}

@@ -1,0 +1,158 @@
+"""`migrate-cli undo`: deletes at the target what `apply` created there, as the state file knows it; resumable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from migrate_cli.commands.again import recorded_target
+from migrate_cli.commands.interrupts import Interrupts
+from migrate_cli.commands.prepare import TargetChoice, policy_of
+from migrate_cli.errors import ExitCode, MigrateError, UsageError
+from migrate_cli.load.clock import WallClock
+from migrate_cli.load.undo import DELETED, GONE, KEPT, REFUSED, UNFINISHED, Created, UndoRun
+from migrate_cli.model import JsonObject, Problem, Result
+from migrate_cli.openai_client import ApiClient
+from migrate_cli.pacing import Pacer
+from migrate_cli.report.progress import ProgressView
+from migrate_cli.settings import Settings
+from migrate_cli.state.reader import StateReader
+from migrate_cli.state.store import StateStore
+from migrate_cli.target import ConversationsTarget
+
+_HANDED_OUT = frozenset({"loaded", "verified", "differs", "in_doubt"})
+"""States in which others may know the conversation, so that what they wrote is not deleted with ours."""
+_WHY = {
+    KEPT: ("conversation-continued", "it was kept: {detail}; delete it all the same with --force"),
+    REFUSED: ("delete-refused", "the target did not delete it: {detail}"),
+    UNFINISHED: ("unfinished", "the run ended before it was deleted; run the same command again"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UndoChoice:
+    """What is to be undone: exactly one of the three."""
+
+    threads: frozenset[str] = frozenset()
+    run_id: str | None = None
+    everything: bool = False
+
+    def check(self) -> None:
+        """Raise UsageError unless exactly one was chosen."""
+        if bool(self.threads) + (self.run_id is not None) + self.everything != 1:
+            raise UsageError("say what to undo: --thread ID (may be repeated), --run ID, or --all")
+
+
+def foresee(settings: Settings, choice: UndoChoice) -> Result:
+    """Say what `undo` would delete, from the state file alone. Raises UsageError for a choice that names nothing."""
+    choice.check()
+    with StateReader(settings.state) as reader:
+        rows = list(reader.created(choice.threads, choice.run_id))
+        target = reader.setup().get("target.base_url", "")
+    _check_found(choice, rows)
+    counts = {"conversations": len(rows), "items": sum(int(row["items"]) for row in rows)}
+    shown = [
+        {"thread": row["thread_id"], "conversation": row["conversation_id"], "items": row["items"]} for row in rows
+    ]
+    message = f"Would delete {counts['items']} items and {counts['conversations']} conversations at {target}."
+    return Result("undo", {"message": message, **counts, "target": target, "would_delete": shown[:1000]})
+
+
+def undo(settings: Settings, choice: UndoChoice, *, view: ProgressView, force: bool = False) -> Result:
+    """Delete. Raises MigrateError only for what stops it before any work."""
+    foreseen = foresee(settings, choice)
+    with recorded_target(settings) as target:
+        store = StateStore.open(settings.state, create=False, command="migrate-cli undo")
+        try:
+            run = _Undo(settings, store, target, view, choice)
+            return asyncio.run(run.go(int(foreseen.data["conversations"]), force=force))
+        finally:
+            view.close()
+            store.close()
+
+
+def _check_found(choice: UndoChoice, rows: list[JsonObject]) -> None:
+    missing = sorted(choice.threads - {row["thread_id"] for row in rows})
+    if missing:
+        raise UsageError(f"there is nothing to undo for {', '.join(missing)}: no conversation of it is known")
+
+
+class _Undo:
+    """One invocation."""
+
+    def __init__(
+        self, settings: Settings, store: StateStore, target: TargetChoice, view: ProgressView, choice: UndoChoice
+    ) -> None:
+        self._settings, self._store, self._target, self._view, self._choice = settings, store, target, view, choice
+        self._conversations: Counter[str] = Counter()
+        self._items: Counter[str] = Counter()
+        self._problems: list[Problem] = []
+
+    async def go(self, expected: int, *, force: bool) -> Result:
+        run_id = self._store.start_run("undo", {"run": self._choice.run_id, "threads": sorted(self._choice.threads)})
+        clock, policy = WallClock(), policy_of(self._settings)
+        pacer = Pacer(
+            most_in_flight=policy.workers,
+            requests_per_minute=self._settings.load.max_requests_per_minute,
+            sleep=clock.sleep,
+            draining=clock.draining,
+        )
+        failure: MigrateError | None = None
+        async with ApiClient(self._target.endpoint, pacer, sleep=clock.sleep) as client:
+            run = UndoRun(target=ConversationsTarget(client), clock=clock, policy=policy, observer=self, force=force)
+            clock.wake_on(run.drain)
+            self._view.start(expected, "Undoing")
+            interrupts = Interrupts(run.drain, self._view)
+            with interrupts.handled(), StateReader(self._settings.state) as reader:
+                try:
+                    await run.run(self._created(reader))
+                except MigrateError as error:
+                    failure = error
+            result = self._result(run_id, failure, interrupted=interrupts.met)
+        self._store.finish_run(run_id, result.envelope())
+        await self._store.durable()
+        return result
+
+    def undone(self, created: Created, outcome: str, items: Counter[str], detail: str | None) -> None:
+        """Remember what became of one conversation."""
+        self._conversations[outcome] += 1
+        self._items.update(items)
+        if outcome in (DELETED, GONE):
+            if created.abandoned:
+                self._store.abandoned_gone(created.conversation_id)
+            else:
+                self._store.undone(created.thread_id, created.conversation_id)
+        else:
+            code, sentence = _WHY[outcome]
+            told = f"conversation {created.conversation_id}: {sentence.format(detail=detail)}"
+            self._problems.append(Problem(code, told, created.thread_id))
+        self._view.thread_done("undone" if outcome in (DELETED, GONE) else "failed", sum(items.values()))
+
+    def _created(self, reader: StateReader) -> Iterator[Created]:
+        for row in list(reader.created(self._choice.threads, self._choice.run_id)):
+            abandoned = bool(row["abandoned"])
+            ids = [] if abandoned else self._store.item_ids(row["thread_id"])
+            alone = abandoned or row["state"] not in _HANDED_OUT
+            yield Created(row["thread_id"], row["conversation_id"], frozenset(ids), alone, abandoned)
+
+    def _result(self, run_id: str, failure: MigrateError | None, *, interrupted: bool) -> Result:
+        problems = self._problems
+        if failure is not None:
+            problems = [Problem(failure.code, str(failure)), *problems]
+        done = self._conversations[DELETED] + self._conversations[GONE]
+        left = sum(self._conversations.values()) - done
+        data: JsonObject = {
+            "message": f"{done} conversations are undone: {self._items[DELETED]} items were deleted, "
+            f"{self._items[GONE]} were gone already.",
+            "conversations": {name: self._conversations[name] for name in (DELETED, GONE, KEPT, REFUSED, UNFINISHED)},
+            "items": {name: self._items[name] for name in (DELETED, GONE)},
+            "target": self._target.endpoint.base_url,
+        }
+        code = ExitCode.PARTIAL if left else ExitCode.OK
+        if interrupted:
+            code = ExitCode.INTERRUPTED
+        if left or interrupted or failure is not None:
+            data["next"] = ["Go on, once what stands in the way is settled: run the same command again"]
+        return Result("undo", data, failure.exit_code if failure else code, run_id, problems)

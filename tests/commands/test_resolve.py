@@ -1,0 +1,103 @@
+"""`resolve`: a thread in doubt is shown, and settled as a person chooses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from migrate_cli.sandbox.audit import read_conversations
+from migrate_cli.sandbox.server import EmbeddedSandbox
+
+from support.exports import texts_of, thread_id, write_export
+
+from .conftest import Cli, Outcome  # noqa: TID252 - the folder's own fixtures
+
+THREAD = thread_id(1)
+
+
+def resolve_json(cli: Cli, *args: object) -> dict[str, Any]:
+    return cli("resolve", THREAD, *args, "--output", "json").json
+
+
+def states(cli: Cli) -> dict[str, int]:
+    found: dict[str, int] = json.loads(cli("status", "--output", "json").out)["data"]["threads"]
+    return found
+
+
+@pytest.fixture
+def export(cli: Cli, tmp_path: Path, target: EmbeddedSandbox, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An export whose one thread is in doubt: its second batch was stored in the opposite order."""
+    export = write_export(tmp_path / "export", [30])
+    monkeypatch.setenv("MIGRATE_SOURCE__PATH", str(export))
+    with httpx2.Client() as client:
+        client.post(f"{target.control_url}/faults", json={"rules": ["append:scramble:nth=2"]})
+        assert cli("apply").code == 3
+        client.post(f"{target.control_url}/faults", json={"rules": []})
+    assert states(cli) == {"in_doubt": 1}
+    return export
+
+
+def test_status_names_the_way_on_and_resolve_alone_only_shows(cli: Cli, export: Path, target: EmbeddedSandbox) -> None:
+    shown: Outcome = cli("status")
+    assert "migrate-cli resolve THREAD --adopt, --restart or --skip" in " ".join(shown.out.split())
+    result = resolve_json(cli)
+    assert result["exit_code"] == 3
+    assert {row["difference"] for row in result["data"]["differences"]} == {"missing", "extra"}
+    assert any("--restart" in step for step in result["data"]["next"])
+    assert states(cli) == {"in_doubt": 1}
+    assert cli("apply").code == 3
+
+
+def test_what_stands_there_can_be_adopted(cli: Cli, export: Path, target: EmbeddedSandbox) -> None:
+    result = resolve_json(cli, "--adopt")
+    assert result["exit_code"] == 0
+    assert result["data"]["differences"]
+    assert states(cli) == {"loaded": 1}
+    again = cli("apply", "--output", "json").json
+    assert (again["exit_code"], again["data"]["writes"]) == (0, 0)
+    [(_, _, items)] = read_conversations(target.data)
+    rows = [
+        json.loads(line) for line in cli("map", "export", "--level", "messages", "--format", "jsonl").out.splitlines()
+    ]
+    assert [row["item_id"] for row in rows] == [item["id"] for item in items]
+
+
+def test_a_restart_loads_a_fresh_conversation_and_undo_still_knows_the_old_one(
+    cli: Cli, export: Path, target: EmbeddedSandbox
+) -> None:
+    assert resolve_json(cli, "--restart")["exit_code"] == 0
+    assert cli("apply").code == 0
+    [(_, _, old), (new_id, _, new)] = read_conversations(target.data)
+    assert [item["content"][0]["text"] for item in new] == texts_of(export, THREAD)
+    assert len(old) == 30
+    cli("undo", "--all", "--dry-run")
+    result = cli("undo", "--all", "--yes", "--output", "json").json
+    assert result["data"]["conversations"]["deleted"] == 2
+    assert not list(read_conversations(target.data, deleted=False))
+    assert new_id
+
+
+def test_a_thread_that_is_skipped_stays_out(cli: Cli, export: Path, target: EmbeddedSandbox) -> None:
+    assert resolve_json(cli, "--skip")["exit_code"] == 0
+    for more in ((), ("--retry-failed",)):
+        result = cli("apply", *more, "--output", "json").json
+        assert (result["exit_code"], result["data"]["writes"]) == (0, 0)
+        assert result["data"]["threads"]["skipped"] == 1
+    assert states(cli) == {"skipped": 1}
+
+
+def test_wrong_uses_get_one_sentence(cli: Cli, export: Path) -> None:
+    assert cli("resolve", "thread_unknown").code == 2
+    assert cli("resolve", THREAD, "--adopt", "--skip").code == 2
+
+
+def test_a_conversation_that_is_gone_can_be_restarted(cli: Cli, export: Path, target: EmbeddedSandbox) -> None:
+    [(conversation, _, _)] = read_conversations(target.data)
+    with httpx2.Client(base_url=target.base_url, headers={"Authorization": "Bearer any"}) as client:
+        client.delete(f"/conversations/{conversation}")
+    assert "cannot be read any more" in resolve_json(cli)["data"]["message"]
+    assert resolve_json(cli, "--restart")["exit_code"] == 0
+    assert cli("apply").code == 0
