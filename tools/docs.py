@@ -78,7 +78,9 @@ def common_reference() -> str:
 
 def _reference(name: str, command: Any) -> str:
     common = {parameter.name for parameter in _common_parameters()}
-    own = [parameter for parameter in command.params if parameter.name not in common and not parameter.hidden]
+    # The hidden command of a group is what the group does when it is given arguments.
+    short = next((inner for inner in getattr(command, "commands", {}).values() if inner.hidden), command)
+    own = [parameter for parameter in short.params if parameter.name not in common and not parameter.hidden]
     arguments = [parameter for parameter in own if not parameter.opts[0].startswith("-")]
     options = [parameter for parameter in own if parameter.opts[0].startswith("-") and parameter.name != "help"]
     usage = " ".join(["migrate-cli", name, *(_argument(argument) for argument in arguments), "[OPTIONS]"])
