@@ -61,7 +61,10 @@ async def _one(host: FileHost, local: LocalFile, model: str, gate: asyncio.Semap
     if reason is not None:
         return row | {"error": reason}
     async with gate:
-        sent = await send(lambda: host.transcribe(local, model), _Clock(), f"the transcription of {local.filename}")
+        try:
+            sent = await send(lambda: host.transcribe(local, model), _Clock(), f"the transcription of {local.filename}")
+        except OSError as error:
+            return row | {"error": f"it cannot be read: {error.strerror}"}
     if isinstance(sent.reply, Refused):
         check_model(sent.reply, model)
         return row | {"error": f"the target refused it ({sent.reply.status}: {sent.reply.message})"}

@@ -67,7 +67,12 @@ class TargetWork:
 
     async def do(self, job: Job) -> FileRecord | None:
         """Do it, and note it; what was sent is on disk before anything can name it."""
-        record = await self._done(job)
+        try:
+            record = await self._done(job)
+        except OSError as error:
+            # Bytes that were there a moment ago; without `sha256` the next run looks again.
+            status = Status.UNTRANSCRIBED if job.need is Need.TRANSCRIBE else Status.MISSING
+            record = FileRecord(status, detail=f"its bytes cannot be read: {error.strerror or type(error).__name__}")
         if record is not None:
             self.counts[record.status.value] += 1
             note(self._memory, job.file_id, record)

@@ -183,3 +183,16 @@ def test_nothing_new_is_sent_once_the_run_drains() -> None:
 
     with pytest.raises(Draining):
         asyncio.run(send(never, Clock(), "x", draining=lambda: True))
+
+
+@pytest.mark.parametrize(("need", "status"), [(Need.UPLOAD, "missing"), (Need.TRANSCRIBE, "untranscribed")])
+def test_bytes_that_vanish_under_the_work_are_told_and_end_nothing(
+    pdf: LocalFile, memo: LocalFile, need: Need, status: str
+) -> None:
+    local = pdf if need is Need.UPLOAD else memo
+    local.path.unlink()
+    record = asyncio.run(work(Host(Applied({"id": "file-new", "text": "x"}))).do(Job(need, "file-a", local, None)))
+    assert record is not None
+    assert record.status.value == status
+    assert "cannot be read" in (record.detail or "")
+    assert not record.sent
