@@ -10,9 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import yaml
 from migrate_cli.replay.suite import load_suite
+from migrate_cli.sandbox.audit import read_conversations
+from migrate_cli.sandbox.server import EmbeddedSandbox
 
 from support.exports import message, thread, thread_id
 
@@ -97,6 +100,24 @@ def test_the_python_program_compiles_and_is_written_beside_the_suite(cli: Cli, t
     [program] = out.glob("*.py")
     subprocess.run([sys.executable, "-W", "error", "-m", "py_compile", program], check=True)
     assert len(list(out.glob("*.yaml"))) == 1
+
+
+def test_the_python_program_streams_an_answer_in_a_conversation(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+) -> None:
+    out = tmp_path / "setup"
+    plain = SHOP | {"tools": [], "tool_resources": {}, "response_format": "auto"}
+    cli("assistants", export(tmp_path / "export", plain), "--code", "python", "--out", out)
+    [program] = out.glob("*.py")
+    conversation = httpx2.post(
+        f"{target.base_url}/conversations", json={}, headers={"Authorization": "Bearer any-key"}
+    ).json()["id"]
+    command = [sys.executable, str(program), "Which lamp is the brightest?", conversation]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip()
+    [(_, _, items)] = [entry for entry in read_conversations(target.data) if entry[0] == conversation]
+    assert len(items) == 2, "the question and its answer were added"
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
