@@ -53,7 +53,7 @@ def apply(
         store = StateStore.open(settings.state, command="migrate-cli apply")
         try:
             store.check_setup(setup_of(settings, source, sandbox=sandbox))
-            run = _Apply(settings, source, store, target, view)
+            run = ApplyRun(settings, source, store, target, view)
             return asyncio.run(run.go(selection, wishes))
         except JournalFailed as failure:
             _tell_unsaved(failure.unsaved)
@@ -69,7 +69,7 @@ def _tell_unsaved(unsaved: dict[str, str]) -> None:
         sys.stderr.write(f"migrate-cli: could not be saved: {thread_id} is {conversation_id}\n")
 
 
-class _Apply:
+class ApplyRun:
     """One invocation, from the first thread to the result."""
 
     def __init__(
@@ -79,9 +79,10 @@ class _Apply:
         self._tally = Tally(view)
         self._interrupts: Interrupts | None = None
 
-    async def go(self, selection: Selection, wishes: Wishes) -> Result:
+    async def go(self, selection: Selection, wishes: Wishes, *, command: str = "apply") -> Result:
+        """Load what the selection wants; `command` is what the state file calls this run."""
         began = time.monotonic()
-        run_id = self._store.start_run("apply", {**asdict(wishes), "sandbox": self._target.sandbox})
+        run_id = self._store.start_run(command, {**asdict(wishes), "sandbox": self._target.sandbox})
         policy, clock = policy_of(self._settings), WallClock()
         pacer = Pacer(
             most_in_flight=policy.workers,
