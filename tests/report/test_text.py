@@ -129,7 +129,7 @@ def test_a_command_without_a_layout_of_its_own_is_laid_out_by_form() -> None:
         "versions": {"python": "3.11"},
         "notes": ["one"],
     }
-    report = text("doctor", data, 2)
+    report = text("other", data, 2)
     for expected in ("1 check failed.", "Set OPENAI_API_KEY.", "python  3.11", "- one"):
         assert expected in report
 
