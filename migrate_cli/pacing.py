@@ -138,7 +138,7 @@ class Pacer:
 
     def _throttled(self, began: float, now: float, wait: float | None) -> None:
         self._hold(now, wait if wait is not None else 1.0 + self._jitter())
-        if began < self._last_cut:
+        if began <= self._last_cut:
             return
         self._last_cut = now
         measured = self._meter.rate(now)
@@ -171,7 +171,7 @@ class Pacer:
 
     def _cut_window(self, began: float, now: float) -> None:
         self._quick_start = False
-        if began >= self._last_cut:
+        if began > self._last_cut:
             self.window = max(1.0, self.window / 2)
             self._last_cut = now
 
