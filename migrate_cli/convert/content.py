@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from migrate_cli.convert.citations import cite
-from migrate_cli.convert.limits import DETAILS, FILE_ID, IMAGE_DATA_URL, MAX_IMAGE_URL, WEB_URL
+from migrate_cli.convert.limits import DETAILS, FILE_ID, IMAGE_DATA_URL, MAX_FILE_BYTES, MAX_IMAGE_URL, WEB_URL
 from migrate_cli.convert.sheet import Sheet
 from migrate_cli.convert.text import plain, short, tidy
 from migrate_cli.model import Fate, JsonObject
@@ -121,6 +121,10 @@ def write_image_file(sheet: Sheet, file_id: str, detail: str = "auto") -> Fate:
     if fact.status == "missing":
         sheet.find("attachment-file-missing", f"The image file {file_id} is missing{_because(fact.reason)}.")
         sheet.write(f"[Image that no longer exists: {named}]")
+        return Fate.NOTED
+    if fact.bytes is not None and fact.bytes >= MAX_FILE_BYTES:
+        sheet.find("attachment-too-large", f"The image file {file_id} has {fact.bytes:,} bytes.")
+        sheet.write(f"[Image that was too large to carry: {named}]")
         return Fate.NOTED
     return sheet.image({"type": "input_image", "file_id": target_id, "detail": detail}, named)
 

@@ -63,13 +63,15 @@ class FilePolicy:
     def _upload(self, place: Place, info: FileInfo | None, local: LocalFile | None) -> Need:
         if place is Place.CITATION and self.options.citations is not Citations.ANNOTATIONS:
             return Need.NOTHING
+        if place is not Place.CITATION and local is not None and local.bytes >= MAX_FILE_BYTES and _sent(local):
+            # The converter writes a text for it, and tells why.
+            return Need.NOTHING
         if place is Place.ATTACHMENT:
             if self.options.attachments in (Attachments.NOTE, Attachments.DROP):
                 return Need.NOTHING
             kind = local.kind if local else kind_of(info.filename if info else None)
-            heavy = kind is Kind.DOCUMENT and local is not None and local.bytes >= MAX_FILE_BYTES
-            if heavy or kind in (Kind.AUDIO, Kind.REFUSED):
-                # The converter writes a text for these, and tells why; nothing could use an upload.
+            if kind in (Kind.AUDIO, Kind.REFUSED):
+                # The same; nothing could use an upload.
                 return Need.NOTHING
         return Need.LACKING if local is None else Need.UPLOAD
 
@@ -78,7 +80,7 @@ def too_large(local: LocalFile) -> str | None:
     """Return why a file is not uploaded, as half a sentence; None where it can be."""
     if local.bytes == 0:
         return "it is empty"
-    limit = MAX_FILE_BYTES if local.kind in (Kind.IMAGE, Kind.DOCUMENT) else MAX_UPLOAD_BYTES
+    limit = MAX_FILE_BYTES if _sent(local) else MAX_UPLOAD_BYTES
     if local.bytes < limit:
         return None
     return f"it has {local.bytes:,} bytes, and the limit is {limit:,}"
@@ -89,6 +91,11 @@ def purpose_of(kind: Kind, preset: str) -> str:
     if preset != "openai":
         return "assistants"
     return "vision" if kind is Kind.IMAGE else "user_data"
+
+
+def _sent(local: LocalFile) -> bool:
+    """Whether it is of a kind that stands in a conversation, and so in every request."""
+    return local.kind in (Kind.IMAGE, Kind.DOCUMENT)
 
 
 def _sounds(local: LocalFile) -> bool:

@@ -236,8 +236,8 @@ def test_what_is_over_a_limit_or_empty_is_not_sent(
     result = apply(cli, source)
     assert result["exit_code"] == 0
     assert strict.requests("upload") == 0
-    assert result["data"]["findings"]["attachment-too-large"] == 1
-    assert result["data"]["findings"]["attachment-file-missing"] == 2
+    assert result["data"]["findings"]["attachment-too-large"] == 2
+    assert result["data"]["findings"]["attachment-file-missing"] == 1
 
 
 @pytest.mark.parametrize("fault", ["reset-after", "500-after", "cut", "html-after", "500", "429-bare"])
