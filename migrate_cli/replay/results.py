@@ -57,17 +57,17 @@ def _cut_list(values: list[Any] | tuple[Any, ...], most: int) -> str:
 
 
 def _cut_value(text: str, most: int) -> str:
-    data = text.encode("utf-8", "replace")
-    frame: JsonObject = {"cut": True, "bytes_in_all": len(data), "beginning": ""}
-    room = most - size_of(_json(frame))
-    # Quotation marks and backslashes take two bytes inside a text: give way until it fits.
-    while room > 0:
-        frame["beginning"] = data[:room].decode("utf-8", "ignore")
-        over = size_of(_json(frame)) - most
-        if over <= 0:
-            return _json(frame)
-        room -= over
-    return _json(frame | {"beginning": ""})
+    """How much fits has to be tried: quotation marks and backslashes take two bytes inside a text."""
+    frame: JsonObject = {"cut": True, "bytes_in_all": size_of(text), "beginning": ""}
+
+    def fits(length: int) -> bool:
+        return size_of(_json(frame | {"beginning": text[:length]})) <= most
+
+    fitting, over = 0, min(len(text), most) + 1
+    while over - fitting > 1:
+        middle = (fitting + over) // 2
+        fitting, over = (middle, over) if fits(middle) else (fitting, middle)
+    return _json(frame | {"beginning": text[:fitting]})
 
 
 def _json(value: Any) -> str:

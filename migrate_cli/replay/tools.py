@@ -186,7 +186,7 @@ def _of_command(command: Sequence[str], folder: Path) -> Run:
         try:
             out, err = await process.communicate(json.dumps(arguments).encode())
         finally:
-            _end(process)
+            await _end(process)
         if process.returncode:
             said = err.decode("utf-8", "replace").strip()[-_STDERR:]
             raise RuntimeError(f"the command ended with {process.returncode}{f': {said}' if said else ''}")
@@ -198,11 +198,12 @@ def _of_command(command: Sequence[str], folder: Path) -> Run:
 _PIPE = asyncio.subprocess.PIPE
 
 
-def _end(process: asyncio.subprocess.Process) -> None:
+async def _end(process: asyncio.subprocess.Process) -> None:
     """A command that is still there when its time is up ends, with all that it started."""
     if process.returncode is None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
 
 
 def _value(text: str) -> Any:

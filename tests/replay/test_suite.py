@@ -1,0 +1,158 @@
+"""Suites: what may stand in them, and how a mistake is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from migrate_cli.errors import UsageError
+from migrate_cli.replay.going import warnings
+from migrate_cli.replay.requests import fields_of
+from migrate_cli.replay.suite import Suite, load_suite
+
+HEAD = "model: m-1\n"
+CASE = "cases: [{id: a, input: Hi}]\n"
+ASKED = HEAD + "cases:\n  - id: a\n    input: Hi\n"
+
+
+def load(folder: Path, text: str) -> Suite:
+    path = folder / "suite.yaml"
+    path.write_text(text, "utf-8")
+    return load_suite(path)
+
+
+def refused(folder: Path, text: str) -> str:
+    with pytest.raises(UsageError) as caught:
+        load(folder, text)
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    return sentence.replace(f"{folder}/", "")
+
+
+def test_the_short_form_of_a_case_is_one_turn(tmp_path: Path) -> None:
+    suite = load(tmp_path, HEAD + "cases: [{id: a, input: Hi, expect: {contains: x, tool_called: look}}]")
+    (turn,) = suite.cases[0].all_turns()
+    assert turn.input[0].text == "Hi"
+    assert turn.expect.contains == ("x",)
+    assert turn.expect.tool_called[0].name == "look"
+
+
+def test_the_setup_of_a_case_outweighs_that_of_the_suite(tmp_path: Path) -> None:
+    suite = load(tmp_path, "model: m-1\ninstructions: Be brief.\ncases: [{id: a, input: Hi, model: m-2, tools: []}]")
+    assert suite.setup_of(suite.cases[0]) == ({"model": "m-2", "instructions": "Be brief."}, ())
+    other = suite.with_setup(model="m-3")
+    assert other.setup_of(other.cases[0])[0]["model"] == "m-3"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("modle: m\n" + CASE, "suite.yaml:1: there is no key modle; did you mean model?"),
+        (
+            ASKED + "    expect:\n      contain: x\n",
+            "suite.yaml:6: there is no key cases[1].expect.contain; did you mean contains?",
+        ),
+        (HEAD + "cases: []\n", "suite.yaml:2: cases must be a list that is not empty"),
+        (HEAD, "suite.yaml:1: cases must be there"),
+        (
+            HEAD + "cases:\n  - {id: a, input: Hi}\n  - {id: a, input: Hi}\n",
+            "no two cases share an id; a is there twice",
+        ),
+        (HEAD + "cases:\n  - id: a\n", "suite.yaml:3: cases[1] must be a case with either an input or turns"),
+        (
+            HEAD + "cases:\n  - id: a\n    input: [{file: a, text: b}]\n",
+            "suite.yaml:4: cases[1].input[1] must be one of text, file, image and audio",
+        ),
+        (ASKED + "    expect: {regex: '('}\n", "suite.yaml:5: cases[1].expect.regex[1] must be a regular expression"),
+        (
+            ASKED + "    expect: {json_schema: {type: thing}}\n",
+            "suite.yaml:5: cases[1].expect.json_schema must be a JSON Schema",
+        ),
+        (
+            ASKED + "    expect: {similar_to: {text: a, threshold: 2}}\n",
+            "cases[1].expect.similar_to.threshold must be at most 1",
+        ),
+        (ASKED + "    expect: {status: done}\n", "must be one of completed, incomplete, failed"),
+        (
+            HEAD + "extra: {stream: false}\n" + CASE,
+            "suite.yaml:2: extra must be fields that a suite may set, which stream is not",
+        ),
+        (
+            HEAD + "tools:\n  - {type: function, name: f, handlr: a.b:c}\n" + CASE,
+            "suite.yaml:3: tools[1] must be a tool without the key handlr; did you mean handler?",
+        ),
+        (HEAD + "tools:\n  - {type: function, name: f, handler: a.b}\n" + CASE, "written package.module:function"),
+        (
+            HEAD + "tools:\n  - {type: function, name: f, command: ls -l}\n" + CASE,
+            "suite.yaml:3: tools[1].command must be a list of words",
+        ),
+        (HEAD + "tools:\n  - {type: web_search, handler: 'a:b'}\n" + CASE, "only functions run here"),
+        (
+            HEAD + "tools:\n  - {type: mcp, server_label: s, server_url: u, require_approval: maybe}\n" + CASE,
+            "require_approval is always, never",
+        ),
+        (HEAD + "tools:\n  - {type: mcp, server_label: s}\n" + CASE, "either a server_url or a connector_id"),
+        ("a: 1\na: 2\n", "suite.yaml:2: a stands in line 1 already; keep one of them"),
+        ("a: [\n", "suite.yaml:2: this is no valid YAML"),
+        ("- a\n", "suite.yaml must hold `model`, `tools` and `cases`"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line_and_what_is_right(tmp_path: Path, text: str, sentence: str) -> None:
+    assert sentence in refused(tmp_path, text)
+
+
+@pytest.mark.parametrize("line", ["authorization: sk-canary-123456", "headers: {X-Api-Key: sk-canary-123456}"])
+def test_a_token_in_a_suite_is_refused_without_repeating_it(tmp_path: Path, line: str) -> None:
+    text = HEAD + f"tools:\n  - type: mcp\n    server_label: s\n    server_url: u\n    {line}\n" + CASE
+    sentence = refused(tmp_path, text)
+    assert "authorization_env" in sentence
+    assert "canary" not in sentence
+
+
+def test_a_file_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_suite(tmp_path / "none.yaml")
+
+
+def test_requests_hold_tokens_and_new_ids_and_nothing_of_ours(tmp_path: Path) -> None:
+    text = HEAD + CASE + (
+        "tools:\n"
+        "  - {type: mcp, server_label: s, server_url: u, authorization_env: TOKEN, headers_env: {X-Key: KEY},\n"
+        "     require_approval: {buy: always, look: never, find: never}}\n"
+        "  - {type: function, name: f, handler: 'a:b', timeout: 3}\n"
+        "  - {type: file_search, vector_store_ids: [vs_old]}\n"
+        "  - {type: code_interpreter, container: {type: auto, file_ids: [file-old, file-kept]}}\n"
+    )  # fmt: skip
+    suite = load(tmp_path, text)
+    new = {"vs_old": "vs_new", "file-old": "file-new"}
+    secrets = {"TOKEN": "token-123456", "KEY": "key-123456"}
+    fields, tools = suite.setup_of(suite.cases[0])
+    mcp, function, search, code = fields_of(fields, tools, secrets.get, lambda id_: new.get(id_, id_))["tools"]
+    assert (mcp["authorization"], mcp["headers"]) == ("token-123456", {"X-Key": "key-123456"})
+    assert mcp["require_approval"] == {"always": {"tool_names": ["buy"]}, "never": {"tool_names": ["look", "find"]}}
+    assert not {"authorization_env", "headers_env", "handler", "timeout"} & {*mcp, *function}
+    assert function["strict"] is False
+    assert search["vector_store_ids"] == ["vs_new"]
+    assert code["container"]["file_ids"] == ["file-new", "file-kept"]
+    with pytest.raises(UsageError, match="set the environment variable TOKEN"):
+        fields_of(fields, tools, lambda _name: None, str)
+
+
+def test_settings_that_are_going_are_named_with_date_and_successor(tmp_path: Path) -> None:
+    text = "model: gpt-4o\n" + CASE + (
+        "tools:\n"
+        "  - {type: mcp, server_label: s, connector_id: connector_gmail, authorization_env: TOKEN}\n"
+        "  - {type: image_generation, model: gpt-image-1}\n"
+    )  # fmt: skip
+    told = warnings(load(tmp_path, text), "whisper-1")
+    for words in (
+        ("gpt-4o", "2027-01-14"), ("connector_gmail", "2026-09-01", "server_url"),
+        ("gpt-image-1", "2026-10-23"), ("whisper-1", "2027-02-26", "gpt-transcribe"),
+    ):  # fmt: skip
+        assert any(all(word in line for word in words) for line in told), words
+    assert warnings(load(tmp_path, HEAD + CASE), "gpt-transcribe") == []
+
+
+def test_the_bundled_suite_is_right() -> None:
+    suite = load_suite(Path(__file__).parents[2] / "fixtures" / "replay.yaml")
+    assert len(suite.cases) >= 6
