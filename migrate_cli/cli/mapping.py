@@ -16,7 +16,13 @@ map_app = typer.Typer(
 )
 
 
-@map_app.command("export", epilog="EXIT STATUS  0 written · 2 no state file · 10 state file unusable")
+@map_app.command(
+    "export",
+    epilog=(
+        "EXIT STATUS  0 written · 2 usage, no state file, no such table or column · 3 rows hold another id, which was "
+        "kept · 5 database unreachable · 6 password refused · 10 state file unusable"
+    ),
+)
 @common_options("map export")
 def map_export(
     frame: Frame,
@@ -24,14 +30,46 @@ def map_export(
     level: Annotated[
         MapLevel, typer.Option("--level", help="One row for each thread, message or file.")
     ] = MapLevel.THREADS,
+    to_sql: Annotated[
+        bool, typer.Option("--to-sql", help="Write conversation ids into a table of yours; a dry run without --yes.")
+    ] = False,
+    print_sql: Annotated[
+        bool, typer.Option("--print-sql", help="Print the statements of --to-sql; no database is asked.")
+    ] = False,
+    url: Annotated[
+        str | None, typer.Option("--url", help="Database; default: source.url, or the variable of source.url_env.")
+    ] = None,
+    table: Annotated[str | None, typer.Option("--table", help="Table; default: source.table.")] = None,
+    thread_column: Annotated[
+        str | None, typer.Option("--thread-column", help="Column that holds the thread ids; it is kept.")
+    ] = None,
+    conversation_column: Annotated[
+        str, typer.Option("--conversation-column", help="Column that gets the conversation ids.")
+    ] = "conversation_id",
+    add_column: Annotated[bool, typer.Option("--add-column", help="Add that column if it is not there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace other values that stand in it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Write, 1,000 threads in a transaction.")] = False,
 ) -> None:
-    """Write the whole mapping to stdout.
+    """Write the whole mapping to stdout, or the conversation ids into a table of yours.
 
     Example: `migrate-cli map export --format csv > map.csv`
-    """
-    from migrate_cli.commands.mapping import export  # noqa: PLC0415
 
-    emit(export(frame.settings(), level, format_))
+    Example: `migrate-cli map export --to-sql --url sqlite:///app.db --table chats --thread-column thread_id --yes`
+    """
+    settings = frame.settings()
+    if not (to_sql or print_sql):
+        from migrate_cli.commands.mapping import export  # noqa: PLC0415
+
+        emit(export(settings, level, format_))
+        return
+    from migrate_cli.commands.map_to_sql import Place, Wishes, place_of, statements, url_of, write_back  # noqa: PLC0415
+
+    place: Place = place_of(settings, table, thread_column, conversation_column)
+    if print_sql:
+        emit(statements(settings, place, url=url, add_column=add_column, overwrite=overwrite))
+        return
+    wishes = Wishes(write=yes, add_column=add_column, overwrite=overwrite)
+    frame.finish(write_back(settings, url_of(settings, url), place, wishes), settings)
 
 
 @map_app.command("ids", hidden=True)

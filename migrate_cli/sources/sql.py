@@ -103,8 +103,8 @@ class SqlSource(Source):
         try:
             yield from database.rows(self._plan.statement(database.marks(len(ids))), ids)
         except UnfitValueError:
-            with closing(open_database(self._url)) as again:
-                yield from again.rows(self._plan.statement(again.marks(len(ids)), as_text=True), ids)
+            database.forget_failure()
+            yield from database.rows(self._plan.statement(database.marks(len(ids)), as_text=True), ids)
 
     def _grouped(self, entries: Iterator[Entry], selection: Selection) -> Iterator[Thread | Unreadable]:
         seen: set[bytes] = set()

@@ -68,6 +68,10 @@ class Database(ABC):
     def close(self) -> None:
         """Close the connection."""
 
+    def forget_failure(self) -> None:
+        """Make the connection usable again after a query that failed."""
+        return
+
     def table(self, name: str) -> str:
         """Return a table's name in quotes; `schema.table` names one in a schema."""
         return ".".join(self.quote(part) for part in name.split("."))
@@ -253,6 +257,9 @@ class _Alchemy(Database):
     def close(self) -> None:
         self._conn.close()
         self._engine.dispose()
+
+    def forget_failure(self) -> None:
+        self._conn.rollback()
 
     def _text(self, statement: str, values: Sequence[Any]) -> Any:
         # Without a type of SQLAlchemy's, a text is sent as it is and the database takes it for what the column is.
