@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
-from migrate_cli.doctor.check import Check, failed, ok, warning
-from migrate_cli.errors import MigrateError
+from migrate_cli.doctor.check import Check, failed, failure, ok, warning
+from migrate_cli.errors import ExitCode, MigrateError
+from migrate_cli.state.check import check_file
 from migrate_cli.state.lock import holder
-from migrate_cli.state.opening import check_is_ours, check_place
+from migrate_cli.state.opening import check_is_ours, check_place, damaged
 from migrate_cli.state.reader import StateReader
 
 _CURE = "Do what the sentence says; a state file is never made anew, because that would migrate everything twice."
+
+_COMPARE = (
+    "Keep a copy, restore the .bak beside it (newer ids are taken up from .map.jsonl), and run doctor again; "
+    "then compare everything: migrate-cli verify."
+)
 
 
 def check_state(path: Path) -> Check:
@@ -22,8 +29,14 @@ def check_state(path: Path) -> Check:
         check_is_ours(path)
         with StateReader(path) as reader:
             summary = reader.summary()
+        faults = check_file(path)
     except MigrateError as error:
         return failed("state", error, _CURE)
+    except sqlite3.Error as error:
+        return failed("state", damaged(path, str(error)), _CURE)
+    if faults:
+        told = "; ".join(f"{fault.check}: {fault.detail}" for fault in faults)
+        return failure("state", f"{path} does not agree with itself: {told}", _COMPARE, ExitCode.STATE)
     threads = summary["threads"]
     done = f"{path} knows {sum(threads.values()):,} threads ({_told(threads)})"
     running = holder(path)

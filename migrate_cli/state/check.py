@@ -1,0 +1,146 @@
+"""Checks a state file without its lock: pages, keys, counts that must agree, the second copy. Changes nothing.
+
+Each check returns what it found wrong, as sentences with counts; an empty list is a clean bill.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from migrate_cli.model import ThreadState
+from migrate_cli.state.opening import map_path
+
+_COUNTS: tuple[tuple[str, str, str], ...] = (
+    (
+        "positions",
+        """SELECT count(*) FROM thread WHERE state <> 'undone' AND position <>
+            (SELECT count(*) FROM item WHERE item.thread = thread.key AND idx < thread.position)""",
+        "{} threads say another number of items than there are rows",
+    ),
+    (
+        "positions",
+        "SELECT count(*) FROM item WHERE NOT EXISTS (SELECT 1 FROM thread WHERE thread.key = item.thread)",
+        "{} items belong to no thread",
+    ),
+    (
+        "states",
+        """SELECT count(*) FROM thread WHERE state IN ('loaded', 'verified', 'differs', 'loading')
+            AND conversation_id IS NULL""",
+        "{} threads are loaded or under way and have no conversation",
+    ),
+    (
+        "states",
+        """SELECT count(*) FROM thread WHERE state IN ('loaded', 'verified') AND items IS NOT NULL
+            AND digest IS NOT NULL AND position < items""",
+        "{} threads count as loaded and have fewer items than they should",
+    ),
+    (
+        "conversations",
+        """SELECT count(*) FROM (SELECT 1 FROM thread WHERE conversation_id IS NOT NULL
+            GROUP BY conversation_id HAVING count(*) > 1)""",
+        "{} conversations belong to several threads",
+    ),
+    (
+        "conversations",
+        "SELECT count(*) FROM (SELECT 1 FROM item GROUP BY item_id HAVING count(*) > 1)",
+        "{} items of the target stand at several places",
+    ),
+    (
+        "findings",
+        """SELECT count(*) FROM thread WHERE findings <>
+            (SELECT count(*) FROM thread_finding WHERE thread_finding.thread = thread.key)""",
+        "{} threads count other findings than are recorded",
+    ),
+)
+_LOOSE = ("thread_finding", "aside", "refused_item")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that does not agree."""
+
+    check: str
+    detail: str
+
+
+def check_file(path: Path) -> list[Fault]:
+    """Run every check on a state file that can be opened; raises sqlite3.Error for one that cannot."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as conn:
+        conn.execute("BEGIN")
+        broken = list(_pages(conn))
+        return broken or [fault for check in _CHECKS for fault in check(conn, path)]
+
+
+def possible_orphans(path: Path) -> int:
+    """How many empty conversations may stand at the target whose ids were lost."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as conn:
+        return int(conn.execute("SELECT count(*) FROM orphan").fetchone()[0])
+
+
+def _pages(conn: sqlite3.Connection) -> Iterator[Fault]:
+    for (verdict,) in conn.execute("PRAGMA integrity_check(20)"):
+        if verdict != "ok":
+            yield Fault("integrity", " ".join(str(verdict).split()))
+
+
+def _counts(conn: sqlite3.Connection, _: Path) -> Iterator[Fault]:
+    for name, sql, sentence in _COUNTS:
+        count = conn.execute(sql).fetchone()[0]
+        if count:
+            yield Fault(name, sentence.format(count))
+
+
+def _states(conn: sqlite3.Connection, _: Path) -> Iterator[Fault]:
+    known = {state.value for state in ThreadState}
+    for (state,) in conn.execute("SELECT DISTINCT state FROM thread"):
+        if state not in known:
+            yield Fault("states", f"a state that no version knows: {state}")
+
+
+def _references(conn: sqlite3.Connection, _: Path) -> Iterator[Fault]:
+    for table in _LOOSE:
+        sql = f"SELECT count(*) FROM {table} WHERE thread IS NOT NULL AND thread NOT IN (SELECT key FROM thread)"  # noqa: S608
+        count = conn.execute(sql).fetchone()[0]
+        if count:
+            yield Fault("references", f"{count} rows of {table} belong to no thread")
+
+
+def _second_copy(conn: sqlite3.Connection, path: Path) -> Iterator[Fault]:
+    """Every conversation of the file must stand in the list beside it, which is written first."""
+    listed = map_path(path)
+    missing = conn.execute("SELECT count(*) FROM thread WHERE conversation_id IS NOT NULL").fetchone()[0]
+    if not listed.is_file():
+        if missing:
+            yield Fault("second copy", f"{listed.name} is not there; the next apply writes it again")
+        return
+    conn.execute("CREATE TEMP TABLE listed (conversation_id TEXT PRIMARY KEY, thread_id TEXT) WITHOUT ROWID")
+    conn.executemany("INSERT OR REPLACE INTO listed VALUES (?, ?)", _lines(listed))
+    lost = conn.execute(
+        """SELECT count(*) FROM thread LEFT JOIN listed USING (conversation_id)
+        WHERE thread.conversation_id IS NOT NULL AND listed.thread_id IS NOT thread.id"""
+    ).fetchone()[0]
+    if lost:
+        yield Fault("second copy", f"{listed.name} lacks {lost} conversations, or names other threads for them")
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str]]:
+    with path.open("rb") as file:
+        for raw in file:
+            try:
+                line = json.loads(raw)
+                yield line["conversation_id"], line["thread_id"]
+            except (ValueError, KeyError, TypeError):
+                continue
+
+
+_CHECKS: tuple[Callable[[sqlite3.Connection, Path], Iterator[Fault]], ...] = (
+    _counts,
+    _states,
+    _references,
+    _second_copy,
+)
