@@ -58,6 +58,8 @@ class Listing:
 async def pages(host: Host, listing: Listing, after: str | None = None) -> AsyncIterator[list[JsonObject]]:
     """Yield what is new on each page. Raises RefusedError when the list is refused, TemporaryError, AuthError."""
     promised = probing = restarted = False
+    # After a restart, pages without news are expected until what is known has been passed.
+    behind = False
     for _ in range(MOST_PAGES):
         if after is not None and host.refuses_cursors:
             yield await _from_the_end(host, listing)
@@ -66,7 +68,7 @@ async def pages(host: Host, listing: Listing, after: str | None = None) -> Async
             body = await _page(host, listing, after, patient=not restarted)
         except _CursorLostError:
             # What the cursor named was deleted meanwhile: what has been seen is known, so begin again.
-            after, restarted = None, True
+            behind, after, restarted, probing = True, None, True, False
             continue
         if body is None:
             continue
@@ -74,18 +76,19 @@ async def pages(host: Host, listing: Listing, after: str | None = None) -> Async
         found = listing.fresh(data)
         if found:
             yield found
-        elif promised or data:
-            _note_standstill(listing, promised=promised)
-        if not found:
+            behind = False
+        elif not behind or after == _last_id(data):
+            if promised or data:
+                _note_standstill(listing, promised=promised)
             return
-        if probing:
+        if probing and found:
             host.notice("host-hides-more", "The host says has_more: false where there is more; lists are read on.")
         promised = body.get("has_more") is True
         probing = not promised
         if probing and len(data) not in _FULL:
             return
-        after = data[-1].get("id")
-        if not isinstance(after, str):
+        after = _last_id(data)
+        if after is None:
             return
     listing.lacks("page-without-end", f"The list of {listing.what} did not end after {MOST_PAGES} pages; it was left.")
 
@@ -140,6 +143,11 @@ def _entries(body: JsonObject) -> list[Any]:
     if not isinstance(data, list):
         raise TemporaryError("the host answered a list with something else; is it a proxy that answers?")
     return data
+
+
+def _last_id(data: list[Any]) -> str | None:
+    last = data[-1].get("id") if data and isinstance(data[-1], dict) else None
+    return last if isinstance(last, str) else None
 
 
 def _note_standstill(listing: Listing, *, promised: bool) -> None:

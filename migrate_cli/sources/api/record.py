@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import weakref
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -69,6 +70,7 @@ class Sheaf:
 
     def _spill(self) -> None:
         self._file = tempfile.TemporaryFile(prefix="migrate-cli-")  # noqa: SIM115 - it is closed with this object
+        weakref.finalize(self, self._file.close)
         for entry in self._held:
             self._write(self._file, entry)
         self._held = []
