@@ -31,6 +31,7 @@ from migrate_cli.replies import (
     of_error,
     of_success,
     rate_told,
+    request_id_of,
 )
 from migrate_cli.secrets import register_secret
 from migrate_cli.sse import EventParser, StreamBroken, StreamRefused
@@ -280,7 +281,7 @@ class ApiClient:
                 response = await client.post(path, content=content, cast_to=httpx2.Response, options=options)
             else:
                 response = await client.delete(path, cast_to=httpx2.Response, options=options)
-            reply = of_success(response.content, response.headers.get("x-request-id"))
+            reply = of_success(response.content, request_id_of(response.headers))
             self._learn(response.headers)
         except openai.APIStatusError as error:
             renewable = error.status_code == 401 and renewals < MOST_RENEWALS and self.endpoint.credentials

@@ -98,7 +98,7 @@ def of_error(status: int, headers: Mapping[str, str], content: bytes, *, now: da
     if status == 400 and code == "conversation_locked":
         return NotApplied(code, retry_after(headers, now=now))
     if status in (408, 409) or status >= 500 or status < 400:
-        return Ambiguous(f"status {status}", headers.get("x-request-id"))
+        return Ambiguous(f"status {status}", request_id_of(headers))
     return Refused(status, code or f"http-{status}", message)
 
 
@@ -110,7 +110,21 @@ def error_of(status: int, content: bytes) -> tuple[str | None, str]:
     except (ValueError, KeyError, TypeError, AttributeError):
         code, message = None, ""
     sentence = scrub(message)[:LONGEST_SENTENCE] or f"the server answered {status}"
-    return (str(code) if code is not None else None), sentence
+    return _word(code), sentence
+
+
+def request_id_of(headers: Mapping[str, str]) -> str | None:
+    """Return the id that the server gave the request, when it looks like one."""
+    return _word(headers.get("x-request-id"))
+
+
+def _word(value: object) -> str | None:
+    """A code or an id, as it may be stored: one word without a secret in it; None for anything else."""
+    text = str(value) if value is not None else ""
+    return text if _WORD.fullmatch(text) and scrub(text) == text else None
+
+
+_WORD = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
 
 
 def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:

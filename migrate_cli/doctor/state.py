@@ -7,6 +7,7 @@ from pathlib import Path
 
 from migrate_cli.doctor.check import Check, failed, failure, ok, warning
 from migrate_cli.errors import ExitCode, MigrateError
+from migrate_cli.model import JsonObject
 from migrate_cli.state.check import check_file
 from migrate_cli.state.lock import holder
 from migrate_cli.state.opening import check_is_ours, check_place, damaged
@@ -37,6 +38,10 @@ def check_state(path: Path) -> Check:
     if faults:
         told = "; ".join(f"{fault.check}: {fault.detail}" for fault in faults)
         return failure("state", f"{path} does not agree with itself: {told}", _COMPARE, ExitCode.STATE)
+    return _of_summary(path, summary)
+
+
+def _of_summary(path: Path, summary: JsonObject) -> Check:
     threads = summary["threads"]
     done = f"{path} knows {sum(threads.values()):,} threads ({_told(threads)})"
     running = holder(path)
