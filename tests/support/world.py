@@ -45,6 +45,8 @@ class World:
     settle: float = 5.0
     operation: int = 0
     time: float = 1000.0
+    wall_offset: float = 0.0
+    """How far the machine's clock is off; people and time servers set it, in both directions."""
     conversations: dict[str, list[tuple[str, JsonObject]]] = field(default_factory=dict)
     late: list[tuple[float, str, list[JsonObject]]] = field(default_factory=list)
     durable_progress: dict[str, Progress] = field(default_factory=dict)
@@ -89,8 +91,8 @@ class MemoryClock:
         return self.world.time
 
     def wall(self) -> float:
-        """The same clock: machines keep their time over a restart."""
-        return self.world.time
+        """The machine's clock, which goes on over a restart."""
+        return self.world.time + self.world.wall_offset
 
     async def sleep(self, seconds: float) -> None:
         """Pass time; what is late lands on the way."""
