@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint check docs clean
+.PHONY: demo test lint check crash proof docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/migrate-cli demo
@@ -17,6 +17,14 @@ lint: $(VENV)/.installed
 	$(BIN)/mypy
 
 check: test lint
+
+# The real program, killed again and again against a misbehaving sandbox, then compared with the source.
+crash: $(VENV)/.installed
+	cd tests && ../$(BIN)/python -m support.crash --kills $(or $(KILLS),200)
+
+# All figures of docs/reliability.md: enumerated faults, kills, pace.
+proof: $(VENV)/.installed
+	cd tests && ../$(BIN)/python -m support.proof --kills $(or $(KILLS),200)
 
 # The parts of README and docs that are made from the code.
 docs: $(VENV)/.installed

@@ -2,79 +2,21 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import pytest
-from migrate_cli.model import Draft, ThreadState
+from migrate_cli.model import ThreadState
 
-from support.world import Fault, World, draft_of, migrate
-
-CONTENTS = {
-    "distinct": lambda count: [f"message {number}" for number in range(count)],
-    "equal": lambda count: ["ok"] * count,
-    "periodic": lambda count: [f"turn {number % 20}" for number in range(count)],
-}
-
-
-def audit(world: World, draft: Draft, state: str) -> None:
-    """Check what the target holds once everything late has landed, not what the journal believes."""
-    world.time += 100 * world.settle
-    world.land()
-    ours = world.durable_progress[draft.thread_id].conversation_id
-    for conversation_id, stored in world.conversations.items():
-        if conversation_id != ours:
-            assert stored == [], "data stands in a conversation that nobody knows"
-    if state == ThreadState.LOADED:
-        assert ours is not None
-        texts = [item["content"][0]["text"] for _, item in world.conversations[ours]]
-        assert texts == [item_text(item.body) for item in draft.items]
-        ids = [item_id for item_id, _ in world.conversations[ours]]
-        rows = world.durable_items.get(draft.thread_id, {})
-        assert [rows[place][0] for place in range(len(draft.items))] == ids
-
-
-def item_text(body: bytes) -> str:
-    """Return the text of an encoded user message."""
-    import json
-
-    return str(json.loads(body)["content"][0]["text"])
-
-
-def plans(count: int, texts: list[str], faults: int) -> int:
-    """Run every plan with up to `faults` faults; return how many there were."""
-    draft = draft_of(texts)
-    calm = World()
-    migrate(calm, draft)
-    # A fault adds operations (looks, repeats), so positions beyond the calm run's length count too.
-    last = calm.operation + 6
-    ran = 0
-    for places in combinations(range(1, last + 1), faults):
-        for kinds in _kinds(faults):
-            for survives in (False, True):
-                world = World(plan=dict(zip(places, kinds, strict=True)))
-                progress = migrate(world, draft, buffer_survives=survives)
-                assert progress.state == ThreadState.LOADED
-                audit(world, draft, progress.state)
-                ran += 1
-    assert ran
-    return ran
-
-
-def _kinds(faults: int) -> list[tuple[Fault, ...]]:
-    kinds: list[tuple[Fault, ...]] = [()]
-    for _ in range(faults):
-        kinds = [(*known, fault) for known in kinds for fault in Fault]
-    return kinds
+from support.enumeration import CONTENTS, PAIRS, SINGLE, plans
+from support.world import World, draft_of, migrate
 
 
 @pytest.mark.parametrize("content", CONTENTS)
-@pytest.mark.parametrize("count", [0, 1, 6, 20, 21, 45])
+@pytest.mark.parametrize("count", SINGLE)
 def test_no_single_fault_loses_or_doubles_anything(content: str, count: int) -> None:
     plans(count, CONTENTS[content](count), 1)
 
 
 @pytest.mark.parametrize("content", CONTENTS)
-@pytest.mark.parametrize("count", [1, 6, 45])
+@pytest.mark.parametrize("count", PAIRS)
 def test_no_pair_of_faults_loses_or_doubles_anything(content: str, count: int) -> None:
     plans(count, CONTENTS[content](count), 2)
 

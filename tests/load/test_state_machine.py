@@ -54,6 +54,7 @@ class Migration(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="machine-"))
         self.lives = 0
+        self.opened = 0
         self.world = World()
         self.texts: dict[str, list[str]] = {}
 
@@ -131,7 +132,8 @@ class Migration(RuleBasedStateMachine):
         """Run until the end, or until killed: then only what was committed goes on into the next life."""
         seen = Seen()
         clock = MemoryClock(self.world)
-        store = StateStore.open(self._file, pace=ONLY_WHEN_WAITED_FOR, now=clock.wall)
+        self.opened += 1
+        store = StateStore.open(self._file, pace=ONLY_WHEN_WAITED_FOR, now=lambda: clock.wall() + 7.0 * self.opened)
         try:
             asyncio.run(self._load(store, seen, append=append))
         except Killed:
