@@ -31,6 +31,7 @@ from migrate_cli.replay.outcome import CaseRun
 from migrate_cli.replay.places import Ground, Mode
 from migrate_cli.replay.run import Job, Plan, ReplayRun
 from migrate_cli.replay.scratch import Scratches
+from migrate_cli.replay.suite import load_suite
 from migrate_cli.replay.tools import ToolPolicy
 from migrate_cli.replay.turns import Rules, Streamer
 from migrate_cli.replay.watchers import CaseWatcher, EventFile, ImageFolder, Several
@@ -67,11 +68,12 @@ def replay(
 
     `terminal` says whether a person looks on (default: whether the progress view is one for a terminal).
     """
+    suite = None if choices.suite is None else load_suite(choices.suite)
     with target_of(settings, sandbox=sandbox) as target:
         store = StateStore.open(settings.state, command="migrate-cli replay")
         try:
             _check_target(settings, store, sandbox=sandbox)
-            cases = cases_of(settings, choices, store)
+            cases = cases_of(settings, choices, suite, store)
             others = others_of(settings, choices)
             _check_prices(settings, cases.jobs)
             run = _Replay(settings, choices, store, target, view, cases, others)
@@ -194,7 +196,8 @@ class _Replay:
 
     def _ground(self, client: ApiClient) -> Ground:
         target = ConversationsTarget(client)
-        return Ground(target, self._store, Scratches(target, self._store), self._settings.load.settle)
+        name = SANDBOX if self._target.sandbox else self._settings.target.base_url
+        return Ground(target, self._store, Scratches(target, self._store, name), self._settings.load.settle)
 
     def _plan(self, terminal: bool) -> Plan:
         replay = self._settings.replay

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from migrate_cli.commands.prepare import open_configured
 from migrate_cli.errors import UsageError
-from migrate_cli.model import JsonObject
+from migrate_cli.model import JsonObject, Thread, Unreadable
 from migrate_cli.replay.baseline import LastTurn, case_of, configurations, last_turns, questions_of
 from migrate_cli.replay.going import warnings
 from migrate_cli.replay.inputs import Inputs
 from migrate_cli.replay.jobs import jobs_of
 from migrate_cli.replay.places import Mode
 from migrate_cli.replay.run import Job, chosen
-from migrate_cli.replay.suite import Part, Suite, load_suite
+from migrate_cli.replay.suite import Part, Suite
 from migrate_cli.replay.tools import resolve
 from migrate_cli.settings import Settings
 from migrate_cli.state.reader import StateReader
@@ -40,11 +40,11 @@ class Cases:
     warnings: list[str]
 
 
-def cases_of(settings: Settings, choices: Choices, store: StateStore) -> Cases:
-    """Return the cases. Raises UsageError for everything that is wrong with them."""
+def cases_of(settings: Settings, choices: Choices, given: Suite | None, store: StateStore) -> Cases:
+    """Return the cases of a suite, or of last turns. Raises UsageError for everything that is wrong with them."""
     mapped = _mapping(store)
     with StateReader(settings.state) as reader:
-        suite, jobs = _jobs(settings, choices, reader, mapped)
+        suite, jobs = _jobs(settings, choices, given, reader, mapped)
     known = {job.case.id for job in jobs}
     unknown = [name for name in choices.cases if name not in known]
     if unknown:
@@ -74,11 +74,11 @@ def others_of(settings: Settings, choices: Choices) -> JsonObject | None:
 
 
 def _jobs(
-    settings: Settings, choices: Choices, reader: StateReader, mapped: Callable[[str], str]
+    settings: Settings, choices: Choices, given: Suite | None, reader: StateReader, mapped: Callable[[str], str]
 ) -> tuple[Suite | None, list[Job]]:
-    if choices.suite is None and not choices.last_turn:
+    if given is None and not choices.last_turn:
         raise UsageError("no suite is named; write one with migrate-cli replay --init, or take --last-turn")
-    suite = load_suite(choices.suite).with_setup(model=choices.model) if choices.suite is not None else None
+    suite = given.with_setup(model=choices.model) if given is not None else None
     turns: list[LastTurn] = []
     if choices.last_turn:
         suite, turns = _baseline(settings, choices, reader, suite)
@@ -100,8 +100,7 @@ def _baseline(
     if settings.replay.mode not in (Mode.COPY, Mode.STATELESS):
         raise UsageError("--last-turn asks an old question again, so it runs with --mode copy or stateless only")
     source = open_configured(settings)
-    loaded = {str(row["thread_id"]) for row in reader.threads("loaded", "verified")}
-    threads = (each for each in source.threads(choices.selection) if getattr(each, "id", None) in loaded)
+    threads = (each for each in source.threads(choices.selection) if _is_loaded(each, reader))
     turns = last_turns(threads, choices.sample)
     old = configurations(source.assistants()) if suite is None else {}
     cases = tuple(
@@ -112,6 +111,12 @@ def _baseline(
         return None, []
     base = suite if suite is not None else Suite(cases=cases)
     return base.model_copy(update={"cases": cases}).with_setup(model=choices.model), turns
+
+
+def _is_loaded(entry: Thread | Unreadable, reader: StateReader) -> bool:
+    if not isinstance(entry, Thread):
+        return False
+    return any(row.get("state") in ("loaded", "verified") for row in reader.map_ids([entry.id]))
 
 
 def _check(jobs: Sequence[Job], folder: Path, mapped: Callable[[str], str]) -> None:

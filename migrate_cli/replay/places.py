@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from migrate_cli.convert.canonical import encode
+from migrate_cli.convert.limits import MAX_BATCH_ITEMS
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.answer import Answer
 from migrate_cli.replay.faults import CaseFault
@@ -74,6 +75,10 @@ class Place(ABC):
     async def after_break(self) -> Again:
         """Say what may be done after a stream broke."""
         return Again.SAME
+
+    def mends(self, code: str) -> bool:  # noqa: ARG002 - for those who can
+        """Whether a refusal with this code is put right by sending the request again, which is another one now."""
+        return False
 
     async def close(self, unsent: Sequence[JsonObject]) -> None:  # noqa: ARG002 - for those who have to
         """Leave the place in order; `unsent` answers calls that nobody will answer any more."""
@@ -171,10 +176,9 @@ class InPlace(Place):
     async def close(self, unsent: Sequence[JsonObject]) -> None:
         """Answer open calls: a call without an output would make every later response fail."""
         outputs = [item for item in unsent if item.get("type") == "function_call_output"]
-        if outputs:
-            await self._ground.target.append_items(
-                self.conversation_id, [encode(item) for item in outputs], images=False
-            )
+        bodies = [encode(item) for item in outputs]
+        for start in range(0, len(bodies), MAX_BATCH_ITEMS):
+            await self._ground.scratches.append(self.conversation_id, bodies[start : start + MAX_BATCH_ITEMS])
 
 
 class Chain(Place):
@@ -201,6 +205,13 @@ class Chain(Place):
         """The next request follows this answer."""
         if answer.response_id is not None:
             self._last = answer.response_id
+
+    def mends(self, code: str) -> bool:
+        """The server forgets responses after some time: begin with the history again."""
+        if code != "previous_response_not_found" or self._start is None or self._last != self._start:
+            return False
+        self._start = self._last = None
+        return True
 
     async def close(self, unsent: Sequence[JsonObject]) -> None:
         """Remember where the chain ends, unless it ends with a call that nobody answered."""

@@ -30,8 +30,10 @@ Sleep = Callable[[float], Awaitable[None]]
 class Scratches:
     """Makes and deletes scratch conversations; one for each replay. Counts what it made, deleted and had to leave."""
 
-    def __init__(self, target: ConversationsTarget, store: StateStore, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(self, target: ConversationsTarget, store: StateStore, name: str, sleep: Sleep = asyncio.sleep) -> None:
         self._target = target
+        self._name = name
+        """What the state file calls the target; what is left at another is not looked for here."""
         self._store = store
         self._sleep = sleep
         self.made = 0
@@ -67,7 +69,7 @@ class Scratches:
     async def sweep(self) -> int:
         """Delete what earlier runs left; return how many are gone."""
         before = self.deleted
-        for conversation_id in self._store.scratches():
+        for conversation_id in self._store.scratches(self._name):
             await self.delete(conversation_id)
         return self.deleted - before
 
@@ -76,24 +78,28 @@ class Scratches:
         reply = await self._insist(lambda: self._target.create_conversation(metadata), "scratch-refused")
         conversation_id = str(reply.body["id"])
         self.made += 1
-        self._store.scratch(conversation_id)
+        self._store.scratch(conversation_id, self._name)
         await self._store.durable()
         return conversation_id
 
     async def _fill(self, conversation_id: str, items: Sequence[JsonObject]) -> str | None:
         last: str | None = None
         for bodies in _batches([encode(item) for item in items]):
-            last = await self._append(conversation_id, bodies)
+            last = await self.append(conversation_id, bodies)
         return last
 
-    async def _append(self, conversation_id: str, bodies: list[bytes]) -> str:
+    async def append(self, conversation_id: str, bodies: list[bytes]) -> str:
+        """Append encoded items, once more only where they were certainly not taken; return the id of the last.
+
+        Raises CaseFault when the target refuses, TryAgain when it stays unclear what was done.
+        """
         for attempt in range(ATTEMPTS):
             reply = await self._target.append_items(conversation_id, bodies, images=False)
             if isinstance(reply, NotApplied):
                 await self._sleep(_pause(reply, attempt))
                 continue
             if isinstance(reply, Refused):
-                raise CaseFault("copy-refused", f"the target does not take a copy of the history: {reply.message}")
+                raise CaseFault("copy-refused", f"the target does not take the items of the conversation: {reply.message}")
             data = reply.body.get("data") if isinstance(reply, Applied) else None
             if isinstance(data, list) and len(data) == len(bodies) and isinstance(data[-1], dict):
                 return str(data[-1].get("id"))

@@ -179,6 +179,9 @@ class TurnRunner:
         for attempt in range(self._rules.retries + 1):
             try:
                 return await self._once(items, turn)
+            except CaseFault as fault:
+                if attempt == self._rules.retries or not self._place.mends(fault.code):
+                    raise
             except TryAgain as trouble:
                 again = Again.SAME if trouble.sure else await self._place.after_break()
                 last = attempt == self._rules.retries

@@ -129,7 +129,7 @@ def _sentence(entry: JsonObject) -> str:
 def _replay_case(entry: JsonObject) -> Case:
     status, detail = text(entry.get("status")), text(entry.get("detail"))
     verdict = Verdict.PASSED if status in REPLAY_PASSED else Verdict.FAILED
-    verdict = Verdict.SKIPPED if status == "skipped" else Verdict.ERROR if status == "error" else verdict
+    verdict = Verdict.SKIPPED if status in ("skipped", "stopped") else Verdict.ERROR if status == "error" else verdict
     total = entry.get("total_ms")
     seconds = total / 1000 if isinstance(total, int | float) else 0.0
     name = text(entry.get("case_id") or entry.get("id"))

@@ -122,8 +122,14 @@ def _replay(result: Result) -> Document:
         headline=_replay_headline(cases, totals),
         tone=tone_of(result) if result.exit_code != 4 else Tone.BAD,
         sections=(*(section for section in sections if section is not None), *problems(result)),
-        next_steps=steps(result),
+        next_steps=steps(result, *_after_replay(result)),
     )
+
+
+def _after_replay(result: Result) -> tuple[str, ...]:
+    if result.exit_code == 4:
+        return ("Look at one case as it runs: migrate-cli replay SUITE --case ID --workers 1",)
+    return ()
 
 
 def _statuses(cases: list[JsonObject]) -> dict[str, int]:

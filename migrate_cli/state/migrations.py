@@ -124,7 +124,7 @@ def m003_replay_leftovers(db: Database) -> None:
 
 
 _M003 = (
-    "CREATE TABLE scratch (conversation_id TEXT PRIMARY KEY, run INTEGER REFERENCES run(key), "
+    "CREATE TABLE scratch (conversation_id TEXT PRIMARY KEY, target TEXT NOT NULL, run INTEGER REFERENCES run(key), "
     "made_at INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE chain (conversation_id TEXT PRIMARY KEY, response_id TEXT NOT NULL, updated_at INTEGER NOT NULL) "
     "WITHOUT ROWID",

@@ -97,7 +97,7 @@ _FILE = """
 INSERT OR REPLACE INTO file (source_file_id, target_file_id, kind, bytes, sha256, status, detail, filename, media_type,
   transcript, lost_uploads, updated_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-_SCRATCH = _sql("INSERT OR REPLACE INTO scratch VALUES (?, <run>, ?)")
+_SCRATCH = _sql("INSERT OR REPLACE INTO scratch VALUES (?, ?, <run>, ?)")
 _SCRATCH_GONE = "DELETE FROM scratch WHERE conversation_id = ?"
 _CHAIN = "INSERT OR REPLACE INTO chain VALUES (?, ?, ?)"
 _REPLAY = _sql("INSERT INTO replay VALUES (<run>, ?, ?, ?, ?, ?, ?, ?, ?)")
@@ -293,9 +293,9 @@ def replay(run: str, row: Sequence[Any]) -> list[Note]:
     return [Note(_REPLAY, [(run, *row)])]
 
 
-def scratch(conversation_id: str, run: str | None, now: int) -> list[Note]:
+def scratch(conversation_id: str, target: str, run: str | None, now: int) -> list[Note]:
     """A scratch conversation was made; it must be deleted again, whatever happens."""
-    return [Note(_SCRATCH, [(conversation_id, run, now)], vital=True)]
+    return [Note(_SCRATCH, [(conversation_id, target, run, now)], vital=True)]
 
 
 def scratch_gone(conversation_id: str) -> list[Note]:

@@ -243,9 +243,9 @@ class StateStore:
         row = (case_id, conversation_id, status, ttft_ms, total_ms, input_tokens, output_tokens, detail)
         self._note(statements.replay(self.run_id, row))
 
-    def scratch(self, conversation_id: str) -> None:
-        """Note a scratch conversation of a replay; must be durable before data is sent there."""
-        self._note(statements.scratch(conversation_id, self.run_id, self._seconds()))
+    def scratch(self, conversation_id: str, target: str) -> None:
+        """Note a scratch conversation of a replay at a target; must be durable before data is sent there."""
+        self._note(statements.scratch(conversation_id, target, self.run_id, self._seconds()))
 
     def scratch_gone(self, conversation_id: str) -> None:
         """Note that a scratch conversation was deleted."""
@@ -328,9 +328,10 @@ class StateStore:
         row = cursor.fetchone()
         return None if row is None else dict(zip([column[0] for column in cursor.description], row, strict=True))
 
-    def scratches(self) -> list[str]:
-        """Return the scratch conversations that are still there, oldest first."""
-        return [row[0] for row in self._ask("SELECT conversation_id FROM scratch ORDER BY made_at, conversation_id")]
+    def scratches(self, target: str) -> list[str]:
+        """Return the scratch conversations that are still at a target, oldest first."""
+        sql = "SELECT conversation_id FROM scratch WHERE target = ? ORDER BY made_at, conversation_id"
+        return [row[0] for row in self._ask(sql, target)]
 
     def last_response(self, conversation_id: str) -> str | None:
         """Return the last response of a conversation that goes on as a chain of responses, or None."""

@@ -10,15 +10,16 @@ from migrate_cli.state.store import StateStore
 def test_a_scratch_conversation_is_remembered_until_it_is_deleted(path: Path) -> None:
     store = StateStore.open(path)
     store.start_run("replay", {})
-    store.scratch("conv_a")
-    store.scratch("conv_b")
+    store.scratch("conv_a", "https://x.example/v1")
+    store.scratch("conv_b", "https://x.example/v1")
     store.flush()
     store.close()
     again = StateStore.open(path)
-    assert again.scratches() == ["conv_a", "conv_b"]
+    assert again.scratches("https://x.example/v1") == ["conv_a", "conv_b"]
+    assert again.scratches("https://other.example/v1") == []
     again.scratch_gone("conv_a")
     again.flush()
-    assert again.scratches() == ["conv_b"]
+    assert again.scratches("https://x.example/v1") == ["conv_b"]
     again.close()
 
 

@@ -1,0 +1,206 @@
+"""One turn: rounds, retries by rule, limits; against a server that answers what the test says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any
+
+import pytest
+from migrate_cli.model import JsonObject
+from migrate_cli.replay.answer import Answer, Ending, Usage
+from migrate_cli.replay.approvals import Approvals
+from migrate_cli.replay.faults import CaseFault, LimitReached, TryAgain
+from migrate_cli.replay.meter import Limits, Meter, Price, cost_of, price_of
+from migrate_cli.replay.places import Again, Place
+from migrate_cli.replay.tools import ToolPolicy, ToolRunner
+from migrate_cli.replay.turns import Rules, Turn, TurnRunner
+from migrate_cli.replay.watchers import Silent
+from migrate_cli.replies import Ambiguous, NotApplied, Refused
+from migrate_cli.sse import StreamBroken, StreamRefused
+
+from support.events import Event, call, message, stream_of
+
+HELLO = {"type": "message", "role": "user", "content": "Hello"}
+SCRIPT = Sequence[Event | Exception] | Exception
+
+
+class Here(Place):
+    """A place that only remembers."""
+
+    def __init__(self, again: Again = Again.SAME) -> None:
+        self.again = again
+        self.kept: list[JsonObject] = []
+
+    def request(self, items: Sequence[JsonObject]) -> JsonObject:
+        return {"input": [*self.kept, *items]}
+
+    def took(self, items: Sequence[JsonObject], answer: Answer) -> None:
+        self.kept += [*items, *answer.items]
+
+    async def after_break(self) -> Again:
+        return self.again
+
+
+class Server:
+    """Plays one script after another; an exception in a script is raised at its place."""
+
+    def __init__(self, *scripts: SCRIPT) -> None:
+        self.scripts = list(scripts)
+        self.asked: list[JsonObject] = []
+
+    async def stream(self, content: bytes, on_sent: Callable[[], None]) -> AsyncGenerator[JsonObject]:
+        self.asked.append(json.loads(content))
+        on_sent()
+        script = self.scripts.pop(0)
+        for event in [script] if isinstance(script, Exception) else script:
+            if isinstance(event, Exception):
+                raise event
+            yield event
+
+
+class World:
+    """A turn runner on a scripted server."""
+
+    def __init__(
+        self, server: Server, *, again: Again = Again.SAME, limits: Limits | None = None, **rules: Any
+    ) -> None:
+        self.slept: list[float] = []
+        self.place = Here(again)
+        self.meter = Meter(limits or Limits(), {})
+        self.turn = Turn()
+
+        async def sleep(seconds: float) -> None:
+            self.slept.append(seconds)
+
+        self.runner = TurnRunner(
+            server.stream, self.place, {"model": "m-1"}, ToolRunner([], ToolPolicy()), Approvals(), self.meter,
+            Silent(), Rules(sleep=sleep, **rules),
+        )  # fmt: skip
+
+    def run(self, wanted: Ending = Ending.COMPLETED) -> Turn:
+        asyncio.run(self.runner.run([HELLO], self.turn, wanted))
+        return self.turn
+
+
+def failed(code: str) -> list[Event]:
+    return stream_of(status="failed", error={"code": code, "message": "Sorry"})
+
+
+def test_all_outputs_of_a_round_go_back_together_in_the_order_of_the_calls() -> None:
+    server = Server(stream_of(call("a", {}, 0), call("b", {}, 1), call("c", {}, 2)), stream_of(message("Done")))
+    turn = World(server).run()
+    sent = [item["call_id"] for item in server.asked[1]["input"] if item["type"] == "function_call_output"]
+    assert sent == ["call_0", "call_1", "call_2"]
+    assert turn.answer.text == "Done"
+    assert turn.usage == Usage(20, 8, 10)
+    assert server.asked[0]["stream"] is True
+
+
+def test_a_turn_without_end_is_stopped_and_leaves_answers_for_its_open_calls() -> None:
+    world = World(Server(*(stream_of(call("a", {}, 0)) for _ in range(3))), rounds=3)
+    with pytest.raises(CaseFault) as caught:
+        world.run()
+    assert caught.value.code == "too-many-rounds"
+    assert [item["call_id"] for item in world.runner.unsent] == ["call_0"]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        StreamBroken("nothing came for 1 s"),
+        StreamRefused(Ambiguous("status 502")),
+        StreamRefused(NotApplied("rate_limited", 7.0)),
+        [stream_of(message("Hello"))[0]],
+        [*stream_of(message("Hello"))[:4], StreamBroken("the connection broke")],
+        failed("server_error"),
+        [{"type": "error", "code": "server_error", "message": "Sorry"}],
+    ],
+)
+def test_what_came_to_nothing_is_sent_again_and_told(trouble: Any) -> None:
+    server = Server(trouble, stream_of(message("Done")))
+    world = World(server)
+    turn = world.run()
+    assert turn.answer.text == "Done"
+    assert server.asked[0] == server.asked[1]
+    assert len(turn.retries) == len(world.slept) == 1
+    if isinstance(trouble, StreamRefused) and isinstance(trouble.reply, NotApplied):
+        assert world.slept == [7.0]
+
+
+def test_a_refused_request_is_not_sent_again() -> None:
+    server = Server(StreamRefused(Refused(400, "invalid_request", "No tool output found for function call call_1")))
+    with pytest.raises(CaseFault, match="No tool output found"):
+        World(server).run()
+    assert len(server.asked) == 1
+
+
+def test_where_sending_again_is_not_safe_nothing_is() -> None:
+    server = Server([StreamBroken("cut")], stream_of(message("Done")))
+    with pytest.raises(CaseFault, match="nothing was sent again"):
+        World(server, again=Again.NO).run()
+    assert len(server.asked) == 1
+
+
+def test_what_was_surely_not_taken_is_sent_again_everywhere() -> None:
+    server = Server(StreamRefused(NotApplied("conversation_locked")), stream_of(message("Done")))
+    assert World(server, again=Again.NO).run().answer.text == "Done"
+
+
+def test_a_request_that_took_effect_makes_the_case_begin_anew() -> None:
+    with pytest.raises(TryAgain):
+        World(Server([StreamBroken("cut")]), again=Again.ANEW).run()
+
+
+def test_after_the_last_try_a_failed_response_is_the_answer() -> None:
+    turn = World(Server(*(failed("server_error") for _ in range(3))), retries=2).run()
+    assert (turn.answer.ending, turn.answer.error_code) == (Ending.FAILED, "server_error")
+
+
+def test_a_failure_that_is_wanted_or_lasting_is_not_tried_again() -> None:
+    wanted, lasting = Server(failed("server_error")), Server(failed("invalid_prompt"))
+    assert World(wanted).run(Ending.FAILED).answer.ending is Ending.FAILED
+    assert World(lasting).run().answer.error_code == "invalid_prompt"
+
+
+def test_nothing_is_sent_past_a_limit() -> None:
+    server = Server(stream_of(call("a", {}, 0)), stream_of(message("Done")))
+    with pytest.raises(LimitReached, match="tool calls"):
+        World(server, limits=Limits(tool_calls=1)).run()
+    assert len(server.asked) == 1
+
+
+def test_while_one_request_could_pass_the_limit_others_wait_for_it() -> None:
+    meter = Meter(Limits(tokens=100), {})
+    most = under_way = 0
+
+    async def one() -> bool:
+        nonlocal most, under_way
+        try:
+            async with meter.request():
+                under_way += 1
+                most = max(most, under_way)
+                await asyncio.sleep(0)
+                under_way -= 1
+                meter.book("m", Usage(10, 0, 5), 0)
+        except LimitReached:
+            return False
+        return True
+
+    async def all_of_them() -> list[bool]:
+        return await asyncio.gather(*(one() for _ in range(50)))
+
+    done = asyncio.run(all_of_them())
+    assert sum(done) == 6
+    assert meter.usage.total == 90
+    assert most > 1
+
+
+def test_cached_tokens_have_their_own_price_and_snapshots_that_of_their_model() -> None:
+    prices = {"m": Price(1.0, 4.0, 0.1), "m-mini": Price(0.5, 2.0)}
+    assert price_of(prices, "m-mini-2026-01-01") == prices["m-mini"]
+    assert price_of(prices, "n") is None
+    assert price_of(prices, None) is None
+    assert cost_of(Usage(1_000_000, 400_000, 1_000_000), prices["m"]) == pytest.approx(0.6 + 0.04 + 4.0)
+    assert cost_of(Usage(1_000_000, 400_000, 0), prices["m-mini"]) == pytest.approx(0.5)
