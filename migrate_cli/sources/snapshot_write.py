@@ -36,7 +36,7 @@ from migrate_cli.sources.snapshot_ledger import FileRow, Ledger
 
 PART_THREADS = 1_000
 PART_BYTES = 16 << 20
-PART_SECONDS = 20.0
+PART_SECONDS = 10.0
 """When a part is closed, whatever comes first; what is not in a closed part is read again after a kill."""
 LONG = 2_000
 """Threads with more messages than this get a file of their own, which can be read a line at a time."""
