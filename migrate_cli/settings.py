@@ -135,7 +135,11 @@ class TargetSettings(Section):
     api_key_env: Variable = "OPENAI_API_KEY"
     organization: str | None = None
     project: str | None = None
-    preset: Literal["openai", "azure", "foundry"] = "openai"
+    token_command: str | list[str] | None = Field(None, min_length=1)
+    preset: Literal["openai", "azure", "foundry", "self-hosted"] = "openai"
+    query: dict[str, str] = Field(default_factory=dict)
+    headers: dict[str, str] = Field(default_factory=dict)
+    headers_env: dict[str, Variable] = Field(default_factory=dict)
 
 
 class TailSettings(Section):

@@ -38,7 +38,8 @@ def file_layer(path: Path, settings: type[BaseSettings], *, relative: Sequence[s
         name: value for name, value in file.values.items() if value is not None or name not in settings.model_fields
     }
     for name in flat(values):
-        if name.rpartition(".")[2].lower().replace("-", "_") in _KEY_NAMES:
+        section, _, last = name.rpartition(".")
+        if last.lower().replace("-", "_") in _KEY_NAMES and not section.endswith("_env"):
             raise SettingsError(
                 f"{file.place(name)}: keys do not belong in a settings file; put it into an environment variable "
                 "and name that variable with api_key_env."

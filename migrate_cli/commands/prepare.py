@@ -13,6 +13,7 @@ from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.openai_client import Endpoint
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection, Source
+from migrate_cli.target_endpoint import endpoint_of
 
 SANDBOX = "sandbox"
 """What the state file records as the target of a rehearsal; the port changes from run to run."""
@@ -89,7 +90,7 @@ def policy_of(settings: Settings) -> LoadPolicy:
 def target_of(settings: Settings, *, sandbox: bool) -> Iterator[TargetChoice]:
     """Yield the target: the configured one, or a sandbox that keeps its data beside the state file.
 
-    Raises UsageError when there is no key, naming both ways on.
+    Raises UsageError when nothing could authenticate, naming the ways on.
     """
     if sandbox:
         from migrate_cli.sandbox.server import EmbeddedSandbox  # noqa: PLC0415 - a real run needs no server
@@ -98,18 +99,7 @@ def target_of(settings: Settings, *, sandbox: bool) -> Iterator[TargetChoice]:
         with EmbeddedSandbox(data) as server:
             yield TargetChoice(Endpoint(server.base_url, "sandbox-key", timeout=settings.load.timeout), True, data)
         return
-    key = settings.target_key()
-    if key is None or not key.get_secret_value().strip():
-        raise UsageError(
-            f"there is no key for {settings.target.base_url}: set {settings.target.api_key_env}, "
-            "or rehearse without one: --target sandbox",
-            code="no-key",
-        )
-    target = settings.target
-    yield TargetChoice(
-        Endpoint(target.base_url, key.get_secret_value(), target.organization, target.project, settings.load.timeout),
-        False,
-    )
+    yield TargetChoice(endpoint_of(settings), False)
 
 
 def setup_of(settings: Settings, source: Source, *, sandbox: bool) -> dict[str, str]:

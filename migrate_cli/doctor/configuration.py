@@ -13,6 +13,7 @@ from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject
 from migrate_cli.secrets import MASK, register_secret, scrub
 from migrate_cli.settings import Settings
+from migrate_cli.target_endpoint import token_way
 
 
 def settings_rows(settings: Settings) -> list[JsonObject]:
@@ -42,6 +43,11 @@ def check_key(settings: Settings) -> Check:
     """Say whether the target's key is there, and from where; whether it is taken, the target says."""
     variable = settings.target.api_key_env
     key = settings.target_key()
+    token = token_way(settings.target)
+    if token is not None and (settings.target.token_command or key is None):
+        return ok("key", f"{token} fetches a token for {settings.target.base_url}")
+    if settings.target.preset == "self-hosted" and key is None:
+        return ok("key", f"none is set, and {settings.target.base_url} may need none")
     if key is None or not key.get_secret_value().strip():
         return failure(
             "key",
