@@ -70,6 +70,9 @@ def sandbox(
     known_files: Annotated[
         KnownFiles, typer.Option("--known-files", help="Which file ids items may name: any, or uploaded ones only.")
     ] = KnownFiles.ANY,
+    strict_assistant: Annotated[
+        bool, typer.Option("--strict-assistant", help="Refuse assistant messages without id and status.")
+    ] = False,
     fault: Annotated[
         list[str] | None,
         typer.Option(
@@ -99,6 +102,7 @@ def sandbox(
         token_requests=token_requests,
         token_seconds=token_seconds,
         known_files=known_files,
+        strict_assistant=strict_assistant,
         faults=faults_of(fault or [], faults, seed),
         say=lambda text: emit([text]),
         quiet=frame.quiet,

@@ -63,6 +63,7 @@ def serve(
     token_requests: int | None = None,
     token_seconds: float | None = None,
     known_files: KnownFiles = KnownFiles.ANY,
+    strict_assistant: bool = False,
     faults: FaultPlan = NO_FAULTS,
 ) -> None:
     """Serve until SIGINT or SIGTERM; `source_from` is an export to answer with as a source.
@@ -72,7 +73,12 @@ def serve(
     quirks = quirks_of(SourcePreset(source_preset.value), token_requests=token_requests, token_seconds=token_seconds)
     counts = {} if source_from is None else _load(data, source_from)
     options = SandboxOptions(
-        known_files, api_key, latency_ms=latency_ms, faults=faults, source=None if source_from is None else quirks
+        known_files,
+        api_key,
+        strict_assistant=strict_assistant,
+        latency_ms=latency_ms,
+        faults=faults,
+        source=None if source_from is None else quirks,
     )
 
     def ready(url: str) -> None:

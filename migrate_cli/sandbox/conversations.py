@@ -15,7 +15,7 @@ from migrate_cli.sandbox.encoding import encode
 from migrate_cli.sandbox.include import check_include, visible
 from migrate_cli.sandbox.options import KnownFiles, MetadataUpdate, SandboxOptions
 from migrate_cli.sandbox.requests import include_values, json_answer, page_limit, page_order, raw_answer, read_json
-from migrate_cli.sandbox.rules import CheckedItem, check_batch, check_fields, check_metadata
+from migrate_cli.sandbox.rules import CheckedItem, check_batch, check_fields, check_metadata, check_strict_assistants
 from migrate_cli.sandbox.rules_tools import check_tool_item
 from migrate_cli.sandbox.store import Conversation, Store, StoredItem
 
@@ -113,7 +113,10 @@ class ConversationEndpoints:
         return await read_json(request, self._options.max_body_bytes, optional=optional)
 
     def _check(self, items: Any) -> list[CheckedItem]:
-        return check_batch(items, self._known_file, check_tool_item)
+        checked = check_batch(items, self._known_file, check_tool_item)
+        if self._options.strict_assistant:
+            check_strict_assistants(items)
+        return checked
 
     def _known_file(self, identifier: str) -> bool:
         return self._options.known_files is KnownFiles.ANY or self._store.file(identifier) is not None

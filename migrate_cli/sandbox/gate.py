@@ -47,8 +47,9 @@ class Gate:
         await self._app(scope, receive, stamped)
 
     def _refusal(self, scope: Scope) -> ApiError | None:
-        header = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        scheme, _, key = header.partition(b" ")
+        headers = dict(scope["headers"])
+        # Azure's own way to send a key.
+        scheme, _, key = headers.get(b"authorization", b"bearer " + headers.get(b"api-key", b"")).partition(b" ")
         key = key.strip()
         if scheme.lower() != b"bearer" or not key:
             return _unauthorized("You didn't provide an API key: send it as 'Authorization: Bearer YOUR_KEY'.")

@@ -32,6 +32,8 @@ class SandboxOptions:
     only their ids are known. `strict`: an id must have been uploaded to this sandbox, as the real service wants it."""
     api_key: str | None = None
     """The only bearer key that is taken. None takes every key that is not empty, not `wrong` and not `sk-wrong…`."""
+    strict_assistant: bool = False
+    """Refuse assistant messages without `id`, `status` and `logprobs`, which the specification's letter asks for."""
     metadata_update: MetadataUpdate = MetadataUpdate.REPLACE
     latency_ms: float = 0.0
     """Time that every answer takes at least; the work is done at its end."""

@@ -98,6 +98,24 @@ def check_batch(value: Any, known_file: KnownFile, check_other: OtherRules) -> l
     return [_check_item(item, known_file, check_other) for item in value]
 
 
+def check_strict_assistants(items: list[JsonObject]) -> None:
+    """Raise for an assistant message without what the specification's letter asks for; some servers insist on it."""
+    for item in items:
+        if item.get("type", "message") != "message" or item.get("role") != "assistant":
+            continue
+        texts = [part for part in item["content"] if part["type"] == "output_text"] if _is_list(item) else [{}]
+        missing = [name for name in ("id", "status") if not item.get(name)]
+        missing += [
+            f"content.{name}" for name in ("annotations", "logprobs") if any(name not in text for text in texts)
+        ]
+        if missing:
+            raise invalid_item(f"Invalid assistant message: missing {', '.join(missing)}.")
+
+
+def _is_list(item: JsonObject) -> bool:
+    return isinstance(item.get("content"), list)
+
+
 OtherRules = Callable[[JsonObject, KnownFile], CheckedItem]
 """Checks an item that is no message; see `rules_tools.check_tool_item`."""
 
