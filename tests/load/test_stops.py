@@ -1,0 +1,46 @@
+"""Runs that cannot succeed end early; the first threads are a pilot."""
+
+from __future__ import annotations
+
+import pytest
+from migrate_cli.errors import TemporaryError
+from migrate_cli.model import Draft
+
+from support.world import draft_of
+
+from .conftest import Bench  # noqa: TID252 - the folder's own fixtures
+
+
+def poisoned(count: int) -> list[Draft]:
+    return [draft_of(["POISON"], f"thread_{number}") for number in range(count)]
+
+
+def test_a_run_ends_when_too_many_threads_fail(bench: Bench) -> None:
+    good = draft_of(["fine"], "thread_good")
+    bench.faults("append:poison:text=POISON")
+    with pytest.raises(TemporaryError, match="more than 4 threads failed") as stopped:
+        bench.load(good, *poisoned(40), workers=1, max_errors=4)
+    assert stopped.value.code == "too-many-errors"
+    assert bench.stats()["requests"]["append"] == 1 + 5
+
+
+def test_a_run_in_which_all_fail_alike_from_the_start_is_ended(bench: Bench) -> None:
+    bench.faults("append:poison:text=POISON")
+    with pytest.raises(TemporaryError, match="all failed with invalid_item"):
+        bench.load(*poisoned(40), workers=1)
+    assert bench.stats()["requests"]["append"] == 10
+
+
+def test_the_pilot_reads_back_the_first_threads_and_only_those(bench: Bench) -> None:
+    drafts = [draft_of(["a", "b"], f"thread_{number}") for number in range(8)]
+    bench.load(*drafts, pilot=3)
+    assert bench.stats()["requests"] == {"create": 8, "append": 8, "list": 3}
+    bench.audit(*drafts)
+
+
+def test_a_pilot_that_does_not_read_back_as_it_was_sent_stops_the_run(bench: Bench) -> None:
+    drafts = [draft_of([f"{place}" for place in range(30)], f"thread_{number}") for number in range(8)]
+    bench.faults("append:scramble")
+    seen = bench.load(*drafts, pilot=3)
+    assert seen.states() == {"thread_0": "in_doubt"}
+    assert bench.stats()["requests"]["create"] == 1
