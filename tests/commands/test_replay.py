@@ -218,7 +218,7 @@ def test_a_token_comes_from_the_environment_and_is_written_nowhere(
 
 def test_files_images_and_web_search_reach_the_model(cli: Cli, tmp_path: Path, target: EmbeddedSandbox) -> None:
     (tmp_path / "notes.txt").write_text("The lamp is green.", "utf-8")
-    cases = [
+    cases: list[dict[str, Any]] = [
         {
             "id": "file",
             "input": [{"text": "What does the file say?"}, {"file": "notes.txt"}],
@@ -442,4 +442,75 @@ def test_what_a_killed_run_left_is_deleted_by_the_next(cli: Cli, tmp_path: Path,
     assert len(contents(migrated)) == len(before) + 1
     fine = write_suite(tmp_path, [{"id": "y", "input": "Hello"}])
     assert run(cli, fine)["data"]["swept"] == 1
+    assert contents(migrated) == before
+
+
+def test_audio_is_sent_as_the_words_that_are_said_in_it(cli: Cli, tmp_path: Path, target: EmbeddedSandbox) -> None:
+    (tmp_path / "voice.wav").write_bytes(b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(40))
+    asked = {"id": "voice", "input": [{"text": "[[echo]] They said:"}, {"audio": "voice.wav"}]}
+    events = tmp_path / "events.jsonl"
+    result = run(cli, write_suite(tmp_path, [asked]), "--events", events)
+    assert result["exit_code"] == 0, result
+    assert result["data"]["requests"]["sent"] > 1
+    kinds = {json.loads(line)["event"]["type"] for line in events.read_text("utf-8").splitlines()}
+    assert {"response.created", "response.output_text.delta", "response.completed"} <= kinds
+
+
+@pytest.mark.parametrize(
+    ("case", "told"),
+    [
+        ({"input": [{"file": "none.txt"}]}, "none.txt cannot be read"),
+        ({"input": [{"audio": "notes.txt"}]}, "cannot be transcribed"),
+        ({"input": "Hi", "conversation": "thread_nowhere"}, "no conversation for thread_nowhere"),
+        ({"input": "Hi", "tools": [function("f", handler="nowhere:f")]}, "the handler nowhere:f cannot be used"),
+        ({"input": "Hi", "expct": {}}, "did you mean expect?"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_sent(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox, case: dict[str, Any], told: str
+) -> None:
+    (tmp_path / "notes.txt").write_text("words", "utf-8")
+    outcome = cli("replay", write_suite(tmp_path, [{"id": "x", **case}]))
+    assert outcome.code == 2
+    assert told in outcome.err
+    assert contents(target) == {}
+
+
+def test_a_chain_that_the_server_has_forgotten_begins_with_the_history_again(
+    cli: Cli, tmp_path: Path, migrated: EmbeddedSandbox
+) -> None:
+    from migrate_cli.state.store import StateStore
+
+    asked = {"id": "x", "conversation": thread_id(2), "input": "How many messages do you see?"}
+    suite = write_suite(tmp_path, [asked | {"expect": {"contains": "I see 6 messages"}}])
+    conversation = json.loads(cli("map", thread_id(2), "--output", "json").out)["data"]["rows"][0]["conversation_id"]
+    store = StateStore.open(tmp_path / "migration.db")
+    store.chain(conversation, "resp_6b03b4946f0a5322ab1153896cee5c52b232e7e15675b420")
+    store.close()
+    assert run(cli, suite, "--mode", "chain")["exit_code"] == 0
+
+
+def test_ctrl_c_lets_cases_end_and_leaves_nothing_behind(cli: Cli, tmp_path: Path, migrated: EmbeddedSandbox) -> None:
+    before = contents(migrated)
+    name = handlers(tmp_path)
+    (tmp_path / f"{name}.py").write_text(
+        f"import pathlib, time\ndef wait(n):\n    pathlib.Path(r'{tmp_path}', 'here').touch()\n    time.sleep(0.4)\n",
+        "utf-8",
+    )
+    tools = [function("wait", handler=f"{name}:wait", timeout=100)]
+    cue = '[[call wait {"n": 1}]]'
+    cases = [{"id": f"c{n}", "conversation": thread_id(3), "input": cue} for n in range(20)]
+    command = [sys.executable, "-m", "migrate_cli", "replay", str(write_suite(tmp_path, cases, tools=tools))]
+    process = subprocess.Popen([*command, "--output", "json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 30
+    while not (tmp_path / "here").exists():
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    totals = json.loads(out)["data"]["totals"]
+    assert process.returncode == 130
+    assert totals["passed"] > 0
+    assert totals["stopped"] > 0
     assert contents(migrated) == before
