@@ -48,7 +48,7 @@ def main(
         raise typer.Exit
 
 
-for commands in (migrate.app, check.app, repair.app, replay.app, setup.app, convert.app, serve.app, snapshot.app):
+for commands in (setup.app, migrate.app, check.app, repair.app, convert.app, replay.app, snapshot.app, serve.app):
     app.add_typer(commands)
 app.add_typer(mapping.map_app, name="map")
 

@@ -12,7 +12,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from migrate_cli import __version__
-from migrate_cli.errors import ExitCode, MigrateError, exit_code_for
+from migrate_cli.errors import ExitCode, MigrateError, UsageError, exit_code_for
 from migrate_cli.model import Problem, Result
 from migrate_cli.report.interface import OutputFormat
 from migrate_cli.secrets import scrub
@@ -71,7 +71,9 @@ class Frame:
     def keep_log(self, settings: Settings) -> None:
         """Log beside the state file, unless `--log-file` names another place: for commands that write to the target."""
         if self.log_file is None:
-            self.log_to(settings.state.with_name(settings.state.name + ".log"))
+            # Where no log can be written, no state file can either, and that says better what to do.
+            with suppress(UsageError):
+                self.log_to(settings.state.with_name(settings.state.name + ".log"))
 
     def log_to(self, path: Path | None) -> None:
         """Begin to log: into a file, and to stderr when `-v` asks for it. Raises UsageError for a bad path."""

@@ -35,6 +35,7 @@ def resolve(
 
     choice = choice_of(adopt=adopt, restart=restart, skip=skip)
     settings = frame.settings()
+    frame.keep_log(settings)
     frame.finish(run(settings, thread, choice), settings)
 
 
@@ -71,6 +72,7 @@ def undo(
         frame.finish(foreseen, settings)
     if not yes and foreseen.data["conversations"]:
         _confirm(str(foreseen.data["message"]))
+    frame.keep_log(settings)
     frame.finish(run(settings, choice, view=frame.view(), force=force), settings)
 
 

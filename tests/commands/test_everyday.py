@@ -42,6 +42,19 @@ def test_a_log_file_that_was_named_is_the_only_one(cli: Cli, tmp_path: Path) -> 
     assert not Path("m.db.log").exists()
 
 
+def test_a_folder_that_takes_no_log_is_told_as_a_fault_of_the_state_file(cli: Cli, tmp_path: Path) -> None:
+    export = write_export(tmp_path / "export", [1])
+    outcome = cli("apply", export, "--target", "sandbox", "--state", "nowhere/m.db")
+    assert "log file" not in outcome.err
+    assert "nowhere" in outcome.err
+
+
+def test_undo_logs_beside_the_state_too(cli: Cli, tmp_path: Path) -> None:
+    cli("apply", write_export(tmp_path / "export", [1]), "--target", "sandbox", "--state", "m.db")
+    cli("undo", "--all", "--yes", "--state", "m.db")
+    assert "undo ends with exit code 0" in Path("m.db.log").read_text()
+
+
 def test_commands_that_only_read_keep_no_log(cli: Cli, tmp_path: Path) -> None:
     cli("plan", write_export(tmp_path / "export", [1]))
     assert not list(Path().glob("*.log"))
