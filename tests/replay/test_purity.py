@@ -1,0 +1,21 @@
+"""The collector and the checks know nothing of networks, files or clients."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+_PROBE = """
+import sys
+sys.modules["openai"] = None
+before = set(sys.modules)
+import migrate_cli.replay.collector, migrate_cli.replay.stubs, migrate_cli.replay.compare
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def test_collecting_imports_nothing_that_could_do_io_or_cost_time() -> None:
+    probe = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, check=True)
+    loaded = set(probe.stdout.split())
+    assert loaded & {"asyncio", "socket", "sqlite3", "pydantic", "httpx2", "aiohttp", "tempfile", "subprocess"} == set()
+    assert {name.split(".")[1] for name in loaded if name.startswith("migrate_cli.")} == {"replay", "model"}
