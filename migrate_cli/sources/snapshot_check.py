@@ -15,7 +15,7 @@ from pathlib import Path
 from migrate_cli.model import Problem
 from migrate_cli.sources.shapes.snapshot import THREAD
 from migrate_cli.sources.snapshot import entries_of
-from migrate_cli.sources.snapshot_layout import FILES, MANIFEST, THREADS, Manifest, Part, read_manifest, sha256_of
+from migrate_cli.sources.snapshot_layout import MANIFEST, THREADS, Manifest, Part, read_manifest, sha256_of
 
 
 @dataclass(slots=True)
@@ -100,10 +100,9 @@ def _reported(folder: Path, manifest: Manifest) -> Iterator[dict[str, object]]:
 
 
 def _strays(folder: Path, manifest: Manifest) -> Iterator[str]:
+    """Yield parts that nobody wrote. More files may lie in `files/`: people add what the host did not give out."""
     known = {part.name for part in manifest.parts}
-    known.update(str(entry.get("path")) for entry in _reported(folder, manifest))
-    for below in (THREADS, FILES):
-        for path in sorted((folder / below).rglob("*")):
-            name = path.relative_to(folder).as_posix()
-            if path.is_file() and name not in known and not any(part.startswith(".") for part in Path(name).parts):
-                yield name
+    for path in sorted((folder / THREADS).glob("*")):
+        name = path.relative_to(folder).as_posix()
+        if name not in known and not path.name.startswith("."):
+            yield name

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def test_a_faulty_host_is_listed_and_migrated_and_killed_and_resumed_on_the_way(
         process = subprocess.Popen(
             [sys.executable, "-m", "migrate_cli", "apply", "--discover"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        _until(lambda wanted=loaded: _made(target.data) >= wanted, process)
+        _until(partial(_has_made, target.data, loaded), process)
         process.send_signal(signal.SIGKILL)
         process.communicate()
     result = cli("apply", "--discover", "--output", "json")
@@ -173,8 +174,8 @@ def _bodies(items: list[dict[str, object]]) -> list[dict[str, object]]:
     return [{key: value for key, value in item.items() if key != "id"} for item in items]
 
 
-def _made(data: Path) -> int:
-    return sum(1 for _, _, items in read_conversations(data) if items)
+def _has_made(data: Path, wanted: int) -> bool:
+    return sum(1 for _, _, items in read_conversations(data) if items) >= wanted
 
 
 def _until(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
