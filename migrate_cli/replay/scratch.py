@@ -99,7 +99,9 @@ class Scratches:
                 await self._sleep(_pause(reply, attempt))
                 continue
             if isinstance(reply, Refused):
-                raise CaseFault("copy-refused", f"the target does not take the items of the conversation: {reply.message}")
+                raise CaseFault(
+                    "copy-refused", f"the target does not take the items of the conversation: {reply.message}"
+                )
             data = reply.body.get("data") if isinstance(reply, Applied) else None
             if isinstance(data, list) and len(data) == len(bodies) and isinstance(data[-1], dict):
                 return str(data[-1].get("id"))

@@ -514,3 +514,12 @@ def test_ctrl_c_lets_cases_end_and_leaves_nothing_behind(cli: Cli, tmp_path: Pat
     assert totals["passed"] > 0
     assert totals["stopped"] > 0
     assert contents(migrated) == before
+
+
+def test_the_demo_ends_with_a_replay_in_which_all_passes(cli: Cli) -> None:
+    steps = cli("demo", "--output", "json").json["data"]["steps"]
+    replayed = next(step for step in steps if step["command"] == "replay")
+    tools = {name for case in replayed["data"]["cases"] for name in case["tools"]}
+    assert replayed["exit_code"] == 0
+    assert {"lookup_order", "track_parcel", "start_refund", "web_search", "find_parcel", "image_generation"} <= tools
+    assert replayed["data"]["conversations"]["changed"] == []
