@@ -259,7 +259,10 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _opened(path: Path, how: str) -> sqlite3.Connection:
-    conn = sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=10, isolation_level=None)
+    # Whoever reads a live source does so on other threads, one after the other, and asks from there.
+    conn = sqlite3.connect(
+        f"{path.resolve().as_uri()}?{how}", uri=True, timeout=10, isolation_level=None, check_same_thread=False
+    )
     try:
         conn.execute("SELECT 1 FROM sqlite_master").fetchone()
     except BaseException:
