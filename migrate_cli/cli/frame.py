@@ -232,13 +232,15 @@ def _log_result(result: Result) -> None:
 
 
 def _dotted(flags: dict[str, Any]) -> dict[str, Any]:
-    """Return flags by the names of settings. A SOURCE that is a URL names a host, any other a path."""
+    """Return flags by the names of settings. A SOURCE that is a URL names a host or a database, any other a path."""
     named = {name.replace("__", "."): value for name, value in flags.items()}
     source = named.get("source.path")
     if source is None:
         return named
     if source.lower().startswith(("https://", "http://")):
         return {**named, "source.path": None, "source.base_url": source, "source.kind": "api"}
+    if "://" in source:
+        return {**named, "source.path": None, "source.url": source, "source.kind": "sql"}
     return {**named, "source.kind": "export"}
 
 

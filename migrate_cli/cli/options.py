@@ -9,7 +9,7 @@ import typer
 Source = Annotated[
     str | None,
     typer.Argument(
-        help="The export, a file or folder, or the URL of a host. Default: the source of the settings.",
+        help="The export, a file or folder, or the URL of a host or database. Default: the source of the settings.",
         show_default=False,
     ),
 ]

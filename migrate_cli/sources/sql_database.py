@@ -249,10 +249,8 @@ class _Alchemy(Database):
         with self._told():
             self._conn.rollback()
             with self._conn.begin():
-                changed = 0
-                for row in rows:
-                    changed += max(0, self._conn.execute(self._text(statement, row), _named(row)).rowcount)
-            return changed
+                text = self._text(statement, rows[0] if rows else ())
+                return sum(max(0, self._conn.execute(text, _named(row)).rowcount) for row in rows)
 
     def close(self) -> None:
         self._conn.close()

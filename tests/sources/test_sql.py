@@ -374,6 +374,17 @@ def test_a_server_that_is_away_is_worth_another_try() -> None:
         SqlSource("postgresql+psycopg://me@127.0.0.1:1/app", Rows())
 
 
+def test_a_line_that_breaks_while_rows_come_is_worth_another_try(postgres: Shop) -> None:
+    postgres.run("CREATE TABLE messages (thread_id INTEGER, id INTEGER, role TEXT, text TEXT)")
+    postgres.run("INSERT INTO messages SELECT n, n, 'user', repeat('x', 2000) FROM generate_series(1, 20000) AS n")
+    threads = postgres.source().threads(Selection())
+    next(threads)
+    postgres.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+
+    with pytest.raises(TemporaryError, match="try again later"):
+        list(threads)
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [
