@@ -91,6 +91,24 @@ def test_a_url_can_be_named_as_the_source(cli: Cli, tmp_path: Path, monkeypatch:
         assert [result.code, result.json["data"]["messages"]["read"]] == [0, 3]
 
 
+def test_the_sandbox_serves_an_export_as_a_host_and_says_how_to_read_it(cli: Cli, tmp_path: Path) -> None:
+    export = write_export(tmp_path / "export", [2, 3])
+    command = [sys.executable, "-m", "migrate_cli", "sandbox", "--port", "0", "--source-from", str(export)]
+    process = subprocess.Popen([*command, "--source-preset", "foundry"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        line = next(line for line in process.stdout if "SOURCE_BASE_URL" in line)
+        url = line.strip().partition("=")[2]
+        assert url.endswith("/api/projects/demo")
+        (tmp_path / ".env").write_text("SOURCE_API_KEY=any-key-0123456789\nMIGRATE_SOURCE__PRESET=foundry\n")
+        result = cli("plan", url, "--discover", "--output", "json")
+        assert [result.code, result.json["data"]["messages"]["read"]] == [0, 5]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+    assert process.returncode == 0
+
+
 # What can be wrong, one sentence each
 
 

@@ -17,7 +17,6 @@ from migrate_cli.errors import AuthError, SourceError, TemporaryError
 from migrate_cli.model import Run, Thread
 from migrate_cli.sandbox.assistants_quirks import SourcePreset
 from migrate_cli.sources.api import record as records
-from migrate_cli.sources.api import source as api_source
 from migrate_cli.sources.api.background import stream
 from migrate_cli.sources.detect import open_source
 from migrate_cli.sources.interface import Selection
@@ -146,6 +145,31 @@ def test_long_threads_are_read_from_disk_and_turn_out_the_same(tmp_path: Path, m
         assert not isinstance(messages, tuple)
         assert [each.id for each in messages] == [each.id for each in messages]
         assert digests(found) == digests(read(open_source(str(export)))[0])
+
+
+def test_foundrys_own_annotations_and_tool_steps_are_kept(tmp_path: Path) -> None:
+    own = thread_id(1)
+    wire = thread(1, 2)
+    cited = {
+        "type": "url_citation",
+        "text": "[1]",
+        "start_index": 0,
+        "end_index": 3,
+        "url_citation": {"url": "https://x.example"},
+    }
+    wire["messages"][1]["content"][0]["text"]["annotations"] = [cited]
+    wire["messages"][1]["run_id"] = "run_1"
+    wire["runs"] = [{"id": "run_1", "object": "thread.run", "thread_id": own, "status": "completed", "created_at": 1}]
+    call = {"id": "call_1", "type": "bing_grounding", "bing_grounding": {"requesturl": "https://search.example/?q=a"}}
+    details = {"type": "tool_calls", "tool_calls": [call]}
+    step = {"id": "step_1", "run_id": "run_1", "type": "tool_calls", "status": "completed", "step_details": details}
+    wire["run_steps"] = [{**step, "object": "thread.run.step", "thread_id": own, "created_at": 1}]
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "t.json").write_text(json.dumps(wire), encoding="utf-8")
+    with host(tmp_path, tmp_path / "export", SourcePreset.FOUNDRY) as running:
+        found = read(running.source(discover=True))[0][own]
+        assert list(found.messages)[1].content[0]["text"]["annotations"] == [cited]
+        assert found.run_steps[0].details == details
 
 
 # One thread's trouble, and the host's
@@ -340,5 +364,7 @@ def _until(ready: Callable[[], bool]) -> None:
         assert time.monotonic() < end, "it never came"
 
 
-def test_the_source_is_live_and_known_by_its_address() -> None:
-    assert api_source.ApiSource.live
+def test_the_source_is_live_and_known_by_its_address(tmp_path: Path) -> None:
+    with host(tmp_path, write_export(tmp_path / "export", [1]), SourcePreset.OPENAI) as running:
+        source = running.source()
+        assert source.live and source.identity == f"api:{running.url}"

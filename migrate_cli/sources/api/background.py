@@ -83,6 +83,8 @@ class _Feed(Generic[T]):
         room = self._room = asyncio.Semaphore(self._ahead)
         self._task = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
+        if self._stopped:
+            return
         values = self._make()
         try:
             async for value in values:

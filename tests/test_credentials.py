@@ -1,0 +1,94 @@
+"""Keys and tokens: where they come from, when they are renewed, and that nothing ever shows them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from migrate_cli.credentials import CommandToken, KeyHeader, Token, token_in
+from migrate_cli.errors import AuthError, UsageError
+from migrate_cli.secrets import forget_secrets, scrub
+
+
+class Numbered(Token):
+    """A new token at each fetch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched = 0
+
+    async def fetch(self) -> str:
+        self.fetched += 1
+        return f"numbered-token-{self.fetched}"
+
+
+@pytest.mark.parametrize(
+    "printed",
+    ["the-token\n", '"the-token"', '{"accessToken": "the-token", "expiresOn": "x"}', '{"access_token":"the-token"}'],
+)
+def test_a_token_is_found_in_what_commands_print(printed: str) -> None:
+    assert token_in(printed) == "the-token"
+
+
+@pytest.mark.parametrize("printed", ["", "\n", "two words", "{}", "[1]", '{"accessToken": null}'])
+def test_what_is_no_token_is_none(printed: str) -> None:
+    assert token_in(printed) is None
+
+
+@given(st.text(max_size=50))
+def test_any_output_is_a_token_or_none(printed: str) -> None:
+    token = token_in(printed)
+    assert token is None or (token and not any(letter.isspace() for letter in token))
+
+
+def test_a_refused_token_is_replaced_once_for_all_that_were_refused_with_it() -> None:
+    async def ask() -> tuple[list[bool], int]:
+        token = Numbered()
+        old = await token.headers()
+        renewed = await asyncio.gather(*(token.renew(old) for _ in range(4)))
+        return renewed, token.fetched
+
+    assert asyncio.run(ask()) == ([True] * 4, 2)
+
+
+def test_a_command_that_prints_the_same_token_again_is_not_asked_for_ever() -> None:
+    async def ask() -> bool:
+        token = CommandToken([sys.executable, "-c", "print('always-the-same')"])
+        return await token.renew(await token.headers())
+
+    assert asyncio.run(ask()) is False
+
+
+def test_tokens_and_keys_are_masked_wherever_they_turn_up() -> None:
+    async def ask() -> None:
+        await Numbered().headers()
+
+    asyncio.run(ask())
+    KeyHeader("plain-looking-key")
+    assert "numbered-token-1" not in scrub("refused numbered-token-1")
+    assert "plain-looking-key" not in scrub("refused plain-looking-key")
+    forget_secrets()
+
+
+def test_a_fixed_key_has_nothing_to_renew() -> None:
+    async def ask() -> bool:
+        key = KeyHeader("plain-looking-key")
+        return await key.renew(await key.headers())
+
+    assert asyncio.run(ask()) is False
+    forget_secrets()
+
+
+def test_a_command_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("migrate_cli.credentials.COMMAND_PATIENCE", 0.05)
+    with pytest.raises(AuthError, match="did not end within"):
+        asyncio.run(CommandToken([sys.executable, "-c", "import time; time.sleep(60)"]).fetch())
+
+
+@pytest.mark.parametrize("command", ["", "   ", 'az "unclosed'])
+def test_a_command_line_that_is_none_is_an_error_of_usage(command: str) -> None:
+    with pytest.raises(UsageError, match="token_command"):
+        CommandToken(command)
