@@ -113,8 +113,10 @@ def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:
     found: list[str] = []
     if states.get("in_doubt"):
         found.append("Settle each thread in doubt: migrate-cli resolve THREAD --adopt, --restart or --skip")
-    if any(states.get(state) for state in ("pending", "creating", "loading", "failed")):
+    if any(states.get(state) for state in ("pending", "creating", "loading")):
         found.append("Go on: migrate-cli apply")
+    if states.get("failed"):
+        found.append("Try failed threads again, once their cause is gone: migrate-cli apply --retry-failed")
     if states.get("loaded") and not found:
         found.append("Compare every conversation with its source: migrate-cli verify")
     return tuple(found)
