@@ -57,8 +57,9 @@ class VerifyRun:
         excerpts: bool = False,
         each_page: EachPage | None = None,
         live: bool = False,
+        drain: asyncio.Event | None = None,
     ) -> None:
-        self.drain = asyncio.Event()
+        self.drain = drain or asyncio.Event()
         self._target, self._states, self._observer = target, states, observer
         self._workers, self._strict, self._excerpts = workers, strict, excerpts
         self._each_page, self._live = each_page, live

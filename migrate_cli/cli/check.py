@@ -1,0 +1,99 @@
+"""`verify` and `report`: what came of a migration, on the command line."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from migrate_cli.cli.frame import Frame, common_options
+from migrate_cli.cli.options import Format, Limit, Shard, Source, Thread, ThreadsFrom, Workers
+from migrate_cli.commands.choices import Target
+
+app = typer.Typer()
+
+WithContent = Annotated[
+    bool | None,
+    typer.Option("--with-content/--no-content", help="Show texts of messages in the report.", show_default=False),
+]
+Redact = Annotated[
+    bool | None,
+    typer.Option(
+        "--redact/--no-redact",
+        help="Mask e-mail addresses, phone and card numbers and keys in those texts.",
+        show_default=False,
+    ),
+]
+
+
+@app.command(
+    epilog=(
+        "EXIT STATUS  0 all identical · 2 usage · 3 some threads are not loaded · 4 something is missing, differs or "
+        "could not be read · 5 target unreachable, try later · 6 key refused · 10 state file · 130 interrupted, "
+        "resumable"
+    )
+)
+@common_options("verify")
+def verify(
+    frame: Frame,
+    source: Source = None,
+    target: Annotated[
+        Target | None, typer.Option("--target", help="`sandbox` verifies a rehearsal on the embedded server.")
+    ] = None,
+    format_: Format = None,
+    from_state: Annotated[
+        bool, typer.Option("--from-state", help="Compare with the hashes in the state file; needs no source.")
+    ] = False,
+    limit: Limit = None,
+    thread: Thread = None,
+    threads_from: ThreadsFrom = None,
+    shard: Shard = None,
+    sample: Annotated[
+        str | None, typer.Option("--sample", help="Only so many threads, or a share of them.", metavar="N|P%")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Which sample; the same number takes the same threads.")] = 0,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only threads that differed or could not be read before.")
+    ] = False,
+    files: Annotated[bool, typer.Option("--files", help="Also ask for each file and compare its size.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="What is only in the target fails the check too.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Read all, also what an interrupted run has verified already.")
+    ] = False,
+    with_content: WithContent = None,
+    redact: Redact = None,
+    workers: Workers = None,
+    max_requests_per_minute: Annotated[
+        int | None, typer.Option("--max-requests-per-minute", help="Never send more than this.", metavar="N")
+    ] = None,
+) -> None:
+    """Read every conversation back and compare it item by item with its source; nothing is written to the target.
+
+    Outcomes: `=` identical, `-` missing in the target, `+` only in the target, `*` differs, `!` could not be read.
+
+    Example: `migrate-cli verify ./export --report verify.html`
+    """
+    from migrate_cli.commands.prepare import selection_of  # noqa: PLC0415
+    from migrate_cli.commands.verify import VerifyChoices  # noqa: PLC0415
+    from migrate_cli.commands.verify import verify as run  # noqa: PLC0415
+    from migrate_cli.verify.choice import Sample  # noqa: PLC0415
+
+    settings = frame.settings(
+        source__path=source,
+        source__format=format_,
+        load__workers=workers,
+        load__max_requests_per_minute=max_requests_per_minute,
+        report__with_content=with_content,
+        report__redact=redact,
+    )
+    choices = VerifyChoices(
+        from_state=from_state,
+        sample=None if sample is None else Sample.parse(sample, seed),
+        failed=failed,
+        files=files,
+        strict=strict,
+        fresh=fresh,
+    )
+    selection = selection_of(thread or [], threads_from, limit, shard)
+    sandbox = target is Target.SANDBOX
+    frame.finish(run(settings, selection, choices, sandbox=sandbox, view=frame.view()), settings)

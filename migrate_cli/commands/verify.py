@@ -1,0 +1,268 @@
+"""`migrate-cli verify`: reads every conversation back and compares it with the source, or with the state's hashes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from migrate_cli.commands.files import as_recorded
+from migrate_cli.commands.interrupts import Interrupts
+from migrate_cli.commands.prepare import SANDBOX, TargetChoice, open_configured, setup_of, target_of
+from migrate_cli.commands.verify_tally import VerifyTally
+from migrate_cli.errors import ExitCode, MigrateError, UsageError
+from migrate_cli.load.refusal import with_notes
+from migrate_cli.model import Draft, JsonObject, Problem, Result, Unreadable
+from migrate_cli.openai_client import ApiClient
+from migrate_cli.pacing import Pacer
+from migrate_cli.report.progress import ProgressView
+from migrate_cli.settings import Settings
+from migrate_cli.sources.interface import Selection, Source
+from migrate_cli.state.reader import StateReader
+from migrate_cli.state.store import StateStore
+from migrate_cli.target import ConversationsTarget
+from migrate_cli.verify.choice import Sample
+from migrate_cli.verify.files import FileCheck
+from migrate_cli.verify.run import UNREADABLE, VerifyRun
+from migrate_cli.verify.tasks import LOADED, Entry, Tasks
+
+EVERY_STATE = (
+    "loaded", "verified", "differs", "in_doubt", "failed", "loading", "creating", "pending", "skipped", "undone",
+)  # fmt: skip
+_UNFINISHED = frozenset({ExitCode.TEMPORARY, ExitCode.AUTH, ExitCode.INTERRUPTED, ExitCode.UNEXPECTED})
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyChoices:
+    """What the user asked for beside the selection."""
+
+    from_state: bool = False
+    """Compare with the hashes in the state file; the source need not be there."""
+    sample: Sample | None = None
+    failed: bool = False
+    """Only threads that differed, or could not be read, before."""
+    files: bool = False
+    """Ask for each file, too."""
+    strict: bool = False
+    """Items, pairs and files that are only in the target fail as well."""
+    fresh: bool = False
+    """Read all, also what an interrupted verification has done already."""
+
+    def recorded(self) -> JsonObject:
+        """What an interrupted run must have in common with this one to be gone on with."""
+        sample = None if self.sample is None else [self.sample.count, self.sample.share, self.sample.seed]
+        return {"from_state": self.from_state, "sample": sample, "files": self.files, "strict": self.strict}
+
+
+def verify(
+    settings: Settings, selection: Selection, choices: VerifyChoices, *, sandbox: bool, view: ProgressView
+) -> Result:
+    """Compare all wanted threads. Raises MigrateError only for what stops it before any work."""
+    with ExitStack() as stack:
+        reader = stack.enter_context(StateReader(settings.state))
+        setup = reader.setup()
+        _check_rehearsal(settings.state, setup, sandbox=sandbox)
+        source = None if choices.from_state else _open_source(settings)
+        target = stack.enter_context(target_of(settings, sandbox=sandbox))
+        store = StateStore.open(settings.state, create=False, command="migrate-cli verify")
+        stack.callback(store.close)
+        stack.callback(view.close)
+        if source is not None:
+            store.check_setup(setup_of(settings, source, sandbox=sandbox))
+        else:
+            store.check_setup(setup | _target_setup(settings, sandbox=sandbox))
+        run = _Verify(settings, source, store, reader, target, view, choices)
+        return asyncio.run(run.go(selection))
+
+
+class _Verify:
+    """One invocation, from the first thread to the result."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        source: Source | None,
+        store: StateStore,
+        reader: StateReader,
+        target: TargetChoice,
+        view: ProgressView,
+        choices: VerifyChoices,
+    ) -> None:
+        self._settings, self._source, self._store, self._reader = settings, source, store, reader
+        self._target, self._view, self._choices = target, view, choices
+        self._tally = VerifyTally(view)
+
+    async def go(self, selection: Selection) -> Result:
+        """Compare, then say what was found."""
+        began = time.monotonic()
+        earlier, since = self._unfinished(selection)
+        options = self._choices.recorded() | {"selection": _recorded(selection), "since": since, "resumes": earlier}
+        run_id = self._store.start_run("verify", options)
+        drain = asyncio.Event()
+        interrupts = Interrupts(drain, self._view)
+        failure: MigrateError | None = None
+        workers = self._settings.load.workers
+        # A conversation is two requests at a time: its items and its metadata.
+        pacer = Pacer(most_in_flight=2 * workers, requests_per_minute=self._settings.load.max_requests_per_minute)
+        async with ApiClient(self._target.endpoint, pacer, sleep=interrupts.sleep) as client:
+            run = VerifyRun(
+                target=ConversationsTarget(client),
+                states=self._store,
+                observer=self._tally,
+                workers=workers,
+                strict=self._choices.strict,
+                excerpts=self._settings.report.with_content,
+                each_page=FileCheck(client, self._size_of) if self._choices.files else None,
+                live=self._source is not None and self._source.live,
+                drain=drain,
+            )
+            self._view.start(self._source.expected() if self._source else None, "Verifying")
+            with interrupts.handled():
+                try:
+                    await run.run(self._entries(selection, since))
+                except MigrateError as error:
+                    failure = error
+            seconds = time.monotonic() - began
+            result = self._result(client, run_id, failure, seconds, interrupted=interrupts.met)
+        if earlier is not None:
+            result.data["resumes"] = earlier
+        self._store.finish_run(run_id, _without_texts(result.envelope()))
+        await self._store.durable()
+        return result
+
+    def _entries(self, selection: Selection, since: int | None) -> Iterator[Entry]:
+        """The source's threads first, then those that only the state file has."""
+        tasks = Tasks(self._store, since=since)
+        chosen = self._chosen(selection)
+        if self._source is not None:
+            yield from tasks.from_source(self._drafts(self._source, chosen))
+        if self._source is None or chosen.limit is None:
+            names = (str(row["thread_id"]) for row in self._reader.threads(*EVERY_STATE))
+            yield from tasks.from_state(names, chosen)
+        if selection.thread_ids is not None:
+            for thread_id in tasks.unseen(one for one in selection.thread_ids if selection.wants(one)):
+                self._tally.unknown(thread_id)
+
+    def _drafts(self, source: Source, selection: Selection) -> Iterator[Draft | Unreadable]:
+        """Convert with what `apply` knew of files and refused items, so that the drafts are those that were loaded."""
+        desk = as_recorded(self._settings, source, self._store.file_row)
+        refused = self._store.refused_items()
+        for entry in desk.feed(source.threads(selection)):
+            if isinstance(entry, Draft):
+                yield with_notes(entry, refused.get(entry.thread_id, {}))
+            elif isinstance(entry, Unreadable):
+                yield entry
+
+    def _chosen(self, selection: Selection) -> Selection:
+        """The selection, narrowed by `--failed` and `--sample`."""
+        if not self._choices.failed and self._choices.sample is None:
+            return selection
+        rows = self._reader.threads(*sorted(LOADED))
+        names: Iterator[str] = (
+            str(row["thread_id"])
+            for row in rows
+            if selection.wants(str(row["thread_id"]))
+            and (not self._choices.failed or row["state"] == "differs" or row["code"] == UNREADABLE)
+        )
+        if self._choices.sample is not None:
+            names = self._choices.sample.of(names)
+        return replace(selection, thread_ids=frozenset(names))
+
+    def _unfinished(self, selection: Selection) -> tuple[str | None, int | None]:
+        """The verification to go on with, and when it began: the last one, if it was cut short and asked for the same.
+
+        A run that was itself going on keeps the moment at which the first of them began.
+        """
+        last = next((run for run in self._reader.runs(newest_first=True) if run["command"] == "verify"), None)
+        if last is None or self._choices.fresh or self._choices.failed:
+            return None, None
+        run = self._reader.run(last["id"]) or {}
+        ended = run.get("exit_code")
+        if ended is not None and ended not in _UNFINISHED:
+            return None, None
+        options = run["options"]
+        wanted = self._choices.recorded() | {"selection": _recorded(selection)}
+        if any(options.get(name) != value for name, value in wanted.items()):
+            return None, None
+        return options.get("resumes") or last["id"], options.get("since") or _seconds(last["started_at"])
+
+    def _size_of(self, file_id: str) -> int | None:
+        """How many bytes a file at the target should have: as it was uploaded, or as the source knows it."""
+        rows = self._reader.map_ids([file_id])
+        size = next((row["bytes"] for row in rows if row["found"] == "file" and row.get("bytes")), None)
+        if size is None and self._source is not None and (info := self._source.files().get(file_id)) is not None:
+            size = info.bytes
+        return size
+
+    def _result(
+        self, client: ApiClient, run_id: str, failure: MigrateError | None, seconds: float, *, interrupted: bool
+    ) -> Result:
+        problems = list(self._tally.problems)
+        if failure is not None:
+            problems.insert(0, Problem(failure.code, str(failure)))
+        data = self._tally.data() | {
+            "compared_with": "the state file" if self._source is None else "the source",
+            "requests": client.traffic.as_dict(),
+            "target": self._target.as_dict(),
+            "state": str(self._settings.state),
+            "seconds": round(seconds, 3),
+        }
+        return Result("verify", data, self._exit_code(failure, interrupted=interrupted), run_id, problems)
+
+    def _exit_code(self, failure: MigrateError | None, *, interrupted: bool) -> ExitCode:
+        if failure is not None:
+            return failure.exit_code
+        if interrupted:
+            return ExitCode.INTERRUPTED
+        if self._tally.failed:
+            return ExitCode.CHECK_FAILED
+        return ExitCode.PARTIAL if self._tally.wanting else ExitCode.OK
+
+
+def _open_source(settings: Settings) -> Source:
+    try:
+        return open_configured(settings)
+    except UsageError as error:
+        raise type(error)(
+            f"{str(error).rstrip('.')}; or compare with the hashes in the state file: --from-state", code=error.code
+        ) from error
+
+
+def _check_rehearsal(state: Path, setup: dict[str, str], *, sandbox: bool) -> None:
+    """A rehearsal is verified in the sandbox, and nothing else is."""
+    rehearsed = setup.get("target.base_url") == SANDBOX
+    if rehearsed and not sandbox:
+        raise UsageError(f"{state} belongs to a rehearsal in the sandbox; verify it there: --target sandbox")
+    if sandbox and setup and not rehearsed:
+        where = setup.get("target.base_url", "a real target")
+        raise UsageError(f"{state} belongs to a migration to {where}; verify it there, without --target sandbox")
+
+
+def _target_setup(settings: Settings, *, sandbox: bool) -> dict[str, str]:
+    if sandbox:
+        return {"target.base_url": SANDBOX, "target.organization": "", "target.project": ""}
+    return {name: value for name, value in settings.setup("").items() if name.startswith("target.")}
+
+
+def _recorded(selection: Selection) -> JsonObject:
+    """The selection as JSON; thread ids in a stable order."""
+    ids = None if selection.thread_ids is None else sorted(selection.thread_ids)
+    return {"threads": ids, "limit": selection.limit, "shard": list(selection.shard) if selection.shard else None}
+
+
+def _seconds(stamp: str) -> int:
+    return int(datetime.fromisoformat(stamp).timestamp())
+
+
+def _without_texts(envelope: JsonObject) -> JsonObject:
+    """The envelope as the state file keeps it: without the words that were asked for on the screen."""
+    data = {name: value for name, value in envelope["data"].items() if not name.startswith("content")}
+    hidden = ("expected", "got")
+    data["differences"] = [
+        {name: value for name, value in one.items() if name not in hidden} for one in data.get("differences", ())
+    ]
+    return {**envelope, "data": data}

@@ -1,0 +1,164 @@
+"""Counts what a verification finds, into the `data` of its result. Counts; decides nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from migrate_cli.commands.tally import LISTED
+from migrate_cli.model import JsonObject, Problem, ThreadState, Unreadable
+from migrate_cli.report.progress import ProgressView
+from migrate_cli.verify.conversation import Task
+from migrate_cli.verify.outcome import Outcome, Verdict
+from migrate_cli.verify.tasks import Earlier, Entry, NotLoaded
+
+LISTED_ASIDE = 10_000
+"""Threads that differ are listed further than those that do not: they are what a reader looks for."""
+
+
+class VerifyTally:
+    """The running totals of one verification."""
+
+    def __init__(self, view: ProgressView) -> None:
+        self._view = view
+        self.threads: Counter[str] = Counter()
+        self.outcomes: Counter[Outcome] = Counter()
+        self.metadata: Counter[Outcome] = Counter()
+        self.files: Counter[Outcome] = Counter()
+        self.messages = 0
+        self.continued = 0
+        self.told = 0
+        self.differences: list[JsonObject] = []
+        self.thread_list: list[JsonObject] = []
+        self.not_loaded: list[JsonObject] = []
+        self.unreadables: list[JsonObject] = []
+        self.problems: list[Problem] = []
+        self.failed = 0
+        self._listed = 0
+
+    # ---- what a run tells (verify.run.Observer)
+
+    def compared(self, task: Task, verdict: Verdict, *, failed: bool) -> None:
+        """Book one conversation."""
+        state = (ThreadState.DIFFERS if failed else ThreadState.VERIFIED).value
+        self.outcomes += verdict.outcomes
+        self.metadata += verdict.metadata
+        self.files += verdict.files
+        self.continued += bool(verdict.continued)
+        self.failed += failed
+        self._list_differences(task, verdict)
+        if failed:
+            self._explain(task, verdict)
+        self._thread(task.thread_id, task.conversation_id, state, task.messages, len(task.items), differing=failed)
+
+    def aside(self, entry: Entry) -> None:
+        """Book what was not compared."""
+        if isinstance(entry, Unreadable):
+            self._unreadable(entry)
+        elif isinstance(entry, Earlier):
+            self.outcomes[Outcome.SAME] += entry.items
+            self.continued += entry.code == "continued"
+            self.threads["earlier"] += 1
+            self._thread(entry.thread_id, entry.conversation_id, "verified", entry.messages, entry.items)
+        elif isinstance(entry, NotLoaded):
+            self._not_loaded(entry)
+
+    def unknown(self, thread_id: str) -> None:
+        """Book an id that was asked for and that nobody knows."""
+        self._not_loaded(NotLoaded(thread_id, "unknown", "neither the source nor the state file has this thread"))
+
+    # ---- the result
+
+    @property
+    def wanting(self) -> int:
+        """Threads that should be in the target and are not there whole, and places that could not be read."""
+        return self.threads["not_loaded"] + self.threads["unreadable"]
+
+    def data(self) -> JsonObject:
+        """What the run found."""
+        names = ("total", "verified", "differs", "not_loaded")
+        cut = {
+            "differences_cut": self.told - len(self.differences),
+            "thread_list_cut": self.threads["total"] - self.threads["unreadable"] - len(self.thread_list),
+            "not_loaded_cut": self.threads["not_loaded"] - len(self.not_loaded),
+        }
+        return {
+            "threads": {name: self.threads[name] for name in names}
+            | {name: count for name, count in sorted(self.threads.items()) if name not in names and count},
+            "outcomes": {sign.value: self.outcomes[sign] for sign in Outcome},
+            "metadata": {sign.value: self.metadata[sign] for sign in Outcome},
+            **({"files": {sign.value: self.files[sign] for sign in Outcome}} if self.files else {}),
+            "continued": self.continued,
+            "differences": self.differences,
+            "not_loaded": self.not_loaded,
+            "thread_list": self.thread_list,
+            "unreadable": self.unreadables,
+        } | {name: count for name, count in cut.items() if count > 0}
+
+    # ---- inside
+
+    def _thread(
+        self, thread_id: str, conversation_id: str | None, state: str, messages: int, items: int, *,
+        differing: bool = False,
+    ) -> None:  # fmt: skip
+        self.threads["total"] += 1
+        self.threads[state] += 1
+        self.messages += messages
+        if len(self.thread_list) < LISTED_ASIDE and (differing or self._listed < LISTED):
+            self._listed += not differing
+            self.thread_list.append(
+                {
+                    "thread_id": thread_id,
+                    "conversation_id": conversation_id,
+                    "state": state,
+                    "messages": messages,
+                    "items": items,
+                }
+            )
+        self._view.thread_done(state, messages)
+
+    def _not_loaded(self, entry: NotLoaded) -> None:
+        self.threads["total"] += 1
+        skipped = entry.state == ThreadState.SKIPPED
+        self.threads["skipped" if skipped else "not_loaded"] += 1
+        row = {"thread_id": entry.thread_id, "state": entry.state, "detail": entry.detail}
+        if len(self.thread_list) < LISTED_ASIDE:
+            self.thread_list.append(row | {"conversation_id": None, "messages": entry.messages, "items": 0})
+        if not skipped and len(self.not_loaded) < LISTED:
+            self.not_loaded.append(row)
+            why = f": {entry.detail}" if entry.detail else ""
+            state = entry.state.replace("_", " ")
+            self._problem("not-loaded", f"this thread is {state} and has no whole conversation{why}", entry.thread_id)
+        self._view.thread_done(entry.state, 0)
+
+    def _unreadable(self, entry: Unreadable) -> None:
+        self.threads["total"] += 1
+        self.threads["unreadable"] += 1
+        if len(self.unreadables) < LISTED:
+            row = {"origin": str(entry.origin), "code": entry.code, "detail": entry.detail}
+            self.unreadables.append(row)
+        self._problem(entry.code, f"{entry.origin}: {entry.detail}", entry.thread_id)
+        self._view.thread_done("failed", 0)
+
+    def _list_differences(self, task: Task, verdict: Verdict) -> None:
+        self.told += len(verdict.differences) + verdict.differences_cut
+        room = LISTED - len(self.differences)
+        self.differences += [
+            {"thread_id": task.thread_id, "conversation_id": task.conversation_id, **one.as_dict()}
+            for one in verdict.differences[:room]
+        ]
+
+    def _explain(self, task: Task, verdict: Verdict) -> None:
+        first = next((one for one in verdict.differences if one.outcome is not Outcome.EXTRA), None)
+        first = first or next(iter(verdict.differences), None)
+        if first is None:
+            return
+        where = "" if first.position is None else f"item {first.position}: "
+        field = f"{first.field} " if first.field else ""
+        more = len(verdict.differences) + verdict.differences_cut - 1
+        rest = f" (and {more:,} more)" if more else ""
+        since = "; the source has changed since it was loaded" if task.changed else ""
+        self._problem(first.code, f"{where}{field}{first.detail}{rest}{since}", task.thread_id)
+
+    def _problem(self, code: str, message: str, thread_id: str | None) -> None:
+        if len(self.problems) < LISTED_ASIDE:
+            self.problems.append(Problem(code, message, thread_id))
