@@ -37,7 +37,7 @@ class Damage:
 
     def conversation(self, own_id: str) -> int:
         rows = self._db.execute("SELECT number, metadata FROM conversation WHERE NOT deleted").fetchall()
-        return next(number for number, metadata in rows if json.loads(metadata).get("source_thread_id") == own_id)
+        return next(int(number) for number, metadata in rows if json.loads(metadata).get("source_thread_id") == own_id)
 
     def bodies(self, own_id: str) -> list[tuple[int, Body]]:
         rows = self._db.execute(
@@ -110,10 +110,10 @@ RICH = thread_id(1)
 PLAIN = thread_id(2)
 
 
-def rich_thread() -> Body:
+def rich_thread(image_id: str) -> Body:
     """A thread with an image, a function call and metadata of its own."""
     image = {"type": "image_url", "image_url": {"url": "https://example.com/cat.png", "detail": "auto"}}
-    file = {"type": "image_file", "image_file": {"file_id": "file-Aaaaaaaaaaaaaaaaaaaaaa", "detail": "auto"}}
+    file = {"type": "image_file", "image_file": {"file_id": image_id, "detail": "auto"}}
     call = {
         "id": "call_1",
         "type": "function",
@@ -139,10 +139,19 @@ def rich_thread() -> Body:
 
 
 @pytest.fixture
-def export(cli: Cli, target: EmbeddedSandbox, tmp_path: Path) -> Path:
+def image_id(target: EmbeddedSandbox) -> str:
+    """An image that the target has, under the id that the source names."""
+    from openai import OpenAI
+
+    client = OpenAI(base_url=target.base_url, api_key="sk-test-key-0123456789")
+    return client.files.create(file=("cat.png", b"\x89PNG\r\n\x1a\n"), purpose="vision").id
+
+
+@pytest.fixture
+def export(cli: Cli, target: EmbeddedSandbox, tmp_path: Path, image_id: str) -> Path:
     """Two threads, loaded."""
     folder = write_export(tmp_path / "export", [1, 3])
-    (folder / f"{RICH}.json").write_text(json.dumps(rich_thread()))
+    (folder / f"{RICH}.json").write_text(json.dumps(rich_thread(image_id)))
     assert cli("apply", folder).code == 0
     return folder
 
@@ -303,9 +312,9 @@ def test_a_difference_that_was_mended_is_verified_again(cli: Cli, export: Path, 
     assert states(tmp_path) == {RICH: "verified", PLAIN: "verified"}
 
 
-def test_threads_that_are_not_loaded_are_reported_as_such(cli: Cli, export: Path) -> None:
+def test_threads_that_are_not_loaded_are_reported_as_such(cli: Cli, export: Path, image_id: str) -> None:
     write_export(export, [1, 3, 2])
-    (export / f"{RICH}.json").write_text(json.dumps(rich_thread()))
+    (export / f"{RICH}.json").write_text(json.dumps(rich_thread(image_id)))
     result = verify(cli, export)
     assert result["exit_code"] == 3
     assert result["data"]["not_loaded"] == [{"thread_id": thread_id(3), "state": "pending", "detail": None}]
@@ -319,9 +328,9 @@ def test_a_thread_that_only_the_state_knows_is_compared_by_its_hashes(cli: Cli, 
     assert result["data"]["threads"]["verified"] == 2
 
 
-def test_a_source_that_changed_since_is_said_so(cli: Cli, export: Path) -> None:
+def test_a_source_that_changed_since_is_said_so(cli: Cli, export: Path, image_id: str) -> None:
     write_export(export, [1, 4])
-    (export / f"{RICH}.json").write_text(json.dumps(rich_thread()))
+    (export / f"{RICH}.json").write_text(json.dumps(rich_thread(image_id)))
     result = verify(cli, export)
     assert result["exit_code"] == 4
     assert "the source has changed since" in result["errors"][0]["message"]
@@ -349,8 +358,14 @@ def test_a_sample_is_stable_and_as_large_as_asked(cli: Cli, target: EmbeddedSand
     assert cli("verify", folder, "--sample", "some").code == 2
 
 
-def test_the_deep_mode_asks_for_each_file_once(cli: Cli, target: EmbeddedSandbox, export: Path) -> None:
-    result = verify(cli, export, "--files")
+def test_the_deep_mode_finds_a_file_that_was_deleted_since(
+    cli: Cli, target: EmbeddedSandbox, export: Path, image_id: str
+) -> None:
+    from openai import OpenAI
+
+    assert verify(cli, export, "--files")["data"]["files"]["="] == 1
+    OpenAI(base_url=target.base_url, api_key="sk-test-key-0123456789").files.delete(image_id)
+    result = verify(cli, export, "--files", "--fresh")
     assert result["exit_code"] == 4
     assert result["data"]["files"]["-"] == 1
     assert [one["code"] for one in result["data"]["differences"]] == ["missing-file"]
@@ -369,7 +384,7 @@ def test_long_threads_are_read_page_by_page(cli: Cli, target: EmbeddedSandbox, d
     result = verify(cli, folder)
     assert result["data"]["outcomes"] == {"=": 1249, "-": 1, "+": 0, "*": 0, "!": 0}
     assert result["data"]["differences"][0]["position"] == 730
-    assert result["data"]["requests"]["sent"] == 2 + 3 + 10 + 1
+    assert result["data"]["requests"]["sent"] == 2 + 3 + 10
 
 
 def test_an_interrupted_verification_goes_on_where_it_stopped(
@@ -395,5 +410,6 @@ def test_an_interrupted_verification_goes_on_where_it_stopped(
     assert result["exit_code"] == 0
     assert result["data"]["threads"]["verified"] == 80
     assert result["data"]["threads"]["earlier"] == done
-    assert result["data"]["requests"]["sent"] == (80 - done) * 3
-    assert verify(cli, folder)["data"]["requests"]["sent"] == 80 * 3
+    # The conversation, two full pages, and a look behind them, since servers end lists too early.
+    assert result["data"]["requests"]["sent"] == (80 - done) * 4
+    assert verify(cli, folder)["data"]["requests"]["sent"] == 80 * 4
