@@ -318,7 +318,9 @@ def load_settings(
     layers: list[Layer] = []
     if config is not None or DEFAULT_FILE.is_file():
         layers.append(
-            file_layer(config or DEFAULT_FILE, Settings, relative=("source.path", "source.url", "source.ids_from", "state"))
+            file_layer(
+                config or DEFAULT_FILE, Settings, relative=("source.path", "source.url", "source.ids_from", "state")
+            )
         )
     dotenv = variables(env_file)
     for name, values in ((str(env_file), dotenv), ("environment", dict(os.environ))):
