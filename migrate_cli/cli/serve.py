@@ -28,17 +28,18 @@ def demo(
     from migrate_cli.commands.demo import demo as steps  # noqa: PLC0415
     from migrate_cli.commands.demo import farewell, together  # noqa: PLC0415
 
-    done = []
+    results = []
     as_text = frame.output in (None, OutputFormat.TEXT)
     for number, step in enumerate(steps(folder, view=frame.view), 1):
-        done.append(step)
         if as_text:
             emit([f"\n── {number}. {step.title}\n   $ {step.command}\n\n"])
-            frame.show(step.shown(), OutputFormat.TEXT)
-    whole = together(done)
+        results.append(step.run())
+        if as_text:
+            frame.show(step.shown(results[-1]), OutputFormat.TEXT)
+    whole = together(results)
     if not as_text:
         frame.finish(whole)
-    emit([farewell(done, folder)])
+    emit([farewell(results, folder)])
     raise typer.Exit(whole.exit_code)
 
 

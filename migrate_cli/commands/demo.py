@@ -12,6 +12,7 @@ from migrate_cli.commands.mapping import look_up
 from migrate_cli.commands.plan import plan
 from migrate_cli.commands.replay import Choices, replay
 from migrate_cli.commands.status import status
+from migrate_cli.commands.verify import VerifyChoices, verify
 from migrate_cli.model import Result
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.settings import Settings, load_settings
@@ -23,19 +24,19 @@ SHOWN_IDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the demo: what it shows, the command that does it, its result, and what of it is worth reading."""
+    """One step of the demo: its title, the command that it stands for, the call, and what of the result to show."""
 
     title: str
     command: str
-    result: Result
+    run: Callable[[], Result]
     parts: tuple[str, ...] | None = None
     """Keys of the data that the text shows; None means all. JSON always has all."""
 
-    def shown(self) -> Result:
+    def shown(self, result: Result) -> Result:
         """Return the result with what the text leaves out left out, and no advice for a next step."""
-        data = self.result.data
+        data = result.data
         kept = data if self.parts is None else {key: data[key] for key in self.parts if key in data}
-        return replace(self.result, data={**kept, "next": []})
+        return replace(result, data={**kept, "next": []})
 
 
 def fixtures() -> Path:
@@ -45,50 +46,55 @@ def fixtures() -> Path:
 
 
 def demo(folder: Path, *, view: Callable[[], ProgressView]) -> Iterator[Step]:
-    """Yield each step as it is done: plan, apply, apply again, status, some of the id map, replay."""
+    """Yield each step, to be run before the next is asked for."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = _settings(folder)
     everything = Selection()
     yield Step(
         "Plan: read and convert everything, send nothing",
         "migrate-cli plan fixtures",
-        plan(settings, everything, view=view()),
+        lambda: plan(settings, everything, view=view()),
         ("threads", "messages", "parts", "findings", "finding_list", "unreadable"),
     )
     yield Step(
         "Apply: migrate, into a sandbox on this machine",
         "migrate-cli apply fixtures --target sandbox",
-        apply(settings, everything, sandbox=True, view=view()),
+        lambda: apply(settings, everything, sandbox=True, view=view()),
         ("threads", "messages", "requests", "target", "state", "seconds", "writes"),
     )
     yield Step(
         "Apply again: running it again is resuming, and all is done",
         "migrate-cli apply fixtures --target sandbox",
-        apply(settings, everything, sandbox=True, view=view()),
+        lambda: apply(settings, everything, sandbox=True, view=view()),
         ("target", "threads", "writes", "messages"),
     )
-    yield Step("Status: where it stands, at any time", "migrate-cli status", status(settings), ("threads",))
-    with StateReader(settings.state) as reader:
-        ids = [str(row["thread_id"]) for row, _ in zip(reader.export_map("threads"), range(SHOWN_IDS), strict=False)]
-    yield Step("Map: the new id for every old one", "migrate-cli map ID…", look_up(settings, ids))
-    suite = fixtures() / "replay.yaml"
+    yield Step(
+        "Verify: read every conversation back and compare it",
+        "migrate-cli verify fixtures --target sandbox",
+        lambda: verify(settings, everything, VerifyChoices(), sandbox=True, view=view()),
+        ("outcomes", "threads", "continued", "differences"),
+    )
+    yield Step("Status: where it stands, at any time", "migrate-cli status", lambda: status(settings), ("threads",))
+    yield Step(
+        "Map: the new id for every old one", "migrate-cli map ID…", lambda: look_up(settings, _some_ids(settings))
+    )
     yield Step(
         "Replay: stream test prompts through the new setup, with tools, and check the answers",
         "migrate-cli replay fixtures/replay.yaml --target sandbox --workers 1",
-        replay(settings, Choices(suite=suite), sandbox=True, view=view()),
+        lambda: replay(settings, Choices(suite=fixtures() / "replay.yaml"), sandbox=True, view=view()),
         ("suite", "mode", "models", "cases", "totals", "conversations", "scratch", "seconds"),
     )
 
 
-def together(steps: list[Step]) -> Result:
+def together(results: list[Result]) -> Result:
     """Return the steps as one result, for `--output json`."""
-    envelopes = [step.result.envelope() for step in steps]
-    return Result("demo", {"steps": envelopes}, max((step.result.exit_code for step in steps), default=0))
+    envelopes = [result.envelope() for result in results]
+    return Result("demo", {"steps": envelopes}, max((result.exit_code for result in results), default=0))
 
 
-def farewell(steps: list[Step], folder: Path) -> str:
+def farewell(results: list[Result], folder: Path) -> str:
     """Return what a person should take away, and try next."""
-    applied = next(step.result.data for step in steps if step.result.command == "apply")
+    applied = next(result.data for result in results if result.command == "apply")
     threads, messages = applied["threads"], applied["messages"]
     return (
         f"\nDone: {threads['loaded']} threads with {messages['read']} messages now are conversations with "
@@ -99,6 +105,11 @@ def farewell(steps: list[Step], folder: Path) -> str:
         "  migrate-cli apply ./export --target sandbox     a rehearsal, without a key\n"
         "  migrate-cli apply ./export                      the migration, with OPENAI_API_KEY set\n"
     )
+
+
+def _some_ids(settings: Settings) -> list[str]:
+    with StateReader(settings.state) as reader:
+        return [str(row["thread_id"]) for row, _ in zip(reader.export_map("threads"), range(SHOWN_IDS), strict=False)]
 
 
 def _settings(folder: Path) -> Settings:

@@ -8,7 +8,7 @@ from .conftest import Cli  # noqa: TID252 - the folder's own fixtures
 def test_the_demo_migrates_the_bundled_exports_and_says_what_to_do_next(cli: Cli) -> None:
     outcome = cli("demo")
     assert outcome.code == 0
-    for step in ("1. Plan", "2. Apply", "3. Apply again", "4. Status", "5. Map"):
+    for step in ("1. Plan", "2. Apply", "3. Apply again", "4. Verify", "5. Status", "6. Map", "7. Replay"):
         assert step in outcome.out
     assert "Nothing was sent: everything is already there" in " ".join(outcome.out.split())
     assert "migrate-cli plan ./export" in outcome.out
