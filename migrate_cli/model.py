@@ -174,6 +174,10 @@ class Unreadable:
     thread_id: str | None = None
 
 
+REFUSED_NOTE = "refused-note"
+"""The kind of an item that stands for one which the target refused."""
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One conversation item, ready to send."""

@@ -14,11 +14,9 @@ from migrate_cli.findings import finding
 from migrate_cli.load.context import Context, Stopped
 from migrate_cli.load.policy import OnRefused
 from migrate_cli.load.sending import append, reconcile
-from migrate_cli.model import Draft, Item, ThreadState
+from migrate_cli.model import REFUSED_NOTE, Draft, Item, Ledger, ThreadState
 from migrate_cli.replies import Refused
-
-NOTE = "refused-note"
-"""The kind of an item that stands for a refused one."""
+from migrate_cli.target import decode
 
 
 def with_notes(draft: Draft, refused: Mapping[int, tuple[str, str]]) -> Draft:
@@ -31,11 +29,24 @@ def with_notes(draft: Draft, refused: Mapping[int, tuple[str, str]]) -> Draft:
         return draft
     items = list(draft.items)
     found = list(draft.findings)
+    ledger = replace(draft.ledger)
     for place, (_, detail) in sorted(refused.items()):
         if place < len(items):
             found.append(finding("item-refused", detail, thread_id=draft.thread_id, message_id=items[place].message_id))
+            _book_as_noted(ledger, items[place])
             items[place] = _note(items[place])
-    return replace(draft, items=tuple(items), findings=tuple(found))
+    return replace(draft, items=tuple(items), findings=tuple(found), ledger=ledger)
+
+
+def _book_as_noted(ledger: Ledger, item: Item) -> None:
+    """Move the parts of a refused item from what was carried to what is only noted; the sum stays."""
+    content = decode(item.body).get("content")
+    parts = len(content) if isinstance(content, list) else 1
+    kept = min(parts, ledger.kept)
+    converted = min(parts - kept, ledger.converted)
+    ledger.kept -= kept
+    ledger.converted -= converted
+    ledger.noted += kept + converted
 
 
 def _note(item: Item) -> Item:
@@ -44,7 +55,7 @@ def _note(item: Item) -> Item:
         f"[Migration note: one item ({item.kind}) from {whence} was refused here and is not part of this conversation.]"
     )
     body = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
-    return Item(encode(body), digest_of(body), NOTE, item.message_id, item.created_at)
+    return Item(encode(body), digest_of(body), REFUSED_NOTE, item.message_id, item.created_at)
 
 
 async def handle_refusal(load: Context, reply: Refused, start: int, stop: int) -> None:
@@ -83,7 +94,7 @@ async def _conclude(load: Context, reply: Refused, start: int, stop: int) -> Non
     """End the thread with the refused item's name, or put notes in the place of what cannot be parted."""
     item = load.draft.items[start]
     named = f"item {start} (from message {item.message_id or 'unknown'}) was refused"
-    noted = any(one.kind == NOTE for one in load.draft.items[start:stop])
+    noted = any(one.kind == REFUSED_NOTE for one in load.draft.items[start:stop])
     if load.policy.on_refused is not OnRefused.NOTE or noted:
         raise Stopped(ThreadState.FAILED, reply.code, f"{named} ({reply.status}): {reply.message}")
     # The server's sentence may repeat what the message says, so only its code is kept.

@@ -25,7 +25,12 @@ def compare_metadata(expected: Mapping[str, str], got: Mapping[str, Any], verdic
 
 
 def compare_whole(digest: str, items: Iterable[bytes], got: Mapping[str, Any], verdict: Verdict) -> None:
-    """Book the metadata as one, by the hash of the draft: the state file knows the sum, not the pairs."""
+    """Book the metadata as one, by the hash of the draft: the state file knows the sum, not the pairs.
+
+    Without a hash there is nothing to hold them against, and nothing is booked.
+    """
+    if not digest:
+        return
     pairs = {key: value for key, value in got.items() if isinstance(value, str)}
     if len(pairs) == len(got) and digest_of_all(items, pairs) == digest:
         verdict.metadata[Outcome.SAME] += len(pairs)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from migrate_cli.model import Draft, Item, ThreadState, Unreadable
+from migrate_cli.model import REFUSED_NOTE, Draft, Item, ThreadState, Unreadable
 from migrate_cli.sources.interface import Selection
 from migrate_cli.verify.conversation import Task
 
@@ -94,6 +94,8 @@ class Tasks:
             return Earlier(thread_id, row["conversation_id"], row["position"], row["messages"] or 0, row["error_code"])
         known = row["digest"] or ""
         items: Sequence[Item] = draft.items if draft is not None else self._memory.recorded_items(thread_id)
+        if draft is None and any(item.kind == REFUSED_NOTE for item in items):
+            known = ""  # the recorded digest is the source's, which the notes are no part of
         return Task(
             thread_id,
             row["conversation_id"],

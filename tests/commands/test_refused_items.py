@@ -44,9 +44,12 @@ def test_a_note_is_reported_verified_and_never_sent_again(cli: Cli, export: Path
     result = cli("apply", export, "--retry-failed", "--on-refused", "note", "--output", "json").json
     assert result["exit_code"] == 0
     assert result["data"]["findings"]["item-refused"] == 1
+    parts = result["data"]["parts"]
+    assert (parts["read"], parts["kept"], parts["noted"]) == (30, 29, 1), "the refused message is noted, not kept"
     texts = conversations(target.data)[thread_id(1)]
     assert len(texts) == 30 and "POISON" not in texts[23] and "refused" in texts[23]
     for more in ((), ("--on-refused", "fail"), ("--append",)):
         again = cli("apply", export, *more, "--output", "json").json
         assert (again["exit_code"], again["data"]["writes"]) == (0, 0)
     assert cli("verify", export).code == 0
+    assert cli("verify", "--from-state").code == 0
