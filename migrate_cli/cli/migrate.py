@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +15,12 @@ from migrate_cli.load.policy import OnRefused
 app = typer.Typer()
 
 
-@app.command(epilog="EXIT STATUS  0 planned · 2 usage or unreadable source · 3 some of it cannot be read or sent")
+@app.command(
+    epilog=(
+        "EXIT STATUS  0 planned · 2 usage or unreadable source · 3 some of it cannot be read or sent · "
+        "4 the check failed"
+    )
+)
 @common_options("plan")
 def plan(
     frame: Frame,
@@ -25,17 +31,61 @@ def plan(
     threads_from: ThreadsFrom = None,
     shard: Shard = None,
     discover: Discover = None,
+    check: Annotated[bool, typer.Option("--check", help="End with exit code 4 when a rule below is broken.")] = False,
+    fail_on: Annotated[
+        str | None,
+        typer.Option(
+            "--fail-on",
+            help="Findings that break the check, with all worse ones: error (default), warning, or codes with commas. "
+            "Implies --check.",
+            metavar="error|warning|CODE,…",
+        ),
+    ] = None,
+    max_dropped: Annotated[
+        str | None,
+        typer.Option(
+            "--max-dropped", help="Break the check when more parts would be dropped. Implies --check.", metavar="N|P%"
+        ),
+    ] = None,
+    rate: Annotated[
+        int | None,
+        typer.Option(
+            "--rate",
+            help="Requests a minute, to estimate the time; default load.max_requests_per_minute.",
+            metavar="RPM",
+            min=1,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            help="Count the conversations that do not fit this model's window; NAME=TOKENS for one not known here.",
+            metavar="M",
+        ),
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Keep the plan in a file, for apply --plan.", metavar="FILE")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Say what is new since the plan in this file.", metavar="FILE")
+    ] = None,
 ) -> None:
     """Read and convert everything, check it against the target's rules, send nothing, and say what would happen.
 
-    Example: `migrate-cli plan ./export --output json`
+    Example: `migrate-cli plan ./export --check --max-dropped 1% --save plan.json`
     """
+    from migrate_cli.commands.plan import PlanChoices  # noqa: PLC0415
     from migrate_cli.commands.plan import plan as run  # noqa: PLC0415
+    from migrate_cli.commands.plan_gate import Gate  # noqa: PLC0415
     from migrate_cli.commands.prepare import selection_of  # noqa: PLC0415
 
+    checked = check or fail_on is not None or max_dropped is not None
+    gate = Gate.parse(fail_on, max_dropped) if checked else None
     settings = frame.settings(source__path=source, source__format=format_, source__discover=discover)
     selection = selection_of(thread or [], threads_from, limit, shard)
-    frame.finish(run(settings, selection, view=frame.view()), settings)
+    choices = PlanChoices(gate, rate, model, save, against)
+    frame.finish(run(settings, selection, view=frame.view(), choices=choices), settings)
 
 
 @app.command(
@@ -73,6 +123,12 @@ def apply(
     append: Annotated[
         bool, typer.Option("--append", help="Append new messages at the end of threads that were loaded before.")
     ] = False,
+    plan_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan", help="Refuse if source or settings are not as in the plan that plan --save kept.", metavar="FILE"
+        ),
+    ] = None,
 ) -> None:
     """Migrate. Running the same command again is resuming: what is done is not sent again.
 
@@ -93,9 +149,16 @@ def apply(
     frame.keep_log(settings)
     selection = selection_of(thread or [], threads_from, limit, shard)
     sandbox = target is Target.SANDBOX
-    frame.finish(
-        run(settings, selection, sandbox=sandbox, view=frame.view(), retry_failed=retry_failed, append=append), settings
+    result = run(
+        settings,
+        selection,
+        sandbox=sandbox,
+        view=frame.view(),
+        retry_failed=retry_failed,
+        append=append,
+        plan_file=plan_file,
     )
+    frame.finish(result, settings)
 
 
 @app.command(epilog="EXIT STATUS  0 shown · 2 no state file · 10 state file unusable")

@@ -6,9 +6,11 @@ import asyncio
 import sys
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from migrate_cli.commands.files import RunFiles, for_apply
 from migrate_cli.commands.interrupts import Interrupts
+from migrate_cli.commands.plan_file import refuse_changes
 from migrate_cli.commands.prepare import TargetChoice, open_configured, policy_of, setup_of, target_of
 from migrate_cli.commands.tally import Tally
 from migrate_cli.errors import ExitCode, MigrateError
@@ -45,10 +47,16 @@ def apply(
     view: ProgressView,
     retry_failed: bool = False,
     append: bool = False,
+    plan_file: Path | None = None,
 ) -> Result:
-    """Load all wanted threads. Raises MigrateError only for what stops it before any work."""
+    """Load all wanted threads. Raises MigrateError only for what stops it before any work.
+
+    With a `plan_file`, everything is converted once before anything is sent, and must be as it was planned.
+    """
     wishes = Wishes(retry_failed, append)
     source = open_configured(settings)
+    if plan_file is not None:
+        refuse_changes(plan_file, settings, source, selection, sandbox=sandbox)
     with target_of(settings, sandbox=sandbox) as target:
         store = StateStore.open(settings.state, command="migrate-cli apply")
         try:

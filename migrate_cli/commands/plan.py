@@ -4,33 +4,65 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 from migrate_cli.commands.files import RunFiles, for_plan
+from migrate_cli.commands.plan_file import Plan, against, check_place, findings_of, read_plan, recording, save_plan
+from migrate_cli.commands.plan_gate import Gate
+from migrate_cli.commands.plan_tokens import TokenTally, model_window
 from migrate_cli.commands.prepare import open_configured, policy_of
 from migrate_cli.commands.tally import Tally
 from migrate_cli.convert.batches import batches
 from migrate_cli.convert.validate import validate_draft
 from migrate_cli.errors import ExitCode
 from migrate_cli.files.window import in_order
-from migrate_cli.load.policy import LoadPolicy
-from migrate_cli.model import Draft, Result, Unreadable
+from migrate_cli.model import Draft, JsonObject, Problem, Result, Thread, Unreadable
 from migrate_cli.openai_client import ApiClient
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection, Source
 
 
-def plan(settings: Settings, selection: Selection, *, view: ProgressView) -> Result:
-    """Convert all wanted threads and validate what would be sent; exit 3 when some of the source cannot be read."""
+@dataclass(frozen=True, slots=True)
+class PlanChoices:
+    """What a person asked of this plan, beside the settings."""
+
+    gate: Gate | None = None
+    """The rules of `--check`."""
+    rate: int | None = None
+    """Requests a minute, for the time; default `load.max_requests_per_minute`."""
+    model: str | None = None
+    """The model, or NAME=TOKENS, whose window conversations are held against."""
+    save: Path | None = None
+    """Where to keep the plan."""
+    against: Path | None = None
+    """An earlier plan to compare with."""
+
+
+def plan(settings: Settings, selection: Selection, *, view: ProgressView, choices: PlanChoices | None = None) -> Result:
+    """Convert all wanted threads and validate what would be sent.
+
+    Exit 3 when some of the source cannot be read, 4 when the gate of `choices` fails.
+    """
+    choices = choices or PlanChoices()
+    window = None if choices.model is None else model_window(choices.model)
+    earlier = None if choices.against is None else read_plan(choices.against)
+    if choices.save is not None:
+        check_place(choices.save)
     source = open_configured(settings)
     began = time.monotonic()
-    tally = Tally(view)
+    planning = _Planning(settings, source, view, keeps=choices.save is not None or earlier is not None)
+    tally = planning.tally
     view.start(source.expected(), "Planning")
     with for_plan(settings, source) as (files, client):
-        requests = asyncio.run(_read_all(source, selection, files, client, tally, policy_of(settings)))
+        asyncio.run(planning.read_all(selection, files, client))
         tally.add_findings(files.findings())
     view.close()
+    planning.plan.findings = findings_of(tally.codes, tally.unreadables)
     data = (
         tally.data()
         | files.data()
@@ -38,42 +70,83 @@ def plan(settings: Settings, selection: Selection, *, view: ProgressView) -> Res
             "shapes": [
                 {"shape": taken.shape, "files": taken.files, "example": taken.example} for taken in source.shapes()
             ],
-            "estimate": {"requests": requests, "threads": tally.threads["pending"]},
-            "seconds": round(time.monotonic() - began, 3),
+            "estimate": planning.estimate(choices.rate, window),
         }
     )
-    broken = tally.threads["failed"]
-    return Result("plan", data, ExitCode.PARTIAL if broken else ExitCode.OK, errors=tally.problems)
+    if choices.against is not None and earlier is not None:
+        data["against"] = against(choices.against, earlier, planning.plan, selection)
+    if choices.save is not None:
+        save_plan(choices.save, planning.plan)
+        data["saved"] = str(choices.save)
+    data["seconds"] = round(time.monotonic() - began, 3)
+    return _judged(data, tally, choices.gate)
 
 
-async def _read_all(
-    source: Source, selection: Selection, files: RunFiles, client: ApiClient | None, tally: Tally, policy: LoadPolicy
-) -> int:
-    """Book every thread; return how many requests it would take to load them all."""
-    requests = 0
-    feed = files.desk.feed(source.threads(selection))
-    async with client or contextlib.nullcontext():
-        async for entry in in_order(feed, files.desk.draft, live=source.live):
-            if isinstance(entry, Unreadable):
-                tally.unreadable(entry)
-            else:
-                requests += _book(entry, tally, policy)
-    return requests
+def _judged(data: JsonObject, tally: Tally, gate: Gate | None) -> Result:
+    """The result; broken rules stand before all other problems, and their exit code before that of unreadable files."""
+    broken: list[Problem] = []
+    if gate is not None:
+        data["blocking"] = gate.blocking(tally.codes)
+        broken = gate.problems(tally.codes, tally.parts)
+    partial = ExitCode.PARTIAL if tally.threads["failed"] else ExitCode.OK
+    code = ExitCode.CHECK_FAILED if broken else partial
+    return Result("plan", data, code, errors=[*broken, *tally.problems])
 
 
-def _book(draft: Draft, tally: Tally, policy: LoadPolicy) -> int:
-    refused = _validated(draft, tally)
-    state = "skipped" if draft.skip_reason else "failed" if refused else "pending"
-    tally.draft(draft, state)
-    if state != "pending":
-        return 0
-    return 1 + sum(1 for _ in batches(draft.items, max_items=policy.batch_items, max_bytes=policy.batch_bytes))
+class _Planning:
+    """The way of every thread through one plan, and the sums along it."""
 
+    def __init__(self, settings: Settings, source: Source, view: ProgressView, *, keeps: bool) -> None:
+        self._settings, self._source, self._keeps = settings, source, keeps
+        self._policy = policy_of(settings)
+        self._tokens = TokenTally()
+        self._batches = 0
+        self.tally = Tally(view)
+        self.plan = Plan(settings.setup(source.identity))
 
-def _validated(draft: Draft, tally: Tally) -> bool:
-    """Book what the target would refuse; the converter should leave nothing, so anything here is an error."""
-    problems = validate_draft(draft)
-    tally.add_findings(problems)
-    for problem in problems:
-        tally.problem(problem.code, problem.detail, draft.thread_id)
-    return bool(problems)
+    async def read_all(self, selection: Selection, files: RunFiles, client: ApiClient | None) -> None:
+        """Book every thread."""
+        feed = files.desk.feed(self._entries(selection))
+        async with client or contextlib.nullcontext():
+            async for entry in in_order(feed, files.desk.draft, live=self._source.live):
+                if isinstance(entry, Unreadable):
+                    self.tally.unreadable(entry)
+                else:
+                    self._book(entry)
+
+    def estimate(self, rate: int | None, window: tuple[str, int] | None) -> JsonObject:
+        """What loading would take: requests of `apply` to the target, seconds at a rate, tokens by conversation."""
+        threads = self.tally.threads["pending"]
+        requests = threads + self._batches
+        found: JsonObject = {"requests": requests, "threads": threads, "batches": self._batches}
+        rate = rate or self._settings.load.max_requests_per_minute
+        if rate is not None:
+            found |= {"seconds": math.ceil(requests * 60 / rate), "requests_per_minute": rate}
+        found |= self._tokens.data()
+        if window is not None:
+            found["window"] = self._tokens.window(*window)
+        return found
+
+    def _entries(self, selection: Selection) -> Iterator[Thread | Unreadable]:
+        entries = self._source.threads(selection)
+        return recording(self._settings, self._source, entries, self.plan) if self._keeps else entries
+
+    def _book(self, draft: Draft) -> None:
+        refused = self._validated(draft)
+        state = "skipped" if draft.skip_reason else "failed" if refused else "pending"
+        self.tally.draft(draft, state)
+        if state != "pending":
+            return
+        policy = self._policy
+        self._batches += sum(
+            1 for _ in batches(draft.items, max_items=policy.batch_items, max_bytes=policy.batch_bytes)
+        )
+        self._tokens.add(draft)
+
+    def _validated(self, draft: Draft) -> bool:
+        """Book what the target would refuse; the converter should leave nothing, so anything here is an error."""
+        problems = validate_draft(draft)
+        self.tally.add_findings(problems)
+        for problem in problems:
+            self.tally.problem(problem.code, problem.detail, draft.thread_id)
+        return bool(problems)

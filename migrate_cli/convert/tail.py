@@ -45,7 +45,7 @@ class TailCutter:
 
     def add(self, chapter: Book) -> None:
         """Take the chapter of the next message."""
-        tokens = sum(self._weigh(item) for item in chapter.items) if self._tail.tokens is not None else 0
+        tokens = sum(weigh_item(item, self._estimate) for item in chapter.items) if self._tail.tokens is not None else 0
         self._chapters.append((chapter, tokens))
         self._tokens += tokens
         self._filled += bool(chapter.items)
@@ -77,8 +77,10 @@ class TailCutter:
         self._cut_parts += ledger.kept + ledger.converted + ledger.noted + ledger.dropped
         self._book.aside += chapter.aside
 
-    def _weigh(self, item: Item) -> int:
-        return _weigh(json.loads(item.body), self._estimate)
+
+def weigh_item(item: Item, estimate: TokenEstimate = estimate_tokens) -> int:
+    """About how many tokens an item has: its texts by `estimate`, images and files by flat guesses."""
+    return _weigh(json.loads(item.body), estimate)
 
 
 def _weigh(value: Any, estimate: TokenEstimate) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from migrate_cli.model import JsonObject, Result
+from migrate_cli.report import plan
 from migrate_cli.report.catalogue import finding_rows
 from migrate_cli.report.document import (
     Bar,
@@ -28,12 +29,18 @@ SHOWN = 20
 """Rows of the lists in reports that people read on a screen; JSON has them all."""
 
 
+_WITH_UNITS = frozenset({("estimate", "seconds"), ("estimate", "requests_per_minute")})
+"""Counts that the table of the estimate shows."""
+
+
 def build(result: Result) -> Document:
     """Return the document; every part of it is left out when the data has nothing to say on it."""
     data = result.data
     planning = result.command == "plan"
     sections: list[Section | None] = [
         _overview(data, planning=planning),
+        plan.estimate(data) if planning else None,
+        plan.against(data) if planning else None,
         _parts(data),
         _findings(data),
         _aside(data),
@@ -132,7 +139,11 @@ def _overview(data: JsonObject, *, planning: bool) -> Table | None:
         rows.append(("messages", "read", number(messages.get("read"))))
         rows.append(("items", "made of them", number(messages.get("items"))))
     for group in ("files", "requests", "estimate"):
-        rows += [(group, name.replace("_", " "), number(count)) for name, count in counts(data, group).items()]
+        rows += [
+            (group, name.replace("_", " "), number(count))
+            for name, count in counts(data, group).items()
+            if (group, name) not in _WITH_UNITS
+        ]
     if not rows:
         return None
     return Table("Totals", (Column(""), Column(""), Column("count", numeric=True)), tuple(rows))
@@ -211,7 +222,12 @@ def _after_plan(result: Result) -> tuple[str, ...]:
         return ("Check the path of the source and its format: migrate-cli doctor",)
     if result.exit_code != 0:
         return ("Look at the findings above; convert: in migration.yaml changes what becomes of each kind.",)
-    return ("Rehearse without the network: migrate-cli apply --target sandbox", "Migrate: migrate-cli apply")
+    saved = result.data.get("saved")
+    held = f" --plan {shlex.quote(str(saved))}" if saved else ""
+    return (
+        f"Rehearse without the network: migrate-cli apply --target sandbox{held}",
+        f"Migrate: migrate-cli apply{held}",
+    )
 
 
 def _after_apply(result: Result) -> tuple[str, ...]:
