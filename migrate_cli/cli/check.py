@@ -1,4 +1,4 @@
-"""`verify` and `report`: what came of a migration, on the command line."""
+"""`verify`: what came of a migration, on the command line."""
 
 from __future__ import annotations
 
@@ -7,23 +7,20 @@ from typing import Annotated
 import typer
 
 from migrate_cli.cli.frame import Frame, common_options
-from migrate_cli.cli.options import Format, Limit, Shard, Source, Thread, ThreadsFrom, Workers
+from migrate_cli.cli.options import (
+    Format,
+    Limit,
+    Redact,
+    Shard,
+    Source,
+    Thread,
+    ThreadsFrom,
+    WithContent,
+    Workers,
+)
 from migrate_cli.commands.choices import Target
 
 app = typer.Typer()
-
-WithContent = Annotated[
-    bool | None,
-    typer.Option("--with-content/--no-content", help="Show texts of messages in the report.", show_default=False),
-]
-Redact = Annotated[
-    bool | None,
-    typer.Option(
-        "--redact/--no-redact",
-        help="Mask e-mail addresses, phone and card numbers and keys in those texts.",
-        show_default=False,
-    ),
-]
 
 
 @app.command(

@@ -25,3 +25,15 @@ Shard = Annotated[
 ]
 Discover = Annotated[bool | None, typer.Option("--discover", help="Let the host list its threads.", show_default=False)]
 Workers = Annotated[int | None, typer.Option("--workers", help="Threads at a time at most.", metavar="N")]
+WithContent = Annotated[
+    bool | None,
+    typer.Option("--with-content/--no-content", help="Show texts of messages in the report.", show_default=False),
+]
+Redact = Annotated[
+    bool | None,
+    typer.Option(
+        "--redact/--no-redact",
+        help="Mask e-mail addresses, phone and card numbers and keys in those texts.",
+        show_default=False,
+    ),
+]

@@ -20,6 +20,7 @@ from migrate_cli.model import Draft, JsonObject, Problem, Result, Unreadable
 from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer
 from migrate_cli.report.progress import ProgressView
+from migrate_cli.report.redact import redact_excerpt
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.reader import StateReader
@@ -33,6 +34,7 @@ from migrate_cli.verify.tasks import LOADED, Entry, Tasks
 EVERY_STATE = (
     "loaded", "verified", "differs", "in_doubt", "failed", "loading", "creating", "pending", "skipped", "undone",
 )  # fmt: skip
+_EXCERPTS = ("expected", "got")
 _UNFINISHED = frozenset({ExitCode.TEMPORARY, ExitCode.AUTH, ExitCode.INTERRUPTED, ExitCode.UNEXPECTED})
 
 
@@ -204,7 +206,10 @@ class _Verify:
         problems = list(self._tally.problems)
         if failure is not None:
             problems.insert(0, Problem(failure.code, str(failure)))
-        data = self._tally.data() | {
+        data = self._tally.data()
+        if self._settings.report.redact:
+            data["differences"] = [_masked(one) for one in data["differences"]]
+        data |= {
             "compared_with": "the state file" if self._source is None else "the source",
             "requests": client.traffic.as_dict(),
             "target": self._target.as_dict(),
@@ -258,11 +263,14 @@ def _seconds(stamp: str) -> int:
     return int(datetime.fromisoformat(stamp).timestamp())
 
 
+def _masked(difference: JsonObject) -> JsonObject:
+    return {name: redact_excerpt(value) if name in _EXCERPTS else value for name, value in difference.items()}
+
+
 def _without_texts(envelope: JsonObject) -> JsonObject:
     """The envelope as the state file keeps it: without the words that were asked for on the screen."""
     data = {name: value for name, value in envelope["data"].items() if not name.startswith("content")}
-    hidden = ("expected", "got")
     data["differences"] = [
-        {name: value for name, value in one.items() if name not in hidden} for one in data.get("differences", ())
+        {name: value for name, value in one.items() if name not in _EXCERPTS} for one in data.get("differences", ())
     ]
     return {**envelope, "data": data}
