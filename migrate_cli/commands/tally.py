@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from migrate_cli.commands.content import ContentBook
+from migrate_cli.commands.timeline import Timeline
 from migrate_cli.findings import CATALOGUE, finding
 from migrate_cli.load.decide import Action
 from migrate_cli.load.interface import Progress
@@ -25,8 +28,11 @@ _SINCE = {
 class Tally:
     """The running totals of one plan or one run."""
 
-    def __init__(self, view: ProgressView) -> None:
-        self._view = view
+    def __init__(
+        self, view: ProgressView, content: ContentBook | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._view, self._content, self._clock = view, content, clock
+        self._began, self._timeline = clock(), Timeline()
         self.threads: Counter[str] = Counter()
         self.read = 0
         self.items = 0
@@ -48,6 +54,8 @@ class Tally:
         """Book one thread of a run by how it ended."""
         state = _state_of(action, progress)
         self.draft(draft, state, conversation_id=progress.conversation_id if progress else None)
+        if state == "loaded" and action not in _ALREADY:
+            self._timeline.note(self._seconds(), draft.messages)
         if action in _ALREADY:
             self.threads[_ALREADY[action]] += 1
         if action in _SINCE:
@@ -103,6 +111,8 @@ class Tally:
                 "reason": draft.skip_reason,
             },
         )
+        if self._content is not None:
+            self._content.draft(draft, conversation_id)
         self._view.thread_done(state, draft.messages)
 
     def add_findings(self, findings: Iterable[Finding]) -> None:
@@ -126,18 +136,29 @@ class Tally:
             "finding_list_cut": sum(self.codes.values()) - len(self.finding_list),
             "thread_list_cut": self.threads["total"] - self.threads["unreadable"] - len(self.thread_list),
         }
-        return {
-            "threads": {key: self.threads[key] for key in ("total", "loaded", "skipped", "failed", "in_doubt")}
-            | {key: count for key, count in sorted(self.threads.items()) if key not in _FIXED and count},
-            "messages": {"read": self.read, "items": self.items},
-            "parts": self.parts.as_dict(),
-            "findings": dict(sorted(self.codes.items())),
-            "severities": dict(sorted(self.severities.items())),
-            "finding_list": self.finding_list,
-            "thread_list": self.thread_list,
-            "skipped": self.skipped,
-            "unreadable": self.unreadables,
-        } | {key: count for key, count in cut.items() if count}
+        return (
+            {
+                "threads": {key: self.threads[key] for key in ("total", "loaded", "skipped", "failed", "in_doubt")}
+                | {key: count for key, count in sorted(self.threads.items()) if key not in _FIXED and count},
+                "messages": {"read": self.read, "items": self.items},
+                "parts": self.parts.as_dict(),
+                "findings": dict(sorted(self.codes.items())),
+                "severities": dict(sorted(self.severities.items())),
+                "finding_list": self.finding_list,
+                "thread_list": self.thread_list,
+                "skipped": self.skipped,
+                "unreadable": self.unreadables,
+            }
+            | {key: count for key, count in cut.items() if count}
+            | (self._content.data() if self._content else {})
+        )
+
+    def timeline(self) -> list[JsonObject]:
+        """Messages a second over the time since the start, counted when their thread is loaded whole."""
+        return self._timeline.rows(self._seconds())
+
+    def _seconds(self) -> float:
+        return self._clock() - self._began
 
 
 _FIXED = frozenset({"total", "loaded", "skipped", "failed", "in_doubt"})
