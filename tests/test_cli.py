@@ -22,6 +22,7 @@ COMMANDS = [
     "undo",
     "status",
     "verify",
+    "report",
     "replay",
     "map",
     "assistants",

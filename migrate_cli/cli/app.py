@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from migrate_cli import __version__
-from migrate_cli.cli import check, convert, mapping, migrate, repair, replay, serve, setup, snapshot
+from migrate_cli.cli import check, convert, mapping, migrate, repair, replay, report, serve, setup, snapshot
 from migrate_cli.cli.frame import emit
 
 app = typer.Typer(
@@ -48,8 +48,8 @@ def main(
         raise typer.Exit
 
 
-for commands in (setup.app, migrate.app, check.app, repair.app, convert.app, replay.app, snapshot.app, serve.app):
-    app.add_typer(commands)
+for commands in (setup, migrate, check, report, repair, convert, replay, snapshot, serve):
+    app.add_typer(commands.app)
 app.add_typer(mapping.map_app, name="map")
 
 

@@ -92,33 +92,33 @@ class Frame:
 
         return progress_view(self.progress, sys.stderr.isatty(), self.quiet)
 
-    def finish(self, result: Result, settings: Settings | None = None) -> NoReturn:
-        """Print the result once, write the report file, and exit with the result's code."""
+    def finish(self, result: Result, settings: Settings | None = None, *, exit_code: int | None = None) -> NoReturn:
+        """Print the result once, write the report file, and exit: with the result's code, unless another is given."""
         fmt = self.output or (OutputFormat(settings.report.output) if settings else OutputFormat.TEXT)
-        self.show(result, fmt)
+        self.show(result, fmt, with_content=settings is not None and settings.report.with_content)
         _log_result(result)
-        if result.exit_code in RESUMABLE:
+        code = result.exit_code if exit_code is None else exit_code
+        if code in RESUMABLE:
             again = shlex.join(["migrate-cli", *sys.argv[1:]])
             sys.stderr.write(f"Nothing is lost. To go on, run the same command again: {again}\n")
-        raise typer.Exit(int(result.exit_code))
+        raise typer.Exit(int(code))
 
-    def show(self, result: Result, fmt: OutputFormat) -> None:
+    def show(self, result: Result, fmt: OutputFormat, *, with_content: bool = False) -> None:
         """Print a result on stdout, into the report file, and into a CI job's summary, where those are asked for."""
         from migrate_cli.report.output import wants_colour, write_out, write_report  # noqa: PLC0415 - after the work
         from migrate_cli.report.render import render  # noqa: PLC0415
 
         width = _width()
         if self.report is not None:
-            write_report(
-                self.report, render(result, SUFFIXES.get(self.report.suffix.lower(), fmt), console_width=width)
-            )
+            form = SUFFIXES.get(self.report.suffix.lower(), fmt)
+            write_report(self.report, render(result, form, console_width=width, with_content=with_content))
         if os.environ.get("GITHUB_STEP_SUMMARY"):
             from migrate_cli.report.markdown import write_step_summary  # noqa: PLC0415 - in CI only
 
             write_step_summary(render(result, OutputFormat.MARKDOWN))
         if not (self.quiet and fmt is OutputFormat.TEXT and result.exit_code == 0):
             colour = fmt is OutputFormat.TEXT and wants_colour(sys.stdout.isatty())
-            write_out(render(result, fmt, console_width=width, colour=colour))
+            write_out(render(result, fmt, console_width=width, colour=colour, with_content=with_content))
 
 
 Config = Annotated[

@@ -96,6 +96,15 @@ class StateReader:
             FROM thread {where} ORDER BY key LIMIT ?"""  # noqa: S608 - only placeholders are inserted
         return self._rows(sql, *states, -1 if limit is None else limit)
 
+    def threads_of(self, run_id: str | None) -> Iterator[JsonObject]:
+        """Yield the threads that one run was the last to work on, or all of them, in the columns of `threads`."""
+        where, values = ("", ()) if run_id is None else ("WHERE run = (SELECT key FROM run WHERE id = ?)", (run_id,))
+        sql = f"""
+            SELECT id AS thread_id, conversation_id, state, coalesce(error_code, reason) AS code,
+              error_detail AS detail, messages, position AS items, findings, ambiguous, attempts
+            FROM thread {where} ORDER BY key"""  # noqa: S608 - a constant is inserted
+        return self._rows(sql, *values)
+
     def thread(self, thread_id: str) -> JsonObject | None:
         """Return where one thread stands, in the columns of `threads`, or None when nothing was ever noted about it."""
         sql = """

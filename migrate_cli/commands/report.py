@@ -1,0 +1,159 @@
+"""`migrate-cli report`: an earlier run again, from the state file alone, with no lock and no network.
+
+What a run printed was kept; what its lists had no room for is filled in from the tables. A run that never came to a
+result is told from the tables too. The state file has no texts of messages, so none are shown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from migrate_cli.errors import ExitCode, UsageError
+from migrate_cli.model import JsonObject, Problem, Result
+from migrate_cli.settings import Settings
+from migrate_cli.state.reader import StateReader
+
+_FACTS = ("thread_id", "conversation_id", "state", "messages", "items", "findings")
+_LOADS = ("apply", "resolve")
+_ASIDE = ("failed", "in_doubt", "differs")
+
+
+def report(settings: Settings, run_id: str | None = None) -> Result:
+    """Return a run's result as it was, with whole lists; the last run, unless one is named.
+
+    Raises UsageError when there is no state file, no run, or no run of that name.
+    """
+    with StateReader(settings.state) as reader:
+        run = reader.run(run_id)
+        if run is None and run_id is None:
+            raise UsageError(f"{settings.state} has no run yet; make one with migrate-cli apply.")
+        if run is None:
+            raise UsageError(f"{settings.state} has no run {run_id}; migrate-cli report --list shows those it has.")
+        if run["result"] is None:
+            return _from_tables(reader, run)
+        result = _result(run["result"])
+        _fill_threads(reader, result.data, str(run["id"]))
+        _fill_findings(reader, result.data)
+        return result
+
+
+def list_runs(settings: Settings) -> Result:
+    """Return the runs of the state file, newest first. Raises UsageError when there is no state file."""
+    with StateReader(settings.state) as reader:
+        runs = list(reader.runs(newest_first=True))
+    message = f"{len(runs)} run{'' if len(runs) == 1 else 's'} in {settings.state}."
+    return Result("report", {"message": message, "runs": runs})
+
+
+# ---- a run that ended
+
+
+def _result(envelope: JsonObject) -> Result:
+    errors = [Problem(one["code"], one["message"], one.get("thread_id")) for one in envelope.get("errors", ())]
+    return Result(
+        envelope["command"], envelope.get("data") or {}, envelope.get("exit_code") or 0, envelope.get("run_id"), errors
+    )
+
+
+def _fill_threads(reader: StateReader, data: JsonObject, run_id: str) -> None:
+    """Put the missing threads at the end of the list, as they stand now, where it is sure which they are."""
+    missing = data.get("thread_list_cut")
+    if not missing:
+        return
+    listed = {row["thread_id"] for row in data["thread_list"]}
+    for run in (run_id, None):
+        rest = [row for row in reader.threads_of(run) if row["thread_id"] not in listed]
+        if len(rest) == missing:
+            data["thread_list"] += [_thread(row) for row in rest]
+            del data["thread_list_cut"]
+            return
+
+
+def _fill_findings(reader: StateReader, data: JsonObject) -> None:
+    """Put the findings of the tables in place of a list that was cut, if they are the same ones by their counts."""
+    if not data.get("finding_list_cut"):
+        return
+    found = list(reader.findings())
+    if Counter(row["code"] for row in found) == Counter(data.get("findings") or {}):
+        data["finding_list"] = [_finding(row) for row in found]
+        del data["finding_list_cut"]
+
+
+# ---- a run without a result
+
+
+def _from_tables(reader: StateReader, run: JsonObject) -> Result:
+    """Say where things stand: a run that was killed, or that is still at work, left no result of its own."""
+    busy = run["status"] == "running"
+    data: JsonObject = {"state": str(reader.path), "started_at": run["started_at"]}
+    if busy:
+        data["next"] = "It is still at work; watch it: migrate-cli status"
+    told = _load_data(reader, str(run["id"])) if run["command"] in _LOADS else _other_data(reader, run)
+    exit_code = ExitCode.PARTIAL if busy else ExitCode.INTERRUPTED
+    command = "apply" if run["command"] in _LOADS else str(run["command"])
+    return Result(command, data | told, exit_code, str(run["id"]), _problems(reader))
+
+
+def _load_data(reader: StateReader, run_id: str) -> JsonObject:
+    """The data of `apply` as far as tables hold it: all threads of the state file, whichever run loaded them."""
+    rows = list(reader.threads_of(None))
+    found = list(reader.findings())
+    unreadable = reader.unreadable(run_id)
+    return {
+        "threads": _counts(Counter(row["state"] for row in rows), len(unreadable)),
+        "messages": {"read": _sum(rows, "messages"), "items": _sum(rows, "items")},
+        "findings": dict(sorted(Counter(row["code"] for row in found).items())),
+        "severities": dict(sorted(Counter(row["severity"] for row in found).items())),
+        "finding_list": [_finding(row) for row in found],
+        "thread_list": [_thread(row) for row in rows],
+        "skipped": [
+            {"thread_id": row["thread_id"], "reason": row["code"]} for row in rows if row["state"] == "skipped"
+        ],
+        "unreadable": [{name: row[name] for name in ("origin", "code", "detail")} for row in unreadable],
+    }
+
+
+def _counts(states: Counter[str], unreadable: int) -> JsonObject:
+    """Threads by outcome, in the terms of `apply`: verified ones are loaded, those on their way are deferred."""
+    waiting = sum(states.pop(state, 0) for state in ("pending", "creating", "loading"))
+    loaded = sum(states.pop(state, 0) for state in ("loaded", "verified", "differs"))
+    shown = {
+        "total": sum(states.values()) + waiting + loaded + unreadable,
+        "loaded": loaded,
+        "skipped": states.pop("skipped", 0),
+        "failed": states.pop("failed", 0) + unreadable,
+        "in_doubt": states.pop("in_doubt", 0),
+    }
+    rest = {"deferred": waiting, "unreadable": unreadable, **states}
+    return shown | {name: count for name, count in sorted(rest.items()) if count}
+
+
+def _other_data(reader: StateReader, run: JsonObject) -> JsonObject:
+    """What is known of any other run: where the threads stand, and each case of a replay that was done."""
+    ended = "is still at work" if run["status"] == "running" else "was interrupted before it could say what it found"
+    cases = [dict(row) for row in reader.replay_results(str(run["id"]))]
+    return {
+        "message": f"This run of {run['command']} {ended}.",
+        "threads": dict(Counter(row["state"] for row in reader.threads_of(None))),
+        **({"done": cases} if cases else {}),
+    }
+
+
+def _problems(reader: StateReader) -> list[Problem]:
+    return [
+        Problem(row["code"] or row["state"], row["detail"] or "no reason was recorded", row["thread_id"])
+        for row in reader.threads(*_ASIDE)
+    ]
+
+
+def _thread(row: JsonObject) -> JsonObject:
+    """A thread as results list it; only a skipped one has a reason there."""
+    return {name: row[name] for name in _FACTS} | {"reason": row["code"] if row["state"] == "skipped" else None}
+
+
+def _finding(row: JsonObject) -> JsonObject:
+    return {name: row[name] for name in ("code", "severity", "thread_id", "message_id", "detail")}
+
+
+def _sum(rows: list[JsonObject], name: str) -> int:
+    return sum(row[name] or 0 for row in rows)
