@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from migrate_cli.cli.frame import Frame, common_options
-from migrate_cli.cli.options import Discover, Format, Limit, Shard, Source, Thread, ThreadsFrom, Workers
+from migrate_cli.cli.options import (
+    Discover,
+    Format,
+    Limit,
+    Redact,
+    Shard,
+    Source,
+    Thread,
+    ThreadsFrom,
+    WithContent,
+    Workers,
+)
 from migrate_cli.commands.choices import Target
 from migrate_cli.load.policy import OnRefused
 
@@ -31,6 +42,8 @@ def plan(
     threads_from: ThreadsFrom = None,
     shard: Shard = None,
     discover: Discover = None,
+    with_content: WithContent = None,
+    redact: Redact = None,
     check: Annotated[bool, typer.Option("--check", help="End with exit code 4 when a rule below is broken.")] = False,
     fail_on: Annotated[
         str | None,
@@ -82,7 +95,13 @@ def plan(
 
     checked = check or fail_on is not None or max_dropped is not None
     gate = Gate.parse(fail_on, max_dropped) if checked else None
-    settings = frame.settings(source__path=source, source__format=format_, source__discover=discover)
+    settings = frame.settings(
+        source__path=source,
+        source__format=format_,
+        source__discover=discover,
+        report__with_content=with_content,
+        report__redact=redact,
+    )
     selection = selection_of(thread or [], threads_from, limit, shard)
     choices = PlanChoices(gate, rate, model, save, against)
     frame.finish(run(settings, selection, view=frame.view(), choices=choices), settings)
@@ -108,6 +127,8 @@ def apply(
     threads_from: ThreadsFrom = None,
     shard: Shard = None,
     discover: Discover = None,
+    with_content: WithContent = None,
+    redact: Redact = None,
     workers: Workers = None,
     max_requests_per_minute: Annotated[
         int | None, typer.Option("--max-requests-per-minute", help="Never send more than this.", metavar="N")
@@ -145,6 +166,8 @@ def apply(
         load__max_requests_per_minute=max_requests_per_minute,
         load__max_errors=max_errors,
         load__on_refused=on_refused,
+        report__with_content=with_content,
+        report__redact=redact,
     )
     frame.keep_log(settings)
     selection = selection_of(thread or [], threads_from, limit, shard)

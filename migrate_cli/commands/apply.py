@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from migrate_cli.commands.content import content_book, without_content
 from migrate_cli.commands.files import RunFiles, for_apply
 from migrate_cli.commands.interrupts import Interrupts
 from migrate_cli.commands.plan_file import refuse_changes
@@ -16,7 +18,7 @@ from migrate_cli.commands.tally import Tally
 from migrate_cli.errors import ExitCode, MigrateError
 from migrate_cli.load.clock import WallClock
 from migrate_cli.load.run import LoadRun
-from migrate_cli.model import Problem, Result
+from migrate_cli.model import Problem, Result, Thread, Unreadable
 from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer
 from migrate_cli.report.progress import ProgressView
@@ -84,7 +86,8 @@ class ApplyRun:
         self, settings: Settings, source: Source, store: StateStore, target: TargetChoice, view: ProgressView
     ) -> None:
         self._settings, self._source, self._store, self._target, self._view = settings, source, store, target, view
-        self._tally = Tally(view)
+        self._content = content_book(settings)
+        self._tally = Tally(view, self._content)
         self._interrupts: Interrupts | None = None
 
     async def go(self, selection: Selection, wishes: Wishes, *, command: str = "apply") -> Result:
@@ -126,7 +129,7 @@ class ApplyRun:
             self._interrupts = Interrupts(run.drain, self._view, farewell=_FAREWELL)
             with self._interrupts.handled():
                 try:
-                    await run.run(files.desk.feed(self._source.threads(selection)))
+                    await run.run(files.desk.feed(self._threads(selection)))
                 except MigrateError as error:
                     failure = error
             if failure is None and not run.drain.is_set() and selection == Selection():
@@ -134,9 +137,13 @@ class ApplyRun:
             self._note_findings(files)
             result = self._result(client, run_id, failure, time.monotonic() - began)
             result.data |= files.data()
-        self._store.finish_run(run_id, result.envelope())
+        self._store.finish_run(run_id, without_content(result.envelope()))
         await self._store.durable()
         return result
+
+    def _threads(self, selection: Selection) -> Iterator[Thread | Unreadable]:
+        entries = self._source.threads(selection)
+        return entries if self._content is None else self._content.watch(entries)
 
     def _note_missing(self) -> None:
         """Report threads that were loaded once and that the source, read whole, no longer has."""
@@ -157,6 +164,7 @@ class ApplyRun:
         data = tally.data() | {
             "requests": client.traffic.as_dict(),
             "writes": client.traffic.writes,
+            "timeline": tally.timeline(),
             "commits": self._store.commits,
             "target": self._target.as_dict(),
             "state": str(self._settings.state),

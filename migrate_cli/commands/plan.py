@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from migrate_cli.commands.content import content_book
 from migrate_cli.commands.files import RunFiles, for_plan
 from migrate_cli.commands.plan_file import Plan, against, check_place, findings_of, read_plan, recording, save_plan
 from migrate_cli.commands.plan_gate import Gate
@@ -101,7 +102,8 @@ class _Planning:
         self._policy = policy_of(settings)
         self._tokens = TokenTally()
         self._batches = 0
-        self.tally = Tally(view)
+        self._content = content_book(settings)
+        self.tally = Tally(view, self._content)
         self.plan = Plan(settings.setup(source.identity))
 
     async def read_all(self, selection: Selection, files: RunFiles, client: ApiClient | None) -> None:
@@ -129,6 +131,8 @@ class _Planning:
 
     def _entries(self, selection: Selection) -> Iterator[Thread | Unreadable]:
         entries = self._source.threads(selection)
+        if self._content is not None:
+            entries = self._content.watch(entries)
         return recording(self._settings, self._source, entries, self.plan) if self._keeps else entries
 
     def _book(self, draft: Draft) -> None:
