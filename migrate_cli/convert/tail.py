@@ -89,10 +89,15 @@ def _weigh(value: Any, estimate: TokenEstimate) -> int:
     if not isinstance(value, dict):
         return 0
     kind = value.get("type")
-    if kind in {"input_image", "input_file"}:
+    if kind in ("input_image", "input_file"):
         return IMAGE_TOKENS if kind == "input_image" else FILE_TOKENS
-    texts = [value[key] for key in _TEXT_KEYS if isinstance(value.get(key), str)]
-    return sum(map(estimate, texts)) + _weigh([entry for entry in value.values() if isinstance(entry, list)], estimate)
+    tokens = 0
+    for key, entry in value.items():
+        if isinstance(entry, list):
+            tokens += _weigh(entry, estimate)
+        elif isinstance(entry, str) and key in _TEXT_KEYS:
+            tokens += estimate(entry)
+    return tokens
 
 
-_TEXT_KEYS = ("text", "refusal", "name", "arguments", "output", "code", "logs")
+_TEXT_KEYS = frozenset({"text", "refusal", "name", "arguments", "output", "code", "logs"})
