@@ -50,6 +50,7 @@ class Pacer:
         *,
         most_in_flight: int,
         requests_per_minute: float | None = None,
+        breaker: bool = True,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         draining: Callable[[], bool] = lambda: False,
@@ -73,6 +74,7 @@ class Pacer:
         self._at_the_clock = asyncio.Lock()
         self._last_cut = float("-inf")
         self._unclear: deque[bool] = deque(maxlen=BREAKER_LOOKS_AT)
+        self._breaker = breaker
 
     @property
     def rate(self) -> float | None:
@@ -177,6 +179,8 @@ class Pacer:
 
     def _watch(self, sign: Sign, now: float) -> None:
         """Pause when most answers are unclear: each of them is a doubt that costs requests to settle."""
+        if not self._breaker:
+            return
         self._unclear.append(sign is Sign.TROUBLE)
         if sign is Sign.TROUBLE and sum(self._unclear) * 2 > BREAKER_LOOKS_AT:
             self._unclear.clear()

@@ -17,7 +17,7 @@ from typing import Any
 from migrate_cli.convert.models_windows import WINDOWS, window_of
 from migrate_cli.convert.tail import TokenEstimate, estimate_tokens, weigh_item
 from migrate_cli.errors import UsageError
-from migrate_cli.model import Draft, JsonObject
+from migrate_cli.model import Draft, Item, JsonObject
 
 ENCODING = "o200k_base"
 """The encoding of current models."""
@@ -25,6 +25,8 @@ CACHED_AS = "fb374d419588a4632f3f557e76b4b70aebbca790"
 """The file's name in tiktoken's cache: SHA-1 of the address that tiktoken 0.9 and later load it from."""
 SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
 """Of the file; tiktoken fetches one anew that differs."""
+FRAME_BYTES = 76
+"""About what the JSON around the text of one message takes."""
 SLICE = 20_000
 """Characters that are encoded at a time: a text without spaces costs more than its length."""
 
@@ -66,6 +68,13 @@ def _counting_with(encoding: Any) -> TokenEstimate:
     return count
 
 
+def _roughly(item: Item) -> int:
+    """The estimate without taking the JSON apart, which would cost as much as reading the message did."""
+    if b'"input_image"' in item.body or b'"input_file"' in item.body:
+        return weigh_item(item)
+    return -(-max(0, len(item.body) - FRAME_BYTES) // 4)
+
+
 def model_window(text: str) -> tuple[str, int]:
     """Return name and window of `MODEL` or `NAME=TOKENS`. Raises UsageError for a model that is not in the table."""
     name, given, tokens = text.partition("=")
@@ -90,7 +99,10 @@ class TokenTally:
 
     def add(self, draft: Draft) -> None:
         """Count one draft."""
-        self._counts.append(sum(weigh_item(item, self._count) for item in draft.items))
+        if self._count is estimate_tokens:
+            self._counts.append(sum(_roughly(item) for item in draft.items))
+        else:
+            self._counts.append(sum(weigh_item(item, self._count) for item in draft.items))
 
     def data(self) -> JsonObject:
         """Return `tokens` (total, median, p90, max) and `tokens_by`; nearest rank, so that each is one that occurs."""

@@ -141,7 +141,7 @@ class Scratch:
 
     def _connect(self, headers: Mapping[str, str]) -> ApiClient:
         endpoint = replace(self._endpoint, headers={**self._endpoint.headers, **headers})
-        return ApiClient(endpoint, Pacer(most_in_flight=4), sleep=self._sleep)
+        return ApiClient(endpoint, Pacer(most_in_flight=4, breaker=False), sleep=self._sleep)
 
 
 def entries(page: JsonObject) -> list[JsonObject]:

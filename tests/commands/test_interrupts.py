@@ -30,7 +30,7 @@ def begin(export: Path, target: EmbeddedSandbox, *faults: str) -> subprocess.Pop
             stderr=subprocess.PIPE,
             text=True,
         )
-        while control.get("/stats").json()["requests"].get("append", 0) < 4:
+        while control.get("/stats").json()["requests"].get("append", 0) < 1:
             assert process.poll() is None, process.communicate()
             time.sleep(0.01)
         control.post("/faults", json={"rules": []})

@@ -176,7 +176,7 @@ def test_a_reasoning_item_that_was_not_stored_is_not_found(openai: OpenAI) -> No
 
 
 def test_a_second_writer_finds_the_conversation_locked(start: Any) -> None:
-    _, http = start(SandboxOptions(event_ms=20))
+    _, http = start(SandboxOptions(event_ms=200))
     conversation = http.post("/conversations", json={}).json()["id"]
     body = {"model": MODEL, "input": "Hello", "conversation": {"id": conversation}}
     with http.stream("POST", "/responses", json={**body, "stream": True}) as first:
