@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from migrate_cli.cli.frame import Frame, common_options
+from migrate_cli.cli.frame import Frame, common_options, emit
 from migrate_cli.cli.options import (
     Discover,
     Format,
@@ -22,6 +24,7 @@ from migrate_cli.cli.options import (
 )
 from migrate_cli.commands.choices import Target
 from migrate_cli.load.policy import OnRefused
+from migrate_cli.report.interface import OutputFormat
 
 app = typer.Typer()
 
@@ -186,12 +189,24 @@ def apply(
 
 @app.command(epilog="EXIT STATUS  0 shown · 2 no state file · 10 state file unusable")
 @common_options("status")
-def status(frame: Frame) -> None:
+def status(
+    frame: Frame,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look again every two seconds while a run is at work.")
+    ] = False,
+) -> None:
     """Show what is done, failed or in doubt; works while `apply` runs.
 
     Example: `migrate-cli status --state migration.db`
     """
     from migrate_cli.commands.status import status as run  # noqa: PLC0415
+    from migrate_cli.commands.status import watch as looks  # noqa: PLC0415
 
     settings = frame.settings()
-    frame.finish(run(settings), settings)
+    if not watch:
+        frame.finish(run(settings), settings)
+    with contextlib.suppress(KeyboardInterrupt):
+        for result in looks(settings):
+            if sys.stdout.isatty():
+                emit(["\x1b[H\x1b[2J"])
+            frame.show(result, frame.output or OutputFormat.TEXT)
