@@ -49,6 +49,8 @@ def foresee(settings: Settings, choice: UndoChoice) -> Result:
     """Say what `undo` would delete, from the state file alone. Raises UsageError for a choice that names nothing."""
     choice.check()
     with StateReader(settings.state) as reader:
+        if choice.run_id is not None and reader.run(choice.run_id) is None:
+            raise UsageError(f"there is no run {choice.run_id} in {settings.state}; migrate-cli report --list has all")
         rows = list(reader.created(choice.threads, choice.run_id))
         target = reader.setup().get("target.base_url", "")
     _check_found(choice, rows)

@@ -50,11 +50,15 @@ def _verify(result: Result) -> Document:
     ]
     return Document(
         title="migrate-cli verify",
-        headline=_verify_headline(data, outcomes),
+        headline=_verify_headline(data, outcomes) + _so_far(result),
         tone=tone_of(result) if result.exit_code != 4 else Tone.BAD,
         sections=(*(section for section in sections if section is not None), *problems(result)),
         next_steps=steps(result, *_after_verify(result)),
     )
+
+
+def _so_far(result: Result) -> str:
+    return " The run was interrupted: this is only what was compared so far." if result.exit_code == 130 else ""
 
 
 def _verify_headline(data: JsonObject, outcomes: dict[str, int]) -> str:

@@ -73,6 +73,9 @@ def _plan_headline(data: JsonObject) -> str:
         f"{plural(ready, 'thread')} with {plural(messages.get('read', 0), 'message')} can be migrated, as "
         f"{plural(messages.get('items', 0), 'conversation item')}."
     )
+    unread = threads.get("unreadable", 0)
+    if unread:
+        sentence += f" {plural(unread, 'entry', 'entries')} of the source cannot be read."
     return f"{sentence} {_fate_sentence(parts)} Nothing was sent."
 
 
@@ -220,6 +223,8 @@ def _run(result: Result) -> Table | None:
 def _after_plan(result: Result) -> tuple[str, ...]:
     if counts(result.data, "threads").get("total", 0) == 0:
         return ("Check the path of the source and its format: migrate-cli doctor",)
+    if result.data.get("unreadable"):
+        return ("Mend or remove what could not be read, named above with its place; everything else can go on.",)
     if result.exit_code != 0:
         return ("Look at the findings above; convert: in migration.yaml changes what becomes of each kind.",)
     saved = result.data.get("saved")
@@ -237,10 +242,16 @@ def _after_apply(result: Result) -> tuple[str, ...]:
     state, where = _state_option(result.data), _target_option(result.data)
     advice = {
         "in_doubt": f"Settle each thread in doubt: migrate-cli status{state}, then migrate-cli resolve THREAD{state}",
-        "failed": "Try the failed threads again: the same command with --retry-failed",
+        "failed": _after_failures(threads),
         "loaded": f"Compare every conversation with its source: migrate-cli verify{state}{where}",
     }
     return tuple(step for state, step in advice.items() if threads.get(state))
+
+
+def _after_failures(threads: dict[str, int]) -> str:
+    if threads.get("failed", 0) > threads.get("unreadable", 0):
+        return "Try the failed threads again: the same command with --retry-failed"
+    return "Mend what could not be read, named above with its place; then run the same command again"
 
 
 def _state_option(data: JsonObject) -> str:

@@ -63,8 +63,15 @@ def _headline(data: JsonObject, states: dict[str, int]) -> str:
     if total == 0:
         return "Nothing has been migrated yet."
     done = sum(states.get(state, 0) for state in DONE)
-    running = " A run is at work now." if data.get("running") else ""
-    return f"{number(done)} of {plural(total, 'thread')} are done ({percent(done, total)}).{running}"
+    ending = " A run is at work now; threads that it has not reached are not counted." if data.get("running") else ""
+    unread = data.get("unreadable")
+    if isinstance(unread, int) and unread:
+        ending += f" {plural(unread, 'entry', 'entries')} of the source could not be read."
+    last = data.get("last_run")
+    if isinstance(last, dict) and last.get("status") == "interrupted" and not data.get("running"):
+        ending += " The last run was interrupted: run the same command again to go on."
+    verb = "is" if total == 1 else "are"
+    return f"{number(done)} of {plural(total, 'thread')} {verb} done ({percent(done, total)}).{ending}"
 
 
 def _facts(data: JsonObject) -> Table | None:

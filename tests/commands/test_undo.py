@@ -137,3 +137,13 @@ def test_a_rehearsal_is_undone_in_its_own_sandbox(cli: Cli, tmp_path: Path) -> N
         assert db.execute("SELECT count(*) FROM item").fetchone() == (0,)
     db.close()
     assert json.loads(cli("status", "--output", "json").out)["data"]["threads"] == {"undone": 1}
+
+
+def test_a_run_that_does_not_exist_is_not_taken_for_one_that_made_nothing(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+) -> None:
+    cli("apply", write_export(tmp_path / "export", [2]))
+    for how in ("--dry-run", "--yes"):
+        outcome = cli("undo", "--run", "no-such-run", how)
+        assert outcome.code == 2
+        assert "no-such-run" in outcome.err

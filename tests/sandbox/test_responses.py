@@ -185,8 +185,9 @@ def test_a_second_writer_finds_the_conversation_locked(start: Any) -> None:
         second = http.post("/responses", json={**body, "conversation": conversation})
         appended = http.post(f"/conversations/{conversation}/items", json={"items": [{"role": "user", "content": "x"}]})
         assert [answer.json()["error"]["code"] for answer in (second, appended)] == ["conversation_locked"] * 2
-        assert any("response.completed" in line for line in lines)
-    assert http.post("/responses", json=body).status_code == 200
+        assert any("response.completed" in line for line in list(lines))
+    # The lock is let go just after the last event is out, so the next writer may have to ask again.
+    assert any(http.post("/responses", json=body).status_code == 200 for _ in range(100))
 
 
 def test_a_client_that_leaves_in_the_middle_leaves_nothing_behind(start: Any) -> None:
