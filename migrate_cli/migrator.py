@@ -29,7 +29,7 @@ from migrate_cli.errors import (
     TemporaryError,
     UsageError,
 )
-from migrate_cli.model import JsonObject, Problem, Result, ThreadState
+from migrate_cli.model import UNKNOWN_THREAD, JsonObject, Problem, Result, ThreadState
 from migrate_cli.settings import Settings, load_settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.reader import StateReader
@@ -324,7 +324,7 @@ def _outcome(
         return str(row["conversation_id"])
     if row is not None and row["state"] in (ThreadState.FAILED, ThreadState.IN_DOUBT, ThreadState.SKIPPED):
         return _error_of(row)
-    if problem is not None:
+    if problem is not None and problem.code != UNKNOWN_THREAD:
         return ThreadFailed(f"{thread_id}: {problem.message}", thread_id, code=problem.code)
     if failure is not None:
         return failure

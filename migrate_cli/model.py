@@ -241,6 +241,10 @@ class ThreadState(StrEnum):
     UNDONE = "undone"
 
 
+UNKNOWN_THREAD = "unknown-thread"
+"""The code of the problem that the source does not have a thread which was asked for by id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One entry of a result's `errors`."""

@@ -125,6 +125,7 @@ class ApplyRun:
                 live=self._source.live,
             )
             clock.wake_on(run.drain)
+            self._tally.want(selection)
             self._view.start(self._source.expected(), "Migrating")
             self._interrupts = Interrupts(run.drain, self._view, farewell=_FAREWELL)
             with self._interrupts.handled():
@@ -132,6 +133,8 @@ class ApplyRun:
                     await run.run(files.desk.feed(self._threads(selection)))
                 except MigrateError as error:
                     failure = error
+            if failure is None and not run.drain.is_set():
+                self._tally.book_missing()
             if failure is None and not run.drain.is_set() and selection == Selection():
                 self._note_missing()
             self._note_findings(files)
@@ -178,5 +181,5 @@ class ApplyRun:
         if self._interrupts is not None and self._interrupts.met:
             return ExitCode.INTERRUPTED
         threads = self._tally.threads
-        wanting = sum(threads[state] for state in ("failed", "in_doubt", "deferred", "changed", "grown"))
+        wanting = sum(threads[state] for state in ("failed", "in_doubt", "deferred", "changed", "grown", "unknown"))
         return ExitCode.PARTIAL if wanting else ExitCode.OK

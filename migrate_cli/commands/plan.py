@@ -58,10 +58,12 @@ def plan(settings: Settings, selection: Selection, *, view: ProgressView, choice
     began = time.monotonic()
     planning = _Planning(settings, source, view, keeps=choices.save is not None or earlier is not None)
     tally = planning.tally
+    tally.want(selection)
     view.start(source.expected(), "Planning")
     with for_plan(settings, source) as (files, client):
         asyncio.run(planning.read_all(selection, files, client))
         tally.add_findings(files.findings())
+    tally.book_missing()
     view.close()
     planning.plan.findings = findings_of(tally.codes, tally.unreadables)
     data = (
@@ -89,7 +91,7 @@ def _judged(data: JsonObject, tally: Tally, gate: Gate | None) -> Result:
     if gate is not None:
         data["blocking"] = gate.blocking(tally.codes)
         broken = gate.problems(tally.codes, tally.parts)
-    partial = ExitCode.PARTIAL if tally.threads["failed"] else ExitCode.OK
+    partial = ExitCode.PARTIAL if tally.threads["failed"] or tally.threads["unknown"] else ExitCode.OK
     code = ExitCode.CHECK_FAILED if broken else partial
     return Result("plan", data, code, errors=[*broken, *tally.problems])
 

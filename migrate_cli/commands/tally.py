@@ -12,8 +12,9 @@ from migrate_cli.commands.timeline import Timeline
 from migrate_cli.findings import CATALOGUE, finding
 from migrate_cli.load.decide import Action
 from migrate_cli.load.interface import Progress
-from migrate_cli.model import Draft, Finding, JsonObject, Ledger, Problem, ThreadState, Unreadable
+from migrate_cli.model import UNKNOWN_THREAD, Draft, Finding, JsonObject, Ledger, Problem, ThreadState, Unreadable
 from migrate_cli.report.progress import ProgressView
+from migrate_cli.sources.interface import Selection
 
 LISTED = 1000
 """Longest list of findings, threads or unreadable entries that a result carries; the state file has them all."""
@@ -33,6 +34,7 @@ class Tally:
     ) -> None:
         self._view, self._content, self._clock = view, content, clock
         self._began, self._timeline = clock(), Timeline()
+        self._wanted: set[str] = set()
         self.threads: Counter[str] = Counter()
         self.read = 0
         self.items = 0
@@ -69,6 +71,7 @@ class Tally:
 
     def unreadable(self, entry: Unreadable) -> None:
         """Book something that could not be read."""
+        self._wanted.discard(entry.thread_id or "")
         self.threads["unreadable"] += 1
         self.threads["failed"] += 1
         self.threads["total"] += 1
@@ -89,8 +92,21 @@ class Tally:
 
     # ---- what both tell
 
+    def want(self, selection: Selection) -> None:
+        """Remember threads that were asked for by id; with a limit, not all of them are looked for."""
+        if selection.thread_ids is not None and selection.limit is None:
+            self._wanted = {one for one in selection.thread_ids if selection.wants(one)}
+
+    def book_missing(self) -> None:
+        """Book threads that were asked for by id and that the source does not have, once all of it was read."""
+        for thread_id in sorted(self._wanted):
+            self.threads["unknown"] += 1
+            self.problem(UNKNOWN_THREAD, f"the source has no thread {thread_id}; check the id", thread_id)
+        self._wanted.clear()
+
     def draft(self, draft: Draft, state: str, *, conversation_id: str | None = None) -> None:
         """Book one thread: its counts, parts and findings."""
+        self._wanted.discard(draft.thread_id)
         self.threads["total"] += 1
         self.threads[state] += 1
         self.read += draft.messages

@@ -187,3 +187,15 @@ def test_a_full_disk_stops_the_run_in_good_order(
     found = {source: texts for source, texts in conversations(target.data).items() if texts}
     assert len(found) == 200
     assert all(len(texts) == 20 for texts in found.values())
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_a_thread_that_is_asked_for_and_not_there_is_named(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox, command: str
+) -> None:
+    export = write_export(tmp_path / "export", [1, 2])
+    outcome = cli(command, export, "--thread", "thread_unknown", "--thread", thread_id(1), "--output", "json")
+    assert outcome.code == 3
+    [problem] = outcome.json["errors"]
+    assert (problem["code"], problem["thread_id"]) == ("unknown-thread", "thread_unknown")
+    assert outcome.json["data"]["threads"]["total"] == 1
