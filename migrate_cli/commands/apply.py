@@ -13,7 +13,14 @@ from migrate_cli.commands.content import content_book, without_content
 from migrate_cli.commands.files import RunFiles, for_apply
 from migrate_cli.commands.interrupts import Interrupts
 from migrate_cli.commands.plan_file import refuse_changes
-from migrate_cli.commands.prepare import TargetChoice, open_configured, policy_of, setup_of, target_of
+from migrate_cli.commands.prepare import (
+    TargetChoice,
+    named_source,
+    open_configured,
+    policy_of,
+    setup_of,
+    target_of,
+)
 from migrate_cli.commands.tally import Tally
 from migrate_cli.errors import ExitCode, MigrateError
 from migrate_cli.load.clock import WallClock
@@ -173,6 +180,7 @@ class ApplyRun:
             "state": str(self._settings.state),
             "seconds": round(seconds, 3),
         }
+        data |= named_source(self._settings)
         return Result("apply", data, self._exit_code(failure), run_id, problems)
 
     def _exit_code(self, failure: MigrateError | None) -> ExitCode:

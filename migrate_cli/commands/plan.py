@@ -15,7 +15,7 @@ from migrate_cli.commands.files import RunFiles, for_plan
 from migrate_cli.commands.plan_file import Plan, against, check_place, findings_of, read_plan, recording, save_plan
 from migrate_cli.commands.plan_gate import Gate
 from migrate_cli.commands.plan_tokens import TokenTally, model_window
-from migrate_cli.commands.prepare import open_configured, policy_of
+from migrate_cli.commands.prepare import named_source, open_configured, policy_of
 from migrate_cli.commands.tally import Tally
 from migrate_cli.convert.batches import batches
 from migrate_cli.convert.validate import validate_draft
@@ -81,6 +81,7 @@ def plan(settings: Settings, selection: Selection, *, view: ProgressView, choice
     if choices.save is not None:
         save_plan(choices.save, planning.plan)
         data["saved"] = str(choices.save)
+    data |= named_source(settings)
     data["seconds"] = round(time.monotonic() - began, 3)
     return _judged(data, tally, choices.gate)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from migrate_cli.errors import UsageError
 from migrate_cli.load.policy import LoadPolicy
+from migrate_cli.model import JsonObject
 from migrate_cli.openai_client import Endpoint
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection, Source
@@ -100,6 +101,12 @@ def target_of(settings: Settings, *, sandbox: bool) -> Iterator[TargetChoice]:
             yield TargetChoice(Endpoint(server.base_url, "sandbox-key", timeout=settings.load.timeout), True, data)
         return
     yield TargetChoice(endpoint_of(settings), False)
+
+
+def named_source(settings: Settings) -> JsonObject:
+    """Return `source_argument`, the export that the command line named, so that advice can name it too."""
+    given = settings.source.path is not None and settings.where("source.path").startswith("option")
+    return {"source_argument": str(settings.source.path)} if given else {}
 
 
 def setup_of(settings: Settings, source: Source, *, sandbox: bool) -> dict[str, str]:

@@ -230,8 +230,8 @@ def _after_plan(result: Result) -> tuple[str, ...]:
     saved = result.data.get("saved")
     held = f" --plan {shlex.quote(str(saved))}" if saved else ""
     return (
-        f"Rehearse without the network: migrate-cli apply --target sandbox{held}",
-        f"Migrate: migrate-cli apply{held}",
+        f"Rehearse without the network: migrate-cli apply{_source(result.data)} --target sandbox{held}",
+        f"Migrate: migrate-cli apply{_source(result.data)}{held}",
     )
 
 
@@ -243,7 +243,7 @@ def _after_apply(result: Result) -> tuple[str, ...]:
     advice = {
         "in_doubt": f"Settle each thread in doubt: migrate-cli status{state}, then migrate-cli resolve THREAD{state}",
         "failed": _after_failures(threads),
-        "loaded": f"Compare every conversation with its source: migrate-cli verify{state}{where}",
+        "loaded": f"Compare every conversation with its source: migrate-cli verify{_source(result.data)}{state}{where}",
     }
     return tuple(step for state, step in advice.items() if threads.get(state))
 
@@ -252,6 +252,11 @@ def _after_failures(threads: dict[str, int]) -> str:
     if threads.get("failed", 0) > threads.get("unreadable", 0):
         return "Try the failed threads again: the same command with --retry-failed"
     return "Mend what could not be read, named above with its place; then run the same command again"
+
+
+def _source(data: JsonObject) -> str:
+    named = data.get("source_argument")
+    return f" {shlex.quote(str(named))}" if named else ""
 
 
 def _state_option(data: JsonObject) -> str:
