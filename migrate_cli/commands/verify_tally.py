@@ -45,6 +45,7 @@ class VerifyTally:
         self.files += verdict.files
         self.continued += bool(verdict.continued)
         self.failed += failed
+        self.threads["source_changed"] += failed and task.changed
         self._list_differences(task, verdict)
         if failed:
             self._explain(task, verdict)

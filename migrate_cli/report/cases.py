@@ -78,7 +78,11 @@ def _thread_cases(result: Result) -> Iterator[Case]:
     differences = _by_thread(objects(result.data, "differences"))
     problems = {problem.thread_id: problem for problem in result.errors if problem.thread_id is not None}
     reasons = {text(entry.get("thread_id")): text(entry.get("reason")) for entry in objects(result.data, "skipped")}
-    states = {text(entry.get("thread_id")): text(entry.get("state")) for entry in objects(result.data, "thread_list")}
+    listed = objects(result.data, "thread_list")
+    states = {text(entry.get("thread_id")): text(entry.get("state")) for entry in listed}
+    for entry in listed:
+        if entry.get("state") == "skipped" and entry.get("detail"):
+            reasons.setdefault(text(entry.get("thread_id")), text(entry["detail"]))
     for key in FAILED_STATES:
         states |= {text(entry.get("thread_id")): key for entry in objects(result.data, key)}
     blocking = _blocking(result)
@@ -91,7 +95,8 @@ def _thread_cases(result: Result) -> Iterator[Case]:
             kind, message, verdict = problems[thread_id].code, problems[thread_id].message, Verdict.FAILED
         elif state in FAILED_STATES:
             message, verdict = FAILED_STATES[state], Verdict.FAILED
-        elif thread_id in differences:
+        elif thread_id in differences and state != "verified":
+            # What is only in the target fails nothing unless `--strict` says so, and then the state is another.
             kind, message, verdict = "differs", _sentence(differences[thread_id][0]), Verdict.FAILED
         elif state == "skipped":
             message, verdict = reasons.get(thread_id, "skipped"), Verdict.SKIPPED

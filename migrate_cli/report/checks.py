@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.document import (
     Bar,
@@ -29,6 +31,8 @@ OUTCOMES = {
     "!": "! could not be read",
 }
 PHRASES = {"-": "missing in the target", "+": "only in the target", "*": "different", "!": "could not be read"}
+BESIDE = {"metadata": "metadata pair", "files": "file"}
+"""What is compared beside items, each with the key that counts it."""
 SHOWN = 100
 PASSED = frozenset({"passed", "ok", "pass"})
 
@@ -51,10 +55,25 @@ def _verify(result: Result) -> Document:
     return Document(
         title="migrate-cli verify",
         headline=_verify_headline(data, outcomes) + _so_far(result),
-        tone=tone_of(result) if result.exit_code != 4 else Tone.BAD,
-        sections=(*(section for section in sections if section is not None), *problems(result)),
+        tone=_verify_tone(result),
+        sections=(*(section for section in sections if section is not None), *problems(_not_told_yet(result))),
         next_steps=steps(result, *_after_verify(result)),
     )
+
+
+def _not_told_yet(result: Result) -> Result:
+    """The result without the errors of threads whose differences stand in the table already."""
+    told = {entry.get("thread_id") for entry in objects(result.data, "differences")[:SHOWN]} - {None}
+    return replace(result, errors=[problem for problem in result.errors if problem.thread_id not in told])
+
+
+def _verify_tone(result: Result) -> Tone:
+    """What is only in the target may pass, but not unseen."""
+    if result.exit_code == 4:
+        return Tone.BAD
+    tone = tone_of(result)
+    extra = any(counts(result.data, key).get("+") for key in ("outcomes", *BESIDE))
+    return Tone.MIXED if tone is Tone.GOOD and extra else tone
 
 
 def _so_far(result: Result) -> str:
@@ -63,15 +82,39 @@ def _so_far(result: Result) -> str:
 
 def _verify_headline(data: JsonObject, outcomes: dict[str, int]) -> str:
     compared = sum(outcomes.values())
+    beside = [part for key, one in BESIDE.items() if (part := _beside(counts(data, key), one))]
     bad = {sigil: count for sigil, count in outcomes.items() if sigil != "=" and count}
-    if compared == 0:
-        return "There was nothing to compare."
-    continued = data.get("continued")
-    more = f" {plural(continued, 'conversation')} went on since." if isinstance(continued, int) and continued else ""
-    if not bad:
-        return f"All {plural(compared, 'item')} are identical.{more}"
-    named = ", ".join(f"{number(count)} {PHRASES.get(sigil, sigil)}" for sigil, count in bad.items())
-    return f"{number(outcomes.get('=', 0))} of {plural(compared, 'item')} are identical; {named}.{more}"
+    if compared == 0 and not beside:
+        return f"There was nothing to compare.{_after_all(data)}"
+    if not bad and not beside:
+        return f"All {plural(compared, 'item')} are identical.{_after_all(data)}"
+    named = [f"{number(count)} {PHRASES.get(sigil, sigil)}" for sigil, count in bad.items()]
+    items = f"{number(outcomes.get('=', 0))} of {plural(compared, 'item')} are identical"
+    items = items if bad else f"All {plural(compared, 'item')} are identical"
+    return f"{'; '.join([items, *filter(None, [', '.join(named)]), *beside])}.{_after_all(data)}"
+
+
+def _beside(outcomes: dict[str, int], one: str) -> str:
+    """What is wrong with metadata or files, which are not counted as items."""
+    bad = [
+        f"{plural(count, one)} {PHRASES.get(sigil, sigil)}"
+        for sigil, count in outcomes.items()
+        if sigil != "=" and count
+    ]
+    return ", ".join(bad)
+
+
+def _after_all(data: JsonObject) -> str:
+    """What explains differences, and threads that there was nothing to compare with."""
+    continued, threads = data.get("continued"), counts(data, "threads")
+    said = f" {plural(continued, 'conversation')} went on since." if isinstance(continued, int) and continued else ""
+    if changed := threads.get("source_changed"):
+        said += f" The source of {plural(changed, 'thread')} has changed since."
+    if waiting := threads.get("not_loaded"):
+        said += f" {plural(waiting, 'thread')} {'is' if waiting == 1 else 'are'} not loaded."
+    if unread := threads.get("unreadable"):
+        said += f" {plural(unread, 'place')} in the source could not be read."
+    return said
 
 
 def _threads(data: JsonObject) -> Table | None:
@@ -85,7 +128,7 @@ def _differences(data: JsonObject) -> Table | None:
     found = objects(data, "differences")
     if not found:
         return None
-    names = ("outcome", "thread_id", "conversation_id", "position", "field", "detail")
+    names = ("outcome", "thread_id", "conversation_id", "position", "code", "field", "detail", "expected", "got")
     shown = [name for name in names if any(entry.get(name) is not None for entry in found)]
     rows = tuple(tuple(text(entry.get(name)) for name in shown) for entry in found[:SHOWN])
     columns = tuple(Column(name.removesuffix("_id")) for name in shown)

@@ -22,7 +22,7 @@ from migrate_cli.report.interface import View
 
 TONES = {Tone.GOOD: ("✓", "green"), Tone.MIXED: ("!", "yellow"), Tone.BAD: ("✗", "red")}
 FILLS = {"kept": ("█", "green"), "converted": ("▓", "cyan"), "noted": ("▒", "yellow"), "dropped": ("░", "red")}
-OTHER_FILLS = (("█", "green"), ("▓", "cyan"), ("▒", "yellow"), ("░", "red"))
+OTHER_FILLS = (("█", "green"), ("▓", "cyan"), ("▒", "yellow"), ("░", "red"), ("▚", "magenta"))
 WORDS = {"error": "red", "failed": "red", "failure": "red", "warning": "yellow", "differs": "yellow", "info": "dim"}
 """Cells that are exactly one of these words are coloured."""
 NARROWEST = 40

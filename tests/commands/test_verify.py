@@ -334,6 +334,7 @@ def test_a_source_that_changed_since_is_said_so(cli: Cli, export: Path, image_id
     result = verify(cli, export)
     assert result["exit_code"] == 4
     assert "the source has changed since" in result["errors"][0]["message"]
+    assert "The source of 1 thread has changed since." in " ".join(cli("verify", export).out.split())
     assert [one["code"] for one in result["data"]["differences"]] == ["missing-item"]
 
 

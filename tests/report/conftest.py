@@ -80,6 +80,64 @@ def applied() -> Result:
 
 
 @pytest.fixture
+def verified() -> Result:
+    """A `verify` that met every outcome, with texts as if they had been asked for."""
+    names = [f"thread_{number:024d}" for number in range(1, 7)]
+    conversations = [f"conv_{number:048x}" for number in range(1, 7)]
+    found: list[JsonObject] = [
+        {
+            "outcome": "*", "code": "changed-text", "position": 3, "message_id": "msg_000000000000000000000004",
+            "item_id": "msg_0a", "kind": "message", "field": "content[0].text",
+            "detail": "differs at character 15: 2 of 22 characters sent, 2 of 22 found",
+            "expected": "It was sent on Monday.", "got": "It was sent on Sunday.",
+        },
+        {"outcome": "*", "code": "changed-metadata", "field": "metadata.customer", "detail": "another value"},
+        {"outcome": "-", "code": "missing-item", "position": 1, "detail": "this message is not in the conversation"},
+        {"outcome": "+", "code": "doubled-item", "position": 2, "detail": "another copy of item 1"},
+        {"outcome": "!", "code": "forbidden", "detail": "the conversation cannot be read (403): no access"},
+    ]  # fmt: skip
+    places = (0, 0, 1, 2, 3)
+    states = ("differs", "differs", "verified", "differs", "verified", "skipped")
+    data: JsonObject = {
+        "threads": {"total": 7, "verified": 2, "differs": 3, "not_loaded": 1, "skipped": 1},
+        "outcomes": {"=": 1204, "-": 1, "+": 1, "*": 1, "!": 12},
+        "metadata": {"=": 15, "-": 0, "+": 0, "*": 1, "!": 0},
+        "files": {"=": 3, "-": 1, "+": 0, "*": 0, "!": 0},
+        "continued": 1,
+        "differences": [
+            {"thread_id": names[place], "conversation_id": conversations[place], **one}
+            for place, one in zip(places, found, strict=True)
+        ],
+        "differences_cut": 2,
+        "not_loaded": [{"thread_id": "thread_9", "state": "failed", "detail": "invalid_item"}],
+        "thread_list": [
+            {
+                "thread_id": name,
+                "conversation_id": None if state == "skipped" else conversation,
+                "state": state,
+                "messages": 12,
+                "items": 12,
+            }
+            | ({"detail": "no-messages"} if state == "skipped" else {})
+            for name, conversation, state in zip(names, conversations, states, strict=True)
+        ],
+        "unreadable": [],
+        "compared_with": "the source",
+        "requests": {"sent": 12, "retried": 0, "ambiguous": 0},
+        "target": {"base_url": "https://api.openai.com/v1", "sandbox": False},
+        "state": "migration.db",
+        "seconds": 3.2,
+    }
+    errors = [
+        Problem("changed-text", "item 3: content[0].text differs at character 15 (and 1 more)", names[0]),
+        Problem("missing-item", "item 1: this message is not in the conversation", names[1]),
+        Problem("forbidden", "the conversation cannot be read (403): no access", names[3]),
+        Problem("not-loaded", "this thread is failed and has no whole conversation: invalid_item", "thread_9"),
+    ]
+    return Result("verify", data, exit_code=4, run_id="run_2", errors=errors)
+
+
+@pytest.fixture
 def hostile() -> Result:
     """Everything that comes from outside tries to break out of its format."""
     data: JsonObject = {

@@ -14,19 +14,21 @@ from migrate_cli.report.interface import OutputFormat
 from migrate_cli.report.render import render
 
 GOLDEN = Path(__file__).parent / "golden"
-NAMES = {
-    OutputFormat.TEXT: "apply.txt",
-    OutputFormat.JSON: "apply.json",
-    OutputFormat.MARKDOWN: "apply.md",
-    OutputFormat.JUNIT: "apply.xml",
-    OutputFormat.HTML: "apply.html",
+SUFFIXES = {
+    OutputFormat.TEXT: "txt",
+    OutputFormat.JSON: "json",
+    OutputFormat.MARKDOWN: "md",
+    OutputFormat.JUNIT: "xml",
+    OutputFormat.HTML: "html",
 }
 
 
+@pytest.mark.parametrize("name", ["applied", "verified"])
 @pytest.mark.parametrize("fmt", list(OutputFormat))
-def test_one_result_renders_as_its_golden_file(fmt: OutputFormat, applied: Result) -> None:
-    text = render(applied, fmt, console_width=80, with_content=fmt is OutputFormat.HTML)
-    path = GOLDEN / NAMES[fmt]
+def test_one_result_renders_as_its_golden_file(fmt: OutputFormat, name: str, request: pytest.FixtureRequest) -> None:
+    result: Result = request.getfixturevalue(name)
+    text = render(result, fmt, console_width=80, with_content=fmt is OutputFormat.HTML)
+    path = GOLDEN / f"{result.command}.{SUFFIXES[fmt]}"
     if os.environ.get("GOLDEN") == "write":
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
