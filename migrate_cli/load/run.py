@@ -17,12 +17,15 @@ from migrate_cli.load.decide import Action, decide
 from migrate_cli.load.interface import Clock, Journal, Progress, Target
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.refusal import with_notes
-from migrate_cli.load.thread import ThreadLoad
+from migrate_cli.load.thread import ThreadLoad, left_to_settle
 from migrate_cli.model import Draft, Thread, ThreadState, Unreadable
 from migrate_cli.replies import Draining
 
 ALIKE = 10
 """If this many threads in a row fail from the start, all with one code, the run is misconfigured."""
+
+WORTH_SAYING = 1.0
+"""Seconds of waiting that a person who watches would take for a hang."""
 
 Feed = Iterator[Draft | Thread | Unreadable]
 """What a run is fed with. A thread is one that must wait for something, such as its files, before it is converted."""
@@ -89,6 +92,7 @@ class LoadRun:
         self._refused = store.refused_items()
         self._pilot = policy.pilot if pilot else 0
         self._prepare = prepare
+        self._said_waiting = False
         self._feed = asyncio.Lock()
         self._fatal: MigrateError | None = None
         self._failed = 0
@@ -196,7 +200,19 @@ class LoadRun:
             self._observer.thread(draft, action, known, known.code if known else None, None)
             return None
         progress = known if known is not None and action is Action.RESUME else self._fresh(draft, known)
+        self._say_waiting(progress)
         return await self._run_load(self._load(draft, progress, read_back=read_back), action, progress)
+
+    def _say_waiting(self, progress: Progress) -> None:
+        """Say, once for the run, that threads of an earlier run wait before they go on."""
+        seconds = left_to_settle(progress, self._policy, self._clock) if progress.conversation_id else 0.0
+        if self._said_waiting or seconds < WORTH_SAYING:
+            return
+        self._said_waiting = True
+        self._observer.say(
+            f"Waiting {round(seconds)} s: the last run ended in the middle of a thread, and what it had sent may still "
+            "take effect (load.settle)."
+        )
 
     def _load(self, draft: Draft, progress: Progress, *, read_back: bool) -> ThreadLoad:
         return ThreadLoad(

@@ -153,8 +153,11 @@ class ThreadLoad:
     async def _settle_earlier_run(self) -> None:
         """Whatever the ended run had in flight must have landed, or never will, before we look."""
         load = self._load
-        touched = load.progress.touched_at
-        since = load.clock.wall() - touched if touched is not None else 0.0
-        remaining = load.policy.settle - max(0.0, since)
-        if remaining > 0:
-            await load.sleep(min(remaining, load.policy.settle))
+        if remaining := left_to_settle(load.progress, load.policy, load.clock):
+            await load.sleep(remaining)
+
+
+def left_to_settle(progress: Progress, policy: LoadPolicy, clock: Clock) -> float:
+    """Seconds until whatever an ended run had in flight for this thread has landed, or never will."""
+    since = clock.wall() - progress.touched_at if progress.touched_at is not None else 0.0
+    return max(0.0, policy.settle - max(0.0, since))
