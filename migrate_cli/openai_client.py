@@ -2,8 +2,9 @@
 
 It sends one request and says what is known afterwards (`replies.py`). Writes are sent exactly once: the SDK's own
 retries are off, because it repeats a POST whose answer was lost, and no idempotency key protects it. Reads are
-retried here. Authentication, headers, base URL, organisation and timeouts are the official client's; bodies are raw
-bytes, since typed answers cost two thirds of the time of a call.
+retried here. Authentication, headers, base URL and organisation are the official client's. Forms, downloads and
+streams go through it; everything else is raw bytes under its headers (`wire.py`), since its calls cost most of the
+time of a run.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from migrate_cli import __version__
 from migrate_cli.credentials import Credentials
-from migrate_cli.errors import AuthError, TemporaryError, UsageError
+from migrate_cli.errors import AuthError, TemporaryError
 from migrate_cli.model import JsonObject
 from migrate_cli.pacing import Pacer, Sign
 from migrate_cli.replies import (
@@ -35,6 +36,7 @@ from migrate_cli.replies import (
 )
 from migrate_cli.secrets import register_secret
 from migrate_cli.sse import EventParser, StreamBroken, StreamRefused
+from migrate_cli.wire import Answer, Wire, proxy_wants_name, transport_failure
 
 if TYPE_CHECKING:
     import httpx2
@@ -44,8 +46,6 @@ READ_ATTEMPTS = 8
 LONGEST_BACKOFF = 30.0
 SLOWEST_UPLOAD = 250_000
 """Bytes a second that a line is given credit for."""
-LONGEST_ANSWER = 10
-"""How many times the timeout, which counts the silence, the whole answer to a read may take."""
 MOST_RENEWALS = 3
 """How often one request is sent again with another token; more than once, since others may use a token up."""
 
@@ -107,6 +107,7 @@ class ApiClient:
         self.pacer = pacer
         self._sleep = sleep
         self._client: openai.AsyncOpenAI | None = None
+        self._wire: Wire | None = None
 
     async def __aenter__(self) -> ApiClient:
         return self
@@ -114,6 +115,8 @@ class ApiClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._wire is not None:
+            await self._wire.close()
         if self._client is not None:
             await self._client.close()
 
@@ -231,13 +234,12 @@ class ApiClient:
                 stream_cls=openai.AsyncStream[object],
             )
         except openai.APIStatusError as error:
-            renewable = error.status_code == 401 and renewals < MOST_RENEWALS and self.endpoint.credentials
-            if renewable and await renewable.renew(own):
+            if error.status_code == 401 and await self._renewed(own, renewals):
                 return await self._open_stream(path, content, idle, renewals + 1)
             reply, sign, wait = self._refusal(error.status_code, error.response.headers, error.response.content)
             return reply if not isinstance(reply, Applied) else Ambiguous("no stream"), sign, wait
         except (openai.OpenAIError, httpx2.HTTPError, OSError, ValueError) as error:
-            failure = _transport_failure(error)
+            failure = transport_failure(error)
             return failure, _sign_of(failure), None
         kind = stream.response.headers.get("content-type", "")
         if not kind.startswith("text/event-stream"):
@@ -257,40 +259,44 @@ class ApiClient:
     async def _exchange(
         self, method: str, path: str, content: bytes | Form | None, query: Mapping[str, Any], renewals: int = 0
     ) -> tuple[Reply, Sign, float | None]:
+        if isinstance(content, Form):
+            return await self._upload(path, content)
+        wire = self._wire or self._open_wire()
+        own = await self.endpoint.credentials.headers() if self.endpoint.credentials is not None else None
+        answer = await wire.exchange(method, path, {**self.endpoint.query, **query}, content, own)
+        if not isinstance(answer, Answer):
+            return answer, _sign_of(answer), None
+        if answer.status >= 300:
+            if answer.status == 401 and await self._renewed(own, renewals):
+                return await self._exchange(method, path, content, query, renewals + 1)
+            return self._refusal(answer.status, answer.headers, answer.content)
+        reply = of_success(answer.content, request_id_of(answer.headers))
+        self._learn(answer.headers)
+        return reply, Sign.FINE if isinstance(reply, Applied) else Sign.TROUBLE, None
+
+    async def _upload(self, path: str, form: Form, renewals: int = 0) -> tuple[Reply, Sign, float | None]:
         import httpx2  # noqa: PLC0415 - comes with openai and is as slow to import
         import openai  # noqa: PLC0415 - costs more than a second
 
         client = self._client or self._connect()
         own = await self._own_headers()
-        options: Any = {"params": {**self.endpoint.query, **query}, "headers": own}
+        options: Any = {"params": dict(self.endpoint.query), **form.options(self.endpoint.timeout)}
+        options["headers"] |= own
+        form.file.seek(0)
+        file = {"file": (form.filename, form.file, form.media_type)}
         try:
-            if method == "GET":
-                # An answer that trickles on for ever would never time out by itself.
-                async with asyncio.timeout(LONGEST_ANSWER * self.endpoint.timeout):
-                    response = await client.get(path, cast_to=httpx2.Response, options=options)
-            elif isinstance(content, Form):
-                form = content.options(self.endpoint.timeout)
-                content.file.seek(0)
-                form["headers"] |= own
-                file = {"file": (content.filename, content.file, content.media_type)}
-                response = await client.post(
-                    path, body=dict(content.fields), files=file, cast_to=httpx2.Response, options=options | form
-                )
-            elif method == "POST":
-                options["headers"] = {"Content-Type": "application/json", **own}
-                response = await client.post(path, content=content, cast_to=httpx2.Response, options=options)
-            else:
-                response = await client.delete(path, cast_to=httpx2.Response, options=options)
-            reply = of_success(response.content, request_id_of(response.headers))
-            self._learn(response.headers)
+            response = await client.post(
+                path, body=dict(form.fields), files=file, cast_to=httpx2.Response, options=options
+            )
         except openai.APIStatusError as error:
-            renewable = error.status_code == 401 and renewals < MOST_RENEWALS and self.endpoint.credentials
-            if renewable and await renewable.renew(own):
-                return await self._exchange(method, path, content, query, renewals + 1)
+            if error.status_code == 401 and await self._renewed(own, renewals):
+                return await self._upload(path, form, renewals + 1)
             return self._refusal(error.status_code, error.response.headers, error.response.content)
         except (openai.OpenAIError, httpx2.HTTPError, OSError, ValueError) as error:
-            failure = _transport_failure(error)
+            failure = transport_failure(error)
             return failure, _sign_of(failure), None
+        reply = of_success(response.content, request_id_of(response.headers))
+        self._learn(response.headers)
         return reply, Sign.FINE if isinstance(reply, Applied) else Sign.TROUBLE, None
 
     async def _save(self, file_id: str, path: Path, renewals: int = 0) -> tuple[Reply, Sign, float | None]:
@@ -305,17 +311,21 @@ class ApiClient:
                 await answer.stream_to_file(path)
                 expected = answer.headers.get("content-length")
         except openai.APIStatusError as error:
-            renewable = error.status_code == 401 and renewals < MOST_RENEWALS and self.endpoint.credentials
-            if renewable and await renewable.renew(own):
+            if error.status_code == 401 and await self._renewed(own, renewals):
                 return await self._save(file_id, path, renewals + 1)
             return self._refusal(error.status_code, error.response.headers, error.response.content)
         except (openai.OpenAIError, httpx2.HTTPError, ConnectionError, TimeoutError, ValueError) as error:
-            failure = _transport_failure(error)
+            failure = transport_failure(error)
             return failure, _sign_of(failure), None
         size = await asyncio.to_thread(lambda: path.stat().st_size)
         if expected is not None and answer.headers.get("content-encoding") is None and size != int(expected):
             return Ambiguous("the file's content broke off"), Sign.TROUBLE, None
         return Applied({"bytes": size}), Sign.FINE, None
+
+    async def _renewed(self, own: Mapping[str, Any] | None, renewals: int) -> bool:
+        """Whether a request that was refused for its token is worth sending again with another."""
+        credentials = self.endpoint.credentials
+        return renewals < MOST_RENEWALS and credentials is not None and await credentials.renew(own or {})
 
     async def _own_headers(self) -> dict[str, Any]:
         """The headers that authenticate, where the client's own bearer key does not."""
@@ -333,7 +343,7 @@ class ApiClient:
     def _refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> tuple[Reply, Sign, float | None]:
         code, message = error_of(status, content)
         if status == 407:
-            raise _proxy_wants_name()
+            raise proxy_wants_name()
         if status == 401 or (status == 403 and code in ("invalid_api_key", "account_deactivated")):
             raise AuthError(f"{self.endpoint.base_url} refused the key: {message}; check the key and its project")
         if code == "insufficient_quota":
@@ -345,6 +355,13 @@ class ApiClient:
             self._learn(headers)
             return reply, Sign.THROTTLED, reply.wait
         return reply, Sign.TROUBLE if isinstance(reply, Ambiguous) else Sign.NEUTRAL, None
+
+    def _open_wire(self) -> Wire:
+        client = self._client or self._connect()
+        told = {**client.default_headers, **client.auth_headers}
+        headers = {name: value for name, value in told.items() if isinstance(value, str)}
+        self._wire = Wire(str(client.base_url), headers, self.endpoint.timeout)
+        return self._wire
 
     def _connect(self) -> openai.AsyncOpenAI:
         import openai  # noqa: PLC0415 - costs more than a second
@@ -377,45 +394,5 @@ async def _until_idle(chunks: AsyncIterator[bytes], idle: float) -> AsyncIterato
         yield chunk
 
 
-def _proxy_wants_name() -> UsageError:
-    return UsageError(
-        "a proxy on the way asks for a name and a password (407); set HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT",
-        code="proxy",
-    )
-
-
-def _tls_reason(error: Any) -> str:
-    inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
-    return getattr(inner, "verify_message", None) or getattr(inner, "reason", None) or type(inner).__name__
-
-
 def _sign_of(failure: NotApplied | Ambiguous) -> Sign:
     return Sign.UNREACHABLE if isinstance(failure, NotApplied) else Sign.TROUBLE
-
-
-def _transport_failure(error: BaseException) -> NotApplied | Ambiguous:
-    """Tell a connection that was never made from one that broke.
-
-    The aiohttp transport reports both "connection refused" and "answered, then dropped" as a connect timeout, so only
-    the aiohttp error underneath decides: `ClientConnectorError` is raised before a byte of the request is written.
-    """
-    import aiohttp  # noqa: PLC0415 - comes with the client
-
-    reason = type(error).__name__
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, aiohttp.ClientSSLError):
-            raise UsageError(
-                f"the TLS certificate of {seen.host} is not accepted ({_tls_reason(seen)}); if a proxy or a company "
-                "signs it, name its certificates with SSL_CERT_FILE",
-                code="tls",
-            )
-        if isinstance(seen, aiohttp.ClientHttpProxyError):
-            if seen.status == 407:
-                raise _proxy_wants_name()
-            return NotApplied(f"the proxy answered {seen.status}")
-        if isinstance(seen, aiohttp.ClientConnectorError):
-            return NotApplied("could not connect")
-        reason = type(seen).__name__
-        seen = seen.__cause__ or seen.__context__
-    return Ambiguous(f"no answer ({reason})")

@@ -1,0 +1,153 @@
+"""Raw requests and answers over one aiohttp session: the bulk path, where what a call costs decides how long it takes.
+
+It sends what it is given exactly once and says what is known when no answer came. The headers are the official
+client's (`openai_client.py`), which is built for convenience: a call through it costs several times as much CPU. It
+must not know what an answer means, nor when to send again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from migrate_cli.errors import UsageError
+from migrate_cli.replies import Ambiguous, NotApplied
+
+LONGEST_ANSWER = 10
+"""How many times the timeout, which counts the silence, the whole answer to a read may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: any status, with a body that is whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class Wire:
+    """One host's connections, kept open between requests. To be closed in the event loop that used it."""
+
+    def __init__(self, base_url: str, headers: Mapping[str, str], timeout: float) -> None:
+        import aiohttp  # noqa: PLC0415 - comes with the official client
+        import httpx2  # noqa: PLC0415 - the same
+
+        self._base = base_url.rstrip("/")
+        self._headers = dict(headers)
+        self._timeout = timeout
+        self._proxy = proxy_for(self._base)
+        # The official client's trust in certificates: SSL_CERT_FILE and SSL_CERT_DIR count.
+        connector = aiohttp.TCPConnector(limit=0, ssl=httpx2.create_ssl_context())
+        silence = aiohttp.ClientTimeout(sock_connect=timeout, sock_read=timeout)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=silence)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any],
+        content: bytes | None = None,
+        own: Mapping[str, str] | None = None,
+    ) -> Answer | NotApplied | Ambiguous:
+        """Send one request, once. `own` headers authenticate in place of the client's. Raises UsageError.
+
+        A list in `query` is spelt as the official client spells it: its name with brackets, once for each entry.
+        """
+        import aiohttp  # noqa: PLC0415 - comes with the official client
+
+        url = f"{self._base}{path}?{_encoded(query)}" if query else self._base + path
+        try:
+            # An answer to a read that trickles on for ever would never time out by itself.
+            async with asyncio.timeout(LONGEST_ANSWER * self._timeout if method == "GET" else None):
+                return await self._answer(method, url, content, self._headers if own is None else self._with(own))
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return transport_failure(error)
+
+    async def _answer(self, method: str, url: str, content: bytes | None, headers: Mapping[str, str]) -> Answer:
+        from yarl import URL  # noqa: PLC0415 - comes with aiohttp
+
+        async with self._session.request(
+            method,
+            URL(url, encoded=True),
+            data=content,
+            headers=headers,
+            # A redirected POST becomes a GET on the way.
+            allow_redirects=method == "GET",
+            proxy=self._proxy,
+        ) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    def _with(self, own: Mapping[str, str]) -> dict[str, str]:
+        others = {name: value for name, value in self._headers.items() if name.lower() != "authorization"}
+        return {**others, **own}
+
+
+def proxy_for(base_url: str) -> str | None:
+    """Return the proxy that the environment names for this host (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY)."""
+    parts = urlsplit(base_url)
+    if not parts.hostname or urllib.request.proxy_bypass(parts.hostname):
+        return None
+    proxies = urllib.request.getproxies()
+    named = proxies.get(parts.scheme) or proxies.get("all")
+    return named if named is None or "://" in named else f"http://{named}"
+
+
+def transport_failure(error: BaseException) -> NotApplied | Ambiguous:
+    """Tell a connection that was never made from one that broke. Raises UsageError for what only a person can mend.
+
+    The official client's aiohttp transport reports both "connection refused" and "answered, then dropped" as a connect
+    timeout, so only the aiohttp error underneath decides: `ClientConnectorError` is raised before a byte of the request
+    is written.
+    """
+    import aiohttp  # noqa: PLC0415 - comes with the official client
+
+    reason = type(error).__name__
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, aiohttp.ClientSSLError):
+            raise UsageError(
+                f"the TLS certificate of {seen.host} is not accepted ({_tls_reason(seen)}); if a proxy or a company "
+                "signs it, name its certificates with SSL_CERT_FILE",
+                code="tls",
+            )
+        if isinstance(seen, aiohttp.ClientHttpProxyError):
+            if seen.status == 407:
+                raise proxy_wants_name()
+            return NotApplied(f"the proxy answered {seen.status}")
+        if isinstance(seen, aiohttp.ClientConnectorError):
+            return NotApplied("could not connect")
+        reason = type(seen).__name__
+        seen = seen.__cause__ or seen.__context__
+    return Ambiguous(f"no answer ({reason})")
+
+
+def proxy_wants_name() -> UsageError:
+    """The error for a proxy that asks who is there."""
+    return UsageError(
+        "a proxy on the way asks for a name and a password (407); set HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT",
+        code="proxy",
+    )
+
+
+def _encoded(query: Mapping[str, Any]) -> str:
+    pairs: list[tuple[str, str]] = []
+    for name, value in query.items():
+        if isinstance(value, list | tuple):
+            pairs += [(f"{name}[]", str(each)) for each in value]
+        elif value is not None:
+            pairs.append((name, str(value).lower() if isinstance(value, bool) else str(value)))
+    return urlencode(pairs)
+
+
+def _tls_reason(error: Any) -> str:
+    inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
+    return getattr(inner, "verify_message", None) or getattr(inner, "reason", None) or type(inner).__name__

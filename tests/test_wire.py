@@ -1,0 +1,97 @@
+"""The raw path: it sends the official client's headers, once, and says what is known when no answer comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from migrate_cli.openai_client import ApiClient, Endpoint
+from migrate_cli.pacing import Pacer
+from migrate_cli.replies import Ambiguous, Applied, NotApplied, Refused, Reply
+from migrate_cli.wire import proxy_for
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+KEY = "sk-test-000000000000"
+
+
+def asked(answer: bytes, *, method: str = "POST", **endpoint: Any) -> tuple[Reply, list[str]]:
+    """What the client makes of an answer, and the requests that arrived, headers and all."""
+    seen: list[str] = []
+    query: Mapping[str, Any] = {"include": ["a.b", "c"], "limit": 5, "after": None}
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async def ask() -> Reply:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        async with server, ApiClient(Endpoint(url, KEY, timeout=2.0, **endpoint), Pacer(most_in_flight=1)) as client:
+            return await client.write(method, "/conversations", b"{}" if method == "POST" else None, query)
+
+    return asyncio.run(ask()), seen
+
+
+def test_a_request_carries_what_the_official_client_would_send() -> None:
+    reply, (request,) = asked(OK, organization="org-1", project="proj_1", headers={"X-Team": "blue"})
+    assert isinstance(reply, Applied)
+    lines = request.split("\r\n")
+    assert lines[0] == "POST /v1/conversations?include%5B%5D=a.b&include%5B%5D=c&limit=5 HTTP/1.1"
+    sent = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:] if line)}
+    assert sent["authorization"] == f"Bearer {KEY}"
+    assert sent["content-type"] == "application/json"
+    assert (sent["openai-organization"], sent["openai-project"], sent["x-team"]) == ("org-1", "proj_1", "blue")
+    assert sent["user-agent"].startswith("migrate-cli/")
+    assert sent["x-stainless-lang"] == "python"
+
+
+def test_a_redirect_is_refused_with_the_address_that_it_names() -> None:
+    answer = b"HTTP/1.1 308 Permanent Redirect\r\nLocation: https://other.example/v1\r\nContent-Length: 0\r\n\r\n"
+    reply, requests = asked(answer)
+    assert isinstance(reply, Refused)
+    assert (reply.code, len(requests)) == ("redirected", 1)
+    assert "https://other.example/v1" in reply.message
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{", b"nonsense\r\n\r\n"])
+def test_an_answer_that_breaks_off_leaves_it_open_what_was_done(answer: bytes) -> None:
+    reply, requests = asked(answer)
+    assert isinstance(reply, Ambiguous)
+    assert len(requests) == 1
+
+
+def test_a_host_that_takes_no_connections_was_not_asked() -> None:
+    async def ask() -> Reply:
+        server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        server.close()
+        await server.wait_closed()
+        async with ApiClient(Endpoint(url, KEY), Pacer(most_in_flight=1)) as client:
+            return await client.write("POST", "/conversations", b"{}")
+
+    assert isinstance(asyncio.run(ask()), NotApplied)
+
+
+@pytest.mark.parametrize(
+    ("environment", "proxy"),
+    [
+        ({}, None),
+        ({"https_proxy": "http://proxy.example:3128"}, "http://proxy.example:3128"),
+        ({"http_proxy": "http://proxy.example:3128"}, None),
+        ({"all_proxy": "proxy.example:3128"}, "http://proxy.example:3128"),
+        ({"https_proxy": "http://proxy.example:3128", "no_proxy": "api.openai.com"}, None),
+    ],
+)
+def test_the_environment_names_the_proxy(
+    environment: dict[str, str], proxy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert proxy_for("https://api.openai.com/v1") == proxy
