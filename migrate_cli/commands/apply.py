@@ -15,6 +15,7 @@ from migrate_cli.commands.interrupts import Interrupts
 from migrate_cli.commands.plan_file import refuse_changes
 from migrate_cli.commands.prepare import (
     TargetChoice,
+    expected_of,
     named_source,
     open_configured,
     policy_of,
@@ -100,7 +101,9 @@ class ApplyRun:
     async def go(self, selection: Selection, wishes: Wishes, *, command: str = "apply") -> Result:
         """Load what the selection wants; `command` is what the state file calls this run."""
         began = time.monotonic()
-        run_id = self._store.start_run(command, {**asdict(wishes), "sandbox": self._target.sandbox})
+        expected = expected_of(self._source, selection)
+        whole = {"expected": expected} if selection == Selection() else {}
+        run_id = self._store.start_run(command, {**asdict(wishes), "sandbox": self._target.sandbox, **whole})
         policy, clock = policy_of(self._settings), WallClock()
         pacer = Pacer(
             most_in_flight=policy.workers,
@@ -133,7 +136,7 @@ class ApplyRun:
             )
             clock.wake_on(run.drain)
             self._tally.want(selection)
-            self._view.start(self._source.expected(), "Migrating")
+            self._view.start(expected, "Migrating")
             self._interrupts = Interrupts(run.drain, self._view, farewell=_FAREWELL)
             with self._interrupts.handled():
                 try:
@@ -147,6 +150,8 @@ class ApplyRun:
             self._note_findings(files)
             result = self._result(client, run_id, failure, time.monotonic() - began)
             result.data |= files.data()
+            if failure is not None or run.drain.is_set():
+                result.data["reached"] = {"threads": self._tally.threads["total"], "of": expected}
         self._store.finish_run(run_id, without_content(result.envelope()))
         await self._store.durable()
         return result

@@ -15,7 +15,7 @@ from migrate_cli.commands.files import RunFiles, for_plan
 from migrate_cli.commands.plan_file import Plan, against, check_place, findings_of, read_plan, recording, save_plan
 from migrate_cli.commands.plan_gate import Gate
 from migrate_cli.commands.plan_tokens import TokenTally, model_window
-from migrate_cli.commands.prepare import named_source, open_configured, policy_of
+from migrate_cli.commands.prepare import expected_of, named_source, open_configured, policy_of
 from migrate_cli.commands.tally import Tally
 from migrate_cli.convert.batches import batches
 from migrate_cli.convert.validate import validate_draft
@@ -59,7 +59,7 @@ def plan(settings: Settings, selection: Selection, *, view: ProgressView, choice
     planning = _Planning(settings, source, view, keeps=choices.save is not None or earlier is not None)
     tally = planning.tally
     tally.want(selection)
-    view.start(source.expected(), "Planning")
+    view.start(expected_of(source, selection), "Planning")
     with for_plan(settings, source) as (files, client):
         asyncio.run(planning.read_all(selection, files, client))
         tally.add_findings(files.findings())

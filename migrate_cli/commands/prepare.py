@@ -71,6 +71,17 @@ def selection_of(threads: list[str], threads_from: str | None, limit: int | None
     return Selection(chosen, limit, _shard(shard))
 
 
+def expected_of(source: Source, selection: Selection) -> int | None:
+    """How many threads of the source a command is going to meet, if that is cheap to know; else None."""
+    if selection.shard is not None:
+        return None
+    if selection.thread_ids is not None:
+        known: int | None = len(selection.thread_ids)
+    else:
+        known = source.expected()
+    return known if known is None or selection.limit is None else min(known, selection.limit)
+
+
 def policy_of(settings: Settings) -> LoadPolicy:
     """The section `load`, as the loader takes it."""
     load = settings.load

@@ -88,19 +88,21 @@ def _from_tables(reader: StateReader, run: JsonObject) -> Result:
     data: JsonObject = {"state": str(reader.path), "started_at": run["started_at"]}
     if busy:
         data["next"] = "It is still at work; watch it: migrate-cli status"
-    told = _load_data(reader, str(run["id"])) if run["command"] in _LOADS else _other_data(reader, run)
+    told = _load_data(reader, run) if run["command"] in _LOADS else _other_data(reader, run)
     exit_code = ExitCode.PARTIAL if busy else ExitCode.INTERRUPTED
     command = "apply" if run["command"] in _LOADS else str(run["command"])
     return Result(command, data | told, exit_code, str(run["id"]), _problems(reader))
 
 
-def _load_data(reader: StateReader, run_id: str) -> JsonObject:
+def _load_data(reader: StateReader, run: JsonObject) -> JsonObject:
     """The data of `apply` as far as tables hold it: all threads of the state file, whichever run loaded them."""
     rows = list(reader.threads_of(None))
     found = list(reader.findings())
-    unreadable = reader.unreadable(run_id)
+    unreadable = reader.unreadable(str(run["id"]))
+    threads = _counts(Counter(row["state"] for row in rows), len(unreadable))
     return {
-        "threads": _counts(Counter(row["state"] for row in rows), len(unreadable)),
+        "threads": threads,
+        "reached": {"threads": threads["total"], "of": run["options"].get("expected")},
         "messages": {"read": _sum(rows, "messages"), "items": _sum(rows, "items")},
         "findings": dict(sorted(Counter(row["code"] for row in found).items())),
         "severities": dict(sorted(Counter(row["severity"] for row in found).items())),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from migrate_cli.commands.files import as_recorded
 from migrate_cli.commands.interrupts import Interrupts
-from migrate_cli.commands.prepare import SANDBOX, TargetChoice, open_configured, setup_of, target_of
+from migrate_cli.commands.prepare import SANDBOX, TargetChoice, expected_of, open_configured, setup_of, target_of
 from migrate_cli.commands.verify_tally import VerifyTally
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
 from migrate_cli.load.refusal import with_notes
@@ -122,7 +122,7 @@ class _Verify:
                 live=self._source is not None and self._source.live,
                 drain=drain,
             )
-            self._view.start(self._source.expected() if self._source else None, "Verifying")
+            self._view.start(expected_of(self._source, selection) if self._source else None, "Verifying")
             with interrupts.handled():
                 try:
                     await run.run(self._entries(selection, since))

@@ -98,10 +98,10 @@ def _apply_headline(result: Result) -> str:
     failed, doubt = threads.get("failed", 0), threads.get("in_doubt", 0)
     where = _where(data)
     if threads.get("total", 0) == 0:
-        return "No thread was found in the source."
-    if data.get("writes") == 0 and not failed and not doubt:
+        return "No thread was reached." if "reached" in data else "No thread was found in the source."
+    if data.get("writes") == 0 and not failed and not doubt and "reached" not in data:
         return f"Nothing was sent: everything is already there. {_loaded(threads, data)}{where}."
-    sentence = f"{_loaded(threads, data)}{where}."
+    sentence = f"{_loaded(threads, data)}{where}.{_reached(data)}"
     aside = [plural(failed, "thread") + " failed"] if failed else []
     aside += [f"{plural(doubt, 'thread')} {'is' if doubt == 1 else 'are'} in doubt"] if doubt else []
     skipped = threads.get("skipped", 0)
@@ -113,8 +113,22 @@ def _apply_headline(result: Result) -> str:
     return f"{sentence} {' and '.join(aside)}.{ending}" if aside else sentence + ending
 
 
+def _of(data: JsonObject) -> int | None:
+    """How many threads there are, where a run ended before it had met them all and that is known."""
+    of = counts(data, "reached").get("of")
+    return of if of is not None and of > counts(data, "threads").get("total", 0) else None
+
+
+def _reached(data: JsonObject) -> str:
+    """How far a run came that ended before it had met all threads."""
+    total, of = counts(data, "threads").get("total", 0), _of(data)
+    if of is not None:
+        return f" {number(total)} of {number(of)} {'was' if total == 1 else 'were'} reached."
+    return " Only threads that were reached are counted." if "reached" in data else ""
+
+
 def _loaded(threads: dict[str, int], data: JsonObject) -> str:
-    total, loaded = threads.get("total", 0), threads.get("loaded", 0)
+    total, loaded = _of(data) or threads.get("total", 0), threads.get("loaded", 0)
     if loaded == 0:
         return f"None of {plural(total, 'thread')} is loaded"
     if loaded < total:
@@ -137,7 +151,14 @@ def _where(data: JsonObject) -> str:
 def _overview(data: JsonObject, *, planning: bool) -> Table | None:
     threads, messages = counts(data, "threads"), counts(data, "messages")
     hidden = {"loaded", "in_doubt"} if planning else set()
-    rows = [("threads", name.replace("_", " "), number(count)) for name, count in threads.items() if name not in hidden]
+    names = {"total": "reached"} if "reached" in data else {}
+    rows = [
+        ("threads", names.get(name, name.replace("_", " ")), number(count))
+        for name, count in threads.items()
+        if name not in hidden
+    ]
+    if of := _of(data):
+        rows.insert(0, ("threads", "in the source", number(of)))
     if messages:
         rows.append(("messages", "read", number(messages.get("read"))))
         rows.append(("items", "made of them", number(messages.get("items"))))

@@ -59,11 +59,14 @@ def build(result: Result) -> Document:
 
 
 def _headline(data: JsonObject, states: dict[str, int]) -> str:
-    total = sum(states.values())
+    met = sum(states.values())
+    total = max(met, counts(data, "reached").get("of", 0))
     if total == 0:
         return "Nothing has been migrated yet."
     done = sum(states.get(state, 0) for state in DONE)
-    ending = " A run is at work now; threads that it has not reached are not counted." if data.get("running") else ""
+    ending = f" {number(met)} of {number(total)} {'was' if met == 1 else 'were'} reached." if met < total else ""
+    if data.get("running"):
+        ending += " A run is at work now" + ("." if ending else "; threads that it has not reached are not counted.")
     unread = data.get("unreadable")
     if isinstance(unread, int) and unread:
         ending += f" {plural(unread, 'entry', 'entries')} of the source could not be read."

@@ -60,7 +60,8 @@ class StateReader:
 
         `threads` by state, `items`, `messages`, `findings` by code, `orphans`, `unreadable` (of the last apply), up to
         200 threads each of `failed`, `in_doubt` and `differs` with code and detail, `skipped` by reason, `running`
-        (the process that writes now, or None), `last_run` and `setup`.
+        (the process that writes now, or None), `last_run` and `setup`; and `reached`, {threads, of}, where the last apply
+        has not met all threads of its source and their number is known.
         """
         running = holder(self.path)
         totals = self._row(
@@ -69,6 +70,7 @@ class StateReader:
         return {
             "state": str(self.path),
             "threads": self._counts("SELECT state, count(*) FROM thread GROUP BY state"),
+            **self._reached(),
             **(totals or {}),
             "findings": self._counts("SELECT code, count(*) FROM thread_finding GROUP BY code"),
             "orphans": self._number("SELECT count(*) FROM orphan"),
@@ -82,6 +84,17 @@ class StateReader:
             "last_run": next(self.runs(newest_first=True), None),
             "setup": self.setup(),
         }  # fmt: skip
+
+    def _reached(self) -> JsonObject:
+        """How many threads are known of how many in the source, where the last apply has not met all of them."""
+        row = self._row(
+            """SELECT json_extract(options, '$.expected') AS 'of', (SELECT count(*) FROM thread) AS threads FROM run
+            WHERE command = 'apply' AND (result IS NULL OR json_extract(result, '$.data.reached') IS NOT NULL)
+              AND key = (SELECT max(key) FROM run WHERE command = 'apply')"""
+        )
+        if row is None or row["of"] is None or row["of"] <= row["threads"]:
+            return {}
+        return {"reached": {"threads": row["threads"], "of": row["of"]}}
 
     def setup(self) -> dict[str, str]:
         """Return the setup that the file records."""
