@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from migrate_cli.errors import MigrateError, TemporaryError
 from migrate_cli.load.context import Stopped
 from migrate_cli.load.decide import Action, decide
+from migrate_cli.load.feed import Feed, Inline, Pump
 from migrate_cli.load.interface import Clock, Journal, Progress, Target
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.refusal import with_notes
@@ -27,7 +28,7 @@ ALIKE = 10
 WORTH_SAYING = 1.0
 """Seconds of waiting that a person who watches would take for a hang."""
 
-Feed = Iterator[Draft | Thread | Unreadable]
+Entry = Draft | Thread | Unreadable
 """What a run is fed with. A thread is one that must wait for something, such as its files, before it is converted."""
 
 Prepare = Callable[[Thread], Awaitable[Draft | None]]
@@ -93,13 +94,20 @@ class LoadRun:
         self._pilot = policy.pilot if pilot else 0
         self._prepare = prepare
         self._said_waiting = False
-        self._feed = asyncio.Lock()
+        self._leasing = asyncio.Lock()
         self._fatal: MigrateError | None = None
         self._failed = 0
         self._first_codes: list[str | None] | None = []
 
-    async def run(self, drafts: Feed) -> None:
+    async def run(self, drafts: Iterator[Entry]) -> None:
         """Load all drafts. Raises what ended the run as a whole, after every worker has come to rest."""
+        feed: Feed[Entry] = Pump(drafts, self._policy.workers) if self._live else Inline(drafts)
+        try:
+            await self._run(feed)
+        finally:
+            await feed.close()
+
+    async def _run(self, drafts: Feed[Entry]) -> None:
         if self._pilot:
             await self._bounded([asyncio.create_task(self._run_pilot(drafts))])
         if not self.drain.is_set():
@@ -123,7 +131,7 @@ class LoadRun:
             if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
                 raise result
 
-    async def _work(self, drafts: Feed) -> None:
+    async def _work(self, drafts: Feed[Entry]) -> None:
         while not self.drain.is_set():
             draft = await self._lease(drafts)
             if draft is None:
@@ -137,7 +145,7 @@ class LoadRun:
                 self.drain.set()
                 raise
 
-    async def _run_pilot(self, drafts: Feed) -> None:
+    async def _run_pilot(self, drafts: Feed[Entry]) -> None:
         """Load the first threads one by one and read each back; drains the run when it must not go on."""
         left = self._pilot
         while left and not self.drain.is_set():
@@ -159,11 +167,11 @@ class LoadRun:
                 )
                 self.drain.set()
 
-    async def _lease(self, drafts: Feed) -> Draft | Thread | None:
+    async def _lease(self, drafts: Feed[Entry]) -> Draft | Thread | None:
         """Take the next draft; what could not be read is noted on the way."""
-        async with self._feed:
+        async with self._leasing:
             while not self.drain.is_set():
-                entry = await asyncio.to_thread(next, drafts, None) if self._live else next(drafts, None)
+                entry = await drafts.take()
                 if not isinstance(entry, Unreadable):
                     return entry
                 self._store.unreadable(entry)

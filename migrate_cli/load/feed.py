@@ -1,0 +1,103 @@
+"""Entries for the workers, from an iterator that may block: at once from a file, through a thread from a live source.
+
+A live source is read ahead of the workers, so that a worker finds its next thread waiting. It must not look at entries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Iterator
+from typing import Generic, Protocol, TypeVar
+
+T = TypeVar("T")
+Out = TypeVar("Out", covariant=True)
+
+
+class Feed(Protocol[Out]):
+    """Gives one entry after another to whoever asks; one asks at a time."""
+
+    async def take(self) -> Out | None:
+        """Return the next entry, None after the last; raises what the iterator raises."""
+
+    async def close(self) -> None:
+        """End the reading, whatever is left."""
+
+
+class Inline(Generic[T]):
+    """Takes from an iterator that never waits for long."""
+
+    def __init__(self, entries: Iterator[T]) -> None:
+        self._entries = entries
+
+    async def take(self) -> T | None:
+        """Return the next entry."""
+        return next(self._entries, None)
+
+    async def close(self) -> None:
+        """Leave the rest unread."""
+
+
+class Pump(Generic[T]):
+    """Takes from an iterator in a thread of its own, some entries ahead."""
+
+    def __init__(self, entries: Iterator[T], ahead: int) -> None:
+        self._entries = entries
+        self._room = threading.Semaphore(ahead)
+        self._held: deque[T] = deque()
+        self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[None] | None = None
+        self._ended = False
+        self._stopped = False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+        self._thread.start()
+
+    async def take(self) -> T | None:
+        """Return the next entry, once there is one."""
+        while not self._held:
+            if self._ended:
+                if self._error is not None:
+                    raise self._error
+                return None
+            self._waiter = self._loop.create_future()
+            await self._waiter
+        self._room.release()
+        return self._held.popleft()
+
+    async def close(self) -> None:
+        """End the reading after the entry that is being read, and let go of the source."""
+        self._stopped = True
+        self._room.release()
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        try:
+            while self._room.acquire() and not self._stopped:
+                entry = next(self._entries, None)
+                if entry is None:
+                    return
+                self._tell(entry, None)
+        except BaseException as error:  # whoever takes the entries has to hear of it, whatever it is
+            self._tell(None, error)
+        finally:
+            close = getattr(self._entries, "close", None)
+            if close is not None:
+                close()
+            self._tell(None, None)
+
+    def _tell(self, entry: T | None, error: BaseException | None) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._hear, entry, error)
+        except RuntimeError:  # the loop was closed: nobody listens any more
+            self._stopped = True
+
+    def _hear(self, entry: T | None, error: BaseException | None) -> None:
+        if entry is not None:
+            self._held.append(entry)
+        else:
+            self._ended = True
+            self._error = self._error or error
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
