@@ -210,7 +210,7 @@ _FILES = {
         "Choose `convert.tail` or `convert.attachments: note`.",
     ),
     "audio-model-going": Entry(
-        WARNING, "The transcription model goes on the date named.", "Set `audio.model: gpt-transcribe`."
+        WARNING, "The transcription model is gone or going on the date named.", "Set `audio.model: gpt-transcribe`."
     ),
     "audio-transcribed": Entry(INFO, "An attached audio file became its transcript.", "Nothing."),
     "audio-not-transcribed": Entry(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from migrate_cli.commands.assistants_found import Collection, Found
@@ -67,7 +68,7 @@ def _chosen(collection: Collection, wish: Wish) -> list[Found]:
 
 def _converted(found: Found, wish: Wish) -> Configuration:
     resources = [found.resources] if found.resources else []
-    return convert_assistant(found.assistant, thread_resources=resources, markdown=wish.markdown)
+    return convert_assistant(found.assistant, thread_resources=resources, markdown=wish.markdown, today=date.today())
 
 
 def _findings(found: Found, configuration: Configuration) -> list[Finding]:

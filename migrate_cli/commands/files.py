@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 
 from migrate_cli.commands.prepare import target_of
 from migrate_cli.convert.options import Files
@@ -103,7 +104,7 @@ def model_findings(model: str) -> list[Finding]:
     end = audio.going(model)
     if end is None:
         return []
-    return [finding("audio-model-going", f"{model} goes on {end.date}; {end.successor} is its successor.")]
+    return [finding("audio-model-going", f"{model} {end.told(date.today())}; {end.successor} is its successor.")]
 
 
 class _Impatient:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ def cases_of(settings: Settings, choices: Choices, given: Suite | None, store: S
     _check(wanted, folder, mapped)
     audio = settings.audio.model if any(part.audio for job in wanted for part in _parts(job)) else None
     name = "last turns" if choices.suite is None or choices.last_turn else choices.suite.name
-    return Cases(name, wanted, folder, mapped, [] if suite is None else warnings(suite, audio))
+    return Cases(name, wanted, folder, mapped, [] if suite is None else warnings(suite, audio, date.today()))
 
 
 def others_of(settings: Settings, choices: Choices) -> JsonObject | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from migrate_cli.convert import limits
@@ -47,15 +48,20 @@ class _Work:
 
 
 def convert_assistant(
-    assistant: JsonObject, *, thread_resources: Iterable[Mapping[str, Any]] = (), markdown: bool = False
+    assistant: JsonObject,
+    *,
+    thread_resources: Iterable[Mapping[str, Any]] = (),
+    markdown: bool = False,
+    today: date | None = None,
 ) -> Configuration:
     """Return the configuration of one assistant object.
 
     `thread_resources` are `tool_resources` of threads; their vector stores and files join the assistant's own.
-    `markdown` adds a sentence to the instructions that asks for Markdown.
+    `markdown` adds a sentence to the instructions that asks for Markdown. `today` tells models that are gone from
+    those that are going.
     """
     work = _Work(assistant, _merged([assistant.get("tool_resources"), _old_files(assistant), *thread_resources]))
-    _write_model(work)
+    _write_model(work, today)
     _write_instructions(work, markdown)
     tools = [tool for tool in (_tool(work, tool) for tool in _listed(assistant.get("tools"))) if tool]
     if tools:
@@ -69,14 +75,14 @@ def convert_assistant(
     )
 
 
-def _write_model(work: _Work) -> None:
+def _write_model(work: _Work, today: date | None) -> None:
     model = work.assistant.get("model")
     if not isinstance(model, str) or not model:
         work.find("model-missing", "no model is named.")
         return
     end = going(model)
     if end is not None:
-        work.find("model-going", f"{short(model, 80)} goes on {end.date}; {end.successor} was written.")
+        work.find("model-going", f"{short(model, 80)} {end.told(today)}; {end.successor} was written.")
     work.config["model"] = end.successor if end else model
 
 

@@ -6,6 +6,7 @@ the current model of about the same size; try it with `replay` before relying on
 
 from __future__ import annotations
 
+import datetime
 import re
 from typing import NamedTuple
 
@@ -16,6 +17,12 @@ class Going(NamedTuple):
     date: str
     """ISO date of the shutdown."""
     successor: str
+
+    def told(self, today: datetime.date | None) -> str:
+        """Say that it goes, or went, and when; either of them where nobody says what day it is."""
+        if today is None:
+            return f"goes or went on {self.date}"
+        return f"{'goes' if self.date > today.isoformat() else 'went'} on {self.date}"
 
 
 LARGE = "gpt-5.5"

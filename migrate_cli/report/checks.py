@@ -274,7 +274,7 @@ def _used(data: JsonObject) -> Table | None:
 
 def _warnings(data: JsonObject) -> Section | None:
     found = data.get("warnings")
-    return Lines("Going", tuple(str(line) for line in found)) if isinstance(found, list) and found else None
+    return Lines("Gone or going", tuple(str(line) for line in found)) if isinstance(found, list) and found else None
 
 
 def _case_cell(value: object) -> str:

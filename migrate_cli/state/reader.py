@@ -60,8 +60,8 @@ class StateReader:
 
         `threads` by state, `items`, `messages`, `findings` by code, `orphans`, `unreadable` (of the last apply), up to
         200 threads each of `failed`, `in_doubt` and `differs` with code and detail, `skipped` by reason, `running`
-        (the process that writes now, or None), `last_run` and `setup`; and `reached`, {threads, of}, where the last apply
-        has not met all threads of its source and their number is known.
+        (the process that writes now, or None), `last_run` and `setup`; and `reached`, {threads, of}, where the last
+        apply has not met all threads of its source and their number is known.
         """
         running = holder(self.path)
         totals = self._row(

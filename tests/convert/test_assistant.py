@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def test_an_assistant_becomes_the_arguments_of_a_response() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "date", "successor"),
+    ("model", "day", "successor"),
     [
         ("gpt-4", "2026-10-23", "gpt-5.5"),
         ("gpt-4-0613", "2026-10-23", "gpt-5.5"),
@@ -56,11 +57,19 @@ def test_an_assistant_becomes_the_arguments_of_a_response() -> None:
         ("ft:gpt-4.1-mini:acme::abc", "2027-01-14", "gpt-5.4-mini"),
     ],
 )
-def test_a_going_model_is_replaced_and_its_date_told(model: str, date: str, successor: str) -> None:
+def test_a_going_model_is_replaced_and_its_date_told(model: str, day: str, successor: str) -> None:
     configuration = convert(model=model)
     assert configuration.config["model"] == successor
     assert codes(configuration) == ["model-going"]
-    assert date in configuration.findings[0].detail
+    assert day in configuration.findings[0].detail
+
+
+@pytest.mark.parametrize(
+    ("today", "told"), [("2026-10-22", "goes on 2026-10-23"), ("2026-10-23", "went on 2026-10-23")]
+)
+def test_a_model_that_is_gone_is_not_told_as_one_that_is_going(today: str, told: str) -> None:
+    found = convert_assistant({"id": "asst_1", "model": "gpt-4"}, today=date.fromisoformat(today))
+    assert told in found.findings[0].detail
 
 
 def test_successors_stay_and_own_deployments_are_left_alone() -> None:

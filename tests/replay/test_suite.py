@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,12 @@ def test_settings_that_are_going_are_named_with_date_and_successor(tmp_path: Pat
     ):  # fmt: skip
         assert any(all(word in line for word in words) for line in told), words
     assert warnings(load(tmp_path, HEAD + CASE), "gpt-transcribe") == []
+
+
+def test_what_is_gone_is_told_in_the_past(tmp_path: Path) -> None:
+    suite = load(tmp_path, "model: gpt-4o\n" + CASE)
+    assert warnings(suite, None, date(2027, 1, 13)) == ["the model gpt-4o goes on 2027-01-14; use gpt-5.5"]
+    assert warnings(suite, None, date(2027, 1, 14)) == ["the model gpt-4o went on 2027-01-14; use gpt-5.5"]
 
 
 def test_the_bundled_suite_is_right() -> None:
