@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test lint check crash proof docs clean
+.PHONY: demo test lint check crash live proof docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/migrate-cli demo
@@ -21,6 +21,10 @@ check: test lint
 # The real program, killed again and again against a misbehaving sandbox, then compared with the source.
 crash: $(VENV)/.installed
 	cd tests && ../$(BIN)/python -m support.crash --kills $(or $(KILLS),200)
+
+# A live host, migrated under faults and kills, verified, saved, and migrated again from what was saved.
+live: $(VENV)/.installed
+	cd tests && ../$(BIN)/python -m support.live --threads $(or $(THREADS),2000) --kills $(or $(KILLS),5)
 
 # All figures of docs/reliability.md: enumerated faults, kills, pace.
 proof: $(VENV)/.installed

@@ -119,9 +119,9 @@ def _periodic(_: int, place: int) -> str:
 
 
 @contextlib.contextmanager
-def sandbox(data: Path, seed: int, faults: tuple[str, ...]) -> Iterator[str]:
-    """Serve a misbehaving sandbox from a process of its own; yields its base URL."""
-    command = [sys.executable, "-m", "migrate_cli", "sandbox", "--port", "0", "--data", str(data), "--quiet"]
+def sandbox(data: Path, seed: int, faults: tuple[str, ...], *more: str) -> Iterator[str]:
+    """Serve a misbehaving sandbox from a process of its own, with `more` options; yields its base URL."""
+    command = [sys.executable, "-m", "migrate_cli", "sandbox", "--port", "0", "--data", str(data), "--quiet", *more]
     for rule in faults:
         command += ["--fault", rule]
     process = subprocess.Popen([*command, "--seed", str(seed)], stdout=subprocess.PIPE, text=True)
