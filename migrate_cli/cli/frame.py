@@ -33,15 +33,6 @@ _log = logging.getLogger(__name__)
 
 RESUMABLE = (ExitCode.TEMPORARY, ExitCode.INTERRUPTED)
 
-SUFFIXES = {
-    ".txt": OutputFormat.TEXT,
-    ".json": OutputFormat.JSON,
-    ".md": OutputFormat.MARKDOWN,
-    ".xml": OutputFormat.JUNIT,
-    ".html": OutputFormat.HTML,
-}
-"""The format that `--report FILE` takes from the file's name; any other name takes `--output`'s."""
-
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -80,7 +71,9 @@ class Frame:
         from migrate_cli.report.log import set_up_logging  # noqa: PLC0415 - only when something is logged
 
         self.closers.callback(
-            set_up_logging(path, verbosity=self.verbose, to_stderr=self.verbose > 0 and not self.logs)
+            set_up_logging(
+                path, verbosity=self.verbose, to_stderr=self.verbose > 0 and not self.quiet and not self.logs
+            )
         )
         if path is not None:
             self.logs.append(path)
@@ -105,20 +98,21 @@ class Frame:
 
     def show(self, result: Result, fmt: OutputFormat, *, with_content: bool = False) -> None:
         """Print a result on stdout, into the report file, and into a CI job's summary, where those are asked for."""
-        from migrate_cli.report.output import wants_colour, write_out, write_report  # noqa: PLC0415 - after the work
+        from migrate_cli.report import output  # noqa: PLC0415 - after the work
         from migrate_cli.report.render import render  # noqa: PLC0415
 
         width = _width()
         if self.report is not None:
-            form = SUFFIXES.get(self.report.suffix.lower(), fmt)
-            write_report(self.report, render(result, form, console_width=width, with_content=with_content))
+            form = output.form_of(self.report, fmt)
+            output.write_report(self.report, render(result, form, console_width=width, with_content=with_content))
+            fmt = output.beside_file(fmt, form)
         if os.environ.get("GITHUB_STEP_SUMMARY"):
             from migrate_cli.report.markdown import write_step_summary  # noqa: PLC0415 - in CI only
 
             write_step_summary(render(result, OutputFormat.MARKDOWN))
         if not (self.quiet and fmt is OutputFormat.TEXT and result.exit_code == 0):
-            colour = fmt is OutputFormat.TEXT and wants_colour(sys.stdout.isatty())
-            write_out(render(result, fmt, console_width=width, colour=colour, with_content=with_content))
+            colour = fmt is OutputFormat.TEXT and output.wants_colour(sys.stdout.isatty())
+            output.write_out(render(result, fmt, console_width=width, colour=colour, with_content=with_content))
 
 
 Config = Annotated[
@@ -131,11 +125,19 @@ Report = Annotated[
     Path | None,
     typer.Option(
         "--report",
-        help="Write the report to a file too; its form follows the ending (.json, .md, .xml, .html, .txt).",
+        help="Write the report to a file too; its form follows the ending (.txt, .json, .md, .xml, .html). "
+        "A page, Markdown or JUnit that is written there is not printed as well: stdout has the text then.",
         metavar="FILE",
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, and no report when all is well.")]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="No progress and no log lines, and the text report only if something is wrong; other forms stay.",
+    ),
+]
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log to stderr; twice for more.")]
 LogFile = Annotated[Path | None, typer.Option("--log-file", help="Append a log, secrets masked.", metavar="FILE")]
 Progress = Annotated[str, typer.Option("--progress", help="auto, json or none.")]

@@ -11,6 +11,38 @@ from pathlib import Path
 from typing import TextIO
 
 from migrate_cli.errors import UsageError
+from migrate_cli.report.interface import OutputFormat
+
+ENDINGS = {
+    ".txt": OutputFormat.TEXT,
+    ".json": OutputFormat.JSON,
+    ".md": OutputFormat.MARKDOWN,
+    ".xml": OutputFormat.JUNIT,
+    ".html": OutputFormat.HTML,
+}
+"""The form that a report file takes from its name."""
+_ALSO = {".htm": OutputFormat.HTML, **{f".{form}": form for form in OutputFormat}}
+_FOR_FILES = frozenset({OutputFormat.MARKDOWN, OutputFormat.JUNIT, OutputFormat.HTML})
+"""Forms that nobody wants on a terminal too, once they stand in a file."""
+
+
+def form_of(path: Path, default: OutputFormat) -> OutputFormat:
+    """The form of a report file, by its ending; a name without one takes the default.
+
+    Raises UsageError for an ending that names no form.
+    """
+    ending = path.suffix.lower()
+    if not ending:
+        return default
+    form = ENDINGS.get(ending) or _ALSO.get(ending)
+    if form is None:
+        raise UsageError(f"there is no report of the form {path.suffix}; end {path.name} in {', '.join(ENDINGS)}")
+    return form
+
+
+def beside_file(wanted: OutputFormat, written: OutputFormat) -> OutputFormat:
+    """The form for stdout when a file has the report in the form `written`: what is for files is not printed too."""
+    return OutputFormat.TEXT if wanted is written and wanted in _FOR_FILES else wanted
 
 
 def wants_colour(is_terminal: bool, environ: Mapping[str, str] | None = None) -> bool:
@@ -57,6 +89,7 @@ def write_report(path: Path, text: str) -> None:
 
 def check_report_path(path: Path) -> None:
     """Raise UsageError before any work when `write_report` would fail for a reason that can be seen now."""
+    form_of(path, OutputFormat.TEXT)
     parent = path.parent
     if path.is_dir():
         raise UsageError(f"The report {path} is a folder: name a file with --report.")
