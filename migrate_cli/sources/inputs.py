@@ -6,12 +6,13 @@ It must not know what is inside a file; that is told by content, in `probe.py`.
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from migrate_cli.errors import SourceError
 from migrate_cli.model import Origin
@@ -58,6 +59,54 @@ class Input:
     def size(self) -> int:
         """Return the bytes on disk."""
         return self.local.stat().st_size
+
+
+@dataclass(frozen=True, slots=True)
+class Section(Input):
+    """A part of a plain file, such as one very long line."""
+
+    start: int
+    end: int
+    """Bytes, the last excluded."""
+
+    def open(self) -> IO[bytes]:
+        """Open for reading; nothing before or behind the section is seen."""
+        return cast(IO[bytes], io.BufferedReader(_Window(self.local.open("rb"), self.start, self.end)))
+
+    def compressed(self) -> bool:
+        """A section of plain text is never packed."""
+        return False
+
+    def size(self) -> int:
+        """Return the bytes of the section."""
+        return self.end - self.start
+
+
+class _Window(io.RawIOBase):
+    """Reads a file from one place to another, and closes it."""
+
+    def __init__(self, below: IO[bytes], start: int, end: int) -> None:
+        below.seek(start)
+        self._below = below
+        self._left = end - start
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer as far as the section goes."""
+        data = self._below.read(min(len(buffer), self._left))
+        buffer[: len(data)] = data
+        self._left -= len(data)
+        return len(data)
+
+    def close(self) -> None:
+        """Close both."""
+        try:
+            super().close()
+        finally:
+            self._below.close()
 
 
 class _GzipWithFile(gzip.GzipFile):

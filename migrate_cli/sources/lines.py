@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import count
+from typing import IO, Any
 
 from migrate_cli.model import Origin
 from migrate_cli.sources import jsontext
@@ -14,21 +15,48 @@ from migrate_cli.sources.records import Kind
 from migrate_cli.sources.shapes.base import Loose
 from migrate_cli.sources.shelf import BLOCK_BYTES, BLOCK_ENTRIES, Block
 
+_CHUNK = 1 << 20
+
 Record = tuple[int, int, int, Any]
 """A line's number (1-based), where it begins and ends (bytes), and its value."""
 
 
-def records(input_: Input, problem: Callable[[Origin, str, str], None]) -> Iterator[Record]:
-    """Yield the values of all lines; a line that is no JSON is told to `problem`, and the others are read."""
+LongLine = Callable[[int, int, int], None]
+"""Takes a line that is too long to be held: its number, where it begins and ends (bytes)."""
+
+
+def records(
+    input_: Input, problem: Callable[[Origin, str, str], None], *, most: int = -1, long_line: LongLine | None = None
+) -> Iterator[Record]:
+    """Yield the values of all lines; a line that is no JSON is told to `problem`, and the others are read.
+
+    Lines of `most` bytes and more go to `long_line` instead, where there is one.
+    """
     end = 0
     with input_.open() as stream:
-        for number, line in enumerate(stream, 1):
+        for number in count(1):
+            line = stream.readline(most)
+            if not line:
+                return
             start, end = end, end + len(line)
+            if len(line) == most and long_line is not None:
+                end += _rest_of_line(stream, line)
+                long_line(number, start, end)
+                continue
             value = jsontext.line(line)
             if value is not None:
                 yield number, start, end, value
             elif line.strip(b"\xef\xbb\xbf \t\r\n"):
                 problem(*_fault(input_.origin, number, line))
+
+
+def _rest_of_line(stream: IO[bytes], line: bytes) -> int:
+    """Pass over what is left of a line, and return how many bytes that is."""
+    passed = 0
+    while line and not line.endswith(b"\n"):
+        line = stream.readline(_CHUNK)
+        passed += len(line)
+    return passed
 
 
 def _fault(origin: Origin, number: int, line: bytes) -> tuple[Origin, str, str]:

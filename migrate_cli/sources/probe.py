@@ -13,11 +13,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any
+from typing import IO, Any
 
 from migrate_cli.model import JsonObject
 from migrate_cli.sources import jsontext
-from migrate_cli.sources.inputs import Input
+from migrate_cli.sources.inputs import Input, Section
 from migrate_cli.sources.intake import transcode, unpack_gzip
 from migrate_cli.sources.jsontext import BadJsonError
 from migrate_cli.sources.shapes import ShapeTable
@@ -26,9 +26,11 @@ from migrate_cli.sources.shapes.flat import FIELDS, NEEDED
 from migrate_cli.sources.shapes.thread_file import ThreadFile
 from migrate_cli.sources.streaming import Streamed
 
-LARGE = 32 << 20
-"""Documents and lines of more bytes are read incrementally."""
+LARGE = 8 << 20
+"""Documents, and lines that hold whole threads, are read incrementally where they have more bytes: parsed, they take
+up to ten times as much."""
 _LARGE_PACKED = LARGE // 16
+_FIRST_READ = 64 << 10
 _HEAD_BYTES = 4096
 _MESSAGES = re.compile(rb'(?<!\\)"messages"\s*:\s*[\[{n]')
 _THREAD = re.compile(rb'\W*\{\s*"thread"\s*:\s*\{')
@@ -40,6 +42,7 @@ _CSV_SUFFIXES = frozenset({".csv", ".tsv"})
 _YAML_SUFFIXES = frozenset({".yaml", ".yml"})
 _MARK = b"\xef\xbb\xbf"
 _WIDE_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_CHUNK = 1 << 20
 _NEXT_LINE = re.compile(rb"\s*([^\n]*)")
 _THREAD_ID = re.compile(r"thread_[A-Za-z0-9]+")
 
@@ -93,9 +96,39 @@ class Probe:
         self.several |= found.shape.whole and found.shape.name != ThreadFile.name
         return found
 
+    def long_line(self, input_: Input, start: int, end: int, name: str) -> Found:
+        """Return a line that is too long to be held as a document of the named shape.
+
+        Raises NotOursError and BadJsonError.
+        """
+        shape = self._table.by_name[name]
+        line = Section(input_.local, input_.origin, start, end)
+        large = Streamed(line)
+        sketch = large.sketch()
+        if not shape.matches(sketch):
+            raise NotOursError("unknown-shape", self._unknown(line, sketch))
+        return Found(shape, line, large=large)
+
     def _look(self, input_: Input) -> Found:
-        input_, data = self._bytes(input_)
-        head = data[:_HEAD_BYTES].removeprefix(_MARK)
+        input_ = self._unpacked(input_)
+        with input_.open() as stream:
+            beginning = _Beginning(stream)
+            encoding = _WIDE_MARKS.get(beginning.data[:2])
+            if encoding is None:
+                return self._look_into(input_, beginning)
+        try:
+            return self._look(Input(transcode(input_, encoding, self._folder), input_.origin))
+        except UnicodeError:
+            raise NotOursError("not-json", f"{input_.origin}: The text is not valid {encoding}.") from None
+
+    def _unpacked(self, input_: Input) -> Input:
+        """Return a file that may be read several times: a large packed one is unpacked first."""
+        if input_.size() > _LARGE_PACKED and input_.compressed():
+            return Input(unpack_gzip(input_, self._folder), input_.origin)
+        return input_
+
+    def _look_into(self, input_: Input, beginning: _Beginning) -> Found:
+        head = beginning.data[:_HEAD_BYTES].removeprefix(_MARK)
         if not _LOOKS_JSON.match(head):
             if self._table.allows(Form.CSV) and (table := self._csv(input_, head)):
                 return table
@@ -103,33 +136,16 @@ class Probe:
                 return self._yaml(input_)
             raise self._not_json(input_, head)
         try:
-            return self._json(input_, data)
+            return self._json(input_, beginning)
         except BadJsonError as bad:
             raise self._bad(input_, head, bad) from None
 
-    def _bytes(self, input_: Input) -> tuple[Input, bytes]:
-        """Return a file's bytes, or as many as may be held; large gzip files are unpacked, UTF-16 becomes UTF-8."""
-        size = input_.size()
-        if size > _LARGE_PACKED and input_.compressed():
-            input_ = Input(unpack_gzip(input_, self._folder), input_.origin)
-            size = input_.size()
-        with input_.open() as stream:
-            data = stream.read(LARGE if size > _LARGE_PACKED else -1)
-        encoding = _WIDE_MARKS.get(data[:2])
-        if encoding is None:
-            return input_, data
-        try:
-            input_ = Input(transcode(input_, encoding, self._folder), input_.origin)
-        except UnicodeError:
-            raise NotOursError("not-json", f"{input_.origin}: The text is not valid {encoding}.") from None
-        return self._bytes(input_)
-
-    def _json(self, input_: Input, data: bytes) -> Found:
+    def _json(self, input_: Input, beginning: _Beginning) -> Found:
         """Tell lines from a document; a file of one line may be either, and the document's shapes come first."""
-        first, second = _two_lines(data)
+        first, second = beginning.two_lines()
         if len(first) >= LARGE:
-            return self._document(input_, data)
-        record = parsed_line(first) if data.removeprefix(_MARK).lstrip().startswith(b"{") else None
+            return self._lines_after_a_long_one(input_, first) or self._document(input_, beginning)
+        record = parsed_line(first) if first.removeprefix(_MARK).lstrip().startswith(b"{") else None
         if record is not None and not second:
             shape = self._table.find(Form.DOCUMENT, record)
             if shape is not None:
@@ -138,7 +154,15 @@ class Probe:
             lines = self._lines(input_, record or parsed_line(second), alone=not second)
             if lines is not None:
                 return lines
-        return self._document(input_, data)
+        return self._document(input_, beginning)
+
+    def _lines_after_a_long_one(self, input_: Input, first: bytes) -> Found | None:
+        """Return the file as lines where more follows on a first line that is too long to be held."""
+        end = _end_of_first_line(input_) if first.removeprefix(_MARK).lstrip().startswith(b"{") else None
+        if end is None:
+            return None
+        record = Streamed(Section(input_.local, input_.origin, 0, end)).sketch()
+        return self._lines(input_, record, alone=False)
 
     def _lines(self, input_: Input, record: JsonObject | None, *, alone: bool) -> Found | None:
         shape = self._table.find(Form.LINES, record)
@@ -150,7 +174,8 @@ class Probe:
             raise NotOursError("unknown-shape", self._unknown(input_, record))
         return None
 
-    def _document(self, input_: Input, data: bytes) -> Found:
+    def _document(self, input_: Input, beginning: _Beginning) -> Found:
+        data = beginning.read(LARGE)
         if len(data) >= LARGE:
             large = Streamed(input_)
             shape = self._shape(input_, Form.DOCUMENT, large.sketch())
@@ -229,13 +254,45 @@ def _seems_whole(head: bytes) -> bool:
     return _THREAD.match(head[:200]) is not None
 
 
-def _two_lines(data: bytes) -> tuple[bytes, bytes]:
-    """Return the first line and the next that is not blank; empty where there is none."""
-    end = data.find(b"\n")
-    if end < 0:
-        return data, b""
-    second = _NEXT_LINE.match(data, end)
-    return data[:end], second.group(1) if second else b""
+class _Beginning:
+    """The first bytes of a file, as few as tell what it is."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.data = stream.read(_FIRST_READ)
+        self._whole = len(self.data) < _FIRST_READ
+
+    def read(self, size: int) -> bytes:
+        """Return as many bytes from the start, or the whole file."""
+        wanted = size - len(self.data)
+        if wanted > 0 and not self._whole:
+            more = self._stream.read(wanted)
+            self._whole = len(more) < wanted
+            self.data += more
+        return self.data
+
+    def two_lines(self) -> tuple[bytes, bytes]:
+        """Return the first line and the next that is not blank; empty where there is none, cut after `LARGE` bytes."""
+        while True:
+            end = self.data.find(b"\n")
+            second = None if end < 0 else _NEXT_LINE.match(self.data, end)
+            if self._whole or len(self.data) >= LARGE or (second and second.end() < len(self.data)):
+                return (self.data, b"") if second is None else (self.data[:end], second.group(1))
+            self.read(min(LARGE, 4 * len(self.data)))
+
+
+def _end_of_first_line(input_: Input) -> int | None:
+    """Return where the first line ends, in bytes, if anything but blanks follows on it."""
+    place, end = 0, None
+    with input_.open() as stream:
+        while chunk := stream.read(_CHUNK):
+            at = chunk.find(b"\n") if end is None else 0
+            if at >= 0:
+                end = place + at if end is None else end
+                if chunk[at:].strip():
+                    return end
+            place += len(chunk)
+    return None
 
 
 def parsed_line(line: bytes) -> JsonObject | None:

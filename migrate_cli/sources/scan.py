@@ -8,12 +8,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from migrate_cli.model import Origin
+from migrate_cli.sources import probe
 from migrate_cli.sources.faults import FAULTS, fault_of
 from migrate_cli.sources.inputs import Input
 from migrate_cli.sources.interface import ShapeTaken
+from migrate_cli.sources.jsontext import BadJsonError
 from migrate_cli.sources.lines import Record, Run, records
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.probe import Found, NotOursError, Probe, csv_rows, named_thread, stem
@@ -52,9 +55,9 @@ class Tally:
 class Scanner:
     """Reads one file after the other; what is wrong with one goes to the shelf as a problem."""
 
-    def __init__(self, shelf: Shelf, probe: Probe, tally: Tally) -> None:
+    def __init__(self, shelf: Shelf, prober: Probe, tally: Tally) -> None:
         self._shelf = shelf
-        self._probe = probe
+        self._probe = prober
         self._tally = tally
         self._last_named: str | None = None
         self.done: set[int] = set()
@@ -251,7 +254,26 @@ class Scanner:
         self._shelf.problem(here, "unknown-line", detail)
 
     def _records(self, found: Found) -> Iterator[Record]:
-        return records(found.input, self._shelf.problem)
+        if found.shape.document is None:
+            return records(found.input, self._shelf.problem)
+        take = partial(self._long_line, found)
+        return records(found.input, self._shelf.problem, most=probe.LARGE, long_line=take)
+
+    def _long_line(self, found: Found, number: int, start: int, end: int) -> None:
+        """Put a thread that is too long to be held onto the shelf, the first time that its line is met."""
+        here = replace(found.input.origin, line=number)
+        key = key_of(str(here))
+        if key in self.done or found.shape.document is None:
+            return
+        self.done.add(key)
+        try:
+            line = self._probe.long_line(found.input, start, end, found.shape.document)
+            self._spool(line, self._loose(line, self._pieces(line)))
+        except NotOursError:
+            self._unknown_line(found, number)
+        except BadJsonError as bad:
+            detail = f"{here}: {bad.detail} What stands before is read, and so are the other lines."
+            self._shelf.problem(here, bad.code, detail)
 
     def _index_table(self, found: Found) -> None:
         """Turn rows into wire messages in the spool, a batch at a time."""

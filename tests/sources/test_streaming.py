@@ -65,7 +65,31 @@ def message_lines() -> Iterator[str]:
     return (json.dumps(message(thread, number)) + "\n" for number in range(20) for thread in range(500))
 
 
-WRITERS = [message_array, thread_array, threads_by_id, one_long_thread, message_lines]
+def thread_line(thread: int, count: int) -> str:
+    messages = [message(thread, number) for number in range(count)]
+    return json.dumps({"thread": {"id": f"thread_{thread}"}, "messages": messages}) + "\n"
+
+
+def long_line_first() -> Iterator[str]:
+    yield thread_line(0, 9_900)
+    yield from (thread_line(thread, 10) for thread in range(1, 11))
+
+
+def long_line_among_others() -> Iterator[str]:
+    yield from (thread_line(thread, 10) for thread in range(1, 6))
+    yield thread_line(0, 9_900)
+    yield from (thread_line(thread, 10) for thread in range(6, 11))
+
+
+WRITERS = [
+    message_array,
+    thread_array,
+    threads_by_id,
+    one_long_thread,
+    message_lines,
+    long_line_first,
+    long_line_among_others,
+]
 
 
 @pytest.mark.usefixtures("large_from_1_mb")
@@ -99,6 +123,27 @@ def test_a_huge_array_that_is_cut_off_gives_what_was_whole(tmp_path: Path, read:
     assert len(reading.threads) > 200
     assert reading.codes == ["file-cut-off"]
     assert len(reading.messages("thread_0")) == 20
+
+
+@pytest.mark.usefixtures("large_from_1_mb")
+def test_a_long_line_that_is_broken_spoils_no_other_line(tmp_path: Path, read: Any) -> None:
+    path = tmp_path / "export.jsonl"
+    path.write_text(thread_line(1, 2) + thread_line(0, 2_000)[:1_500_000] + "\n" + thread_line(2, 2))
+    reading = read(path)
+
+    assert len(reading.messages("thread_1")) == len(reading.messages("thread_2")) == 2
+    assert len(reading.unreadable) == 1
+    assert f"{path}:2" in reading.unreadable[0].detail
+
+
+@pytest.mark.usefixtures("large_from_1_mb")
+def test_a_long_line_is_the_same_thread_in_every_walk(tmp_path: Path, read: Any) -> None:
+    path = tmp_path / "export.jsonl"
+    path.write_text(thread_line(1, 2) + thread_line(0, 2_000))
+    source = read(path).source
+
+    again = {found.id: sum(1 for _ in found.messages) for found in source.threads(Selection())}
+    assert again == {"thread_1": 2, "thread_0": 2_000}
 
 
 @pytest.mark.usefixtures("large_from_1_mb")

@@ -94,6 +94,8 @@ class Shape(ABC):
     growth: Growth = Growth.LISTS
     batch: int = 200
     """How many entries of a huge array make a fragment; 1 where an entry may be large itself."""
+    document: str | None = None
+    """For lines: the name of the shape that one of them is by itself, so that a huge line can be read in fragments."""
 
     @abstractmethod
     def matches(self, value: Any) -> bool:

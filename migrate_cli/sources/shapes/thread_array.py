@@ -45,6 +45,7 @@ class ThreadLines(Shape):
     description = "JSON Lines with a thread a line, its messages inside"
     form = Form.LINES
     whole = True
+    document = ThreadFile.name
 
     def matches(self, value: Any) -> bool:
         """Recognise a thread with messages."""
