@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,8 @@ from typing import Any
 
 from migrate_cli.errors import AuthError, UsageError
 from migrate_cli.secrets import register_secret, scrub
+
+_log = logging.getLogger(__name__)
 
 COMMAND_PATIENCE = 120.0
 """Seconds that a token command may take; `az` alone needs several."""
@@ -79,20 +82,20 @@ class Token(Credentials):
 class CommandToken(Token):
     """The token that a command of the user prints: plain, or in JSON as `accessToken`, `access_token` or `token`."""
 
-    def __init__(self, command: str | Sequence[str]) -> None:
+    def __init__(self, command: str | Sequence[str], setting: str = "source.token_command") -> None:
+        """`setting` is where the user wrote the command; messages name it. Raises UsageError."""
         super().__init__()
+        self._setting = setting
         try:
             self._command = shlex.split(command) if isinstance(command, str) else list(command)
         except ValueError as error:
-            raise UsageError(f"source.token_command is no command line: {error}", code="token-command") from error
+            raise UsageError(f"{setting} is no command line: {error}", code="token-command") from error
         if not self._command:
-            raise UsageError(
-                "source.token_command is empty; name the command that prints a token", code="token-command"
-            )
+            raise UsageError(f"{setting} is empty; name the command that prints a token", code="token-command")
 
     async def fetch(self) -> str:
         """Run the command, without a shell."""
-        name = self._command[0]
+        name = f"{self._setting}: {self._command[0]}"
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -123,20 +126,48 @@ class IdentityToken(Token):
         super().__init__()
         self._scope = scope
         self._credential: Any = None
+        # Without a handler of its own the package writes a page of advice to stderr, beside our sentence.
+        logging.getLogger("azure").addHandler(logging.NullHandler())
 
     async def fetch(self) -> str:
-        """Ask the default credential chain. The package refreshes tokens itself shortly before they expire."""
-        return await asyncio.to_thread(self._ask)
+        """Ask the default credential chain, in a thread: it waits for the network and for other programs.
+
+        The package keeps tokens until shortly before they expire, also those that the host has begun to refuse. Then
+        only a new chain fetches another one.
+        """
+        token = await asyncio.to_thread(self._ask)
+        if token == self._token:
+            self._credential = None
+            token = await asyncio.to_thread(self._ask)
+        return token
 
     def _ask(self) -> str:
-        from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - an extra that most setups do not need
-
+        try:
+            from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - an extra that most setups do not need
+        except ImportError as error:
+            raise UsageError(
+                f'azure-identity cannot be imported ({error}): pip install "migrate-cli[azure]"', code="no-key"
+            ) from error
         try:
             self._credential = self._credential or DefaultAzureCredential()
             token: str = self._credential.get_token(self._scope).token
         except Exception as error:  # the package's own tree of errors, in many flavours
-            raise _no_token("azure-identity", _first_line(str(error).encode()).lstrip(": ") or "failed") from error
+            _log.info("azure-identity: %s", scrub(str(error)))
+            raise AuthError(
+                f"no token: azure-identity {_failure(str(error))}; sign in (such as az login), or set a key or a token "
+                "command, then start again",
+                code="no-token",
+            ) from error
         return token
+
+
+def _failure(said: str) -> str:
+    """What the chain says, in one line: who failed, or that nobody was there to ask. It lists each one it tried."""
+    tried = [line.strip() for line in said.splitlines() if line.startswith("\t")]
+    failed = [line for line in tried if "Authentication failed" in line]
+    if tried and not failed:
+        return "found no identity in any of the places where it looks"
+    return "failed" + _first_line((failed[-1] if failed else said).encode())
 
 
 def token_in(printed: str) -> str | None:

@@ -76,7 +76,7 @@ def token_way(target: TargetSettings) -> str | None:
 def _credentials(target: TargetSettings, key: str) -> Credentials | None:
     """What authenticates in place of the usual bearer key; a command that the user named goes before a key."""
     if target.token_command:
-        return CommandToken(target.token_command)
+        return CommandToken(target.token_command, "target.token_command")
     if key:
         return KeyHeader(key) if target.preset in SCOPES else None
     return IdentityToken(SCOPES[target.preset]) if token_way(target) else None

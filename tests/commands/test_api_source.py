@@ -122,7 +122,10 @@ def test_an_api_that_is_gone_is_told_with_its_date_and_a_way_on(
         assert "2026-08-26" in result.err and "your own database" in result.err
 
 
-def test_without_a_key_all_ways_to_authenticate_are_named(cli: Cli, tmp_path: Path) -> None:
+def test_without_a_key_all_ways_to_authenticate_are_named(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "azure.identity", None)
     (tmp_path / "migration.yaml").write_text("source: {kind: api, preset: foundry, base_url: 'https://h.example/x'}")
     result = cli("plan", "--discover")
     assert result.code == 2
