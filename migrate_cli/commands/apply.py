@@ -15,6 +15,7 @@ from migrate_cli.commands.interrupts import Interrupts
 from migrate_cli.commands.plan_file import refuse_changes
 from migrate_cli.commands.prepare import (
     TargetChoice,
+    begun,
     expected_of,
     named_source,
     open_configured,
@@ -67,12 +68,13 @@ def apply(
     source = open_configured(settings)
     if plan_file is not None:
         refuse_changes(plan_file, settings, source, selection, sandbox=sandbox)
+    entries = begun(source, selection)
     with target_of(settings, sandbox=sandbox) as target:
         store = StateStore.open(settings.state, command="migrate-cli apply")
         try:
             store.check_setup(setup_of(settings, source, sandbox=sandbox))
             run = ApplyRun(settings, source, store, target, view)
-            return asyncio.run(run.go(selection, wishes))
+            return asyncio.run(run.go(selection, wishes, entries))
         except JournalFailed as failure:
             _tell_unsaved(failure.unsaved)
             raise
@@ -98,8 +100,15 @@ class ApplyRun:
         self._tally = Tally(view, self._content)
         self._interrupts: Interrupts | None = None
 
-    async def go(self, selection: Selection, wishes: Wishes, *, command: str = "apply") -> Result:
-        """Load what the selection wants; `command` is what the state file calls this run."""
+    async def go(
+        self,
+        selection: Selection,
+        wishes: Wishes,
+        entries: Iterator[Thread | Unreadable] | None = None,
+        *,
+        command: str = "apply",
+    ) -> Result:
+        """Load what the selection wants; `entries` is that, begun already; the state file calls the run `command`."""
         began = time.monotonic()
         expected = expected_of(self._source, selection)
         whole = {"expected": expected} if selection == Selection() else {}
@@ -122,25 +131,14 @@ class ApplyRun:
                 sandbox=self._target.sandbox,
                 draining=clock.draining,
             )
-            run = LoadRun(
-                target=ConversationsTarget(client),
-                store=self._store,
-                clock=clock,
-                policy=policy,
-                observer=self._tally,
-                prepare=files.desk.draft,
-                retry_failed=wishes.retry_failed,
-                append=wishes.append,
-                pilot=not self._store.any_loaded(),
-                live=self._source.live,
-            )
+            run = self._load_run(client, clock, files, wishes)
             clock.wake_on(run.drain)
             self._tally.want(selection)
             self._view.start(expected, "Migrating")
             self._interrupts = Interrupts(run.drain, self._view, farewell=_FAREWELL)
             with self._interrupts.handled():
                 try:
-                    await run.run(files.desk.feed(self._threads(selection)))
+                    await run.run(files.desk.feed(self._watched(entries or self._source.threads(selection))))
                 except MigrateError as error:
                     failure = error
             if failure is None and not run.drain.is_set():
@@ -156,8 +154,21 @@ class ApplyRun:
         await self._store.durable()
         return result
 
-    def _threads(self, selection: Selection) -> Iterator[Thread | Unreadable]:
-        entries = self._source.threads(selection)
+    def _load_run(self, client: ApiClient, clock: WallClock, files: RunFiles, wishes: Wishes) -> LoadRun:
+        return LoadRun(
+            target=ConversationsTarget(client),
+            store=self._store,
+            clock=clock,
+            policy=policy_of(self._settings),
+            observer=self._tally,
+            prepare=files.desk.draft,
+            retry_failed=wishes.retry_failed,
+            append=wishes.append,
+            pilot=not self._store.any_loaded(),
+            live=self._source.live,
+        )
+
+    def _watched(self, entries: Iterator[Thread | Unreadable]) -> Iterator[Thread | Unreadable]:
         return entries if self._content is None else self._content.watch(entries)
 
     def _note_missing(self) -> None:

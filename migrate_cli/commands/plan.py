@@ -92,8 +92,11 @@ def _judged(data: JsonObject, tally: Tally, gate: Gate | None) -> Result:
     if gate is not None:
         data["blocking"] = gate.blocking(tally.codes)
         broken = gate.problems(tally.codes, tally.parts)
-    partial = ExitCode.PARTIAL if tally.threads["failed"] or tally.threads["unknown"] else ExitCode.OK
-    code = ExitCode.CHECK_FAILED if broken else partial
+    code = ExitCode.PARTIAL if tally.threads["failed"] or tally.threads["unknown"] else ExitCode.OK
+    if tally.threads["total"] == tally.threads["unreadable"] > 0 == tally.threads["unknown"]:
+        code = ExitCode.USAGE
+    if broken:
+        code = ExitCode.CHECK_FAILED
     return Result("plan", data, code, errors=[*broken, *tally.problems])
 
 

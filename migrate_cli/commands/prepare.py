@@ -6,11 +6,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-from migrate_cli.errors import UsageError
+from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.load.policy import LoadPolicy
-from migrate_cli.model import JsonObject
+from migrate_cli.model import JsonObject, Thread, Unreadable
 from migrate_cli.openai_client import Endpoint
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection, Source
@@ -18,6 +19,10 @@ from migrate_cli.target_endpoint import endpoint_of
 
 SANDBOX = "sandbox"
 """What the state file records as the target of a rehearsal; the port changes from run to run."""
+
+
+LOOKED_THROUGH = 1000
+"""Unreadable entries in a row that are looked through for a first thread; after that, reading them is the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,26 @@ def selection_of(threads: list[str], threads_from: str | None, limit: int | None
         raise UsageError(f"--limit takes a number from 1, not {limit}")
     chosen = frozenset(wanted) if threads or threads_from is not None else None
     return Selection(chosen, limit, _shard(shard))
+
+
+def begun(source: Source, selection: Selection) -> Iterator[Thread | Unreadable]:
+    """Begin to read a source that does not wait for a network, so that a wrong one is refused before any work.
+
+    Raises SourceError where nothing of it can be read.
+    """
+    entries = source.threads(selection)
+    if source.live:
+        return entries
+    met: list[Thread | Unreadable] = []
+    for entry in entries:
+        met.append(entry)
+        if isinstance(entry, Thread) or len(met) >= LOOKED_THROUGH:
+            return chain(met, entries)
+    first = next((entry for entry in met if isinstance(entry, Unreadable)), None)
+    if first is not None and selection.thread_ids is None and selection.shard is None:
+        more = f" {len(met) - 1:,} more of its entries cannot be read; migrate-cli plan lists them." if met[1:] else ""
+        raise SourceError(f"the source holds no thread that can be read: {first.origin}: {first.detail}{more}")
+    return iter(met)
 
 
 def expected_of(source: Source, selection: Selection) -> int | None:

@@ -199,3 +199,22 @@ def test_a_thread_that_is_asked_for_and_not_there_is_named(
     [problem] = outcome.json["errors"]
     assert (problem["code"], problem["thread_id"]) == ("unknown-thread", "thread_unknown")
     assert outcome.json["data"]["threads"]["total"] == 1
+
+
+@pytest.mark.parametrize("text", ["thread_id,foo\n1,hi\n", "a,b\n1,2\n"])
+@pytest.mark.parametrize("beside", ["alone", "in a folder", "beside another"])
+def test_a_table_with_a_wrong_header_is_a_wrong_source_wherever_it_lies(
+    cli: Cli, tmp_path: Path, text: str, beside: str
+) -> None:
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    (folder / "t.csv").write_text(text)
+    if beside == "beside another":
+        (folder / "u.csv").write_text("conversation,body\n1,hi\n")
+    source = folder / "t.csv" if beside == "alone" else folder
+    assert cli("plan", source).code == 2
+    refused = cli("apply", source, "--target", "sandbox")
+    assert refused.code == 2
+    assert refused.err.startswith("migrate-cli: ")
+    assert refused.err.count("\n") == 1
+    assert not (tmp_path / "migration.db").exists(), "a wrong source must not claim the state file"
