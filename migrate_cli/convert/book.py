@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from migrate_cli.convert.canonical import digest_of, encode
+from migrate_cli.convert.canonical import encode_item
 from migrate_cli.convert.options import NO_FACTS, ConvertOptions, FileFact, FileFacts
 from migrate_cli.findings import finding
 from migrate_cli.model import Aside, Fate, Finding, Item, JsonObject, Ledger
@@ -73,7 +73,7 @@ class Book:
         joined: bool = False,
     ) -> None:
         """Append an item."""
-        self.items.append(Item(encode(body), digest_of(body), kind, message_id, created_at, joined))
+        self.items.append(Item(*encode_item(body), kind, message_id, created_at, joined))
 
     def fact(self, file_id: str) -> FileFact:
         """What is known of a file; an empty fact when nothing is."""

@@ -18,12 +18,49 @@ ALGORITHM = "blake2b-128"
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
+_WRITTEN_PARTS = frozenset({"input_text", "output_text"})
+_KEYS = ("type", "text", "annotations")
+_TAILS = {2: "", 3: ',"annotations":[]'}
+_NONE: list[Any] = []
 _TEXT_PARTS = frozenset({"input_text", "output_text", "text", "refusal", "summary_text"})
 
 
 def digest_of(item: JsonObject) -> bytes:
     """Return the 16-byte hash of an item's canonical form; equal for an item as sent and as the server returns it."""
-    return hashlib.blake2b(encode(canonical(item)), digest_size=16).digest()
+    text = _only_text(item)
+    form = encode(canonical(item)) if text is None else _text_form(_encode(item["role"]), _encode(text))
+    return hashlib.blake2b(form, digest_size=16).digest()
+
+
+def encode_item(item: JsonObject) -> tuple[bytes, bytes]:
+    """Return an item as it is sent and its hash: `(encode(item), digest_of(item))`, with texts spelt once for both."""
+    text = _only_text(item)
+    if text is None or tuple(item) != ("type", "role", "content"):
+        return encode(item), digest_of(item)
+    (part,) = item["content"]
+    tail = _TAILS.get(len(part)) if part.get("annotations", _NONE) == _NONE else None
+    if tail is None or tuple(part) != _KEYS[: len(part)]:
+        return encode(item), digest_of(item)
+    role, quoted = _encode(item["role"]), _encode(text)
+    body = f'{{"type":"message","role":{role},"content":[{{"type":"{part["type"]}","text":{quoted}{tail}}}]}}'
+    return body.encode(), hashlib.blake2b(_text_form(role, quoted), digest_size=16).digest()
+
+
+def _only_text(item: JsonObject) -> str | None:
+    """The text of a message that holds nothing else: nearly every item, so worth a shorter way."""
+    content = item.get("content")
+    if item.get("type") != "message" or type(content) is not list or len(content) != 1:
+        return None
+    part = content[0]
+    if type(part) is not dict or part.get("type") not in _WRITTEN_PARTS or type(item.get("role")) is not str:
+        return None
+    text = part.get("text")
+    return text if type(text) is str else None
+
+
+def _text_form(role: str, text: str) -> bytes:
+    """The encoded canonical form of a message with one text; both are JSON strings already."""
+    return f'["message",{role},[["text",{text}]]]'.encode()
 
 
 def digest_of_all(digests: Iterable[bytes], metadata: dict[str, str]) -> str:

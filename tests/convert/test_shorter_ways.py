@@ -1,0 +1,89 @@
+"""Plain messages take a shorter way through encoding, hashing and validation; it must lead to the same place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from migrate_cli.convert.canonical import canonical, digest_of, encode, encode_item
+from migrate_cli.convert.limits import MAX_TEXT
+from migrate_cli.convert.validate import check_item, validate_draft
+from migrate_cli.model import Draft, Item, JsonObject, Ledger
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.sampled_from(
+    ['"', "\\", "\n", "\x7f", "\u2028"]
+)
+PART = st.fixed_dictionaries(
+    {"type": st.sampled_from(["input_text", "output_text", "text", "refusal", "input_image"])},
+    optional={
+        "text": TEXT | st.none() | st.integers(),
+        "annotations": st.sampled_from([[], [{"type": "file_path", "file_id": "file-1", "index": 3}], None]),
+        "refusal": TEXT,
+        "logprobs": st.just([]),
+    },
+)
+ITEM = st.fixed_dictionaries(
+    {"type": st.sampled_from(["message", "message", "message", "function_call"])},
+    optional={
+        "role": st.sampled_from(["user", "assistant", "system", "developer", "robot", "", 7]),
+        "content": st.lists(PART, max_size=2) | TEXT | st.none(),
+        "id": TEXT,
+        "status": st.just("completed"),
+    },
+)
+PLAIN: list[JsonObject] = [
+    {"type": "message", "role": "user", "content": [{"type": "input_text", "text": 'a "b" \\ ü \x01'}]},
+    {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "c\n", "annotations": []}]},
+]
+
+
+def slow_digest(item: JsonObject) -> bytes:
+    """The hash by its definition."""
+    return hashlib.blake2b(encode(canonical(item)), digest_size=16).digest()
+
+
+def draft_of(body: bytes) -> Draft:
+    """A draft with one item."""
+    return Draft(thread_id="thread_1", metadata={}, items=(Item(body, b"", "message"),), ledger=Ledger(), messages=1)
+
+
+@given(ITEM)
+def test_an_item_is_encoded_and_hashed_as_by_the_long_way(item: JsonObject) -> None:
+    assert encode_item(item) == (encode(item), slow_digest(item))
+    assert digest_of(item) == slow_digest(item)
+
+
+@given(st.randoms(), st.sampled_from(PLAIN))
+def test_the_order_of_keys_is_kept(random: Any, item: JsonObject) -> None:
+    keys = list(item)
+    random.shuffle(keys)
+    shuffled = {key: item[key] for key in keys}
+    assert encode_item(shuffled) == (encode(shuffled), slow_digest(item))
+
+
+@given(ITEM)
+def test_an_item_passes_validation_only_if_each_rule_holds(item: JsonObject) -> None:
+    found = [finding.code for finding in validate_draft(draft_of(encode(item)))]
+    broken = check_item(json.loads(encode(item)))
+    assert len(found) >= len(broken)
+    assert bool(found) == bool(broken) or item["type"] == "function_call"
+
+
+def test_what_only_looks_plain_is_taken_apart() -> None:
+    for item in PLAIN:
+        body = encode(item)
+        assert validate_draft(draft_of(body)) == []
+        text = item["content"][0]["text"]
+        for wrong in (
+            body.replace(b"_text", b"_image"),
+            body.replace(b"}]}", b"}]"),
+            encode({**item, "role": "system" if item["role"] == "assistant" else "assistant"}),
+            encode({**item, "content": [{**item["content"][0], "text": ""}]}),
+            encode({**item, "content": [{**item["content"][0], "text": text + "\x00"}]}),
+            encode({**item, "content": [{**item["content"][0], "text": "x" * (MAX_TEXT + 1)}]}),
+            body.replace(b'"text":"', b'"text":"\\ud800'),
+        ):
+            assert validate_draft(draft_of(wrong)), wrong[:80]
