@@ -148,11 +148,31 @@ def m004_refused_and_abandoned(db: Database) -> None:
         db.conn.execute(statement)
 
 
+_FILE_MAP = "SELECT source_file_id, target_file_id, kind, bytes, sha256, status FROM {}"
+_M005 = (
+    # What other shards knew of files that this table's own rows know otherwise: each shard uploads for itself, and its
+    # threads name its upload. `origin` stands for the shard; NULL in `thread` means the rows of `file`.
+    "CREATE TABLE file_copy (origin INTEGER NOT NULL, source_file_id TEXT NOT NULL, target_file_id TEXT, kind TEXT, "
+    "bytes INTEGER, sha256 TEXT, status TEXT NOT NULL, detail TEXT, updated_at INTEGER NOT NULL, filename TEXT, "
+    "media_type TEXT, transcript TEXT, lost_uploads INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (origin, source_file_id)) "
+    "WITHOUT ROWID",
+    "ALTER TABLE thread ADD COLUMN origin INTEGER",
+)
+
+
+def m005_files_of_shards(db: Database) -> None:
+    """Room for what several shards know of one file, once their state files are merged."""
+    for statement in _M005:
+        db.conn.execute(statement)
+    db.create_view("file_map", f"{_FILE_MAP.format('file')} UNION {_FILE_MAP.format('file_copy')}", replace=True)
+
+
 STEPS: tuple[Callable[[Database], None], ...] = (
     m001_first_schema,
     m002_facts_of_files,
     m003_replay_leftovers,
     m004_refused_and_abandoned,
+    m005_files_of_shards,
 )
 """All steps, oldest first."""
 

@@ -49,6 +49,11 @@ class StateReader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The open file, for those in this package who read whole tables."""
+        return self._conn
+
     def close(self) -> None:
         """Close the file."""
         self._conn.close()
@@ -192,8 +197,12 @@ class StateReader:
             yield row | {"value": json.loads(row["value"])}
 
     def unreadable(self, run_id: str | None = None) -> list[JsonObject]:
-        """Return what a run (the last `apply`, unless named) could not read: thread_id, origin, code, detail."""
-        run = "(SELECT key FROM run WHERE id = ?)" if run_id else "(SELECT max(key) FROM run WHERE command = 'apply')"
+        """Return what a run (the last `apply`, unless named) could not read: thread_id, origin, code, detail.
+
+        A `merge` stands for the last runs of all that it joined.
+        """
+        last = "(SELECT max(key) FROM run WHERE command IN ('apply', 'merge'))"
+        run = "(SELECT key FROM run WHERE id = ?)" if run_id else last
         sql = f"SELECT thread_id, origin, code, detail FROM unreadable WHERE run = {run}"  # noqa: S608 - constants
         return list(self._rows(sql, *([run_id] if run_id else [])))
 

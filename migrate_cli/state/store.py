@@ -26,8 +26,11 @@ from migrate_cli.state.marks import Marks
 from migrate_cli.state.writer import Note, Pace, Writer, storable
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_COPY_SIZE = "map_bytes"
+COPY_SIZE = "map_bytes"
 """Bookkeeping in the table `setup`: the size of the second copy at the last commit."""
+SHARD = "shard"
+"""In the table `setup` of a file that is of one shard only: which, such as `3/8`. A file of the whole stays so, also
+when a run takes a part of it: all that was loaded is known there."""
 
 
 class StateStore:
@@ -90,7 +93,7 @@ class StateStore:
 
         A field that the file does not have is one that the version which made it did not know: it is recorded now.
         """
-        known = {key: value for key, value in self._ask("SELECT key, value FROM setup") if key != _COPY_SIZE}
+        known = {key: value for key, value in self._ask("SELECT key, value FROM setup") if key != COPY_SIZE}
         differing = [
             f"{key} was {old} and is now {setup.get(key, 'not set')}"
             for key, old in sorted(known.items())
@@ -101,13 +104,13 @@ class StateStore:
                 f"The state file {self.path} belongs to another setup: {'; '.join(differing)}. "
                 "Put the old value back, or name another state file with --state."
             )
-        fresh = [(key, value) for key, value in setup.items() if key not in known]
+        fresh = [(key, value) for key, value in setup.items() if key not in known and not (known and key == SHARD)]
         if fresh:
             self._note(statements.setup(fresh))
 
     def start_run(self, command: str, options: JsonObject) -> str:
         """Record that a command began; return its id, which sorts by time. What is noted from now on belongs to it."""
-        run_id = _new_run_id(self._now())
+        run_id = new_run_id(self._now())
         self._note(statements.new_run(run_id, command, __version__, options, self._seconds()))
         self.run_id = run_id
         return run_id
@@ -393,7 +396,7 @@ class StateStore:
 
     def _compare_copies(self) -> None:
         """Take up what the second copy knows and the file does not; write the copy anew where it fell behind."""
-        rows = self._ask("SELECT value FROM setup WHERE key = ?", _COPY_SIZE)
+        rows = self._ask("SELECT value FROM setup WHERE key = ?", COPY_SIZE)
         recorded = int(rows[0][0]) if rows else 0
         if recorded > self._copy.size:
             known = self._ask("SELECT id, conversation_id, updated_at FROM thread WHERE conversation_id IS NOT NULL")
@@ -409,8 +412,11 @@ SELECT item.{} FROM item JOIN thread ON thread.key = item.thread
 WHERE thread.id = ? AND idx < thread.position ORDER BY idx"""
 
 
-def _new_run_id(now: float) -> str:
-    """A time to the second for people, then milliseconds and chance in four letters, so that ids sort and differ."""
+def new_run_id(now: float) -> str:
+    """Return a run's id: a time to the second for people, then milliseconds and chance in four letters.
+
+    Ids sort by time, and those of one process differ.
+    """
     moment = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     tail = int(now * 1000) % 1000 << 10 | secrets.randbelow(1 << 10)
     letters = "".join(_ALPHABET[tail >> shift & 31] for shift in (15, 10, 5, 0))

@@ -1,0 +1,201 @@
+"""Joins the state files of shards into one: all of them or none, with conflicts refused and the sums checked.
+
+One transaction in the destination, so that a merge that is killed has done nothing, and may simply be run again; what
+was merged before is known and stays. The inputs are read and never changed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from migrate_cli import __version__
+from migrate_cli.errors import StateError
+from migrate_cli.model import JsonObject, Result
+from migrate_cli.state import opening, statements
+from migrate_cli.state.copies import IdLine, SecondCopy
+from migrate_cli.state.lock import StateLock
+from migrate_cli.state.merge_inputs import COMMAND, Part, Shards, distinct, joined_shards, lock_and_open, same_setup
+from migrate_cli.state.merge_rows import Conflict, Joiner
+from migrate_cli.state.store import COPY_SIZE, SHARD, StateStore, new_run_id
+
+_REWRITE = str(1 << 62)
+"""A recorded size that no list of ids has: until the real one is recorded, whoever opens the file writes it anew."""
+_LINES = """
+SELECT id, conversation_id, updated_at, state, position FROM thread
+WHERE conversation_id IS NOT NULL AND key IN (SELECT key FROM temp.came) ORDER BY key"""
+_AT_ONCE = 1000
+_NAMED = 3
+"""How many threads a refusal names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What came of a merge."""
+
+    into: Path
+    inputs: tuple[Path, ...]
+    """The files that were read, each once."""
+    run_id: str
+    """The run under which the destination remembers it."""
+    counts: dict[str, int]
+    """What the destination holds now: threads, messages, items, findings, runs, replay_results …"""
+    states: dict[str, int]
+    """Its threads by state."""
+    offered: dict[str, int]
+    """What all inputs together hold, threads that stand in several of them counted as often."""
+    shared: int
+    """Threads that stood in more than one file, the destination included."""
+    missing: tuple[str, ...] = ()
+    """Shards that are in none of the files, such as `3/8`."""
+
+    def data(self) -> JsonObject:
+        """The `data` of the command's result."""
+        found: JsonObject = {
+            "state": str(self.into),
+            "inputs": [str(path) for path in self.inputs],
+            "counts": self.counts,
+            "states": self.states,
+            "offered": self.offered,
+            "shared": self.shared,
+        }
+        return found | ({"missing": list(self.missing)} if self.missing else {})
+
+
+def merge(inputs: Sequence[Path], into: Path) -> Merged:
+    """Join state files into one, which is made where it is not there. The destination may stand among the inputs.
+
+    Raises UsageError for files that are not there, StateLocked for one that a run is writing, StateForeign,
+    StateDamaged, SetupMismatch with field and values, and StateError `merge-conflict` for threads that have two
+    conversations. Whatever it raises, the destination is as it was.
+    """
+    opening.check_place(into, create=True)
+    paths = distinct(inputs, into)
+    with ExitStack() as stack:
+        parts = [lock_and_open(path, stack) for path in paths]
+        same_setup(parts)
+        joined_shards(parts)
+        # Opened as any command opens it: for a newer schema, and for ids that only the list beside it knows.
+        StateStore.open(into, command=COMMAND).close()
+        stack.callback(StateLock(into, COMMAND).release)
+        return _Merge(into, parts).run()
+
+
+class _Merge:
+    """One merge into a destination that is locked."""
+
+    def __init__(self, into: Path, parts: list[Part]) -> None:
+        self._into, self._parts = into, parts
+        self._conn = sqlite3.connect(into, isolation_level=None)
+        self._run_id = new_run_id(time.time())
+
+    def run(self) -> Merged:
+        """Join, check, commit; then bring the copies beside the file up to date."""
+        conn, empty = self._conn, False
+        try:
+            opening.tune(conn, self._into)
+            empty = not conn.execute("SELECT 1 FROM run UNION ALL SELECT 1 FROM setup LIMIT 1").fetchone()
+            conn.execute("BEGIN IMMEDIATE")
+            merged = self._join()
+            conn.execute("COMMIT")
+            empty = False
+            self._copies()
+        except (sqlite3.Error, OSError) as error:
+            raise opening.translate(error, self._into) from error
+        finally:
+            conn.close()
+            if empty:
+                _remove(self._into)
+        return merged
+
+    def _join(self) -> Merged:
+        all_parts = [Part.of(self._into, self._conn), *self._parts]
+        setup, shards = same_setup(all_parts), joined_shards(all_parts)
+        joiner = Joiner(self._conn)
+        for number, part in enumerate(self._parts):
+            conflicts = joiner.join(part.connection, number)
+            if conflicts:
+                raise self._conflict(part, conflicts)
+        wrong = joiner.differences()
+        if wrong:
+            raise StateError(
+                f"The merge was given up, because the sums do not agree ({'; '.join(wrong)}); nothing was changed. "
+                "That is a bug: please report it.",
+                code="merge-sums",
+            )
+        merged = self._merged(joiner, shards)
+        self._record(merged, setup, shards)
+        joiner.note_unreadable(self._run_id)
+        return merged
+
+    def _merged(self, joiner: Joiner, shards: Shards | None) -> Merged:
+        plain = {name: count for name, count in joiner.expected.items() if not name.startswith("state ")}
+        states = {name.removeprefix("state "): count for name, count in joiner.expected.items() if name not in plain}
+        offered = {name: count for name, count in joiner.offered.items() if not name.startswith("state ")}
+        return Merged(
+            self._into,
+            tuple(part.path for part in self._parts),
+            self._run_id,
+            plain,
+            {name: count for name, count in sorted(states.items()) if count},
+            offered,
+            joiner.shared,
+            () if shards is None else tuple(shards.missing),
+        )
+
+    def _record(self, merged: Merged, setup: dict[str, str], shards: Shards | None) -> None:
+        """Note the merge as a run of the file, with its result, and the setup."""
+        now = int(time.time())
+        result = Result("merge", merged.data(), run_id=self._run_id).envelope()
+        setup = setup | ({} if shards is None else {SHARD: str(shards)})
+        options: JsonObject = {"inputs": [str(part.path) for part in self._parts]}
+        self._conn.execute("DELETE FROM setup WHERE key = ?", (SHARD,))
+        for note in (
+            *statements.new_run(self._run_id, "merge", __version__, options, now),
+            *statements.end_run(self._run_id, result, now),
+            *statements.setup([*setup.items(), (COPY_SIZE, _REWRITE)]),
+        ):
+            self._conn.executemany(note.sql, note.rows)
+
+    def _copies(self) -> None:
+        """Append the ids to the list beside the file, then renew the backup."""
+        copy = SecondCopy(self._into)
+        try:
+            rows = self._conn.execute(_LINES)
+            while some := rows.fetchmany(_AT_ONCE):
+                copy.append([_line(*row) for row in some])
+            self._conn.execute("UPDATE setup SET value = ? WHERE key = ?", (str(copy.size), COPY_SIZE))
+            copy.backup(self._conn)
+        finally:
+            copy.close()
+
+    def _conflict(self, part: Part, conflicts: list[Conflict]) -> StateError:
+        first = conflicts[0]
+        there = self._into if first.file is None else self._parts[first.file].path
+        more = ", ".join(one.thread_id for one in conflicts[1:_NAMED])
+        count = "1000 or more" if len(conflicts) >= _AT_ONCE else str(len(conflicts))
+        others = f" ({count} threads in all, {more} among them)" if more else ""
+        return StateError(
+            f"Thread {first.thread_id} has two conversations, {first.known} in {there} and {first.offered} in "
+            f"{part.path}{others}; decide which one stays, undo the other "
+            f"(migrate-cli undo --thread {first.thread_id} --state {part.path}), then merge again. Nothing was merged.",
+            code="merge-conflict",
+        )
+
+
+def _line(thread_id: str, conversation_id: str, at: int, state: str, items: int) -> IdLine:
+    stamp = statements.stamp(at)
+    if state in ("loaded", "verified", "differs"):
+        return IdLine(thread_id, conversation_id, stamp, "loaded", items)
+    return IdLine(thread_id, conversation_id, stamp, *(("undone", 0) if state == "undone" else ()))
+
+
+def _remove(path: Path) -> None:
+    """Leave nothing of a destination that was made for a merge which came to nothing."""
+    beside = ("-wal", "-shm", ".bak", ".bak.new", ".map.jsonl", ".ballast")
+    for one in (path, *(path.with_name(path.name + ending) for ending in beside)):
+        one.unlink(missing_ok=True)

@@ -1,0 +1,144 @@
+"""The state files that a merge joins: each locked, opened, checked, and held against the setup of the others.
+
+Nothing here writes a row. Each refusal names the file, the field, and what to do.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from migrate_cli.errors import SetupMismatch, UsageError
+from migrate_cli.state import opening
+from migrate_cli.state.lock import StateLock
+from migrate_cli.state.reader import StateReader
+from migrate_cli.state.store import COPY_SIZE, SHARD, StateStore
+
+COMMAND = "migrate-cli merge"
+"""What other processes are told is running."""
+_MARK = re.compile(r"(\d+(?:\+\d+)*)/(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Shards:
+    """Which parts of a source a state file is of: numbers from 1 to `of`."""
+
+    numbers: frozenset[int]
+    of: int
+
+    @classmethod
+    def parse(cls, text: str | None) -> Self | None:
+        """Read what a state file records, such as `3/8` or, of a merge that is not complete, `1+3/8`."""
+        found = _MARK.fullmatch(text or "")
+        return cls(frozenset(map(int, found[1].split("+"))), int(found[2])) if found else None
+
+    def __str__(self) -> str:
+        return f"{'+'.join(map(str, sorted(self.numbers)))}/{self.of}"
+
+    @property
+    def missing(self) -> list[str]:
+        """The shards that are not in it, such as `2/8`."""
+        return [f"{number}/{self.of}" for number in range(1, self.of + 1) if number not in self.numbers]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One state file that takes part, open."""
+
+    path: Path
+    connection: sqlite3.Connection
+    setup: dict[str, str]
+    """What it records of source, target and conversion, without its shard."""
+    shards: Shards | None
+    """None for a file that is not of some shards only."""
+
+    @classmethod
+    def of(cls, path: Path, connection: sqlite3.Connection) -> Self:
+        """Read the setup of an open file."""
+        setup = dict(connection.execute("SELECT key, value FROM setup WHERE key <> ?", (COPY_SIZE,)))
+        return cls(path, connection, setup, Shards.parse(setup.pop(SHARD, None)))
+
+
+def distinct(inputs: Sequence[Path], into: Path) -> list[Path]:
+    """Return the files to read, each once and without the destination. Raises UsageError for missing ones or none."""
+    found: dict[Path, Path] = {}
+    for path in inputs:
+        if not path.is_file():
+            raise opening.missing(path)
+        found.setdefault(path.resolve(), path)
+    found.pop(into.resolve(), None)
+    if not found:
+        raise UsageError("there is nothing to merge: name the state files of the shards, such as migration-*of4.db")
+    return list(found.values())
+
+
+def lock_and_open(path: Path, stack: ExitStack) -> Part:
+    """Lock, check and open one file until the stack closes.
+
+    Raises StateLocked for a file that a run is writing, StateForeign, StateDamaged, or StateError for an older schema.
+    """
+    # In a folder that may not be written nobody can write the state file either.
+    if os.access(path.parent, os.W_OK) and os.access(path, os.W_OK):
+        _take_up(path)
+        stack.callback(StateLock(path, COMMAND).release)
+    reader = stack.enter_context(StateReader(path))
+    verdict = reader.connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise opening.damaged(path, " ".join(str(verdict).split()))
+    # All questions are answered from one moment.
+    reader.connection.execute("BEGIN")
+    return Part.of(path, reader.connection)
+
+
+def same_setup(parts: Sequence[Part]) -> dict[str, str]:
+    """Return the setup that all parts share. Raises SetupMismatch with the field and both values.
+
+    A field that a file does not have is one that the version which made it did not know.
+    """
+    known: dict[str, tuple[str, Path]] = {}
+    for part in parts:
+        for key, value in sorted(part.setup.items()):
+            first, path = known.setdefault(key, (value, part.path))
+            if first != value:
+                raise SetupMismatch(
+                    f"The state files are of different setups: {key} is {first or 'not set'} in {path} and "
+                    f"{value or 'not set'} in {part.path}; merge only what one migration wrote."
+                )
+    return {key: value for key, (value, _) in known.items()}
+
+
+def joined_shards(parts: Iterable[Part]) -> Shards | None:
+    """Return the shards that all parts hold together; None when they are the whole. Raises SetupMismatch."""
+    numbers: set[int] = set()
+    first: tuple[Shards, Path] | None = None
+    whole = False
+    for part in parts:
+        if part.shards is None:
+            whole = whole or bool(part.setup)
+            continue
+        first = first or (part.shards, part.path)
+        if part.shards.of != first[0].of:
+            raise SetupMismatch(
+                f"The state files are of different divisions: {first[1]} is of shard {first[0]} and {part.path} of "
+                f"{part.shards}; merge the shards of each division by themselves first."
+            )
+        numbers |= part.shards.numbers
+    if whole or first is None or len(numbers) == first[0].of:
+        return None
+    return Shards(frozenset(numbers), first[0].of)
+
+
+def _take_up(path: Path) -> None:
+    """Let a file take up what only its list of ids knows, as any command does that opens it for writing."""
+    with StateReader(path) as reader:
+        rows = reader.connection.execute("SELECT value FROM setup WHERE key = ?", (COPY_SIZE,)).fetchall()
+    listed = opening.map_path(path)
+    size = listed.stat().st_size if listed.is_file() else 0
+    if size > (int(rows[0][0]) if rows else 0):
+        StateStore.open(path, create=False, command=COMMAND).close()

@@ -1,0 +1,341 @@
+"""The rows of one state file, put among those of another: which row of a thread wins, and what goes with it.
+
+Everything streams from one open file into the transaction of the other, so that memory does not grow with either. It
+opens no files and commits nothing.
+
+Of two rows of one thread the later one wins where both name one conversation, and the one that has a conversation where
+only one has. Two conversations of one thread are a conflict: somebody must say which one stays.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass
+
+from migrate_cli.state.merge_files import join_files
+
+LOST_RACE = "another shard went on with this thread while its conversation was being created"
+"""The reason of the possible orphan that a row leaves which was creating a conversation, and lost."""
+
+_OLDER = ("creating", "pending", "loading", "skipped", "failed", "loaded", "verified", "differs", "in_doubt", "undone")
+"""States by how much they have to say, for two rows of one second."""
+
+
+def _rank(column: str) -> str:
+    return f"CASE {column} " + " ".join(f"WHEN '{name}' THEN {n}" for n, name in enumerate(_OLDER)) + " ELSE -1 END"
+
+
+_TEMPORARY = """
+CREATE TEMP TABLE offered (
+  old INTEGER PRIMARY KEY, id TEXT NOT NULL, conversation_id TEXT, state TEXT NOT NULL, stub INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL, messages INTEGER, items INTEGER NOT NULL, findings INTEGER NOT NULL,
+  asides INTEGER NOT NULL, refused_items INTEGER NOT NULL);
+CREATE TEMP TABLE given_up (conversation_id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE decided (
+  old INTEGER PRIMARY KEY, new INTEGER NOT NULL, held INTEGER NOT NULL, verdict TEXT NOT NULL,
+  raced INTEGER NOT NULL);
+CREATE TEMP TABLE runs (old INTEGER PRIMARY KEY, new INTEGER NOT NULL, fresh INTEGER NOT NULL);
+CREATE TEMP TABLE origins (old INTEGER PRIMARY KEY, new INTEGER);
+CREATE TEMP TABLE possible (thread_id TEXT NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL, request_id TEXT);
+CREATE TEMP TABLE came (key INTEGER PRIMARY KEY, file INTEGER NOT NULL);
+CREATE TEMP TABLE unread (thread_id TEXT, origin TEXT NOT NULL, code TEXT NOT NULL, detail TEXT NOT NULL);
+"""
+"""`came` says of each thread from which file its row is, `unread` gathers what the last runs could not read."""
+_PER_FILE = ("offered", "given_up", "decided", "runs", "origins", "possible")
+
+_OFFERED = """
+SELECT key, id, conversation_id, state, state = 'loading' AND run IS NULL AND position = 0, updated_at, messages,
+  (SELECT count(*) FROM item WHERE item.thread = thread.key),
+  (SELECT count(*) FROM thread_finding WHERE thread_finding.thread = thread.key),
+  (SELECT count(*) FROM aside WHERE aside.thread = thread.key),
+  (SELECT count(*) FROM refused_item WHERE refused_item.thread = thread.key)
+FROM thread ORDER BY key"""
+# A stub is a conversation that only the list of ids remembered: it knows less than any row of the same conversation.
+_DECIDE = f"""
+INSERT INTO temp.decided
+SELECT old, coalesce(held, old + :above), held IS NOT NULL,
+  CASE
+    WHEN held IS NULL THEN 'new'
+    WHEN one THEN CASE WHEN stub <> its_stub THEN iif(stub, 'keep', 'take') ELSE iif(later, 'take', 'keep') END
+    WHEN live AND its_live THEN 'conflict'
+    WHEN live THEN 'take'
+    WHEN its_live THEN 'keep'
+    ELSE iif(later, 'take', 'keep')
+  END,
+  creating
+FROM (
+  SELECT o.old, o.stub, d.key AS held, d.conversation_id IS NOT NULL AND d.conversation_id = o.conversation_id AS one,
+    d.state = 'loading' AND d.run IS NULL AND d.position = 0 AS its_stub,
+    o.conversation_id IS NOT NULL AND o.state <> 'undone' AND NOT EXISTS
+      (SELECT 1 FROM main.abandoned WHERE abandoned.conversation_id = o.conversation_id) AS live,
+    d.conversation_id IS NOT NULL AND d.state <> 'undone' AND NOT EXISTS
+      (SELECT 1 FROM temp.given_up WHERE given_up.conversation_id = d.conversation_id) AS its_live,
+    o.updated_at > d.updated_at OR (o.updated_at = d.updated_at AND {_rank("o.state")} > {_rank("d.state")}) AS later,
+    CASE WHEN d.key IS NULL OR (o.state = d.state AND o.updated_at = d.updated_at) THEN 0
+      ELSE (o.state = 'creating') + 2 * (d.state = 'creating') END AS creating
+  FROM temp.offered AS o LEFT JOIN main.thread AS d ON d.id = o.id
+) ORDER BY old"""  # noqa: S608 - constants
+_RACES = f"""
+INSERT INTO temp.possible
+SELECT o.id, o.updated_at, '{LOST_RACE}', NULL FROM temp.decided JOIN temp.offered AS o USING (old)
+WHERE verdict = 'keep' AND raced & 1
+UNION ALL
+SELECT d.id, d.updated_at, '{LOST_RACE}', NULL FROM temp.decided JOIN main.thread AS d ON d.key = decided.new
+WHERE verdict = 'take' AND raced & 2"""  # noqa: S608 - constants
+_CONFLICTS = """
+SELECT o.id, d.conversation_id, o.conversation_id, (SELECT file FROM temp.came WHERE came.key = d.key)
+FROM temp.decided JOIN temp.offered AS o USING (old) JOIN main.thread AS d ON d.key = decided.new
+WHERE verdict = 'conflict' ORDER BY old LIMIT ?"""
+_KEPT_ROWS = "SELECT new FROM temp.decided WHERE verdict = 'take'"
+# Orphans have no key: of several alike there must be as many as the file with the most of them has.
+_ORPHANS = """
+INSERT INTO main.orphan SELECT s.thread_id, s.at, s.reason, s.request_id FROM (
+  SELECT *, row_number() OVER (PARTITION BY thread_id, at, reason, request_id) AS n FROM temp.possible) AS s
+LEFT JOIN (SELECT thread_id, at, reason, request_id, count(*) AS n FROM main.orphan GROUP BY 1, 2, 3, 4) AS held
+  ON held.thread_id = s.thread_id AND held.at = s.at AND held.reason = s.reason AND held.request_id IS s.request_id
+WHERE s.n > coalesce(held.n, 0)"""
+_CHILDREN = ("item", "thread_finding", "aside", "refused_item")
+_OF_RUNS = ("unreadable", "replay")
+_UNREAD = """
+SELECT thread_id, origin, code, detail FROM unreadable
+WHERE run = (SELECT max(key) FROM run WHERE command IN ('apply', 'merge'))"""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A thread that has two conversations."""
+
+    thread_id: str
+    known: str
+    """The conversation that is there already."""
+    offered: str
+    file: int | None
+    """The number of the file that `known` is from; None for the destination itself."""
+
+
+class Joiner:
+    """Puts one file after the other into a destination that has an open transaction."""
+
+    def __init__(self, into: sqlite3.Connection) -> None:
+        self._into = into
+        self._columns: dict[str, list[str]] = {}
+        self.expected = Counter[str]()
+        """What the destination must hold, told from counts alone."""
+        self.offered: Counter[str] = Counter()
+        """What all files hold together."""
+        self.shared = 0
+        """Threads that stood in more than one file."""
+        for found in (tally(into), tally_runs(into)):
+            self.expected.update(found)
+        for statement in _TEMPORARY.split(";\n"):
+            if statement.strip():
+                into.execute(statement)
+        into.execute(f"INSERT INTO temp.unread {_UNREAD}")
+
+    def join(self, source: sqlite3.Connection, number: int) -> list[Conflict]:
+        """Put the rows of one open file into the destination; return conflicts, upon which nothing was put there."""
+        for table in _PER_FILE:
+            self._into.execute(f"DELETE FROM temp.{table}")  # noqa: S608 - a constant
+        self._decide(source)
+        conflicts = [Conflict(*row) for row in self._into.execute(_CONFLICTS, (1000,))]
+        if conflicts:
+            return conflicts
+        self._foretell(source)
+        self._runs(source)
+        join_files(self._into, source)
+        self._threads(source)
+        for table in _CHILDREN:
+            self._children(source, table)
+        self._beside(source)
+        self._into.execute(
+            "INSERT OR REPLACE INTO temp.came SELECT new, ? FROM temp.decided WHERE verdict IN ('new', 'take')",
+            (number,),
+        )
+        return []
+
+    # ---- threads, and what hangs on them
+
+    def _decide(self, source: sqlite3.Connection) -> None:
+        into = self._into
+        into.executemany("INSERT INTO temp.offered VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", source.execute(_OFFERED))
+        into.executemany(
+            "INSERT INTO temp.given_up VALUES (?)", source.execute("SELECT conversation_id FROM abandoned")
+        )
+        (above,) = into.execute("SELECT coalesce(max(key), 0) FROM main.thread").fetchone()
+        into.execute(_DECIDE, {"above": above})
+
+    def _foretell(self, source: sqlite3.Connection) -> None:
+        """Count what this file adds and what it replaces, before a row is written."""
+        for found in (tally(source), tally_runs(source)):
+            self.offered.update(found)
+        into = self._into
+        (shared,) = into.execute("SELECT count(*) FROM temp.decided WHERE held").fetchone()
+        self.shared += shared
+        sums = "count(*), sum(coalesce(messages, 0)), sum(items), sum(findings), sum(asides), sum(refused_items)"
+        writes = "FROM temp.offered JOIN temp.decided USING (old) WHERE verdict IN ('new', 'take')"
+        for name, count in zip(_SUMS, into.execute(f"SELECT {sums} {writes}").fetchone(), strict=True):
+            self.expected[name] += count or 0
+        for state, count in into.execute(f"SELECT state, count(*) {writes} GROUP BY state"):
+            self.expected[f"state {state}"] += count
+        self.expected.subtract(tally(into, f"IN ({_KEPT_ROWS})"))
+
+    def _threads(self, source: sqlite3.Connection) -> None:
+        into = self._into
+        into.execute(_RACES)
+        for table in _CHILDREN:
+            into.execute(f"DELETE FROM main.{table} WHERE thread IN ({_KEPT_ROWS})")  # noqa: S608 - constants
+        into.execute(f"DELETE FROM main.thread WHERE key IN ({_KEPT_ROWS})")  # noqa: S608 - constants
+        columns = self._others("thread", "key", "run", "origin")
+        into.executemany(
+            f"INSERT INTO main.thread (key, run, origin, {', '.join(columns)}) SELECT new, "  # noqa: S608 - columns
+            "(SELECT new FROM temp.runs WHERE old = ?2), "
+            "(SELECT new FROM temp.origins WHERE old = coalesce(?3, 0)), "
+            f"{_marks(4, len(columns))} FROM temp.decided WHERE old = ?1 AND verdict IN ('new', 'take')",
+            source.execute(f"SELECT key, run, origin, {', '.join(columns)} FROM thread ORDER BY key"),  # noqa: S608
+        )
+
+    def _children(self, source: sqlite3.Connection, table: str) -> None:
+        columns = self._others(table, "thread", "run")
+        run = ["run"] if "run" in self._all_columns(table) else []
+        names = ", ".join([*columns, *run])
+        mapped = f", (SELECT new FROM temp.runs WHERE old = ?{len(columns) + 2})" if run else ""  # noqa: S608 - a number
+        values = _marks(2, len(columns)) + mapped
+        self._into.executemany(
+            f"INSERT INTO main.{table} (thread, {names}) SELECT new, {values} FROM temp.decided "  # noqa: S608 - columns
+            "WHERE old = ?1 AND verdict IN ('new', 'take')",
+            source.execute(f"SELECT thread, {names} FROM {table} WHERE thread IS NOT NULL ORDER BY thread"),  # noqa: S608
+        )
+
+    # ---- what belongs to runs, or to nothing
+
+    def _runs(self, source: sqlite3.Connection) -> None:
+        """Take over runs, each once. Two runs of one id are told apart by what else is known of them."""
+        columns = self._others("run", "key", "id")
+        names = ", ".join(columns)
+        alike = " AND ".join(f"{name} IS ?" for name in columns)
+        for key, run_id, *values in source.execute(f"SELECT key, id, {names} FROM run ORDER BY key"):  # noqa: S608
+            known = self._into.execute(
+                f"SELECT key FROM main.run WHERE (id = ? OR id GLOB ?) AND {alike}",  # noqa: S608 - columns
+                (run_id, f"{run_id}-*", *values),
+            ).fetchone()
+            new = known[0] if known else self._new_run(run_id, names, values)
+            self._into.execute("INSERT INTO temp.runs VALUES (?, ?, ?)", (key, new, known is None))
+            if known is None:
+                self.expected.update(tally_runs(source, "= ?", key))
+
+    def _new_run(self, run_id: str, names: str, values: list[object]) -> int:
+        fresh, number = run_id, 1
+        while self._into.execute("SELECT 1 FROM main.run WHERE id = ?", (fresh,)).fetchone():
+            number += 1
+            fresh = f"{run_id}-{number}"
+        marks = ", ".join("?" * (len(values) + 1))
+        cursor = self._into.execute(f"INSERT INTO main.run (id, {names}) VALUES ({marks})", (fresh, *values))  # noqa: S608
+        return int(cursor.lastrowid or 0)
+
+    def _beside(self, source: sqlite3.Connection) -> None:
+        into = self._into
+        for table in _OF_RUNS:
+            columns = self._others(table, "run")
+            into.executemany(
+                f"INSERT INTO main.{table} (run, {', '.join(columns)}) SELECT new, "  # noqa: S608 - columns
+                f"{_marks(2, len(columns))} FROM temp.runs WHERE old = ?1 AND fresh",
+                source.execute(f"SELECT run, {', '.join(columns)} FROM {table} ORDER BY rowid"),  # noqa: S608
+            )
+        into.executemany(
+            "INSERT INTO temp.unread SELECT ?2, ?3, ?4, ?5 FROM temp.runs WHERE old = ?1 AND fresh",
+            source.execute(_UNREAD.replace("SELECT", "SELECT run,", 1)),
+        )
+        self._loose_findings(source)
+        into.executemany("INSERT INTO temp.possible VALUES (?, ?, ?, ?)", source.execute("SELECT * FROM orphan"))
+        into.execute(_ORPHANS)
+        into.executemany(
+            """INSERT INTO main.abandoned VALUES (?, ?, ?, ?) ON CONFLICT (conversation_id) DO UPDATE
+            SET deleted_at = coalesce(deleted_at, excluded.deleted_at)""",
+            source.execute("SELECT conversation_id, thread_id, at, deleted_at FROM abandoned"),
+        )
+        into.executemany(
+            """INSERT OR IGNORE INTO main.scratch (conversation_id, target, run, made_at)
+            SELECT ?1, ?2, new, ?4 FROM temp.runs WHERE old = ?3 AND fresh""",
+            source.execute("SELECT conversation_id, target, run, made_at FROM scratch"),
+        )
+        into.executemany(
+            """INSERT INTO main.chain VALUES (?, ?, ?) ON CONFLICT (conversation_id) DO UPDATE
+            SET response_id = excluded.response_id, updated_at = excluded.updated_at
+            WHERE excluded.updated_at > chain.updated_at""",
+            source.execute("SELECT conversation_id, response_id, updated_at FROM chain"),
+        )
+
+    def _loose_findings(self, source: sqlite3.Connection) -> None:
+        """What was found in the source as a whole, every shard has found; it is said once."""
+        columns = self._others("thread_finding", "thread", "run")
+        alike = " AND ".join(f"{name} IS ?{n}" for n, name in enumerate(columns, 2))
+        self._into.executemany(
+            f"INSERT INTO main.thread_finding (run, {', '.join(columns)}) SELECT "  # noqa: S608 - columns
+            f"(SELECT new FROM temp.runs WHERE old = ?1), {_marks(2, len(columns))} "
+            f"WHERE NOT EXISTS (SELECT 1 FROM main.thread_finding WHERE thread IS NULL AND {alike})",
+            source.execute(f"SELECT run, {', '.join(columns)} FROM thread_finding WHERE thread IS NULL"),  # noqa: S608
+        )
+
+    def differences(self) -> list[str]:
+        """Count the destination and return each sum that is not as it was foretold, as a few words."""
+        found = tally(self._into)
+        found.update(tally_runs(self._into))
+        return [
+            f"{name}: {found[name]:,} instead of {self.expected[name]:,}"
+            for name in sorted(found.keys() | self.expected.keys())
+            if found[name] != self.expected[name]
+        ]
+
+    def note_unreadable(self, run_id: str) -> None:
+        """Note under the run of the merge, each once, what the last runs of all files could not read."""
+        self._into.execute(
+            "INSERT INTO main.unreadable SELECT DISTINCT (SELECT key FROM run WHERE id = ?), "
+            "thread_id, origin, code, detail FROM temp.unread",
+            (run_id,),
+        )
+
+    # ---- columns
+
+    def _all_columns(self, table: str) -> list[str]:
+        if table not in self._columns:
+            self._columns[table] = [row[1] for row in self._into.execute(f"PRAGMA main.table_info({table})")]
+        return self._columns[table]
+
+    def _others(self, table: str, *but: str) -> list[str]:
+        """The columns that are taken as they are, also those of schemas to come."""
+        return [name for name in self._all_columns(table) if name not in but]
+
+
+_SUMS = ("threads", "messages", "items", "findings", "asides", "refused_items")
+
+
+def tally(conn: sqlite3.Connection, some: str = "IS NOT NULL") -> Counter[str]:
+    """Count the threads of a file and what hangs on them: `_SUMS`, and `state …` for each state."""
+    threads, messages = conn.execute(
+        f"SELECT count(*), coalesce(sum(messages), 0) FROM main.thread WHERE key {some}"  # noqa: S608 - constants
+    ).fetchone()
+    found = Counter({"threads": threads, "messages": messages})
+    for name, table in (("items", "item"), ("findings", "thread_finding"), ("asides", "aside")):
+        found[name] = conn.execute(f"SELECT count(*) FROM main.{table} WHERE thread {some}").fetchone()[0]  # noqa: S608
+    found["refused_items"] = conn.execute(f"SELECT count(*) FROM main.refused_item WHERE thread {some}").fetchone()[0]  # noqa: S608
+    for state, count in conn.execute(f"SELECT state, count(*) FROM main.thread WHERE key {some} GROUP BY state"):  # noqa: S608
+        found[f"state {state}"] = count
+    return found
+
+
+def tally_runs(conn: sqlite3.Connection, some: str = "IS NOT NULL", *values: int) -> Counter[str]:
+    """Count the runs of a file, or some of them, and what belongs to them alone."""
+    found = Counter[str]()
+    for name, table, column in (
+        ("runs", "run", "key"),
+        ("replay_results", "replay", "run"),
+        ("unreadable", "unreadable", "run"),
+    ):
+        sql = f"SELECT count(*) FROM main.{table} WHERE {column} {some}"  # noqa: S608 - constants
+        found[name] = conn.execute(sql, values).fetchone()[0]
+    return found
+
+
+def _marks(first: int, count: int) -> str:
+    return ", ".join(f"?{number}" for number in range(first, first + count))
