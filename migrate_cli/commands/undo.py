@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from migrate_cli.commands.again import recorded_target
 from migrate_cli.commands.interrupts import Interrupts
-from migrate_cli.commands.prepare import TargetChoice, policy_of
+from migrate_cli.commands.prepare import SANDBOX, TargetChoice, policy_of
+from migrate_cli.convert.text import counted
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
 from migrate_cli.load.clock import WallClock
 from migrate_cli.load.undo import DELETED, GONE, KEPT, REFUSED, UNFINISHED, Created, UndoRun
@@ -58,7 +59,9 @@ def foresee(settings: Settings, choice: UndoChoice) -> Result:
     shown = [
         {"thread": row["thread_id"], "conversation": row["conversation_id"], "items": row["items"]} for row in rows
     ]
-    message = f"Would delete {counts['items']} items and {counts['conversations']} conversations at {target}."
+    where = "in the sandbox" if target == SANDBOX else f"at {target}"
+    what = f"{counted(counts['items'], 'item')} and {counted(counts['conversations'], 'conversation')}"
+    message = f"Would delete {what} {where}." if rows else f"There is nothing to delete {where}."
     return Result("undo", {"message": message, **counts, "target": target, "would_delete": shown[:1000]})
 
 
@@ -146,8 +149,9 @@ class _Undo:
         done = self._conversations[DELETED] + self._conversations[GONE]
         left = sum(self._conversations.values()) - done
         data: JsonObject = {
-            "message": f"{done} conversations are undone: {self._items[DELETED]} items were deleted, "
-            f"{self._items[GONE]} were gone already.",
+            "message": f"{counted(done, 'conversation')} {'is' if done == 1 else 'are'} undone: "
+            f"{counted(self._items[DELETED], 'item')} {'was' if self._items[DELETED] == 1 else 'were'} deleted, "
+            f"{self._items[GONE]:,} gone already.",
             "conversations": {name: self._conversations[name] for name in (DELETED, GONE, KEPT, REFUSED, UNFINISHED)},
             "items": {name: self._items[name] for name in (DELETED, GONE)},
             "target": self._target.endpoint.base_url,

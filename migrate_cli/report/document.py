@@ -101,6 +101,8 @@ BUILDERS: dict[str, str] = {
     "map": "migrate_cli.report.mapping",
     "assistants": "migrate_cli.report.assistants",
     "doctor": "migrate_cli.report.doctor",
+    "report": "migrate_cli.report.runs",
+    "undo": "migrate_cli.report.undo",
 }
 """Which module's `build` makes the document of which command; all others are generic."""
 
@@ -111,6 +113,8 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "migrate_cli.report.mapping": ("rows",),
     "migrate_cli.report.assistants": ("assistants",),
     "migrate_cli.report.doctor": ("checks",),
+    "migrate_cli.report.runs": ("runs",),
+    "migrate_cli.report.undo": ("would_delete",),
 }
 """Data of which a builder needs one key: a command that ended before its work has only errors to show."""
 

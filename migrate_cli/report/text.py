@@ -5,9 +5,10 @@ Without colour it is plain text. Ids and paths are wrapped, never cut. Nothing f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from io import StringIO
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console, JustifyMethod
@@ -86,6 +87,10 @@ def _draw_table(console: Console, table: Table) -> None:
         _draw_prose(console, table)
         return
     widths = column_widths(table, console.width - INDENT)
+    aside = too_wide(table, console.width - INDENT) if widths is None else ()
+    if aside:
+        _draw_aside(console, table, aside)
+        return
     drawn = _records(table) if widths is None else _grid(table, widths)
     console.print(Padding(drawn, (0, 0, 0, INDENT)))
 
@@ -99,6 +104,36 @@ def _draw_prose(console: Console, table: Table) -> None:
         drawn = _records(one) if widths is None else _grid(one, widths)
         console.print(Padding(drawn, (0, 0, 0, INDENT)))
         console.print(Padding(Text(visible(row[-1]), style="dim", overflow="fold"), (0, 0, 0, 2 * INDENT)))
+
+
+def too_wide(table: Table, available: int) -> tuple[int, ...]:
+    """The columns, two at most, without which the others fit beside each other; none where that does not help."""
+    longest = [_least(cells) for cells in zip(_names(table), *table.rows, strict=True)]
+    widest_first = sorted(range(len(longest)), key=lambda index: (-longest[index], index))
+    for count in (1, 2):
+        aside = tuple(sorted(widest_first[:count]))
+        if len(longest) - count >= 2 and column_widths(_without(table, aside), available) is not None:
+            return aside
+    return ()
+
+
+def _without(table: Table, aside: tuple[int, ...]) -> Table:
+    def kept(cells: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(cell for index, cell in enumerate(cells) if index not in aside)
+
+    return replace(table, columns=kept(table.columns), rows=tuple(kept(row) for row in table.rows))
+
+
+def _draw_aside(console: Console, table: Table, aside: tuple[int, ...]) -> None:
+    """Each row as a line, with its widest cells below, each after the name of its column."""
+    narrow = _without(table, aside)
+    widths = column_widths(narrow, console.width - INDENT) or []
+    for index, row in enumerate(narrow.rows):
+        one = Table("", narrow.columns if index == 0 else tuple(_unnamed(narrow)), (row,))
+        console.print(Padding(_grid(one, widths), (0, 0, 0, INDENT)))
+        for column in aside:
+            line = Text.assemble((f"{table.columns[column].name} ", "dim"), _cell(table.rows[index][column]))
+            console.print(Padding(line, (0, 0, 0, 2 * INDENT)))
 
 
 def _unnamed(table: Table) -> Iterator[Column]:
@@ -132,7 +167,7 @@ def _cell(cell: str) -> Text:
 def column_widths(table: Table, available: int) -> list[int] | None:
     """Share the width among the columns so that no word (an id, a path) is broken; None when that is impossible."""
     columns = [[visible(cell) for cell in cells] for cells in zip(_names(table), *table.rows, strict=True)]
-    least = [max(cell_len(word) for cell in cells for word in (cell.split() or [""])) for cells in columns]
+    least = [_least(cells) for cells in columns]
     spare = available - GAP * len(columns)
     natural = [max(cell_len(cell) for cell in cells) for cells in columns]
     widths = [max(low, min(wanted, spare)) for low, wanted in zip(least, natural, strict=True)]
@@ -142,6 +177,11 @@ def column_widths(table: Table, available: int) -> list[int] | None:
         _, widest = max((width, index) for index, width in enumerate(widths) if width > least[index])
         widths[widest] -= 1
     return widths
+
+
+def _least(cells: Iterable[str]) -> int:
+    """The narrowest a column of these cells can be without breaking a word."""
+    return max(cell_len(word) for cell in cells for word in (visible(cell).split() or [""]))
 
 
 def _names(table: Table) -> tuple[str, ...]:

@@ -59,7 +59,10 @@ def test_a_run_is_found_by_its_id_and_listed_with_the_others(cli: Cli, export: P
     runs = cli("report", "--list", "--output", "json").json["data"]["runs"]
     assert [run["id"] for run in runs] == [second["run_id"], first["run_id"]]
     assert cli("report", first["run_id"], "--output", "json").json == first
-    assert first["run_id"] in cli("report", "--list").out
+    table = cli("report", "--list").out.splitlines()
+    assert table[3].split()[:4] == ["run", "command", "status", "exit"]
+    assert table[4].split()[:4] == [second["run_id"], "apply", "ok", "0"]
+    assert table[5].split()[:4] == [first["run_id"], "apply", "ok", "0"]
 
 
 def test_a_verification_is_shown_again_too(cli: Cli, export: Path) -> None:

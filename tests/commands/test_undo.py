@@ -61,6 +61,22 @@ def test_a_dry_run_says_what_would_go_and_touches_nothing(cli: Cli, tmp_path: Pa
     assert left(target) == (2, 32)
 
 
+def test_a_dry_run_lists_a_thread_a_line_with_its_conversation_below(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+) -> None:
+    cli("apply", write_export(tmp_path / "export", [2, 30]))
+    lines = cli("undo", "--all", "--dry-run").out.splitlines()
+    assert lines[0] == f"✓ Would delete 32 items and 2 conversations at {target.base_url}."
+    start = lines.index("Would be deleted")
+    assert [line.split() for line in lines[start + 1 : start + 6 : 2]] == [
+        ["thread", "items"],
+        ["conversation", *[word for word in lines[start + 3].split() if word.startswith("conv_")]],
+        ["conversation", *[word for word in lines[start + 5].split() if word.startswith("conv_")]],
+    ]
+    assert lines[start + 2].split() == [thread_id(1), "2"]
+    assert lines[start + 4].split() == [thread_id(2), "30"]
+
+
 def test_nothing_is_deleted_without_a_yes_or_without_saying_what(
     cli: Cli, tmp_path: Path, target: EmbeddedSandbox
 ) -> None:

@@ -37,6 +37,18 @@ def test_ids_are_never_cut_nor_broken_where_they_fit(width: int) -> None:
     assert "…" not in report
 
 
+def test_a_table_that_is_too_wide_keeps_its_rows_and_moves_its_widest_cells_below_them() -> None:
+    ids = ["conv_" + "a" * 45, "conv_" + "b" * 45]
+    rows = [{"thread": f"thread_{n}", "conversation": one, "items": n} for n, one in zip((1, 22), ids, strict=True)]
+    assert text("other", {"rows": rows}, width=70).splitlines()[-5:] == [
+        "  thread     items",
+        "  thread_1       1",
+        f"    conversation {ids[0]}",
+        "  thread_22     22",
+        f"    conversation {ids[1]}",
+    ]
+
+
 def test_columns_share_the_width_without_breaking_an_id(applied: Result) -> None:
     report = render(applied, OutputFormat.TEXT, console_width=66)
     line = next(line for line in report.splitlines() if "item-refused" in line)

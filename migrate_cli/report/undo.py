@@ -1,0 +1,30 @@
+"""The document of `undo --dry-run`: what would be deleted, a line for each conversation."""
+
+from __future__ import annotations
+
+from migrate_cli.model import Result
+from migrate_cli.report.document import Column, Document, Table, cut_note, objects, problems, steps, text, tone_of
+from migrate_cli.report.escape import number
+
+SHOWN = 100
+"""Conversations that a page or a terminal lists; JSON has up to a thousand."""
+
+
+def build(result: Result) -> Document:
+    """Return the document."""
+    found = objects(result.data, "would_delete")
+    rows = tuple(
+        (text(entry.get("thread")), number(entry.get("items")), text(entry.get("conversation")))
+        for entry in found[:SHOWN]
+    )
+    total = result.data.get("conversations")
+    cut = (total if isinstance(total, int) else len(found)) - len(rows)
+    columns = (Column("thread"), Column("items", numeric=True), Column("conversation"))
+    table = Table("Would be deleted", columns, rows, cut_note(len(rows), cut, "conversation"))
+    return Document(
+        title="migrate-cli undo",
+        headline=text(result.data.get("message")),
+        tone=tone_of(result),
+        sections=(*((table,) if rows else ()), *problems(result)),
+        next_steps=steps(result, *(("Delete it: the same command without --dry-run",) if rows else ())),
+    )
