@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -108,6 +109,7 @@ class ApiClient:
         self._sleep = sleep
         self._client: openai.AsyncOpenAI | None = None
         self._wire: Wire | None = None
+        self._trust: ssl.SSLContext | None = None
 
     async def __aenter__(self) -> ApiClient:
         return self
@@ -360,7 +362,7 @@ class ApiClient:
         client = self._client or self._connect()
         told = {**client.default_headers, **client.auth_headers}
         headers = {name: value for name, value in told.items() if isinstance(value, str)}
-        self._wire = Wire(str(client.base_url), headers, self.endpoint.timeout)
+        self._wire = Wire(str(client.base_url), headers, self.endpoint.timeout, self._trusted())
         return self._wire
 
     def _connect(self) -> openai.AsyncOpenAI:
@@ -374,9 +376,17 @@ class ApiClient:
             timeout=self.endpoint.timeout,
             max_retries=0,
             default_headers={"User-Agent": f"migrate-cli/{__version__}", **self.endpoint.headers},
-            http_client=openai.DefaultAioHttpClient(timeout=self.endpoint.timeout),
+            http_client=openai.DefaultAioHttpClient(timeout=self.endpoint.timeout, verify=self._trusted()),
         )
         return self._client
+
+    def _trusted(self) -> ssl.SSLContext:
+        """The certificates that are trusted: the official client's, or those of SSL_CERT_FILE and SSL_CERT_DIR."""
+        import httpx2  # noqa: PLC0415 - comes with openai and is as slow to import
+
+        if self._trust is None:
+            self._trust = httpx2.create_ssl_context()
+        return self._trust
 
 
 async def _until_idle(chunks: AsyncIterator[bytes], idle: float) -> AsyncIterator[bytes]:

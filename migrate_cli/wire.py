@@ -8,6 +8,7 @@ must not know what an answer means, nor when to send again.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,16 +34,14 @@ class Answer:
 class Wire:
     """One host's connections, kept open between requests. To be closed in the event loop that used it."""
 
-    def __init__(self, base_url: str, headers: Mapping[str, str], timeout: float) -> None:
+    def __init__(self, base_url: str, headers: Mapping[str, str], timeout: float, trust: ssl.SSLContext) -> None:
         import aiohttp  # noqa: PLC0415 - comes with the official client
-        import httpx2  # noqa: PLC0415 - the same
 
         self._base = base_url.rstrip("/")
         self._headers = dict(headers)
         self._timeout = timeout
         self._proxy = proxy_for(self._base)
-        # The official client's trust in certificates: SSL_CERT_FILE and SSL_CERT_DIR count.
-        connector = aiohttp.TCPConnector(limit=0, ssl=httpx2.create_ssl_context())
+        connector = aiohttp.TCPConnector(limit=0, ssl=trust)
         silence = aiohttp.ClientTimeout(sock_connect=timeout, sock_read=timeout)
         self._session = aiohttp.ClientSession(connector=connector, timeout=silence)
 
