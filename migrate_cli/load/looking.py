@@ -5,8 +5,10 @@ Everything here reads, or deletes by id an item that was certainly ours; it must
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from migrate_cli.load.context import Context, Stopped
-from migrate_cli.load.reconcile import Adopt, Conflict, whole
+from migrate_cli.load.reconcile import Adopt, Conflict, Reading
 from migrate_cli.model import JsonObject, ThreadState
 from migrate_cli.replies import Applied, Refused
 
@@ -16,14 +18,24 @@ PAGE = 100
 async def list_after(load: Context, anchor: str | None) -> list[JsonObject]:
     """Return all items after the anchor, oldest first. Raises Stopped when the conversation cannot be read.
 
-    `has_more` can lie in both directions: a page that brings nothing new ends the list, a full page never does. Where
-    a server ignores the anchor, what comes before it is left out here.
+    Where a server ignores the anchor, what comes before it is left out here.
     """
     found: list[JsonObject] = []
+    async for fresh in _pages_after(load, anchor):
+        found.extend(fresh)
+    return _behind(found, anchor)
+
+
+async def _pages_after(load: Context, anchor: str | None) -> AsyncIterator[list[JsonObject]]:
+    """Yield the items after the anchor, a page at a time, each once. Raises Stopped.
+
+    `has_more` can lie in both directions: a page that brings nothing new ends the list, a full page never does.
+    """
+    images = load.images
     seen: set[str] = set()
     after = anchor
     while True:
-        page = await load.target.list_items(load.conversation, after=after, images=load.images)
+        page = await load.target.list_items(load.conversation, after=after, images=images)
         if isinstance(page, Refused):
             raise Stopped(
                 ThreadState.IN_DOUBT,
@@ -32,9 +44,10 @@ async def list_after(load: Context, anchor: str | None) -> list[JsonObject]:
             )
         fresh = [item for item in page.items if str(item.get("id")) not in seen]
         seen.update(str(item.get("id")) for item in fresh)
-        found.extend(fresh)
+        if fresh:
+            yield fresh
         if not fresh or not (page.has_more or len(page.items) >= PAGE):
-            return _behind(found, anchor)
+            return
         after = str(fresh[-1].get("id"))
 
 
@@ -67,9 +80,11 @@ async def check_whole(load: Context) -> None:
 
 
 async def _compare(load: Context) -> Adopt | Conflict:
-    got = await list_after(load, None)
     earlier = load.journal.item_ids(load.draft.thread_id)[: load.known_from] if load.known_from else []
-    return whole(load.draft.items, [*earlier, *load.ids], got, unclear=load.progress.unclear)
+    reading = Reading(load.draft.items, [*earlier, *load.ids])
+    async for fresh in _pages_after(load, None):
+        reading.feed(fresh)
+    return reading.verdict(unclear=load.progress.unclear)
 
 
 async def delete(load: Context, item_id: str) -> None:

@@ -5,7 +5,7 @@ Everything here compares in order and by position; repeated content is normal, s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,19 +75,38 @@ def whole(
     items: Sequence[Item], known_ids: Sequence[str], got: Sequence[JsonObject], *, unclear: int
 ) -> Adopt | Conflict:
     """Compare a conversation, read back whole, with the thread: our ids in their order, and late copies at most."""
-    extra: list[JsonObject] = []
-    expected = iter(zip(items, known_ids, strict=True))
-    following = next(expected, None)
-    for item in got:
-        if following is not None and item.get("id") == following[1]:
-            if not matches(following[0], item):
-                return Conflict(f"item {following[1]} is not what was sent")
-            following = next(expected, None)
-        else:
-            extra.append(item)
-    if following is not None:
-        return Conflict(f"item {following[1]} is missing or out of its place")
-    return _with_surplus(items, list(known_ids), extra, unclear)
+    reading = Reading(items, known_ids)
+    reading.feed(got)
+    return reading.verdict(unclear=unclear)
+
+
+class Reading:
+    """A conversation that is read back page by page: `whole` without holding it."""
+
+    def __init__(self, items: Sequence[Item], known_ids: Sequence[str]) -> None:
+        self._items, self._ids = items, known_ids
+        self._expected = iter(zip(items, known_ids, strict=True))
+        self._following = next(self._expected, None)
+        self._extra: list[JsonObject] = []
+        self._conflict: Conflict | None = None
+
+    def feed(self, got: Iterable[JsonObject]) -> None:
+        """Take the next items of the conversation, oldest first."""
+        for item in got:
+            if self._following is None or item.get("id") != self._following[1]:
+                self._extra.append(item)
+                continue
+            if self._conflict is None and not matches(self._following[0], item):
+                self._conflict = Conflict(f"item {self._following[1]} is not what was sent")
+            self._following = next(self._expected, None)
+
+    def verdict(self, *, unclear: int) -> Adopt | Conflict:
+        """Return what `whole` returns, once all was fed."""
+        if self._conflict is not None:
+            return self._conflict
+        if self._following is not None:
+            return Conflict(f"item {self._following[1]} is missing or out of its place")
+        return _with_surplus(self._items, list(self._ids), self._extra, unclear)
 
 
 def _with_surplus(items: Sequence[Item], ids: list[str], extra: Sequence[JsonObject], unclear: int) -> Adopt | Conflict:
