@@ -69,7 +69,7 @@ def shard_from_environment(text: str, environ: Mapping[str, str]) -> tuple[int, 
     index, total = int(form[1]), total or 0
     if index == 0 and total:
         raise UsageError(
-            f"--shard counts from 1, so {text} is no part; auto/{total} takes the number of a scheduler that begins at 0"
+            f"--shard counts from 1, so {text} is no part; auto/{total} takes a scheduler's number, also from 0"
         )
     if not 1 <= index <= total:
         raise UsageError(f"--shard takes I/N with I from 1 to N, such as 2/4, not {text}")
@@ -140,7 +140,7 @@ def _of(scheduler: Scheduler, environ: Mapping[str, str]) -> _Told | None:
 
 
 def _of_slurm(environ: Mapping[str, str]) -> _Told | None:
-    """A task of an array, if its numbers are evenly spaced. Of tasks that are submitted again, Slurm counts those only."""
+    """A task of an evenly spaced array. Of tasks that are submitted again, Slurm counts those only."""
     number = _number(environ, SLURM)
     if number is None:
         return None

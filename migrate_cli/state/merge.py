@@ -129,7 +129,7 @@ class _Merge:
             )
         merged = self._merged(joiner, shards)
         self._record(merged, setup, shards)
-        joiner.note_unreadable(self._run_id)
+        joiner.finish(self._run_id)
         return merged
 
     def _merged(self, joiner: Joiner, shards: Shards | None) -> Merged:

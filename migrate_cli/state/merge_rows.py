@@ -76,11 +76,12 @@ FROM (
       ELSE (o.state = 'creating') + 2 * (d.state = 'creating') END AS creating
   FROM temp.offered AS o LEFT JOIN main.thread AS d ON d.id = o.id
 ) ORDER BY old"""  # noqa: S608 - constants
-_RACES = f"""
+_RACES_LOST = f"""
 INSERT INTO temp.possible
 SELECT o.id, o.updated_at, '{LOST_RACE}', NULL FROM temp.decided JOIN temp.offered AS o USING (old)
-WHERE verdict = 'keep' AND raced & 1
-UNION ALL
+WHERE verdict = 'keep' AND raced & 1"""  # noqa: S608 - constants
+_RACES_WON = f"""
+INSERT INTO temp.possible
 SELECT d.id, d.updated_at, '{LOST_RACE}', NULL FROM temp.decided JOIN main.thread AS d ON d.key = decided.new
 WHERE verdict = 'take' AND raced & 2"""  # noqa: S608 - constants
 _CONFLICTS = """
@@ -96,6 +97,9 @@ LEFT JOIN (SELECT thread_id, at, reason, request_id, count(*) AS n FROM main.orp
   ON held.thread_id = s.thread_id AND held.at = s.at AND held.reason = s.reason AND held.request_id IS s.request_id
 WHERE s.n > coalesce(held.n, 0)"""
 _CHILDREN = ("item", "thread_finding", "aside", "refused_item")
+_BY_MESSAGE = "item_by_message"
+_WORTH = 5
+"""Ids of messages come in no order, so that making their index anew is quicker than growing it by a fifth."""
 _OF_RUNS = ("unreadable", "replay")
 _UNREAD = """
 SELECT thread_id, origin, code, detail FROM unreadable
@@ -119,6 +123,8 @@ class Joiner:
 
     def __init__(self, into: sqlite3.Connection) -> None:
         self._into = into
+        self._index: str | None = None
+        """How the index of messages was made, while it is not there."""
         self._columns: dict[str, list[str]] = {}
         self.expected = Counter[str]()
         """What the destination must hold, told from counts alone."""
@@ -141,12 +147,15 @@ class Joiner:
         conflicts = [Conflict(*row) for row in self._into.execute(_CONFLICTS, (1000,))]
         if conflicts:
             return conflicts
-        self._foretell(source)
+        added = self._foretell(source)
         self._runs(source)
         join_files(self._into, source)
-        self._threads(source)
-        for table in _CHILDREN:
-            self._children(source, table)
+        if added["threads"]:
+            self._without_index(added["items"])
+            self._threads(source)
+            for table in _CHILDREN:
+                self._children(source, table)
+        self._into.execute(_RACES_LOST)
         self._beside(source)
         self._into.execute(
             "INSERT OR REPLACE INTO temp.came SELECT new, ? FROM temp.decided WHERE verdict IN ('new', 'take')",
@@ -165,8 +174,8 @@ class Joiner:
         (above,) = into.execute("SELECT coalesce(max(key), 0) FROM main.thread").fetchone()
         into.execute(_DECIDE, {"above": above})
 
-    def _foretell(self, source: sqlite3.Connection) -> None:
-        """Count what this file adds and what it replaces, before a row is written."""
+    def _foretell(self, source: sqlite3.Connection) -> Counter[str]:
+        """Count what this file adds and what it replaces, before a row is written; return what it adds."""
         for found in (tally(source), tally_runs(source)):
             self.offered.update(found)
         into = self._into
@@ -174,15 +183,36 @@ class Joiner:
         self.shared += shared
         sums = "count(*), sum(coalesce(messages, 0)), sum(items), sum(findings), sum(asides), sum(refused_items)"
         writes = "FROM temp.offered JOIN temp.decided USING (old) WHERE verdict IN ('new', 'take')"
+        added = Counter[str]()
         for name, count in zip(_SUMS, into.execute(f"SELECT {sums} {writes}").fetchone(), strict=True):
-            self.expected[name] += count or 0
+            added[name] = count or 0
         for state, count in into.execute(f"SELECT state, count(*) {writes} GROUP BY state"):
-            self.expected[f"state {state}"] += count
+            added[f"state {state}"] = count
+        self.expected.update(added)
         self.expected.subtract(tally(into, f"IN ({_KEPT_ROWS})"))
+        return added
+
+    def _without_index(self, added: int) -> None:
+        """Take the index of messages away where it is quicker to make it anew."""
+        (held,) = self._into.execute("SELECT count(*) FROM main.item").fetchone()
+        if self._index is None and added * _WORTH > held:
+            row = self._into.execute("SELECT sql FROM main.sqlite_master WHERE name = ?", (_BY_MESSAGE,)).fetchone()
+            self._index = str(row[0])
+            self._into.execute(f"DROP INDEX main.{_BY_MESSAGE}")
+
+    def finish(self, run_id: str) -> None:
+        """Make the index again, and note under the run of the merge what the last runs of all files could not read."""
+        if self._index is not None:
+            self._into.execute(self._index)
+        self._into.execute(
+            "INSERT INTO main.unreadable SELECT DISTINCT (SELECT key FROM run WHERE id = ?), "
+            "thread_id, origin, code, detail FROM temp.unread",
+            (run_id,),
+        )
 
     def _threads(self, source: sqlite3.Connection) -> None:
         into = self._into
-        into.execute(_RACES)
+        into.execute(_RACES_WON)
         for table in _CHILDREN:
             into.execute(f"DELETE FROM main.{table} WHERE thread IN ({_KEPT_ROWS})")  # noqa: S608 - constants
         into.execute(f"DELETE FROM main.thread WHERE key IN ({_KEPT_ROWS})")  # noqa: S608 - constants
@@ -286,14 +316,6 @@ class Joiner:
             for name in sorted(found.keys() | self.expected.keys())
             if found[name] != self.expected[name]
         ]
-
-    def note_unreadable(self, run_id: str) -> None:
-        """Note under the run of the merge, each once, what the last runs of all files could not read."""
-        self._into.execute(
-            "INSERT INTO main.unreadable SELECT DISTINCT (SELECT key FROM run WHERE id = ?), "
-            "thread_id, origin, code, detail FROM temp.unread",
-            (run_id,),
-        )
 
     # ---- columns
 
