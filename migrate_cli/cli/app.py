@@ -13,9 +13,11 @@ import typer
 from migrate_cli import __version__
 from migrate_cli.cli import check, convert, mapping, migrate, repair, replay, report, serve, setup, snapshot
 from migrate_cli.cli.frame import emit
+from migrate_cli.cli.usage import Commands
 
 app = typer.Typer(
     name="migrate-cli",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from migrate_cli import __version__
+from migrate_cli.commands.choices import ProgressMode
 from migrate_cli.errors import ExitCode, MigrateError, UsageError, exit_code_for
 from migrate_cli.model import Problem, Result
 from migrate_cli.report.interface import OutputFormat
@@ -46,7 +47,7 @@ class Frame:
     quiet: bool
     verbose: int
     log_file: Path | None
-    progress: str
+    progress: ProgressMode
     logs: list[Path] = field(default_factory=list)
     """The log files that this invocation writes."""
     closers: ExitStack = field(default_factory=ExitStack)
@@ -140,7 +141,10 @@ Quiet = Annotated[
 ]
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log to stderr; twice for more.")]
 LogFile = Annotated[Path | None, typer.Option("--log-file", help="Append a log, secrets masked.", metavar="FILE")]
-Progress = Annotated[str, typer.Option("--progress", help="auto, json or none.")]
+Progress = Annotated[
+    ProgressMode,
+    typer.Option("--progress", help="A bar on a terminal and notes elsewhere, JSON lines, or nothing; on stderr."),
+]
 
 _COMMON: tuple[tuple[str, Any, Any], ...] = (
     ("config", Config, None),
@@ -150,7 +154,7 @@ _COMMON: tuple[tuple[str, Any, Any], ...] = (
     ("quiet", Quiet, False),
     ("verbose", Verbose, 0),
     ("log_file", LogFile, None),
-    ("progress", Progress, "auto"),
+    ("progress", Progress, ProgressMode.AUTO),
 )
 
 

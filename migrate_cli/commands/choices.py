@@ -52,3 +52,11 @@ class SourceHost(StrEnum):
     FOUNDRY = "foundry"
     SELF_HOSTED = "self-hosted"
     GONE = "gone"
+
+
+class ProgressMode(StrEnum):
+    """What `--progress` takes."""
+
+    AUTO = "auto"
+    JSON = "json"
+    NONE = "none"

@@ -107,7 +107,12 @@ def _draw_prose(console: Console, table: Table) -> None:
 
 
 def too_wide(table: Table, available: int) -> tuple[int, ...]:
-    """The columns, two at most, without which the others fit beside each other; none where that does not help."""
+    """The columns, two at most, without which the others fit beside each other.
+
+    None where that does not help, or where there is one row only, which reads best as a list of its fields.
+    """
+    if len(table.rows) < 2:
+        return ()
     longest = [_least(cells) for cells in zip(_names(table), *table.rows, strict=True)]
     widest_first = sorted(range(len(longest)), key=lambda index: (-longest[index], index))
     for count in (1, 2):

@@ -1,0 +1,140 @@
+"""Mistakes on the command line itself, told as all others are: one sentence, exit code 2, JSON where it was asked for.
+
+The parser finds them before any command begins. It must not know what the commands do.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from migrate_cli.errors import ExitCode
+from migrate_cli.model import Problem, Result
+
+# Where the parser keeps this class has changed with its versions; that bad parameters are one of it has not.
+ParserError: Any = typer.BadParameter.__base__
+
+EARLY = "migrate-cli: interrupted before any work began; run the same command again\n"
+
+_TAKES = {"a valid integer": "a whole number", "a valid number": "a number", "a valid path": "a path"}
+
+
+class Commands(TyperGroup):
+    """The group of all commands; it tells mistakes of usage in the program's own words."""
+
+    def main(  # type: ignore[override]  # the parser names its own settings one by one; here they only pass through
+        self, args: Any = None, *, standalone_mode: bool = True, **extra: Any
+    ) -> Any:
+        """Run, and exit with a code, unless the caller wants to do both."""
+        if not standalone_mode:
+            return super().main(args, standalone_mode=False, **extra)
+        given = list(sys.argv[1:] if args is None else args)
+        try:
+            code = super().main(given, standalone_mode=False, **extra)
+        except ParserError as error:
+            _tell(error, given)
+        except typer.Abort:
+            sys.stderr.write("migrate-cli: nothing was done\n")
+            sys.exit(ExitCode.USAGE)
+        sys.exit(code if isinstance(code, int) else ExitCode.OK)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. One that had begun says itself that it was interrupted."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            sys.stderr.write(EARLY)
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def _tell(error: Any, args: list[str]) -> NoReturn:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        sys.exit(ExitCode.USAGE)
+    command = _command(error, args)
+    path = f"migrate-cli {command}".rstrip()
+    sentence = f"{_what(error, args)}; see {path} --help"
+    if _wants_json(args):
+        from migrate_cli.report.interface import OutputFormat  # noqa: PLC0415 - --help needs no reports
+        from migrate_cli.report.output import write_out  # noqa: PLC0415
+        from migrate_cli.report.render import render  # noqa: PLC0415
+
+        result = Result(command, {}, ExitCode.USAGE, errors=[Problem("usage", sentence)])
+        write_out(render(result, OutputFormat.JSON))
+    else:
+        sys.stderr.write(f"migrate-cli: {sentence}\n")
+    sys.exit(ExitCode.USAGE)
+
+
+def _command(error: Any, args: list[str]) -> str:
+    """The command that was meant: the parser's, where it came so far, else the first word."""
+    if error.ctx is not None and error.ctx.parent is not None:
+        return str(error.ctx.command_path).partition(" ")[2].removesuffix(" ids")
+    known = error.ctx.command.commands if error.ctx is not None else None
+    return next((arg for arg in args if (not arg.startswith("-") if known is None else arg in known)), "")
+
+
+def _what(error: Any, args: list[str]) -> str:
+    """What is wrong, as a clause without its end."""
+    kind = type(error).__name__
+    message = str(error.message).rstrip(".")
+    if kind == "NoSuchOption":
+        return _no_option(error, args)
+    if kind == "MissingParameter":
+        return f"{_name(error)} is missing"
+    if kind == "BadParameter" and error.param is not None:
+        return _bad_value(_name(error), message)
+    return _by_message(error, message)
+
+
+def _by_message(error: Any, message: str) -> str:
+    """Mistakes that only their text tells apart; what is not known here keeps the parser's words."""
+    if found := re.fullmatch(r"No such command '(.*)'", message.partition(". Did")[0], re.DOTALL):
+        commands = error.ctx.command.commands if error.ctx else {}
+        return f"there is no command {found[1]}{_nearest(found[1], commands)}"
+    if found := re.fullmatch(r"Got unexpected extra argument(?:s|\(s\))? \((.*)\)", message, re.DOTALL):
+        return f"{found[1]} is more than this command takes"
+    if found := re.fullmatch(r"Option '(.*)' requires an argument", message):
+        return f"{found[1]} needs a value after it"
+    return message[:1].lower() + message[1:]
+
+
+def _no_option(error: Any, args: list[str]) -> str:
+    name = error.option_name
+    if error.ctx is not None and error.ctx.parent is None and any(not arg.startswith("-") for arg in args):
+        return f"the option {name} stands before the command; options come after it"
+    return f"there is no option {name}{_nearest(name, error.possibilities or ())}"
+
+
+def _nearest(wrong: str, known: Iterable[str]) -> str:
+    near = get_close_matches(wrong, list(known), 1, cutoff=0.7)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _name(error: Any) -> str:
+    """`--output` for an option, `THREAD` for an argument."""
+    options = [name for name in error.param.opts if name.startswith("-")]
+    return max(options, key=len) if options else str(error.param.metavar or error.param.name).upper()
+
+
+def _bad_value(name: str, message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    if found := re.fullmatch(r"'(.*)' is not one of (.*)", message, re.DOTALL):
+        return f"{name} takes {found[2].replace(chr(39), '')}, not {found[1]}"
+    if message.startswith("Input should be "):
+        wanted = message.removeprefix("Input should be ").partition(", unable")[0]
+        bound = wanted.startswith(("greater", "less"))
+        return f"{name} takes {_TAKES.get(wanted) or (f'a number that is {wanted}' if bound else wanted)}"
+    return f"{name}: {message[:1].lower()}{message[1:]}"
+
+
+def _wants_json(args: list[str]) -> bool:
+    """Whether `--output json` stands among the arguments, in any way to write it."""
+    text = " ".join(args)
+    return re.search(r"(?:^| )(?:--output[= ]|-o *=?)json(?: |$)", text) is not None
