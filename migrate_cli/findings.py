@@ -1,7 +1,8 @@
 """The catalogue of finding codes: what each means and what the reader can do. Every finding takes its severity here.
 
-It stands apart from the stages because sources, conversion, loading and verification all report through it. Data and
-one constructor; it must not decide anything.
+Codes of what could not be read at all stand in a table of their own: such a place has no thread that could be found
+fault with, and always counts as an error. The module stands apart from the stages because sources, conversion, loading
+and verification all report through it. Data and one constructor; it must not decide anything.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ _MESSAGES = {
     "role-unknown": Entry(
         WARNING,
         "The target has no such role; the message was written as a user's, and a first line names the old role.",
-        "Nothing, or rename the role in the source.",
+        "Nothing; or say which role it is: with `source.roles` for rows of a database or of CSV, else in the source.",
     ),
     "message-incomplete": Entry(
         WARNING,
@@ -374,6 +375,79 @@ CATALOGUE: dict[str, Entry] = (
     _READING | _HOSTS | _MESSAGES | _TEXT | _FILES | _CITATIONS | _TOOLS | _THREADS | _LOADING | _ASSISTANTS
 )
 """Every code that a `Finding` may carry, in the order of README's table."""
+
+
+class Unread(NamedTuple):
+    """One row of the table "what could not be read"."""
+
+    meaning: str
+    action: str
+
+
+UNREADABLE: dict[str, Unread] = {
+    # files
+    "file-empty": Unread("The file is empty.", "Export it again, or remove it."),
+    "file-cut-off": Unread(
+        "The file ends in the middle of its JSON or of its compressed data.", "Copy or export it again."
+    ),
+    "file-damaged": Unread("The compressed file is damaged.", "Copy it again."),
+    "file-unreadable": Unread("The system refuses to read the file.", "Check the file and its permissions."),
+    "not-json": Unread("The text is not JSON; the place is named.", "Correct or export it again."),
+    "not-yaml": Unread("The recording is not YAML; the place is named.", "Correct or record it again."),
+    "unknown-shape": Unread(
+        "The file holds no shape of export that is known.", "Name the shape with `--format`, or remove the file."
+    ),
+    "unknown-line": Unread(
+        "A line is not of the shape that the file's first lines have; it is left out.",
+        "Look at the line that is named.",
+    ),
+    "csv-header": Unread(
+        "The columns do not tell thread, role and text.", "Name them: `source.columns: {thread_id: COLUMN}`."
+    ),
+    "csv-broken": Unread("A row of CSV cannot be taken apart.", "Look at the row that is named, often a lone quote."),
+    "csv-encoding": Unread("The CSV is not UTF-8 from a row on.", "Save it as UTF-8."),
+    "object-without-thread": Unread("An object names no thread, so it belongs nowhere.", "Look for a damaged export."),
+    "no-thread-in-recording": Unread("The recording holds no answer about a thread.", "Remove the file."),
+    "duplicate-thread-id": Unread(
+        "The source holds a thread with this id once more; the first one is read.", "Remove one of the two."
+    ),
+    "archive-damaged": Unread("The archive is damaged; the members before were read.", "Copy it again."),
+    "archive-encrypted": Unread("The archive is encrypted.", "Unpack it by hand."),
+    "archive-bomb": Unread(
+        "The archive grows beyond all measure when it is unpacked.", "Unpack it by hand, if you trust it."
+    ),
+    "archive-member-refused": Unread(
+        "A member of the archive is a link, or lies outside of it.", "Unpack it by hand, if you trust it."
+    ),
+    # hosts
+    "thread-id-wrong": Unread("A text in the list of ids cannot be a thread's id.", "Correct the line that is named."),
+    "thread-gone": Unread(
+        "The host does not have the thread: it was deleted, or belongs to another project.",
+        "Nothing, or use that project's key.",
+    ),
+    "thread-refused": Unread(
+        "The host refuses the thread with the reason that is named.", "Check what the key may do."
+    ),
+    "thread-unreadable": Unread(
+        "The host answers, but fails for this thread every time.", "Run again later; ask the host's operator."
+    ),
+    "thread-list-incomplete": Unread(
+        "The host's list of threads breaks off, so some may not have been seen.", "Name the threads by id."
+    ),
+    # snapshots
+    "snapshot-incomplete": Unread("The snapshot was broken off.", "Run `migrate-cli snapshot` again."),
+    "snapshot-part-missing": Unread("A file of the snapshot is not there.", "Restore it from a copy."),
+    # databases
+    "rows-without-thread": Unread(
+        "Rows name no thread, so nobody can say where they belong; they are left out.",
+        "Fill the column, leave such rows out with `source.select`, or name another column for thread_id.",
+    ),
+    "thread-rows-apart": Unread(
+        "Rows of one thread stand in several groups, since the database takes different ids for one; the first is read.",
+        "Give the column a collation that tells letters apart.",
+    ),
+}
+"""Every code of a place that could not be read (`data.unreadable`, exit code 3); the sentence there says where."""
 
 
 def finding(code: str, detail: str, thread_id: str | None = None, message_id: str | None = None) -> Finding:

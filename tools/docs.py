@@ -22,7 +22,7 @@ import yaml
 from migrate_cli.cli.app import app
 from migrate_cli.cli.frame import common_options
 from migrate_cli.convert.table import TABLE
-from migrate_cli.findings import CATALOGUE
+from migrate_cli.findings import CATALOGUE, UNREADABLE
 from migrate_cli.settings_layers import flat
 from migrate_cli.sources.shapes import SHAPES
 from typer.main import get_command
@@ -229,6 +229,12 @@ def finding_codes() -> str:
     return _table(("code", "severity", "meaning", "what to do"), rows)
 
 
+def unreadable_codes() -> str:
+    """The codes of what could not be read."""
+    rows = [(f"`{code}`", entry.meaning, entry.action) for code, entry in UNREADABLE.items()]
+    return _table(("code", "meaning", "what to do"), rows)
+
+
 def shapes() -> str:
     """Every shape of export."""
     return _table(("shape", "what it is"), [(f"`{name}`", description) for name, description in SHAPES.items()])
@@ -286,6 +292,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "settings-short": settings_short,
     "conversion-table": conversion_table,
     "finding-codes": finding_codes,
+    "unreadable-codes": unreadable_codes,
     "shapes": shapes,
     "dependencies": dependencies,
 }
