@@ -62,7 +62,7 @@ def open_configured(settings: Settings) -> Source:
         )
     from migrate_cli.sources.detect import open_source  # noqa: PLC0415 - status and map need no source
 
-    return open_source(str(source.path), format=source.format, columns=source.columns)
+    return open_source(str(source.path), format=source.format, columns=source.columns, roles=source.roles)
 
 
 def selection_of(threads: list[str], threads_from: str | None, limit: int | None, shard: str | None) -> Selection:

@@ -57,8 +57,9 @@ def read() -> Read:
         *,
         shape: str = "auto",
         columns: Mapping[str, str] | None = None,
+        roles: Mapping[str, str] | None = None,
     ) -> Reading:
-        source = open_source(str(path), format=shape, columns=columns)
+        source = open_source(str(path), format=shape, columns=columns, roles=roles)
         reading = Reading(source)
         for found in source.threads(selection):
             if isinstance(found, Thread):

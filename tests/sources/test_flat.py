@@ -92,6 +92,28 @@ def test_other_words_for_roles_are_understood(tmp_path: Path, read: Any) -> None
     assert [message.role for message in read(table).messages("t")] == ["user", "assistant", "assistant", "assistant"]
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("rows.csv", "thread_id,role,text\n7,Kundin,hi\n7,other,ho\n"),
+        (
+            "rows.jsonl",
+            '{"thread_id": 7, "role": "Kundin", "text": "hi"}\n{"thread_id": 7, "role": "other", "text": "ho"}\n',
+        ),
+        (
+            "rows.json",
+            '[{"thread_id": 7, "role": "Kundin", "text": "hi"}, {"thread_id": 7, "role": "other", "text": "ho"}]',
+        ),
+    ],
+)
+def test_roles_can_be_mapped_and_those_that_are_not_stay_as_they_are(
+    name: str, text: str, tmp_path: Path, read: Any
+) -> None:
+    reading = read(write(tmp_path / name, text), roles={"kundin": "user"})
+
+    assert [message.role for message in reading.messages("7")] == ["user", "other"]
+
+
 @pytest.mark.parametrize("written", ['["file-1", "file-2"]', "file-1 file-2", "file-1,file-2"])
 def test_file_ids_in_a_column_are_attachments(written: str, tmp_path: Path, read: Any) -> None:
     row = {"thread_id": "t", "role": "user", "text": "a", "file_ids": written}

@@ -20,10 +20,12 @@ from migrate_cli.sources.shapes.threads_by_id import ThreadsById
 
 
 class ShapeTable:
-    """All shapes, with the settings of one source: the columns of flat rows, and the one shape to take if told."""
+    """All shapes, with the settings of one source: columns and roles of flat rows, and the one shape if told."""
 
-    def __init__(self, only: str | None = None, columns: Mapping[str, str] | None = None) -> None:
-        names = Columns(columns)
+    def __init__(
+        self, only: str | None = None, columns: Mapping[str, str] | None = None, roles: Mapping[str, str] | None = None
+    ) -> None:
+        names = Columns(columns, roles)
         self.only = only
         self.columns = names
         self._shapes: tuple[Shape, ...] = (

@@ -1,7 +1,7 @@
 """`flat-lines`, `flat-array` and `flat-csv`: a message a row, its fields under column names of any kind.
 
 The rows of databases and of scripts: `{thread_id, assistant_id, message_id, role, text, created_at}`. Common names are
-recognised; others are told by the setting `source.columns` (field → column).
+recognised; others are told by the setting `source.columns` (field → column), and roles by `source.roles`.
 """
 
 from __future__ import annotations
@@ -33,10 +33,14 @@ _ROLES = {"human": "user", "customer": "user", "ai": "assistant", "bot": "assist
 
 
 class Columns:
-    """Finds the fields of a flat message among columns; `named` (field → column) wins over what is recognised."""
+    """Finds the fields of a flat message among columns; `named` (field → column) wins over what is recognised.
 
-    def __init__(self, named: Mapping[str, str] | None = None) -> None:
+    `roles` (a role of the rows → the role to write) wins over the roles that are recognised.
+    """
+
+    def __init__(self, named: Mapping[str, str] | None = None, roles: Mapping[str, str] | None = None) -> None:
         self._named = dict(named or {})
+        self._roles = {name.strip().lower(): role for name, role in (roles or {}).items()}
 
     def found(self, columns: Iterable[str]) -> dict[str, str]:
         """Return the column of each field that is there."""
@@ -54,6 +58,13 @@ class Columns:
         """Return the needed fields that no column holds."""
         found = self.found(columns)
         return [field for field in NEEDED if field not in found]
+
+    def role(self, value: Any) -> Any:
+        """Return the role that a row's role stands for; an unknown one stays as it is, in lower case."""
+        if not isinstance(value, str):
+            return value
+        name = value.strip().lower()
+        return self._roles.get(name) or _ROLES.get(name, name)
 
     def fit(self, columns: Iterable[str]) -> bool:
         """Whether rows with these columns can be read."""
@@ -79,7 +90,9 @@ class FlatRow(Shape):
 
     def entry(self, value: Any) -> Any:
         """Return the wire message of a row."""
-        return wire_message(value, self.columns.found(value))
+        found = self.columns.found(value)
+        message = wire_message(value, found)
+        return {**message, "role": self.columns.role(value.get(found.get("role")))}
 
 
 class FlatLines(FlatRow):
@@ -105,7 +118,7 @@ class FlatArray(FlatRow):
 
     def pieces(self, value: Any) -> Iterator[Piece]:
         """Give the messages, by thread."""
-        rows = (wire_message(row, self.columns.found(row)) if isinstance(row, dict) else row for row in value)
+        rows = (self.entry(row) if isinstance(row, dict) else row for row in value)
         yield from loose_pieces(rows)
 
 
