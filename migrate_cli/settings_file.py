@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from migrate_cli.errors import SettingsError
+from migrate_cli.yaml_faults import yaml_fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,8 @@ def _parse(text: str, path: Path) -> YamlFile:
         if node is not None:
             _walk(node, "", lines, path)
         values = {} if node is None else loader.construct_document(node)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = str(path) if mark is None else f"{path}:{mark.line + 1}"
-        raise SettingsError(f"{place}: this is not valid YAML ({error.problem or 'unreadable'}).") from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise SettingsError(f"{path} is not valid YAML ({' '.join(str(error).split())[:120]}).") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SettingsError(f"{yaml_fault(error, path)}.") from None
     finally:
         loader.dispose()
     if values is not None and not isinstance(values, dict):

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from migrate_cli.errors import UsageError
+from migrate_cli.yaml_faults import yaml_fault
 
 Place = tuple[str | int, ...]
 """The way to a value: keys and list positions (0-based)."""
@@ -45,12 +46,8 @@ def read_document(path: Path) -> Document:
         if node is not None:
             _walk(node, (), lines, path)
         return Document(path, None if node is None else loader.construct_document(node), lines)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = str(path) if mark is None else f"{path}:{mark.line + 1}"
-        raise UsageError(f"{where}: this is no valid YAML ({error.problem or 'unreadable'})") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: this is no valid YAML ({' '.join(str(error).split())[:120]})") from None
+        raise UsageError(yaml_fault(error, path)) from None
     finally:
         loader.dispose()
 

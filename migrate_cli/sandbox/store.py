@@ -262,7 +262,10 @@ class Store:
             self._path.touch(mode=0o600)
             db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=10)
         except (OSError, sqlite3.Error) as error:
-            raise UsageError(f"The sandbox cannot use {self._path} as its data file: {error}") from error
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise UsageError(
+                f"the sandbox cannot keep its data in {self._path} ({reason}); name another file with --data"
+            ) from error
         try:
             self._prepare(db)
         except sqlite3.Error as error:

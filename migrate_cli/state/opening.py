@@ -57,6 +57,8 @@ def check_place(path: Path, *, create: bool) -> None:
 
 def missing(path: Path) -> UsageError:
     """The error for a state file that must be there and is not."""
+    if path.is_dir():
+        return UsageError(f"The state file {path} is a folder; name a file with --state.")
     return UsageError(
         f"There is no state file {path}; name the right one with --state, or run `migrate-cli apply` to start one."
     )

@@ -94,7 +94,7 @@ def test_the_setup_of_a_case_outweighs_that_of_the_suite(tmp_path: Path) -> None
         ),
         (HEAD + "tools:\n  - {type: mcp, server_label: s}\n" + CASE, "either a server_url or a connector_id"),
         ("a: 1\na: 2\n", "suite.yaml:2: a stands in line 1 already; keep one of them"),
-        ("a: [\n", "suite.yaml:2: this is no valid YAML"),
+        ("a: [\n", "suite.yaml:2:1: this is not YAML: it ends where a value is missing"),
         ("- a\n", "suite.yaml must hold `model`, `tools` and `cases`"),
     ],
 )
