@@ -20,7 +20,7 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,  # panels in the help take longer to import than all commands together
     context_settings={"help_option_names": ["-h", "--help"]},
     help=(
         "Move OpenAI Assistants threads into Conversations for the Responses API, in bulk: "

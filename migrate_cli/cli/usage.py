@@ -22,6 +22,8 @@ ParserError: Any = typer.BadParameter.__base__
 
 EARLY = "migrate-cli: interrupted before any work began; run the same command again\n"
 
+_UNCUT = 1_000
+
 _TAKES = {"a valid integer": "a whole number", "a valid number": "a number", "a valid path": "a path"}
 
 
@@ -51,6 +53,14 @@ class Commands(TyperGroup):
         except KeyboardInterrupt:
             sys.stderr.write(EARLY)
             raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands with their first sentences whole, where the parser would cut them to a line."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, one.get_short_help_str(_UNCUT)) for name, one in commands if one and not one.hidden]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
 
 def _tell(error: Any, args: list[str]) -> NoReturn:
