@@ -347,7 +347,8 @@ class ApiClient:
         if status == 407:
             raise proxy_wants_name()
         if status == 401 or (status == 403 and code in ("invalid_api_key", "account_deactivated")):
-            raise AuthError(f"{self.endpoint.base_url} refused the key: {message}; check the key and its project")
+            said = message.rstrip(".")
+            raise AuthError(f"{self.endpoint.base_url} refused the key: {said}; check the key and its project")
         if code == "insufficient_quota":
             raise TemporaryError(
                 f"the quota at {self.endpoint.base_url} is spent; add credit, then run the same command again"
