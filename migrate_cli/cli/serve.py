@@ -10,7 +10,7 @@ import typer
 from migrate_cli.cli.frame import Frame, common_options, emit
 from migrate_cli.commands.choices import SourceHost
 from migrate_cli.report.interface import OutputFormat
-from migrate_cli.sandbox.options import KnownFiles
+from migrate_cli.sandbox.choices import KnownFiles
 
 app = typer.Typer()
 

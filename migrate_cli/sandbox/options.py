@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from migrate_cli.sandbox.assistants_quirks import SourceQuirks
+from migrate_cli.sandbox.choices import KnownFiles, MetadataUpdate
 from migrate_cli.sandbox.fault_plan import NO_FAULTS, FaultPlan
 
-
-class KnownFiles(StrEnum):
-    """Which file ids items may name."""
-
-    ANY = "any"
-    STRICT = "strict"
-
-
-class MetadataUpdate(StrEnum):
-    """What `POST /conversations/{id}` does with the pairs that stand; the real service's choice is not known."""
-
-    REPLACE = "replace"
-    MERGE = "merge"
+__all__ = ["KnownFiles", "MetadataUpdate", "SandboxOptions"]
 
 
 @dataclass(frozen=True, slots=True)

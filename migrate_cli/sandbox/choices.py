@@ -1,0 +1,19 @@
+"""The words that options of a sandbox take; apart from `options.py`, so that the command line starts quickly."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class KnownFiles(StrEnum):
+    """Which file ids items may name."""
+
+    ANY = "any"
+    STRICT = "strict"
+
+
+class MetadataUpdate(StrEnum):
+    """What `POST /conversations/{id}` does with the pairs that stand; the real service's choice is not known."""
+
+    REPLACE = "replace"
+    MERGE = "merge"
