@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from migrate_cli.cli.frame import Frame, common_options
 from migrate_cli.cli.options import Format, Source, Thread
 from migrate_cli.commands.choices import Code
-from migrate_cli.model import Result
+
+if TYPE_CHECKING:
+    from migrate_cli.model import Result
 
 app = typer.Typer()
 

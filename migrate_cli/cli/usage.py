@@ -15,7 +15,6 @@ import typer
 from typer.core import TyperGroup
 
 from migrate_cli.errors import ExitCode
-from migrate_cli.model import Problem, Result
 
 # Where the parser keeps this class has changed with its versions; that bad parameters are one of it has not.
 ParserError: Any = typer.BadParameter.__base__
@@ -54,7 +53,6 @@ class Commands(TyperGroup):
             sys.stderr.write(EARLY)
             raise typer.Exit(ExitCode.INTERRUPTED) from None
 
-
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the commands with their first sentences whole, where the parser would cut them to a line."""
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
@@ -71,7 +69,8 @@ def _tell(error: Any, args: list[str]) -> NoReturn:
     path = f"migrate-cli {command}".rstrip()
     sentence = f"{_what(error, args)}; see {path} --help"
     if _wants_json(args):
-        from migrate_cli.report.interface import OutputFormat  # noqa: PLC0415 - --help needs no reports
+        from migrate_cli.model import Problem, Result  # noqa: PLC0415 - --help needs no results
+        from migrate_cli.report.interface import OutputFormat  # noqa: PLC0415
         from migrate_cli.report.output import write_out  # noqa: PLC0415
         from migrate_cli.report.render import render  # noqa: PLC0415
 
