@@ -22,11 +22,11 @@ import typer
 from migrate_cli import __version__
 from migrate_cli.commands.choices import ProgressMode
 from migrate_cli.errors import ExitCode, MigrateError, UsageError, exit_code_for
-from migrate_cli.model import Problem, Result
 from migrate_cli.report.interface import OutputFormat
 from migrate_cli.secrets import scrub
 
 if TYPE_CHECKING:
+    from migrate_cli.model import Result
     from migrate_cli.report.progress import ProgressView
     from migrate_cli.settings import Settings
 
@@ -219,7 +219,8 @@ def _fail(frame: Frame, code: ExitCode, name: str, message: str) -> NoReturn:
     sentence = scrub(message)
     _log.error("%s ends with exit code %d: %s", frame.command, code, sentence)
     if frame.output is OutputFormat.JSON:
-        from migrate_cli.report.render import render  # noqa: PLC0415 - JSON only
+        from migrate_cli.model import Problem, Result  # noqa: PLC0415 - JSON only
+        from migrate_cli.report.render import render  # noqa: PLC0415
 
         emit([render(Result(frame.command, {}, code, errors=[Problem(name, sentence)]), OutputFormat.JSON)])
     else:

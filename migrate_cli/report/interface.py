@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from migrate_cli.model import Result
+if TYPE_CHECKING:
+    from migrate_cli.model import Result
 
 
 class OutputFormat(StrEnum):
