@@ -169,6 +169,7 @@ class LoadSettings(Section):
 
     workers: int = Field(16, ge=1, le=256)
     max_requests_per_minute: int | None = Field(None, ge=1)
+    divide_limits: bool = True
     max_errors: int | None = Field(50, ge=1)
     on_refused: OnRefused = OnRefused.FAIL
     pilot: int = Field(5, ge=0)

@@ -71,6 +71,7 @@ def verify(
     Example: `migrate-cli verify ./export --report verify.html`
     """
     from migrate_cli.commands.prepare import selection_of  # noqa: PLC0415
+    from migrate_cli.commands.shards import for_shard  # noqa: PLC0415
     from migrate_cli.commands.verify import VerifyChoices  # noqa: PLC0415
     from migrate_cli.commands.verify import verify as run  # noqa: PLC0415
     from migrate_cli.verify.choice import Sample  # noqa: PLC0415
@@ -92,5 +93,6 @@ def verify(
         fresh=fresh,
     )
     selection = selection_of(thread or [], threads_from, limit, shard)
+    settings = for_shard(settings, selection, frame.state)
     sandbox = target is Target.SANDBOX
     frame.finish(run(settings, selection, choices, sandbox=sandbox, view=frame.view()), settings)

@@ -95,6 +95,7 @@ def plan(
     from migrate_cli.commands.plan import plan as run  # noqa: PLC0415
     from migrate_cli.commands.plan_gate import Gate  # noqa: PLC0415
     from migrate_cli.commands.prepare import selection_of  # noqa: PLC0415
+    from migrate_cli.commands.shards import for_shard  # noqa: PLC0415
 
     checked = check or fail_on is not None or max_dropped is not None
     gate = Gate.parse(fail_on, max_dropped) if checked else None
@@ -106,6 +107,7 @@ def plan(
         report__redact=redact,
     )
     selection = selection_of(thread or [], threads_from, limit, shard)
+    settings = for_shard(settings, selection, frame.state)
     choices = PlanChoices(gate, rate, model, save, against)
     frame.finish(run(settings, selection, view=frame.view(), choices=choices), settings)
 
@@ -160,6 +162,7 @@ def apply(
     """
     from migrate_cli.commands.apply import apply as run  # noqa: PLC0415
     from migrate_cli.commands.prepare import selection_of  # noqa: PLC0415
+    from migrate_cli.commands.shards import for_shard  # noqa: PLC0415
 
     settings = frame.settings(
         source__path=source,
@@ -172,8 +175,9 @@ def apply(
         report__with_content=with_content,
         report__redact=redact,
     )
-    frame.keep_log(settings)
     selection = selection_of(thread or [], threads_from, limit, shard)
+    settings = for_shard(settings, selection, frame.state)
+    frame.keep_log(settings)
     sandbox = target is Target.SANDBOX
     result = run(
         settings,

@@ -21,7 +21,12 @@ ThreadsFrom = Annotated[
     typer.Option("--threads-from", help="Only the threads listed here, an id a line; - is stdin.", metavar="FILE"),
 ]
 Shard = Annotated[
-    str | None, typer.Option("--shard", help="Only the I-th of N parts, stable by thread id.", metavar="I/N")
+    str | None,
+    typer.Option(
+        "--shard",
+        help="Only the I-th of N parts, stable by thread id; auto/N takes I from the scheduler's variables.",
+        metavar="I/N",
+    ),
 ]
 Discover = Annotated[bool | None, typer.Option("--discover", help="Let the host list its threads.", show_default=False)]
 Workers = Annotated[int | None, typer.Option("--workers", help="Threads at a time at most.", metavar="N")]

@@ -1,8 +1,9 @@
-"""`resolve` and `undo`, on the command line."""
+"""`resolve`, `undo` and `merge`, on the command line."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -74,6 +75,29 @@ def undo(
         _confirm(str(foreseen.data["message"]))
     frame.keep_log(settings)
     frame.finish(run(settings, choice, view=frame.view(), force=force), settings)
+
+
+@app.command(
+    epilog=(
+        "EXIT STATUS  0 merged · 2 usage · 3 merged, and some shards are not there yet · 10 a state file is in use, "
+        "damaged, of another setup, or in conflict: nothing was changed"
+    )
+)
+@common_options("merge")
+def merge(
+    frame: Frame,
+    states: Annotated[list[Path], typer.Argument(help="The state files of the shards.", metavar="STATE…")],
+) -> None:
+    """Join the state files of shards into one (`--state`), all or none; the files themselves stay as they are.
+
+    A thread with two conversations is a conflict: nothing is merged, and the sentence names both. It may be repeated.
+
+    Example: `migrate-cli merge migration-*of4.db --state migration.db`
+    """
+    from migrate_cli.commands.merge import merge as run  # noqa: PLC0415
+
+    settings = frame.settings()
+    frame.finish(run(settings, states), settings)
 
 
 def _confirm(message: str) -> None:

@@ -40,9 +40,11 @@ def snapshot(
     """
     from migrate_cli.commands import snapshot as commands  # noqa: PLC0415
     from migrate_cli.commands.prepare import selection_of  # noqa: PLC0415
+    from migrate_cli.commands.shards import for_shard  # noqa: PLC0415
 
     if verify:
         frame.finish(commands.verify(out))
     settings = frame.settings(source__path=source, source__discover=discover)
     selection = selection_of(thread or [], threads_from, limit, shard)
+    settings = for_shard(settings, selection, frame.state)
     frame.finish(commands.snapshot(settings, selection, out, view=frame.view()), settings)

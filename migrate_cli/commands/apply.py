@@ -23,6 +23,7 @@ from migrate_cli.commands.prepare import (
     setup_of,
     target_of,
 )
+from migrate_cli.commands.shards import shard_data, shard_setup
 from migrate_cli.commands.tally import Tally
 from migrate_cli.errors import ExitCode, MigrateError
 from migrate_cli.load.clock import WallClock
@@ -72,7 +73,7 @@ def apply(
     with target_of(settings, sandbox=sandbox) as target:
         store = StateStore.open(settings.state, command="migrate-cli apply")
         try:
-            store.check_setup(setup_of(settings, source, sandbox=sandbox))
+            store.check_setup(setup_of(settings, source, sandbox=sandbox) | shard_setup(selection))
             run = ApplyRun(settings, source, store, target, view)
             return asyncio.run(run.go(selection, wishes, entries))
         except JournalFailed as failure:
@@ -112,7 +113,8 @@ class ApplyRun:
         began = time.monotonic()
         expected = expected_of(self._source, selection)
         whole = {"expected": expected} if selection == Selection() else {}
-        run_id = self._store.start_run(command, {**asdict(wishes), "sandbox": self._target.sandbox, **whole})
+        options = {**asdict(wishes), "sandbox": self._target.sandbox, **whole, **shard_data(self._settings, selection)}
+        run_id = self._store.start_run(command, options)
         policy, clock = policy_of(self._settings), WallClock()
         pacer = Pacer(
             most_in_flight=policy.workers,
@@ -143,11 +145,11 @@ class ApplyRun:
                     failure = error
             if failure is None and not run.drain.is_set():
                 self._tally.book_missing()
-            if failure is None and not run.drain.is_set() and selection == Selection():
-                self._note_missing()
+            if failure is None and not run.drain.is_set() and selection == Selection(shard=selection.shard):
+                self._note_missing(selection)
             self._note_findings(files)
             result = self._result(client, run_id, failure, time.monotonic() - began)
-            result.data |= files.data()
+            result.data |= files.data() | shard_data(self._settings, selection)
             if failure is not None or run.drain.is_set():
                 result.data["reached"] = {"threads": self._tally.threads["total"], "of": expected}
         self._store.finish_run(run_id, without_content(result.envelope()))
@@ -171,10 +173,11 @@ class ApplyRun:
     def _watched(self, entries: Iterator[Thread | Unreadable]) -> Iterator[Thread | Unreadable]:
         return entries if self._content is None else self._content.watch(entries)
 
-    def _note_missing(self) -> None:
-        """Report threads that were loaded once and that the source, read whole, no longer has."""
+    def _note_missing(self, selection: Selection) -> None:
+        """Report threads that were loaded once and that the source, or all of one shard, no longer has."""
         for thread_id in self._store.unasked():
-            self._tally.missing(thread_id)
+            if selection.wants(thread_id):
+                self._tally.missing(thread_id)
 
     def _note_findings(self, files: RunFiles) -> None:
         """Note what concerns the run as a whole; a later run of the same kind finds it anew."""

@@ -16,6 +16,7 @@ from migrate_cli.commands.plan_file import Plan, against, check_place, findings_
 from migrate_cli.commands.plan_gate import Gate
 from migrate_cli.commands.plan_tokens import TokenTally, model_window
 from migrate_cli.commands.prepare import expected_of, named_source, open_configured, policy_of
+from migrate_cli.commands.shards import shard_data, share
 from migrate_cli.commands.tally import Tally
 from migrate_cli.convert.batches import batches
 from migrate_cli.convert.validate import validate_draft
@@ -50,6 +51,7 @@ def plan(settings: Settings, selection: Selection, *, view: ProgressView, choice
     Exit 3 when some of the source cannot be read, 4 when the gate of `choices` fails.
     """
     choices = choices or PlanChoices()
+    rate = share(settings, choices.rate, selection)
     window = None if choices.model is None else model_window(choices.model)
     earlier = None if choices.against is None else read_plan(choices.against)
     if choices.save is not None:
@@ -73,7 +75,7 @@ def plan(settings: Settings, selection: Selection, *, view: ProgressView, choice
             "shapes": [
                 {"shape": taken.shape, "files": taken.files, "example": taken.example} for taken in source.shapes()
             ],
-            "estimate": planning.estimate(choices.rate, window),
+            "estimate": planning.estimate(rate, window),
         }
     )
     if choices.against is not None and earlier is not None:
@@ -81,7 +83,7 @@ def plan(settings: Settings, selection: Selection, *, view: ProgressView, choice
     if choices.save is not None:
         save_plan(choices.save, planning.plan)
         data["saved"] = str(choices.save)
-    data |= named_source(settings)
+    data |= named_source(settings) | shard_data(settings, selection)
     data["seconds"] = round(time.monotonic() - began, 3)
     return _judged(data, tally, choices.gate)
 

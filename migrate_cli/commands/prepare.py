@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from migrate_cli.model import JsonObject, Thread, Unreadable
 from migrate_cli.openai_client import Endpoint
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection, Source
+from migrate_cli.sources.shards import shard_from_environment
 from migrate_cli.target_endpoint import endpoint_of
 
 SANDBOX = "sandbox"
@@ -73,7 +75,7 @@ def selection_of(threads: list[str], threads_from: str | None, limit: int | None
     if limit is not None and limit < 1:
         raise UsageError(f"--limit takes a number from 1, not {limit}")
     chosen = frozenset(wanted) if threads or threads_from is not None else None
-    return Selection(chosen, limit, _shard(shard))
+    return Selection(chosen, limit, None if shard is None else shard_from_environment(shard, os.environ))
 
 
 def begun(source: Source, selection: Selection) -> Iterator[Thread | Unreadable]:
@@ -169,12 +171,3 @@ def _is_sqlite(path: Path) -> bool:
             return file.read(16) == b"SQLite format 3\x00"
     except OSError:
         return False
-
-
-def _shard(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    index, _, shards = text.partition("/")
-    if not (index.isdecimal() and shards.isdecimal() and 1 <= int(index) <= int(shards)):
-        raise UsageError(f"--shard takes I/N with I from 1 to N, such as 2/4, not {text}")
-    return int(index), int(shards)

@@ -13,6 +13,7 @@ from pathlib import Path
 from migrate_cli.commands.files import as_recorded
 from migrate_cli.commands.interrupts import Interrupts
 from migrate_cli.commands.prepare import SANDBOX, TargetChoice, expected_of, open_configured, setup_of, target_of
+from migrate_cli.commands.shards import shard_data, shard_setup
 from migrate_cli.commands.verify_tally import VerifyTally
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
 from migrate_cli.load.refusal import with_notes
@@ -74,9 +75,9 @@ def verify(
         stack.callback(store.close)
         stack.callback(view.close)
         if source is not None:
-            store.check_setup(setup_of(settings, source, sandbox=sandbox))
+            store.check_setup(setup_of(settings, source, sandbox=sandbox) | shard_setup(selection))
         else:
-            store.check_setup(setup | _target_setup(settings, sandbox=sandbox))
+            store.check_setup(setup | _target_setup(settings, sandbox=sandbox) | shard_setup(selection))
         run = _Verify(settings, source, store, reader, target, view, choices)
         return asyncio.run(run.go(selection))
 
@@ -130,6 +131,7 @@ class _Verify:
                     failure = error
             seconds = time.monotonic() - began
             result = self._result(client, run_id, failure, seconds, interrupted=interrupts.met)
+        result.data |= shard_data(self._settings, selection)
         if earlier is not None:
             result.data["resumes"] = earlier
         self._store.finish_run(run_id, _without_texts(result.envelope()))

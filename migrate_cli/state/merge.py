@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from migrate_cli import __version__
-from migrate_cli.errors import StateError
-from migrate_cli.model import JsonObject, Result
+from migrate_cli.errors import ExitCode, StateError
+from migrate_cli.model import JsonObject, Problem, Result
 from migrate_cli.state import opening, statements
 from migrate_cli.state.copies import IdLine, SecondCopy
 from migrate_cli.state.lock import StateLock
 from migrate_cli.state.merge_inputs import COMMAND, Part, Shards, distinct, joined_shards, lock_and_open, same_setup
-from migrate_cli.state.merge_rows import Conflict, Joiner
+from migrate_cli.state.merge_rows import STATE, Conflict, Joiner
 from migrate_cli.state.store import COPY_SIZE, SHARD, StateStore, new_run_id
 
 _REWRITE = str(1 << 62)
@@ -44,26 +45,41 @@ class Merged:
     """The run under which the destination remembers it."""
     counts: dict[str, int]
     """What the destination holds now: threads, messages, items, findings, runs, replay_results …"""
-    states: dict[str, int]
-    """Its threads by state."""
+    before: dict[str, int]
+    """The same before the merge."""
     offered: dict[str, int]
     """What all inputs together hold, threads that stand in several of them counted as often."""
+    states: dict[str, int]
+    """The destination's threads by state."""
     shared: int
     """Threads that stood in more than one file, the destination included."""
+    setup: dict[str, str]
+    """What all files were made with: source, target, conversion."""
     missing: tuple[str, ...] = ()
     """Shards that are in none of the files, such as `3/8`."""
 
-    def data(self) -> JsonObject:
-        """The `data` of the command's result."""
-        found: JsonObject = {
+    def result(self) -> Result:
+        """The result of the command, as the destination remembers it too; exit 3 where shards are missing."""
+        sums = [
+            {"what": name.replace("_", " "), "before": self.before[name], "inputs": self.offered[name], "merged": count}
+            for name, count in self.counts.items()
+        ]
+        files = "1 state file is" if len(self.inputs) == 1 else f"{len(self.inputs)} state files are"
+        data: JsonObject = {
+            "message": f"{files} merged into {self.into}: {self.counts['threads']:,} threads with "
+            f"{self.counts['items']:,} items, and the sums agree.",
             "state": str(self.into),
-            "inputs": [str(path) for path in self.inputs],
-            "counts": self.counts,
+            "threads_in_several": self.shared,
             "states": self.states,
-            "offered": self.offered,
-            "shared": self.shared,
+            "sums": sums,
+            "inputs": [str(path) for path in self.inputs],
         }
-        return found | ({"missing": list(self.missing)} if self.missing else {})
+        if not self.missing:
+            return Result("merge", data, run_id=self.run_id)
+        data["missing"] = list(self.missing)
+        lacking = ", ".join(self.missing)
+        told = f"{self.into} lacks shard {lacking}; merge that too before you apply to the file or verify it as one"
+        return Result("merge", data, ExitCode.PARTIAL, self.run_id, [Problem("shards-missing", told)])
 
 
 def merge(inputs: Sequence[Path], into: Path) -> Merged:
@@ -127,36 +143,35 @@ class _Merge:
                 "That is a bug: please report it.",
                 code="merge-sums",
             )
-        merged = self._merged(joiner, shards)
-        self._record(merged, setup, shards)
+        merged = self._merged(joiner, setup, shards)
+        self._record(merged, shards)
         joiner.finish(self._run_id)
         return merged
 
-    def _merged(self, joiner: Joiner, shards: Shards | None) -> Merged:
-        plain = {name: count for name, count in joiner.expected.items() if not name.startswith("state ")}
-        states = {name.removeprefix("state "): count for name, count in joiner.expected.items() if name not in plain}
-        offered = {name: count for name, count in joiner.offered.items() if not name.startswith("state ")}
+    def _merged(self, joiner: Joiner, setup: dict[str, str], shards: Shards | None) -> Merged:
+        states = {name: count for name, count in sorted(joiner.expected.items()) if name.startswith(STATE) and count}
         return Merged(
-            self._into,
-            tuple(part.path for part in self._parts),
-            self._run_id,
-            plain,
-            {name: count for name, count in sorted(states.items()) if count},
-            offered,
-            joiner.shared,
-            () if shards is None else tuple(shards.missing),
+            into=self._into,
+            inputs=tuple(part.path for part in self._parts),
+            run_id=self._run_id,
+            counts=_plain(joiner.expected),
+            before=_plain(joiner.before),
+            offered=_plain(joiner.offered),
+            states={name.removeprefix(STATE): count for name, count in states.items()},
+            shared=joiner.shared,
+            setup=setup,
+            missing=() if shards is None else tuple(shards.missing),
         )
 
-    def _record(self, merged: Merged, setup: dict[str, str], shards: Shards | None) -> None:
+    def _record(self, merged: Merged, shards: Shards | None) -> None:
         """Note the merge as a run of the file, with its result, and the setup."""
         now = int(time.time())
-        result = Result("merge", merged.data(), run_id=self._run_id).envelope()
-        setup = setup | ({} if shards is None else {SHARD: str(shards)})
+        setup = merged.setup | ({} if shards is None else {SHARD: str(shards)})
         options: JsonObject = {"inputs": [str(part.path) for part in self._parts]}
         self._conn.execute("DELETE FROM setup WHERE key = ?", (SHARD,))
         for note in (
             *statements.new_run(self._run_id, "merge", __version__, options, now),
-            *statements.end_run(self._run_id, result, now),
+            *statements.end_run(self._run_id, merged.result().envelope(), now),
             *statements.setup([*setup.items(), (COPY_SIZE, _REWRITE)]),
         ):
             self._conn.executemany(note.sql, note.rows)
@@ -185,6 +200,10 @@ class _Merge:
             f"(migrate-cli undo --thread {first.thread_id} --state {part.path}), then merge again. Nothing was merged.",
             code="merge-conflict",
         )
+
+
+def _plain(counts: Counter[str]) -> dict[str, int]:
+    return {name: count for name, count in counts.items() if not name.startswith(STATE)}
 
 
 def _line(thread_id: str, conversation_id: str, at: int, state: str, items: int) -> IdLine:

@@ -134,6 +134,7 @@ class Joiner:
         """Threads that stood in more than one file."""
         for found in (tally(into), tally_runs(into)):
             self.expected.update(found)
+        self.before = self.expected.copy()
         for statement in _TEMPORARY.split(";\n"):
             if statement.strip():
                 into.execute(statement)
@@ -187,7 +188,7 @@ class Joiner:
         for name, count in zip(_SUMS, into.execute(f"SELECT {sums} {writes}").fetchone(), strict=True):
             added[name] = count or 0
         for state, count in into.execute(f"SELECT state, count(*) {writes} GROUP BY state"):
-            added[f"state {state}"] = count
+            added[STATE + state] = count
         self.expected.update(added)
         self.expected.subtract(tally(into, f"IN ({_KEPT_ROWS})"))
         return added
@@ -329,11 +330,13 @@ class Joiner:
         return [name for name in self._all_columns(table) if name not in but]
 
 
+STATE = "state "
+"""Begins the name of a count of threads in one state."""
 _SUMS = ("threads", "messages", "items", "findings", "asides", "refused_items")
 
 
 def tally(conn: sqlite3.Connection, some: str = "IS NOT NULL") -> Counter[str]:
-    """Count the threads of a file and what hangs on them: `_SUMS`, and `state …` for each state."""
+    """Count the threads of a file and what hangs on them: `_SUMS`, and `STATE` with each state."""
     threads, messages = conn.execute(
         f"SELECT count(*), coalesce(sum(messages), 0) FROM main.thread WHERE key {some}"  # noqa: S608 - constants
     ).fetchone()
@@ -342,7 +345,7 @@ def tally(conn: sqlite3.Connection, some: str = "IS NOT NULL") -> Counter[str]:
         found[name] = conn.execute(f"SELECT count(*) FROM main.{table} WHERE thread {some}").fetchone()[0]  # noqa: S608
     found["refused_items"] = conn.execute(f"SELECT count(*) FROM main.refused_item WHERE thread {some}").fetchone()[0]  # noqa: S608
     for state, count in conn.execute(f"SELECT state, count(*) FROM main.thread WHERE key {some} GROUP BY state"):  # noqa: S608
-        found[f"state {state}"] = count
+        found[STATE + state] = count
     return found
 
 

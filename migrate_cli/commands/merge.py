@@ -1,0 +1,39 @@
+"""`migrate-cli merge`: the state files of shards become one, and so do the sandboxes of a rehearsal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from migrate_cli.commands.prepare import SANDBOX
+from migrate_cli.model import Result
+from migrate_cli.settings import Settings
+from migrate_cli.state import merge as states
+
+
+def merge(settings: Settings, inputs: Sequence[Path]) -> Result:
+    """Join state files into the one of the settings. Raises MigrateError, and then the destination is as it was."""
+    merged = states.merge(inputs, settings.state)
+    result = merged.result()
+    if merged.setup.get("target.base_url") == SANDBOX:
+        _join_sandboxes(merged)
+    if merged.missing:
+        return result
+    where = "" if settings.state == Path("migration.db") else f" --state {settings.state}"
+    rehearsal = " --target sandbox" if merged.setup.get("target.base_url") == SANDBOX else ""
+    result.data["next"] = [f"Compare every conversation with its source: migrate-cli verify{where}{rehearsal}"]
+    return result
+
+
+def _join_sandboxes(merged: states.Merged) -> None:
+    """Each shard of a rehearsal had a sandbox of its own, unless all were given one."""
+    parts = [_sandbox_of(path) for path in merged.inputs]
+    parts = [path for path in parts if path.is_file()]
+    if parts:
+        from migrate_cli.sandbox.join import join_sandboxes  # noqa: PLC0415 - for rehearsals only
+
+        join_sandboxes(parts, _sandbox_of(merged.into))
+
+
+def _sandbox_of(state: Path) -> Path:
+    return state.with_name(state.name + ".sandbox")
