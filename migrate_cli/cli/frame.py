@@ -102,7 +102,7 @@ class Frame:
         from migrate_cli.report import output  # noqa: PLC0415 - after the work
         from migrate_cli.report.render import render  # noqa: PLC0415
 
-        width = _width()
+        width, detailed = _width(), self.verbose > 0
         if self.report is not None:
             form = output.form_of(self.report, fmt)
             output.write_report(self.report, render(result, form, console_width=width, with_content=with_content))
@@ -113,7 +113,9 @@ class Frame:
             write_step_summary(render(result, OutputFormat.MARKDOWN))
         if not (self.quiet and fmt is OutputFormat.TEXT and result.exit_code == 0):
             colour = fmt is OutputFormat.TEXT and output.wants_colour(sys.stdout.isatty())
-            output.write_out(render(result, fmt, console_width=width, colour=colour, with_content=with_content))
+            output.write_out(
+                render(result, fmt, console_width=width, colour=colour, with_content=with_content, detailed=detailed)
+            )
 
 
 Config = Annotated[
@@ -139,7 +141,10 @@ Quiet = Annotated[
         help="No progress and no log lines, and the text report only if something is wrong; other forms stay.",
     ),
 ]
-Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Log to stderr; twice for more.")]
+Verbose = Annotated[
+    int,
+    typer.Option("--verbose", "-v", count=True, help="Log to stderr, and details in the text report; twice for more."),
+]
 LogFile = Annotated[Path | None, typer.Option("--log-file", help="Append a log, secrets masked.", metavar="FILE")]
 Progress = Annotated[
     ProgressMode,

@@ -46,6 +46,8 @@ class Table:
     """One sentence under the table, such as how many rows were left out."""
     prose: bool = False
     """The last column holds sentences: a terminal shows them below their row, and has no heading for them."""
+    reference: bool = False
+    """To be looked up, not read: a terminal shows it only to those who ask for details."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ class View:
     """Columns of the terminal; only the text format cares."""
     colour: bool = False
     """Whether escape sequences for colour may be used; only the text format cares."""
+    detailed: bool = False
+    """Whether to show what is there for reference; pages always do, so only the text format cares."""
     with_content: bool = False
     """Whether texts of messages may appear; without it no format shows any."""
 

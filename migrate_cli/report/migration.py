@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report import plan
 from migrate_cli.report.catalogue import finding_rows
@@ -50,7 +51,7 @@ def build(result: Result) -> Document:
     ]
     return Document(
         title=f"migrate-cli {result.command}",
-        headline=_plan_headline(data) if planning else _apply_headline(result),
+        headline=_plan_headline(result) if planning else _apply_headline(result),
         tone=_tone(result),
         sections=(*(section for section in sections if section is not None), *problems(result)),
         next_steps=steps(result, *(_after_plan(result) if planning else _after_apply(result))),
@@ -63,7 +64,8 @@ def _tone(result: Result) -> Tone:
     return Tone.MIXED if tone is Tone.GOOD and lossy else tone
 
 
-def _plan_headline(data: JsonObject) -> str:
+def _plan_headline(result: Result) -> str:
+    data = result.data
     threads, messages, parts = counts(data, "threads"), counts(data, "messages"), counts(data, "parts")
     total, skipped = threads.get("total", 0), threads.get("skipped", 0)
     if total == 0:
@@ -76,7 +78,14 @@ def _plan_headline(data: JsonObject) -> str:
     unread = threads.get("unreadable", 0)
     if unread:
         sentence += f" {plural(unread, 'entry', 'entries')} of the source cannot be read."
-    return f"{sentence} {_fate_sentence(parts)} Nothing was sent."
+    return f"{sentence} {_fate_sentence(parts)} Nothing was sent.{_checked(result)}"
+
+
+def _checked(result: Result) -> str:
+    """What came of `plan --check`, where it was asked for."""
+    if "blocking" not in result.data:
+        return ""
+    return " The check failed." if result.exit_code == ExitCode.CHECK_FAILED else " The check passed."
 
 
 def _fate_sentence(parts: dict[str, int]) -> str:
@@ -228,7 +237,7 @@ def _run(result: Result) -> Table | None:
     facts: list[tuple[str, str]] = []
     target = data.get("target")
     if isinstance(target, dict) and target.get("base_url"):
-        facts.append(("target", f"{target['base_url']}{' (sandbox)' if target.get('sandbox') else ''}"))
+        facts.append(("target", _sandbox(target) if target.get("sandbox") else str(target["base_url"])))
     if data.get("state"):
         facts.append(("state file", str(data["state"])))
     if isinstance(data.get("seconds"), int | float):
@@ -239,6 +248,12 @@ def _run(result: Result) -> Table | None:
     if result.run_id:
         facts.append(("run", result.run_id))
     return Table("Run", (Column(""), Column("")), tuple(facts)) if facts else None
+
+
+def _sandbox(target: JsonObject) -> str:
+    """The embedded sandbox, whose address was good for this run only."""
+    kept = f"; its data is in {target['data']}" if target.get("data") else ""
+    return f"the embedded sandbox, which ended with the run{kept}"
 
 
 def _after_plan(result: Result) -> tuple[str, ...]:

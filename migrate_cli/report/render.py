@@ -35,7 +35,8 @@ def render(
     console_width: int | None = None,
     colour: bool = False,
     with_content: bool = False,
+    detailed: bool = False,
 ) -> str:
     """Return the report as text that ends with a newline; `console_width` None means 80 columns."""
-    view = View(width=console_width or DEFAULT_WIDTH, colour=colour, with_content=with_content)
+    view = View(width=console_width or DEFAULT_WIDTH, colour=colour, with_content=with_content, detailed=detailed)
     return renderer_for(fmt)(result, view)

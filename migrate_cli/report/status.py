@@ -48,6 +48,7 @@ def build(result: Result) -> Document:
         _facts(data),
         *(_threads(data, key, title) for key, title in ASIDE_TITLES.items()),
         _findings(data),
+        _setup(data),
     ]
     return Document(
         title="migrate-cli status",
@@ -84,13 +85,13 @@ def _facts(data: JsonObject) -> Table | None:
     for key, name in (("running", "running"), ("last_run", "last run")):
         if data.get(key):
             rows.append((name, _inline(data[key])))
-    rows += [(f"setup, {key}", text(value)) for key, value in _setup(data).items()]
     return Table("", (Column(""), Column("")), tuple(rows)) if rows else None
 
 
-def _setup(data: JsonObject) -> JsonObject:
+def _setup(data: JsonObject) -> Table | None:
     setup = data.get("setup")
-    return setup if isinstance(setup, dict) else {}
+    rows = tuple((str(key), text(value)) for key, value in setup.items()) if isinstance(setup, dict) else ()
+    return Table("Setup", (Column("setting"), Column("value")), rows, reference=True) if rows else None
 
 
 def _inline(value: Any) -> str:

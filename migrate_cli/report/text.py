@@ -48,16 +48,18 @@ def render(result: Result, view: View) -> str:
         emoji=False,
         legacy_windows=False,
     )
-    _draw(console, document)
+    _draw(console, document, detailed=view.detailed)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
-def _draw(console: Console, document: Document) -> None:
+def _draw(console: Console, document: Document, *, detailed: bool) -> None:
     sign, colour = TONES[document.tone]
     head = Grid.grid(padding=(0, 1))
     head.add_row(Text(sign, style=f"bold {colour}"), Text(visible(document.headline), style="bold", overflow="fold"))
     console.print(head)
     for section in document.sections:
+        if isinstance(section, Table) and section.reference and not detailed:
+            continue
         console.print()
         _draw_section(console, section)
     for index, step in enumerate(document.next_steps):

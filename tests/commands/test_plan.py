@@ -60,6 +60,13 @@ def test_a_clean_source_passes_the_check(cli: Cli, tmp_path: Path) -> None:
     assert outcome.json["data"]["blocking"] == []
 
 
+def test_the_first_sentence_says_what_came_of_the_check(cli: Cli, tmp_path: Path, lossy: Path) -> None:
+    clean = write_export(tmp_path / "clean", [2])
+    assert "Nothing was sent. The check passed." in " ".join(cli("plan", clean, "--check").out.split())
+    assert "Nothing was sent. The check failed." in " ".join(cli("plan", lossy, "--check").out.split())
+    assert "The check" not in cli("plan", clean).out
+
+
 def test_without_a_check_errors_do_not_change_the_exit_code(cli: Cli, lossy: Path) -> None:
     outcome = cli("plan", lossy, "-o", "json")
     assert outcome.code == 0

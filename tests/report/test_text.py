@@ -190,13 +190,27 @@ def test_a_place_that_could_not_be_read_is_told_once() -> None:
     assert render(result, OutputFormat.TEXT, console_width=120).count("Line 3 is not JSON.") == 1
 
 
-def test_status_of_a_real_state_file_names_setup_and_reasons() -> None:
+def test_status_of_a_real_state_file_names_threads_and_reasons() -> None:
     data: JsonObject = {
         "threads": {"loaded": 1, "skipped": 2, "differs": 1},
         "skipped": {"no-messages": 2},
         "differs": [{"thread_id": "thread_7", "conversation_id": "conv_7", "state": "differs", "detail": "item 3"}],
-        "setup": {"target": "https://api.openai.com/v1"},
     }
     report = text("status", data)
-    for expected in ("skipped, no-messages", "setup, target", "thread_7", "Different from the source"):
+    for expected in ("skipped, no-messages", "thread_7", "Different from the source"):
         assert expected in report
+
+
+def test_the_setup_is_shown_to_those_who_ask_for_details_and_on_pages() -> None:
+    data: JsonObject = {"threads": {"loaded": 1}, "setup": {"convert.citations": "keep"}}
+    result = Result("status", data)
+    assert "convert.citations" not in render(result, OutputFormat.TEXT)
+    assert "convert.citations  keep" in render(result, OutputFormat.TEXT, detailed=True)
+    assert "convert.citations" in render(result, OutputFormat.HTML)
+
+
+def test_the_address_of_a_sandbox_that_is_gone_is_not_shown() -> None:
+    target = {"base_url": "http://127.0.0.1:8123/v1", "sandbox": True, "data": "m.db.sandbox"}
+    report = text("apply", {"threads": {"total": 1, "loaded": 1}, "target": target}, width=120)
+    assert "8123" not in report
+    assert "the embedded sandbox, which ended with the run; its data is in m.db.sandbox" in report
