@@ -20,6 +20,8 @@ from migrate_cli.state.opening import missing, translate
 _LISTED = 200
 """Threads that a summary names for each state that needs a person."""
 
+_NAMED = ("failed", "in_doubt", "differs")
+
 _RUN = """
 SELECT id, command, version, status, exit_code,
   strftime('%Y-%m-%dT%H:%M:%SZ', started_at, 'unixepoch') AS started_at,
@@ -69,37 +71,45 @@ class StateReader:
         apply has not met all threads of its source and their number is known.
         """
         running = holder(self.path)
-        totals = self._row(
-            "SELECT coalesce(sum(position), 0) AS items, coalesce(sum(messages), 0) AS messages FROM thread"
-        )
+        threads, totals = self._threads_by_state()
+        named = {state: list(self.threads(state, limit=_LISTED)) if state in threads else [] for state in _NAMED}
+        skipped = "SELECT reason, count(*) FROM thread WHERE state = 'skipped' GROUP BY reason"
         return {
             "state": str(self.path),
-            "threads": self._counts("SELECT state, count(*) FROM thread GROUP BY state"),
-            **self._reached(),
-            **(totals or {}),
+            "threads": threads,
+            **self._reached(sum(threads.values())),
+            **totals,
             "findings": self._counts("SELECT code, count(*) FROM thread_finding GROUP BY code"),
             "orphans": self._number("SELECT count(*) FROM orphan"),
             "unreadable": len(self.unreadable()),
-            "skipped": self._counts("SELECT reason, count(*) FROM thread WHERE state = 'skipped' GROUP BY reason"),
-            "failed": list(self.threads("failed", limit=_LISTED)),
-            "in_doubt": list(self.threads("in_doubt", limit=_LISTED)),
-            "differs": list(self.threads("differs", limit=_LISTED)),
+            "skipped": self._counts(skipped) if "skipped" in threads else {},
+            **named,
             "running": None if running is None else {"process": running.pid, "host": running.host,
                                                      "command": running.command, "since": running.since},
             "last_run": next(self.runs(newest_first=True), None),
             "setup": self.setup(),
         }  # fmt: skip
 
-    def _reached(self) -> JsonObject:
+    def _threads_by_state(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Return the number of threads in each state, and `items` and `messages` of all, in one scan."""
+        rows = self._all(
+            "SELECT state, count(*), coalesce(sum(position), 0), coalesce(sum(messages), 0) FROM thread GROUP BY state"
+        )
+        return {row[0]: row[1] for row in rows}, {
+            "items": sum(row[2] for row in rows),
+            "messages": sum(row[3] for row in rows),
+        }
+
+    def _reached(self, known: int) -> JsonObject:
         """How many threads are known of how many in the source, where the last apply has not met all of them."""
         row = self._row(
-            """SELECT json_extract(options, '$.expected') AS 'of', (SELECT count(*) FROM thread) AS threads FROM run
+            """SELECT json_extract(options, '$.expected') AS 'of' FROM run
             WHERE command = 'apply' AND (result IS NULL OR json_extract(result, '$.data.reached') IS NOT NULL)
               AND key = (SELECT max(key) FROM run WHERE command = 'apply')"""
         )
-        if row is None or row["of"] is None or row["of"] <= row["threads"]:
+        if row is None or row["of"] is None or row["of"] <= known:
             return {}
-        return {"reached": {"threads": row["threads"], "of": row["of"]}}
+        return {"reached": {"threads": known, "of": row["of"]}}
 
     def setup(self) -> dict[str, str]:
         """Return the setup that the file records."""
