@@ -132,7 +132,7 @@ def transport_failure(error: BaseException) -> NotApplied | Ambiguous:
 def proxy_wants_name() -> UsageError:
     """The error for a proxy that asks who is there."""
     return UsageError(
-        "a proxy on the way asks for a name and a password (407); set HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT",
+        "a proxy on the way asks for a name and a password (407); put both into HTTPS_PROXY, before the proxy's host",
         code="proxy",
     )
 
