@@ -17,7 +17,7 @@ from migrate_cli.files import audio
 from migrate_cli.files.desk import FileDesk
 from migrate_cli.files.foretell import ForetoldWork
 from migrate_cli.files.host import FileHost
-from migrate_cli.files.known import KnownFiles, Rows, no_rows
+from migrate_cli.files.known import KnownFiles, OwnRows, Rows, no_own_rows, no_rows
 from migrate_cli.files.needs import FilePolicy
 from migrate_cli.files.record import FileMemory
 from migrate_cli.files.sending import Clock
@@ -36,13 +36,22 @@ PATIENCE = 10.0
 class RunFiles:
     """The files of one run: a desk that converts, the work behind it, and what both have to say at the end."""
 
-    def __init__(self, settings: Settings, source: Source, work: Work | None, *, check: bool, rows: Rows) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        source: Source,
+        work: Work | None,
+        *,
+        check: bool,
+        rows: Rows,
+        own: OwnRows = no_own_rows,
+    ) -> None:
         self._settings = settings
         self._check = check
         self._work = work
         self._keeps = settings.convert.files is Files.KEEP
         policy = FilePolicy(settings.convert_options(), transcribe=settings.audio.transcribe, check=check)
-        self.desk = FileDesk(KnownFiles(source.files, policy, rows), work, live=source.live)
+        self.desk = FileDesk(KnownFiles(source.files, policy, rows, own=own), work, live=source.live)
 
     def findings(self) -> list[Finding]:
         """What is to be said once for the whole run."""
@@ -78,7 +87,7 @@ def for_apply(
         audio_model=settings.audio.model,
         draining=draining,
     )
-    return RunFiles(settings, source, work, check=not sandbox, rows=memory.file_row)
+    return RunFiles(settings, source, work, check=not sandbox, rows=memory.file_row, own=memory.own_file_row)
 
 
 @contextmanager
@@ -94,9 +103,9 @@ def for_plan(settings: Settings, source: Source) -> Iterator[tuple[RunFiles, Api
         yield RunFiles(settings, source, ForetoldWork(None), check=False, rows=no_rows), None
 
 
-def as_recorded(settings: Settings, source: Source, rows: Rows) -> FileDesk:
+def as_recorded(settings: Settings, source: Source, memory: FileMemory) -> FileDesk:
     """Return a desk that converts with what the state file knows and finds out nothing: for `verify`."""
-    return RunFiles(settings, source, None, check=True, rows=rows).desk
+    return RunFiles(settings, source, None, check=True, rows=memory.file_row, own=memory.own_file_row).desk
 
 
 def model_findings(model: str) -> list[Finding]:

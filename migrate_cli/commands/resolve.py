@@ -161,7 +161,7 @@ class _Resolve:
         """Convert the thread again, as `apply` would. Raises UsageError when the source no longer has it."""
         thread_id = self._known.thread_id
         source = open_configured(self._settings)
-        desk = as_recorded(self._settings, source, self._store.file_row)
+        desk = as_recorded(self._settings, source, self._store)
         for entry in desk.feed(source.threads(Selection(frozenset({thread_id})))):
             if isinstance(entry, Draft) and entry.thread_id == thread_id:
                 return with_notes(entry, self._store.refused_items().get(thread_id, {}))

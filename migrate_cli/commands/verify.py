@@ -153,7 +153,7 @@ class _Verify:
 
     def _drafts(self, source: Source, selection: Selection) -> Iterator[Draft | Unreadable]:
         """Convert with what `apply` knew of files and refused items, so that the drafts are those that were loaded."""
-        desk = as_recorded(self._settings, source, self._store.file_row)
+        desk = as_recorded(self._settings, source, self._store)
         refused = self._store.refused_items()
         for entry in desk.feed(source.threads(selection)):
             if isinstance(entry, Draft):

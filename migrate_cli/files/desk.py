@@ -46,7 +46,7 @@ class FileDesk:
 
     def at_once(self, thread: Thread) -> Draft | Thread:
         """Return the draft, or the thread itself where something must be found out first."""
-        lookup = Lookup(self._known)
+        lookup = Lookup(self._known, thread.id)
         draft = self._convert(thread, lookup)
         return thread if lookup.unsettled and self._work is not None else draft
 
@@ -58,10 +58,10 @@ class FileDesk:
             if _ORDER[mention.place] < _ORDER[known]:
                 places[mention.file_id] = mention.place
         try:
-            found = await self._all(places)
+            found = await self._all(thread.id, places)
         except Draining:
             return None
-        lookup = Lookup(self._known, found)
+        lookup = Lookup(self._known, thread.id, found)
         if self._live:
             return await asyncio.to_thread(self._convert, thread, lookup)
         return self._convert(thread, lookup)
@@ -72,20 +72,21 @@ class FileDesk:
         heavy = too_heavy(draft, lookup.used)
         return draft if heavy is None else replace(draft, findings=(*draft.findings, heavy))
 
-    async def _all(self, places: dict[str, Place]) -> dict[str, FileFact]:
+    async def _all(self, thread_id: str, places: dict[str, Place]) -> dict[str, FileFact]:
         found: dict[str, FileFact] = {}
         ids = list(places)
         for start in range(0, len(ids), AT_ONCE):
             group = ids[start : start + AT_ONCE]
-            results = await asyncio.gather(*(self._find(one, places[one]) for one in group), return_exceptions=True)
+            finding_out = (self._find(one, thread_id, places[one]) for one in group)
+            results = await asyncio.gather(*finding_out, return_exceptions=True)
             for one, result in zip(group, results, strict=True):
                 if isinstance(result, BaseException):
                     raise result
                 found[one] = result
         return found
 
-    async def _find(self, file_id: str, place: Place) -> FileFact:
-        fact, settled = self._known.look(file_id)
+    async def _find(self, file_id: str, thread_id: str, place: Place) -> FileFact:
+        fact, settled = self._known.look(file_id, thread_id)
         if settled:
             return fact
         return await self._once(file_id, self._do(file_id, place))

@@ -24,8 +24,17 @@ Rows = Callable[[str], Mapping[str, Any] | None]
 """How a row of the table `file` is found by its source id."""
 
 
+OwnRows = Callable[[str, str], Mapping[str, Any] | None]
+"""How a row is found that is a thread's own, by thread id and source id; see `StateStore.own_file_row`."""
+
+
 def no_rows(_file_id: str) -> None:
     """Nothing was recorded yet."""
+    return
+
+
+def no_own_rows(_thread_id: str, _file_id: str) -> None:
+    """All threads go by the same rows."""
     return
 
 
@@ -33,12 +42,18 @@ class KnownFiles:
     """Facts by file id, with whether they are settled. `files` is `source.files`, called when the first is asked."""
 
     def __init__(
-        self, files: Callable[[], Mapping[str, FileInfo]], policy: FilePolicy, rows: Rows = no_rows, held: int = HELD
+        self,
+        files: Callable[[], Mapping[str, FileInfo]],
+        policy: FilePolicy,
+        rows: Rows = no_rows,
+        held: int = HELD,
+        *,
+        own: OwnRows = no_own_rows,
     ) -> None:
         self.policy = policy
         self._files = files
         self._infos: Mapping[str, FileInfo] | None = None
-        self._rows = rows
+        self._rows, self._own = rows, own
         self._most = held
         self._held: OrderedDict[str, tuple[FileFact, bool]] = OrderedDict()
         self._lock = threading.RLock()
@@ -55,8 +70,13 @@ class KnownFiles:
         row = self._rows(file_id)
         return None if row is None else record_of(row)
 
-    def look(self, file_id: str) -> tuple[FileFact, bool]:
-        """Return the fact, and whether it is settled: False where something may still have to be done."""
+    def look(self, file_id: str, thread_id: str) -> tuple[FileFact, bool]:
+        """Return the fact as a thread goes by it, and whether it is settled: False where work may be left to do."""
+        own = self._own(thread_id, file_id)
+        if own is not None:
+            own_record, source = record_of(own), self.info(file_id)
+            if self.policy.settled(own_record, source):
+                return self._fact(own_record, source), True
         with self._lock:
             held = self._held.get(file_id)
             if held is not None:
@@ -88,10 +108,10 @@ class KnownFiles:
 
 
 class Lookup(Mapping[str, FileFact]):
-    """The facts for one conversion, which notes what the converter asked for. `found` outlasts what is held."""
+    """The facts for the conversion of one thread, which notes what was asked for. `found` outlasts what is held."""
 
-    def __init__(self, known: KnownFiles, found: Mapping[str, FileFact] | None = None) -> None:
-        self._known = known
+    def __init__(self, known: KnownFiles, thread_id: str, found: Mapping[str, FileFact] | None = None) -> None:
+        self._known, self._thread_id = known, thread_id
         self._found = found or {}
         self.used: dict[str, FileFact] = {}
         self.unsettled = False
@@ -101,7 +121,7 @@ class Lookup(Mapping[str, FileFact]):
         if fact is None:
             fact = self._found.get(file_id)
             if fact is None:
-                fact, settled = self._known.look(file_id)
+                fact, settled = self._known.look(file_id, self._thread_id)
                 self.unsettled |= not settled
             self.used[file_id] = fact
         return fact

@@ -65,6 +65,9 @@ class FileMemory(Protocol):
     def file_row(self, source_file_id: str) -> Mapping[str, Any] | None:
         """Return the row of a file, or None."""
 
+    def own_file_row(self, thread_id: str, source_file_id: str) -> Mapping[str, Any] | None:
+        """Return the row that one thread goes by instead, or None."""
+
     def file(
         self,
         source_file_id: str,

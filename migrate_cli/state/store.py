@@ -56,6 +56,7 @@ class StateStore:
         self._writer = Writer(self._db, path, self._copy, self._ballast, pace)
         self._asked = Marks()
         self._compare_copies()
+        self._file_copies = bool(self._ask("SELECT 1 FROM file_copy LIMIT 1"))
 
     @classmethod
     def open(
@@ -328,6 +329,16 @@ class StateStore:
     def file_row(self, source_file_id: str) -> dict[str, Any] | None:
         """Return what became of a file: all columns of the table `file`, or None."""
         cursor = self._query("SELECT * FROM file WHERE source_file_id = ?", source_file_id)
+        row = cursor.fetchone()
+        return None if row is None else dict(zip([column[0] for column in cursor.description], row, strict=True))
+
+    def own_file_row(self, thread_id: str, source_file_id: str) -> dict[str, Any] | None:
+        """Return what the shard that loaded a thread knew of a file, where a merge found several answers; or None."""
+        if not self._file_copies:
+            return None
+        sql = """SELECT file_copy.* FROM file_copy JOIN thread ON thread.origin = file_copy.origin
+            WHERE thread.id = ? AND source_file_id = ?"""
+        cursor = self._query(sql, thread_id, source_file_id)
         row = cursor.fetchone()
         return None if row is None else dict(zip([column[0] for column in cursor.description], row, strict=True))
 

@@ -60,6 +60,9 @@ class Memory:
     def file_row(self, source_file_id: str) -> Mapping[str, Any] | None:
         return None
 
+    def own_file_row(self, thread_id: str, source_file_id: str) -> Mapping[str, Any] | None:
+        return None
+
     def file(self, source_file_id: str, target_file_id: str | None, status: str, **more: Any) -> None:
         self.notes.append({"id": source_file_id, "target": target_file_id, "status": status, **more})
 
