@@ -14,7 +14,8 @@ from pathlib import Path
 
 from migrate_cli.commands.prepare import SANDBOX, TargetChoice, open_configured, target_of
 from migrate_cli.commands.replay_cases import Cases, cases_of, others_of
-from migrate_cli.commands.replay_data import data_of, exit_code_of, problems_of
+from migrate_cli.commands.replay_data import data_of, exit_code_of, problems_of, without_answers
+from migrate_cli.convert.text import counted
 from migrate_cli.errors import SetupMismatch, UsageError
 from migrate_cli.files.host import FileHost
 from migrate_cli.files.local import LocalFile
@@ -88,8 +89,10 @@ def write_example(settings: Settings, path: Path) -> Result:
     from migrate_cli.replay.baseline import configurations  # noqa: PLC0415 - only for examples and baselines
 
     threads: list[str] = []
+    rehearsed = False
     if settings.state.is_file():
         with StateReader(settings.state) as reader:
+            rehearsed = reader.setup().get("target.base_url") == SANDBOX
             threads = [str(row["thread_id"]) for row in reader.threads("loaded", "verified", limit=3)]
     found: list[JsonObject] = []
     if settings.source.path is not None or settings.source.base_url is not None:
@@ -105,8 +108,25 @@ def write_example(settings: Settings, path: Path) -> Result:
         raise UsageError(f"{path} is there already; name another file, or delete it") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
-    steps = [f"Edit {path}, then run: migrate-cli replay {path}"]
-    return Result("replay", {"written": str(path), "threads": len(threads), "assistants": len(found), "next": steps})
+    return Result(
+        "replay",
+        {
+            "message": _written(path, len(threads), len(found)),
+            "written": str(path),
+            "threads": len(threads),
+            "assistants": len(found),
+            "next": [
+                f"Edit what {path} asks and expects; its comments and docs/replay.md say how",
+                f"Run it: migrate-cli replay {path}{' --target sandbox' if rehearsed else ''}",
+            ],
+        },
+    )
+
+
+def _written(path: Path, threads: int, assistants: int) -> str:
+    cases = f"{counted(threads, 'case')} on migrated threads" if threads else "one case without a conversation"
+    setup = "the setup of an assistant of the source" if assistants else "a setup to be filled in"
+    return f"{path} is written, an example suite: {cases}, and {setup}."
 
 
 def _looks_on(view: ProgressView) -> bool:
@@ -190,7 +210,7 @@ class _Replay:
                 }
         code = exit_code_of(data, run.failure, interrupted=self._interrupted)
         result = Result("replay", data, code, run_id, problems_of(data, run.failure))
-        self._store.finish_run(run_id, result.envelope())
+        self._store.finish_run(run_id, without_answers(result.envelope()))
         await self._store.durable()
         return result
 

@@ -12,6 +12,7 @@ from migrate_cli.replay.meter import Meter
 from migrate_cli.replay.outcome import CaseRun, Status, shown
 from migrate_cli.replay.run import Seen
 from migrate_cli.replay.scratch import Scratches
+from migrate_cli.report.redact import redact
 from migrate_cli.settings import Settings
 
 
@@ -28,6 +29,8 @@ def data_of(
     pairs = zip(cases.jobs, runs, strict=True)
     content = settings.report.with_content
     entries = [shown(each, job.case.pass_rate, with_content=content) for job, each in pairs]
+    if settings.report.redact:
+        entries = [_masked(entry) for entry in entries]
     data: JsonObject = {
         "suite": cases.name,
         "mode": settings.replay.mode,
@@ -49,6 +52,21 @@ def data_of(
     if others is not None:
         data["comparison"] = compare(entries, others["cases"], str(others["run_id"]))
     return data
+
+
+def without_answers(envelope: JsonObject) -> JsonObject:
+    """The envelope as the state file keeps it: texts are for the report that asked for them, and for nothing else."""
+    cases = [{name: value for name, value in case.items() if name != "answers"} for case in envelope["data"]["cases"]]
+    return {**envelope, "data": {**envelope["data"], "cases": cases}}
+
+
+def _masked(entry: JsonObject) -> JsonObject:
+    """A case whose texts are masked: answers, and what of the suite stands in details."""
+    masked = {**entry, "detail": entry["detail"] and redact(entry["detail"])}
+    masked["expectations"] = [{**one, "detail": redact(one["detail"])} for one in entry["expectations"]]
+    if "answers" in entry:
+        masked["answers"] = [redact(answer) for answer in entry["answers"]]
+    return masked
 
 
 def exit_code_of(data: JsonObject, failure: MigrateError | None, *, interrupted: bool) -> ExitCode:

@@ -160,6 +160,7 @@ def _replay(result: Result) -> Document:
         if cases
         else None,
         _cases(data, cases),
+        _answers(cases),
         _comparison(data),
         _used(data),
         _warnings(data),
@@ -216,6 +217,20 @@ def _cases(data: JsonObject, cases: list[JsonObject]) -> Table | None:
     columns = tuple(Column(names[name], numeric=name in numeric) for name in shown)
     cut = len(cases) - len(rows) + (data.get("cases_cut") or 0)
     return Table("Cases", columns, rows, cut_note(len(rows), cut, "case"), prose=shown[-1] == "detail")
+
+
+def _answers(cases: list[JsonObject]) -> Table | None:
+    """The last texts of each case, which are there only when they were asked for."""
+    rows = tuple(
+        (_case_name(case), " / ".join(" ".join(str(answer).split()) for answer in case["answers"]))
+        for case in cases[:SHOWN]
+        if isinstance(case.get("answers"), list)
+    )
+    return Table("Answers", (Column("case"), Column("answer")), rows, prose=True) if rows else None
+
+
+def _case_name(case: JsonObject) -> str:
+    return text(case.get("case_id") or case.get("id"))
 
 
 def _rate(case: JsonObject) -> str:

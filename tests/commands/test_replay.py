@@ -326,12 +326,37 @@ def test_the_last_question_of_each_thread_is_asked_again(cli: Cli, tmp_path: Pat
 
 
 def test_an_example_suite_is_written_and_runs(cli: Cli, tmp_path: Path, migrated: EmbeddedSandbox) -> None:
-    assert cli("replay", "--init").code == 0
+    written = cli("replay", "--init")
+    assert written.code == 0
+    first, _, rest = written.out.partition("\n")
+    assert first.startswith("✓ replay.yaml is written, an example suite: 3 cases on migrated threads")
+    assert "Run it: migrate-cli replay replay.yaml\n" in rest
     assert thread_id(1) in Path("replay.yaml").read_text("utf-8")
     assert cli("replay", "replay.yaml").code == 0
     again = cli("replay", "--init")
     assert again.code == 2
     assert "is there already" in again.err
+
+
+def test_answers_are_shown_only_when_asked_for_masked_and_never_kept(
+    cli: Cli, tmp_path: Path, migrated: EmbeddedSandbox
+) -> None:
+    suite = write_suite(
+        tmp_path, [{"id": "x", "input": "Write to ann@example.org", "expect": {"contains": ["bob@example.org"]}}]
+    )
+    plain = cli("replay", suite, "--with-content")
+    masked = cli("replay", suite, "--with-content", "--redact")
+    assert "Answers" in plain.out
+    assert "ann@example.org" in plain.out
+    assert "bob@example.org" in plain.out
+    assert "Answers" in masked.out
+    assert "[e-mail]" in masked.out
+    assert "@example.org" not in masked.out
+    for form in ("html", "json", "markdown", "junit"):
+        assert "@example.org" not in cli("replay", suite, "--with-content", "--redact", "-o", form).out, form
+    assert "Answers" not in cli("replay", suite).out
+    cli("replay", suite, "--with-content")
+    assert "ann@example.org" not in cli("report", "-o", "json").out
 
 
 def test_another_target_is_refused_before_anything_is_sent(
