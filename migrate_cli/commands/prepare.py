@@ -17,6 +17,7 @@ from migrate_cli.openai_client import Endpoint
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.sources.shards import shard_from_environment
+from migrate_cli.state.opening import check_place
 from migrate_cli.target_endpoint import endpoint_of
 
 SANDBOX = "sandbox"
@@ -132,6 +133,7 @@ def target_of(settings: Settings, *, sandbox: bool) -> Iterator[TargetChoice]:
     Raises UsageError when nothing could authenticate, naming the ways on.
     """
     if sandbox:
+        check_place(settings.state, create=True)
         from migrate_cli.sandbox.server import EmbeddedSandbox  # noqa: PLC0415 - a real run needs no server
 
         data = settings.state.with_name(settings.state.name + ".sandbox")
@@ -157,7 +159,8 @@ def _read_ids(name: str) -> Iterator[str]:
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the thread ids in {name} cannot be read: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise UsageError(f"the thread ids in {name} cannot be read ({why}); check --threads-from") from error
     for line in text.splitlines():
         thread_id = line.split("#", 1)[0].strip().strip('",')
         if thread_id:

@@ -218,3 +218,33 @@ def test_a_table_with_a_wrong_header_is_a_wrong_source_wherever_it_lies(
     assert refused.err.startswith("migrate-cli: ")
     assert refused.err.count("\n") == 1
     assert not (tmp_path / "migration.db").exists(), "a wrong source must not claim the state file"
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "sentence"),
+    [
+        (
+            "apply export --target sandbox --state nowhere/m.db",
+            10,
+            "The folder nowhere for the state file does not exist; create it or change --state.",
+        ),
+        ("status --state export", 2, "The state file export is a folder; name a file with --state."),
+        (
+            "plan export --threads-from nofile",
+            2,
+            "the thread ids in nofile cannot be read (No such file or directory); check --threads-from",
+        ),
+        (
+            "sandbox --data nowhere/s.db",
+            2,
+            "the sandbox cannot keep its data in nowhere/s.db (No such file or directory); "
+            "name another file with --data",
+        ),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_told_without_the_number_of_the_error(
+    cli: Cli, tmp_path: Path, line: str, code: int, sentence: str
+) -> None:
+    write_export(tmp_path / "export", [2])
+    outcome = cli(*line.split())
+    assert (outcome.code, outcome.out, outcome.err) == (code, "", f"migrate-cli: {sentence}\n")
