@@ -30,6 +30,14 @@ live: $(VENV)/.installed
 proof: $(VENV)/.installed
 	cd tests && ../$(BIN)/python -m support.proof --kills $(or $(KILLS),200)
 
+# How fast it is, side by side with other ways; fills docs/performance.md. Takes about half an hour on a calm machine.
+bench: $(VENV)/.installed
+	cd tools && ../$(BIN)/python -m bench --keep ../docs; status=$$?; cd .. && $(BIN)/python tools/docs.py && exit $$status
+
+# The same, smaller, in under two minutes; keeps nothing.
+bench-quick: $(VENV)/.installed
+	cd tools && ../$(BIN)/python -m bench --quick
+
 # The parts of README and docs that are made from the code.
 docs: $(VENV)/.installed
 	$(BIN)/python tools/docs.py

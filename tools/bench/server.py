@@ -10,14 +10,15 @@ import argparse
 import asyncio
 import json
 import os
+import time
 from collections import Counter
 from pathlib import Path
 from urllib.parse import parse_qs
 
 from bench import corpora
 
-ITEM = b'{"type":"'
-"""How an item begins in a body. Inside a JSON text the quotes would be escaped, and parts begin inside an item."""
+MARKED = 100
+"""The moment of every so-manieth conversation is kept, to see whether a run keeps its rate."""
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 _NOTHING = b'{"object":"list","data":[],"first_id":null,"last_id":null,"has_more":false}'
 
@@ -25,11 +26,11 @@ _NOTHING = b'{"object":"list","data":[],"first_id":null,"last_id":null,"has_more
 class World:
     """What the server holds: conversations and their items, each as the bytes of an answer."""
 
-    def __init__(self, *, keep: bool = True) -> None:
-        self.keep = keep
+    def __init__(self) -> None:
         self.latency = 0.0
         self.counts: Counter[str] = Counter()
         self.made = 0
+        self.marks: list[float] = []
         self.metadata: dict[str, bytes] = {}
         self.items: dict[str, list[bytes]] = {}
         self.thread_ids: list[str] = []
@@ -37,6 +38,7 @@ class World:
     def reset(self) -> None:
         """Forget everything but the latency."""
         self.counts.clear()
+        self.marks.clear()
         self.metadata.clear()
         self.items.clear()
 
@@ -70,13 +72,14 @@ class World:
 
     def _create(self, body: bytes) -> bytes:
         self.made += 1
+        if self.made % MARKED == 0:
+            self.marks.append(time.monotonic())
         name = f"conv_{self.made:032x}"
         self.items[name] = []
         start = body.find(b'"metadata":')
         # What follows the metadata, if anything, is the items that the guide's way sends along.
         metadata = json.dumps(json.loads(body).get("metadata") or {}).encode() if start >= 0 else b"{}"
-        if self.keep:
-            self.metadata[name] = metadata
+        self.metadata[name] = metadata
         if b'"items":[' in body:
             self._append(name, items_of(body))
         return self._conversation(name, metadata)
@@ -92,8 +95,7 @@ class World:
             b'{"id":"msg_%s_%08d","status":"completed",%s' % (name[5:].encode(), start + place, item[1:])
             for place, item in enumerate(items)
         ]
-        if self.keep:
-            held += made
+        held += made
         return b'{"object":"list","data":[%s],"has_more":false}' % b",".join(made)
 
     def _list(self, name: str, query: str) -> bytes:
@@ -175,18 +177,19 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
 
     def _control(self, path: str, query: str) -> bytes:
-        """`/bench/reset?latency=0.05&keep=1&ids=FILE` prepares a measurement, `/bench/counts` tells what was asked.
+        """`/bench/reset?latency=0.05&ids=FILE` prepares a measurement, `/bench/counts` tells what was asked.
 
-        `ids` names a file of thread ids, a line each, which the source lists.
+        `/bench/marks` tells when. `ids` names a file of thread ids, a line each, which the source lists.
         """
         if path == "/bench/reset":
             asked = parse_qs(query)
             self._world.reset()
             self._world.latency = float(asked.get("latency", ["0"])[0])
-            self._world.keep = asked.get("keep", ["1"])[0] == "1"
             if "ids" in asked:
                 self._world.thread_ids = Path(asked["ids"][0]).read_text(encoding="utf-8").split()
-        return json.dumps(dict(self._world.counts)).encode()
+        if path == "/bench/marks":
+            return json.dumps(self._world.marks).encode()
+        return json.dumps(self._world.counts).encode()
 
 
 def _content_length(head: bytes) -> int:

@@ -1,0 +1,102 @@
+"""The bars that the figures are held against. A bar that is missed is said, never moved."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.corpora import Corpus
+from bench.figures import Figures, Spread, short
+from bench.threads import least_pages, least_requests
+
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One line of the table."""
+
+    figure: str
+    bar: str
+    measured: str
+    held: bool
+
+
+def bars(figures: Figures) -> list[Bar]:
+    """Return every bar for which something was measured."""
+    return [*_ratios(figures), *_requests(figures), *_commits(figures), *_others(figures), *_large(figures)]
+
+
+def _ratios(figures: Figures) -> Iterator[Bar]:
+    for source, told in (("apply", "from an export"), ("live", "from a live host")):
+        for latency, least in ((0.0, 8.0), (0.05, 30.0)):
+            ratio = figures.ratio(source, "guide", "short", latency)
+            if ratio is not None:
+                name = f"`apply` {told}, {latency * 1000:.0f} ms: messages/s against the guide's way"
+                yield Bar(name, f"≥ {least:g} ×", f"{ratio} ×", ratio.middle >= least)
+    cpu = figures.cpu_ratio("apply", "floor", "short", 0.0)
+    if cpu is not None:
+        yield Bar("`apply`, 0 ms: CPU a message against the floor", "≤ 8 ×", f"{cpu} ×", cpu.middle <= 8)
+
+
+def _requests(figures: Figures) -> Iterator[Bar]:
+    for move in figures.rounds("live", "short", 0.0)[:1] + figures.rounds("live", "long", 0.0)[:1]:
+        corpus = Corpus(move.corpus, move.threads, move.messages // move.threads)
+        least = least_requests(corpus) | least_pages(corpus)
+        sent = {path: move.requests.get(path, 0) for path in least}
+        # One page more where the last one was full: only then is it known that the list has ended.
+        allowed = {"GET threads": least["GET threads"] + 1}
+        held = all(sent[path] <= allowed.get(path, count) for path, count in least.items())
+        told = f"{sum(sent.values()):,} of {sum(least.values()):,}"
+        yield Bar(f"requests against the least possible, `{move.corpus}`", "equal", told, held)
+
+
+def _commits(figures: Figures) -> Iterator[Bar]:
+    for latency in (0.0, 0.05):
+        moves = figures.rounds("apply", "short", latency)
+        if moves:
+            each = Spread.of(move.threads / move.result["data"]["commits"] for move in moves)
+            yield Bar(
+                f"threads for each durable commit, {latency * 1000:.0f} ms, 64 at a time",
+                "≥ 10",
+                str(each),
+                each.least >= 10,
+            )
+
+
+def _others(figures: Figures) -> Iterator[Bar]:
+    if figures.plan:
+        plan = Spread.of(figures.plan)
+        yield Bar("`plan` from an export, messages a second on one core", "≥ 20,000", str(plan), plan.middle >= 20_000)
+    if figures.verify:
+        ratio = Spread.of(figures.verify)
+        yield Bar("`verify`: messages/s against a sequential read-back", "≥ 3 ×", f"{ratio} ×", ratio.middle >= 3)
+    for command, times in figures.start.items():
+        ratio = Spread.of(times)
+        seconds = ratio.middle * statistics.median(figures.python)
+        yield Bar(f"`{command}` against `python -c pass`", "≤ 12 ×", f"{ratio} ×, {seconds:.2f} s", ratio.middle <= 12)
+
+
+def _large(figures: Figures) -> Iterator[Bar]:
+    large, long_thread = figures.large, figures.long_thread
+    if large is not None:
+        told = f"{large.messages:,} messages"
+        for name, (small, peak) in large.peaks.items():
+            more = peak / small
+            measured = f"{short(more)} × ({_mb(small)} → {_mb(peak)})"
+            yield Bar(f"memory of `{name}`: {told} against 10,000", "≤ 1.3 ×", measured, more <= 1.3)
+        kept = large.last_tenth / large.first_tenth
+        name = f"rate of the last tenth of {large.threads:,} threads against the first"
+        yield Bar(name, "within 10 %", f"{kept * 100 - 100:+.1f} %", kept >= 0.9)
+        each = large.state_bytes / large.messages
+        yield Bar(f"state file, bytes a message ({told})", "≤ 200", short(each), each <= 200)
+        yield Bar(f"`status` on {told}", "≤ 1 s", f"{large.status_seconds:.2f} s", large.status_seconds <= 1)
+    if long_thread is not None:
+        for name, peak in long_thread.peaks.items():
+            figure = f"memory of `{name}`, one thread of {long_thread.messages:,} messages"
+            yield Bar(figure, "≤ 200 MB", _mb(peak), peak <= 200 * MEGABYTE)
+
+
+def _mb(size: int) -> str:
+    return f"{size / MEGABYTE:,.0f} MB"

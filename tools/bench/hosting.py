@@ -1,0 +1,71 @@
+"""The bench's server as a process of its own, and the few questions that are asked of it between measurements."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TOOLS = Path(__file__).parents[1]
+_STARTS_WITHIN = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Where the server listens."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The base URL of both APIs."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def reset(self, *, latency: float = 0.0, ids: Path | None = None) -> None:
+        """Forget everything, answer after `latency` seconds from now on, and list the threads in the file."""
+        listed = f"&ids={ids}" if ids is not None else ""
+        self._ask(f"/bench/reset?latency={latency}{listed}")
+
+    def counts(self) -> dict[str, int]:
+        """How often each path was asked since."""
+        counted: dict[str, int] = self._ask("/bench/counts")
+        return counted
+
+    def marks(self) -> list[float]:
+        """The moment of every hundredth conversation since, in seconds of the server's clock."""
+        times: list[float] = self._ask("/bench/marks")
+        return times
+
+    def _ask(self, path: str) -> Any:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("GET", path)
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+
+
+@contextmanager
+def hosted(folder: Path) -> Iterator[Host]:
+    """Run the server for as long as the block lasts."""
+    port_file = folder / "port"
+    environment = {**os.environ, "PYTHONPATH": str(TOOLS)}
+    child = subprocess.Popen([sys.executable, "-m", "bench.server", str(port_file)], env=environment)
+    try:
+        began = time.monotonic()
+        while not port_file.exists():
+            if child.poll() is not None or time.monotonic() - began > _STARTS_WITHIN:
+                raise RuntimeError("the bench's server did not start")
+            time.sleep(0.02)
+        yield Host(int(port_file.read_text()))
+    finally:
+        child.terminate()
+        child.wait()

@@ -1,0 +1,187 @@
+"""The order of a bench: which corpora at which latencies by which ways, how often, and the figures beside them."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import measure
+from bench.corpora import CORPORA, QUICK, Corpus
+from bench.figures import Figures, Large, LongThread
+from bench.hosting import Host, hosted
+from bench.moving import APPLY, WAYS, Mover, program, target_environment
+from bench.threads import Shelf
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much a bench measures. Times in seconds."""
+
+    corpora: tuple[Corpus, ...]
+    latencies: tuple[float, ...]
+    rounds: int
+    """Of the first corpus; the others get fewer."""
+    other_rounds: int
+    budget: float
+    """How long a slow way may take for one measurement."""
+    plan: Corpus
+    large: Corpus
+    long_thread: int
+    starts: int
+
+
+FULL = Extent(
+    corpora=tuple(CORPORA.values()),
+    latencies=(0.0, 0.05, 0.2),
+    rounds=5,
+    other_rounds=2,
+    budget=8.0,
+    plan=Corpus("plan", 10_000, 12),
+    large=Corpus("large", 200_000, 5),
+    long_thread=100_000,
+    starts=9,
+)
+SHORT = Extent(
+    corpora=(QUICK["short"],),
+    latencies=(0.0, 0.05),
+    rounds=2,
+    other_rounds=1,
+    budget=2.5,
+    plan=Corpus("plan", 4_000, 12),
+    large=Corpus("large", 6_000, 5),
+    long_thread=20_000,
+    starts=5,
+)
+
+
+class Session:
+    """One bench."""
+
+    def __init__(self, extent: Extent, folder: Path, host: Host, say: Say) -> None:
+        self._extent, self._folder, self._host, self._say = extent, folder, host, say
+        self._shelf = Shelf(folder)
+        self._mover = Mover(host, folder, self._shelf, extent.budget)
+        self.figures = Figures()
+
+    def run(self) -> Figures:
+        """Measure everything."""
+        self._starts()
+        self._plan()
+        self._moves()
+        self._verify()
+        self._long_thread()
+        self._large()
+        return self.figures
+
+    def _moves(self) -> None:
+        """Move each corpus in every way, one way after another in each round, so that drifts hit all alike."""
+        for number, corpus in enumerate(self._extent.corpora):
+            for latency in self._extent.latencies:
+                for _ in range(self._extent.other_rounds if number else self._extent.rounds):
+                    for way in WAYS:
+                        move = self._mover.move(way, corpus, latency)
+                        self.figures.moves.append(move)
+                        told = f"{corpus.name}, {latency * 1000:.0f} ms, {way.title}"
+                        self._say(f"{told}: {move.rate:,.0f} messages/s, {move.cpu_each:,.0f} µs CPU each")
+
+    def _plan(self) -> None:
+        files = self._shelf.prepared(self._extent.plan)
+        for _ in range(self._extent.rounds):
+            cost = self._command("plan", str(files.export), "--output", "json", "--quiet")
+            self.figures.plan.append(files.corpus.messages / cost.cpu)
+        self._say(f"plan: {max(self.figures.plan):,.0f} messages for each second of CPU")
+
+    def _verify(self) -> None:
+        """Verify what `apply` has just loaded, and read the same conversations back with the SDK."""
+        corpus = self._extent.corpora[0]
+        files = self._shelf.prepared(corpus)
+        self._mover.move(APPLY, corpus, 0.0)
+        ids = self._folder / "conversations.ids"
+        ids.write_text("\n".join(_conversations(self._mover.state)), encoding="utf-8")
+        ids_cut = self._folder / "some.ids"
+        cut = ids.read_text(encoding="utf-8").split()[: max(50, corpus.threads // 4)]
+        ids_cut.write_text("\n".join(cut), encoding="utf-8")
+        read_back = [sys.executable, "-m", "bench.ways.read_back", self._host.url]
+        for _ in range(self._extent.rounds):
+            options = ["--state", str(self._mover.state), "--output", "json", "--quiet", "--workers", "64"]
+            ours = self._command("verify", str(files.export), *options)
+            theirs = measure.run([*read_back, str(ids_cut)], target_environment(self._host))
+            nothing = measure.run([*read_back, "/dev/null"], target_environment(self._host))
+            rate = corpus.messages / ours.seconds
+            self.figures.verify_rate.append(rate)
+            self.figures.verify.append(rate / (int(theirs.stdout) / (theirs.seconds - nothing.seconds)))
+        self._say(f"verify: {max(self.figures.verify_rate):,.0f} messages/s")
+
+    def _starts(self) -> None:
+        for _ in range(self._extent.starts):
+            nothing = measure.run([sys.executable, "-c", "pass"]).seconds
+            self.figures.python.append(nothing)
+            for option in ("--help", "--version"):
+                taken = self._command(option).seconds
+                self.figures.start.setdefault(f"migrate-cli {option}", []).append(taken / nothing)
+        self._say("start-up measured")
+
+    def _long_thread(self) -> None:
+        self.figures.long_thread = LongThread(
+            self._extent.long_thread, self._peaks(Corpus("long thread", 1, self._extent.long_thread))
+        )
+
+    def _large(self) -> None:
+        little = self._peaks(Corpus("small", 2_000, 5))
+        much = self._peaks(self._extent.large)
+        first, last = tenths(self._host.marks())
+        state = self._state(self._extent.large)
+        status = self._command("status", "--state", str(state))
+        self.figures.large = Large(
+            threads=self._extent.large.threads,
+            messages=self._extent.large.messages,
+            peaks={command: (little[command], peak) for command, peak in much.items()},
+            first_tenth=first,
+            last_tenth=last,
+            state_bytes=state.stat().st_size,
+            status_seconds=status.seconds,
+        )
+
+    def _peaks(self, corpus: Corpus) -> dict[str, int]:
+        """The most memory that each command holds on a corpus, in bytes. The server holds what `apply` has loaded."""
+        export = str(self._shelf.prepared(corpus).export)
+        state = ["--state", str(self._state(corpus)), "--workers", "64"]
+        self._host.reset()
+        peaks = {}
+        for command, options in (("plan", []), ("apply", state), ("verify", state)):
+            cost = self._command(command, export, *options, "--output", "json", "--quiet")
+            peaks[command] = cost.peak
+            self._say(f"{command}, {corpus.messages:,} messages: {cost.seconds:.1f} s, {cost.peak / 1e6:.0f} MB")
+        return peaks
+
+    def _state(self, corpus: Corpus) -> Path:
+        return self._folder / f"{corpus.threads}x{corpus.size}.db"
+
+    def _command(self, *arguments: str) -> measure.Cost:
+        return measure.run([*program(), *arguments], target_environment(self._host))
+
+
+def tenths(marks: list[float]) -> tuple[float, float]:
+    """Threads a second in the first and in the last tenth of a run, from the moments of every hundredth thread."""
+    count = max(2, len(marks) // 10)
+    first, last = marks[:count], marks[-count:]
+    return 100 * (count - 1) / (first[-1] - first[0]), 100 * (count - 1) / (last[-1] - last[0])
+
+
+def _conversations(state: Path) -> list[str]:
+    connection = sqlite3.connect(f"file:{state}?mode=ro", uri=True)
+    try:
+        return [row[0] for row in connection.execute("SELECT conversation_id FROM thread_map ORDER BY thread_id")]
+    finally:
+        connection.close()
+
+
+def measured(extent: Extent, folder: Path, say: Say) -> Figures:
+    """Run one bench in a folder."""
+    with hosted(folder) as host:
+        return Session(extent, folder, host, say).run()
