@@ -5,12 +5,14 @@ Small threads become tuples; long ones stay on disk and are read again at each i
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from migrate_cli.model import Message, Origin, Thread
 from migrate_cli.sources import jsontext, normalise, ordering
+from migrate_cli.sources.names import Names
 from migrate_cli.sources.normalise import Notes
 from migrate_cli.sources.ordering import Stretch
 from migrate_cli.sources.records import Kind
@@ -198,7 +200,7 @@ class LongMessages:
     def __init__(self, thread_id: str, plan: list[Part], notes: Notes) -> None:
         self._id = thread_id
         self._plan = plan
-        self._repeated: dict[int, int] = self._repeats()
+        self._repeated = self._repeats()
         if self._repeated:
             self._note_repeats(notes)
         ordering.note_chronology(self._once(), notes)
@@ -209,25 +211,27 @@ class LongMessages:
         """Read the messages, oldest first."""
         return normalise.messages_of(self._once(), self._id, Notes(self._id))
 
-    def _repeats(self) -> dict[int, int]:
-        """Return the places of repeated messages, each with the place of the first."""
-        seen: dict[int, int] = {}
-        repeated: dict[int, int] = {}
+    def _repeats(self) -> dict[int, str]:
+        """Return the places of repeated messages, each with its id."""
+        seen = Names()
+        repeated: dict[int, str] = {}
         for place, raw in enumerate(self._entries()):
-            message_id = normalise.clean_id(raw.get("id")) if isinstance(raw, dict) else None
-            if message_id is not None and seen.setdefault(hash(message_id), place) != place:
-                repeated[place] = seen[hash(message_id)]
+            message_id = _id_of(raw)
+            if message_id is not None and not seen.add(message_id):
+                repeated[place] = message_id
+        seen.close()
         return repeated
 
     def _note_repeats(self, notes: Notes) -> None:
-        firsts = set(self._repeated.values())
-        bodies: dict[int, int] = {}
+        """Note each repeated message, and whether it is the same as the first of its id."""
+        wanted = set(self._repeated.values())
+        firsts: dict[str, bytes] = {}
         for place, raw in enumerate(self._entries()):
-            if place in firsts:
-                bodies[place] = hash(repr(raw))
-            elif place in self._repeated:
-                same = bodies[self._repeated[place]] == hash(repr(raw))
-                ordering.note_duplicate(notes, str(normalise.clean_id(raw["id"])), same=same)
+            if place in self._repeated:
+                same = firsts[self._repeated[place]] == _fingerprint(raw)
+                ordering.note_duplicate(notes, self._repeated[place], same=same)
+            elif (message_id := _id_of(raw)) in wanted:
+                firsts[str(message_id)] = _fingerprint(raw)
 
     def _once(self) -> Iterator[Any]:
         if not self._repeated:
@@ -237,3 +241,11 @@ class LongMessages:
     def _entries(self) -> Iterator[Any]:
         for part in self._plan:
             yield from part.read()
+
+
+def _id_of(raw: Any) -> str | None:
+    return normalise.clean_id(raw.get("id")) if isinstance(raw, dict) else None
+
+
+def _fingerprint(raw: Any) -> bytes:
+    return hashlib.blake2b(repr(raw).encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -16,9 +16,10 @@ from migrate_cli.sources.filestore import files_of
 from migrate_cli.sources.inputs import Input
 from migrate_cli.sources.intake import Intake
 from migrate_cli.sources.interface import FileInfo, Selection, ShapeTaken, Source
+from migrate_cli.sources.names import Names, temporary_folder
 from migrate_cli.sources.probe import Probe, named_thread, stem
 from migrate_cli.sources.records import Kind
-from migrate_cli.sources.scan import NAMED_BY_FILE, Scanner, Tally, key_of, name_remark
+from migrate_cli.sources.scan import NAMED_BY_FILE, Scanner, Tally, name_remark
 from migrate_cli.sources.shapes import ShapeTable
 from migrate_cli.sources.shapes.base import Whole
 from migrate_cli.sources.shapes.thread_file import ThreadFile
@@ -90,14 +91,11 @@ class ExportSource(Source):
             try:
                 self._whole_files = sum(not self._scanner.survey(input_) for input_ in self._intake)
             except sqlite3.Error as error:
-                detail = (
-                    f"The temporary folder {self._shelf.folder.parent} cannot take the index: {error}. Make room in it."
-                )
-                raise SourceError(detail, code="temporary-folder") from error
+                raise temporary_folder(error) from error
         return self._whole_files
 
     def _all(self, selection: Selection) -> Iterator[Thread | Unreadable]:
-        seen: set[int] = set()
+        seen = Names()
         self._survey()
         self._read = Tally()
         for input_ in self._intake:
@@ -107,11 +105,10 @@ class ExportSource(Source):
             self._refuse_all()
         yield from self._problems(selection)
 
-    def _whole_threads(self, input_: Input, selection: Selection, seen: set[int]) -> Iterator[Thread | Unreadable]:
+    def _whole_threads(self, input_: Input, selection: Selection, seen: Names) -> Iterator[Thread | Unreadable]:
         for shape, whole in self._scanner.wholes(input_, self._read):
             thread_id = self._name(input_, whole, one=isinstance(shape, ThreadFile))
-            known = key_of(thread_id) in seen
-            seen.add(key_of(thread_id))
+            known = not seen.add(thread_id)
             if not selection.wants(thread_id):
                 continue
             if known:
@@ -128,10 +125,9 @@ class ExportSource(Source):
             whole.remarks = (*whole.remarks, remark)
         return whole.thread_id or named_thread(input_) or stem(input_)
 
-    def _joined_threads(self, selection: Selection, seen: set[int]) -> Iterator[Thread | Unreadable]:
+    def _joined_threads(self, selection: Selection, seen: Names) -> Iterator[Thread | Unreadable]:
         for thread_id in self._shelf.threads():
-            known = key_of(thread_id) in seen
-            seen.add(key_of(thread_id))
+            known = not seen.add(thread_id)
             if not selection.wants(thread_id):
                 continue
             if not known:

@@ -15,6 +15,7 @@ from migrate_cli.errors import MigrateError, SourceError, UsageError
 from migrate_cli.model import JsonObject, Thread, Unreadable
 from migrate_cli.secrets import scrub
 from migrate_cli.sources.interface import FileInfo, Selection, ShapeTaken, Source
+from migrate_cli.sources.names import Names
 
 T = TypeVar("T")
 
@@ -64,7 +65,7 @@ class Guarded(Source):
 
     def threads(self, selection: Selection) -> Iterator[Thread | Unreadable]:
         """Yield what the selection wants of what it yields, each thread id once."""
-        left, seen = selection.limit, set[str]()
+        left, seen = selection.limit, Names()
         found = _guarded(self._point, lambda: iter(self._source.threads(selection)))
         while left is None or left > 0:
             entry = _guarded(self._point, lambda: next(found, None))
@@ -75,9 +76,9 @@ class Guarded(Source):
             elif not isinstance(entry, Thread):
                 raise self._odd(f"yielded {type(entry).__name__} in place of a Thread or an Unreadable")
             elif selection.wants(entry.id):
-                yield _twice(entry) if entry.id in seen else entry
-                left = None if left is None else left - (entry.id not in seen)
-                seen.add(entry.id)
+                new = seen.add(entry.id)
+                yield entry if new else _twice(entry)
+                left = None if left is None else left - new
 
     def shapes(self) -> list[ShapeTaken]:
         """What it tells."""

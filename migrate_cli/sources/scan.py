@@ -5,7 +5,6 @@ What a file is, `probe.py` tells; how a thread is put together, `assemble.py` kn
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,6 +17,7 @@ from migrate_cli.sources.inputs import Input
 from migrate_cli.sources.interface import ShapeTaken
 from migrate_cli.sources.jsontext import BadJsonError
 from migrate_cli.sources.lines import Record, Run, records
+from migrate_cli.sources.names import Names
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.probe import Found, NotOursError, Probe, csv_rows, named_thread, stem
 from migrate_cli.sources.records import Kind, kind_of
@@ -60,8 +60,8 @@ class Scanner:
         self._probe = prober
         self._tally = tally
         self._last_named: str | None = None
-        self.done: set[int] = set()
-        """Keys of the files that need not be read again: their objects, or their faults, are on the shelf."""
+        self._done = Names()
+        """The files and long lines that need not be read again: their objects, or their faults, are on the shelf."""
 
     def survey(self, input_: Input) -> bool:
         """Index a file whose objects may have siblings; return False for one that holds whole threads."""
@@ -75,12 +75,12 @@ class Scanner:
             self._tally.take(found.shape.name, input_.origin)
         except FAULTS as error:
             self._refuse(input_, error, self._tally)
-        self.done.add(key_of(str(input_.origin)))
+        self._done.add(str(input_.origin))
         return True
 
     def wholes(self, input_: Input, tally: Tally) -> Iterator[tuple[Shape, Whole]]:
         """Yield the whole threads of a file, if it still holds any that are not on the shelf."""
-        if key_of(str(input_.origin)) in self.done:
+        if str(input_.origin) in self._done:
             return
         held = False
         try:
@@ -88,7 +88,7 @@ class Scanner:
             if not found.shape.whole or _one_huge_thread(found):
                 self._index(found)
                 self._tally.take(found.shape.name, input_.origin)
-                self.done.add(key_of(str(input_.origin)))
+                self._done.add(str(input_.origin))
                 return
             for piece in self._pieces(found):
                 if isinstance(piece, Whole):
@@ -98,7 +98,7 @@ class Scanner:
         except FAULTS as error:
             self._refuse(input_, error, tally if held else self._tally)
             if not held:
-                self.done.add(key_of(str(input_.origin)))
+                self._done.add(str(input_.origin))
 
     def _pieces(self, found: Found) -> Iterator[Piece]:
         """Cut a file of any form and size into pieces."""
@@ -262,10 +262,8 @@ class Scanner:
     def _long_line(self, found: Found, number: int, start: int, end: int) -> None:
         """Put a thread that is too long to be held onto the shelf, the first time that its line is met."""
         here = replace(found.input.origin, line=number)
-        key = key_of(str(here))
-        if key in self.done or found.shape.document is None:
+        if found.shape.document is None or not self._done.add(str(here)):
             return
-        self.done.add(key)
         try:
             line = self._probe.long_line(found.input, start, end, found.shape.document)
             self._spool(line, self._loose(line, self._pieces(line)))
@@ -311,11 +309,6 @@ class Scanner:
 NAMED_BY_FILE = Remark(
     "thread-id-from-file-name", "No message tells the thread's id, so it is taken from the file's name."
 )
-
-
-def key_of(text: str) -> int:
-    """Return 8 bytes for a name, so that a million names stay small."""
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
 def _one_huge_thread(found: Found) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.model import Origin, Thread, Unreadable
 from migrate_cli.sources.interface import Selection, ShapeTaken, Source
+from migrate_cli.sources.names import Names
 from migrate_cli.sources.sql_database import Database, UnfitValueError, open_database
 from migrate_cli.sources.sql_pile import Pile
 from migrate_cli.sources.sql_rows import Entry, Found, RowReader, find_columns, fits
@@ -107,7 +108,7 @@ class SqlSource(Source):
             yield from database.rows(self._plan.statement(database.marks(len(ids)), as_text=True), ids)
 
     def _grouped(self, entries: Iterator[Entry], selection: Selection) -> Iterator[Thread | Unreadable]:
-        seen: set[bytes] = set()
+        seen = Names()
         pile: Pile | None = None
         current: object = object()
         strays = 0
@@ -120,12 +121,10 @@ class SqlSource(Source):
                 if pile is not None:
                     yield self._thread(pile)
                 current, pile = entry.thread_id, None
-                key = hashlib.blake2b(entry.thread_id.encode(), digest_size=8).digest()
-                if key in seen:
+                if not seen.add(entry.thread_id):
                     yield self._apart(entry.thread_id)
                 elif selection.wants(entry.thread_id):
                     pile = Pile(entry.thread_id)
-                seen.add(key)
             if pile is not None:
                 pile.add(entry, decided=self._plan.decides(entry))
         if pile is not None:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from migrate_cli.model import REFUSED_NOTE, Draft, Item, ThreadState, Unreadable
 from migrate_cli.sources.interface import Selection
+from migrate_cli.sources.names import Names
 from migrate_cli.verify.conversation import Task
 
 LOADED = frozenset({ThreadState.LOADED, ThreadState.VERIFIED, ThreadState.DIFFERS})
@@ -58,7 +59,7 @@ class Tasks:
     def __init__(self, memory: Memory, *, since: int | None = None) -> None:
         self._memory = memory
         self._since = since
-        self._seen: set[int] = set()
+        self._seen = Names()
 
     def from_source(self, drafts: Iterable[Draft | Unreadable]) -> Iterator[Entry]:
         """Yield an entry for each draft, and what could not be read as it is."""
@@ -66,25 +67,25 @@ class Tasks:
             if isinstance(draft, Unreadable):
                 yield draft
                 continue
-            self._seen.add(hash(draft.thread_id))
+            self._seen.add(draft.thread_id)
             yield self._entry(draft.thread_id, draft)
 
     def from_state(self, thread_ids: Iterable[str], selection: Selection) -> Iterator[Entry]:
         """Yield an entry for each of these threads that did not come from the source, known by hashes alone."""
         left = selection.limit
         for thread_id in thread_ids:
-            if hash(thread_id) in self._seen or not selection.wants(thread_id):
+            if thread_id in self._seen or not selection.wants(thread_id):
                 continue
             if left is not None:
                 left -= 1
                 if left < 0:
                     return
-            self._seen.add(hash(thread_id))
+            self._seen.add(thread_id)
             yield self._entry(thread_id, None)
 
     def unseen(self, thread_ids: Iterable[str]) -> list[str]:
         """Return those of the ids that neither the source nor the state knew."""
-        return sorted(one for one in thread_ids if hash(one) not in self._seen)
+        return sorted(one for one in thread_ids if one not in self._seen)
 
     def _entry(self, thread_id: str, draft: Draft | None) -> Entry:
         row = self._memory.thread_row(thread_id)
