@@ -245,6 +245,10 @@ def _run(result: Result) -> Table | None:
         messages = counts(data, "messages").get("read", 0)
         if data["seconds"] >= 1 and messages:
             facts.append(("pace", f"{number(round(messages / data['seconds']))} messages/s"))
+    if shard := counts(data, "shard"):
+        rate = shard.get("requests_per_minute")
+        part = f", with {plural(rate, 'request')} a minute as its part" if rate else ""
+        facts.append(("shard", f"{shard['index']} of {shard['of']}{part}"))
     if result.run_id:
         facts.append(("run", result.run_id))
     return Table("Run", (Column(""), Column("")), tuple(facts)) if facts else None
@@ -291,8 +295,10 @@ def _after_failures(threads: dict[str, int]) -> str:
 
 
 def _source(data: JsonObject) -> str:
-    named = data.get("source_argument")
-    return f" {shlex.quote(str(named))}" if named else ""
+    """The source and the shard, as the next command must name them."""
+    named, shard = data.get("source_argument"), counts(data, "shard")
+    part = f" --shard {shard['index']}/{shard['of']}" if shard else ""
+    return f" {shlex.quote(str(named))}{part}" if named else part
 
 
 def _state_option(data: JsonObject) -> str:
