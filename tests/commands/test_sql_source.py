@@ -81,6 +81,22 @@ def test_a_role_that_is_not_mapped_is_a_finding(cli: Cli, app_db: Path, tmp_path
     findings = cli("plan", "--output", "json").json["data"]["findings"]
 
     assert findings["role-unknown"] == 1
+    assert "source.roles" in cli("plan").out
+
+
+def test_a_query_without_a_thread_column_says_which_it_has_and_how_to_name_one(
+    cli: Cli, app_db: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "migration.yaml").write_text(
+        "source: {kind: sql, path: app.db, select: 'SELECT speaker, body FROM chat_log', "
+        "columns: {role: speaker, text: body}}\n"
+    )
+    outcome = cli("apply", "--target", "sandbox")
+
+    assert outcome.code == 2
+    assert "no column for thread_id" in outcome.err and "It has speaker, body" in outcome.err
+    assert "source.columns: {thread_id: COLUMN}" in outcome.err
+    assert not (tmp_path / "migration.db").exists()
 
 
 @pytest.fixture

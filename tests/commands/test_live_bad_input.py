@@ -1,0 +1,144 @@
+"""What can go wrong with a host while its threads are migrated: one sentence each, and the rest goes on."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from migrate_cli.sandbox.assistants_quirks import SourcePreset
+from migrate_cli.sandbox.server import EmbeddedSandbox
+
+from commands.conftest import Cli, conversations
+from support.exports import texts_of, thread_id, write_export
+from support.hosts import RunningHost, host
+
+SIZES = [3] * 40
+FIRST = "first-source-key-012345"
+TOKENS = """
+import pathlib, sys
+count = pathlib.Path("tokens")
+number = len(count.read_text()) if count.exists() else 0
+count.write_text("x" * (number + 1))
+if number == 1:
+    sys.exit("AADSTS70043: the refresh token has expired, please run az login")
+print(f"token-number-{number}")
+"""
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again at once; the waits have tests of their own."""
+    monkeypatch.setattr("migrate_cli.openai_client.LONGEST_BACKOFF", 0.001)
+    monkeypatch.setenv("SOURCE_API_KEY", FIRST)
+
+
+@contextmanager
+def foundry(folder: Path, *faults: str, sizes: list[int] = SIZES, **tokens: Any) -> Iterator[RunningHost]:
+    """Serve threads of these sizes as Foundry does, and write the settings that list them."""
+    export = write_export(folder / "export", sizes)
+    with host(folder, export, SourcePreset.FOUNDRY, *faults, **tokens) as running:
+        settings(folder, base_url=running.url)
+        yield running
+
+
+def settings(folder: Path, **source: object) -> None:
+    """Write a settings file for such a host."""
+    own = {"kind": "api", "preset": "foundry", "discover": True, **source}
+    (folder / "migration.yaml").write_text(json.dumps({"source": own}), encoding="utf-8")
+
+
+def everything(folder: Path) -> dict[str, list[str]]:
+    """What must stand in the target in the end."""
+    return {thread_id(number): texts_of(folder / "export", thread_id(number)) for number in range(1, len(SIZES) + 1)}
+
+
+def test_a_key_that_expires_in_the_middle_ends_the_run_and_another_key_goes_on(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with foundry(tmp_path, token_requests=140) as running:
+        with httpx2.Client(headers={"Authorization": f"Bearer {FIRST}"}) as client:
+            for _ in range(100):
+                client.get(f"{running.url}/threads?api-version=1")
+        stopped = cli("apply", "--output", "json")
+        assert [stopped.code, [error["code"] for error in stopped.json["errors"]]] == [6, ["auth"]]
+        assert "refused the key: Access token is missing" in stopped.json["errors"][0]["message"]
+        loaded = conversations(target.data)
+        assert 0 < len(loaded) < len(SIZES)
+
+        monkeypatch.setenv("SOURCE_API_KEY", "second-source-key-012345")
+        assert cli("apply", "--output", "json").code == 0
+    assert conversations(target.data) == everything(tmp_path)
+
+
+def test_a_token_command_that_fails_in_the_middle_is_named_with_what_it_said_and_the_next_run_goes_on(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+) -> None:
+    (tmp_path / "tokens.py").write_text(TOKENS, encoding="utf-8")
+    with foundry(tmp_path, token_requests=60) as running:
+        settings(tmp_path, base_url=running.url, token_command=[sys.executable, "tokens.py"])
+        stopped = cli("apply", "--output", "json")
+        assert [stopped.code, [error["code"] for error in stopped.json["errors"]]] == [6, ["no-token"]]
+        assert "source.token_command" in stopped.json["errors"][0]["message"]
+        assert "please run az login" in stopped.json["errors"][0]["message"]
+
+        assert cli("apply", "--output", "json").code == 0
+    assert conversations(target.data) == everything(tmp_path)
+
+
+def test_a_thread_deleted_between_listing_and_reading_is_named_and_the_others_are_loaded(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+) -> None:
+    with foundry(tmp_path) as running:
+        assert cli("plan").code == 0
+        gone = httpx2.delete(
+            f"{running.url}/threads/{thread_id(7)}?api-version=1", headers={"Authorization": "Bearer some-key"}
+        )
+        assert gone.status_code == 200
+
+        result = cli("apply", "--output", "json")
+    assert [result.code, [error["code"] for error in result.json["errors"]]] == [3, ["thread-gone"]]
+    assert thread_id(7) in result.json["errors"][0]["message"]
+    expected = everything(tmp_path)
+    del expected[thread_id(7)]
+    assert conversations(target.data) == expected
+
+
+def test_web_pages_in_place_of_some_answers_are_asked_for_again(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+) -> None:
+    with foundry(tmp_path, "reads:html:0.1"):
+        assert cli("apply").code == 0
+    assert conversations(target.data) == everything(tmp_path)
+
+
+def test_a_host_that_answers_with_web_pages_only_is_to_be_tried_later(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+) -> None:
+    with foundry(tmp_path, "reads:html"):
+        result = cli("apply", "--output", "json")
+    assert [result.code, [error["code"] for error in result.json["errors"]]] == [5, ["temporary"]]
+    assert "web page" in result.json["errors"][0]["message"]
+
+
+def test_lists_of_messages_that_never_end_are_left_with_a_finding_and_nothing_twice(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+) -> None:
+    with foundry(tmp_path, "messages:always-more"):
+        result = cli("apply", "--output", "json")
+    assert [result.code, result.json["data"]["findings"]] == [0, {"page-without-news": len(SIZES)}]
+    assert conversations(target.data) == everything(tmp_path)
+
+
+def test_a_list_of_threads_that_repeats_itself_is_said_and_the_threads_on_it_are_loaded(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+) -> None:
+    with foundry(tmp_path, "threads:ignore-after", sizes=[1] * 130):
+        result = cli("apply", "--output", "json")
+    assert [result.code, [error["code"] for error in result.json["errors"]]] == [3, ["thread-list-incomplete"]]
+    assert result.json["data"]["threads"]["loaded"] == 100
