@@ -10,6 +10,8 @@ from migrate_cli.report.document import (
     Column,
     Document,
     Lines,
+    Pair,
+    Pairs,
     Section,
     Table,
     Tone,
@@ -50,6 +52,7 @@ def _verify(result: Result) -> Document:
         Bar("Items", segments) if sum(outcomes.values()) else None,
         _threads(data),
         _differences(data),
+        _side_by_side(data),
         _time(data),
     ]
     return Document(
@@ -128,12 +131,39 @@ def _differences(data: JsonObject) -> Table | None:
     found = objects(data, "differences")
     if not found:
         return None
-    names = ("outcome", "thread_id", "conversation_id", "position", "code", "field", "detail", "expected", "got")
-    shown = [name for name in names if any(entry.get(name) is not None for entry in found)]
-    rows = tuple(tuple(text(entry.get(name)) for name in shown) for entry in found[:SHOWN])
-    columns = tuple(Column(name.removesuffix("_id")) for name in shown)
+    rows = tuple(
+        (*(text(entry.get(name)) for name in ("outcome", "thread_id", "position", "code")), _told(entry))
+        for entry in found[:SHOWN]
+    )
+    columns = (
+        Column("outcome"),
+        Column("thread"),
+        Column("item", numeric=True),
+        Column("code"),
+        Column("what differs"),
+    )
     cut = len(found) - len(rows) + (data.get("differences_cut") or 0)
-    return Table("Differences", columns, rows, cut_note(len(rows), cut, "difference"))
+    return Table("Differences", columns, rows, cut_note(len(rows), cut, "difference"), prose=True)
+
+
+def _told(entry: JsonObject) -> str:
+    """`conv_…: content[0].text: differs at character 3: …`, as far as each of them is known."""
+    return ": ".join(str(entry[name]) for name in ("conversation_id", "field", "detail") if entry.get(name))
+
+
+def _side_by_side(data: JsonObject) -> Pairs | None:
+    """What the source says and what the conversation says, where they differ and texts were asked for."""
+    rows = tuple(
+        Pair(_place(entry), entry.get("expected"), entry.get("got"))
+        for entry in objects(data, "differences")[:SHOWN]
+        if entry.get("expected") is not None or entry.get("got") is not None
+    )
+    return Pairs("Side by side", "source", "conversation", rows) if rows else None
+
+
+def _place(entry: JsonObject) -> str:
+    place = "" if entry.get("position") is None else f", item {entry['position']}"
+    return f"{text(entry.get('thread_id'))}{place}{', ' + str(entry['field']) if entry.get('field') else ''}"
 
 
 def _time(data: JsonObject) -> Table | None:

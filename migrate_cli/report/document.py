@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
+from itertools import takewhile
 from typing import cast
 
 from migrate_cli.model import JsonObject, Result
@@ -76,7 +77,40 @@ class Lines:
     lines: tuple[str, ...]
 
 
-Section = Table | Bar | Lines
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One text as it was sent, and as it was found; None where one of them does not exist."""
+
+    heading: str
+    left: str | None
+    right: str | None
+
+    def parted(self) -> tuple[int, int]:
+        """How many characters both share at their beginning and, of the rest, at their end; all where one is alone."""
+        if self.left is None or self.right is None:
+            return len(self.left or self.right or ""), 0
+        one, other = self.left, self.right
+        begin = _shared(one, other)
+        return begin, _shared(one[begin:][::-1], other[begin:][::-1])
+
+
+def _shared(one: str, other: str) -> int:
+    """How many characters two texts share at their beginning."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Texts side by side, for those who asked for contents."""
+
+    title: str
+    left: str
+    """What stands on the left, such as `source`."""
+    right: str
+    rows: tuple[Pair, ...]
+
+
+Section = Table | Bar | Lines | Pairs
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from importlib.resources import files
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.charts import charts_of
 from migrate_cli.report.content import content_section
-from migrate_cli.report.document import Bar, Document, Lines, Section, Table, build, counts, objects
-from migrate_cli.report.escape import number, plural, visible, visible_block
+from migrate_cli.report.document import Bar, Document, Lines, Pair, Pairs, Section, Table, build, counts, objects
+from migrate_cli.report.escape import NOTHING, number, plural, visible, visible_block
 from migrate_cli.report.interface import View
 
 TONES = {
@@ -49,7 +49,11 @@ def render(result: Result, view: View) -> str:
             "<main>",
             _totals(result),
             _charts(result),
-            *(_section(section) for section in document.sections),
+            *(
+                _section(section)
+                for section in document.sections
+                if view.with_content or not isinstance(section, Pairs)
+            ),
             _threads(result.data),
             content_section(result.data) if view.with_content else "",
             _verbatim(document),
@@ -138,7 +142,29 @@ def _section(section: Section) -> str:
         return "" if section.title == "Totals" else heading + _table(section)
     if isinstance(section, Bar):
         return heading + _table(section.as_table())
+    if isinstance(section, Pairs):
+        return heading + "\n".join(_pair(section, row) for row in section.rows)
     return heading + _list(section)
+
+
+def _pair(pairs: Pairs, row: Pair) -> str:
+    begin, end = row.parted()
+    sides = (
+        f'<div><span class="role">{_text(name)}</span>{_said(said, begin, end)}</div>'
+        for name, said in ((pairs.left, row.left), (pairs.right, row.right))
+    )
+    return f'<details open><summary>{_text(row.heading)}</summary>\n<div class="pair">{"".join(sides)}</div></details>'
+
+
+def _said(said: str | None, begin: int, end: int) -> str:
+    """A text in which the part that the other does not share is marked."""
+    if said is None:
+        return f'<p class="said">{NOTHING}</p>'
+    before, middle, after = (
+        html.escape(visible_block(part))
+        for part in (said[:begin], said[begin : len(said) - end], said[len(said) - end :])
+    )
+    return f'<p class="said">{before}{f"<mark>{middle}</mark>" if middle else ""}{after}</p>'
 
 
 def _table(table: Table) -> str:

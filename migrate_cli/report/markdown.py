@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from migrate_cli.model import Result
-from migrate_cli.report.document import Bar, Lines, Section, Table, Tone, build
-from migrate_cli.report.escape import plural, visible, visible_block
+from migrate_cli.report.document import Bar, Column, Lines, Pairs, Section, Table, Tone, build
+from migrate_cli.report.escape import NOTHING, plural, visible, visible_block
 from migrate_cli.report.interface import View
 
 SUMMARY_LIMIT = 1024 * 1024
@@ -29,13 +29,14 @@ _MENTION = re.compile(r"@(?=\w)")
 _log = logging.getLogger(__name__)
 
 
-def render(result: Result, view: View) -> str:  # noqa: ARG001 - the signature of every renderer
+def render(result: Result, view: View) -> str:
     """Return the report, with a heading of level 2."""
     document = build(result)
     blocks = [f"## {escape(document.title)}", f"{_SIGNS[document.tone]} **{escape(document.headline)}**"]
     if document.verbatim is not None:
         blocks.append(_fence(visible_block(document.verbatim)))
-    blocks += [_section(section) for section in document.sections]
+    wanted = (section for section in document.sections if view.with_content or not isinstance(section, Pairs))
+    blocks += [_section(section) for section in wanted]
     if document.next_steps:
         blocks.append("**Next**\n\n" + "\n".join(f"- {escape(step)}" for step in document.next_steps))
     return "\n\n".join(blocks) + "\n"
@@ -61,6 +62,8 @@ def _section(section: Section) -> str:
             return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
     elif isinstance(section, Bar):
         body = _table(section.as_table())
+    elif isinstance(section, Pairs):
+        body = _pairs(section)
     else:
         body = _lines(section)
     return f"### {escape(section.title)}\n\n{body}" if section.title else body
@@ -75,6 +78,12 @@ def _table(table: Table) -> str:
     if table.note:
         lines += ["", escape(table.note)]
     return "\n".join(lines)
+
+
+def _pairs(pairs: Pairs) -> str:
+    columns = (Column("where"), Column(pairs.left), Column(pairs.right))
+    rows = tuple((row.heading, row.left or NOTHING, row.right or NOTHING) for row in pairs.rows)
+    return _table(Table("", columns, rows))
 
 
 def _row(cells: tuple[str, ...]) -> str:

@@ -17,8 +17,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from migrate_cli.model import Result
-from migrate_cli.report.document import Bar, Column, Document, Lines, Section, Table, Tone, build
-from migrate_cli.report.escape import number, percent, visible, visible_block
+from migrate_cli.report.document import Bar, Column, Document, Lines, Pairs, Section, Table, Tone, build
+from migrate_cli.report.escape import NOTHING, number, percent, visible, visible_block
 from migrate_cli.report.interface import View
 
 TONES = {Tone.GOOD: ("✓", "green"), Tone.MIXED: ("!", "yellow"), Tone.BAD: ("✗", "red")}
@@ -48,17 +48,19 @@ def render(result: Result, view: View) -> str:
         emoji=False,
         legacy_windows=False,
     )
-    _draw(console, document, detailed=view.detailed)
+    _draw(console, document, view)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
-def _draw(console: Console, document: Document, *, detailed: bool) -> None:
+def _draw(console: Console, document: Document, view: View) -> None:
     sign, colour = TONES[document.tone]
     head = Grid.grid(padding=(0, 1))
     head.add_row(Text(sign, style=f"bold {colour}"), Text(visible(document.headline), style="bold", overflow="fold"))
     console.print(head)
     for section in document.sections:
-        if isinstance(section, Table) and section.reference and not detailed:
+        if isinstance(section, Table) and section.reference and not view.detailed:
+            continue
+        if isinstance(section, Pairs) and not view.with_content:
             continue
         console.print()
         _draw_section(console, section)
@@ -80,6 +82,8 @@ def _draw_section(console: Console, section: Section) -> None:
             console.print(Padding(Text(visible(section.note), style="dim"), (0, 0, 0, INDENT)))
     elif isinstance(section, Bar):
         _draw_bar(console, section)
+    elif isinstance(section, Pairs):
+        _draw_pairs(console, section)
     else:
         _draw_lines(console, section)
 
@@ -226,6 +230,29 @@ def _draw_bar(console: Console, bar: Bar) -> None:
 def _fill(bar: Bar, name: str) -> tuple[str, str]:
     names = [segment for segment, _ in bar.segments]
     return FILLS.get(name) or OTHER_FILLS[names.index(name) % len(OTHER_FILLS)]
+
+
+def _draw_pairs(console: Console, pairs: Pairs) -> None:
+    half = (console.width - INDENT - GAP) // 2
+    for index, row in enumerate(pairs.rows):
+        if index:
+            console.print()
+        console.print(Padding(Text(visible(row.heading), style="dim", overflow="fold"), (0, 0, 0, INDENT)))
+        grid = Grid(box=None, show_header=True, header_style="dim", padding=(0, GAP, 0, 0), pad_edge=False)
+        for name in (pairs.left, pairs.right):
+            grid.add_column(name, width=half - GAP, overflow="fold")
+        begin, end = row.parted()
+        grid.add_row(*(_parted(said, begin, end) for said in (row.left, row.right)))
+        console.print(Padding(grid, (0, 0, 0, 2 * INDENT)))
+
+
+def _parted(said: str | None, begin: int, end: int) -> Text:
+    """A text in which the part that the other does not share stands out, where there is colour."""
+    if said is None:
+        return Text(NOTHING)
+    parts = (said[:begin], said[begin : len(said) - end], said[len(said) - end :])
+    before, middle, after = (visible_block(part) for part in parts)
+    return Text.assemble(before, (middle, "bold yellow"), after)
 
 
 def _draw_lines(console: Console, section: Lines) -> None:

@@ -15,8 +15,8 @@ from migrate_cli.convert.canonical import canonical, encode
 from migrate_cli.model import JsonObject
 from migrate_cli.verify.align import common_blocks
 
-AROUND = 24
-"""Characters of an excerpt before and after the place where two texts part."""
+AROUND = 200
+"""Characters of an excerpt before and after the place where two texts part; four times as many are the most shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,16 @@ def _text(field: str, code: str, one: Any, other: Any) -> Change:
         f"{len(other) - prefix - suffix:,} of {len(other):,} found"
     )
     return Change(field, code, detail, _excerpt(one, prefix, suffix), _excerpt(other, prefix, suffix))
+
+
+def words(body: JsonObject) -> str:
+    """The beginning of what an item says, for an excerpt; other parts than text are named in square brackets."""
+    content = body.get("content", body.get("arguments", body.get("output")))
+    if isinstance(content, list):
+        said = "\n".join(str(part.get("text") or part.get("refusal") or f"[{part.get('type')}]") for part in content)
+    else:
+        said = content if isinstance(content, str) else ""
+    return _excerpt(said, 0, 0)
 
 
 def _excerpt(text: str, prefix: int, suffix: int) -> str:

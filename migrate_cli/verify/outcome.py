@@ -36,7 +36,7 @@ class Difference:
     field: str | None = None
     """`role`, `content[1].text`, `arguments`, `order`, `metadata.KEY` …"""
     expected: str | None = None
-    """A few words around the change, only where contents were asked for."""
+    """The words around the change, only where contents were asked for."""
     got: str | None = None
 
     def as_dict(self) -> JsonObject:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from migrate_cli.model import Item, JsonObject
 from migrate_cli.verify.align import Block, common_blocks
-from migrate_cli.verify.diff import Change, changes, similarity
+from migrate_cli.verify.diff import Change, changes, similarity, words
 from migrate_cli.verify.outcome import Difference, Outcome, Verdict
 
 LISTED = 100
@@ -257,8 +257,10 @@ class _Book:
 
     def missing(self, position: int) -> None:
         """An item that is nowhere."""
-        detail = f"this {_word(self._expected[self._start + position].kind)} is not in the conversation"
-        self._tell(Outcome.MISSING, Change("", "missing-item", detail), position)
+        item = self._expected[self._start + position]
+        said = words(json.loads(item.body)) if self._excerpts and item.body else None
+        change = Change("", "missing-item", f"this {_word(item.kind)} is not in the conversation", said)
+        self._tell(Outcome.MISSING, change, position)
 
     def moved(self, position: int, place: int) -> None:
         """An item that stands elsewhere."""
@@ -288,7 +290,12 @@ class _Book:
         code = "extra-item" if twin is None else "doubled-item"
         detail = f"this {_word(found.kind)} was not sent" if twin is None else f"another copy of item {twin}"
         message = None if twin is None else self._expected[twin].message_id
-        self._append(Difference(Outcome.EXTRA, code, detail, self._start + place, message, found.item_id, found.kind))
+        body = found.body
+        if body is None and twin is not None and self._expected[twin].body:
+            body = json.loads(self._expected[twin].body)
+        said = words(body) if self._excerpts and body is not None else None
+        where = (self._start + place, message, found.item_id, found.kind)
+        self._append(Difference(Outcome.EXTRA, code, detail, *where, got=said))
 
     def verdict(self, continued: int) -> Verdict:
         """Return all that was booked, differences in the order of the conversation."""

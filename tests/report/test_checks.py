@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from migrate_cli.model import JsonObject, Problem, Result
-from migrate_cli.report.document import Tone, build
+from migrate_cli.report.document import Table, Tone, build
+from migrate_cli.report.interface import OutputFormat
+from migrate_cli.report.render import render
 
 
 def headline(code: int, **data: object) -> str:
@@ -43,11 +45,48 @@ def test_what_is_only_in_the_target_passes_but_is_marked() -> None:
 
 def test_a_thread_is_told_once_in_the_differences_and_not_again_as_an_error(verified: Result) -> None:
     titles = {section.title: section for section in build(verified).sections}
-    rows = titles["Errors"].rows  # type: ignore[union-attr]  # a table, since errors name threads
-    assert [row[0] for row in rows] == ["thread_9"]
+    errors = titles["Errors"]
+    assert isinstance(errors, Table)
+    assert [row[0] for row in errors.rows] == ["thread_9"]
 
 
 def test_errors_of_the_run_stay_when_differences_name_no_thread() -> None:
     data: JsonObject = {"outcomes": {"*": 1}, "differences": [{"outcome": "*", "detail": "x"}]}
     document = build(Result("verify", data, 5, errors=[Problem("temporary", "the target is down")]))
     assert any(section.title == "Errors" for section in document.sections)
+
+
+CHANGED: JsonObject = {
+    "outcome": "*", "thread_id": "thread_1", "conversation_id": "conv_1", "position": 3, "code": "changed-text",
+    "field": "content[0].text", "detail": "differs at character 15", "expected": "It was sent on Monday.",
+    "got": "It was sent on Sunday.",
+}  # fmt: skip
+GONE: JsonObject = {
+    "outcome": "-", "thread_id": "thread_2", "position": 1, "code": "missing-item", "detail": "is not there",
+    "expected": "Only I know.",
+}  # fmt: skip
+
+
+def test_source_and_conversation_stand_side_by_side_for_those_who_asked_for_texts() -> None:
+    result = Result("verify", {"outcomes": {"*": 1, "-": 1}, "differences": [CHANGED, GONE]}, 4)
+    page = render(result, OutputFormat.HTML, with_content=True)
+    assert "It was sent on <mark>Mo</mark>nday." in page
+    assert "It was sent on <mark>Su</mark>nday." in page
+    lines = render(result, OutputFormat.TEXT, with_content=True).splitlines()
+    start = lines.index("Side by side")
+    assert lines[start + 1] == "  thread_1, item 3, content[0].text"
+    assert lines[start + 2].split() == ["source", "conversation"]
+    assert lines[start + 3].index("It was sent on Sunday.") == lines[start + 2].index("conversation")
+    assert lines[start + 7].split() == ["Only", "I", "know.", "-"]
+    assert "| It was sent on Monday. | It was sent on Sunday. |" in render(
+        result, OutputFormat.MARKDOWN, with_content=True
+    )
+
+
+@pytest.mark.parametrize("form", [OutputFormat.TEXT, OutputFormat.HTML, OutputFormat.MARKDOWN, OutputFormat.JUNIT])
+def test_no_report_shows_those_texts_unasked(form: OutputFormat) -> None:
+    result = Result("verify", {"outcomes": {"*": 1, "-": 1}, "differences": [CHANGED, GONE]}, 4)
+    page = render(result, form)
+    assert "Monday" not in page
+    assert "Only I know" not in page
+    assert "differs at character 15" in page

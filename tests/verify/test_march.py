@@ -112,6 +112,18 @@ def test_excerpts_show_the_change_where_contents_were_asked_for() -> None:
     assert (difference.expected, difference.got) == ("It was sent on Monday.", "It was sent on Sunday.")
 
 
+def test_an_item_on_one_side_only_is_quoted_there_where_contents_were_asked_for() -> None:
+    missing = only(verdict(TALK, TALK[:-1], excerpts=True))
+    assert missing.code == "missing-item"
+    assert missing.expected
+    assert missing.got is None
+    assert only(verdict(TALK, TALK[:-1])).expected is None
+    extra = only(verdict(TALK, [TALK[0], *TALK], excerpts=True))
+    assert extra.expected is None
+    assert extra.got
+    assert str(TALK[0]["content"][0]["text"]) in extra.got
+
+
 def test_a_wrong_role_is_named() -> None:
     difference = only(verdict(TALK, changed(0, lambda body: body.update(role="developer"))))
     assert (difference.code, difference.field, difference.detail) == ("changed-role", "role", "developer, not user")
