@@ -10,6 +10,7 @@ from migrate_cli.cli.frame import Frame, common_options
 from migrate_cli.cli.options import (
     Format,
     Limit,
+    MaxRequests,
     Redact,
     Shard,
     Source,
@@ -21,6 +22,21 @@ from migrate_cli.cli.options import (
 from migrate_cli.commands.choices import Target
 
 app = typer.Typer()
+
+Where = Annotated[
+    Target | None, typer.Option("--target", help="`sandbox` verifies a rehearsal on the embedded server.")
+]
+FromState = Annotated[
+    bool, typer.Option("--from-state", help="Compare with the hashes in the state file; needs no source.")
+]
+HowMany = Annotated[
+    str | None, typer.Option("--sample", help="Only so many threads, or a share of them.", metavar="N|P%")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Which sample; the same number takes the same threads.")]
+Failed = Annotated[bool, typer.Option("--failed", help="Only threads that differed or could not be read before.")]
+Files = Annotated[bool, typer.Option("--files", help="Also ask for each file and compare its size.")]
+Strict = Annotated[bool, typer.Option("--strict", help="What is only in the target fails the check too.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Read all, also what an interrupted run has verified already.")]
 
 
 @app.command(
@@ -34,35 +50,23 @@ app = typer.Typer()
 def verify(
     frame: Frame,
     source: Source = None,
-    target: Annotated[
-        Target | None, typer.Option("--target", help="`sandbox` verifies a rehearsal on the embedded server.")
-    ] = None,
+    target: Where = None,
     format_: Format = None,
-    from_state: Annotated[
-        bool, typer.Option("--from-state", help="Compare with the hashes in the state file; needs no source.")
-    ] = False,
+    from_state: FromState = False,
     limit: Limit = None,
     thread: Thread = None,
     threads_from: ThreadsFrom = None,
     shard: Shard = None,
-    sample: Annotated[
-        str | None, typer.Option("--sample", help="Only so many threads, or a share of them.", metavar="N|P%")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Which sample; the same number takes the same threads.")] = 0,
-    failed: Annotated[
-        bool, typer.Option("--failed", help="Only threads that differed or could not be read before.")
-    ] = False,
-    files: Annotated[bool, typer.Option("--files", help="Also ask for each file and compare its size.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="What is only in the target fails the check too.")] = False,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Read all, also what an interrupted run has verified already.")
-    ] = False,
+    sample: HowMany = None,
+    seed: Seed = 0,
+    failed: Failed = False,
+    files: Files = False,
+    strict: Strict = False,
+    fresh: Fresh = False,
     with_content: WithContent = None,
     redact: Redact = None,
     workers: Workers = None,
-    max_requests_per_minute: Annotated[
-        int | None, typer.Option("--max-requests-per-minute", help="Never send more than this.", metavar="N")
-    ] = None,
+    max_requests_per_minute: MaxRequests = None,
 ) -> None:
     """Read every conversation back and compare it item by item with its source; nothing is written to the target.
 

@@ -34,6 +34,9 @@ WithContent = Annotated[
     bool | None,
     typer.Option("--with-content/--no-content", help="Show texts of messages in the report.", show_default=False),
 ]
+MaxRequests = Annotated[
+    int | None, typer.Option("--max-requests-per-minute", help="Never send more than this.", metavar="N")
+]
 Redact = Annotated[
     bool | None,
     typer.Option(

@@ -14,6 +14,40 @@ from migrate_cli.sandbox.choices import KnownFiles
 
 app = typer.Typer()
 
+Port = Annotated[int, typer.Option("--port", help="Port on 127.0.0.1; 0 takes a free one.")]
+Data = Annotated[Path, typer.Option("--data", help="File that keeps the data.", metavar="FILE")]
+Latency = Annotated[float, typer.Option("--latency-ms", help="Delay of every answer.")]
+ApiKey = Annotated[str | None, typer.Option("--api-key", help="Accept only this key.")]
+SourceFrom = Annotated[
+    str | None,
+    typer.Option("--source-from", help="Answer as a source too, with the threads of this export.", metavar="EXPORT"),
+]
+SourcePreset = Annotated[SourceHost, typer.Option("--source-preset", help="Which host the source side stands for.")]
+TokenRequests = Annotated[
+    int | None, typer.Option("--token-requests", help="A bearer token of the source expires after N requests.")
+]
+TokenSeconds = Annotated[
+    float | None, typer.Option("--token-seconds", help="A bearer token of the source expires after N seconds.")
+]
+Known = Annotated[
+    KnownFiles, typer.Option("--known-files", help="Which file ids items may name: any, or uploaded ones only.")
+]
+StrictAssistant = Annotated[
+    bool, typer.Option("--strict-assistant", help="Refuse assistant messages without id and status.")
+]
+Fault = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fault",
+        help="Misbehave, such as append:reset-after:0.02 (ENDPOINTS:KIND:PROBABILITY:NAME=VALUE); may be repeated.",
+        metavar="RULE",
+    ),
+]
+Faults = Annotated[
+    Path | None, typer.Option("--faults", help="A YAML file with rules of misbehaviour and a seed.", metavar="FILE")
+]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the faults' chance.", metavar="N")]
+
 
 @app.command(epilog="EXIT STATUS  0 all done · 3 some threads failed · 130 interrupted")
 @common_options("demo")
@@ -47,45 +81,19 @@ def demo(
 @common_options("sandbox")
 def sandbox(
     frame: Frame,
-    port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1; 0 takes a free one.")] = 8765,
-    data: Annotated[Path, typer.Option("--data", help="File that keeps the data.", metavar="FILE")] = Path(
-        "sandbox.db"
-    ),
-    latency_ms: Annotated[float, typer.Option("--latency-ms", help="Delay of every answer.")] = 0.0,
-    api_key: Annotated[str | None, typer.Option("--api-key", help="Accept only this key.")] = None,
-    source_from: Annotated[
-        str | None,
-        typer.Option(
-            "--source-from", help="Answer as a source too, with the threads of this export.", metavar="EXPORT"
-        ),
-    ] = None,
-    source_preset: Annotated[
-        SourceHost, typer.Option("--source-preset", help="Which host the source side stands for.")
-    ] = SourceHost.OPENAI,
-    token_requests: Annotated[
-        int | None, typer.Option("--token-requests", help="A bearer token of the source expires after N requests.")
-    ] = None,
-    token_seconds: Annotated[
-        float | None, typer.Option("--token-seconds", help="A bearer token of the source expires after N seconds.")
-    ] = None,
-    known_files: Annotated[
-        KnownFiles, typer.Option("--known-files", help="Which file ids items may name: any, or uploaded ones only.")
-    ] = KnownFiles.ANY,
-    strict_assistant: Annotated[
-        bool, typer.Option("--strict-assistant", help="Refuse assistant messages without id and status.")
-    ] = False,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--fault",
-            help="Misbehave, such as append:reset-after:0.02 (ENDPOINTS:KIND:PROBABILITY:NAME=VALUE); may be repeated.",
-            metavar="RULE",
-        ),
-    ] = None,
-    faults: Annotated[
-        Path | None, typer.Option("--faults", help="A YAML file with rules of misbehaviour and a seed.", metavar="FILE")
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Seed of the faults' chance.", metavar="N")] = None,
+    port: Port = 8765,
+    data: Data = Path("sandbox.db"),
+    latency_ms: Latency = 0.0,
+    api_key: ApiKey = None,
+    source_from: SourceFrom = None,
+    source_preset: SourcePreset = SourceHost.OPENAI,
+    token_requests: TokenRequests = None,
+    token_seconds: TokenSeconds = None,
+    known_files: Known = KnownFiles.ANY,
+    strict_assistant: StrictAssistant = False,
+    fault: Fault = None,
+    faults: Faults = None,
+    seed: Seed = None,
 ) -> None:
     """Serve a strict stand-in for the target, and for a source if asked, on this machine, until Ctrl-C.
 
