@@ -2,9 +2,8 @@
 
 It sends one request and says what is known afterwards (`replies.py`). Writes are sent exactly once: the SDK's own
 retries are off, because it repeats a POST whose answer was lost, and no idempotency key protects it. Reads are
-retried here. Authentication, headers, base URL and organisation are the official client's. Forms, downloads and
-streams go through it; everything else is raw bytes under its headers (`wire.py`), since its calls cost most of the
-time of a run.
+retried here. Forms, downloads and streams go through the official client. Everything else is raw bytes under the same
+headers (`wire.py`): the client's calls would cost most of the time of a run, and its import alone a second.
 """
 
 from __future__ import annotations
@@ -47,6 +46,9 @@ READ_ATTEMPTS = 8
 LONGEST_BACKOFF = 30.0
 SLOWEST_UPLOAD = 250_000
 """Bytes a second that a line is given credit for."""
+_USER_AGENT = f"migrate-cli/{__version__}"
+_NO_KEY = "none"
+"""Stands for a key at servers that want none; the official client insists on one."""
 MOST_RENEWALS = 3
 """How often one request is sent again with another token; more than once, since others may use a token up."""
 
@@ -158,7 +160,24 @@ class ApiClient:
         return await self._retried(once, READ_ATTEMPTS)
 
     async def _retried(self, once: Callable[[], Awaitable[Reply]], attempts: int) -> Applied | Refused:
+        reply = await once()
+        if isinstance(reply, NotApplied | Ambiguous) and attempts > 1:
+            reply = await self._again(once, reply, attempts)
+        if isinstance(reply, NotApplied | Ambiguous):
+            raise TemporaryError(
+                f"{self.endpoint.base_url} did not answer after {attempts} tries ({reply.reason}); "
+                "nothing is lost, run the same command again later"
+            )
+        return reply
+
+    async def _again(self, once: Callable[[], Awaitable[Reply]], first: Reply, attempts: int) -> Reply:
+        """Go on after a first attempt that told nothing; returns the last reply."""
         from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential  # noqa: PLC0415 - only where used
+
+        made = [first]
+
+        async def attempt() -> Reply:
+            return made.pop() if made else await once()
 
         def unclear(reply: Reply) -> bool:
             return isinstance(reply, NotApplied | Ambiguous)
@@ -174,12 +193,7 @@ class ApiClient:
             before_sleep=count,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
-        reply: Reply = await retrying(once)
-        if isinstance(reply, NotApplied | Ambiguous):
-            raise TemporaryError(
-                f"{self.endpoint.base_url} did not answer after {attempts} tries ({reply.reason}); "
-                "nothing is lost, run the same command again later"
-            )
+        reply: Reply = await retrying(attempt)
         return reply
 
     async def stream(
@@ -360,34 +374,44 @@ class ApiClient:
         return reply, Sign.TROUBLE if isinstance(reply, Ambiguous) else Sign.NEUTRAL, None
 
     def _open_wire(self) -> Wire:
-        client = self._client or self._connect()
-        told = {**client.default_headers, **client.auth_headers}
-        headers = {name: value for name, value in told.items() if isinstance(value, str)}
-        self._wire = Wire(str(client.base_url), headers, self.endpoint.timeout, self._trusted())
+        self._wire = Wire(self.endpoint.base_url, headers_of(self.endpoint), self.endpoint.timeout, self._trusted())
         return self._wire
 
     def _connect(self) -> openai.AsyncOpenAI:
         import openai  # noqa: PLC0415 - costs more than a second
 
         self._client = openai.AsyncOpenAI(
-            api_key=self.endpoint.api_key or "none",
+            api_key=self.endpoint.api_key or _NO_KEY,
             base_url=self.endpoint.base_url,
             organization=self.endpoint.organization,
             project=self.endpoint.project,
             timeout=self.endpoint.timeout,
             max_retries=0,
-            default_headers={"User-Agent": f"migrate-cli/{__version__}", **self.endpoint.headers},
-            http_client=openai.DefaultAioHttpClient(timeout=self.endpoint.timeout, verify=self._trusted()),
+            default_headers={"User-Agent": _USER_AGENT, **self.endpoint.headers},
+            http_client=openai.DefaultAioHttpClient(timeout=self.endpoint.timeout, verify=self._trusted() or True),
         )
         return self._client
 
-    def _trusted(self) -> ssl.SSLContext:
+    def _trusted(self) -> ssl.SSLContext | None:
         """The certificates that are trusted: the official client's, or those of SSL_CERT_FILE and SSL_CERT_DIR."""
+        if not self.endpoint.base_url.startswith("https:"):
+            return None
         import httpx2  # noqa: PLC0415 - comes with openai and is as slow to import
 
         if self._trust is None:
             self._trust = httpx2.create_ssl_context()
         return self._trust
+
+
+def headers_of(endpoint: Endpoint) -> dict[str, str]:
+    """Return the headers of a raw request: those of the official client that mean something to a server."""
+    headers = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": _USER_AGENT}
+    headers["Authorization"] = f"Bearer {endpoint.api_key or _NO_KEY}"
+    if endpoint.organization is not None:
+        headers["OpenAI-Organization"] = endpoint.organization
+    if endpoint.project is not None:
+        headers["OpenAI-Project"] = endpoint.project
+    return {**headers, **endpoint.headers}
 
 
 async def _until_idle(chunks: AsyncIterator[bytes], idle: float) -> AsyncIterator[bytes]:

@@ -1,8 +1,7 @@
 """Raw requests and answers over one aiohttp session: the bulk path, where what a call costs decides how long it takes.
 
-It sends what it is given exactly once and says what is known when no answer came. The headers are the official
-client's (`openai_client.py`), which is built for convenience: a call through it costs several times as much CPU. It
-must not know what an answer means, nor when to send again.
+It sends what it is given exactly once and says what is known when no answer came. The official client, built for
+convenience, would take several times as much CPU. It must not know what an answer means, nor when to send again.
 """
 
 from __future__ import annotations
@@ -34,14 +33,14 @@ class Answer:
 class Wire:
     """One host's connections, kept open between requests. To be closed in the event loop that used it."""
 
-    def __init__(self, base_url: str, headers: Mapping[str, str], timeout: float, trust: ssl.SSLContext) -> None:
+    def __init__(self, base_url: str, headers: Mapping[str, str], timeout: float, trust: ssl.SSLContext | None) -> None:
         import aiohttp  # noqa: PLC0415 - comes with the official client
 
         self._base = base_url.rstrip("/")
         self._headers = dict(headers)
         self._timeout = timeout
         self._proxy = proxy_for(self._base)
-        connector = aiohttp.TCPConnector(limit=0, ssl=trust)
+        connector = aiohttp.TCPConnector(limit=0, ssl=True if trust is None else trust)
         silence = aiohttp.ClientTimeout(sock_connect=timeout, sock_read=timeout)
         self._session = aiohttp.ClientSession(connector=connector, timeout=silence)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Mapping
 from typing import Any
 
+import openai
 import pytest
-from migrate_cli.openai_client import ApiClient, Endpoint
+from migrate_cli.openai_client import ApiClient, Endpoint, headers_of
 from migrate_cli.pacing import Pacer
 from migrate_cli.replies import Ambiguous, Applied, NotApplied, Refused, Reply
 from migrate_cli.wire import proxy_for
@@ -46,7 +49,35 @@ def test_a_request_carries_what_the_official_client_would_send() -> None:
     assert sent["content-type"] == "application/json"
     assert (sent["openai-organization"], sent["openai-project"], sent["x-team"]) == ("org-1", "proj_1", "blue")
     assert sent["user-agent"].startswith("migrate-cli/")
-    assert sent["x-stainless-lang"] == "python"
+
+
+@pytest.mark.parametrize("organization", [None, "org-1"])
+@pytest.mark.parametrize("project", [None, "proj_1"])
+@pytest.mark.parametrize("headers", [{}, {"X-Team": "blue"}])
+def test_the_headers_are_those_of_the_official_client(
+    organization: str | None, project: str | None, headers: dict[str, str]
+) -> None:
+    endpoint = Endpoint("http://127.0.0.1/v1", KEY, organization, project, headers=headers)
+    client = openai.AsyncOpenAI(
+        api_key=KEY, organization=organization, project=project, default_headers={**headers, "User-Agent": "any"}
+    )
+    told = {**client.default_headers, **client.auth_headers}
+    meant = {name: told[name] for name in told if isinstance(told[name], str) and not name.startswith("X-Stainless")}
+    assert {**headers_of(endpoint), "User-Agent": "any"} == meant
+
+
+def test_no_raw_request_waits_for_the_official_client() -> None:
+    script = f"""
+import asyncio, sys
+from migrate_cli.openai_client import ApiClient, Endpoint
+from migrate_cli.pacing import Pacer
+async def ask():
+    async with ApiClient(Endpoint("http://127.0.0.1:9/v1", "{KEY}"), Pacer(most_in_flight=1)) as client:
+        await client.write("POST", "/conversations", b"{{}}")
+asyncio.run(ask())
+assert "openai" not in sys.modules
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
 def test_a_redirect_is_refused_with_the_address_that_it_names() -> None:
