@@ -36,7 +36,12 @@ from migrate_cli.settings_layers import Layer, env_layer, file_layer, flag_layer
 DEFAULT_FILE = Path("migration.yaml")
 ENV_FILE = Path(".env")
 
-_OWN_NAMES = {"OPENAI_BASE_URL": "target.base_url", "SOURCE_BASE_URL": "source.base_url"}
+_OWN_NAMES = {
+    "OPENAI_BASE_URL": "target.base_url",
+    "OPENAI_ORG_ID": "target.organization",
+    "OPENAI_PROJECT_ID": "target.project",
+    "SOURCE_BASE_URL": "source.base_url",
+}
 """Variables with names of their own; the `MIGRATE_…` form of the same setting goes first."""
 
 

@@ -33,7 +33,7 @@ def endpoint_of(settings: Settings) -> Endpoint:
         target.organization,
         target.project,
         settings.load.timeout,
-        headers={**target.headers, **_secret_headers(settings)},
+        headers={**_headers_of_client(settings), **target.headers, **_secret_headers(settings)},
         query=target.query,
         credentials=credentials,
     )
@@ -80,6 +80,16 @@ def _credentials(target: TargetSettings, key: str) -> Credentials | None:
     if key:
         return KeyHeader(key) if target.preset in SCOPES else None
     return IdentityToken(SCOPES[target.preset]) if token_way(target) else None
+
+
+def _headers_of_client(settings: Settings) -> dict[str, str]:
+    """The headers that the official client takes from OPENAI_CUSTOM_HEADERS, as gateways want them: a line each."""
+    lines = settings.secret("OPENAI_CUSTOM_HEADERS")
+    pairs = (line.partition(":") for line in (lines.get_secret_value() if lines is not None else "").splitlines())
+    found = {name.strip(): value.strip() for name, colon, value in pairs if colon and name.strip()}
+    for value in found.values():
+        register_secret(value)
+    return found
 
 
 def _secret_headers(settings: Settings) -> dict[str, str]:

@@ -83,6 +83,14 @@ def test_layers_of_one_section_are_merged(monkeypatch: pytest.MonkeyPatch) -> No
     assert load_settings().target.base_url == "https://c.example/v1"
 
 
+def test_organisation_and_project_come_from_the_official_clients_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj_1")
+    target = load_settings(write("{}")).target
+    assert (target.organization, target.project) == ("org-1", "proj_1")
+    assert load_settings(write("target: {project: other}")).target.project == "proj_1"
+
+
 def test_an_empty_variable_and_an_empty_section_are_as_if_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIGRATE_LOAD__WORKERS", "")
     monkeypatch.setenv("OPENAI_BASE_URL", "")

@@ -167,3 +167,11 @@ def test_a_target_that_insists_on_ids_refuses_plain_answers_and_takes_strict_one
     assert "missing id, status, content.logprobs" in json.dumps([problem.message for problem in refused.errors])
     sizes = [len(items) for _, metadata, items in conversations if metadata["source_thread_id"] == thread_id(1)]
     assert max(sizes) == 4
+
+
+@pytest.mark.usefixtures("key")
+def test_headers_of_a_gateway_come_as_the_official_client_takes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Gateway: token-0123456789\nnonsense\nX-Team: blue")
+    endpoint = endpoint_of(load_settings())
+    assert endpoint.headers == {"X-Gateway": "token-0123456789", "X-Team": "blue"}
+    assert "token-0123456789" not in scrub("sent with token-0123456789")

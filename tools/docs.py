@@ -30,7 +30,12 @@ from typer.main import get_command
 REPO = Path(__file__).parents[1]
 EXAMPLE = REPO / "migration.yaml.example"
 BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end: (?P=name) -->)", re.DOTALL)
-OWN_NAMES = {"target.base_url": "OPENAI_BASE_URL", "source.base_url": "SOURCE_BASE_URL"}
+OWN_NAMES = {
+    "target.base_url": "OPENAI_BASE_URL",
+    "target.organization": "OPENAI_ORG_ID",
+    "target.project": "OPENAI_PROJECT_ID",
+    "source.base_url": "SOURCE_BASE_URL",
+}
 
 
 def pages() -> list[Path]:
