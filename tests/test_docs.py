@@ -222,8 +222,11 @@ def test_the_example_workflow_uses_the_action_rightly() -> None:
     action = yaml.safe_load((REPO / "action.yml").read_text("utf-8"))
     workflow = yaml.safe_load((REPO / "examples" / "github-workflow.yml").read_text("utf-8"))
     steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
-    own = [step for step in steps if "migrate-cli@" in step.get("uses", "")]
+    own = [step for step in steps if step.get("uses") == "./.migrate-cli"]
     assert own
+    for job in workflow["jobs"].values():
+        fetched = [step["with"] for step in job["steps"] if step.get("with", {}).get("path") == ".migrate-cli"]
+        assert [one["repository"] for one in fetched] == ["${{ vars.MIGRATE_CLI || github.repository }}"]
     assert all(set(step["with"]) <= set(action["inputs"]) for step in own)
     assert workflow["permissions"] == {"contents": "read"}
     root: Any = get_command(app)
