@@ -205,6 +205,12 @@ _FILES = {
         "Nobody was asked whether the files still exist: there is no key, no connection, or this is a rehearsal.",
         "Set the target's key and plan again; `apply` asks in any case.",
     ),
+    "files-foretold": Entry(
+        INFO,
+        "Planning a live source, names and sizes were believed; only a small file of each purpose was downloaded, to "
+        "see whether the host gives it out.",
+        "Nothing; `apply` downloads the files, or take a snapshot first and plan from that.",
+    ),
     "files-over-request-limit": Entry(
         WARNING,
         "The files of a thread are together more than one request may carry (50 MB), so a response would be refused.",

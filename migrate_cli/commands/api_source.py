@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from migrate_cli.convert.options import Files
 from migrate_cli.credentials import CommandToken, Credentials, IdentityToken, KeyHeader
 from migrate_cli.errors import UsageError
 from migrate_cli.openai_client import ApiClient, Endpoint
@@ -24,6 +25,10 @@ def open_api(settings: Settings, *, roster: Path | None = None) -> ApiSource:
     """
     source = settings.source
     preset = PRESETS[source.preset]
+    rate: float | None = source.max_reads_per_minute
+    if rate is not None and roster is None and (settings.convert.files is Files.UPLOAD or settings.audio.transcribe):
+        # Threads and files are read side by side, each at a pace of its own.
+        rate /= 2
     base_url = _base_url(settings, preset)
     _check_credentials(settings, preset, base_url)
 
@@ -36,8 +41,7 @@ def open_api(settings: Settings, *, roster: Path | None = None) -> ApiSource:
             query={**preset.query, **source.query},
             credentials=_credentials(settings, preset),
         )
-        pacer = Pacer(most_in_flight=source.readers, requests_per_minute=source.max_reads_per_minute)
-        return ApiClient(endpoint, pacer)
+        return ApiClient(endpoint, Pacer(most_in_flight=source.readers, requests_per_minute=rate))
 
     wanted = Wanted(
         discover=source.discover,

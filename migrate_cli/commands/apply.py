@@ -123,8 +123,9 @@ class ApplyRun:
             draining=clock.draining,
         )
         failure: MigrateError | None = None
-        async with ApiClient(self._target.endpoint, pacer, sleep=clock.sleep) as client:
-            files = for_apply(
+        async with (
+            ApiClient(self._target.endpoint, pacer, sleep=clock.sleep) as client,
+            for_apply(
                 self._settings,
                 self._source,
                 client,
@@ -132,7 +133,8 @@ class ApplyRun:
                 clock,
                 sandbox=self._target.sandbox,
                 draining=clock.draining,
-            )
+            ) as files,
+        ):
             run = self._load_run(client, clock, files, wishes)
             clock.wake_on(run.drain)
             self._tally.want(selection)

@@ -9,12 +9,15 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from types import TracebackType
+from typing import Self
 
 from migrate_cli.commands.prepare import target_of
 from migrate_cli.convert.options import Files
 from migrate_cli.errors import TemporaryError, UsageError
 from migrate_cli.files import audio
 from migrate_cli.files.desk import FileDesk
+from migrate_cli.files.distant import Distant, Promises, Spool
 from migrate_cli.files.foretell import ForetoldWork
 from migrate_cli.files.host import FileHost
 from migrate_cli.files.known import KnownFiles, OwnRows, Rows, no_own_rows, no_rows
@@ -29,12 +32,17 @@ from migrate_cli.pacing import Pacer
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Source
 
+SPOOL = ".files"
+"""What the name of the state file is followed by in that of the folder in which a live source's files wait."""
 PATIENCE = 10.0
 """Seconds that `plan` waits in all for a target that does not answer; it needs none."""
 
 
 class RunFiles:
-    """The files of one run: a desk that converts, the work behind it, and what both have to say at the end."""
+    """The files of one run: a desk that converts, the work behind it, and what both have to say at the end.
+
+    An asynchronous context manager, for as long as the desk works.
+    """
 
     def __init__(
         self,
@@ -45,17 +53,39 @@ class RunFiles:
         check: bool,
         rows: Rows,
         own: OwnRows = no_own_rows,
+        distant: Distant | None = None,
     ) -> None:
         self._settings = settings
         self._check = check
         self._work = work
+        self._distant = distant
         self._keeps = settings.convert.files is Files.KEEP
-        policy = FilePolicy(settings.convert_options(), transcribe=settings.audio.transcribe, check=check)
-        self.desk = FileDesk(KnownFiles(source.files, policy, rows, own=own), work, live=source.live)
+        policy = FilePolicy(
+            settings.convert_options(),
+            transcribe=settings.audio.transcribe,
+            check=check,
+            distant=distant is not None,
+        )
+        known = KnownFiles(source.files, policy, rows, own=own)
+        self.desk = FileDesk(known, work, live=source.live, distant=distant)
+
+    async def __aenter__(self) -> Self:
+        if self._distant is not None:
+            await self._distant.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.desk.close()
+        if self._distant is not None:
+            await self._distant.__aexit__(kind, error, trace)
 
     def findings(self) -> list[Finding]:
         """What is to be said once for the whole run."""
         found = list(self._work.findings) if self._work else []
+        if isinstance(self._distant, Promises) and self._distant.files:
+            found.append(_foretold(self._distant))
         if self._keeps and not self._check and self.desk.named_files:
             found.append(finding("files-not-checked", "No target was asked whether it has the files."))
         if self._settings.audio.transcribe:
@@ -65,6 +95,8 @@ class RunFiles:
     def data(self) -> JsonObject:
         """How many files came to what, where there were any."""
         counts = dict(sorted(self._work.counts.items())) if self._work else {}
+        if isinstance(self._distant, Spool) and self._distant.fetched:
+            counts["downloaded"] = self._distant.fetched
         return {"files": counts} if counts else {}
 
 
@@ -87,20 +119,32 @@ def for_apply(
         audio_model=settings.audio.model,
         draining=draining,
     )
-    return RunFiles(settings, source, work, check=not sandbox, rows=memory.file_row, own=memory.own_file_row)
+    spool = settings.state.with_name(settings.state.name + SPOOL)
+    distant = Spool(source.fetching, spool, draining) if _gives_bytes(source) else None
+    return RunFiles(
+        settings,
+        source,
+        work,
+        check=not sandbox,
+        rows=memory.file_row,
+        own=memory.own_file_row,
+        distant=distant,
+    )
 
 
 @contextmanager
 def for_plan(settings: Settings, source: Source) -> Iterator[tuple[RunFiles, ApiClient | None]]:
     """Yield what `plan` works with, and the client to close; the target is asked only where there is a key for it."""
+    distant = Promises(source.fetching) if _gives_bytes(source) else None
     try:
         with target_of(settings, sandbox=False) as target:
             client = ApiClient(target.endpoint, Pacer(most_in_flight=settings.load.workers), sleep=_Impatient())
-            yield RunFiles(settings, source, ForetoldWork(FileHost(client)), check=True, rows=no_rows), client
+            work = ForetoldWork(FileHost(client))
+            yield RunFiles(settings, source, work, check=True, rows=no_rows, distant=distant), client
     except UsageError as error:
         if error.code != "no-key":
             raise
-        yield RunFiles(settings, source, ForetoldWork(None), check=False, rows=no_rows), None
+        yield RunFiles(settings, source, ForetoldWork(None), check=False, rows=no_rows, distant=distant), None
 
 
 def as_recorded(settings: Settings, source: Source, memory: FileMemory) -> FileDesk:
@@ -114,6 +158,20 @@ def model_findings(model: str) -> list[Finding]:
     if end is None:
         return []
     return [finding("audio-model-going", f"{model} {end.told(date.today())}; {end.successor} is its successor.")]
+
+
+def _gives_bytes(source: Source) -> bool:
+    """Whether the source may have bytes that lie on no disk of ours."""
+    return type(source).fetching is not Source.fetching
+
+
+def _foretold(promises: Promises) -> Finding:
+    tried = f"; {promises.tried} small ones were fetched to see whether it gives them" if promises.tried else ""
+    detail = (
+        f"{promises.files:,} files ({promises.bytes:,} bytes) were judged by what the source tells of them; apply "
+        f"fetches them{tried}."
+    )
+    return finding("files-foretold", detail)
 
 
 class _Impatient:

@@ -117,7 +117,7 @@ class _Planning:
     async def read_all(self, selection: Selection, files: RunFiles, client: ApiClient | None) -> None:
         """Book every thread."""
         feed = files.desk.feed(self._entries(selection))
-        async with client or contextlib.nullcontext():
+        async with client or contextlib.nullcontext(), files:
             async for entry in in_order(feed, files.desk.draft, live=self._source.live):
                 if isinstance(entry, Unreadable):
                     self.tally.unreadable(entry)

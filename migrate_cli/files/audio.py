@@ -47,14 +47,14 @@ def sent_name(filename: str, media_type: str | None) -> str | None:
     return f"{filename}.{ending}" if ending and not extension_of(filename) else None
 
 
-def refusal(filename: str, size: int, media_type: str | None) -> str | None:
+def refusal(filename: str, size: int | None, media_type: str | None) -> str | None:
     """Return why a file is not sent to transcription, as half a sentence; None where it can be."""
     if size == 0:
         return "it is empty"
     if sent_name(filename, media_type) is None:
         seen = media_type if media_type and media_type not in _BY_MEDIA_TYPE else extension_of(filename)
         return f"{seen or 'a file of no known type'} is not transcribed; {', '.join(EXTENSIONS)} are"
-    if size > MAX_AUDIO_BYTES:
+    if size is not None and size > MAX_AUDIO_BYTES:
         return f"it has {size:,} bytes, more than the limit of {MAX_AUDIO_BYTES:,}"
     return None
 

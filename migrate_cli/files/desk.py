@@ -1,6 +1,6 @@
 """Turns threads into drafts, with what is known of their files: at once where all is known, else after finding out.
 
-A thread without files costs nothing here. It must not read a source, write to a target or know where records are kept.
+A thread without files costs nothing here. It must not read threads, write to a target or know where records are kept.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from migrate_cli.convert.mentions import Place, files_of
 from migrate_cli.convert.options import FileFact
 from migrate_cli.convert.thread import convert_thread
 from migrate_cli.files import local
+from migrate_cli.files.distant import Distant, promised
 from migrate_cli.files.known import KnownFiles, Lookup
 from migrate_cli.files.needs import MAX_REQUEST_BYTES, Need
+from migrate_cli.files.record import FileRecord
 from migrate_cli.files.sending import Draining
 from migrate_cli.files.work import Job, Work
 from migrate_cli.findings import finding
 from migrate_cli.model import Draft, Finding, Thread, Unreadable
+from migrate_cli.sources.interface import FileInfo
 
 AT_ONCE = 32
 """Files of one thread that are worked on together; the pacer decides how many requests that means."""
@@ -29,12 +32,18 @@ Entry = Draft | Thread | Unreadable
 
 
 class FileDesk:
-    """Converts the threads of one run. `work` None means that nothing can be found out."""
+    """Converts the threads of one run. `work` None means that nothing can be found out.
 
-    def __init__(self, known: KnownFiles, work: Work | None = None, *, live: bool = False) -> None:
+    `distant` holds bytes that lie at the source; None where all there are lie on this disk.
+    """
+
+    def __init__(
+        self, known: KnownFiles, work: Work | None = None, *, live: bool = False, distant: Distant | None = None
+    ) -> None:
         self._known = known
         self._work = work
         self._live = live
+        self._distant = distant
         self._under_way: dict[str, asyncio.Task[FileFact]] = {}
         self.named_files = False
         """Whether any file was named so far."""
@@ -105,10 +114,32 @@ class FileDesk:
     async def _do(self, file_id: str, place: Place) -> FileFact:
         info, record = self._known.info(file_id), self._known.record(file_id)
         here = local.of_source(info)
-        need = self._known.policy.need(place, info, here)
+        elsewhere = self._distant if here is None else None
+        need = self._known.policy.need(place, info, here if elsewhere is None else promised(file_id, info))
         if need is Need.NOTHING or self._work is None:
             return self._known.learn(file_id, None)
-        return self._known.learn(file_id, await self._work.do(Job(need, file_id, here, record)))
+        job = Job(need, file_id, here, record)
+        if elsewhere is not None and need in (Need.UPLOAD, Need.TRANSCRIBE):
+            return self._known.learn(file_id, await self._brought(job, place, info, elsewhere, self._work))
+        return self._known.learn(file_id, await self._work.do(job))
+
+    async def _brought(
+        self, job: Job, place: Place, info: FileInfo | None, elsewhere: Distant, work: Work
+    ) -> FileRecord | None:
+        """Do a job with bytes from the source; what they are decides anew, since names may lie."""
+        async with elsewhere.of(job.file_id, info) as got:
+            if got.look is None:
+                return await work.do(replace(job, lack=got.reason))
+            # Where nothing is to be done after all, what the bytes are is still worth knowing.
+            need = self._known.policy.need(place, info, got.look)
+            return await work.do(replace(job, need=need, local=got.look))
+
+    async def close(self) -> None:
+        """End what is still under way for threads that nobody waits for any more."""
+        left = list(self._under_way.values())
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 _ORDER = {place: number for number, place in enumerate((Place.ATTACHMENT, Place.IMAGE, Place.CITATION))}

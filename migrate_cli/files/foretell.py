@@ -11,7 +11,7 @@ from migrate_cli.files.checker import Checker
 from migrate_cli.files.host import FileHost
 from migrate_cli.files.needs import Need, too_large
 from migrate_cli.files.record import FileRecord, Status
-from migrate_cli.files.work import NO_BYTES, Job, lacking, of_local
+from migrate_cli.files.work import Job, lack_of, lacking, of_local
 from migrate_cli.model import Finding
 
 
@@ -35,9 +35,11 @@ class ForetoldWork:
         if job.need is Need.CHECK:
             return await self._asked(job.file_id)
         if lacking(job):
-            return FileRecord(Status.MISSING, detail=NO_BYTES)
-        if local is None or job.need is Need.NOTHING:
+            return lack_of(job)
+        if local is None:
             return None
+        if job.need is Need.NOTHING:
+            return of_local(local)
         if job.need is Need.TRANSCRIBE:
             reason = audio.refusal(local.filename, local.bytes, local.media_type)
             status = Status.UNTRANSCRIBED if reason else Status.TRANSCRIBED

@@ -7,12 +7,33 @@ import hashlib
 import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from migrate_cli.convert.media import Kind, kind_of
 from migrate_cli.convert.sniff import HEAD_BYTES, sniff
 from migrate_cli.sources.interface import FileInfo
 
 PIECE = 1 << 20
+
+
+class FileLook(Protocol):
+    """What decides over a file: its name, size and kind, whether its bytes are here or only promised."""
+
+    @property
+    def filename(self) -> str:
+        """The name it is sent under."""
+
+    @property
+    def bytes(self) -> int | None:
+        """Its size; None where nobody told it."""
+
+    @property
+    def media_type(self) -> str | None:
+        """Told from its first bytes; None where they are not here, or tell nothing."""
+
+    @property
+    def kind(self) -> Kind:
+        """What it is to the target."""
 
 
 @dataclass(frozen=True, slots=True)

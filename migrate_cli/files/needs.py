@@ -10,7 +10,7 @@ from migrate_cli.convert.media import Kind, kind_of
 from migrate_cli.convert.mentions import Place
 from migrate_cli.convert.options import Attachments, Citations, ConvertOptions, Files
 from migrate_cli.files import audio
-from migrate_cli.files.local import LocalFile
+from migrate_cli.files.local import FileLook
 from migrate_cli.files.record import LASTING, FileRecord, Status
 from migrate_cli.sources.interface import FileInfo
 
@@ -40,6 +40,8 @@ class FilePolicy:
     transcribe: bool = False
     check: bool = True
     """Whether the target can be asked for files (a rehearsal cannot: it knows none)."""
+    distant: bool = False
+    """Whether the source gives bytes although they lie on no disk of ours."""
 
     def settled(self, record: FileRecord | None, info: FileInfo | None) -> bool:
         """Whether nothing is to be done for a file, wherever it is mentioned."""
@@ -48,10 +50,10 @@ class FilePolicy:
             return record.status in LASTING or record.sent or (keeps and record.status is Status.MISSING)
         if self.options.files is Files.UPLOAD or self.check:
             return False
-        return not (self.transcribe and info is not None and info.path is not None)
+        return not (self.transcribe and (self.distant or (info is not None and info.path is not None)))
 
-    def need(self, place: Place, info: FileInfo | None, local: LocalFile | None) -> Need:
-        """Return what a file needs of which nothing definite is recorded."""
+    def need(self, place: Place, info: FileInfo | None, local: FileLook | None) -> Need:
+        """Return what a file needs of which nothing definite is recorded; `local` may be a promise."""
         if place is Place.ATTACHMENT and self.transcribe and local is not None and _sounds(local):
             return Need.TRANSCRIBE
         if place is Place.CITATION and self.options.citations not in (Citations.FOOTNOTES, Citations.ANNOTATIONS):
@@ -60,10 +62,10 @@ class FilePolicy:
             return Need.CHECK if self.check else Need.NOTHING
         return self._upload(place, info, local)
 
-    def _upload(self, place: Place, info: FileInfo | None, local: LocalFile | None) -> Need:
+    def _upload(self, place: Place, info: FileInfo | None, local: FileLook | None) -> Need:
         if place is Place.CITATION and self.options.citations is not Citations.ANNOTATIONS:
             return Need.NOTHING
-        if place is not Place.CITATION and local is not None and local.bytes >= MAX_FILE_BYTES and _sent(local):
+        if place is not Place.CITATION and local is not None and (local.bytes or 0) >= MAX_FILE_BYTES and _sent(local):
             # The converter writes a text for it, and tells why.
             return Need.NOTHING
         if place is Place.ATTACHMENT:
@@ -76,12 +78,12 @@ class FilePolicy:
         return Need.LACKING if local is None else Need.UPLOAD
 
 
-def too_large(local: LocalFile) -> str | None:
+def too_large(local: FileLook) -> str | None:
     """Return why a file is not uploaded, as half a sentence; None where it can be."""
     if local.bytes == 0:
         return "it is empty"
     limit = MAX_FILE_BYTES if _sent(local) else MAX_UPLOAD_BYTES
-    if local.bytes < limit:
+    if local.bytes is None or local.bytes < limit:
         return None
     return f"it has {local.bytes:,} bytes, and the limit is {limit:,}"
 
@@ -93,11 +95,11 @@ def purpose_of(kind: Kind, preset: str) -> str:
     return "vision" if kind is Kind.IMAGE else "user_data"
 
 
-def _sent(local: LocalFile) -> bool:
+def _sent(local: FileLook) -> bool:
     """Whether it is of a kind that stands in a conversation, and so in every request."""
     return local.kind in (Kind.IMAGE, Kind.DOCUMENT)
 
 
-def _sounds(local: LocalFile) -> bool:
+def _sounds(local: FileLook) -> bool:
     """Audio by content, or by name where the content does not say otherwise; and the containers of sound and film."""
     return local.kind is Kind.AUDIO or audio.sent_name(local.filename, local.media_type) is not None

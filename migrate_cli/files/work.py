@@ -14,7 +14,7 @@ from migrate_cli.errors import UsageError
 from migrate_cli.files import audio
 from migrate_cli.files.checker import Checker
 from migrate_cli.files.host import FileHost
-from migrate_cli.files.local import LocalFile, sha256_of
+from migrate_cli.files.local import FileLook, LocalFile, sha256_of
 from migrate_cli.files.needs import Need, purpose_of, too_large
 from migrate_cli.files.record import FileMemory, FileRecord, Status, note
 from migrate_cli.files.sending import Clock, send
@@ -30,10 +30,12 @@ class Job:
 
     need: Need
     file_id: str
-    local: LocalFile | None
-    """Its bytes, where there are any."""
+    local: FileLook | None
+    """Its bytes, where there are any; for foretelling, a promise of them is enough."""
     known: FileRecord | None
     """What was recorded before."""
+    lack: str = NO_BYTES
+    """Why there are none, where some would be needed."""
 
 
 class Work(Protocol):
@@ -84,9 +86,11 @@ class TargetWork:
         if job.need is Need.CHECK:
             return await self._checker.check(job.file_id)
         if lacking(job):
-            return FileRecord(Status.MISSING, detail=NO_BYTES)
-        if job.local is None or job.need is Need.NOTHING:
+            return lack_of(job)
+        if not isinstance(job.local, LocalFile):
             return None
+        if job.need is Need.NOTHING:
+            return of_local(job.local)
         if job.need is Need.UPLOAD:
             return await self._upload(job.file_id, job.local, job.known)
         return await self._transcribe(job.local)
@@ -149,11 +153,16 @@ def check_model(reply: Refused, model: str) -> None:
 
 
 def lacking(job: Job) -> bool:
-    """Whether the file would have to be uploaded, and there are no bytes."""
-    return job.need is Need.LACKING or (job.need is Need.UPLOAD and job.local is None)
+    """Whether the file would have to be sent, and there are no bytes."""
+    return job.need is Need.LACKING or (job.need in (Need.UPLOAD, Need.TRANSCRIBE) and job.local is None)
 
 
-def of_local(local: LocalFile) -> FileRecord:
+def lack_of(job: Job) -> FileRecord:
+    """Return the record of a file whose bytes are lacking; without `sha256` the next run looks again."""
+    return FileRecord(Status.UNTRANSCRIBED if job.need is Need.TRANSCRIBE else Status.MISSING, detail=job.lack)
+
+
+def of_local(local: FileLook) -> FileRecord:
     """Return what the bytes tell, with the status still open."""
     return FileRecord(
         Status.UNKNOWN,

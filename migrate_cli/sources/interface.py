@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from migrate_cli.model import JsonObject, Thread, Unreadable
 
@@ -60,6 +62,22 @@ class FileInfo:
     raw: JsonObject = field(default_factory=dict)
 
 
+class FileFetcher(Protocol):
+    """Gets files from a source that waits for a network. What waits may raise AuthError and TemporaryError."""
+
+    def refusal(self, known: FileInfo) -> str | None:
+        """Return why the source is known by now to give out no such file, as half a sentence; else None."""
+
+    async def facts(self, file_id: str) -> FileInfo | str:
+        """Return what the source tells of a file, or why it tells nothing, as half a sentence."""
+
+    async def fetch(self, known: FileInfo, path: Path) -> str | None:
+        """Write a file's bytes to `path`; return why they did not come, as half a sentence, or None where they did.
+
+        Raises OSError when the disk refuses.
+        """
+
+
 class Source(ABC):
     """One source, open for reading. `threads` may be called more than once; each call starts from the beginning."""
 
@@ -95,3 +113,7 @@ class Source(ABC):
     def files(self) -> Mapping[str, FileInfo]:
         """What the source knows of files, by file id."""
         return {}
+
+    def fetching(self) -> AbstractAsyncContextManager[FileFetcher] | None:
+        """What fetches bytes that lie on no disk of ours, for use within one event loop; None where nothing can."""
+        return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from typing import Any
 from migrate_cli.errors import SourceError
 from migrate_cli.model import JsonObject, Origin, Thread, Unreadable
 from migrate_cli.openai_client import ApiClient
-from migrate_cli.replies import Refused
 from migrate_cli.sources.api.background import stream
+from migrate_cli.sources.api.downloads import HostFiles
 from migrate_cli.sources.api.host import Host, RefusedError
 from migrate_cli.sources.api.ids import Named, Problem, fault_of, ids_in
 from migrate_cli.sources.api.paging import Listing, pages
@@ -26,7 +27,7 @@ from migrate_cli.sources.api.reader import ThreadReader
 from migrate_cli.sources.api.record import SHAPE, ThreadRecord, thread_of
 from migrate_cli.sources.api.roster import Roster
 from migrate_cli.sources.filestore import file_info
-from migrate_cli.sources.interface import FileInfo, Selection, ShapeTaken, Source
+from migrate_cli.sources.interface import FileFetcher, FileInfo, Selection, ShapeTaken, Source
 from migrate_cli.sources.normalise import clean_id
 
 _SKIPPED = "thread-list-incomplete"
@@ -75,9 +76,14 @@ class ApiSource(Source):
             self._roster.close()
             self._roster = None
 
-    def threads(self, selection: Selection) -> Iterator[Thread | Unreadable]:
-        """Yield the wanted threads in the order in which their ids are told."""
-        for entry in self.records(selection):
+    def threads(
+        self, selection: Selection, skip: Callable[[str], bool] = lambda _: False
+    ) -> Iterator[Thread | Unreadable]:
+        """Yield the wanted threads in the order in which their ids are told; those that `skip` knows stay unread.
+
+        `skip` is asked in a thread of its own.
+        """
+        for entry in self.records(selection, skip):
             if isinstance(entry, ThreadRecord):
                 self._read += 1
                 yield thread_of(entry)
@@ -110,6 +116,10 @@ class ApiSource(Source):
         if self._files is None:
             self._files = {info.file_id: info for info in map(file_info, stream(self._file_objects)) if info.file_id}
         return self._files
+
+    def fetching(self) -> AbstractAsyncContextManager[FileFetcher]:
+        """Return what downloads files one by one, with a client of its own."""
+        return self._fetching()
 
     def downloads(self, file_ids: Iterator[str], folder: Path) -> Iterator[tuple[str, JsonObject | None, str | None]]:
         """Download files into a folder under their ids; yield id, facts where the host has them, and why not if so."""
@@ -184,16 +194,18 @@ class ApiSource(Source):
         self, file_ids: Iterator[str], folder: Path
     ) -> AsyncIterator[tuple[str, JsonObject | None, str | None]]:
         async with self._connect() as client:
-            host = Host(client, self._preset)
+            files = HostFiles(Host(client, self._preset))
             for file_id in file_ids:
-                try:
-                    facts = await host.get(f"/files/{file_id}")
-                except RefusedError as error:
-                    yield file_id, None, f"the host does not have it ({error})"
-                    continue
-                reply = await client.download(file_id, folder / file_id)
-                why = f"the host does not give it out ({reply.message})" if isinstance(reply, Refused) else None
-                yield file_id, facts, why
+                facts = await files.facts(file_id)
+                if isinstance(facts, str):
+                    yield file_id, None, facts
+                else:
+                    yield file_id, facts.raw, await files.fetch(facts, folder / file_id)
+
+    @asynccontextmanager
+    async def _fetching(self) -> AsyncIterator[FileFetcher]:
+        async with self._connect() as client:
+            yield HostFiles(Host(client, self._preset))
 
 
 def _checked(thread_id: str) -> Named | Unreadable:

@@ -1,0 +1,106 @@
+"""Downloads files from one host: facts, bytes, and in half a sentence why there are none.
+
+What goes wrong with one file is told; what concerns the host as a whole is raised. It must not decide what a file is
+for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote
+
+from migrate_cli.errors import TemporaryError
+from migrate_cli.replies import Refused
+from migrate_cli.sources.api.host import Host, RefusedError
+from migrate_cli.sources.filestore import file_info
+from migrate_cli.sources.interface import FileInfo
+
+MOST_ALIKE = 10
+"""So many files in a row that the host cannot send, and it is the host that is unwell."""
+_PAGES = (".html", ".htm", ".xhtml", ".mht")
+_HEAD = 512
+TRIES = 3
+"""How often a file is fetched that comes with other bytes than were told."""
+_PAGE = "a web page came"
+
+
+class HostFiles:
+    """The files of one host. A purpose whose files it does not give out is asked for once."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._kept_back: dict[str, str] = {}
+        self._unwell = 0
+
+    def refusal(self, known: FileInfo) -> str | None:
+        """Return why the host gives out no file of this purpose, once it has said so."""
+        return self._kept_back.get(known.purpose or "")
+
+    async def facts(self, file_id: str) -> FileInfo | str:
+        """Return what the host tells of a file, or why it tells nothing."""
+        try:
+            raw = await self._host.get(f"/files/{quote(file_id, safe='')}")
+        except RefusedError as error:
+            return f"the host does not have it ({error})"
+        except TemporaryError as error:
+            return await self._unwell_for(error)
+        return replace(file_info(raw), file_id=file_id)
+
+    async def fetch(self, known: FileInfo, path: Path) -> str | None:
+        """Write a file's bytes to `path`; return why they did not come. Raises TemporaryError, AuthError, OSError."""
+        reason = self.refusal(known)
+        if reason is not None:
+            return reason
+        try:
+            reply, fault = await self._download(known, path)
+        except TemporaryError as error:
+            return await self._unwell_for(error)
+        if reply is None:
+            self._unwell = 0
+            return fault
+        reason = f"the host does not give it out ({reply.status}: {reply.message})"
+        if known.purpose and reply.status in (400, 403) and "purpose" in reply.message.lower():
+            self._kept_back[known.purpose] = reason
+        return reason
+
+    async def _download(self, known: FileInfo, path: Path) -> tuple[Refused | None, str | None]:
+        """Return the host's refusal, or what is wrong with what came, after some tries; None where nothing is.
+
+        Raises TemporaryError for a web page in a file's place.
+        """
+        fault: str | None = None
+        for _ in range(TRIES):
+            reply = await self._host.client.download(known.file_id, path)
+            if isinstance(reply, Refused):
+                return reply, None
+            fault = await asyncio.to_thread(_fault, path, known)
+            if fault is None:
+                return None, None
+        if fault == _PAGE:
+            raise TemporaryError("web pages came in a file's place; is it a proxy that answers?")
+        return None, fault
+
+    async def _unwell_for(self, error: TemporaryError) -> str:
+        """Tell a file that the host fails on from a host that fails."""
+        self._unwell += 1
+        if self._unwell >= MOST_ALIKE or error.code != TemporaryError.code or not await self._host.is_well():
+            raise error
+        return "the host answers, but does not send this file"
+
+
+def _fault(path: Path, known: FileInfo) -> str | None:
+    """Return what is wrong with the bytes that came."""
+    size = path.stat().st_size
+    differs = bool(known.bytes) and size != known.bytes
+    named_page = (known.filename or "").lower().endswith(_PAGES)
+    if (differs or (not known.bytes and not named_page)) and _is_page(path):
+        return _PAGE
+    return f"{size:,} bytes came, where the host tells of {known.bytes:,}" if differs else None
+
+
+def _is_page(path: Path) -> bool:
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return head.startswith((b"<!doctype html", b"<html"))
