@@ -29,8 +29,8 @@ def _rank(column: str) -> str:
 _TEMPORARY = """
 CREATE TEMP TABLE offered (
   old INTEGER PRIMARY KEY, id TEXT NOT NULL, conversation_id TEXT, state TEXT NOT NULL, stub INTEGER NOT NULL,
-  updated_at INTEGER NOT NULL, messages INTEGER, items INTEGER NOT NULL, findings INTEGER NOT NULL,
-  asides INTEGER NOT NULL, refused_items INTEGER NOT NULL);
+  updated_at INTEGER NOT NULL, position INTEGER NOT NULL, messages INTEGER, items INTEGER NOT NULL,
+  findings INTEGER NOT NULL, asides INTEGER NOT NULL, refused_items INTEGER NOT NULL);
 CREATE TEMP TABLE given_up (conversation_id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE decided (
   old INTEGER PRIMARY KEY, new INTEGER NOT NULL, held INTEGER NOT NULL, verdict TEXT NOT NULL,
@@ -45,7 +45,8 @@ CREATE TEMP TABLE unread (thread_id TEXT, origin TEXT NOT NULL, code TEXT NOT NU
 _PER_FILE = ("offered", "given_up", "decided", "runs", "origins", "possible")
 
 _OFFERED = """
-SELECT key, id, conversation_id, state, state = 'loading' AND run IS NULL AND position = 0, updated_at, messages,
+SELECT key, id, conversation_id, state, state = 'loading' AND run IS NULL AND position = 0, updated_at, position,
+  messages,
   (SELECT count(*) FROM item WHERE item.thread = thread.key),
   (SELECT count(*) FROM thread_finding WHERE thread_finding.thread = thread.key),
   (SELECT count(*) FROM aside WHERE aside.thread = thread.key),
@@ -71,19 +72,22 @@ FROM (
       (SELECT 1 FROM main.abandoned WHERE abandoned.conversation_id = o.conversation_id) AS live,
     d.conversation_id IS NOT NULL AND d.state <> 'undone' AND NOT EXISTS
       (SELECT 1 FROM temp.given_up WHERE given_up.conversation_id = d.conversation_id) AS its_live,
-    o.updated_at > d.updated_at OR (o.updated_at = d.updated_at AND {_rank("o.state")} > {_rank("d.state")}) AS later,
+    (o.updated_at, {_rank("o.state")}, o.position) > (d.updated_at, {_rank("d.state")}, d.position) AS later,
     CASE WHEN d.key IS NULL OR (o.state = d.state AND o.updated_at = d.updated_at) THEN 0
       ELSE (o.state = 'creating') + 2 * (d.state = 'creating') END AS creating
   FROM temp.offered AS o LEFT JOIN main.thread AS d ON d.id = o.id
 ) ORDER BY old"""  # noqa: S608 - constants
+# Where the row that won comes of the one that lost, its own file has counted the doubt when it went on.
 _RACES_LOST = f"""
 INSERT INTO temp.possible
 SELECT o.id, o.updated_at, '{LOST_RACE}', NULL FROM temp.decided JOIN temp.offered AS o USING (old)
-WHERE verdict = 'keep' AND raced & 1"""  # noqa: S608 - constants
+WHERE verdict = 'keep' AND raced & 1
+  AND NOT EXISTS (SELECT 1 FROM main.orphan WHERE orphan.thread_id = o.id AND orphan.at >= o.updated_at)"""  # noqa: S608 - constants
 _RACES_WON = f"""
 INSERT INTO temp.possible
 SELECT d.id, d.updated_at, '{LOST_RACE}', NULL FROM temp.decided JOIN main.thread AS d ON d.key = decided.new
-WHERE verdict = 'take' AND raced & 2"""  # noqa: S608 - constants
+WHERE verdict = 'take' AND raced & 2
+  AND NOT EXISTS (SELECT 1 FROM temp.possible AS p WHERE p.thread_id = d.id AND p.at >= d.updated_at)"""  # noqa: S608 - constants
 _CONFLICTS = """
 SELECT o.id, d.conversation_id, o.conversation_id, (SELECT file FROM temp.came WHERE came.key = d.key)
 FROM temp.decided JOIN temp.offered AS o USING (old) JOIN main.thread AS d ON d.key = decided.new
@@ -168,10 +172,14 @@ class Joiner:
 
     def _decide(self, source: sqlite3.Connection) -> None:
         into = self._into
-        into.executemany("INSERT INTO temp.offered VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", source.execute(_OFFERED))
+        into.executemany(
+            "INSERT INTO temp.offered VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", source.execute(_OFFERED)
+        )
         into.executemany(
             "INSERT INTO temp.given_up VALUES (?)", source.execute("SELECT conversation_id FROM abandoned")
         )
+        orphans = source.execute("SELECT thread_id, at, reason, request_id FROM orphan")
+        into.executemany("INSERT INTO temp.possible VALUES (?, ?, ?, ?)", orphans)
         (above,) = into.execute("SELECT coalesce(max(key), 0) FROM main.thread").fetchone()
         into.execute(_DECIDE, {"above": above})
 
@@ -278,7 +286,6 @@ class Joiner:
             source.execute(_UNREAD.replace("SELECT", "SELECT run,", 1)),
         )
         self._loose_findings(source)
-        into.executemany("INSERT INTO temp.possible VALUES (?, ?, ?, ?)", source.execute("SELECT * FROM orphan"))
         into.execute(_ORPHANS)
         into.executemany(
             """INSERT INTO main.abandoned VALUES (?, ?, ?, ?) ON CONFLICT (conversation_id) DO UPDATE

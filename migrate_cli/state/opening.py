@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,14 @@ def missing(path: Path) -> UsageError:
     """The error for a state file that must be there and is not."""
     if path.is_dir():
         return UsageError(f"The state file {path} is a folder; name a file with --state.")
+    shards = f"{path.stem}-*of*{path.suffix}"
+    pattern = f"{escape(path.stem)}-*of*{escape(path.suffix)}"
+    first = min((one.name for one in path.parent.glob(pattern)), default=None)
+    if first is not None:
+        return UsageError(
+            f"There is no state file {path}, but there are those of shards, such as {first}; name one with --state, or "
+            f"join them first: migrate-cli merge {shards}"
+        )
     return UsageError(
         f"There is no state file {path}; name the right one with --state, or run `migrate-cli apply` to start one."
     )

@@ -127,6 +127,16 @@ def test_a_shard_is_verified_by_itself(cli: Cli, tmp_path: Path, target: Embedde
     assert "shard was 1/2" in outcome.err
 
 
+def test_who_asks_for_the_whole_is_told_of_the_shards(cli: Cli, tmp_path: Path, target: EmbeddedSandbox) -> None:
+    export = write_export(tmp_path / "export", [2] * 4)
+    cli("apply", export, "--shard", "1/2")
+    for command in ("status", "verify"):
+        outcome = cli(command)
+        assert outcome.code == 2
+        assert "migration-1of2.db" in outcome.err
+        assert "migrate-cli merge migration-*of*.db" in outcome.err
+
+
 def test_a_scheduler_may_tell_the_shard(
     cli: Cli, tmp_path: Path, target: EmbeddedSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -311,6 +311,30 @@ def test_a_conversation_that_may_have_been_made_is_counted_when_its_row_loses(tm
         assert found == [("thread_a", LOST_RACE)]
 
 
+def test_a_doubt_that_the_winner_has_counted_is_not_counted_again(tmp_path: Path) -> None:
+    into = state(tmp_path / "migration.db", creating("thread_a"))
+
+    def go_on(store: StateStore) -> None:
+        store.orphan("thread_a", "the run ended while the conversation was being created", None)
+        note_load(store, "thread_a")
+
+    merge([state(tmp_path / "a.db", go_on, now=DAY + 60)], into)
+    assert rows(into, "SELECT count(*) FROM orphan") == [(1,)]
+
+
+def test_of_two_rows_of_one_second_the_one_that_has_come_further_wins(tmp_path: Path) -> None:
+    def half(items: int) -> Fill:
+        def fill(store: StateStore) -> None:
+            note_load(store, "thread_a", items, state="loading")
+
+        return fill
+
+    files = [state(tmp_path / "a.db", half(5)), state(tmp_path / "b.db", half(9))]
+    for inputs, into in ((files, "m.db"), (files[::-1], "n.db")):
+        merge(inputs, tmp_path / into)
+        assert rows(tmp_path / into, "SELECT position, (SELECT count(*) FROM item) FROM thread") == [(9, 9)]
+
+
 def test_two_conversations_of_one_thread_are_refused_and_nothing_is_merged(tmp_path: Path) -> None:
     def other(store: StateStore) -> None:
         progress = Progress("thread_a")
