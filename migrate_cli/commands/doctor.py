@@ -41,17 +41,20 @@ def _target(settings: Settings, *, sandbox: bool, live: bool) -> tuple[list[Chec
         return [key], None
     try:
         with target_of(settings, sandbox=sandbox) as target:
-            return asyncio.run(_visit(key, target.endpoint, live=live))
+            strict = settings.convert.strict_assistant
+            return asyncio.run(_visit(key, target.endpoint, live=live, strict=strict))
     except MigrateError as error:
         return [key, failed("target", error, "Correct it and run doctor again.")], None
 
 
-async def _visit(key: Check, endpoint: Endpoint, *, live: bool) -> tuple[list[Check], list[JsonObject] | None]:
+async def _visit(
+    key: Check, endpoint: Endpoint, *, live: bool, strict: bool
+) -> tuple[list[Check], list[JsonObject] | None]:
     from migrate_cli.doctor.live import find_out  # noqa: PLC0415 - only when asked for
     from migrate_cli.doctor.target import check_target  # noqa: PLC0415 - only with a key
 
     checks = [key, *await check_target(endpoint)]
     if not live or any(check.exit_code for check in checks):
         return checks, None
-    told, facts = await find_out(endpoint)
+    told, facts = await find_out(endpoint, strict=strict)
     return [*checks, *told], facts

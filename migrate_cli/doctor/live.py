@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from secrets import token_hex
 
 from migrate_cli.doctor.check import Check, Verdict, failure, ok, warning
-from migrate_cli.doctor.scratch import Scratch, Sleep, Unclear, entries, said, text_of
+from migrate_cli.doctor.scratch import Scratch, Sleep, Unclear, entries, said, strictly, text_of
 from migrate_cli.doctor.target import brief
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject
@@ -56,9 +56,14 @@ class Fact:
 Question = Callable[[Scratch], Awaitable[list[Fact]]]
 
 
-async def find_out(endpoint: Endpoint, *, sleep: Sleep = brief) -> tuple[list[Check], list[JsonObject]]:
-    """Ask all questions; returns what needs attention as checks, and all facts as JSON."""
-    scratch = Scratch(endpoint, sleep=sleep)
+async def find_out(
+    endpoint: Endpoint, *, strict: bool = False, sleep: Sleep = brief
+) -> tuple[list[Check], list[JsonObject]]:
+    """Ask all questions; returns what needs attention as checks, and all facts as JSON.
+
+    `strict` says that the settings send assistant messages in the strict form.
+    """
+    scratch = Scratch(endpoint, sleep=sleep, strict=strict)
     facts: list[Fact] = []
     async with scratch:
         for name, question in QUESTIONS.items():
@@ -215,8 +220,13 @@ async def _refused_batch(scratch: Scratch) -> list[Fact]:
 
 
 async def _text(scratch: Scratch) -> list[Fact]:
-    conversation = await scratch.create()
-    reply = await scratch.append(conversation, [said(ODD_TEXT), said(ODD_TEXT, "assistant")])
+    question, answer = said(ODD_TEXT), said(ODD_TEXT, "assistant")
+    # Whether the target insists on the strict form is another question.
+    for form in (answer, strictly(answer)):
+        conversation = await scratch.create()
+        reply = await scratch.append(conversation, [question, form])
+        if isinstance(reply, Applied):
+            break
     if isinstance(reply, Refused):
         detail = f"a text with unusual characters was refused: {reply.message}"
         return [Fact("text", "refused", detail, "Expect such messages to fail; see --on-refused.", Verdict.WARNING)]
@@ -252,17 +262,18 @@ async def _items_in_create(scratch: Scratch) -> list[Fact]:
 
 async def _assistant_content(scratch: Scratch) -> list[Fact]:
     plain = said("a", "assistant")
-    strict = plain | {"id": f"msg_{token_hex(24)}", "status": "completed"}
     as_string = {"type": "message", "role": "assistant", "content": "a"}
-    takes = [await _takes(scratch, item) for item in (plain, strict, as_string)]
-    names = ("plain", "strict", "string")
-    taken = [name for name, fits in zip(names, takes, strict=True) if fits]
-    detail = f"assistant messages are taken as: {', '.join(taken) or 'nothing that was tried'} (sent: plain)"
-    if takes[0]:
-        return [Fact("assistant-content", "plain", detail)]
-    if takes[1]:
-        return [Fact("assistant-content", "strict", detail, "Set convert.strict_assistant to true.", Verdict.FAILURE)]
-    return [Fact("assistant-content", "refused", detail, "This target cannot hold answers.", Verdict.FAILURE)]
+    forms = {"plain": plain, "strict": strictly(plain), "string": as_string}
+    taken = [name for name, item in forms.items() if await _takes(scratch, item)]
+    sent = "strict" if scratch.strict else "plain"
+    detail = f"assistant messages are taken as: {', '.join(taken) or 'nothing that was tried'} (sent: {sent})"
+    answer = next((name for name in ("plain", "strict") if name in taken), "refused")
+    if answer == "refused":
+        return [Fact("assistant-content", answer, detail, "This target cannot hold answers.", Verdict.FAILURE)]
+    if sent in taken:
+        return [Fact("assistant-content", answer, detail)]
+    change = f"Set convert.strict_assistant to {'false' if scratch.strict else 'true'}."
+    return [Fact("assistant-content", answer, detail, change, Verdict.FAILURE)]
 
 
 async def _string_content(scratch: Scratch) -> list[Fact]:

@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from secrets import token_hex
 from typing import Any
 
 from migrate_cli.errors import MigrateError
@@ -32,10 +33,14 @@ class Unclear(Exception):
 
 
 class Scratch:
-    """All scratch conversations of one visit. Use as an async context manager; `left` is what could not be deleted."""
+    """All scratch conversations of one visit. Use as an async context manager; `left` is what could not be deleted.
 
-    def __init__(self, endpoint: Endpoint, *, sleep: Sleep) -> None:
+    `strict` is how the settings send assistant messages: to the specification's letter, or plain.
+    """
+
+    def __init__(self, endpoint: Endpoint, *, sleep: Sleep, strict: bool = False) -> None:
         self._endpoint = endpoint
+        self.strict = strict
         self._sleep = sleep
         self._client = self._connect({})
         self._made: list[str] = []
@@ -155,6 +160,12 @@ def said(text: Any, role: str = "user") -> JsonObject:
     kind = "output_text" if role == "assistant" else "input_text"
     part = {"type": kind, "text": text} | ({"annotations": []} if role == "assistant" else {})
     return {"type": "message", "role": role, "content": [part]}
+
+
+def strictly(item: JsonObject) -> JsonObject:
+    """The same message as targets want it that insist on the specification's letter (`convert.strict_assistant`)."""
+    parts = [part | {"logprobs": []} for part in item["content"]]
+    return item | {"id": f"msg_{token_hex(16)}", "status": "completed", "content": parts}
 
 
 def text_of(item: JsonObject) -> str | None:

@@ -15,6 +15,8 @@ LOOKED_AT = 20
 """Threads of an export that are read to see that they can be; `plan` reads them all."""
 LOOKED_AT_LIVE = 3
 """The same for a host, where each costs requests."""
+HABITS = frozenset({"host-milliseconds", "host-hides-more", "host-refuses-cursors", "host-refuses-include"})
+"""Findings that tell of a host, not of one thread; where each is met depends on how long the lists are."""
 
 
 def check_source(settings: Settings, open_source: Callable[[Settings], Source]) -> Check:
@@ -43,6 +45,9 @@ def _look(source: Source, name: str) -> Check:
     expected = source.expected()
     count = f"{expected:,} threads" if expected is not None else f"{len(threads)} threads or more"
     found = f"{name} opens: {count}" + (f", as {', '.join(shapes)}" if shapes else "")
+    habits = sorted({note.code for thread in threads for note in thread.findings if note.code in HABITS})
+    if habits:
+        found += f" (the host: {', '.join(habits)})"
     messages = sum(1 for thread in threads for _ in thread.messages)
     detail = f"{found}; the first {len(threads)} hold {messages:,} messages"
     if unread:

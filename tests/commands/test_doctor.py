@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from migrate_cli.sandbox.assistants_quirks import SourcePreset
 from migrate_cli.sandbox.audit import read_conversations
+from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.server import EmbeddedSandbox
 from migrate_cli.state.lock import StateLock
 
 from support.exports import write_export
+from support.hosts import KEY, host
 
 from .conftest import Cli, Outcome  # noqa: TID252 - the folder's own fixtures
 
@@ -147,3 +150,36 @@ def test_live_shows_the_facts_and_leaves_nothing_behind(cli: Cli, target: Embedd
     facts = {fact["fact"]: fact["answer"] for fact in outcome.json["data"]["facts"]}
     assert facts["item-limit"] == "20"
     assert list(read_conversations(target.data, deleted=False)) == []
+
+
+@pytest.mark.parametrize("preset", [SourcePreset.FOUNDRY, SourcePreset.SELF_HOSTED])
+def test_a_host_is_asked_for_a_few_threads_and_its_odd_habits_are_named(
+    preset: SourcePreset, cli: Cli, tmp_path: Path, target: EmbeddedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_API_KEY", KEY)
+    monkeypatch.setenv("MIGRATE_SOURCE__DISCOVER", "true")
+    monkeypatch.setenv("MIGRATE_SOURCE__PRESET", preset.value)
+    with host(tmp_path, write_export(tmp_path / "export", [3] * 9), preset) as running:
+        url = running.url
+        outcome = cli("doctor", url, "--output", "json")
+    source = checks(outcome)["source"]
+    assert [outcome.code, source["verdict"]] == [0, "ok"]
+    assert f"api:{url} opens: 3 threads or more, as api" in source["detail"]
+    assert "the first 3 hold 9 messages" in source["detail"]
+    assert ("host-milliseconds" in source["detail"]) is (preset is SourcePreset.SELF_HOSTED)
+
+
+def test_live_advises_the_strict_form_and_with_it_the_migration_succeeds(
+    cli: Cli, export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with EmbeddedSandbox(tmp_path / "strict.db", SandboxOptions(strict_assistant=True)) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        advised = cli("doctor", export, "--live", "--output", "json")
+        assert advised.code == 3
+        assert checks(advised)["live assistant-content"]["next"] == "Set convert.strict_assistant to true."
+
+        monkeypatch.setenv("MIGRATE_CONVERT__STRICT_ASSISTANT", "true")
+        assert cli("doctor", export, "--live").code == 0
+        assert cli("apply", export).code == 0
+        assert cli("verify", export).code == 0

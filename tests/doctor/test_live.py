@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from migrate_cli.convert.options import ConvertOptions
+from migrate_cli.convert.thread import convert_thread
 from migrate_cli.doctor.check import Check, Verdict
 from migrate_cli.doctor.live import QUESTIONS, Fact, find_out
-from migrate_cli.doctor.scratch import Scratch, said
+from migrate_cli.doctor.scratch import Scratch, said, strictly
+from migrate_cli.model import Message, Origin, Thread
 from migrate_cli.openai_client import Endpoint
 from migrate_cli.sandbox.audit import read_conversations
 from migrate_cli.sandbox.fault_spec import plan_from_specs
@@ -27,10 +32,10 @@ async def at_once(_seconds: float) -> None:
 def visit(tmp_path: Path) -> Visit:
     """Ask a sandbox that misbehaves as told; returns the answers by fact, and the checks."""
 
-    def go(*faults: str, update: MetadataUpdate = MetadataUpdate.REPLACE) -> tuple[dict[str, str], list[Check]]:
-        options = SandboxOptions(metadata_update=update, faults=plan_from_specs(faults))
-        with EmbeddedSandbox(tmp_path / "target.db", options) as server:
-            checks, facts = asyncio.run(find_out(Endpoint(server.base_url, "any-key"), sleep=at_once))
+    def go(*faults: str, strict: bool = False, **options: Any) -> tuple[dict[str, str], list[Check]]:
+        wanted = SandboxOptions(faults=plan_from_specs(faults), **options)
+        with EmbeddedSandbox(tmp_path / "target.db", wanted) as server:
+            checks, facts = asyncio.run(find_out(Endpoint(server.base_url, "any-key"), strict=strict, sleep=at_once))
         return {fact["fact"]: fact["answer"] for fact in facts}, checks
 
     return go
@@ -90,8 +95,33 @@ def test_each_odd_habit_is_found(visit: Visit, fault: str, fact: str, answer: st
 
 
 def test_an_update_that_merges_is_told_from_one_that_replaces(visit: Visit) -> None:
-    facts, _ = visit(update=MetadataUpdate.MERGE)
+    facts, _ = visit(metadata_update=MetadataUpdate.MERGE)
     assert facts["metadata-update"] == "merges"
+
+
+def test_a_target_that_insists_on_strict_assistant_messages_is_told_with_the_setting_that_sends_them(
+    visit: Visit,
+) -> None:
+    facts, checks = visit(strict_assistant=True)
+    assert [facts["assistant-content"], facts["text"]] == ["strict", "exact"]
+    (told,) = [check for check in checks if check.name == "live assistant-content"]
+    assert told.verdict is Verdict.FAILURE and told.next == "Set convert.strict_assistant to true."
+
+
+def test_where_the_setting_sends_them_already_all_is_well(visit: Visit) -> None:
+    facts, checks = visit(strict=True, strict_assistant=True)
+    assert facts["assistant-content"] == "strict"
+    assert verdicts(checks) == {"live": Verdict.OK}
+
+
+def test_the_strict_form_is_what_such_a_target_is_sent_by_the_settings() -> None:
+    """What doctor tries is what conversion writes, or its advice would be worth nothing."""
+    message = Message("msg_1", "assistant", ({"type": "text", "text": {"value": "a", "annotations": []}},))
+    thread = Thread("thread_1", [message], Origin("thread.json"), "test")
+    (item,) = convert_thread(thread, ConvertOptions(strict_assistant=True)).items
+    tried, sent = strictly(said("a", "assistant")), json.loads(item.body)
+    assert {**tried, "id": None} == {**sent, "id": None}
+    assert len(tried["id"]) == len(sent["id"])
 
 
 @pytest.mark.parametrize("fault", ["*:429:0.2:retry_after=0", "writes:500-after:0.1", "append:reset-after:nth=2,5"])
