@@ -8,6 +8,7 @@ import typer
 
 from migrate_cli.cli.frame import Frame, common_options
 from migrate_cli.cli.options import (
+    Discover,
     Format,
     Limit,
     MaxRequests,
@@ -57,6 +58,7 @@ def verify(
     thread: Thread = None,
     threads_from: ThreadsFrom = None,
     shard: Shard = None,
+    discover: Discover = None,
     sample: HowMany = None,
     seed: Seed = 0,
     failed: Failed = False,
@@ -83,6 +85,7 @@ def verify(
     settings = frame.settings(
         source__path=source,
         source__format=format_,
+        source__discover=discover,
         load__workers=workers,
         load__max_requests_per_minute=max_requests_per_minute,
         report__with_content=with_content,

@@ -144,9 +144,13 @@ def target_of(settings: Settings, *, sandbox: bool) -> Iterator[TargetChoice]:
 
 
 def named_source(settings: Settings) -> JsonObject:
-    """Return `source_argument`, the export that the command line named, so that advice can name it too."""
-    given = settings.source.path is not None and settings.where("source.path").startswith("option")
-    return {"source_argument": str(settings.source.path)} if given else {}
+    """Return `source_argument` and `discover`, as the command line gave them, so that advice can give them too."""
+    found: JsonObject = {}
+    if settings.source.path is not None and settings.where("source.path").startswith("option"):
+        found["source_argument"] = str(settings.source.path)
+    if settings.source.discover and settings.where("source.discover").startswith("option"):
+        found["discover"] = True
+    return found
 
 
 def setup_of(settings: Settings, source: Source, *, sandbox: bool) -> dict[str, str]:

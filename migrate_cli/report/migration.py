@@ -295,9 +295,10 @@ def _after_failures(threads: dict[str, int]) -> str:
 
 
 def _source(data: JsonObject) -> str:
-    """The source and the shard, as the next command must name them."""
+    """The source, its listing and the shard, as the next command must name them."""
     named, shard = data.get("source_argument"), counts(data, "shard")
-    part = f" --shard {shard['index']}/{shard['of']}" if shard else ""
+    part = " --discover" if data.get("discover") else ""
+    part += f" --shard {shard['index']}/{shard['of']}" if shard else ""
     return f" {shlex.quote(str(named))}{part}" if named else part
 
 

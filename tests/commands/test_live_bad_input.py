@@ -142,3 +142,14 @@ def test_a_list_of_threads_that_repeats_itself_is_said_and_the_threads_on_it_are
         result = cli("apply", "--output", "json")
     assert [result.code, [error["code"] for error in result.json["errors"]]] == [3, ["thread-list-incomplete"]]
     assert result.json["data"]["threads"]["loaded"] == 100
+
+
+def test_what_was_listed_by_option_is_verified_by_the_command_that_the_report_names(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+) -> None:
+    with foundry(tmp_path) as running:
+        settings(tmp_path, base_url=running.url, discover=False)
+        applied = cli("apply", "--discover")
+        assert "migrate-cli verify --discover" in applied.out
+        verified = cli("verify", "--discover", "--output", "json")
+    assert [verified.code, verified.json["data"]["outcomes"]["="]] == [0, sum(SIZES)]
