@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from migrate_cli.credentials import CommandToken, IdentityToken, KeyHeader, Token, token_in
 from migrate_cli.errors import AuthError, UsageError
 from migrate_cli.secrets import forget_secrets, scrub
+
+from support.identity import CHAIN, SCOPE, identity_package
 
 
 class Numbered(Token):
@@ -99,77 +102,47 @@ def test_a_command_line_that_is_none_is_an_error_of_usage(command: str) -> None:
 # azure-identity
 
 
-STUB = '''
-class DefaultAzureCredential:
-    """Keeps its token for good, as the package does while it believes in it."""
-
-    made = 0
-
-    def __init__(self):
-        DefaultAzureCredential.made += 1
-        self.token = f"identity-token-{DefaultAzureCredential.made}"
-
-    def get_token(self, scope):
-        assert scope == "https://ai.azure.com/.default"
-        failure = @FAILURE@
-        if failure:
-            raise RuntimeError(failure)
-        return type("AccessToken", (), {"token": self.token})()
-'''
-CHAIN = "DefaultAzureCredential failed to retrieve a token from the included credentials.\nAttempted credentials:\n"
-
-
 @pytest.fixture
-def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Put a package `azure.identity` on the path, whatever is installed; it answers or fails as told."""
-
-    def install(failure: str) -> None:
-        package = tmp_path / "stub" / "azure" / "identity"
-        package.mkdir(parents=True)
-        (package / "__init__.py").write_text(STUB.replace("@FAILURE@", repr(failure)), encoding="utf-8")
-        monkeypatch.syspath_prepend(str(tmp_path / "stub"))
-
-    for name in [name for name in sys.modules if name.partition(".")[0] == "azure"]:
-        monkeypatch.delitem(sys.modules, name)
-    yield install
-    for name in [name for name in sys.modules if name.partition(".")[0] == "azure"]:
-        del sys.modules[name]
+def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Install a stand-in for the package, which gives tokens, or fails with the words that it is given."""
+    with ExitStack() as stack:
+        yield lambda failure="": stack.enter_context(identity_package(tmp_path, monkeypatch, failure))
     forget_secrets()
 
 
 def identity() -> IdentityToken:
-    return IdentityToken("https://ai.azure.com/.default")
+    return IdentityToken(SCOPE)
 
 
-def test_an_identitys_token_goes_out_as_a_bearer_token(azure: Callable[[str], None]) -> None:
-    azure("")
+def test_an_identitys_token_goes_out_as_a_bearer_token(azure: Callable[..., None]) -> None:
+    azure()
     assert asyncio.run(identity().headers()) == {"Authorization": "Bearer identity-token-1"}
 
 
-def test_a_refused_token_that_the_package_still_believes_in_is_replaced(azure: Callable[[str], None]) -> None:
+def test_a_refused_token_that_the_package_still_believes_in_is_replaced(azure: Callable[..., None]) -> None:
     async def ask() -> tuple[bool, Mapping[str, str]]:
         token = identity()
         return await token.renew(await token.headers()), await token.headers()
 
-    azure("")
+    azure()
     assert asyncio.run(ask()) == (True, {"Authorization": "Bearer identity-token-2"})
 
 
-def test_a_machine_without_an_identity_is_told_in_one_line(azure: Callable[[str], None]) -> None:
+def test_a_machine_without_an_identity_is_told_in_one_line(azure: Callable[..., None]) -> None:
     azure(CHAIN + "\tEnvironmentCredential: unavailable.\nVisit x\n\tAzureCliCredential: Azure CLI not found on path")
     with pytest.raises(AuthError, match=r"azure-identity found no identity .* az login") as caught:
         asyncio.run(identity().headers())
     assert "\n" not in str(caught.value) and "EnvironmentCredential" not in str(caught.value)
 
 
-def test_the_identity_that_failed_is_named_with_its_reason(azure: Callable[[str], None]) -> None:
+def test_the_identity_that_failed_is_named_with_its_reason(azure: Callable[..., None]) -> None:
     azure(CHAIN + "\tEnvironmentCredential: Authentication failed: AADSTS7000215: Invalid client secret.\nSee x")
     with pytest.raises(AuthError, match=r"EnvironmentCredential: Authentication failed: AADSTS7000215") as caught:
         asyncio.run(identity().headers())
     assert "\n" not in str(caught.value)
 
 
-def test_without_the_package_the_extra_is_named(azure: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_the_extra_is_named(azure: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "azure.identity", None)
     with pytest.raises(UsageError, match=r"migrate-cli\[azure\]"):
         asyncio.run(identity().headers())

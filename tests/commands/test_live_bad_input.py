@@ -17,6 +17,7 @@ from migrate_cli.sandbox.server import EmbeddedSandbox
 from commands.conftest import Cli, conversations
 from support.exports import texts_of, thread_id, write_export
 from support.hosts import RunningHost, host
+from support.identity import identity_package
 
 SIZES = [3] * 40
 FIRST = "first-source-key-012345"
@@ -153,3 +154,12 @@ def test_what_was_listed_by_option_is_verified_by_the_command_that_the_report_na
         assert "migrate-cli verify --discover" in applied.out
         verified = cli("verify", "--discover", "--output", "json")
     assert [verified.code, verified.json["data"]["outcomes"]["="]] == [0, sum(SIZES)]
+
+
+def test_an_identity_of_the_machine_serves_in_place_of_a_key_and_its_tokens_are_replaced_as_they_expire(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOURCE_API_KEY")
+    with foundry(tmp_path, token_requests=30), identity_package(tmp_path, monkeypatch):
+        assert cli("apply").code == 0
+    assert conversations(target.data) == everything(tmp_path)
