@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from migrate_cli.errors import MigrateError, TemporaryError
+from migrate_cli.feed import Feed, Inline, Pump
 from migrate_cli.load.context import Stopped
 from migrate_cli.load.decide import Action, decide
-from migrate_cli.load.feed import Feed, Inline, Pump
 from migrate_cli.load.interface import Clock, Journal, Progress, Target
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.refusal import with_notes

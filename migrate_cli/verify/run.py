@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from migrate_cli.errors import MigrateError, TemporaryError
+from migrate_cli.feed import Feed, Inline, Pump
 from migrate_cli.model import ThreadState
 from migrate_cli.verify.conversation import EachPage, Reads, Task, compare
 from migrate_cli.verify.march import unread
@@ -63,14 +64,16 @@ class VerifyRun:
         self._target, self._states, self._observer = target, states, observer
         self._workers, self._strict, self._excerpts = workers, strict, excerpts
         self._each_page, self._live = each_page, live
-        self._feed = asyncio.Lock()
+        self._leasing = asyncio.Lock()
         self._silent = 0
         self._fatal: MigrateError | None = None
 
     async def run(self, entries: Iterator[Entry]) -> None:
         """Compare everything. Raises what ended the run, after every worker has come to rest."""
-        workers = [asyncio.create_task(self._work(entries)) for _ in range(self._workers)]
+        feed: Feed[Entry] = Pump(entries, self._workers) if self._live else Inline(entries)
+        workers = [asyncio.create_task(self._work(feed)) for _ in range(self._workers)]
         results = await asyncio.gather(*workers, return_exceptions=True)
+        await feed.close()
         await self._states.durable()
         for result in results:
             if isinstance(result, BaseException):
@@ -78,7 +81,7 @@ class VerifyRun:
         if self._fatal is not None:
             raise self._fatal
 
-    async def _work(self, entries: Iterator[Entry]) -> None:
+    async def _work(self, entries: Feed[Entry]) -> None:
         while not self.drain.is_set():
             task = await self._next(entries)
             if task is None:
@@ -92,10 +95,10 @@ class VerifyRun:
                 self.drain.set()
                 raise
 
-    async def _next(self, entries: Iterator[Entry]) -> Task | None:
-        async with self._feed:
+    async def _next(self, entries: Feed[Entry]) -> Task | None:
+        async with self._leasing:
             while not self.drain.is_set():
-                entry = await asyncio.to_thread(next, entries, None) if self._live else next(entries, None)
+                entry = await entries.take()
                 if entry is None or isinstance(entry, Task):
                     return entry
                 self._observer.aside(entry)

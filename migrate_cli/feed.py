@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
-Out = TypeVar("Out", covariant=True)
+Out_co = TypeVar("Out_co", covariant=True)
 
 
-class Feed(Protocol[Out]):
+class Feed(Protocol[Out_co]):
     """Gives one entry after another to whoever asks; one asks at a time."""
 
-    async def take(self) -> Out | None:
+    async def take(self) -> Out_co | None:
         """Return the next entry, None after the last; raises what the iterator raises."""
 
     async def close(self) -> None:

@@ -1,0 +1,78 @@
+"""The feed between a source and the workers: in order, ahead but not far, and it ends when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+from migrate_cli.feed import Feed, Inline, Pump
+
+
+async def all_of(feed: Feed[int]) -> list[int]:
+    """Everything that a feed gives."""
+    taken = []
+    while (entry := await feed.take()) is not None:
+        taken.append(entry)
+    return taken
+
+
+@pytest.mark.parametrize("ahead", [1, 3, 100])
+def test_a_pump_gives_everything_in_order_and_then_nothing(ahead: int) -> None:
+    async def run() -> None:
+        feed = Pump(iter(range(50)), ahead)
+        assert await all_of(feed) == list(range(50))
+        assert await feed.take() is None
+        await feed.close()
+
+    asyncio.run(run())
+
+
+def test_an_inline_feed_gives_the_same() -> None:
+    async def run() -> None:
+        feed = Inline(iter(range(5)))
+        assert await all_of(feed) == list(range(5))
+        await feed.close()
+
+    asyncio.run(run())
+
+
+def test_what_the_source_raises_comes_after_what_it_gave() -> None:
+    def broken() -> Iterator[int]:
+        yield from (1, 2)
+        raise OSError("the host is gone")
+
+    async def run() -> None:
+        feed = Pump(broken(), 10)
+        assert [await feed.take(), await feed.take()] == [1, 2]
+        with pytest.raises(OSError, match="gone"):
+            await feed.take()
+        await feed.close()
+
+    asyncio.run(run())
+
+
+def test_no_more_is_read_than_may_wait_and_the_source_is_let_go() -> None:
+    given: list[int] = []
+    let_go = threading.Event()
+    second = threading.Event()
+
+    def source() -> Iterator[int]:
+        try:
+            for number in range(1000):
+                given.append(number)
+                if number == 1:
+                    second.set()
+                yield number
+        finally:
+            let_go.set()
+
+    async def run() -> None:
+        feed = Pump(source(), 2)
+        assert await asyncio.to_thread(second.wait, 10)
+        await feed.close()
+
+    asyncio.run(run())
+    assert let_go.is_set()
+    assert len(given) <= 3
