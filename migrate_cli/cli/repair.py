@@ -87,6 +87,10 @@ def undo(
 def merge(
     frame: Frame,
     states: Annotated[list[Path], typer.Argument(help="The state files of the shards.", metavar="STATE…")],
+    any_source: Annotated[
+        bool,
+        typer.Option("--any-source", help="The source lay at another place for some shards; the first place is kept."),
+    ] = False,
 ) -> None:
     """Join the state files of shards into one (`--state`), all or none; the files themselves stay as they are.
 
@@ -97,7 +101,7 @@ def merge(
     from migrate_cli.commands.merge import merge as run  # noqa: PLC0415
 
     settings = frame.settings()
-    frame.finish(run(settings, states), settings)
+    frame.finish(run(settings, states, any_source=any_source), settings)
 
 
 def _confirm(message: str) -> None:

@@ -11,9 +11,9 @@ from migrate_cli.settings import Settings
 from migrate_cli.state import merge as states
 
 
-def merge(settings: Settings, inputs: Sequence[Path]) -> Result:
+def merge(settings: Settings, inputs: Sequence[Path], *, any_source: bool = False) -> Result:
     """Join state files into the one of the settings. Raises MigrateError, and then the destination is as it was."""
-    merged = states.merge(inputs, settings.state)
+    merged = states.merge(inputs, settings.state, any_source=any_source)
     result = merged.result()
     if merged.setup.get("target.base_url") == SANDBOX:
         _join_sandboxes(merged)

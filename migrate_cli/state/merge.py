@@ -82,8 +82,10 @@ class Merged:
         return Result("merge", data, ExitCode.PARTIAL, self.run_id, [Problem("shards-missing", told)])
 
 
-def merge(inputs: Sequence[Path], into: Path) -> Merged:
+def merge(inputs: Sequence[Path], into: Path, *, any_source: bool = False) -> Merged:
     """Join state files into one, which is made where it is not there. The destination may stand among the inputs.
+
+    With `any_source` the files may name different places of the source; the destination's, or the first one's, stays.
 
     Raises UsageError for files that are not there, StateLocked for one that a run is writing, StateForeign,
     StateDamaged, SetupMismatch with field and values, and StateError `merge-conflict` for threads that have two
@@ -93,19 +95,19 @@ def merge(inputs: Sequence[Path], into: Path) -> Merged:
     paths = distinct(inputs, into)
     with ExitStack() as stack:
         parts = [lock_and_open(path, stack) for path in paths]
-        same_setup(parts)
+        same_setup(parts, any_source=any_source)
         joined_shards(parts)
         # Opened as any command opens it: for a newer schema, and for ids that only the list beside it knows.
         StateStore.open(into, command=COMMAND).close()
         stack.callback(StateLock(into, COMMAND).release)
-        return _Merge(into, parts).run()
+        return _Merge(into, parts, any_source=any_source).run()
 
 
 class _Merge:
     """One merge into a destination that is locked."""
 
-    def __init__(self, into: Path, parts: list[Part]) -> None:
-        self._into, self._parts = into, parts
+    def __init__(self, into: Path, parts: list[Part], *, any_source: bool) -> None:
+        self._into, self._parts, self._any_source = into, parts, any_source
         self._conn = sqlite3.connect(into, isolation_level=None)
         self._run_id = new_run_id(time.time())
 
@@ -130,7 +132,7 @@ class _Merge:
 
     def _join(self) -> Merged:
         all_parts = [Part.of(self._into, self._conn), *self._parts]
-        setup, shards = same_setup(all_parts), joined_shards(all_parts)
+        setup, shards = same_setup(all_parts, any_source=self._any_source), joined_shards(all_parts)
         joiner = Joiner(self._conn)
         for number, part in enumerate(self._parts):
             conflicts = joiner.join(part.connection, number)

@@ -20,6 +20,8 @@ from migrate_cli.state.lock import StateLock
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.store import COPY_SIZE, SHARD, StateStore
 
+SOURCE = "source"
+_ONE_MIGRATION = "merge only what one migration wrote"
 COMMAND = "migrate-cli merge"
 """What other processes are told is running."""
 _MARK = re.compile(r"(\d+(?:\+\d+)*)/(\d+)")
@@ -96,19 +98,21 @@ def lock_and_open(path: Path, stack: ExitStack) -> Part:
     return Part.of(path, reader.connection)
 
 
-def same_setup(parts: Sequence[Part]) -> dict[str, str]:
+def same_setup(parts: Sequence[Part], *, any_source: bool = False) -> dict[str, str]:
     """Return the setup that all parts share. Raises SetupMismatch with the field and both values.
 
-    A field that a file does not have is one that the version which made it did not know.
+    A field that a file does not have is one that the version which made it did not know. With `any_source` the source
+    is that of the first file which has one.
     """
     known: dict[str, tuple[str, Path]] = {}
     for part in parts:
         for key, value in sorted(part.setup.items()):
             first, path = known.setdefault(key, (value, part.path))
-            if first != value:
+            if first != value and not (any_source and key == SOURCE):
+                advice = "if it is one source at two places, add --any-source" if key == SOURCE else _ONE_MIGRATION
                 raise SetupMismatch(
                     f"The state files are of different setups: {key} is {first or 'not set'} in {path} and "
-                    f"{value or 'not set'} in {part.path}; merge only what one migration wrote."
+                    f"{value or 'not set'} in {part.path}; {advice}."
                 )
     return {key: value for key, (value, _) in known.items()}
 

@@ -119,7 +119,8 @@ def shards(tmp_path: Path) -> list[Path]:
 
         return fill
 
-    return [state(tmp_path / f"s{n}.db", full(n), shard=f"{n}/3") for n in (1, 2, 3)]
+    # Each at a second of its own: ids of runs hold the time, and two of one moment may be alike.
+    return [state(tmp_path / f"s{n}.db", full(n), shard=f"{n}/3", now=DAY + n) for n in (1, 2, 3)]
 
 
 def test_the_destination_says_what_all_files_said(shards: list[Path], tmp_path: Path) -> None:
@@ -505,6 +506,19 @@ def test_files_of_different_setups_are_refused(tmp_path: Path, field: str, one: 
     assert all(part in str(refused.value) for part in (field, one, other, str(first), str(second)))
     assert content(first) == before
     assert not (tmp_path / "new.db").exists()
+
+
+def test_one_source_at_two_places_is_joined_when_that_is_said(tmp_path: Path) -> None:
+    first = state(tmp_path / "a.db", loaded("thread_a"), setup={"source": "/here/export"})
+    second = state(tmp_path / "b.db", loaded("thread_b"), setup={"source": "/there/export"})
+    with pytest.raises(SetupMismatch, match="add --any-source"):
+        merge([first, second], tmp_path / "migration.db")
+    merge([first, second], tmp_path / "migration.db", any_source=True)
+    assert rows(tmp_path / "migration.db", "SELECT value FROM setup WHERE key = 'source'") == [("/here/export",)]
+    assert rows(tmp_path / "migration.db", "SELECT count(*) FROM thread") == [(2,)]
+    other = state(tmp_path / "c.db", loaded("thread_c"), setup={"convert.citations": "strip"})
+    with pytest.raises(SetupMismatch, match=r"convert\.citations"):
+        merge([other], tmp_path / "migration.db", any_source=True)
 
 
 def test_shards_of_different_divisions_are_refused(tmp_path: Path) -> None:
