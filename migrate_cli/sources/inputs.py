@@ -18,6 +18,9 @@ from migrate_cli.errors import SourceError
 from migrate_cli.model import Origin
 
 GZIP_MAGIC = b"\x1f\x8b"
+SQLITE_MAGIC = b"SQLite format 3\0"
+BESIDE_A_STATE = (".lock", ".map.jsonl")
+"""JSON that `apply` writes beside its state file, under the state file's name."""
 FILES_FOLDER = "files"
 """The folder of an export that holds the bytes of files."""
 
@@ -132,8 +135,8 @@ def natural(name: str) -> list[tuple[int, int, str]]:
 def walk(root: Path) -> Iterator[Input]:
     """Yield the files below a folder, or the one file, in a stable order; raises SourceError where one is unreadable.
 
-    Hidden entries and folders called `files` are left out, and links to folders are not followed. Only the names of
-    the folders on the way down are held.
+    Hidden entries and folders called `files` are left out, as are the lock and the map of ids beside a state file;
+    links to folders are not followed. Only the names of the folders on the way down are held.
     """
     if not root.is_dir():
         yield Input(root, Origin(str(root)))
@@ -144,8 +147,22 @@ def walk(root: Path) -> Iterator[Input]:
         if entry.is_dir(follow_symlinks=False):
             if entry.name != FILES_FOLDER:
                 yield from walk(Path(entry.path))
-        elif entry.is_file():
+        elif entry.is_file() and not _is_beside_a_state(root, entry.name):
             yield Input(Path(entry.path), Origin(entry.path))
+
+
+def _is_beside_a_state(folder: Path, name: str) -> bool:
+    """Whether a file is the lock or the map of ids beside a state file, which may lie in the folder of the export."""
+    stem = next((name.removesuffix(own) for own in BESIDE_A_STATE if name.endswith(own)), None)
+    return stem is not None and _is_database(folder / stem)
+
+
+def _is_database(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
+    except OSError:
+        return False
 
 
 def _sorted_entries(folder: Path) -> list[os.DirEntry[str]]:

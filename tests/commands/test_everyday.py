@@ -93,3 +93,15 @@ def test_progress_as_json_lines_goes_to_stderr(cli: Cli, tmp_path: Path) -> None
     outcome = cli("plan", write_export(tmp_path / "export", [1]), "--progress", "json", "--output", "json")
     assert outcome.err.startswith("{")
     assert outcome.json["command"] == "plan"
+
+
+def test_the_state_file_may_lie_in_the_folder_of_the_export(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = write_export(tmp_path / "export", [2, 3])
+    (export / f"{thread_id(2)}.json").rename(export / "second.map.jsonl")
+    monkeypatch.chdir(export)
+    first, again = (cli("apply", ".", "--output", "json") for _ in range(2))
+    assert [first.code, first.json["data"]["threads"]["loaded"], first.json["errors"]] == [0, 2, []]
+    assert [again.code, again.json["data"]["writes"], again.json["errors"]] == [0, 0, []]
+    assert cli("verify", ".").code == 0
