@@ -324,6 +324,11 @@ _LOADING = {
         "New messages stand at the end of a thread that was loaded before.",
         "Load them with `apply --append`.",
     ),
+    "source-not-reread": Entry(
+        INFO,
+        "The run goes on with one that ended early; what that one had loaded was not read from the host again.",
+        "Run `apply` once more to learn what the source has changed since.",
+    ),
     "source-changed": Entry(
         WARNING,
         "A thread that was loaded before has changed in the source, or lost messages; the conversation stays as it is.",

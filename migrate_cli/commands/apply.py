@@ -23,17 +23,19 @@ from migrate_cli.commands.prepare import (
     setup_of,
     target_of,
 )
+from migrate_cli.commands.resuming import Resumption
 from migrate_cli.commands.shards import shard_data, shard_setup
 from migrate_cli.commands.tally import Tally
 from migrate_cli.errors import ExitCode, MigrateError
 from migrate_cli.load.clock import WallClock
 from migrate_cli.load.run import LoadRun
-from migrate_cli.model import Problem, Result, Thread, Unreadable
+from migrate_cli.model import Finding, Problem, Result, Thread, Unreadable
 from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection, Source
+from migrate_cli.state.divide import refuse_leftovers
 from migrate_cli.state.store import StateStore
 from migrate_cli.state.writer import JournalFailed
 from migrate_cli.target import ConversationsTarget
@@ -73,6 +75,7 @@ def apply(
     with target_of(settings, sandbox=sandbox) as target:
         store = StateStore.open(settings.state, command="migrate-cli apply")
         try:
+            refuse_leftovers(settings.state)
             store.check_setup(setup_of(settings, source, sandbox=sandbox) | shard_setup(selection))
             run = ApplyRun(settings, source, store, target, view)
             return asyncio.run(run.go(selection, wishes, entries))
@@ -112,6 +115,7 @@ class ApplyRun:
         """Load what the selection wants; `entries` is that, begun already; the state file calls the run `command`."""
         began = time.monotonic()
         expected = expected_of(self._source, selection)
+        resumption = None if wishes.append or command != "apply" else self._resumption(selection)
         whole = {"expected": expected} if selection == Selection() else {}
         options = {**asdict(wishes), "sandbox": self._target.sandbox, **whole, **shard_data(self._settings, selection)}
         run_id = self._store.start_run(command, options)
@@ -142,6 +146,8 @@ class ApplyRun:
             self._interrupts = Interrupts(run.drain, self._view, farewell=_FAREWELL)
             with self._interrupts.handled():
                 try:
+                    if resumption is not None:
+                        entries = resumption.threads()
                     await run.run(files.desk.feed(self._watched(entries or self._source.threads(selection))))
                 except MigrateError as error:
                     failure = error
@@ -149,14 +155,21 @@ class ApplyRun:
                 self._tally.book_missing()
             if failure is None and not run.drain.is_set() and selection == Selection(shard=selection.shard):
                 self._note_missing(selection)
-            self._note_findings(files)
+            self._note_findings([*files.findings(), *(resumption.findings() if resumption else ())])
             result = self._result(client, run_id, failure, time.monotonic() - began)
             result.data |= files.data() | shard_data(self._settings, selection)
             if failure is not None or run.drain.is_set():
                 result.data["reached"] = {"threads": self._tally.threads["total"], "of": expected}
+            if resumption is not None:
+                result.data["resumes"] = resumption.run_id
         self._store.finish_run(run_id, without_content(result.envelope()))
         await self._store.durable()
         return result
+
+    def _resumption(self, selection: Selection) -> Resumption | None:
+        """What to pass over, where this run goes on with one over a live source that ended early."""
+        resumption = Resumption(self._store, self._source, selection, self._tally)
+        return None if resumption.run_id is None else resumption
 
     def _load_run(self, client: ApiClient, clock: WallClock, files: RunFiles, wishes: Wishes) -> LoadRun:
         return LoadRun(
@@ -181,9 +194,8 @@ class ApplyRun:
             if selection.wants(thread_id):
                 self._tally.missing(thread_id)
 
-    def _note_findings(self, files: RunFiles) -> None:
+    def _note_findings(self, found: list[Finding]) -> None:
         """Note what concerns the run as a whole; a later run of the same kind finds it anew."""
-        found = files.findings()
         self._tally.add_findings(found)
         self._store.findings(None, found)
 

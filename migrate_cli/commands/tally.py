@@ -79,6 +79,23 @@ class Tally:
         self.problem(entry.code, f"{entry.origin}: {entry.detail}", entry.thread_id)
         self._view.thread_done("failed", 0)
 
+    def resumed(self, row: JsonObject) -> None:
+        """Book a thread that the runs which this one goes on with have done, from its `StateStore.done_since`."""
+        state = "skipped" if row["state"] == ThreadState.SKIPPED else "loaded"
+        self._wanted.discard(row["thread_id"])
+        for name in ("total", state, "resumed"):
+            self.threads[name] += 1
+        self.read += row["messages"]
+        self.items += row["items"]
+        known = [one for one in row["findings"] if one[1] in CATALOGUE]
+        found = [finding(code, detail, row["thread_id"], message) for message, code, detail in known]
+        self.add_findings(found)
+        kept = {name: row[name] for name in ("thread_id", "conversation_id", "messages", "items", "reason")}
+        _append(self.thread_list, {**kept, "state": state, "findings": len(found)})
+        if state == "skipped":
+            _append(self.skipped, {"thread_id": row["thread_id"], "reason": row["reason"]})
+        self._view.thread_done(state, row["messages"])
+
     def missing(self, thread_id: str) -> None:
         """Book a thread that was loaded once and that the source no longer has."""
         self.threads["missing"] += 1

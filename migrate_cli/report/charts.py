@@ -24,7 +24,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 WIDTH = 640
 BAR_HEIGHT = 34
 MOST_BARS = 15
-NO_OUTCOME = ("total", "unchanged", "changed", "unreadable")
+NO_OUTCOME = ("total", "unchanged", "changed", "resumed", "unreadable")
 """Counts of threads that are part of another count, so that every thread stands in one bar."""
 SIZE_EDGES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 """Thread sizes are grouped between these numbers of messages."""

@@ -292,6 +292,36 @@ class StateStore:
         """Whether any thread has been loaded under this setup, so that no pilot is needed."""
         return bool(self._ask("SELECT 1 FROM thread WHERE state IN ('loaded', 'verified') LIMIT 1"))
 
+    def broken_off(self) -> tuple[int, str] | None:
+        """Return key and id of the first of the runs of `apply` that ended early since one came to its end; or None.
+
+        Ask before a new run is started.
+        """
+        sql = """
+            SELECT key, id FROM run WHERE command = 'apply' AND key > coalesce(
+              (SELECT max(key) FROM run WHERE command = 'apply' AND exit_code IN (0, 3)), 0) ORDER BY key LIMIT 1"""
+        rows = self._ask(sql)
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    def done_since(self, thread_id: str, first_run: int) -> JsonObject | None:
+        """Return what is known of a thread that runs from this key on have loaded or skipped, or None.
+
+        Keys: `thread_id`, `state`, `conversation_id`, `messages`, `items`, `reason` and `findings`, rows of message_id,
+        code and detail. The thread counts as asked about.
+        """
+        sql = """
+            SELECT key, id, state, conversation_id, coalesce(messages, 0), position, reason, findings FROM thread
+            WHERE id = ? AND state IN ('loaded', 'verified', 'differs', 'skipped') AND run >= ?"""
+        rows = self._ask(sql, thread_id, first_run)
+        if not rows:
+            return None
+        ((key, *values),) = rows
+        self._asked.add(key)
+        names = ("thread_id", "state", "conversation_id", "messages", "items", "reason", "findings")
+        row = dict(zip(names, values, strict=True))
+        found = "SELECT message_id, code, detail FROM thread_finding WHERE thread = ?"
+        return row | {"findings": self._ask(found, key) if row["findings"] else []}
+
     def recorded_digests(self, thread_id: str) -> list[bytes]:
         """Return the digests of the items that are loaded, in order."""
         return [row[0] for row in self._ask(_OF_THREAD.format("digest"), thread_id)]

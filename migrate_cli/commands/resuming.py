@@ -1,0 +1,52 @@
+"""Goes on with a run over a live source without reading again what that run has done.
+
+Reading a host costs requests, an export only a moment: so this is for hosts, and only after a run that ended early. The
+run after one that came to its end reads everything, and so finds what the source has changed since.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from migrate_cli.commands.tally import Tally
+from migrate_cli.findings import finding
+from migrate_cli.model import Finding, Thread, Unreadable
+from migrate_cli.sources.api.source import ApiSource
+from migrate_cli.sources.interface import Selection, Source
+from migrate_cli.state.store import StateStore
+
+
+class Resumption:
+    """What an earlier run has done, as far as the source is told to pass it over. Made before the new run starts."""
+
+    def __init__(self, store: StateStore, source: Source, selection: Selection, tally: Tally) -> None:
+        # With a limit, the source would give as many threads more.
+        begun = store.broken_off() if isinstance(source, ApiSource) and selection.limit is None else None
+        self._first = begun[0] if begun else None
+        self.run_id = begun[1] if begun else None
+        """The first of the runs that ended early; None where there is nothing to go on with."""
+        self._store, self._source, self._selection, self._tally = store, source, selection, tally
+
+    def threads(self) -> Iterator[Thread | Unreadable]:
+        """Read what the selection wants; what was done is booked in the tally. Call it on the event loop."""
+        if self._first is None or not isinstance(self._source, ApiSource):
+            return self._source.threads(self._selection)
+        return self._source.threads(self._selection, skip=self._booked(self._first, asyncio.get_running_loop()))
+
+    def findings(self) -> list[Finding]:
+        """Return what is to be said once for the whole run."""
+        count = self._tally.threads["resumed"]
+        if not count:
+            return []
+        return [finding("source-not-reread", f"{count:,} threads that earlier runs had done were not read again.")]
+
+    def _booked(self, first: int, loop: asyncio.AbstractEventLoop) -> Callable[[str], bool]:
+        def done(thread_id: str) -> bool:
+            row = self._store.done_since(thread_id, first)
+            if row is not None:
+                # The source asks in its own thread, and the tally belongs to the loop's.
+                loop.call_soon_threadsafe(self._tally.resumed, row)
+            return row is not None
+
+        return done
