@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from migrate_cli.cli.dividing import EngineOption, Processes, Scheduler, divided
 from migrate_cli.cli.frame import Frame, common_options, emit
 from migrate_cli.cli.options import (
     Discover,
@@ -155,6 +156,9 @@ def apply(
             "--plan", help="Refuse if source or settings are not as in the plan that plan --save kept.", metavar="FILE"
         ),
     ] = None,
+    processes: Processes = None,
+    engine: EngineOption = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Migrate. Running the same command again is resuming: what is done is not sent again.
 
@@ -178,11 +182,30 @@ def apply(
     selection = selection_of(thread or [], threads_from, limit, shard)
     settings = for_shard(settings, selection, frame.state)
     frame.keep_log(settings)
-    sandbox = target is Target.SANDBOX
-    result = run(
+    options = {
+        "SOURCE": source,
+        "--target": target and target.value,
+        "--format": format_,
+        "--limit": limit,
+        "--thread": thread,
+        "--threads-from": threads_from,
+        "--shard": shard,
+        "--discover": discover,
+        "--with-content": with_content,
+        "--redact": redact,
+        "--workers": workers,
+        "--max-errors": max_errors,
+        "--retry-failed": retry_failed,
+        "--on-refused": on_refused and on_refused.value,
+        "--append": append,
+        "--plan": plan_file,
+    }
+    result = divided(
+        frame, settings, selection, options, processes=processes, engine=engine, scheduler=scheduler
+    ) or run(
         settings,
         selection,
-        sandbox=sandbox,
+        sandbox=target is Target.SANDBOX,
         view=frame.view(),
         retry_failed=retry_failed,
         append=append,

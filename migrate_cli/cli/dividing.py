@@ -1,0 +1,127 @@
+"""The options of `apply` that make it many processes, and the command line of each of them. No stage runs here."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from migrate_cli.cli.frame import Frame
+from migrate_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from migrate_cli.model import Result
+    from migrate_cli.settings import Settings
+    from migrate_cli.sources.interface import Selection
+
+MOST_PROCESSES = 256
+_SWITCHES = {"--with-content": ("--no-content", "--with-content"), "--redact": ("--no-redact", "--redact")}
+"""What may be asked for and asked not to be."""
+_PARENTS = frozenset({"--plan", "--shard", "--limit"})
+"""What is not for a shard."""
+
+
+class EngineName(StrEnum):
+    """What may run the shards of a migration."""
+
+    DASK = "dask"
+
+
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        help="Run as N processes that share the limits, for a machine whose CPU is the limit; "
+        "with --engine, how many shards run at once.",
+        metavar="N",
+        min=1,
+        max=MOST_PROCESSES,
+    ),
+]
+EngineOption = Annotated[
+    EngineName | None,
+    typer.Option("--engine", help="Run as shards on a cluster: needs migrate-cli[dask].", show_default=False),
+]
+Scheduler = Annotated[
+    str | None, typer.Option("--scheduler", help="Where the scheduler of --engine listens.", metavar="ADDRESS")
+]
+
+
+def divided(
+    frame: Frame,
+    settings: Settings,
+    selection: Selection,
+    options: dict[str, Any],
+    *,
+    processes: int | None,
+    engine: EngineName | None,
+    scheduler: str | None,
+) -> Result | None:
+    """Run as many processes, if that is wanted; else return None. `options` are those of `apply`, by their flags.
+
+    Shards that a killed run left behind are joined in any case: what they loaded must not be loaded again.
+    """
+    from migrate_cli.shards.folder import join_leftovers  # noqa: PLC0415 - --help needs none of it
+
+    if scheduler is not None and engine is None:
+        raise UsageError("--scheduler goes with --engine dask")
+    if engine is None and processes is None:
+        join_leftovers(settings)
+        return None
+    for flag, why in (("--shard", "the run makes shards of its own"), ("--limit", "it counts the threads of one")):
+        if options.get(flag) is not None:
+            raise UsageError(f"{flag} does not go with {'--engine' if engine else '--processes'}: {why}; leave one out")
+    from migrate_cli.shards.run import Wish, apply_divided  # noqa: PLC0415 - after what can be refused at once
+
+    sandbox = options.get("--target") is not None
+    wish = Wish(tuple(shard_arguments(frame, settings, options)), sandbox, options.get("--plan"))
+    if engine is None:
+        from migrate_cli.shards.engine import Processes as Local  # noqa: PLC0415 - one of two
+
+        return apply_divided(settings, selection, Local(processes or 1), wish, view=frame.view())
+    if sandbox:
+        raise UsageError(
+            "--target sandbox does not go with --engine: each worker would have its own; "
+            "rehearse with --processes, or name a running `migrate-cli sandbox` as target"
+        )
+    from migrate_cli.shards.dask import connect  # noqa: PLC0415 - an extra
+
+    return apply_divided(settings, selection, connect(scheduler, processes), wish, view=frame.view())
+
+
+def shard_arguments(frame: Frame, settings: Settings, options: dict[str, Any]) -> list[str]:
+    """Return the command line of a shard: what was given here, but for what one process alone may do.
+
+    Settings come from the same files and variables as here; the plan is compared, and reports are written, here.
+    """
+    arguments = ["apply"]
+    for flag, value in options.items():
+        if flag in _SWITCHES and value is not None:
+            arguments.append(_SWITCHES[flag][bool(value)])
+            continue
+        if value is None or value is False or flag in _PARENTS:
+            continue
+        if flag == "--threads-from":
+            value = _listed(settings, str(value))  # noqa: PLW2901 - the same list, where all can read it
+        if flag == "SOURCE":
+            arguments.append(str(value))
+        elif isinstance(value, list):
+            arguments += [word for each in value for word in (flag, str(each))]
+        else:
+            arguments += [flag] if value is True else [flag, str(value)]
+    if frame.config is not None:
+        arguments += ["--config", str(frame.config)]
+    if frame.logs:
+        arguments += ["--log-file", str(frame.logs[0].absolute())]
+    return [*arguments, *("-v" for _ in range(frame.verbose)), "-q", "--output", "json", "--progress", "json"]
+
+
+def _listed(settings: Settings, name: str) -> str:
+    if name != "-":
+        return str(Path(name).absolute())
+    raise UsageError(
+        "--threads-from - does not go with --processes or --engine: several processes cannot read one stdin; "
+        f"put the ids into a file, such as {settings.state.with_suffix('.txt').name}"
+    )

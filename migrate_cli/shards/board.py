@@ -1,0 +1,55 @@
+"""One view of many shards: adds up what each of them tells, and shows it as if one process had told it."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter, defaultdict
+
+from migrate_cli.model import JsonObject
+from migrate_cli.report.progress import ProgressView
+
+
+class Board:
+    """Takes the progress lines of all shards. Belongs to one thread."""
+
+    def __init__(self, view: ProgressView) -> None:
+        self._view = view
+        self._states: defaultdict[int, Counter[str]] = defaultdict(Counter)
+        self._messages: Counter[int] = Counter()
+        self._rates: dict[int, float] = {}
+        self.quiet = False
+        """Whether notes are left out, because every shard says the same now."""
+
+    @property
+    def failed(self) -> int:
+        """Threads that failed so far."""
+        return sum(states["failed"] for states in self._states.values())
+
+    def told(self, index: int, line: JsonObject) -> None:
+        """Take one line of a shard; what it counts again after a restart is not counted again here."""
+        kind = line.get("type")
+        if kind == "progress":
+            self._progress(index, line)
+        elif kind == "note" and not self.quiet:
+            self._view.note(f"shard {index}: {line.get('text')}")
+        elif kind == "stderr":
+            # Such as ids that no disk remembers: never left out.
+            sys.stderr.write(f"shard {index}: {line.get('text')}\n")
+
+    def _progress(self, index: int, line: JsonObject) -> None:
+        known = self._states[index]
+        messages = max(int(line.get("messages") or 0) - self._messages[index], 0)
+        self._messages[index] += messages
+        for state, count in (line.get("states") or {}).items():
+            for _ in range(count - known[state]):
+                self._view.thread_done(state, messages)
+                messages = 0
+            known[state] = max(known[state], count)
+        rate = line.get("requests_per_minute")
+        if rate is not None:
+            self._rates[index] = rate
+            self._view.rates(sum(self._rates.values()))
+
+    def ended(self, index: int) -> None:
+        """Forget the pace of a shard that sends nothing more."""
+        self._rates.pop(index, None)

@@ -1,0 +1,289 @@
+"""`migrate-cli apply` as many processes: divides the state file, runs the shards, joins states, adds results up.
+
+Each shard is an ordinary `apply --shard I/N` on a state file of its own. While they run, this process holds the state
+file, shows what they tell as one, passes signals on, and stops all where one meets what would stop the others too.
+`folder.py` says why no number of shards, kills and restarts loads a thread twice.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from migrate_cli.commands.interrupts import STOPPING
+from migrate_cli.commands.plan_file import refuse_changes
+from migrate_cli.commands.prepare import (
+    SANDBOX,
+    begun,
+    expected_of,
+    named_source,
+    open_configured,
+    setup_of,
+)
+from migrate_cli.errors import ExitCode, UsageError
+from migrate_cli.model import JsonObject, Origin, Problem, Result, Unreadable
+from migrate_cli.report.progress import ProgressView
+from migrate_cli.settings import Settings
+from migrate_cli.shards import totals
+from migrate_cli.shards.board import Board
+from migrate_cli.shards.engine import Engine, Event
+from migrate_cli.shards.folder import COMMAND, ShardFolder
+from migrate_cli.shards.task import FATAL, ShardEnd, ShardTask, worst
+from migrate_cli.sources.interface import Selection
+from migrate_cli.state.reader import StateReader
+from migrate_cli.state.store import StateStore
+from migrate_cli.target_endpoint import endpoint_of
+
+_FAREWELL = "migrate-cli: stopped at once; run the same command again to go on\n"
+_TICK = 0.2
+"""Seconds in which a signal is noticed at the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person asked of this run, beside the settings."""
+
+    arguments: tuple[str, ...]
+    """The command line of a shard but for shard, state file and limits; see `cli.dividing`."""
+    sandbox: bool = False
+    plan_file: Path | None = None
+
+
+def apply_divided(
+    settings: Settings, selection: Selection, engine: Engine, wish: Wish, *, view: ProgressView
+) -> Result:
+    """Load all wanted threads as shards of an engine. Raises MigrateError only for what stops it before any work."""
+    began = time.monotonic()
+    source = open_configured(settings)
+    if wish.plan_file is not None:
+        refuse_changes(wish.plan_file, settings, source, selection, sandbox=wish.sandbox)
+    # Looked at here once, or each shard would refuse the same source, or the same lack of a key, for itself.
+    begun(source, selection)
+    if engine.local and not wish.sandbox:
+        endpoint_of(settings)
+    expected = expected_of(source, selection)
+    setup = setup_of(settings, source, sandbox=wish.sandbox)
+    try:
+        with ShardFolder.locked(settings) as folder:
+            if folder.path.is_dir():
+                folder.join()
+            with _held(settings, setup):
+                tasks = _tasks(settings, engine, wish, folder)
+                view.start(expected, "Migrating")
+                run = DividedRun(engine, tasks, Board(view), view, settings.load.max_errors)
+                ends = run.go()
+            folder.join()
+            result = _result(settings, run, ends, time.monotonic() - began)
+            result.data |= {"engine": engine.name, "target": _target(settings, sandbox=wish.sandbox)}
+            if run.stopped or result.exit_code in FATAL:
+                result.data["reached"] = {"threads": result.data["threads"]["total"], "of": expected}
+            _remember(settings, result, selection, expected, sandbox=wish.sandbox)
+            return result
+    finally:
+        view.close()
+        engine.close()
+
+
+class DividedRun:
+    """The shards while they run: one loop that hears them all."""
+
+    def __init__(
+        self, engine: Engine, tasks: Sequence[ShardTask], board: Board, view: ProgressView, max_errors: int | None
+    ) -> None:
+        self._engine, self.tasks, self._board, self._view = engine, tasks, board, view
+        self._max_errors = max_errors
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._asked = 0
+        self._level = 0
+        self.interrupted = False
+        """Whether a person stopped it."""
+        self.too_many = False
+        """Whether it was stopped because too many threads failed, all shards together."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether shards were asked to stop before their end."""
+        return self._level > 0
+
+    def go(self) -> list[ShardEnd]:
+        """Run all shards and return how each ended. A second signal ends the process."""
+        ends: list[ShardEnd] = []
+        with self._signals():
+            self._engine.start(self.tasks, self._events.put)
+            while len(ends) < len(self.tasks):
+                self._look_for_signals()
+                try:
+                    event = self._events.get(timeout=_TICK)
+                except queue.Empty:
+                    continue
+                if isinstance(event, ShardEnd):
+                    ends.append(event)
+                    self._board.ended(event.index)
+                    if event.exit_code in FATAL:
+                        self._drain()
+                else:
+                    self._board.told(*event)
+                    self._count_failures()
+        return ends
+
+    def _count_failures(self) -> None:
+        if self._max_errors is not None and self._board.failed > self._max_errors and not self._level:
+            self.too_many = True
+            self._drain()
+
+    def _drain(self) -> None:
+        if not self._level:
+            self._level = 1
+            self._board.quiet = True
+            self._engine.stop(1)
+
+    def _look_for_signals(self) -> None:
+        if self._asked and not self.interrupted:
+            self.interrupted = True
+            self._view.note(STOPPING)
+            self._drain()
+        if self._asked > 1:
+            self._engine.stop(2)
+            self._view.close()
+            sys.stderr.write(_FAREWELL)
+            sys.stderr.flush()
+            os._exit(ExitCode.INTERRUPTED)
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Count SIGINT and SIGTERM while the block runs, if this is the main thread: others get none."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = [signal.signal(number, self._count) for number in numbers]
+        try:
+            yield
+        finally:
+            for number, handler in zip(numbers, before, strict=True):
+                signal.signal(number, handler)
+
+    def _count(self, *_: object) -> None:
+        # Only counted: the thread that is interrupted may be drawing, or hold a lock.
+        self._asked += 1
+
+
+@contextmanager
+def _held(settings: Settings, setup: dict[str, str]) -> Iterator[None]:
+    """Hold the state file, so that nobody else loads what the shards load."""
+    store = StateStore.open(settings.state, command=COMMAND)
+    try:
+        store.check_setup(setup)
+        store.flush()
+        yield
+    finally:
+        store.close()
+
+
+def _tasks(settings: Settings, engine: Engine, wish: Wish, folder: ShardFolder) -> list[ShardTask]:
+    environment = engine.environment() | {"MIGRATE_LOAD__DIVIDE_LIMITS": "false"} | limits(settings, engine)
+    states = folder.begin(engine.shards)
+    stop = folder.path / "stop"
+    stop.touch(0o600)
+    return [
+        ShardTask(
+            index,
+            engine.shards,
+            (*wish.arguments, "--shard", f"{index}/{engine.shards}", "--state", str(state)),
+            str(Path.cwd()),
+            environment,
+            None if engine.local else str(stop),
+        )
+        for index, state in enumerate(states, 1)
+    ]
+
+
+def limits(settings: Settings, engine: Engine) -> dict[str, str]:
+    """Return the requests a minute of one shard, as variables: a limit is divided between those that run at once.
+
+    Raises UsageError for a limit that is too small to be divided.
+    """
+    found: dict[str, str] = {}
+    for name, limit in (
+        ("MIGRATE_LOAD__MAX_REQUESTS_PER_MINUTE", settings.load.max_requests_per_minute),
+        ("MIGRATE_SOURCE__MAX_READS_PER_MINUTE", settings.source.max_reads_per_minute),
+    ):
+        if limit is None:
+            continue
+        share = limit // engine.at_once if settings.load.divide_limits else limit
+        if not share:
+            raise UsageError(
+                f"{limit} requests a minute cannot be divided between {engine.at_once} shards that run at once; "
+                "take fewer, or raise the limit"
+            )
+        found[name] = str(share)
+    return found
+
+
+def _result(settings: Settings, run: DividedRun, ends: Sequence[ShardEnd], seconds: float) -> Result:
+    data = totals.add_up(ends)
+    for name, empty in _EMPTY.items():
+        data.setdefault(name, empty)
+    data |= {
+        "timeline": totals.timeline_of(ends, seconds),
+        "state": str(settings.state),
+        "seconds": round(seconds, 3),
+        "shards": totals.rows_of(ends, len(run.tasks)),
+    }
+    data |= named_source(settings)
+    codes = [end.exit_code for end in ends]
+    problems = totals.problems_of(ends)
+    if run.interrupted:
+        codes.append(ExitCode.INTERRUPTED)
+    if run.too_many:
+        codes.append(ExitCode.TEMPORARY)
+        told = "too many threads failed, all shards together; allow more with --max-errors"
+        problems.insert(0, Problem("too-many-errors", told))
+    return Result("apply", data, worst(codes), None, problems)
+
+
+_EMPTY: JsonObject = {
+    "threads": dict.fromkeys(("total", "loaded", "skipped", "failed", "in_doubt"), 0),
+    "messages": {"read": 0, "items": 0},
+    "parts": dict.fromkeys(("read", "kept", "converted", "noted", "dropped"), 0),
+    "findings": {},
+    "requests": {"sent": 0, "retried": 0, "ambiguous": 0},
+}
+"""What stands in a result in which no shard came to count anything."""
+
+
+def _target(settings: Settings, *, sandbox: bool) -> JsonObject:
+    if not sandbox:
+        return {"base_url": settings.target.base_url, "sandbox": False}
+    return {"base_url": SANDBOX, "sandbox": True, "data": str(settings.state) + ".sandbox"}
+
+
+def _remember(settings: Settings, result: Result, selection: Selection, expected: int | None, *, sandbox: bool) -> None:
+    """Note the run in the state file, so that it can be reported again, after those of its shards.
+
+    What they could not read is noted under it too: the state file answers for its last `apply`.
+    """
+    from migrate_cli.commands.content import without_content  # noqa: PLC0415 - beside its only use
+
+    with StateReader(settings.state) as reader:
+        unread = reader.unreadable()
+    store = StateStore.open(settings.state, command=COMMAND)
+    try:
+        whole = {"expected": expected} if selection == Selection() else {}
+        shards = len(result.data["shards"])
+        options: JsonObject = {"sandbox": sandbox, "engine": result.data["engine"], "shards": shards, **whole}
+        result.run_id = store.start_run("apply", options)
+        for row in unread:
+            store.unreadable(Unreadable(Origin(row["origin"]), row["code"], row["detail"], row["thread_id"]))
+        store.finish_run(result.run_id, without_content(result.envelope()))
+        store.flush()
+    finally:
+        store.close()
