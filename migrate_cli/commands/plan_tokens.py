@@ -9,7 +9,7 @@ import hashlib
 import math
 import os
 import tempfile
-from array import array
+from collections import Counter
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -91,34 +91,44 @@ def model_window(text: str) -> tuple[str, int]:
 
 
 class TokenTally:
-    """The tokens of each conversation that would be loaded, eight bytes each."""
+    """The tokens of each conversation that would be loaded, as how many have each number: few numbers occur."""
 
     def __init__(self) -> None:
         self._count, self.by = token_counter()
-        self._counts: array[int] = array("q")
+        self._counts: Counter[int] = Counter()
 
     def add(self, draft: Draft) -> None:
         """Count one draft."""
         if self._count is estimate_tokens:
-            self._counts.append(sum(_roughly(item) for item in draft.items))
+            self._counts[sum(_roughly(item) for item in draft.items)] += 1
         else:
-            self._counts.append(sum(weigh_item(item, self._count) for item in draft.items))
+            self._counts[sum(weigh_item(item, self._count) for item in draft.items)] += 1
 
     def data(self) -> JsonObject:
         """Return `tokens` (total, median, p90, max) and `tokens_by`; nearest rank, so that each is one that occurs."""
-        ranked = sorted(self._counts)
-        if not ranked:
+        if not self._counts:
             return {"tokens_by": self.by}
+        ranked = sorted(self._counts.items())
         tokens = {
-            "total": sum(ranked),
-            "median": ranked[math.ceil(len(ranked) * 0.5) - 1],
-            "p90": ranked[math.ceil(len(ranked) * 0.9) - 1],
-            "max": ranked[-1],
+            "total": sum(number * times for number, times in ranked),
+            "median": _at(ranked, 0.5),
+            "p90": _at(ranked, 0.9),
+            "max": ranked[-1][0],
         }
         return {"tokens": tokens, "tokens_by": self.by}
 
     def window(self, model: str, tokens: int) -> JsonObject:
         """Return how many conversations alone are longer than a model's window, and their share (0 to 1)."""
-        over = sum(1 for count in self._counts if count > tokens)
-        share = round(over / len(self._counts), 4) if self._counts else 0.0
+        over = sum(times for number, times in self._counts.items() if number > tokens)
+        share = round(over / self._counts.total(), 4) if self._counts else 0.0
         return {"model": model, "tokens": tokens, "threads_over": over, "share_over": share}
+
+
+def _at(ranked: list[tuple[int, int]], share: float) -> int:
+    """Return the number below or at which a share of all lie, by nearest rank."""
+    left = math.ceil(sum(times for _, times in ranked) * share)
+    for number, times in ranked:
+        left -= times
+        if left <= 0:
+            return number
+    return ranked[-1][0]
