@@ -41,7 +41,9 @@ def read_yaml(path: Path) -> YamlFile:
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from None
     except OSError as error:
-        raise SettingsError(f"Cannot read the settings file {path}: {error.strerror}.") from None
+        raise SettingsError(
+            f"The settings file {path} cannot be read ({error.strerror}); check its permissions."
+        ) from None
     return _parse(text, path)
 
 

@@ -86,7 +86,9 @@ def variables(path: Path) -> dict[str, str]:
     try:
         return {name: value for name, value in dotenv_values(path, encoding="utf-8-sig").items() if value is not None}
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"Cannot read {path}: {error.__class__.__name__}.") from None
+        raise SettingsError(
+            f"{path} cannot be read ({error.__class__.__name__}); check its permissions, and that it is UTF-8 text."
+        ) from None
 
 
 def merged(layers: Sequence[Layer]) -> dict[str, Any]:

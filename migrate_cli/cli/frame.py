@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from migrate_cli import __version__
+from migrate_cli.cli.sentence import as_clause
 from migrate_cli.commands.choices import ProgressMode
 from migrate_cli.errors import ExitCode, MigrateError, UsageError, exit_code_for
 from migrate_cli.report.interface import OutputFormat
@@ -221,7 +222,7 @@ def _guarded(frame: Frame, work: Callable[[], None]) -> None:
 
 
 def _fail(frame: Frame, code: ExitCode, name: str, message: str) -> NoReturn:
-    sentence = scrub(message)
+    sentence = as_clause(scrub(message))
     _log.error("%s ends with exit code %d: %s", frame.command, code, sentence)
     if frame.output is OutputFormat.JSON:
         from migrate_cli.model import Problem, Result  # noqa: PLC0415 - JSON only

@@ -108,6 +108,7 @@ def _confirm(message: str) -> None:
     from migrate_cli.errors import UsageError  # noqa: PLC0415
 
     if not sys.stdin.isatty():
-        raise UsageError(f"{message} Nobody is here to be asked: add --yes to do it, or --dry-run to see it.")
+        what = message[:1].lower() + message[1:].rstrip(".")
+        raise UsageError(f"this {what}, and nobody is here to be asked; add --yes to do it, or --dry-run to see it")
     if not typer.confirm(f"{message} Go on?", err=True):
         raise UsageError("nothing was deleted", code="not-confirmed")

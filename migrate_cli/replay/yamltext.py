@@ -36,7 +36,9 @@ def read_document(path: Path) -> Document:
     try:
         text = path.read_text("utf-8-sig")
     except OSError as error:
-        raise UsageError(f"the suite {path} cannot be read: {error.strerror or error}") from None
+        raise UsageError(
+            f"the suite {path} cannot be read ({error.strerror or error}); check the path, or write one with --init"
+        ) from None
     except UnicodeDecodeError as error:
         raise UsageError(f"the suite {path} is no UTF-8 text (byte {error.start}); save it as UTF-8") from None
     loader = yaml.SafeLoader(text)

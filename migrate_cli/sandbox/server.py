@@ -219,7 +219,8 @@ def _listen(port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         raise UsageError(
-            f"The sandbox cannot listen on port {port}: {error}. Name another port, or 0 for a free one."
+            f"the sandbox cannot listen on port {port} ({getattr(error, 'strerror', None) or error}); "
+            "name another port, or 0 for a free one"
         ) from error
     return listener
 

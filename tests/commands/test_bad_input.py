@@ -226,9 +226,9 @@ def test_a_table_with_a_wrong_header_is_a_wrong_source_wherever_it_lies(
         (
             "apply export --target sandbox --state nowhere/m.db",
             10,
-            "The folder nowhere for the state file does not exist; create it or change --state.",
+            "the folder nowhere for the state file does not exist; create it or change --state",
         ),
-        ("status --state export", 2, "The state file export is a folder; name a file with --state."),
+        ("status --state export", 2, "the state file export is a folder; name a file with --state"),
         (
             "plan export --threads-from nofile",
             2,
