@@ -406,7 +406,8 @@ class ApiClient:
 def headers_of(endpoint: Endpoint) -> dict[str, str]:
     """Return the headers of a raw request: those of the official client that mean something to a server."""
     headers = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": _USER_AGENT}
-    headers["Authorization"] = f"Bearer {endpoint.api_key or _NO_KEY}"
+    if endpoint.credentials is None:
+        headers["Authorization"] = f"Bearer {endpoint.api_key or _NO_KEY}"
     if endpoint.organization is not None:
         headers["OpenAI-Organization"] = endpoint.organization
     if endpoint.project is not None:

@@ -37,12 +37,13 @@ class Wire:
         import aiohttp  # noqa: PLC0415 - comes with the official client
 
         self._base = base_url.rstrip("/")
-        self._headers = dict(headers)
         self._timeout = timeout
         self._proxy = proxy_for(self._base)
         connector = aiohttp.TCPConnector(limit=0, ssl=True if trust is None else trust)
         silence = aiohttp.ClientTimeout(sock_connect=timeout, sock_read=timeout)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=silence)
+        self._session = aiohttp.ClientSession(
+            connector=connector, timeout=silence, headers=headers, cookie_jar=aiohttp.DummyCookieJar()
+        )
 
     async def close(self) -> None:
         """Close all connections."""
@@ -56,7 +57,7 @@ class Wire:
         content: bytes | None = None,
         own: Mapping[str, str] | None = None,
     ) -> Answer | NotApplied | Ambiguous:
-        """Send one request, once. `own` headers authenticate in place of the client's. Raises UsageError.
+        """Send one request, once. `own` headers go before the session's, such as a token. Raises UsageError.
 
         A list in `query` is spelt as the official client spells it: its name with brackets, once for each entry.
         """
@@ -66,11 +67,11 @@ class Wire:
         try:
             # An answer to a read that trickles on for ever would never time out by itself.
             async with asyncio.timeout(LONGEST_ANSWER * self._timeout if method == "GET" else None):
-                return await self._answer(method, url, content, self._headers if own is None else self._with(own))
+                return await self._answer(method, url, content, own)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return transport_failure(error)
 
-    async def _answer(self, method: str, url: str, content: bytes | None, headers: Mapping[str, str]) -> Answer:
+    async def _answer(self, method: str, url: str, content: bytes | None, headers: Mapping[str, str] | None) -> Answer:
         from yarl import URL  # noqa: PLC0415 - comes with aiohttp
 
         async with self._session.request(
@@ -83,10 +84,6 @@ class Wire:
             proxy=self._proxy,
         ) as response:
             return Answer(response.status, response.headers, await response.read())
-
-    def _with(self, own: Mapping[str, str]) -> dict[str, str]:
-        others = {name: value for name, value in self._headers.items() if name.lower() != "authorization"}
-        return {**others, **own}
 
 
 def proxy_for(base_url: str) -> str | None:
