@@ -175,7 +175,9 @@ def _time(data: JsonObject) -> Table | None:
 
 def _after_verify(result: Result) -> tuple[str, ...]:
     if result.exit_code == 0:
-        return ("Try the new setup with real prompts: migrate-cli replay SUITE",)
+        target = result.data.get("target")
+        where = " --target sandbox" if isinstance(target, dict) and target.get("sandbox") else ""
+        return (f"Try the new setup with real prompts: migrate-cli replay SUITE{where}",)
     if result.exit_code == 4:
         return ("See one thread again: migrate-cli verify --thread ID", "Settle it: migrate-cli resolve THREAD")
     return ()

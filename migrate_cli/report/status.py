@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from migrate_cli.model import JsonObject, Result
@@ -82,9 +83,10 @@ def _facts(data: JsonObject) -> Table | None:
     rows: list[tuple[str, str]] = []
     rows += [(name, number(data[key])) for key, name in FACTS.items() if isinstance(data.get(key), int | str)]
     rows += [(f"skipped, {reason}", number(count)) for reason, count in counts(data, "skipped").items()]
-    for key, name in (("running", "running"), ("last_run", "last run")):
-        if data.get(key):
-            rows.append((name, _inline(data[key])))
+    if data.get("running"):
+        rows.append(("running", _inline(data["running"])))
+    if isinstance(data.get("last_run"), dict):
+        rows.append(("last run", _last(data["last_run"])))
     return Table("", (Column(""), Column("")), tuple(rows)) if rows else None
 
 
@@ -92,6 +94,13 @@ def _setup(data: JsonObject) -> Table | None:
     setup = data.get("setup")
     rows = tuple((str(key), text(value)) for key, value in setup.items()) if isinstance(setup, dict) else ()
     return Table("Setup", (Column("setting"), Column("value")), rows, reference=True) if rows else None
+
+
+def _last(run: JsonObject) -> str:
+    """`apply, ok, began 2026-11-25T02:32:54Z (20261125-023254-bn2r)`."""
+    known = [str(run[name]) for name in ("command", "status") if run.get(name)]
+    began = [f"began {run['started_at']}"] if run.get("started_at") else []
+    return ", ".join([*known, *began]) + (f" ({run['id']})" if run.get("id") else "")
 
 
 def _inline(value: Any) -> str:
@@ -122,12 +131,24 @@ def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:
     if data.get("running"):
         return ()
     found: list[str] = []
+    where = _where(data)
     if states.get("in_doubt"):
         found.append("Settle each thread in doubt: migrate-cli resolve THREAD --adopt, --restart or --skip")
     if any(states.get(state) for state in ("pending", "creating", "loading")):
-        found.append("Go on: migrate-cli apply")
+        found.append(f"Go on: migrate-cli apply{where}")
     if states.get("failed"):
-        found.append("Try failed threads again, once their cause is gone: migrate-cli apply --retry-failed")
+        found.append(f"Try failed threads again, once their cause is gone: migrate-cli apply{where} --retry-failed")
     if states.get("loaded") and not found:
-        found.append("Compare every conversation with its source: migrate-cli verify")
+        found.append(f"Compare every conversation with its source: migrate-cli verify{where}")
     return tuple(found)
+
+
+def _where(data: JsonObject) -> str:
+    """Source, target and state file as a command takes them, as far as the setup tells."""
+    setup = data.get("setup")
+    known = setup if isinstance(setup, dict) else {}
+    source, state = str(known.get("source") or ""), str(data.get("state") or "")
+    words = [shlex.quote(source)] if source.startswith(("/", "https://", "http://")) else []
+    words += ["--target sandbox"] if known.get("target.base_url") == "sandbox" else []
+    words += [f"--state {shlex.quote(state)}"] if state not in ("", "migration.db") else []
+    return "".join(f" {word}" for word in words)

@@ -64,12 +64,18 @@ def _draw(console: Console, document: Document, view: View) -> None:
             continue
         console.print()
         _draw_section(console, section)
-    for index, step in enumerate(document.next_steps):
+    _draw_next(console, document.next_steps)
+
+
+def _draw_next(console: Console, steps: tuple[str, ...]) -> None:
+    """What to do next; several steps are told apart by dashes, since each may take more than one line."""
+    dash = "- " if len(steps) > 1 else ""
+    for index, step in enumerate(steps):
         if index == 0:
             console.print()
-        lead = "Next: " if index == 0 else "      "
         row = Grid.grid()
-        row.add_row(Text(lead, style="bold"), Text(visible(step), overflow="fold"))
+        lead = "Next: " if index == 0 else "      "
+        row.add_row(Text(lead, style="bold"), Text(dash, style="dim"), Text(visible(step), overflow="fold"))
         console.print(row)
 
 

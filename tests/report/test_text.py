@@ -201,6 +201,18 @@ def test_status_of_a_real_state_file_names_threads_and_reasons() -> None:
         assert expected in report
 
 
+def test_status_names_source_target_and_state_file_in_the_command_that_comes_next() -> None:
+    setup = {"source": "/exports/old ones", "target.base_url": "sandbox"}
+    report = text("status", {"threads": {"loaded": 1}, "setup": setup, "state": "rehearsal.db"}, width=200)
+    assert "migrate-cli verify '/exports/old ones' --target sandbox --state rehearsal.db" in report
+
+
+def test_several_next_steps_are_told_apart_where_lines_are_broken() -> None:
+    report = text("init", {"message": "Done.", "next": ["one " * 20 + "end", "two"]}, width=60).splitlines()
+    at = next(index for index, line in enumerate(report) if line.startswith("Next: "))
+    assert [line[6:8] for line in report[at:]] == ["- ", "  ", "- "]
+
+
 def test_the_setup_is_shown_to_those_who_ask_for_details_and_on_pages() -> None:
     data: JsonObject = {"threads": {"loaded": 1}, "setup": {"convert.citations": "keep"}}
     result = Result("status", data)
