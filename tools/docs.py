@@ -10,6 +10,7 @@ what it writes comes from the commands, the settings, the tables and `pyproject.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import tomllib
@@ -26,6 +27,8 @@ from migrate_cli.findings import CATALOGUE, UNREADABLE
 from migrate_cli.settings_layers import flat
 from migrate_cli.sources.shapes import SHAPES
 from typer.main import get_command
+
+from bench import page as performance
 
 REPO = Path(__file__).parents[1]
 EXAMPLE = REPO / "migration.yaml.example"
@@ -289,7 +292,29 @@ def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+# ---- figures of the bench
+
+
+def measured() -> Any:
+    """What the last `make bench` found."""
+    return json.loads((REPO / "docs" / "performance.json").read_text("utf-8"))
+
+
+def performance_bars() -> str:
+    """Each figure with its bar."""
+    machine = measured()["machine"]
+    told = f"{machine['cores']} cores, Python {machine['python']}, {machine['system']}"
+    return f"{performance.bars_table(measured())}\n\nMeasured on {told}; server and program share the cores."
+
+
+def performance_moves() -> str:
+    """Every corpus, latency and way."""
+    return performance.moves_tables(measured())
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
+    "performance-bars": performance_bars,
+    "performance-moves": performance_moves,
     "command-list": command_list,
     "commands": command_reference,
     "common-options": common_reference,

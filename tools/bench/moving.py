@@ -170,7 +170,7 @@ def fitting(way: Way, corpus: Corpus, latency: float, budget: float) -> Corpus:
         return Corpus(corpus.name, 1, max(100, min(size, int(budget / _each(way, size, latency, 1)))))
     mean = corpus.messages / corpus.threads
     messages = budget / _each(way, mean, latency, way.at_once)
-    return Corpus(corpus.name, max(10, min(corpus.threads, int(messages / mean))), corpus.size)
+    return Corpus(corpus.name, min(corpus.threads, max(10, int(messages / mean))), corpus.size)
 
 
 def _each(way: Way, size: float, latency: float, at_once: int) -> float:

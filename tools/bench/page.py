@@ -5,10 +5,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterator
 from typing import Any
+from xml.etree import ElementTree as ET
 
 from bench.figures import short
 from bench.moving import WAYS
 
+_SVG = "http://www.w3.org/2000/svg"
 Json = dict[str, Any]
 _TITLES = {way.name: way.title for way in WAYS}
 
@@ -84,8 +86,17 @@ def chart(found: Json) -> bytes:
     drawn.x_labels = [f"{latency * 1000:.0f} ms" for latency in latencies]
     for way, title in _TITLES.items():
         drawn.add(title, [_rate(moves, corpus, latency, way) for latency in latencies])
-    rendered: bytes = drawn.render()
-    return rendered
+    return _without_scripts(drawn.render())
+
+
+def _without_scripts(svg: bytes) -> bytes:
+    ET.register_namespace("", _SVG)
+    root = ET.fromstring(svg)  # noqa: S314 - pygal has just written it
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag == f"{{{_SVG}}}script":
+                parent.remove(child)
+    return bytes(ET.tostring(root, encoding="utf-8"))
 
 
 def _rate(moves: list[Json], corpus: str, latency: float, way: str) -> float | None:
