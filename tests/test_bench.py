@@ -32,7 +32,7 @@ def test_the_long_tailed_corpus_follows_its_law() -> None:
 
 
 def test_an_export_of_the_bench_holds_the_threads_that_its_server_lists(tmp_path: Path) -> None:
-    source = open_source(write_export(FEW, tmp_path / "few.jsonl"))
+    source = open_source(str(write_export(FEW, tmp_path / "few.jsonl")))
     threads = [entry for entry in source.threads(Selection()) if isinstance(entry, Thread)]
     assert [thread.id for thread in threads] == list(FEW.thread_ids())
     assert [len(list(thread.messages)) for thread in threads] == [23] * 4
