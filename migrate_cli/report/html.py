@@ -28,6 +28,9 @@ TONES = {
 }  # fmt: skip
 """The colour of a cell that is exactly one of these words; the word stays, so colour is never the only sign."""
 
+LONG_WORD = 40
+"""Characters of a word that may be broken in a narrow table, such as the id of a conversation."""
+
 THREAD_COLUMNS = (
     ("thread_id", "Thread"),
     ("conversation_id", "Conversation"),
@@ -187,8 +190,14 @@ def _number(numeric: bool) -> str:
 def _cell(cell: str, numeric: bool) -> str:
     if cell in TONES:
         return f"<td>{_tag(cell)}</td>"
-    wide = ' class="wide"' if len(cell) > 60 and not numeric else ""
-    return f"<td{_number(numeric)}{wide}>{_prose(cell)}</td>"
+    return f"<td{_number(numeric) or _broad(cell)}>{_prose(cell)}</td>"
+
+
+def _broad(cell: str) -> str:
+    """Sentences take what room there is; words that are long themselves may be broken, and no others."""
+    if len(cell) > 60:
+        return ' class="wide"'
+    return ' class="long"' if any(len(word) > LONG_WORD for word in cell.split()) else ""
 
 
 def _tag(word: str) -> str:
