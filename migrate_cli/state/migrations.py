@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from migrate_cli.state.item_ids import SHOWN, packed
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
     from sqlite_utils.migrations import Migrations
@@ -167,12 +169,26 @@ def m005_files_of_shards(db: Database) -> None:
     db.create_view("file_map", f"{_FILE_MAP.format('file')} UNION {_FILE_MAP.format('file_copy')}", replace=True)
 
 
+_M006_VIEW = f"""
+SELECT thread.id AS thread_id, item.message_id, item.idx AS position, thread.conversation_id, {SHOWN} AS item_id,
+  coalesce(item.kind, 'message') AS kind, item.source_created_at
+FROM item JOIN thread ON thread.key = item.thread"""  # noqa: S608 - a constant is inserted
+
+
+def m006_short_ids_of_items(db: Database) -> None:
+    """Ids of items as bytes where they are digits, and a view that shows them as they are."""
+    db.conn.create_function("packed", 1, packed, deterministic=True)
+    db.conn.execute("UPDATE item SET item_id = packed(item_id)")
+    db.create_view("message_map", _M006_VIEW, replace=True)
+
+
 STEPS: tuple[Callable[[Database], None], ...] = (
     m001_first_schema,
     m002_facts_of_files,
     m003_replay_leftovers,
     m004_refused_and_abandoned,
     m005_files_of_shards,
+    m006_short_ids_of_items,
 )
 """All steps, oldest first."""
 

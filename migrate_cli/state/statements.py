@@ -13,6 +13,7 @@ from typing import Any
 from migrate_cli.load.interface import Progress
 from migrate_cli.model import Aside, Draft, Finding, Item, JsonObject, Unreadable
 from migrate_cli.state.copies import IdLine
+from migrate_cli.state.item_ids import packed
 from migrate_cli.state.writer import Note
 
 
@@ -154,7 +155,7 @@ def items(progress: Progress, start: int, sent: Sequence[Item], ids: Sequence[st
     row: list[Any] = []
     for index, item, item_id in zip(range(start, start + len(sent)), sent, ids, strict=True):
         kind = None if item.kind == "message" else item.kind
-        row += (index, item.message_id, item_id, kind, item.created_at, item.digest)
+        row += (index, item.message_id, packed(item_id), kind, item.created_at, item.digest)
     position = (progress.position, _doubts(progress), progress.attempts, now, progress.thread_id)
     # One statement for all rows: each step of SQLite lets go of Python's lock, and taking it again is what costs.
     values = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(sent))
@@ -241,7 +242,7 @@ def adopted(
     """What stands in a conversation is the truth from now on: message_id, item_id, kind and digest of each item."""
     notes = [Note(_DROP_ITEMS, [(thread_id, 0)])]
     for index, (message_id, item_id, kind, digest) in enumerate(rows):
-        row = (index, message_id, item_id, None if kind == "message" else kind, None, digest, thread_id)
+        row = (index, message_id, packed(item_id), None if kind == "message" else kind, None, digest, thread_id)
         notes.append(Note(f"{_ITEM}(?, ?, ?, ?, ?, ?)) WHERE id = ?", [row]))
     line = _reached(thread_id, conversation_id, "loaded", len(rows), now)
     return [*notes, Note(_ADOPTED, [(len(rows), run, now, thread_id)], line=line)]

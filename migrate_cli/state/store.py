@@ -21,6 +21,7 @@ from migrate_cli.model import Aside, Draft, Finding, Item, JsonObject, Unreadabl
 from migrate_cli.state import opening, statements
 from migrate_cli.state.ballast import Ballast
 from migrate_cli.state.copies import IdLine, SecondCopy
+from migrate_cli.state.item_ids import unpacked
 from migrate_cli.state.lock import StateLock
 from migrate_cli.state.marks import Marks
 from migrate_cli.state.writer import Note, Pace, Writer, storable
@@ -333,13 +334,13 @@ class StateStore:
 
     def item_ids(self, thread_id: str) -> list[str]:
         """Return the ids of the items that are loaded, in order."""
-        return [row[0] for row in self._ask(_OF_THREAD.format("item_id"), thread_id)]
+        return [unpacked(row[0]) for row in self._ask(_OF_THREAD.format("item_id"), thread_id)]
 
     def item_at(self, thread_id: str, position: int) -> str | None:
         """Return the id of the item at a position (0-based), or None."""
         sql = "SELECT item_id FROM item WHERE idx = ? AND thread = (SELECT key FROM thread WHERE id = ?)"
         rows = self._ask(sql, position, thread_id)
-        return rows[0][0] if rows else None
+        return unpacked(rows[0][0]) if rows else None
 
     def refused_items(self) -> dict[str, dict[int, tuple[str, str]]]:
         """Return code and detail of all refused items that notes stand for, by thread and place; there are few."""
