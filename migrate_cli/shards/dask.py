@@ -12,7 +12,9 @@ import os
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +31,10 @@ SHARDS_PER_SLOT = 4
 """More shards than run at once: a retry repeats little, and no worker waits long for the last shard."""
 RETRIES = 3
 """Of tasks that fail in themselves; how many dead workers a task outlives is the scheduler's `allowed-failures`."""
-_PATIENCE = 15
+_PATIENCE = 10
 """Seconds to find the scheduler."""
+BEGUN = "begun"
+"""The type of the line that a task tells first."""
 _FORWARDED = ("OPENAI_BASE_URL", "SOURCE_BASE_URL")
 """Variables of settings that do not begin with `MIGRATE_`."""
 
@@ -45,7 +49,11 @@ def connect(scheduler: str | None, at_once: int | None) -> DaskEngine:
 
     try:
         client = Client(scheduler, timeout=_PATIENCE, set_as_default=False, name="migrate-cli")
-    except (OSError, ValueError) as error:
+    except ValueError as error:
+        raise UsageError(
+            f"--scheduler {scheduler} is no address of a Dask scheduler, such as tcp://HOST:8786"
+        ) from error
+    except OSError as error:
         raise TemporaryError(f"no Dask scheduler answers at {scheduler} ({error}); check --scheduler") from error
     slots = sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
     if not slots:
@@ -67,11 +75,12 @@ class DaskEngine:
         self._topic = f"migrate-cli-{uuid.uuid4().hex[:12]}"
         self._stop_file: str | None = None
         self._stopping = False
+        self._begun: Counter[int] = Counter()
 
     def start(self, tasks: Sequence[ShardTask], put: Put) -> None:
         """Submit the first, and the others as those end."""
         self._stop_file = tasks[0].stop_file
-        self._client.subscribe_topic(self._topic, lambda event: _pass_on(event, put))
+        self._client.subscribe_topic(self._topic, lambda event: self._pass_on(event[1], put))
         threading.Thread(target=self._feed, args=(iter(tasks), put), daemon=True).start()
 
     def stop(self, level: int) -> None:
@@ -112,8 +121,21 @@ class DaskEngine:
             submit()
         for future in running:
             index = indexes[future.key]
-            put(_end_of(future, index, began[index]))
+            end = _end_of(future, index, began[index])
+            # Or the scheduler would run a shard again that is done, when the worker dies that keeps its result.
+            future.release()
+            put(replace(end, attempts=end.attempts + max(self._begun[index] - 1, 0)))
             submit()
+
+    def _pass_on(self, told: Any, put: Put) -> None:
+        """Take one event of the topic: a line that a shard told, or that its task has begun."""
+        index, line = told["shard"], told["line"]
+        if line.get("type") != BEGUN:
+            put((index, line))
+            return
+        self._begun[index] += 1
+        if self._begun[index] > 1:
+            put((index, {"type": "note", "text": "its worker was lost, and another goes on with it"}))
 
 
 def shard_task(task: ShardTask, topic: str) -> ShardEnd:
@@ -121,13 +143,12 @@ def shard_task(task: ShardTask, topic: str) -> ShardEnd:
     from distributed import get_worker  # noqa: PLC0415 - an extra
 
     worker = get_worker()
-    return run_shard(task, lambda line: worker.log_event(topic, {"shard": task.index, "line": line}), Stop())
 
+    def tell(line: JsonObject) -> None:
+        worker.log_event(topic, {"shard": task.index, "line": line})
 
-def _pass_on(event: tuple[float, Any], put: Put) -> None:
-    told = event[1]
-    if isinstance(told, dict) and "shard" in told:
-        put((told["shard"], told["line"]))
+    tell({"type": BEGUN})
+    return run_shard(task, tell, Stop())
 
 
 def _end_of(future: Future, index: int, began: float) -> ShardEnd:
