@@ -20,6 +20,7 @@ COMMANDS = [
     "apply",
     "resolve",
     "undo",
+    "merge",
     "status",
     "verify",
     "report",

@@ -197,9 +197,9 @@ class _Merge:
         count = "1000 or more" if len(conflicts) >= _AT_ONCE else str(len(conflicts))
         others = f" ({count} threads in all, {more} among them)" if more else ""
         return StateError(
-            f"Thread {first.thread_id} has two conversations, {first.known} in {there} and {first.offered} in "
-            f"{part.path}{others}; decide which one stays, undo the other "
-            f"(migrate-cli undo --thread {first.thread_id} --state {part.path}), then merge again. Nothing was merged.",
+            f"The thread {first.thread_id} has two conversations, {first.known} in {there} and {first.offered} in "
+            f"{part.path}{others}, so nothing was merged; decide which one stays, undo the other "
+            f"(migrate-cli undo --thread {first.thread_id} --state {part.path}), then merge again.",
             code="merge-conflict",
         )
 
