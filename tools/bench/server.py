@@ -92,7 +92,7 @@ class World:
         held = self.items.setdefault(name, [])
         start = len(held)
         made = [
-            b'{"id":"msg_%s_%08d","status":"completed",%s' % (name[5:].encode(), start + place, item[1:])
+            b'{"id":"msg_%s%016d","status":"completed",%s' % (name[5:].encode(), start + place, item[1:])
             for place, item in enumerate(items)
         ]
         held += made
@@ -101,7 +101,7 @@ class World:
     def _list(self, name: str, query: str) -> bytes:
         asked = parse_qs(query)
         after = asked.get("after")
-        first = int(after[0].rpartition("_")[2]) + 1 if after else 0
+        first = int(after[0][-16:]) + 1 if after else 0
         held = self.items.get(name, [])
         some = held[first : first + int(asked.get("limit", ["20"])[0])]
         more = b"true" if first + len(some) < len(held) else b"false"
