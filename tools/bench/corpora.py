@@ -57,9 +57,6 @@ CORPORA = {
         Corpus("mixed", 1_500, None),
     )
 }
-QUICK = {
-    corpus.name: corpus for corpus in (Corpus("short", 1_000, 12), Corpus("one", 1, 5_000), Corpus("mixed", 300, None))
-}
 
 
 def long_tailed(number: int) -> int:

@@ -42,9 +42,10 @@ class Way:
 GUIDE = Way("guide", "official guide: SDK, typed, one thread at a time", 1, 0.0021, page=20)
 ASYNC = Way("sdk_async", "SDK async, typed, 32 at a time", 32, 0.0024)
 APPLY = Way("apply", "migrate-cli apply, from an export, 64 at a time", 64, 0.00025, page=0, whole=True)
+TWO = Way("two", "migrate-cli apply --processes 2, from an export, 64 at a time", 64, 0.00025, page=0, whole=True)
 LIVE = Way("live", "migrate-cli apply, from a live host, 64 at a time", 64, 0.0004, whole=True)
 FLOOR = Way("floor", "floor: bare aiohttp, prepared bytes, 64 at a time", 64, 0.00005, page=0)
-WAYS = (GUIDE, ASYNC, APPLY, LIVE, FLOOR)
+WAYS = (GUIDE, ASYNC, APPLY, TWO, LIVE, FLOOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +135,14 @@ class Mover:
             return [*argv, "--at-once", str(way.at_once)]
         shutil.rmtree(self.state.parent, ignore_errors=True)
         self.state.parent.mkdir()
-        source = [str(files.export)] if way.name == "apply" else []
+        source = [] if way is LIVE else [str(files.export)]
+        source += ["--processes", "2"] if way is TWO else []
         options = ["--state", str(self.state), "--workers", str(way.at_once), "--output", "json", "--quiet"]
         return [*program(), "apply", *source, *options]
 
     def _environment(self, way: Way) -> dict[str, str]:
         environment = target_environment(self._host)
-        if way.name == "live":
+        if way is LIVE:
             environment |= {
                 "MIGRATE_SOURCE__KIND": "api",
                 "MIGRATE_SOURCE__PRESET": "self-hosted",
@@ -176,7 +178,7 @@ def fitting(way: Way, corpus: Corpus, latency: float, budget: float) -> Corpus:
 def _each(way: Way, size: float, latency: float, at_once: int) -> float:
     """Seconds a message, roughly."""
     pages = math.ceil(size / way.page) if way.page else 0
-    requests = pages + math.ceil(size / ITEMS) + (1 if way.name in ("apply", "live", "floor") else 0)
+    requests = pages + math.ceil(size / ITEMS) + (1 if way.whole or way is FLOOR else 0)
     return max(way.cpu, way.cpu / at_once + requests * (latency + 0.0005) / size / at_once)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import measure
-from bench.corpora import CORPORA, QUICK, Corpus
+from bench.corpora import CORPORA, Corpus
 from bench.figures import Figures, Large, LongThread
 from bench.hosting import Host, hosted
 from bench.moving import APPLY, WAYS, Mover, program, target_environment
@@ -47,9 +47,9 @@ FULL = Extent(
     starts=9,
 )
 SHORT = Extent(
-    corpora=(QUICK["short"],),
+    corpora=(CORPORA["short"],),
     latencies=(0.0, 0.05),
-    rounds=2,
+    rounds=1,
     other_rounds=1,
     budget=2.5,
     plan=Corpus("plan", 4_000, 12),
