@@ -20,6 +20,10 @@ from migrate_cli.replies import Ambiguous, NotApplied
 LONGEST_ANSWER = 10
 """How many times the timeout, which counts the silence, the whole answer to a read may take."""
 
+IDLE = 4.0
+"""Seconds that a connection may lie unused. Common servers close theirs after five, and a request that meets the
+closing end has an unclear fate, which costs a wait and a look."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -39,7 +43,7 @@ class Wire:
         self._base = base_url.rstrip("/")
         self._timeout = timeout
         self._proxy = proxy_for(self._base)
-        connector = aiohttp.TCPConnector(limit=0, ssl=True if trust is None else trust)
+        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE, ssl=True if trust is None else trust)
         silence = aiohttp.ClientTimeout(sock_connect=timeout, sock_read=timeout)
         self._session = aiohttp.ClientSession(
             connector=connector, timeout=silence, headers=headers, cookie_jar=aiohttp.DummyCookieJar()
