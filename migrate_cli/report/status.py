@@ -26,7 +26,6 @@ from migrate_cli.report.escape import number, percent, plural
 
 SHOWN = 50
 DONE = ("loaded", "verified", "skipped")
-ASIDE = ("failed", "in_doubt", "differs")
 ASIDE_TITLES = {"in_doubt": "In doubt", "failed": "Failed", "differs": "Different from the source"}
 FACTS = {
     "messages": "messages read",
@@ -41,7 +40,7 @@ def build(result: Result) -> Document:
     """Return the document."""
     data = result.data
     states = counts(data, "threads")
-    tone = Tone.MIXED if tone_of(result) is Tone.GOOD and any(states.get(state) for state in ASIDE) else tone_of(result)
+    tone = Tone.MIXED if tone_of(result) is Tone.GOOD and not _all_done(data, states) else tone_of(result)
     sections: list[Section | None] = [
         Bar("Threads", tuple((state.replace("_", " "), count) for state, count in states.items() if count))
         if any(states.values())
@@ -58,6 +57,11 @@ def build(result: Result) -> Document:
         sections=(*(section for section in sections if section is not None), *problems(result)),
         next_steps=steps(result, *_next(data, states)),
     )
+
+
+def _all_done(data: JsonObject, states: dict[str, int]) -> bool:
+    """Whether nothing waits, neither for a person nor for a run."""
+    return "reached" not in data and all(state in DONE or not count for state, count in states.items())
 
 
 def _headline(data: JsonObject, states: dict[str, int]) -> str:

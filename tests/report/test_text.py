@@ -207,6 +207,19 @@ def test_status_names_source_target_and_state_file_in_the_command_that_comes_nex
     assert "migrate-cli verify '/exports/old ones' --target sandbox --state rehearsal.db" in report
 
 
+@pytest.mark.parametrize(
+    ("data", "sign"),
+    [
+        ({"threads": {"loaded": 2, "skipped": 1}}, "✓"),
+        ({"threads": {"loaded": 2, "loading": 1}}, "!"),
+        ({"threads": {"loaded": 2, "failed": 1}}, "!"),
+        ({"threads": {"loaded": 2}, "reached": {"threads": 2, "of": 9}}, "!"),
+    ],
+)
+def test_status_says_that_all_is_well_only_when_nothing_waits(data: JsonObject, sign: str) -> None:
+    assert text("status", data).startswith(sign)
+
+
 def test_several_next_steps_are_told_apart_where_lines_are_broken() -> None:
     report = text("init", {"message": "Done.", "next": ["one " * 20 + "end", "two"]}, width=60).splitlines()
     at = next(index for index, line in enumerate(report) if line.startswith("Next: "))
