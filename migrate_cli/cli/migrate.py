@@ -15,6 +15,7 @@ from migrate_cli.cli.options import (
     Discover,
     Format,
     Limit,
+    MaxRequests,
     Redact,
     Shard,
     Source,
@@ -28,6 +29,63 @@ from migrate_cli.load.policy import OnRefused
 from migrate_cli.report.interface import OutputFormat
 
 app = typer.Typer()
+
+Check = Annotated[bool, typer.Option("--check", help="End with exit code 4 when a rule below is broken.")]
+FailOn = Annotated[
+    str | None,
+    typer.Option(
+        "--fail-on",
+        help="Findings that break the check, with all worse ones: error (default), warning, or codes with commas. "
+        "Implies --check.",
+        metavar="error|warning|CODE,…",
+    ),
+]
+MaxDropped = Annotated[
+    str | None,
+    typer.Option(
+        "--max-dropped", help="Break the check when more parts would be dropped. Implies --check.", metavar="N|P%"
+    ),
+]
+Rate = Annotated[
+    int | None,
+    typer.Option(
+        "--rate",
+        help="Requests a minute, to estimate the time; default load.max_requests_per_minute.",
+        metavar="RPM",
+        min=1,
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        help="Count the conversations that do not fit this model's window; NAME=TOKENS for one not known here.",
+        metavar="M",
+    ),
+]
+Save = Annotated[Path | None, typer.Option("--save", help="Keep the plan in a file, for apply --plan.", metavar="FILE")]
+Against = Annotated[
+    Path | None, typer.Option("--against", help="Say what is new since the plan in this file.", metavar="FILE")
+]
+Where = Annotated[
+    Target | None,
+    typer.Option("--target", help="`sandbox` rehearses on an embedded server; nothing real is written."),
+]
+MaxErrors = Annotated[int | None, typer.Option("--max-errors", help="Stop after N failed threads.", metavar="N")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try threads again that failed before.")]
+Refused = Annotated[
+    OnRefused | None,
+    typer.Option("--on-refused", help="What becomes of an item that the target refuses.", show_default="fail"),
+]
+Append = Annotated[
+    bool, typer.Option("--append", help="Append new messages at the end of threads that were loaded before.")
+]
+PlanFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--plan", help="Refuse if source or settings are not as in the plan that plan --save kept.", metavar="FILE"
+    ),
+]
 
 
 @app.command(
@@ -48,45 +106,13 @@ def plan(
     discover: Discover = None,
     with_content: WithContent = None,
     redact: Redact = None,
-    check: Annotated[bool, typer.Option("--check", help="End with exit code 4 when a rule below is broken.")] = False,
-    fail_on: Annotated[
-        str | None,
-        typer.Option(
-            "--fail-on",
-            help="Findings that break the check, with all worse ones: error (default), warning, or codes with commas. "
-            "Implies --check.",
-            metavar="error|warning|CODE,…",
-        ),
-    ] = None,
-    max_dropped: Annotated[
-        str | None,
-        typer.Option(
-            "--max-dropped", help="Break the check when more parts would be dropped. Implies --check.", metavar="N|P%"
-        ),
-    ] = None,
-    rate: Annotated[
-        int | None,
-        typer.Option(
-            "--rate",
-            help="Requests a minute, to estimate the time; default load.max_requests_per_minute.",
-            metavar="RPM",
-            min=1,
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            help="Count the conversations that do not fit this model's window; NAME=TOKENS for one not known here.",
-            metavar="M",
-        ),
-    ] = None,
-    save: Annotated[
-        Path | None, typer.Option("--save", help="Keep the plan in a file, for apply --plan.", metavar="FILE")
-    ] = None,
-    against: Annotated[
-        Path | None, typer.Option("--against", help="Say what is new since the plan in this file.", metavar="FILE")
-    ] = None,
+    check: Check = False,
+    fail_on: FailOn = None,
+    max_dropped: MaxDropped = None,
+    rate: Rate = None,
+    model: Model = None,
+    save: Save = None,
+    against: Against = None,
 ) -> None:
     """Read and convert everything, check it against the target's rules, send nothing, and say what would happen.
 
@@ -123,10 +149,7 @@ def plan(
 def apply(
     frame: Frame,
     source: Source = None,
-    target: Annotated[
-        Target | None,
-        typer.Option("--target", help="`sandbox` rehearses on an embedded server; nothing real is written."),
-    ] = None,
+    target: Where = None,
     format_: Format = None,
     limit: Limit = None,
     thread: Thread = None,
@@ -136,26 +159,12 @@ def apply(
     with_content: WithContent = None,
     redact: Redact = None,
     workers: Workers = None,
-    max_requests_per_minute: Annotated[
-        int | None, typer.Option("--max-requests-per-minute", help="Never send more than this.", metavar="N")
-    ] = None,
-    max_errors: Annotated[
-        int | None, typer.Option("--max-errors", help="Stop after N failed threads.", metavar="N")
-    ] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try threads again that failed before.")] = False,
-    on_refused: Annotated[
-        OnRefused | None,
-        typer.Option("--on-refused", help="What becomes of an item that the target refuses.", show_default="fail"),
-    ] = None,
-    append: Annotated[
-        bool, typer.Option("--append", help="Append new messages at the end of threads that were loaded before.")
-    ] = False,
-    plan_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--plan", help="Refuse if source or settings are not as in the plan that plan --save kept.", metavar="FILE"
-        ),
-    ] = None,
+    max_requests_per_minute: MaxRequests = None,
+    max_errors: MaxErrors = None,
+    retry_failed: RetryFailed = False,
+    on_refused: Refused = None,
+    append: Append = False,
+    plan_file: PlanFile = None,
     processes: Processes = None,
     engine: EngineOption = None,
     scheduler: Scheduler = None,
@@ -169,37 +178,20 @@ def apply(
     from migrate_cli.commands.shards import for_shard  # noqa: PLC0415
 
     settings = frame.settings(
-        source__path=source,
-        source__format=format_,
-        source__discover=discover,
-        load__workers=workers,
-        load__max_requests_per_minute=max_requests_per_minute,
-        load__max_errors=max_errors,
-        load__on_refused=on_refused,
-        report__with_content=with_content,
-        report__redact=redact,
-    )
+        source__path=source, source__format=format_, source__discover=discover,
+        load__workers=workers, load__max_requests_per_minute=max_requests_per_minute, load__max_errors=max_errors,
+        load__on_refused=on_refused, report__with_content=with_content, report__redact=redact,
+    )  # fmt: skip
     selection = selection_of(thread or [], threads_from, limit, shard)
     settings = for_shard(settings, selection, frame.state)
     frame.keep_log(settings)
     options = {
-        "SOURCE": source,
-        "--target": target and target.value,
-        "--format": format_,
-        "--limit": limit,
-        "--thread": thread,
-        "--threads-from": threads_from,
-        "--shard": shard,
-        "--discover": discover,
-        "--with-content": with_content,
-        "--redact": redact,
-        "--workers": workers,
-        "--max-errors": max_errors,
-        "--retry-failed": retry_failed,
-        "--on-refused": on_refused and on_refused.value,
-        "--append": append,
+        "SOURCE": source, "--target": target and target.value, "--format": format_, "--limit": limit,
+        "--thread": thread, "--threads-from": threads_from, "--shard": shard, "--discover": discover,
+        "--with-content": with_content, "--redact": redact, "--workers": workers, "--max-errors": max_errors,
+        "--retry-failed": retry_failed, "--on-refused": on_refused and on_refused.value, "--append": append,
         "--plan": plan_file,
-    }
+    }  # fmt: skip
     result = divided(
         frame, settings, selection, options, processes=processes, engine=engine, scheduler=scheduler
     ) or run(
