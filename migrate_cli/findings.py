@@ -319,6 +319,16 @@ _LOADING = {
         "The target refused an item for good; a note stands in its place (`load.on_refused: note`).",
         "Look at the message in the source; the thread's other items are there.",
     ),
+    "resource-file-missing": Entry(
+        WARNING,
+        "A file of the code interpreter is not at the target: no conversation names it, but the tool would read it.",
+        "Put its bytes into the export's `files/` folder, or upload it and name it in the response configuration.",
+    ),
+    "vector-store-not-carried": Entry(
+        WARNING,
+        "Vector stores belong to the source's organisation; with `convert.files: upload` the target is another one.",
+        "Make a vector store of the files at the target, and name it in the response configuration.",
+    ),
     "source-grown": Entry(
         WARNING,
         "New messages stand at the end of a thread that was loaded before.",

@@ -149,6 +149,8 @@ class ApplyRun:
                     if resumption is not None:
                         entries = resumption.threads()
                     await run.run(files.desk.feed(self._watched(entries or self._source.threads(selection))))
+                    if not run.drain.is_set():
+                        await files.carry_assistants(selection)
                 except MigrateError as error:
                     failure = error
             if failure is None and not run.drain.is_set():

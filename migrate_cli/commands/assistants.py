@@ -15,11 +15,13 @@ from migrate_cli.commands.prepare import open_configured
 from migrate_cli.commands.tally import LISTED, finding_row
 from migrate_cli.convert.assistant import Configuration, convert_assistant
 from migrate_cli.convert.code import LANGUAGES
+from migrate_cli.convert.options import Files
 from migrate_cli.errors import UsageError
 from migrate_cli.findings import finding
 from migrate_cli.model import Finding, JsonObject, Result
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection
+from migrate_cli.state.reader import StateReader
 
 SUFFIX = {Code.PYTHON: ".py", Code.TYPESCRIPT: ".ts"}
 
@@ -43,7 +45,8 @@ def assistants(settings: Settings, selection: Selection, wish: Wish) -> Result:
     for entry in source.threads(selection):
         collection.read(entry)
     found = _chosen(collection, wish)
-    configurations = [(one, _converted(one, wish)) for one in found]
+    uploaded = _uploaded(settings)
+    configurations = [(one, _converted(one, wish, uploaded)) for one in found]
     if wish.out is None and wish.code is not None and len(configurations) > 1:
         raise UsageError(
             f"{len(configurations)} assistants make {len(configurations)} programs; name a folder for them with --out, "
@@ -66,9 +69,25 @@ def _chosen(collection: Collection, wish: Wish) -> list[Found]:
     return [one for one in found if one.id in wish.assistant_ids]
 
 
-def _converted(found: Found, wish: Wish) -> Configuration:
-    resources = [found.resources] if found.resources else []
-    return convert_assistant(found.assistant, thread_resources=resources, markdown=wish.markdown, today=date.today())
+def _uploaded(settings: Settings) -> dict[str, str] | None:
+    """The ids that files have at the target, as far as the state file knows; None where all ids stay."""
+    if settings.convert.files is Files.KEEP:
+        return None
+    if not settings.state.is_file():
+        return {}
+    with StateReader(settings.state) as reader:
+        rows = reader.export_map("files")
+        return {row["source_file_id"]: row["target_file_id"] for row in rows if row["status"] == "uploaded"}
+
+
+def _converted(found: Found, wish: Wish, uploaded: dict[str, str] | None) -> Configuration:
+    return convert_assistant(
+        found.assistant,
+        thread_resources=[found.resources] if found.resources else [],
+        uploaded=uploaded,
+        markdown=wish.markdown,
+        today=date.today(),
+    )
 
 
 def _findings(found: Found, configuration: Configuration) -> list[Finding]:

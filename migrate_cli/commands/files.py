@@ -12,6 +12,7 @@ from datetime import date
 from types import TracebackType
 from typing import Self
 
+from migrate_cli.commands.assistant_files import carries_assistants, carry_assistants
 from migrate_cli.commands.prepare import target_of
 from migrate_cli.convert.options import Files
 from migrate_cli.errors import TemporaryError, UsageError
@@ -30,7 +31,7 @@ from migrate_cli.model import Finding, JsonObject
 from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer
 from migrate_cli.settings import Settings
-from migrate_cli.sources.interface import Source
+from migrate_cli.sources.interface import Selection, Source
 
 SPOOL = ".files"
 """What the name of the state file is followed by in that of the folder in which a live source's files wait."""
@@ -60,6 +61,8 @@ class RunFiles:
         self._work = work
         self._distant = distant
         self._keeps = settings.convert.files is Files.KEEP
+        self._source = source
+        self._of_assistants: list[Finding] = []
         policy = FilePolicy(
             settings.convert_options(),
             transcribe=settings.audio.transcribe,
@@ -81,9 +84,14 @@ class RunFiles:
         if self._distant is not None:
             await self._distant.__aexit__(kind, error, trace)
 
+    async def carry_assistants(self, selection: Selection) -> None:
+        """Carry the files of assistants over, where files are uploaded and the run is over the whole source."""
+        if not self._keeps and carries_assistants(selection):
+            self._of_assistants = await carry_assistants(self._source, self.desk)
+
     def findings(self) -> list[Finding]:
         """What is to be said once for the whole run."""
-        found = list(self._work.findings) if self._work else []
+        found = [*(self._work.findings if self._work else ()), *self._of_assistants]
         if isinstance(self._distant, Promises) and self._distant.files:
             found.append(_foretold(self._distant))
         if self._keeps and not self._check and self.desk.named_files:

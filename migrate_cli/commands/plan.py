@@ -123,6 +123,7 @@ class _Planning:
                     self.tally.unreadable(entry)
                 else:
                     self._book(entry)
+            await files.carry_assistants(selection)
 
     def estimate(self, rate: int | None, window: tuple[str, int] | None) -> JsonObject:
         """What loading would take: requests of `apply` to the target, seconds at a rate, tokens by conversation."""

@@ -36,9 +36,10 @@ class Configuration:
 class _Work:
     """The configuration while it is being written."""
 
-    def __init__(self, assistant: JsonObject, resources: JsonObject) -> None:
+    def __init__(self, assistant: JsonObject, resources: JsonObject, uploaded: Mapping[str, str] | None) -> None:
         self.assistant = assistant
         self.resources = resources
+        self.uploaded = uploaded
         self.config: JsonObject = {}
         self.findings: list[Finding] = []
 
@@ -51,16 +52,21 @@ def convert_assistant(
     assistant: JsonObject,
     *,
     thread_resources: Iterable[Mapping[str, Any]] = (),
+    uploaded: Mapping[str, str] | None = None,
     markdown: bool = False,
     today: date | None = None,
 ) -> Configuration:
     """Return the configuration of one assistant object.
 
+    `uploaded` holds the ids of files at the target by their ids at the source, where the target is another
+    organisation's; None where it is the same, and all ids stay.
+
     `thread_resources` are `tool_resources` of threads; their vector stores and files join the assistant's own.
     `markdown` adds a sentence to the instructions that asks for Markdown. `today` tells models that are gone from
     those that are going.
     """
-    work = _Work(assistant, _merged([assistant.get("tool_resources"), _old_files(assistant), *thread_resources]))
+    resources = _merged([assistant.get("tool_resources"), _old_files(assistant), *thread_resources])
+    work = _Work(assistant, resources, uploaded)
     _write_model(work, today)
     _write_instructions(work, markdown)
     tools = [tool for tool in (_tool(work, tool) for tool in _listed(assistant.get("tools"))) if tool]
@@ -125,6 +131,8 @@ def _file_search(work: _Work, tool: Mapping[str, Any]) -> JsonObject | None:
     if not stores:
         work.find("vector-store-missing", "it searches files, but no vector store is named.")
         return None
+    if work.uploaded is not None:
+        work.find("vector-store-not-carried", f"put a store of the target in place of {short(', '.join(stores), 200)}.")
     flat: JsonObject = {"type": "file_search", "vector_store_ids": stores}
     inner = tool.get("file_search")
     inner = inner if isinstance(inner, Mapping) else {}
@@ -141,9 +149,20 @@ def _file_search(work: _Work, tool: Mapping[str, Any]) -> JsonObject | None:
 
 def _code_interpreter(work: _Work, _tool: Mapping[str, Any]) -> JsonObject:
     container: JsonObject = {"type": "auto"}
-    if work.resources["file_ids"]:
-        container["file_ids"] = work.resources["file_ids"]
+    file_ids = _at_target(work, work.resources["file_ids"])
+    if file_ids:
+        container["file_ids"] = file_ids
     return {"type": "code_interpreter", "container": container}
+
+
+def _at_target(work: _Work, file_ids: list[str]) -> list[str]:
+    """Return the files' ids at the target; an id that is unknown there would spoil every request, so it is left out."""
+    if work.uploaded is None:
+        return file_ids
+    for file_id in file_ids:
+        if file_id not in work.uploaded:
+            work.find("resource-file-missing", f"the code interpreter's file {short(file_id)} was left out.")
+    return [work.uploaded[file_id] for file_id in file_ids if file_id in work.uploaded]
 
 
 def _mcp(_work: _Work, tool: Mapping[str, Any]) -> JsonObject:

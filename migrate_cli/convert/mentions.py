@@ -10,11 +10,13 @@ from migrate_cli.model import Message, Thread
 
 
 class Place(StrEnum):
-    """Where a file is mentioned, in falling order of need: the first two are sent, a citation only names it."""
+    """Where a file is mentioned: images and attachments are sent, a citation only names it."""
 
     IMAGE = "image"
     ATTACHMENT = "attachment"
     CITATION = "citation"
+    RESOURCE = "resource"
+    """Among the files of the code interpreter, which no conversation names."""
 
 
 class Mention(NamedTuple):
@@ -33,6 +35,23 @@ def files_of(thread: Thread) -> Iterator[Mention]:
             if (mention.file_id, mention.place) not in seen:
                 seen.add((mention.file_id, mention.place))
                 yield mention
+
+
+def resource_files(resources: object) -> list[str]:
+    """Return the ids of the code interpreter's files in `tool_resources`, each once."""
+    return _ids(resources, "code_interpreter", "file_ids")
+
+
+def vector_stores(resources: object) -> list[str]:
+    """Return the ids of the vector stores in `tool_resources`, each once."""
+    return _ids(resources, "file_search", "vector_store_ids")
+
+
+def _ids(resources: object, tool: str, key: str) -> list[str]:
+    inner = resources.get(tool) if isinstance(resources, Mapping) else None
+    ids = inner.get(key) if isinstance(inner, Mapping) else None
+    found = (one for one in ids if isinstance(one, str) and one) if isinstance(ids, list) else ()
+    return list(dict.fromkeys(found))
 
 
 def files_of_message(message: Message) -> Iterator[Mention]:

@@ -8,14 +8,15 @@ from migrate_cli.convert.book import Book
 from migrate_cli.convert.builtin_calls import names_in
 from migrate_cli.convert.canonical import digest_of_all
 from migrate_cli.convert.census import count_frame, count_message
+from migrate_cli.convert.mentions import resource_files, vector_stores
 from migrate_cli.convert.message import convert_message
 from migrate_cli.convert.metadata import convert_metadata
-from migrate_cli.convert.options import NO_FACTS, ConvertOptions, FileFacts
+from migrate_cli.convert.options import NO_FACTS, ConvertOptions, FileFacts, Files
 from migrate_cli.convert.steps import Placement, place_steps
 from migrate_cli.convert.tail import TailCutter, TokenEstimate, estimate_tokens
-from migrate_cli.convert.text import counted
+from migrate_cli.convert.text import counted, short
 from migrate_cli.convert.tool_calls import convert_steps
-from migrate_cli.model import Draft, Fate, Ledger, Message, Thread
+from migrate_cli.model import Draft, Fate, JsonObject, Ledger, Message, Thread
 
 _DEFAULTS = ConvertOptions()
 
@@ -89,6 +90,21 @@ def _set_resources_aside(thread: Thread, book: Book) -> None:
         book.count(Fate.NOTED, len(held))
         book.set_aside("tool_resources", held)
         book.find("tool-resources-aside", f"Resources of {counted(len(held), 'tool')} went to the state file.")
+    if book.options.files is Files.UPLOAD:
+        _say_what_stays_behind(held, book)
+
+
+def _say_what_stays_behind(resources: JsonObject, book: Book) -> None:
+    """Where the target is another organisation's, only what was uploaded is there."""
+    for file_id in resource_files(resources):
+        fact = book.fact(file_id)
+        if fact.status != "uploaded":
+            reason = f" ({fact.reason})" if fact.reason else ""
+            book.find(
+                "resource-file-missing", f"The code interpreter's file {short(file_id)} was not uploaded{reason}."
+            )
+    for store in vector_stores(resources):
+        book.find("vector-store-not-carried", f"The vector store {short(store)} stays behind.")
 
 
 def _draft(thread: Thread, book: Book, metadata: dict[str, str], counter: _Counter) -> Draft:

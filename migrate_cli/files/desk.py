@@ -10,12 +10,14 @@ from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from migrate_cli.convert.mentions import Place, files_of
-from migrate_cli.convert.options import FileFact
+from migrate_cli.convert.limits import FILE_ID
+from migrate_cli.convert.mentions import Place, files_of, resource_files
+from migrate_cli.convert.options import FileFact, Files
 from migrate_cli.convert.thread import convert_thread
 from migrate_cli.files import local
 from migrate_cli.files.distant import Distant, promised
 from migrate_cli.files.known import KnownFiles, Lookup
+from migrate_cli.files.local import FileLook
 from migrate_cli.files.needs import MAX_REQUEST_BYTES, Need
 from migrate_cli.files.record import FileRecord
 from migrate_cli.files.sending import Draining
@@ -26,6 +28,9 @@ from migrate_cli.sources.interface import FileInfo
 
 AT_ONCE = 32
 """Files of one thread that are worked on together; the pacer decides how many requests that means."""
+
+Places = dict[str, set[Place]]
+"""Where each file is mentioned."""
 
 Entry = Draft | Thread | Unreadable
 """What a feed yields: a Thread is one whose files must be looked into before it can be converted."""
@@ -45,6 +50,8 @@ class FileDesk:
         self._live = live
         self._distant = distant
         self._under_way: dict[str, asyncio.Task[FileFact]] = {}
+        self._carried: set[str] = set()
+        """Files of the code interpreter that were looked into."""
         self.named_files = False
         """Whether any file was named so far."""
 
@@ -57,15 +64,23 @@ class FileDesk:
         """Return the draft, or the thread itself where something must be found out first."""
         lookup = Lookup(self._known, thread.id)
         draft = self._convert(thread, lookup)
-        return thread if lookup.unsettled and self._work is not None else draft
+        waits = lookup.unsettled or any(map(self._left_aside, resource_files(thread.tool_resources)))
+        return thread if waits and self._work is not None else draft
+
+    async def carry(self, file_ids: Iterable[str]) -> dict[str, FileFact]:
+        """Find out about files that no thread names, such as those of assistants; nothing once the run ends."""
+        try:
+            return await self._all("", {one: {Place.RESOURCE} for one in file_ids})
+        except Draining:
+            return {}
 
     async def draft(self, thread: Thread) -> Draft | None:
         """Find out what is missing, then convert. None when the run ends meanwhile."""
-        places: dict[str, Place] = {}
+        places: Places = {}
         for mention in files_of(thread):
-            known = places.setdefault(mention.file_id, mention.place)
-            if _ORDER[mention.place] < _ORDER[known]:
-                places[mention.file_id] = mention.place
+            places.setdefault(mention.file_id, set()).add(mention.place)
+        for file_id in resource_files(thread.tool_resources):
+            places.setdefault(file_id, set()).add(Place.RESOURCE)
         try:
             found = await self._all(thread.id, places)
         except Draining:
@@ -81,7 +96,7 @@ class FileDesk:
         heavy = too_heavy(draft, lookup.used)
         return draft if heavy is None else replace(draft, findings=(*draft.findings, heavy))
 
-    async def _all(self, thread_id: str, places: dict[str, Place]) -> dict[str, FileFact]:
+    async def _all(self, thread_id: str, places: Places) -> dict[str, FileFact]:
         found: dict[str, FileFact] = {}
         ids = list(places)
         for start in range(0, len(ids), AT_ONCE):
@@ -94,11 +109,29 @@ class FileDesk:
                 found[one] = result
         return found
 
-    async def _find(self, file_id: str, thread_id: str, place: Place) -> FileFact:
+    async def _find(self, file_id: str, thread_id: str, places: set[Place]) -> FileFact:
         fact, settled = self._known.look(file_id, thread_id)
-        if settled:
+        if settled and not (Place.RESOURCE in places and self._left_aside(file_id)):
             return fact
-        return await self._once(file_id, self._do(file_id, place))
+        ordered = sorted(places, key=_ORDER.__getitem__)
+        if self._idle(file_id, ordered):
+            return self._known.learn(file_id, None)
+        return await self._once(file_id, self._do(file_id, ordered))
+
+    def _left_aside(self, file_id: str) -> bool:
+        """Whether a file of the code interpreter is still to be carried, whatever is settled for conversations."""
+        policy = self._known.policy
+        if policy.options.files is Files.KEEP or file_id in self._carried or FILE_ID.fullmatch(file_id) is None:
+            return False
+        record = self._known.record(file_id)
+        return record is None or not policy.settled(record, None)
+
+    def _idle(self, file_id: str, places: list[Place]) -> bool:
+        """Whether a file needs nothing at these places. Elsewhere it may, so no other thread can go by that."""
+        info = self._known.info(file_id)
+        here = local.of_source(info)
+        look = promised(file_id, info) if here is None and self._distant is not None else here
+        return Place.RESOURCE not in places and self._need(places, info, look)[1] is Need.NOTHING
 
     async def _once(self, file_id: str, work: Coroutine[Any, Any, FileFact]) -> FileFact:
         """Let several threads that name one file wait for the same work."""
@@ -111,28 +144,38 @@ class FileDesk:
             work.close()
         return await asyncio.shield(task)
 
-    async def _do(self, file_id: str, place: Place) -> FileFact:
+    async def _do(self, file_id: str, places: list[Place]) -> FileFact:
         info, record = self._known.info(file_id), self._known.record(file_id)
         here = local.of_source(info)
         elsewhere = self._distant if here is None else None
-        need = self._known.policy.need(place, info, here if elsewhere is None else promised(file_id, info))
+        if Place.RESOURCE in places:
+            self._carried.add(file_id)
+        place, need = self._need(places, info, here if elsewhere is None else promised(file_id, info))
         if need is Need.NOTHING or self._work is None:
             return self._known.learn(file_id, None)
-        job = Job(need, file_id, here, record)
+        job = Job(need, file_id, here, record, aside=place is Place.RESOURCE)
         if elsewhere is not None and need in (Need.UPLOAD, Need.TRANSCRIBE):
-            return self._known.learn(file_id, await self._brought(job, place, info, elsewhere, self._work))
+            return self._known.learn(file_id, await self._brought(job, places, info, elsewhere, self._work))
         return self._known.learn(file_id, await self._work.do(job))
 
     async def _brought(
-        self, job: Job, place: Place, info: FileInfo | None, elsewhere: Distant, work: Work
+        self, job: Job, places: list[Place], info: FileInfo | None, elsewhere: Distant, work: Work
     ) -> FileRecord | None:
         """Do a job with bytes from the source; what they are decides anew, since names may lie."""
         async with elsewhere.of(job.file_id, info) as got:
             if got.look is None:
                 return await work.do(replace(job, lack=got.reason))
             # Where nothing is to be done after all, what the bytes are is still worth knowing.
-            need = self._known.policy.need(place, info, got.look)
-            return await work.do(replace(job, need=need, local=got.look))
+            place, need = self._need(places, info, got.look)
+            return await work.do(replace(job, need=need, local=got.look, aside=place is Place.RESOURCE))
+
+    def _need(self, places: list[Place], info: FileInfo | None, look: FileLook | None) -> tuple[Place, Need]:
+        """Return the first place at which a file needs something, and what."""
+        for place in places:
+            need = self._known.policy.need(place, info, look)
+            if need is not Need.NOTHING:
+                return place, need
+        return places[0], Need.NOTHING
 
     async def close(self) -> None:
         """End what is still under way for threads that nobody waits for any more."""
@@ -142,8 +185,9 @@ class FileDesk:
         await asyncio.gather(*left, return_exceptions=True)
 
 
-_ORDER = {place: number for number, place in enumerate((Place.ATTACHMENT, Place.IMAGE, Place.CITATION))}
-"""Which place decides where a file is mentioned at several."""
+_PLACES = (Place.ATTACHMENT, Place.IMAGE, Place.CITATION, Place.RESOURCE)
+_ORDER = {place: number for number, place in enumerate(_PLACES)}
+"""Which place decides first where a file is mentioned at several."""
 
 
 def too_heavy(draft: Draft, facts: dict[str, FileFact]) -> Finding | None:

@@ -44,7 +44,7 @@ class ForetoldWork:
             reason = audio.refusal(local.filename, local.bytes, local.media_type)
             status = Status.UNTRANSCRIBED if reason else Status.TRANSCRIBED
             return replace(of_local(local), status=status, transcript=None if reason else "…", detail=reason)
-        reason = too_large(local)
+        reason = too_large(local, aside=job.aside)
         return replace(of_local(local), status=Status.REFUSED if reason else Status.UPLOADED, detail=reason)
 
     async def _asked(self, file_id: str) -> FileRecord | None:

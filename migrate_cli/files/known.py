@@ -89,8 +89,14 @@ class KnownFiles:
         return self._hold(file_id, self._fact(record, info), settled=settled)
 
     def learn(self, file_id: str, record: FileRecord | None) -> FileFact:
-        """Take what was found out; from now on the file is settled. None: that nothing has to be done."""
-        return self._hold(file_id, self._fact(record, self.info(file_id)), settled=True)[0]
+        """Take what was found out; from now on the file is settled.
+
+        None says that nothing had to be done at one place. That settles nothing for the others, or what becomes of a
+        thread would depend on the threads that were read before it.
+        """
+        info = self.info(file_id)
+        settled = record is not None or self.policy.settled(None, info)
+        return self._hold(file_id, self._fact(record, info), settled=settled)[0]
 
     def _fact(self, record: FileRecord | None, info: FileInfo | None) -> FileFact:
         if record is not None and record.media_type is not None:

@@ -54,6 +54,8 @@ class FilePolicy:
 
     def need(self, place: Place, info: FileInfo | None, local: FileLook | None) -> Need:
         """Return what a file needs of which nothing definite is recorded; `local` may be a promise."""
+        if place is Place.RESOURCE:
+            return self._aside(local)
         if place is Place.ATTACHMENT and self.transcribe and local is not None and _sounds(local):
             return Need.TRANSCRIBE
         if place is Place.CITATION and self.options.citations not in (Citations.FOOTNOTES, Citations.ANNOTATIONS):
@@ -61,6 +63,12 @@ class FilePolicy:
         if self.options.files is Files.KEEP:
             return Need.CHECK if self.check else Need.NOTHING
         return self._upload(place, info, local)
+
+    def _aside(self, local: FileLook | None) -> Need:
+        """What a file needs that no conversation names: the code interpreter takes any kind."""
+        if self.options.files is Files.KEEP:
+            return Need.NOTHING
+        return Need.LACKING if local is None else Need.UPLOAD
 
     def _upload(self, place: Place, info: FileInfo | None, local: FileLook | None) -> Need:
         if place is Place.CITATION and self.options.citations is not Citations.ANNOTATIONS:
@@ -78,11 +86,14 @@ class FilePolicy:
         return Need.LACKING if local is None else Need.UPLOAD
 
 
-def too_large(local: FileLook) -> str | None:
-    """Return why a file is not uploaded, as half a sentence; None where it can be."""
+def too_large(local: FileLook, *, aside: bool = False) -> str | None:
+    """Return why a file is not uploaded, as half a sentence; None where it can be.
+
+    `aside`: no conversation names it, so that only the limit of uploads counts.
+    """
     if local.bytes == 0:
         return "it is empty"
-    limit = MAX_FILE_BYTES if _sent(local) else MAX_UPLOAD_BYTES
+    limit = MAX_FILE_BYTES if _sent(local) and not aside else MAX_UPLOAD_BYTES
     if local.bytes is None or local.bytes < limit:
         return None
     return f"it has {local.bytes:,} bytes, and the limit is {limit:,}"

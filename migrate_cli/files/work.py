@@ -36,6 +36,8 @@ class Job:
     """What was recorded before."""
     lack: str = NO_BYTES
     """Why there are none, where some would be needed."""
+    aside: bool = False
+    """Whether no conversation names the file."""
 
 
 class Work(Protocol):
@@ -92,12 +94,12 @@ class TargetWork:
         if job.need is Need.NOTHING:
             return of_local(job.local)
         if job.need is Need.UPLOAD:
-            return await self._upload(job.file_id, job.local, job.known)
+            return await self._upload(job, job.local)
         return await self._transcribe(job.local)
 
-    async def _upload(self, file_id: str, local: LocalFile, known: FileRecord | None) -> FileRecord:
-        base = of_local(local)
-        reason = too_large(local)
+    async def _upload(self, job: Job, local: LocalFile) -> FileRecord:
+        file_id, known, base = job.file_id, job.known, of_local(local)
+        reason = too_large(local, aside=job.aside)
         if reason is not None:
             return replace(base, status=Status.REFUSED, detail=reason)
         base = replace(base, sha256=await sha256_of(local.path))

@@ -97,7 +97,14 @@ class Archive:
 
     def add_assistants(self, assistants: Iterable[JsonObject]) -> None:
         """Write the assistants, in place of those that an earlier run wrote."""
-        self._add_lines("assistants", assistants)
+        named: set[str] = set()
+
+        def watched() -> Iterator[JsonObject]:
+            for assistant in assistants:
+                named.update(file_ids_in(assistant))
+                yield assistant
+
+        self._add_lines("assistants", watched(), named)
 
     def place_file(self, file_id: str, facts: JsonObject | None, downloaded: Path | None, reason: str | None) -> None:
         """Move a downloaded file to its place, or note why there is none."""
@@ -132,14 +139,15 @@ class Archive:
         self.ledger.add_part(part.close(), part.threads, part.file_ids)
         write_manifest(self._folder, self._manifest(complete=False))
 
-    def _add_lines(self, holds: str, values: Iterable[JsonObject]) -> None:
+    def _add_lines(self, holds: str, values: Iterable[JsonObject], file_ids: Iterable[str] = ()) -> None:
+        """Write a list; `file_ids`, the files that it names, is looked at once all values are written."""
         path = self._folder / f"{holds}.jsonl.gz"
         count = write_lines(path, values)
         if not count:
             path.unlink()
             return
         part = Part(path.name, holds, count, 0, path.stat().st_size, sha256_of(path))
-        self.ledger.add_part(part)
+        self.ledger.add_part(part, file_ids=file_ids)
 
     def _manifest(self, *, complete: bool) -> Manifest:
         parts = self.ledger.parts()

@@ -88,3 +88,13 @@ def test_the_purpose_follows_kind_and_host() -> None:
     assert purpose_of(Kind.IMAGE, "openai") == "vision"
     assert purpose_of(Kind.DOCUMENT, "openai") == "user_data"
     assert purpose_of(Kind.IMAGE, "azure") == purpose_of(Kind.DOCUMENT, "foundry") == "assistants"
+
+
+def test_files_of_the_code_interpreter_are_of_any_kind_and_only_the_limit_of_uploads_counts() -> None:
+    for name in ("a.zip", "a.mp3", "a.csv"):
+        assert UPLOAD.need(Place.RESOURCE, info(name), here(name, 60_000_000)) is Need.UPLOAD
+    assert UPLOAD.need(Place.RESOURCE, None, None) is Need.LACKING
+    assert KEEP.need(Place.RESOURCE, info("a.csv"), here("a.csv")) is Need.NOTHING
+    assert too_large(here("a.csv", 60_000_000)) is not None
+    assert too_large(here("a.csv", 60_000_000), aside=True) is None
+    assert too_large(here("a.csv", 512_000_000), aside=True) is not None
