@@ -26,6 +26,7 @@ COMMANDS = [
     "report",
     "replay",
     "map",
+    "merge",
     "assistants",
     "transcribe",
     "sandbox",
