@@ -25,7 +25,8 @@ POLICY = FilePolicy(ConvertOptions())
 class Answering:
     """Work that answers at the next turn of the loop, or fails."""
 
-    def __init__(self, failure: Exception | None = None) -> None:
+    def __init__(self, failure: Exception | None = None, *, gone: bool = False) -> None:
+        self._gone = gone
         self.counts: Counter[str] = Counter()
         self.findings: list[Finding] = []
         self.asked: list[str] = []
@@ -41,6 +42,8 @@ class Answering:
         self._now -= 1
         if self._failure is not None:
             raise self._failure
+        if self._gone:
+            return FileRecord(Status.MISSING)
         return FileRecord(Status.PRESENT, filename="plan.pdf", bytes=10)
 
 
@@ -89,6 +92,26 @@ def test_drafts_are_the_same_whether_facts_were_found_now_or_by_an_earlier_run()
     assert isinstance(again, Draft)
     assert first is not None
     assert first.digest == again.digest
+
+
+def citing(number: int, file: str) -> Thread:
+    cited = {
+        "type": "file_citation",
+        "text": "[1]",
+        "start_index": 5,
+        "end_index": 8,
+        "file_citation": {"file_id": file},
+    }
+    text = {"type": "text", "text": {"value": "Look.[1]", "annotations": [cited]}}
+    return Thread(f"thread_{number}", (Message("msg_1", "assistant", (text,)),), Origin("x"), "thread-file")
+
+
+def test_a_thread_becomes_the_same_whatever_threads_came_before_it() -> None:
+    own = desk(Answering(gone=True))
+    first = asyncio.run(drafts_of(own, [citing(1, "file-a"), thread(2, "file-a"), citing(3, "file-a")]))
+    other = asyncio.run(drafts_of(desk(Answering(gone=True)), [thread(2, "file-a"), citing(3, "file-a")]))
+    assert first[1:] == other
+    assert isinstance(first[1], Draft) and b"input_file" not in first[1].items[0].body, "the target does not have it"
 
 
 def test_threads_that_share_files_wait_for_one_answer() -> None:
