@@ -1,7 +1,7 @@
 """Joins the state files of shards into one: all of them or none, with conflicts refused and the sums checked.
 
 One transaction in the destination, so that a merge that is killed has done nothing, and may simply be run again; what
-was merged before is known and stays. The inputs are read and never changed.
+was merged before is known and stays. Of the inputs nothing changes but an older schema.
 """
 
 from __future__ import annotations

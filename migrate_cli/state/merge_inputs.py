@@ -9,13 +9,13 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from migrate_cli.errors import SetupMismatch, UsageError
-from migrate_cli.state import opening
+from migrate_cli.state import migrations, opening
 from migrate_cli.state.lock import StateLock
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.store import COPY_SIZE, SHARD, StateStore
@@ -83,7 +83,7 @@ def distinct(inputs: Sequence[Path], into: Path) -> list[Path]:
 def lock_and_open(path: Path, stack: ExitStack) -> Part:
     """Lock, check and open one file until the stack closes.
 
-    Raises StateLocked for a file that a run is writing, StateForeign, StateDamaged, or StateError for an older schema.
+    Raises StateLocked for a file that a run is writing, StateForeign or StateDamaged.
     """
     # In a folder that may not be written nobody can write the state file either.
     if os.access(path.parent, os.W_OK) and os.access(path, os.W_OK):
@@ -139,10 +139,15 @@ def joined_shards(parts: Iterable[Part]) -> Shards | None:
 
 
 def _take_up(path: Path) -> None:
-    """Let a file take up what only its list of ids knows, as any command does that opens it for writing."""
-    with StateReader(path) as reader:
-        rows = reader.connection.execute("SELECT value FROM setup WHERE key = ?", (COPY_SIZE,)).fetchall()
+    """Let a file take the newest schema and what only its list of ids knows, as with any command that writes it."""
+    opening.check_is_ours(path)
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as conn:
+            (version,) = conn.execute("PRAGMA user_version").fetchone()
+            rows = conn.execute("SELECT value FROM setup WHERE key = ?", (COPY_SIZE,)).fetchall()
+    except sqlite3.Error:
+        return  # the reader says what is wrong with it
     listed = opening.map_path(path)
     size = listed.stat().st_size if listed.is_file() else 0
-    if size > (int(rows[0][0]) if rows else 0):
+    if version < len(migrations.STEPS) or size > (int(rows[0][0]) if rows else 0):
         StateStore.open(path, create=False, command=COMMAND).close()

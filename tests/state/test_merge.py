@@ -29,6 +29,7 @@ from migrate_cli.state.opening import backup_path, map_path
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.store import StateStore
 from migrate_cli.state.writer import Pace
+from sqlite_utils import Database
 
 from .conftest import draft, note_load  # noqa: TID252 - the folder's own drafts
 
@@ -569,6 +570,10 @@ def test_what_is_no_state_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("not a database at all, but a text that is long enough to be one")
     with pytest.raises(StateForeign, match=r"text\.db"):
         merge([good, tmp_path / "text.db"], tmp_path / "migration.db")
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as conn:
+        conn.execute("CREATE TABLE sale (x)")
+    with pytest.raises(StateForeign, match=r"shop\.db"):
+        merge([good, tmp_path / "shop.db"], tmp_path / "migration.db")
     with pytest.raises(UsageError, match=r"no state file .*gone\.db"):
         merge([good, tmp_path / "gone.db"], tmp_path / "migration.db")
     with pytest.raises(UsageError, match="nothing to merge"):
@@ -581,6 +586,20 @@ def test_an_input_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         conn.execute(f"PRAGMA user_version = {len(migrations.STEPS) + 1}")
     with pytest.raises(StateForeign, match="newer migrate-cli"):
         merge([newer], tmp_path / "migration.db")
+
+
+def test_an_input_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    older = tmp_path / "a.db"
+    db = Database(str(older))
+    migrations.registry().apply(db, stop_before="m005_files_of_shards")
+    with db.conn:
+        db.conn.execute("PRAGMA user_version = 4")
+        db.conn.execute("INSERT INTO setup VALUES ('source', '/export')")
+        db.conn.execute("INSERT INTO thread (id, state, updated_at) VALUES ('thread_a', 'skipped', 1)")
+    db.close()
+    merge([older, state(tmp_path / "b.db", loaded("thread_b"))], tmp_path / "migration.db")
+    found = rows(tmp_path / "migration.db", "SELECT id, state FROM thread ORDER BY id")
+    assert found == [("thread_a", "skipped"), ("thread_b", "loaded")]
 
 
 def test_sums_that_do_not_agree_stop_the_merge(tmp_path: Path) -> None:
