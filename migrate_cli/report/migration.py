@@ -69,7 +69,7 @@ def _plan_headline(result: Result) -> str:
     threads, messages, parts = counts(data, "threads"), counts(data, "messages"), counts(data, "parts")
     total, skipped = threads.get("total", 0), threads.get("skipped", 0)
     if total == 0:
-        return "No thread was found in the source."
+        return _nothing(threads)
     ready = total - skipped - threads.get("failed", 0)
     sentence = (
         f"{plural(ready, 'thread')} with {plural(messages.get('read', 0), 'message')} can be migrated, as "
@@ -79,6 +79,13 @@ def _plan_headline(result: Result) -> str:
     if unread:
         sentence += f" {plural(unread, 'entry', 'entries')} of the source cannot be read."
     return f"{sentence} {_fate_sentence(parts)} Nothing was sent.{_checked(result)}"
+
+
+def _nothing(threads: dict[str, int]) -> str:
+    """Why there is nothing to report on: an empty source, or threads that it does not have."""
+    if threads.get("unknown"):
+        return "None of the threads that were asked for is in the source."
+    return "No thread was found in the source."
 
 
 def _checked(result: Result) -> str:
@@ -107,7 +114,7 @@ def _apply_headline(result: Result) -> str:
     failed, doubt = threads.get("failed", 0), threads.get("in_doubt", 0)
     where = _where(data)
     if threads.get("total", 0) == 0:
-        return "No thread was reached." if "reached" in data else "No thread was found in the source."
+        return "No thread was reached." if "reached" in data else _nothing(threads)
     if data.get("writes") == 0 and not failed and not doubt and "reached" not in data:
         return f"Nothing was sent: everything is already there. {_loaded(threads, data)}{where}."
     sentence = f"{_loaded(threads, data)}{where}.{_reached(data)}"
