@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from migrate_cli.model import Origin
-from migrate_cli.sources.inputs import Input, natural
+from migrate_cli.sources.folder import order
+from migrate_cli.sources.inputs import Input
 
 MAX_RATIO = 200
 """Honest JSON shrinks to a tenth, seldom to a fiftieth; a bomb to a thousandth and less."""
@@ -101,7 +102,7 @@ def unpack(archive: Input, folder: Path, refuse: Refuse) -> list[Input]:
         refuse(archive.origin, "archive-damaged", f"{detail} The members before were read.")
     except RuntimeError as error:  # zipfile's way to ask for a password
         raise ArchiveError("archive-encrypted", f"{archive.origin} is encrypted; unpack it by hand.") from error
-    return sorted(found, key=lambda member: natural(member.name))
+    return sorted(found, key=lambda member: order(member.name))
 
 
 Member = tuple[str, str | None, IO[bytes] | None]

@@ -8,14 +8,13 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, Any, cast
 
-from migrate_cli.errors import SourceError
 from migrate_cli.model import Origin
+from migrate_cli.sources.folder import entries
 
 GZIP_MAGIC = b"\x1f\x8b"
 SQLITE_MAGIC = b"SQLite format 3\0"
@@ -127,11 +126,6 @@ class _GzipWithFile(gzip.GzipFile):
             self._below.close()
 
 
-def natural(name: str) -> list[tuple[int, int, str]]:
-    """Return a sort key by which `page-2` comes before `page-10`."""
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
-
-
 def walk(root: Path) -> Iterator[Input]:
     """Yield the files below a folder, or the one file, in a stable order; raises SourceError where one is unreadable.
 
@@ -141,36 +135,12 @@ def walk(root: Path) -> Iterator[Input]:
     if not root.is_dir():
         yield Input(root, Origin(str(root)))
         return
-    for entry in _sorted_entries(root):
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            if entry.name != FILES_FOLDER:
-                yield from walk(Path(entry.path))
-        elif entry.is_file() and not _is_beside_a_state(root, entry.name):
-            yield Input(Path(entry.path), Origin(entry.path))
-
-
-def _is_beside_a_state(folder: Path, name: str) -> bool:
-    """Whether a file is the lock or the map of ids beside a state file, which may lie in the folder of the export."""
-    stem = next((name.removesuffix(own) for own in BESIDE_A_STATE if name.endswith(own)), None)
-    return stem is not None and _is_database(folder / stem)
-
-
-def _is_database(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
-    except OSError:
-        return False
-
-
-def _sorted_entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: (natural(entry.name), entry.name))
-    except OSError as error:
-        raise SourceError(f"The folder {folder} cannot be read: {error.strerror}. Check its permissions.") from error
+    for entry in entries(root):
+        path = os.path.join(root, os.fsdecode(entry.name))  # noqa: PTH118 - a Path for each file costs more
+        if not entry.is_folder:
+            yield Input(Path(path), Origin(path))
+        elif path.rpartition(os.sep)[2] != FILES_FOLDER:
+            yield from walk(Path(path))
 
 
 def stored_files(root: Path) -> Iterator[tuple[tuple[str, ...], Path]]:
