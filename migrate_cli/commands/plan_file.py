@@ -133,7 +133,9 @@ def read_plan(path: Path) -> Plan:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"the plan {path} cannot be read ({error.strerror or error}); make one with plan --save") from error
+        raise UsageError(
+            f"the plan {path} cannot be read ({error.strerror or error}); make one with plan --save"
+        ) from error
     except (ValueError, RecursionError):
         value = None
     version = value.get(MARK) if isinstance(value, dict) else None
