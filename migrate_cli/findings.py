@@ -464,7 +464,7 @@ UNREADABLE: dict[str, Unread] = {
         "Fill the column, leave such rows out with `source.select`, or name another column for thread_id.",
     ),
     "thread-rows-apart": Unread(
-        "Rows of one thread stand in several groups, since the database takes different ids for one; the first is read.",
+        "Rows of a thread stand in several groups, since the database takes different ids for one; the first is read.",
         "Give the column a collation that tells letters apart.",
     ),
 }
