@@ -20,7 +20,7 @@ from bench.corpora import ITEMS, Corpus
 from bench.hosting import TOOLS, Host
 from bench.threads import PAGE, Prepared, Shelf
 
-PATIENCE = 5
+PATIENCE = 2
 """How many times the usual time migrate-cli may take for one measurement; one thread cannot be hurried."""
 KEY = "sk-bench-0000000000000000"
 

@@ -38,8 +38,8 @@ class Extent:
 FULL = Extent(
     corpora=tuple(CORPORA.values()),
     latencies=(0.0, 0.05, 0.2),
-    rounds=5,
-    other_rounds=2,
+    rounds=3,
+    other_rounds=1,
     budget=8.0,
     plan=Corpus("plan", 10_000, 12),
     large=Corpus("large", 200_000, 5),
