@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from migrate_cli.files.distant import AT_ONCE
 from migrate_cli.sandbox.assistants_quirks import SourcePreset
 
 from support.exports import thread_id
@@ -223,6 +224,20 @@ def test_killed_in_the_middle_it_fetches_and_uploads_only_what_is_left(
     assert not (tmp_path / "migration.db.files").exists()
 
 
+def test_interrupted_while_files_come_it_stops_in_good_order_and_leaves_no_bytes(
+    cli: Cli, tmp_path: Path, strict: Strict
+) -> None:
+    files = {f"file-d{n}": (f"d{n}.txt", "assistants_output", f"text {n}".encode()) for n in range(60)}
+    threads = [attached(n, f"file-d{n}") for n in range(60)]
+    with serving(tmp_path, *threads, files=files, faults=("content:latency:ms=50",)) as running:
+        code = _ended_after(10, strict, signal.SIGTERM, "apply", running.url)
+        assert code == 130
+        assert not (tmp_path / "migration.db.files").exists()
+        assert run(cli, "apply", running.url)["exit_code"] == 0
+        assert strict.requests("upload") == 60
+        assert asked(running, "content") <= 60 + AT_ONCE, "at most what had come and was not yet sent"
+
+
 def test_a_snapshot_is_uploaded_whole_also_when_it_is_killed_on_the_way(
     cli: Cli,
     tmp_path: Path,
@@ -247,9 +262,14 @@ def test_a_snapshot_is_uploaded_whole_also_when_it_is_killed_on_the_way(
 
 
 def _killed_after(uploads: int, strict: Strict, *args: str) -> None:
+    _ended_after(uploads, strict, signal.SIGKILL, *args)
+
+
+def _ended_after(uploads: int, strict: Strict, sign: signal.Signals, *args: str) -> int:
     command = [sys.executable, "-m", "migrate_cli", *args, "--output", "json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ)
     while strict.requests("upload") < uploads and process.poll() is None:
         pass
-    process.send_signal(signal.SIGKILL)
+    process.send_signal(sign)
     process.communicate()
+    return process.returncode
