@@ -17,8 +17,8 @@ from migrate_cli.state import opening
 from migrate_cli.state.store import COPY_SIZE, SHARD
 
 _OF_THREADS = ("item", "thread_finding", "aside", "refused_item")
-_WHOLE = ("file", "file_copy")
-"""Uploads belong to all threads: one that another run made is not made again."""
+_WHOLE = ("run", "file", "file_copy")
+"""What belongs to all threads: uploads that need not be made again, and how earlier runs ended."""
 _SORT = (
     "CREATE TEMP TABLE sorted (shard INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (shard, key)) WITHOUT ROWID"
 )
@@ -64,7 +64,6 @@ def _fill(conn: sqlite3.Connection, number: int, total: int) -> None:
     """Copy in one transaction: a part that is cut off holds nothing."""
     mine = f"SELECT key FROM temp.sorted WHERE shard = {number:d}"  # noqa: S608 - a number
     conn.execute("BEGIN IMMEDIATE")
-    _copy(conn, "run", f"key IN (SELECT run FROM whole.thread WHERE key IN ({mine}))")  # noqa: S608 - constants
     _copy(conn, "thread", f"key IN ({mine})")
     for table in _OF_THREADS:
         _copy(conn, table, f"thread IN ({mine})")
