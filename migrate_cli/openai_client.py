@@ -12,13 +12,12 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from migrate_cli import __version__
-from migrate_cli.credentials import Credentials
+from migrate_cli.endpoint import NO_KEY, USER_AGENT, Endpoint, headers_of
 from migrate_cli.errors import AuthError, TemporaryError
 from migrate_cli.model import JsonObject
 from migrate_cli.pacing import Pacer, Sign
@@ -46,9 +45,6 @@ READ_ATTEMPTS = 8
 LONGEST_BACKOFF = 30.0
 SLOWEST_UPLOAD = 250_000
 """Bytes a second that a line is given credit for."""
-_USER_AGENT = f"migrate-cli/{__version__}"
-_NO_KEY = "none"
-"""Stands for a key at servers that want none; the official client insists on one."""
 MOST_RENEWALS = 3
 """How often one request is sent again with another token; more than once, since others may use a token up."""
 
@@ -66,21 +62,6 @@ class Traffic:
     def as_dict(self) -> dict[str, int]:
         """The counts, as reports show them."""
         return {"sent": self.sent, "retried": self.retried, "ambiguous": self.ambiguous}
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where and as whom to call. `api_key` is registered as a secret before anything can log it."""
-
-    base_url: str
-    api_key: str = field(repr=False)
-    organization: str | None = None
-    project: str | None = None
-    timeout: float = 60.0
-    headers: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, str] = field(default_factory=dict)
-    credentials: Credentials | None = field(default=None, repr=False)
-    """What authenticates in place of `api_key`, where a fixed bearer key is not enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,13 +362,13 @@ class ApiClient:
         import openai  # noqa: PLC0415 - costs more than a second
 
         self._client = openai.AsyncOpenAI(
-            api_key=self.endpoint.api_key or _NO_KEY,
+            api_key=self.endpoint.api_key or NO_KEY,
             base_url=self.endpoint.base_url,
             organization=self.endpoint.organization,
             project=self.endpoint.project,
             timeout=self.endpoint.timeout,
             max_retries=0,
-            default_headers={"User-Agent": _USER_AGENT, **self.endpoint.headers},
+            default_headers={"User-Agent": USER_AGENT, **self.endpoint.headers},
             http_client=openai.DefaultAioHttpClient(timeout=self.endpoint.timeout, verify=self._trusted() or True),
         )
         return self._client
@@ -401,18 +382,6 @@ class ApiClient:
         if self._trust is None:
             self._trust = httpx2.create_ssl_context()
         return self._trust
-
-
-def headers_of(endpoint: Endpoint) -> dict[str, str]:
-    """Return the headers of a raw request: those of the official client that mean something to a server."""
-    headers = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": _USER_AGENT}
-    if endpoint.credentials is None:
-        headers["Authorization"] = f"Bearer {endpoint.api_key or _NO_KEY}"
-    if endpoint.organization is not None:
-        headers["OpenAI-Organization"] = endpoint.organization
-    if endpoint.project is not None:
-        headers["OpenAI-Project"] = endpoint.project
-    return {**headers, **endpoint.headers}
 
 
 async def _until_idle(chunks: AsyncIterator[bytes], idle: float) -> AsyncIterator[bytes]:

@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from migrate_cli.credentials import CommandToken, Credentials, IdentityToken, KeyHeader
+from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import UsageError
-from migrate_cli.openai_client import Endpoint
 from migrate_cli.secrets import register_secret
 from migrate_cli.settings import Settings, TargetSettings
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import AuthError
-from migrate_cli.openai_client import ApiClient, Endpoint
+from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer
 from migrate_cli.replies import Ambiguous, NotApplied, Refused
 from migrate_cli.sandbox.fault_spec import plan_from_specs

@@ -12,9 +12,9 @@ import pytest
 from migrate_cli import target_endpoint
 from migrate_cli.commands.apply import apply
 from migrate_cli.credentials import CommandToken, IdentityToken, KeyHeader
+from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import SettingsError, UsageError
 from migrate_cli.model import Result
-from migrate_cli.openai_client import Endpoint
 from migrate_cli.report.progress import progress_view
 from migrate_cli.sandbox.audit import read_conversations
 from migrate_cli.sandbox.options import SandboxOptions

@@ -10,7 +10,8 @@ from typing import Any
 
 import openai
 import pytest
-from migrate_cli.openai_client import ApiClient, Endpoint, headers_of
+from migrate_cli.endpoint import Endpoint, headers_of
+from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer
 from migrate_cli.replies import Ambiguous, Applied, NotApplied, Refused, Reply
 from migrate_cli.wire import proxy_for
@@ -69,7 +70,8 @@ def test_the_headers_are_those_of_the_official_client(
 def test_no_raw_request_waits_for_the_official_client() -> None:
     script = f"""
 import asyncio, sys
-from migrate_cli.openai_client import ApiClient, Endpoint
+from migrate_cli.endpoint import Endpoint
+from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer
 async def ask():
     async with ApiClient(Endpoint("http://127.0.0.1:9/v1", "{KEY}"), Pacer(most_in_flight=1)) as client:

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from migrate_cli.convert.options import Files
 from migrate_cli.credentials import CommandToken, Credentials, IdentityToken, KeyHeader
+from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import UsageError
-from migrate_cli.openai_client import ApiClient, Endpoint
+from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer
 from migrate_cli.settings import Settings
 from migrate_cli.sources.api.presets import PRESETS, ApiPreset

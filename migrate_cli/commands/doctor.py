@@ -13,9 +13,9 @@ from migrate_cli.doctor.configuration import check_key, check_settings, settings
 from migrate_cli.doctor.machine import check_disk, check_versions, versions
 from migrate_cli.doctor.source import check_source
 from migrate_cli.doctor.state import check_state
+from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import MigrateError
 from migrate_cli.model import JsonObject, Problem, Result
-from migrate_cli.openai_client import Endpoint
 from migrate_cli.settings import Settings
 
 

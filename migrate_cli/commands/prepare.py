@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.model import JsonObject, Thread, Unreadable
-from migrate_cli.openai_client import Endpoint
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.sources.shards import shard_from_environment

@@ -14,9 +14,9 @@ from secrets import token_hex
 from migrate_cli.doctor.check import Check, Verdict, failure, ok, warning
 from migrate_cli.doctor.scratch import Scratch, Sleep, Unclear, entries, said, strictly, text_of
 from migrate_cli.doctor.target import brief
+from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject
-from migrate_cli.openai_client import Endpoint
 from migrate_cli.replies import Applied, Refused
 
 BATCH = 20

@@ -13,9 +13,10 @@ from dataclasses import replace
 from secrets import token_hex
 from typing import Any
 
+from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import MigrateError
 from migrate_cli.model import JsonObject
-from migrate_cli.openai_client import ApiClient, Endpoint
+from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer
 from migrate_cli.replies import Ambiguous, Applied, NotApplied, Refused
 

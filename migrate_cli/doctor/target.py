@@ -6,8 +6,9 @@ import asyncio
 import time
 
 from migrate_cli.doctor.check import Check, failed, failure, ok, warning
+from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import AuthError, ExitCode, TemporaryError
-from migrate_cli.openai_client import ApiClient, Endpoint
+from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer
 from migrate_cli.replies import Applied, Refused
 

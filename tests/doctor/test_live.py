@@ -14,8 +14,8 @@ from migrate_cli.convert.thread import convert_thread
 from migrate_cli.doctor.check import Check, Verdict
 from migrate_cli.doctor.live import QUESTIONS, Fact, find_out
 from migrate_cli.doctor.scratch import Scratch, said, strictly
+from migrate_cli.endpoint import Endpoint
 from migrate_cli.model import Message, Origin, Thread
-from migrate_cli.openai_client import Endpoint
 from migrate_cli.sandbox.audit import read_conversations
 from migrate_cli.sandbox.fault_spec import plan_from_specs
 from migrate_cli.sandbox.options import MetadataUpdate, SandboxOptions

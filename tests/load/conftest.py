@@ -11,13 +11,14 @@ from typing import Any
 
 import httpx2
 import pytest
+from migrate_cli.endpoint import Endpoint
 from migrate_cli.load.clock import WallClock
 from migrate_cli.load.decide import Action
 from migrate_cli.load.interface import Progress
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.run import LoadRun
 from migrate_cli.model import Draft, Unreadable
-from migrate_cli.openai_client import ApiClient, Endpoint
+from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer
 from migrate_cli.sandbox.audit import read_conversations
 from migrate_cli.sandbox.server import EmbeddedSandbox

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import TemporaryError
-from migrate_cli.openai_client import ApiClient, Endpoint
+from migrate_cli.openai_client import ApiClient
 from migrate_cli.replies import Applied, Refused
 from migrate_cli.sources.api.downloads import MOST_ALIKE, HostFiles
 from migrate_cli.sources.api.host import Host

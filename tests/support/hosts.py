@@ -11,8 +11,9 @@ from typing import Any
 from migrate_cli.convert.options import ConvertOptions
 from migrate_cli.convert.thread import convert_thread
 from migrate_cli.credentials import Credentials, KeyHeader
+from migrate_cli.endpoint import Endpoint
 from migrate_cli.model import Thread, Unreadable
-from migrate_cli.openai_client import ApiClient, Endpoint
+from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer
 from migrate_cli.sandbox.assistants_load import load_source
 from migrate_cli.sandbox.assistants_quirks import SourcePreset, SourceQuirks, quirks_of
