@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,9 @@ class ApiSource(Source):
     def files(self) -> Mapping[str, FileInfo]:
         """Return the facts of the host's files; empty where it lists none."""
         if self._files is None:
-            self._files = {info.file_id: info for info in map(file_info, stream(self._file_objects)) if info.file_id}
+            told = map(file_info, stream(self._file_objects))
+            # The objects as they came are twice as large, and nobody asks a host's list for them.
+            self._files = {info.file_id: replace(info, raw={}) for info in told if info.file_id}
         return self._files
 
     def fetching(self) -> AbstractAsyncContextManager[FileFetcher]:
