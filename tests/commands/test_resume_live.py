@@ -33,7 +33,7 @@ def foundry(
 ) -> Iterator[RunningHost]:
     monkeypatch.setenv("SOURCE_API_KEY", KEY)
     with host(
-        tmp_path, write_export(tmp_path / "export", SIZES), SourcePreset.FOUNDRY, "messages:latency:ms=30"
+        tmp_path, write_export(tmp_path / "export", SIZES), SourcePreset.FOUNDRY, "messages:latency:ms=60"
     ) as own:
         monkeypatch.setenv("MIGRATE_SOURCE__KIND", "api")
         monkeypatch.setenv("MIGRATE_SOURCE__PRESET", "foundry")
