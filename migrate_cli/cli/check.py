@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from migrate_cli.cli.dividing import made_whole
 from migrate_cli.cli.frame import Frame, common_options
 from migrate_cli.cli.options import (
     Discover,
@@ -100,6 +101,6 @@ def verify(
         fresh=fresh,
     )
     selection = selection_of(thread or [], threads_from, limit, shard)
-    settings = for_shard(settings, selection, frame.state)
+    settings = made_whole(for_shard(settings, selection, frame.state))
     sandbox = target is Target.SANDBOX
     frame.finish(run(settings, selection, choices, sandbox=sandbox, view=frame.view()), settings)

@@ -49,6 +49,20 @@ Scheduler = Annotated[
 ]
 
 
+def made_whole(settings: Settings) -> Settings:
+    """Join what the shards of a killed run have loaded, for a command that must know all of it; return the settings.
+
+    Raises StateLocked while one of them is still at work.
+    """
+    from migrate_cli.state.divide import folder_of  # noqa: PLC0415 - --help needs none of it
+
+    if folder_of(settings.state).is_dir():
+        from migrate_cli.shards.folder import join_leftovers  # noqa: PLC0415 - hardly ever
+
+        join_leftovers(settings)
+    return settings
+
+
 def divided(
     frame: Frame,
     settings: Settings,
@@ -63,12 +77,10 @@ def divided(
 
     Shards that a killed run left behind are joined in any case: what they loaded must not be loaded again.
     """
-    from migrate_cli.shards.folder import join_leftovers  # noqa: PLC0415 - --help needs none of it
-
     if scheduler is not None and engine is None:
         raise UsageError("--scheduler goes with --engine dask")
     if engine is None and processes is None:
-        join_leftovers(settings)
+        made_whole(settings)
         return None
     for flag, why in (("--shard", "the run makes shards of its own"), ("--limit", "it counts the threads of one")):
         if options.get(flag) is not None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from migrate_cli.cli.dividing import made_whole
 from migrate_cli.cli.frame import Frame, common_options
 from migrate_cli.cli.options import Thread, Workers
 
@@ -35,7 +36,7 @@ def resolve(
     from migrate_cli.commands.resolve import resolve as run  # noqa: PLC0415
 
     choice = choice_of(adopt=adopt, restart=restart, skip=skip)
-    settings = frame.settings()
+    settings = made_whole(frame.settings())
     frame.keep_log(settings)
     frame.finish(run(settings, thread, choice), settings)
 
@@ -66,7 +67,7 @@ def undo(
     from migrate_cli.commands.undo import UndoChoice, foresee  # noqa: PLC0415
     from migrate_cli.commands.undo import undo as run  # noqa: PLC0415
 
-    settings = frame.settings(load__workers=workers)
+    settings = made_whole(frame.settings(load__workers=workers))
     choice = UndoChoice(frozenset(thread or []), run_id, everything)
     foreseen = foresee(settings, choice)
     if dry_run:

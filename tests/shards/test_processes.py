@@ -76,6 +76,19 @@ def test_a_killed_run_goes_on_with_another_number_of_processes_and_then_with_one
     assert cli("apply", export, "--processes", 2, "-o", "json").json["data"]["writes"] == 0
 
 
+def test_undo_after_a_kill_deletes_what_the_shards_had_loaded(
+    cli: Cli, target: EmbeddedSandbox, export: Path, tmp_path: Path
+) -> None:
+    with slowed(target):
+        run = begin(target, export, "--processes", 2)
+        run.kill()
+        run.communicate()
+        let_children_end(tmp_path / "migration.db")
+    assert any(conversations(target.data).values())
+    assert cli("undo", "--all", "--yes").code == 0
+    assert not any(conversations(target.data).values())
+
+
 def test_while_shards_outlive_their_parent_nobody_else_loads(
     cli: Cli, target: EmbeddedSandbox, export: Path, tmp_path: Path
 ) -> None:
