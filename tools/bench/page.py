@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -67,6 +68,8 @@ def chart(found: Json) -> bytes:
     import pygal  # noqa: PLC0415 - slow to import, and only the chart needs it
     from pygal.style import CleanStyle  # noqa: PLC0415 - the same
 
+    # Its hook for map plugins has only the old import interface, which makes every later import warn on Python 3.11.
+    sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
     moves = found["moves"]
     corpus = moves[0]["corpus"]
     latencies = list(dict.fromkeys(move["latency"] for move in moves if move["corpus"] == corpus))
