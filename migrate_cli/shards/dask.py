@@ -55,7 +55,7 @@ def connect(scheduler: str | None, at_once: int | None) -> DaskEngine:
         ) from error
     except OSError as error:
         raise TemporaryError(f"no Dask scheduler answers at {scheduler} ({error}); check --scheduler") from error
-    slots = sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
+    slots = sum(client.nthreads().values())
     if not slots:
         client.close()
         raise TemporaryError(f"the Dask scheduler at {scheduler} has no workers yet; start some, then run again")
