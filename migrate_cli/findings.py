@@ -96,7 +96,7 @@ _HOSTS = {
     ),
     "host-refuses-cursors": Entry(
         WARNING,
-        "The host refuses `after`, so that only the first and the last 100 entries of a list can be read.",
+        "The host refuses or ignores `after`, so that only the first and the last 100 entries of a list can be read.",
         "Longer threads say so themselves; read those from the host's database.",
     ),
     "host-refuses-include": Entry(

@@ -136,13 +136,23 @@ def test_lists_of_messages_that_never_end_are_left_with_a_finding_and_nothing_tw
     assert conversations(target.data) == everything(tmp_path)
 
 
-def test_a_list_of_threads_that_repeats_itself_is_said_and_the_threads_on_it_are_loaded(
+@pytest.mark.parametrize(("threads", "loaded", "errors"), [(130, 130, []), (230, 200, ["thread-list-incomplete"])])
+def test_a_list_of_threads_whose_cursor_is_ignored_is_read_from_both_ends(
+    threads: int, loaded: int, errors: list[str], cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+) -> None:
+    with foundry(tmp_path, "threads:ignore-after", sizes=[1] * threads):
+        result = cli("apply", "--output", "json")
+    assert [result.code, [error["code"] for error in result.json["errors"]]] == [3 if errors else 0, errors]
+    assert result.json["data"]["threads"]["loaded"] == loaded
+
+
+def test_a_thread_whose_cursor_is_ignored_is_read_from_both_ends_and_says_what_may_be_missing(
     cli: Cli, tmp_path: Path, target: EmbeddedSandbox
 ) -> None:
-    with foundry(tmp_path, "threads:ignore-after", sizes=[1] * 130):
+    with foundry(tmp_path, "messages:ignore-after", sizes=[130, 230]):
         result = cli("apply", "--output", "json")
-    assert [result.code, [error["code"] for error in result.json["errors"]]] == [3, ["thread-list-incomplete"]]
-    assert result.json["data"]["threads"]["loaded"] == 100
+    assert result.json["data"]["messages"]["read"] == 130 + 200
+    assert result.json["data"]["findings"] == {"host-refuses-cursors": 1, "thread-may-be-incomplete": 1}
 
 
 def test_what_was_listed_by_option_is_verified_by_the_command_that_the_report_names(

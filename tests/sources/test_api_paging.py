@@ -88,12 +88,27 @@ def test_a_page_that_brings_nothing_new_ends_the_list_with_a_finding(count: int)
     assert [code for code, _ in listing.remarks] == ["page-without-news"]
 
 
-def test_a_host_that_ignores_the_cursor_does_not_hold_the_run_for_ever() -> None:
-    def stuck(numbers: list[int], query: Mapping[str, Any]) -> JsonObject:
-        return honest(numbers, {name: value for name, value in query.items() if name != "after"})
+def stuck(numbers: list[int], query: Mapping[str, Any]) -> JsonObject:
+    return honest(numbers, {name: value for name, value in query.items() if name != "after"})
 
-    found, listing = walk(FakeHost(250, stuck))
-    assert found == list(range(100))
+
+@pytest.mark.parametrize(("count", "complete"), [(101, True), (150, True), (199, True), (250, False)])
+def test_where_the_cursor_is_ignored_the_list_is_read_from_both_ends(count: int, complete: bool) -> None:
+    host = FakeHost(count, stuck)
+    found, listing = walk(host)
+    assert found == ([*range(count)] if complete else [*range(100), *range(150, 250)])
+    assert listing.complete is complete
+    assert [code for code, _ in listing.remarks] == ([] if complete else ["thread-may-be-incomplete"])
+    assert host.codes() == ["host-refuses-cursors"]
+
+
+def test_a_host_that_repeats_its_last_page_does_not_hold_the_run_for_ever() -> None:
+    def circling(numbers: list[int], query: Mapping[str, Any]) -> JsonObject:
+        last = {**query, "after": "99"} if query.get("after") == "149" else query
+        return {**honest(numbers, last), "has_more": True}
+
+    found, listing = walk(FakeHost(150, circling))
+    assert found == list(range(150))
     assert [code for code, _ in listing.remarks] == ["page-without-news"]
     assert not listing.complete
 

@@ -60,6 +60,7 @@ async def pages(host: Host, listing: Listing, after: str | None = None) -> Async
     promised = probing = restarted = False
     # After a restart, pages without news are expected until what is known has been passed.
     behind = False
+    beginning: Any = None
     for _ in range(MOST_PAGES):
         if after is not None and host.refuses_cursors:
             yield await _from_the_end(host, listing)
@@ -73,10 +74,16 @@ async def pages(host: Host, listing: Listing, after: str | None = None) -> Async
         if body is None:
             continue
         data = _entries(body)
+        if after is None:
+            beginning = data[:1]
         found = listing.fresh(data)
         if found:
             yield found
             behind = False
+        elif after is not None and data and data[:1] == beginning:
+            _note_no_cursors(host, "ignores")
+            yield await _from_the_end(host, listing)
+            return
         elif not behind or after == _last_id(data):
             if promised or data:
                 _note_standstill(listing, promised=promised)
@@ -116,12 +123,14 @@ async def _page(host: Host, listing: Listing, after: str | None, *, patient: boo
     try:
         return await host.get(listing.path, query, attempts=FEW_ATTEMPTS)
     except (RefusedError, TemporaryError):
-        host.refuses_cursors = True
-        host.notice(
-            "host-refuses-cursors",
-            "The host refuses `after`, so only the first and the last 100 of a list can be read.",
-        )
+        _note_no_cursors(host, "refuses")
         return None
+
+
+def _note_no_cursors(host: Host, does: str) -> None:
+    host.refuses_cursors = True
+    detail = f"The host {does} `after`, so only the first and the last {LIMIT} of a list can be read."
+    host.notice("host-refuses-cursors", detail)
 
 
 async def _from_the_end(host: Host, listing: Listing) -> list[JsonObject]:
@@ -132,7 +141,7 @@ async def _from_the_end(host: Host, listing: Listing) -> list[JsonObject]:
     if data and len(found) == len(data):
         listing.lacks(
             "thread-may-be-incomplete",
-            f"The host refuses `after`: the first {LIMIT} and the last {LIMIT} {listing.what} were read, and those "
+            f"The host takes no `after`: the first {LIMIT} and the last {LIMIT} {listing.what} were read, and those "
             "between them, if any, are missing.",
         )
     return found[::-1]
