@@ -138,9 +138,24 @@ def walk(root: Path) -> Iterator[Input]:
     for entry in entries(root):
         path = os.path.join(root, os.fsdecode(entry.name))  # noqa: PTH118 - a Path for each file costs more
         if not entry.is_folder:
-            yield Input(Path(path), Origin(path))
+            if not _is_beside_a_state(path):
+                yield Input(Path(path), Origin(path))
         elif path.rpartition(os.sep)[2] != FILES_FOLDER:
             yield from walk(Path(path))
+
+
+def _is_beside_a_state(path: str) -> bool:
+    """Whether a file is the lock or the map of ids beside a state file, which may lie in the folder of the export."""
+    stem = next((path.removesuffix(own) for own in BESIDE_A_STATE if path.endswith(own)), None)
+    return stem is not None and _is_database(Path(stem))
+
+
+def _is_database(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
+    except OSError:
+        return False
 
 
 def stored_files(root: Path) -> Iterator[tuple[tuple[str, ...], Path]]:
