@@ -139,7 +139,7 @@ def test_a_task_whose_time_is_up_lets_its_shard_end_first(tmp_path: Path) -> Non
     while not (tmp_path / "ready").exists():
         time.sleep(0.01)
     running.send_signal(signal.SIGTERM)
-    assert running.wait(timeout=10) == 0
+    assert running.wait(timeout=60) == 0
     assert (tmp_path / "drained").exists()
     assert (tmp_path / "requeued").read_text() == "requeue 77_2\n"
 
