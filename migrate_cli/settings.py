@@ -266,7 +266,9 @@ class Settings(BaseSettings):
         """Which layer a value came from, by dotted name: `load.workers` → `migration.yaml:12`; else `default`."""
         parts = field.split(".")
         names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
-        return next((self._origins[name] for name in names if name in self._origins), "default")
+        # A mapping, such as source.columns, has a place for each of its entries.
+        inner = (place for name, place in self._origins.items() if name.startswith(f"{field}."))
+        return next((self._origins[name] for name in names if name in self._origins), next(inner, "default"))
 
     def target_key(self) -> SecretStr | None:
         """The target's key, from the variable that `target.api_key_env` names; None when it is not set."""

@@ -91,6 +91,16 @@ def test_organisation_and_project_come_from_the_official_clients_variables(monke
     assert load_settings(write("target: {project: other}")).target.project == "proj_1"
 
 
+def test_the_entries_of_a_mapping_tell_where_it_came_from() -> None:
+    path = write("source:\n  columns: {thread_id: conversation}\n  roles: {bot: assistant}\n")
+    settings = load_settings(path)
+    assert [settings.where(f"source.{name}") for name in ("columns", "roles", "path")] == [
+        f"{path}:2",
+        f"{path}:3",
+        "default",
+    ]
+
+
 def test_an_empty_variable_and_an_empty_section_are_as_if_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIGRATE_LOAD__WORKERS", "")
     monkeypatch.setenv("OPENAI_BASE_URL", "")

@@ -161,7 +161,7 @@ def setup_of(settings: Settings, source: Source, *, sandbox: bool) -> dict[str, 
 
 def _read_ids(name: str) -> Iterator[str]:
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
+        text = sys.stdin.read() if name == "-" else _text_of(Path(name).read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise UsageError(f"the thread ids in {name} cannot be read ({why}); check --threads-from") from error
@@ -169,6 +169,17 @@ def _read_ids(name: str) -> Iterator[str]:
         thread_id = line.split("#", 1)[0].strip().strip('",')
         if thread_id:
             yield thread_id
+
+
+def _text_of(data: bytes) -> str:
+    """Return the text of a file of ids. Raises UnicodeDecodeError for one in another encoding.
+
+    A few bytes that are no text spoil one id, which the source will not have; NULs mean that nothing can be read.
+    """
+    return data.decode("utf-8-sig", "strict" if b"\x00" in data or data[:2] in _UTF16_MARKS else "replace")
+
+
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def _is_sqlite(path: Path) -> bool:

@@ -248,3 +248,21 @@ def test_a_path_that_leads_nowhere_is_told_without_the_number_of_the_error(
     write_export(tmp_path / "export", [2])
     outcome = cli(*line.split())
     assert (outcome.code, outcome.out, outcome.err) == (code, "", f"migrate-cli: {sentence}\n")
+
+
+def test_bytes_that_are_no_text_spoil_one_id_and_not_the_list(cli: Cli, tmp_path: Path) -> None:
+    export = write_export(tmp_path / "export", [1, 2])
+    ids = tmp_path / "ids.txt"
+    ids.write_bytes(b"# mine\n" + thread_id(1).encode() + b"\n\xfe\xff-thread\n" + thread_id(2).encode() + b"\n")
+    result = cli("plan", str(export), "--threads-from", str(ids), "--output", "json")
+    assert result.json["data"]["threads"]["pending"] == 2
+    assert [result.code, [error["code"] for error in result.json["errors"]]] == [3, ["unknown-thread"]]
+
+
+def test_a_list_of_ids_in_another_encoding_is_refused(cli: Cli, tmp_path: Path) -> None:
+    export = write_export(tmp_path / "export", [1])
+    ids = tmp_path / "ids.txt"
+    ids.write_text(thread_id(1), encoding="utf-16")
+    result = cli("plan", str(export), "--threads-from", str(ids))
+    assert result.code == 2
+    assert "no UTF-8 text" in result.err
