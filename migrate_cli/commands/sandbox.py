@@ -30,8 +30,8 @@ _SOURCE = """
 It answers as a source too, as {preset} does, with {threads} threads and {messages} messages. Read from it with
 
   export SOURCE_BASE_URL={url}
-  export SOURCE_API_KEY={key}
-  migrate-cli plan {url}
+  export SOURCE_API_KEY={key} MIGRATE_SOURCE__PRESET={host}
+  migrate-cli plan {url}{how}
 """
 
 
@@ -85,7 +85,14 @@ def serve(
         key = "the-key-you-chose" if api_key else "any-key"
         banner = _BANNER.format(url=url, data=data, key=key)
         if source_from is not None:
-            banner += _SOURCE.format(url=_source_url(url, quirks), key=key, preset=source_preset.value, **counts)
+            banner += _SOURCE.format(
+                url=_source_url(url, quirks),
+                key=key,
+                preset=source_preset.value,
+                host="openai" if source_preset is SourceHost.GONE else source_preset.value,
+                how=" --discover" if quirks.lists_threads else " --threads-from ids.txt",
+                **counts,
+            )
         if faults.rules:
             banner += _FAULTS.format(rules=", ".join(str(rule) for rule in faults.rules))
         say(f"{url}\n" if quiet else banner)
