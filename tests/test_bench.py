@@ -77,7 +77,7 @@ def measured(way: str, seconds: float, *, cpu: float = 1.0) -> Measured:
 def test_a_missed_bar_is_said() -> None:
     figures = Figures(moves=[measured("guide", 20.0), measured("apply", 2.0), measured("floor", 1.0, cpu=0.1)])
     held = {bar.figure: bar.held for bar in bars(figures)}
-    assert held["`apply` from an export, 0 ms: messages/s against the guide's way"]
+    assert held["`apply` from an export, `short`, 0 ms: messages/s against the guide's way"]
     assert not held["`apply`, 0 ms: CPU a message against the floor"]
     assert held["threads for each durable commit, 0 ms, 64 at a time"]
 

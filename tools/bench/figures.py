@@ -61,9 +61,8 @@ class Figures:
     moves: list[Measured] = field(default_factory=list)
     plan: list[float] = field(default_factory=list)
     """Messages for each second of CPU."""
-    verify: list[float] = field(default_factory=list)
-    """Messages a second, against those of a sequential read-back."""
-    verify_rate: list[float] = field(default_factory=list)
+    verify: dict[str, list[float]] = field(default_factory=dict)
+    """By latency in milliseconds: messages a second, as multiples of those of a sequential read-back."""
     start: dict[str, list[float]] = field(default_factory=dict)
     """Times of short commands, as multiples of the time in which Python itself starts and ends."""
     python: list[float] = field(default_factory=list)

@@ -34,6 +34,10 @@ class Host:
         listed = f"&ids={ids}" if ids is not None else ""
         self._ask(f"/bench/reset?latency={latency}{listed}")
 
+    def slow_down(self, latency: float) -> None:
+        """Answer after so many seconds from now on, and forget nothing."""
+        self._ask(f"/bench/latency?seconds={latency}")
+
     def counts(self) -> dict[str, int]:
         """How often each path was asked since."""
         counted: dict[str, int] = self._ask("/bench/counts")

@@ -42,7 +42,7 @@ class Way:
 GUIDE = Way("guide", "official guide: SDK, typed, one thread at a time", 1, 0.0021, page=20)
 ASYNC = Way("sdk_async", "SDK async, typed, 32 at a time", 32, 0.0024)
 APPLY = Way("apply", "migrate-cli apply, from an export, 64 at a time", 64, 0.00025, page=0, whole=True)
-TWO = Way("two", "migrate-cli apply --processes 2, from an export, 64 at a time", 64, 0.00025, page=0, whole=True)
+TWO = Way("two", "migrate-cli apply --processes 2, from an export, 64 at a time each", 64, 0.00025, page=0, whole=True)
 LIVE = Way("live", "migrate-cli apply, from a live host, 64 at a time", 64, 0.0004, whole=True)
 FLOOR = Way("floor", "floor: bare aiohttp, prepared bytes, 64 at a time", 64, 0.00005, page=0)
 WAYS = (GUIDE, ASYNC, APPLY, TWO, LIVE, FLOOR)

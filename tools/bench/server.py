@@ -179,7 +179,8 @@ class Connection(asyncio.Protocol):
     def _control(self, path: str, query: str) -> bytes:
         """`/bench/reset?latency=0.05&ids=FILE` prepares a measurement, `/bench/counts` tells what was asked.
 
-        `/bench/marks` tells when. `ids` names a file of thread ids, a line each, which the source lists.
+        `/bench/marks` tells when, and `/bench/latency?seconds=0.05`
+        changes the latency alone. `ids` names a file of thread ids, a line each, which the source lists.
         """
         if path == "/bench/reset":
             asked = parse_qs(query)
@@ -187,6 +188,8 @@ class Connection(asyncio.Protocol):
             self._world.latency = float(asked.get("latency", ["0"])[0])
             if "ids" in asked:
                 self._world.thread_ids = Path(asked["ids"][0]).read_text(encoding="utf-8").split()
+        if path == "/bench/latency":
+            self._world.latency = float(parse_qs(query)["seconds"][0])
         if path == "/bench/marks":
             return json.dumps(self._world.marks).encode()
         return json.dumps(self._world.counts).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from bench.corpora import CORPORA, Corpus
 from bench.figures import Figures, Large, LongThread
 from bench.hosting import Host, hosted
 from bench.moving import APPLY, WAYS, Mover, program, target_environment
-from bench.threads import Shelf
+from bench.threads import Prepared, Shelf
 
 Say = Callable[[str], None]
 
@@ -101,21 +102,25 @@ class Session:
         corpus = self._extent.corpora[0]
         files = self._shelf.prepared(corpus)
         self._mover.move(APPLY, corpus, 0.0)
-        ids = self._folder / "conversations.ids"
-        ids.write_text("\n".join(_conversations(self._mover.state)), encoding="utf-8")
-        ids_cut = self._folder / "some.ids"
-        cut = ids.read_text(encoding="utf-8").split()[: max(50, corpus.threads // 4)]
-        ids_cut.write_text("\n".join(cut), encoding="utf-8")
+        conversations = _conversations(self._mover.state)
+        for latency in self._extent.latencies[:2]:
+            self._host.slow_down(latency)
+            ids = self._folder / "conversations.ids"
+            # One after another: fewer of them where each takes long.
+            ids.write_text("\n".join(conversations[: 100 if latency else 500]), encoding="utf-8")
+            for _ in range(self._extent.rounds):
+                self._verify_once(files, ids, latency)
+
+    def _verify_once(self, files: Prepared, ids: Path, latency: float) -> None:
         read_back = [sys.executable, "-m", "bench.ways.read_back", self._host.url]
-        for _ in range(self._extent.rounds):
-            options = ["--state", str(self._mover.state), "--output", "json", "--quiet", "--workers", "64"]
-            ours = self._command("verify", str(files.export), *options)
-            theirs = measure.run([*read_back, str(ids_cut)], target_environment(self._host))
-            nothing = measure.run([*read_back, "/dev/null"], target_environment(self._host))
-            rate = corpus.messages / ours.seconds
-            self.figures.verify_rate.append(rate)
-            self.figures.verify.append(rate / (int(theirs.stdout) / (theirs.seconds - nothing.seconds)))
-        self._say(f"verify: {max(self.figures.verify_rate):,.0f} messages/s")
+        options = ["--state", str(self._mover.state), "--output", "json", "--quiet", "--workers", "64"]
+        ours = self._command("verify", str(files.export), *options)
+        theirs = measure.run([*read_back, str(ids)], target_environment(self._host))
+        start = measure.run([*read_back, os.devnull], target_environment(self._host)).seconds
+        messages = files.corpus.messages
+        sequential = start + (theirs.seconds - start) * messages / int(theirs.stdout)
+        self.figures.verify.setdefault(f"{latency * 1000:.0f}", []).append(sequential / ours.seconds)
+        self._say(f"verify, {latency * 1000:.0f} ms: {messages / ours.seconds:,.0f} messages/s")
 
     def _starts(self) -> None:
         for _ in range(self._extent.starts):
