@@ -119,7 +119,7 @@ _MESSAGES = {
     "role-unknown": Entry(
         WARNING,
         "The target has no such role; the message was written as a user's, and a first line names the old role.",
-        "Nothing; or say which role it is: with `source.roles` for rows of a database or of CSV, else in the source.",
+        "Name the role that it stands for: with `source.roles` for rows of a database or of CSV, else in the source.",
     ),
     "message-incomplete": Entry(
         WARNING,
