@@ -90,7 +90,7 @@ class Mover:
 
     def move(self, way: Way, corpus: Corpus, latency: float) -> Measured:
         """Move the corpus, or as much of it as fits the time. The state stays in the folder until the next call."""
-        whole = fitting(APPLY, corpus, latency, self._budget * PATIENCE)
+        whole = self.whole(corpus, latency)
         some = whole if way.whole else fitting(way, whole, latency, self._budget)
         files = self._shelf.prepared(some)
         self._host.reset(latency=latency, ids=files.ids)
@@ -112,6 +112,10 @@ class Mover:
             requests={path: round(count * share) for path, count in counts.items()},
             result=json.loads(cost.stdout) if way.whole else {},
         )
+
+    def whole(self, corpus: Corpus, latency: float) -> Corpus:
+        """As much of a corpus as `apply` moves in the time."""
+        return fitting(APPLY, corpus, latency, self._budget * PATIENCE)
 
     @property
     def state(self) -> Path:

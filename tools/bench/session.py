@@ -99,7 +99,7 @@ class Session:
 
     def _verify(self) -> None:
         """Verify what `apply` has just loaded, and read the same conversations back with the SDK."""
-        corpus = self._extent.corpora[0]
+        corpus = self._mover.whole(self._extent.corpora[0], 0.0)
         files = self._shelf.prepared(corpus)
         self._mover.move(APPLY, corpus, 0.0)
         conversations = _conversations(self._mover.state)
