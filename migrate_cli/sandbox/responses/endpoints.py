@@ -22,7 +22,7 @@ from migrate_cli.sandbox.responses.asked import Asked, check_request
 from migrate_cli.sandbox.responses.brain import Thought, think
 from migrate_cli.sandbox.responses.envelope import FINAL, as_sent, begun, ended, seen, stream
 from migrate_cli.sandbox.responses.history import Context, Histories
-from migrate_cli.sandbox.responses.library import Library
+from migrate_cli.sandbox.responses.holdings import Library
 from migrate_cli.sandbox.responses.sight import Sight
 from migrate_cli.sandbox.responses.tools import check_vector_store
 from migrate_cli.sandbox.store import Store, StoredItem
