@@ -15,6 +15,10 @@ T = TypeVar("T")
 Out_co = TypeVar("Out_co", covariant=True)
 
 
+LAST_READ = 10.0
+"""Seconds that a read under way may take when the run ends; a host that is down would be asked for minutes."""
+
+
 class Feed(Protocol[Out_co]):
     """Gives one entry after another to whoever asks; one asks at a time."""
 
@@ -70,7 +74,7 @@ class Pump(Generic[T]):
         """End the reading after the entry that is being read, and let go of the source."""
         self._stopped = True
         self._room.release()
-        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._thread.join, LAST_READ)
 
     def _run(self) -> None:
         try:
