@@ -7,11 +7,12 @@ for company, but never long. Nothing else writes. It knows statements, not their
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 Rows = Sequence[Sequence[Any]]
+Waiter = asyncio.Future[None] | concurrent.futures.Future[None]
+"""One who waits for a commit: in an event loop, or in a thread that blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class Writer:
         self._pace = pace
         self._change = threading.Condition()
         self._notes: list[Note] = []
-        self._waiters: list[Callable[[StateError | None], None]] = []
+        self._waiters: list[Waiter] = []
         self._since = 0.0
         self._closing = False
         self._busy = False
@@ -102,29 +105,15 @@ class Writer:
 
     async def durable(self) -> None:
         """Return once all that was noted before is on disk; raises the failure that stopped writing."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-
-        def resolve(failure: StateError | None) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
-                loop.call_soon_threadsafe(_settle, done, failure)
-
-        if self._wait_with(resolve):
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._wait_with(done):
             await done
 
     def flush(self) -> None:
         """The same as `durable`, blocking; for code outside an event loop."""
-        done = threading.Event()
-        failures: list[StateError] = []
-
-        def resolve(failure: StateError | None) -> None:
-            failures.extend([failure] if failure else [])
-            done.set()
-
-        if self._wait_with(resolve, hurry=True):
-            done.wait()
-        if failures:
-            raise failures[0]
+        done: concurrent.futures.Future[None] = concurrent.futures.Future()
+        if self._wait_with(done, hurry=True):
+            done.result()
 
     def backup(self) -> None:
         """Write everything, then the backup; blocks."""
@@ -141,7 +130,7 @@ class Writer:
         if self.failure is not None:
             raise self.failure
 
-    def _wait_with(self, resolve: Callable[[StateError | None], None], *, hurry: bool = False) -> bool:
+    def _wait_with(self, waiter: Waiter, *, hurry: bool = False) -> bool:
         """Queue a waiter; False when there is nothing to wait for."""
         with self._change:
             if self.failure is not None:
@@ -150,7 +139,7 @@ class Writer:
                 return False
             if not self._waiters:
                 self._since = time.monotonic()
-            self._waiters.append(resolve)
+            self._waiters.append(waiter)
             if hurry:
                 self._since = 0.0
             if hurry or len(self._waiters) == 1 or len(self._waiters) >= self._enough():
@@ -174,8 +163,7 @@ class Writer:
                 self._backup_when_due(ending)
             with self._change:
                 self._busy = False
-            for resolve in waiters:
-                resolve(self.failure)
+            _wake(waiters, self.failure)
             if ending:
                 return
 
@@ -209,8 +197,7 @@ class Writer:
                 self.failure = failure
                 waiters, self._waiters = self._waiters, []
                 self._notes = []
-            for resolve in waiters:
-                resolve(failure)
+            _wake(waiters, failure)
 
     def _write(self, notes: list[Note], copy_size: int) -> None:
         conn = self._db.conn
@@ -262,10 +249,24 @@ def storable(value: Any) -> Any:
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
-def _settle(done: asyncio.Future[None], failure: StateError | None) -> None:
-    if done.done():
-        return
-    if failure is None:
-        done.set_result(None)
-    else:
-        done.set_exception(failure)
+def _wake(waiters: Sequence[Waiter], failure: StateError | None) -> None:
+    """Tell all who wait; an event loop is told once for all of its own, since each call costs it a turn."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    for waiter in waiters:
+        if isinstance(waiter, asyncio.Future):
+            by_loop.setdefault(waiter.get_loop(), []).append(waiter)
+        else:
+            _settle([waiter], failure)
+    for loop, futures in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle, futures, failure)
+
+
+def _settle(waiters: Sequence[Waiter], failure: StateError | None) -> None:
+    for waiter in waiters:
+        if waiter.done():
+            continue
+        if failure is None:
+            waiter.set_result(None)
+        else:
+            waiter.set_exception(failure)
