@@ -55,6 +55,8 @@ class Progress:
     """Why it stands where it does, for threads that failed or that a person set aside."""
     touched_at: float | None = None
     """Wall clock (Unix seconds) of the last thing noted about the thread by an earlier run."""
+    unheard: bool = False
+    """Nothing was ever noted of the thread, so the journal has nothing to clear away."""
 
 
 class Journal(Protocol):

@@ -266,7 +266,7 @@ class LoadRun:
         return () if done and known.digest == draft.digest else self._store.recorded_digests(known.thread_id)
 
     def _fresh(self, draft: Draft, known: Progress | None) -> Progress:
-        progress = Progress(draft.thread_id)
+        progress = Progress(draft.thread_id, unheard=known is None)
         if known is not None and known.state == ThreadState.CREATING:
             progress.state = known.state
         return progress

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from migrate_cli.load.interface import Progress
@@ -109,6 +110,7 @@ def _doubts(progress: Progress) -> int:
     return max(progress.unclear, int(progress.ambiguous))
 
 
+@lru_cache(maxsize=16)
 def stamp(now: int) -> str:
     """Unix seconds as ISO 8601, UTC."""
     return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -131,15 +133,15 @@ def end_run(run_id: str, envelope: JsonObject, now: int) -> list[Note]:
     return [Note(_END_RUN, [row])]
 
 
-def begin(progress: Progress, draft: Draft, run: str | None, now: int) -> list[Note]:
-    """A thread's load began."""
+def begin(progress: Progress, draft: Draft, run: str | None, now: int, *, again: bool = False) -> list[Note]:
+    """A thread's load began, or (`again`) goes on after another attempt at its start."""
     state = "creating" if progress.conversation_id is None else "loading"
     row = (
         progress.thread_id, state, progress.conversation_id, progress.position, len(draft.items), draft.messages,
         _doubts(progress), progress.attempts, draft.digest, draft.last_message_id, draft.created_at,
         len(draft.findings), run, now,
     )  # fmt: skip
-    return [Note(_BEGIN, [row]), *_of_draft(draft, run)]
+    return [Note(_BEGIN, [row]), *_of_draft(draft, run, first=progress.unheard and not again)]
 
 
 def conversation(progress: Progress, run: str | None, now: int) -> list[Note]:
@@ -147,7 +149,8 @@ def conversation(progress: Progress, run: str | None, now: int) -> list[Note]:
     conversation_id = str(progress.conversation_id)
     row = (progress.thread_id, conversation_id, _doubts(progress), progress.attempts, progress.digest, run, now)
     line = IdLine(progress.thread_id, conversation_id, stamp(now))
-    return [Note(_CONVERSATION, [row], line=line, vital=True), Note(_DROP_ITEMS, [(progress.thread_id, 0)])]
+    made = Note(_CONVERSATION, [row], line=line, vital=True)
+    return [made] if progress.unheard else [made, Note(_DROP_ITEMS, [(progress.thread_id, 0)])]
 
 
 def items(progress: Progress, start: int, sent: Sequence[Item], ids: Sequence[str], now: int) -> list[Note]:
@@ -309,10 +312,10 @@ def chain(conversation_id: str, response_id: str, now: int) -> list[Note]:
     return [Note(_CHAIN, [(conversation_id, response_id, now)])]
 
 
-def _of_draft(draft: Draft, run: str | None) -> list[Note]:
+def _of_draft(draft: Draft, run: str | None, *, first: bool = False) -> list[Note]:
     """A draft's findings and asides, in place of those of an earlier attempt; the thread's row is there already."""
     thread_id = draft.thread_id
-    notes = [Note(_DROP_FINDINGS, [(thread_id,)]), Note(_DROP_ASIDE, [(thread_id,)])]
+    notes = [] if first else [Note(_DROP_FINDINGS, [(thread_id,)]), Note(_DROP_ASIDE, [(thread_id,)])]
     if draft.findings:
         notes.append(Note(_FINDING, _finding_rows(thread_id, draft.findings, run)))
     if draft.aside:

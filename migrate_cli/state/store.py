@@ -125,8 +125,9 @@ class StateStore:
 
     def begin(self, progress: Progress, draft: Draft) -> None:
         """Note that the load starts, with the draft's digest and counts, its findings and what goes aside."""
+        again = progress.thread_id in self._writer.in_flight
         self._writer.in_flight.add(progress.thread_id)
-        self._note(statements.begin(progress, draft, self.run_id, self._seconds()))
+        self._note(statements.begin(progress, draft, self.run_id, self._seconds(), again=again))
 
     def orphan(self, thread_id: str, reason: str, request_id: str | None) -> None:
         """Note one possible empty orphan."""

@@ -233,3 +233,15 @@ def test_a_changed_draft_takes_the_place_of_the_old(store: StateStore, load: Loa
     assert row is not None
     assert (row["state"], row["messages"], row["digest"]) == ("loading", 9, "blake2b-128:new")
     assert row["conversation_id"] == "conv_t1"
+
+
+def test_a_start_that_is_tried_again_notes_its_findings_once(store: StateStore) -> None:
+    found = Finding("message-incomplete", Severity.INFO, "One message was cut off.", "t1", "msg_1")
+    whole = Draft("t1", {}, (), Ledger(), 1, findings=(found,), digest="blake2b-128:0")
+    progress = Progress("t1", digest=whole.digest, unheard=True)
+    store.begin(progress, whole)
+    store.orphan("t1", "no answer", None)
+    store.begin(progress, whole)
+    store.flush()
+    with StateReader(store.path) as reader:
+        assert [row["code"] for row in reader.findings()] == ["message-incomplete"]
