@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from migrate_cli.convert.canonical import encode_item
-from migrate_cli.convert.options import NO_FACTS, ConvertOptions, FileFact, FileFacts
+from migrate_cli.convert.options import NO_FACTS, ConvertOptions, FileFact, FileFacts, Timestamps
 from migrate_cli.findings import finding
 from migrate_cli.model import Aside, Fate, Finding, Item, JsonObject, Ledger
 
@@ -19,7 +19,9 @@ _NOTHING_KNOWN = FileFact()
 class Book:
     """What has been written so far for one thread, or for one message of it when a tail is cut."""
 
-    __slots__ = ("aside", "call_ids", "facts", "findings", "items", "ledger", "names", "options", "thread_id")
+    __slots__ = (
+        "aside", "call_ids", "facts", "findings", "items", "leaves_texts", "ledger", "names", "options", "thread_id",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -30,6 +32,8 @@ class Book:
     ) -> None:
         self.thread_id = thread_id
         self.options = options
+        self.leaves_texts = options.timestamps is Timestamps.NONE and not options.strict_assistant
+        """Whether, by the options, a text without annotations is sent just as it is."""
         self.facts = facts
         self.names: Mapping[str, str] = names or {}
         self.call_ids: set[str] = set()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable
+from json.encoder import encode_basestring
 from typing import Any
 
 from migrate_cli.model import JsonObject
@@ -17,10 +18,14 @@ ALGORITHM = "blake2b-128"
 """Named in every stored hash of a whole draft, so that it can change later without guessing."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+_quoted: Callable[[str], str] = encode_basestring
+"""A text as a JSON string, as `_encode` spells it, without the encoder around it."""
 
 _WRITTEN_PARTS = frozenset({"input_text", "output_text"})
 _KEYS = ("type", "text", "annotations")
-_TAILS = {2: "", 3: ',"annotations":[]'}
+NO_ANNOTATIONS = ',"annotations":[]'
+"""What follows the text of an `output_text` part without citations."""
+_TAILS = {2: "", 3: NO_ANNOTATIONS}
 _NONE: list[Any] = []
 _TEXT_PARTS = frozenset({"input_text", "output_text", "text", "refusal", "summary_text"})
 
@@ -28,7 +33,7 @@ _TEXT_PARTS = frozenset({"input_text", "output_text", "text", "refusal", "summar
 def digest_of(item: JsonObject) -> bytes:
     """Return the 16-byte hash of an item's canonical form; equal for an item as sent and as the server returns it."""
     text = _only_text(item)
-    form = encode(canonical(item)) if text is None else _text_form(_encode(item["role"]), _encode(text))
+    form = encode(canonical(item)) if text is None else _text_form(_quoted(item["role"]), _quoted(text))
     return hashlib.blake2b(form, digest_size=16).digest()
 
 
@@ -41,8 +46,16 @@ def encode_item(item: JsonObject) -> tuple[bytes, bytes]:
     tail = _TAILS.get(len(part)) if part.get("annotations", _NONE) == _NONE else None
     if tail is None or tuple(part) != _KEYS[: len(part)]:
         return encode(item), digest_of(item)
-    role, quoted = _encode(item["role"]), _encode(text)
-    body = f'{{"type":"message","role":{role},"content":[{{"type":"{part["type"]}","text":{quoted}{tail}}}]}}'
+    return encode_text(item["role"], part["type"], text, tail)
+
+
+def encode_text(role: str, part_type: str, text: str, tail: str = "") -> tuple[bytes, bytes]:
+    """Return what `encode_item` returns for a message with one text; `tail` is the JSON after it inside the part.
+
+    Raises UnicodeEncodeError where the text holds a lone surrogate.
+    """
+    role, quoted = _quoted(role), _quoted(text)
+    body = f'{{"type":"message","role":{role},"content":[{{"type":"{part_type}","text":{quoted}{tail}}}]}}'
     return body.encode(), hashlib.blake2b(_text_form(role, quoted), digest_size=16).digest()
 
 

@@ -42,9 +42,9 @@ def count_message(message: Message) -> int:
     """Return the number of parts of one message."""
     total = len(message.content) + len(message.attachments) + len(message.metadata)
     for part in message.content:
-        if isinstance(part, Mapping):
+        if type(part) is dict or isinstance(part, Mapping):
             text = part.get("text")
-            holder = text if isinstance(text, Mapping) else part
+            holder = text if type(text) is dict or isinstance(text, Mapping) else part
             annotations = holder.get("annotations")
             if annotations and part.get("type") in _TEXT_TYPES and isinstance(annotations, list):
                 total += len(annotations)

@@ -17,6 +17,8 @@ from migrate_cli.convert.sheet import Sheet
 from migrate_cli.convert.text import counted, plain, short
 from migrate_cli.model import Fate, JsonObject
 
+MARKER_OPENS = "【"
+"""A text of the assistant's without this sign holds no marker."""
 _MARKER = re.compile(r"【[^【】]{1,300}†[^【】]{0,500}】")
 _MARKER_NAME = re.compile(r"†(?P<name>[^【】†]+\.[A-Za-z0-9]{1,8})】$")
 """Newer markers name the file where older ones say `source`."""

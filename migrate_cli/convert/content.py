@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from migrate_cli.convert.citations import cite
+from migrate_cli.convert.citations import MARKER_OPENS, cite
 from migrate_cli.convert.limits import DETAILS, FILE_ID, IMAGE_DATA_URL, MAX_FILE_BYTES, MAX_IMAGE_URL, WEB_URL
 from migrate_cli.convert.sheet import Sheet
 from migrate_cli.convert.text import plain, short, tidy
@@ -33,7 +33,7 @@ def write_text(sheet: Sheet, text: str, annotations: list[Any] | None = None) ->
         sheet.find(code, "Characters of a text were replaced.")
     native: list[JsonObject] = []
     edited = False
-    if annotations or (sheet.role == "assistant" and "【" in text):
+    if annotations or (sheet.role == "assistant" and MARKER_OPENS in text):
         before = text
         text, native = cite(sheet, text, annotations or [])
         edited = text is not before and text != before

@@ -7,6 +7,7 @@ from migrate_cli.convert.book import Book
 from migrate_cli.convert.census import count_message
 from migrate_cli.convert.content import convert_part
 from migrate_cli.convert.metadata import iso_time
+from migrate_cli.convert.one_text import put_one_text
 from migrate_cli.convert.options import Incomplete, Timestamps
 from migrate_cli.convert.sheet import IMAGE_NOTE, Sheet, message_body, text_part
 from migrate_cli.convert.text import counted, short
@@ -19,6 +20,13 @@ _UNFINISHED = frozenset({"incomplete", "in_progress"})
 
 def convert_message(message: Message, book: Book) -> None:
     """Write the items of one message into the book and book the fate of each of its parts."""
+    if put_one_text(message, book):
+        return
+    convert_parts(message, book)
+
+
+def convert_parts(message: Message, book: Book) -> None:
+    """The same for any message, part by part."""
     if message.role is None:
         book.find("message-without-role", f"The message {short(message.id)} has no role.", message.id)
         book.count(Fate.DROPPED, count_message(message))

@@ -8,10 +8,15 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from migrate_cli.convert.book import Book
 from migrate_cli.convert.canonical import canonical, digest_of, encode, encode_item
 from migrate_cli.convert.limits import MAX_TEXT
+from migrate_cli.convert.message import convert_message, convert_parts
+from migrate_cli.convert.options import ConvertOptions, Timestamps
 from migrate_cli.convert.validate import check_item, validate_draft
-from migrate_cli.model import Draft, Item, JsonObject, Ledger
+from migrate_cli.model import Draft, Item, JsonObject, Ledger, Message
+
+from support.threads import message, messages, text, texts
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.sampled_from(
     ['"', "\\", "\n", "\x7f", "\u2028"]
@@ -38,6 +43,21 @@ PLAIN: list[JsonObject] = [
     {"type": "message", "role": "user", "content": [{"type": "input_text", "text": 'a "b" \\ ü \x01'}]},
     {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "c\n", "annotations": []}]},
 ]
+
+
+SPOKEN = st.builds(
+    lambda words, role, status: message(words, role=role, status=status, created_at=3),
+    texts,
+    st.sampled_from(["user", "assistant", "system", "developer", "tool"]),
+    st.sampled_from([None, "completed", "incomplete"]),
+)
+"""Messages of one text: nearly all that there are, and those that only look like them."""
+OPTIONS = [ConvertOptions(), ConvertOptions(timestamps=Timestamps.PREFIX), ConvertOptions(strict_assistant=True)]
+
+
+def written(book: Book) -> tuple[Any, ...]:
+    """All that a conversion has left in a book."""
+    return book.items, book.ledger, book.findings, book.aside
 
 
 def slow_digest(item: JsonObject) -> bytes:
@@ -87,3 +107,19 @@ def test_what_only_looks_plain_is_taken_apart() -> None:
             body.replace(b'"text":"', b'"text":"\\ud800'),
         ):
             assert validate_draft(draft_of(wrong)), wrong[:80]
+
+
+@given(SPOKEN | messages(), st.sampled_from(OPTIONS))
+def test_a_message_becomes_what_it_becomes_part_by_part(one: Message, options: ConvertOptions) -> None:
+    short, long = Book("thread_1", options), Book("thread_1", options)
+    convert_message(one, short)
+    convert_parts(one, long)
+    assert written(short) == written(long)
+
+
+def test_a_plain_text_is_kept_whatever_signs_it_holds() -> None:
+    for words in ("hello", 'a "b" \\ ü', "cited 【4:0†source】", "\u2028\x7f\t"):
+        book = Book("thread_1", ConvertOptions())
+        convert_message(message(text(words), role="user"), book)
+        assert (book.ledger.kept, book.findings) == (1, [])
+        assert json.loads(book.items[0].body)["content"] == [{"type": "input_text", "text": words}]
