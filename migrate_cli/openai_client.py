@@ -260,7 +260,8 @@ class ApiClient:
             return await self._upload(path, content)
         wire = self._wire or self._open_wire()
         own = await self.endpoint.credentials.headers() if self.endpoint.credentials is not None else None
-        answer = await wire.exchange(method, path, {**self.endpoint.query, **query}, content, own)
+        asked = {**self.endpoint.query, **query} if self.endpoint.query else query
+        answer = await wire.exchange(method, path, asked, content, own)
         if not isinstance(answer, Answer):
             return answer, _sign_of(answer), None
         if answer.status >= 300:

@@ -13,8 +13,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
 from migrate_cli.rate import Meter, RateCurve
@@ -40,6 +39,21 @@ class Sign(StrEnum):
     UNREACHABLE = "unreachable"
     """The host takes no connections; those who ask back off by themselves."""
     NEUTRAL = "neutral"
+
+
+class Slot:
+    """One turn of a pacer's, for `async with`."""
+
+    __slots__ = ("_pacer",)
+
+    def __init__(self, pacer: Pacer) -> None:
+        self._pacer = pacer
+
+    async def __aenter__(self) -> float:
+        return await self._pacer.take()
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._pacer.release()
 
 
 class Pacer:
@@ -87,22 +101,31 @@ class Pacer:
         """Whether the rate headers of an answer are worth reading: only before a rate is known."""
         return self._curve is None
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[float]:
-        """Wait for a turn, then hold it; yields the moment at which it began. Raises Draining when the run ends."""
-        await self._turn()
+    def slot(self) -> Slot:
+        """Wait for a turn, then hold it: `async with` gives the moment at which it began, or raises Draining."""
+        return Slot(self)
+
+    async def take(self) -> float:
+        """Wait for a turn and return the moment at which it began; `release` gives it back. Raises Draining."""
+        if not self._open():
+            await self._turn()
         self._in_flight += 1
         try:
-            while not await self._space_out():
+            while not (self._free() or await self._space_out()):
                 self._in_flight -= 1
                 try:
                     await self._turn()
                 finally:
                     self._in_flight += 1
-            yield self._now()
-        finally:
-            self._in_flight -= 1
-            self._wake()
+        except BaseException:
+            self.release()
+            raise
+        return self._now()
+
+    def release(self) -> None:
+        """Give a turn back."""
+        self._in_flight -= 1
+        self._wake()
 
     def report(self, sign: Sign, *, began: float, wait: float | None = None) -> None:
         """Learn from one answer. `wait` is what the server asked for; without it, throttling pauses a little."""
@@ -196,8 +219,12 @@ class Pacer:
     def _hold(self, now: float, seconds: float) -> None:
         self._not_before = max(self._not_before, now + seconds)
 
+    def _open(self) -> bool:
+        """Whether there is room for one more, and nobody else waits for it."""
+        return self._in_flight < int(self.window) and not self._waiting_ahead()
+
     async def _turn(self) -> None:
-        while self._in_flight >= int(self.window) or self._waiting_ahead():
+        while not self._open():
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(waiter)
             try:
@@ -222,16 +249,18 @@ class Pacer:
                 waiter.set_result(None)
                 free -= 1
 
+    def _free(self) -> bool:
+        """Whether neither a rate nor a wish of the server's says when the next request may go. Raises Draining."""
+        if self._draining():
+            raise Draining
+        return not self._interval() and self._now() >= self._not_before
+
     async def _space_out(self) -> bool:
         """Wait until the rate and the server's wishes allow a request.
 
         One waits for the clock at a time, and the others for it, so that a new rate holds at once. False when the
         window has become smaller meanwhile, so that a new turn is needed.
         """
-        if self._draining():
-            raise Draining
-        if not self._interval() and self._now() >= self._not_before:
-            return True
         async with self._at_the_clock:
             while self._in_flight <= int(self.window):
                 if self._draining():

@@ -157,9 +157,11 @@ def rate_told(headers: Mapping[str, str]) -> tuple[float, float] | None:
     whether the limit is one of a minute or of a day.
     """
     limit = _number(headers.get("x-ratelimit-limit-requests"))
+    if limit is None:
+        return None
     left = _number(headers.get("x-ratelimit-remaining-requests"))
     reset = _duration(headers.get("x-ratelimit-reset-requests"))
-    if limit is None or left is None or not reset or left >= limit:
+    if left is None or not reset or left >= limit:
         return None
     return (limit - left) / reset, left
 
