@@ -44,11 +44,18 @@ class Inline(Generic[T]):
 
 
 class Pump(Generic[T]):
-    """Takes from an iterator in a thread of its own, some entries ahead."""
+    """Takes from an iterator in a thread of its own, some entries ahead.
+
+    Each call across threads makes both sides wait for Python's lock, so one side calls the other only when that waits:
+    the reading thread for an entry that nobody waits for says nothing, and room is made for several entries at once.
+    """
 
     def __init__(self, entries: Iterator[T], ahead: int) -> None:
         self._entries = entries
         self._room = threading.Semaphore(ahead)
+        self._at_once = max(1, ahead // 4)
+        self._taken = 0
+        """Entries that were taken since room was made."""
         self._held: deque[T] = deque()
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
@@ -61,13 +68,19 @@ class Pump(Generic[T]):
     async def take(self) -> T | None:
         """Return the next entry, once there is one."""
         while not self._held:
-            if self._ended:
+            if self._ended and not self._held:
                 if self._error is not None:
                     raise self._error
                 return None
-            self._waiter = self._loop.create_future()
-            await self._waiter
-        self._room.release()
+            waiter = self._waiter = self._loop.create_future()
+            # The other thread sees the waiter from here on; what came before that is here already.
+            if not (self._held or self._ended):
+                await waiter
+            self._waiter = None
+        self._taken += 1
+        if self._taken >= self._at_once:
+            self._room.release(self._taken)
+            self._taken = 0
         return self._held.popleft()
 
     async def close(self) -> None:
@@ -82,26 +95,26 @@ class Pump(Generic[T]):
                 entry = next(self._entries, None)
                 if entry is None:
                     return
-                self._tell(entry, None)
+                self._held.append(entry)
+                self._nudge()
         except BaseException as error:  # whoever takes the entries has to hear of it, whatever it is
-            self._tell(None, error)
+            self._error = error
         finally:
             close = getattr(self._entries, "close", None)
             if close is not None:
                 close()
-            self._tell(None, None)
+            self._ended = True
+            self._nudge()
 
-    def _tell(self, entry: T | None, error: BaseException | None) -> None:
+    def _nudge(self) -> None:
+        """Wake whoever waits for an entry, if anyone does."""
+        if self._waiter is None:
+            return
         try:
-            self._loop.call_soon_threadsafe(self._hear, entry, error)
+            self._loop.call_soon_threadsafe(self._wake)
         except RuntimeError:  # the loop was closed: nobody listens any more
             self._stopped = True
 
-    def _hear(self, entry: T | None, error: BaseException | None) -> None:
-        if entry is not None:
-            self._held.append(entry)
-        else:
-            self._ended = True
-            self._error = self._error or error
+    def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)

@@ -29,6 +29,28 @@ def test_a_pump_gives_everything_in_order_and_then_nothing(ahead: int) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("ahead", [1, 4, 64])
+def test_a_pump_wakes_who_waits_for_a_slow_source(ahead: int) -> None:
+    asked = threading.Semaphore(0)
+
+    def slow() -> Iterator[int]:
+        for number in range(200):
+            assert asked.acquire(timeout=10)
+            yield number
+
+    async def run() -> None:
+        feed = Pump(slow(), ahead)
+        for number in range(200):
+            taking = asyncio.create_task(feed.take())
+            await asyncio.sleep(0)
+            asked.release()
+            assert await asyncio.wait_for(taking, 10) == number
+        assert await feed.take() is None
+        await feed.close()
+
+    asyncio.run(run())
+
+
 def test_an_inline_feed_gives_the_same() -> None:
     async def run() -> None:
         feed = Inline(iter(range(5)))

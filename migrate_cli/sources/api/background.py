@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-AHEAD = 8
+AHEAD = 32
 """Values that may wait to be taken."""
 
 
@@ -50,6 +50,7 @@ class _Feed(Generic[T]):
         self.box: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
         self._make = make
         self._ahead = ahead
+        self._taken = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._room: asyncio.Semaphore | None = None
@@ -67,10 +68,19 @@ class _Feed(Generic[T]):
             self.box.put(_End())
 
     def taken(self) -> None:
-        """Make room for one more value."""
+        """Make room for another value: for several at once, since each call makes both threads wait for each other."""
+        self._taken += 1
+        if self._taken < self._ahead // 2:
+            return
         if self._loop is not None and self._room is not None:
             with suppress(RuntimeError):  # the loop has ended, and everything is in the box
-                self._loop.call_soon_threadsafe(self._room.release)
+                self._loop.call_soon_threadsafe(self._make_room, self._room, self._taken)
+        self._taken = 0
+
+    @staticmethod
+    def _make_room(room: asyncio.Semaphore, values: int) -> None:
+        for _ in range(values):
+            room.release()
 
     def stop(self) -> None:
         """Cancel the stream, if it still runs."""
