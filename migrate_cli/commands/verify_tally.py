@@ -40,9 +40,9 @@ class VerifyTally:
     def compared(self, task: Task, verdict: Verdict, *, failed: bool) -> None:
         """Book one conversation."""
         state = (ThreadState.DIFFERS if failed else ThreadState.VERIFIED).value
-        self.outcomes += verdict.outcomes
-        self.metadata += verdict.metadata
-        self.files += verdict.files
+        self.outcomes.update(verdict.outcomes)
+        self.metadata.update(verdict.metadata)
+        self.files.update(verdict.files)
         self.continued += bool(verdict.continued)
         self.failed += failed
         self.threads["source_changed"] += failed and task.changed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -58,17 +57,10 @@ async def compare(target: Reads, task: Task, *, excerpts: bool = False, each_pag
     """Return the verdict on one conversation. Raises what the target raises for the whole run."""
     extra = Verdict()
     march = March(task.items, excerpts=excerpts)
-    results = await asyncio.gather(
-        _read_items(target, task, march, each_page, extra),
-        target.retrieve_conversation(task.conversation_id),
-        return_exceptions=True,
-    )
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    refused, conversation = results
-    if isinstance(refused, Refused):
+    refused = await _read_items(target, task, march, each_page, extra)
+    if refused is not None:
         return _refused(refused, task)
+    conversation = await target.retrieve_conversation(task.conversation_id)
     verdict = march.finish()
     verdict.files = extra.files
     verdict.differences += extra.differences
@@ -87,7 +79,9 @@ async def _read_items(
         page = await target.list_items(task.conversation_id, after=after, images=images)
         if isinstance(page, Refused):
             return page
-        fresh = [item for item in page.items if item.get("id") not in previous and item.get("id") not in first]
+        fresh = page.items
+        if after is not None:
+            fresh = [item for item in fresh if item.get("id") not in previous and item.get("id") not in first]
         march.feed(fresh)
         if each_page is not None:
             await each_page(fresh, extra)
@@ -109,9 +103,9 @@ def _refused(refused: Refused, task: Task) -> Verdict:
     return unread(task.items, refused.code, detail)
 
 
-def _compare_metadata(conversation: object, task: Task, verdict: Verdict) -> None:
-    if not isinstance(conversation, dict):
-        status = conversation.status if isinstance(conversation, Refused) else 0
+def _compare_metadata(conversation: JsonObject | Refused, task: Task, verdict: Verdict) -> None:
+    if isinstance(conversation, Refused):
+        status = conversation.status
         verdict.metadata[Outcome.UNREADABLE] += 1
         detail = f"the metadata cannot be read ({status})"
         verdict.differences.append(Difference(Outcome.UNREADABLE, "metadata-unreadable", detail, field="metadata"))
