@@ -62,7 +62,9 @@ class Figures:
     plan: list[float] = field(default_factory=list)
     """Messages for each second of CPU."""
     verify: dict[str, list[float]] = field(default_factory=dict)
-    """By latency in milliseconds: messages a second, as multiples of those of a sequential read-back."""
+    """By latency in milliseconds: messages a second, as multiples of those of a sequential read-back of the items."""
+    verify_all: dict[str, list[float]] = field(default_factory=dict)
+    """The same against a read-back that asks for the conversations' metadata, too, as `verify` does."""
     start: dict[str, list[float]] = field(default_factory=dict)
     """Times of short commands, as multiples of the time in which Python itself starts and ends."""
     python: list[float] = field(default_factory=list)

@@ -112,15 +112,19 @@ class Session:
                 self._verify_once(files, ids, latency)
 
     def _verify_once(self, files: Prepared, ids: Path, latency: float) -> None:
-        read_back = [sys.executable, "-m", "bench.ways.read_back", self._host.url]
         options = ["--state", str(self._mover.state), "--output", "json", "--quiet", "--workers", "64"]
-        ours = self._command("verify", str(files.export), *options)
-        theirs = measure.run([*read_back, str(ids)], target_environment(self._host))
-        start = measure.run([*read_back, os.devnull], target_environment(self._host)).seconds
-        messages = files.corpus.messages
-        sequential = start + (theirs.seconds - start) * messages / int(theirs.stdout)
-        self.figures.verify.setdefault(f"{latency * 1000:.0f}", []).append(sequential / ours.seconds)
-        self._say(f"verify, {latency * 1000:.0f} ms: {messages / ours.seconds:,.0f} messages/s")
+        ours = self._command("verify", str(files.export), *options).seconds
+        messages, named = files.corpus.messages, f"{latency * 1000:.0f}"
+        for ratios, asking in ((self.figures.verify, []), (self.figures.verify_all, ["--metadata"])):
+            ratios.setdefault(named, []).append(self._read_back(ids, messages, asking) / ours)
+        self._say(f"verify, {named} ms: {messages / ours:,.0f} messages/s")
+
+    def _read_back(self, ids: Path, messages: int, asking: list[str]) -> float:
+        """The seconds that a sequential read-back takes for so many messages, as from some of them."""
+        command = [sys.executable, "-m", "bench.ways.read_back", self._host.url]
+        some = measure.run([*command, str(ids), *asking], target_environment(self._host))
+        start = measure.run([*command, os.devnull], target_environment(self._host)).seconds
+        return start + (some.seconds - start) * messages / int(some.stdout)
 
     def _starts(self) -> None:
         for _ in range(self._extent.starts):
