@@ -7,6 +7,7 @@ from pathlib import Path
 
 from migrate_cli.commands.prepare import SANDBOX
 from migrate_cli.model import Result
+from migrate_cli.report.status import command_options
 from migrate_cli.settings import Settings
 from migrate_cli.state import merge as states
 
@@ -19,9 +20,10 @@ def merge(settings: Settings, inputs: Sequence[Path], *, any_source: bool = Fals
         _join_sandboxes(merged)
     if merged.missing:
         return result
-    where = "" if settings.state == Path("migration.db") else f" --state {settings.state}"
-    rehearsal = " --target sandbox" if merged.setup.get("target.base_url") == SANDBOX else ""
-    result.data["next"] = [f"Compare every conversation with its source: migrate-cli verify{where}{rehearsal}"]
+    # Shards of several sources have none that one command could name.
+    setup = {name: value for name, value in merged.setup.items() if not (any_source and name == "source")}
+    options = command_options(setup, str(settings.state))
+    result.data["next"] = [f"Compare every conversation with its source: migrate-cli verify{options}"]
     return result
 
 

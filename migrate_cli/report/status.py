@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 from migrate_cli.model import JsonObject, Result
@@ -135,7 +136,8 @@ def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:
     if data.get("running"):
         return ()
     found: list[str] = []
-    where = _where(data)
+    setup = data.get("setup")
+    where = command_options(setup if isinstance(setup, dict) else {}, str(data.get("state") or ""))
     if states.get("in_doubt"):
         found.append("Settle each thread in doubt: migrate-cli resolve THREAD --adopt, --restart or --skip")
     if any(states.get(state) for state in ("pending", "creating", "loading")):
@@ -147,12 +149,10 @@ def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _where(data: JsonObject) -> str:
-    """Source, target and state file as a command takes them, as far as the setup tells."""
-    setup = data.get("setup")
-    known = setup if isinstance(setup, dict) else {}
-    source, state = str(known.get("source") or ""), str(data.get("state") or "")
+def command_options(setup: Mapping[str, str], state: str) -> str:
+    """Source, target and state file as a command takes them, as far as the recorded setup tells."""
+    source = str(setup.get("source") or "")
     words = [shlex.quote(source)] if source.startswith(("/", "https://", "http://")) else []
-    words += ["--target sandbox"] if known.get("target.base_url") == "sandbox" else []
+    words += ["--target sandbox"] if setup.get("target.base_url") == "sandbox" else []
     words += [f"--state {shlex.quote(state)}"] if state not in ("", "migration.db") else []
     return "".join(f" {word}" for word in words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -103,6 +104,17 @@ def test_verify_finds_all_threads_identical(cli: Cli, merged: Path) -> None:
         outcome = cli("verify", *way, "--fresh", "--output", "json")
         assert outcome.code == 0, outcome.out
         assert {name: count for name, count in data(outcome)["outcomes"].items() if count} == {"=": 100}
+
+
+def test_the_command_that_a_merge_proposes_works_as_it_stands(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+) -> None:
+    export = write_export(tmp_path / "my export", [1, 2, 3, 4])
+    into = tmp_path / "all of it.db"
+    (step,) = data(cli("merge", *apply_shards(cli, export, 2), "--state", into, "--output", "json"))["next"]
+    command = shlex.split(step.partition("migrate-cli ")[2])
+    assert command == ["verify", str(export.resolve()), "--state", str(into)]
+    assert cli(*command).code == 0
 
 
 def test_verify_notices_a_conversation_that_was_changed(cli: Cli, merged: Path, target: EmbeddedSandbox) -> None:
