@@ -108,9 +108,9 @@ class _Verify:
         drain = asyncio.Event()
         interrupts = Interrupts(drain, self._view)
         failure: MigrateError | None = None
-        # Reads disturb nobody, so twice as many are under way as when conversations are written.
-        workers = 2 * self._settings.load.workers
-        pacer = Pacer(most_in_flight=workers, requests_per_minute=self._settings.load.max_requests_per_minute)
+        workers = self._settings.load.workers
+        # A conversation is two requests at a time: its items and its metadata.
+        pacer = Pacer(most_in_flight=2 * workers, requests_per_minute=self._settings.load.max_requests_per_minute)
         async with ApiClient(self._target.endpoint, pacer, sleep=interrupts.sleep) as client:
             run = VerifyRun(
                 target=ConversationsTarget(client),

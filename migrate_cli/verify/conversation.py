@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -57,10 +58,16 @@ async def compare(target: Reads, task: Task, *, excerpts: bool = False, each_pag
     """Return the verdict on one conversation. Raises what the target raises for the whole run."""
     extra = Verdict()
     march = March(task.items, excerpts=excerpts)
-    refused = await _read_items(target, task, march, each_page, extra)
+    asking = asyncio.create_task(target.retrieve_conversation(task.conversation_id))
+    try:
+        refused = await _read_items(target, task, march, each_page, extra)
+        conversation = await asking
+    except BaseException:
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        raise
     if refused is not None:
         return _refused(refused, task)
-    conversation = await target.retrieve_conversation(task.conversation_id)
     verdict = march.finish()
     verdict.files = extra.files
     verdict.differences += extra.differences
