@@ -240,7 +240,7 @@ def _result(settings: Settings, run: DividedRun, ends: Sequence[ShardEnd], secon
     }
     data |= named_source(settings)
     codes = [end.exit_code for end in ends]
-    problems = totals.problems_of(ends)
+    problems = totals.problems_of(ends, stopped=run.stopped)
     if run.interrupted:
         codes.append(ExitCode.INTERRUPTED)
     if run.too_many:

@@ -33,14 +33,20 @@ def add_up(ends: Sequence[ShardEnd]) -> JsonObject:
     return data
 
 
-def problems_of(ends: Sequence[ShardEnd]) -> list[Problem]:
-    """Return the errors of all shards, each once, those that stopped a shard first."""
+def problems_of(ends: Sequence[ShardEnd], *, stopped: bool = False) -> list[Problem]:
+    """Return the errors of all shards, each once, those that stopped a shard first.
+
+    Where whoever started the shards `stopped` them, that one was told so is no error of its own: it says so in this way
+    only if it was told before its work began.
+    """
     found: dict[tuple[str, str, str | None], Problem] = {}
     for end in ends:
         if end.problem is not None:
             found[end.problem, "", None] = Problem("shard-killed", end.problem)
         for error in (end.envelope or {}).get("errors", ()):
             key = (error["code"], error["message"], error.get("thread_id"))
+            if stopped and key[0] == "interrupted" and key[2] is None:
+                continue
             found.setdefault(key, Problem(*key))
     return sorted(found.values(), key=lambda one: one.thread_id is not None)[:LISTED]
 

@@ -97,6 +97,16 @@ def test_what_every_shard_meets_of_the_source_is_counted_once() -> None:
     assert len(problems_of(ends)) == 1
 
 
+def test_what_stopped_the_shards_is_told_and_not_that_it_stopped_them() -> None:
+    refused = {"code": "auth", "message": "the key was refused"}
+    early = {"code": "interrupted", "message": "interrupted; run the same command again to go on"}
+    doubt = {"code": "interrupted", "message": "the run was asked to stop", "thread_id": "t1"}
+    ends = [end(1, {}, 130, [early]), end(2, {}, 6, [refused]), end(3, {}, 130, [doubt])]
+    assert [one.code for one in problems_of(ends, stopped=True)] == ["auth", "interrupted"]
+    assert [one.thread_id for one in problems_of(ends, stopped=True)] == [None, "t1"]
+    assert len(problems_of(ends)) == 3
+
+
 def test_lists_stay_as_short_as_those_of_one_process_and_say_what_is_cut() -> None:
     rows = [{"thread_id": f"t{n}"} for n in range(700)]
     found = add_up([end(n, {"thread_list": rows, "thread_list_cut": 5}) for n in (1, 2)])
