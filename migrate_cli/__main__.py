@@ -8,6 +8,7 @@ import sys
 from typing import NoReturn
 
 from migrate_cli import __version__
+from migrate_cli.lasting import outlast_reader
 
 INTERRUPTED = 130
 SELDOM = (20_000, 20, 50)
@@ -20,6 +21,7 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"migrate-cli {__version__}\n")
         return
+    outlast_reader()
     gc.set_threshold(*SELDOM)
     # Until a command takes signals over, SIGTERM ends the program as Ctrl-C does: with a word.
     signal.signal(signal.SIGTERM, _interrupt)

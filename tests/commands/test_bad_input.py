@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sqlite3
 import subprocess
@@ -44,13 +45,32 @@ def test_a_wrong_key_ends_with_its_own_code_and_is_never_shown(
         assert b"0123456789abcdef" not in file.read_bytes()
 
 
-def test_a_target_that_is_down_ends_with_try_later(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch, cli: Cli) -> None:
+    """A target at a port where nobody listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{port}/v1")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-key-0123456789")
     monkeypatch.setenv("MIGRATE_LOAD__CONNECT_PATIENCE", "0")
+
+
+@pytest.mark.usefixtures("nobody")
+def test_the_exit_code_and_the_log_stay_the_same_when_nobody_reads_what_is_said(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "migrate_cli", "apply", str(write_export(tmp_path / "export", [1])), "-v"]
+    ended = subprocess.run(command, stdout=writing, stderr=writing, check=False)
+    os.close(writing)
+    assert ended.returncode == 5
+    log = (tmp_path / "migration.db.log").read_text()
+    assert "exit code 5" in log
+    assert "Traceback" not in log
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_target_that_is_down_ends_with_try_later(cli: Cli, tmp_path: Path) -> None:
     outcome = cli("apply", write_export(tmp_path / "export", [1]), "--output", "json")
     assert outcome.code == 5
     assert "run the same command again later" in outcome.json["errors"][0]["message"]
