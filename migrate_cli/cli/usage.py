@@ -84,9 +84,14 @@ def _tell(error: Any, args: list[str]) -> NoReturn:
 def _command(error: Any, args: list[str]) -> str:
     """The command that was meant: the parser's, where it came so far, else the first word."""
     if error.ctx is not None and error.ctx.parent is not None:
-        return str(error.ctx.command_path).partition(" ")[2].removesuffix(" ids")
+        return " ".join(_names(error.ctx)).removesuffix(" ids")
     known = error.ctx.command.commands if error.ctx is not None else None
     return next((arg for arg in args if (not arg.startswith("-") if known is None else arg in known)), "")
+
+
+def _names(context: Any) -> list[str]:
+    """The commands that lead to a context, without the program, which may be called by a path or as a module."""
+    return [] if context.parent is None else [*_names(context.parent), str(context.info_name)]
 
 
 def _what(error: Any, args: list[str]) -> str:

@@ -85,3 +85,10 @@ def test_a_signal_while_a_command_is_being_found_ends_it_with_a_word(cli: Cli, m
     outcome = cli("status")
     assert (outcome.code, outcome.out) == (130, "")
     assert outcome.err == "migrate-cli: interrupted before any work began; run the same command again\n"
+
+
+def test_the_advice_names_the_program_however_it_was_called() -> None:
+    command = [sys.executable, "-m", "migrate_cli", "map", "export", "--formt", "csv"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert "see migrate-cli map export --help" in ended.stderr
