@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 
 from migrate_cli.model import JsonObject
-from migrate_cli.sandbox.encoding import encode
+from migrate_cli.sandbox.encoding import encode_any
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS source_object (
@@ -62,7 +62,7 @@ class AssistantsStore:
         self._db.executemany(
             "INSERT INTO source_object VALUES (?, ?, ?, ?, ?)",
             (
-                (kind.value, parent, position, str(each["id"]), _storable(each))
+                (kind.value, parent, position, str(each["id"]), encode_any(each))
                 for position, each in enumerate(objects, start)
             ),
         )
@@ -103,11 +103,3 @@ class AssistantsStore:
         self._db.execute("DELETE FROM source_object WHERE kind IN ('message', 'run') AND parent = ?", (identifier,))
         self._db.execute("DELETE FROM source_object WHERE kind = 'step' AND parent LIKE ? || '/%'", (identifier,))
         return found > 0
-
-
-def _storable(value: JsonObject) -> bytes:
-    try:
-        return encode(value)
-    except UnicodeEncodeError:
-        # Half of a surrogate pair has no UTF-8 form; as an escape it is JSON all the same.
-        return json.dumps(value).encode()

@@ -1,4 +1,4 @@
-"""JSON as the sandbox stores and answers it. One encoder is kept: `json.dumps` would build a new one for every item."""
+"""JSON as the sandbox stores and answers it. The encoders are kept: `json.dumps` would build a new one for every item."""
 
 from __future__ import annotations
 
@@ -6,8 +6,17 @@ import json
 from typing import Any
 
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_ascii = json.JSONEncoder(separators=(",", ":"))
 
 
 def encode(value: Any) -> bytes:
     """Compact UTF-8 JSON. Raises UnicodeEncodeError for half of a surrogate pair."""
     return _encoder.encode(value).encode()
+
+
+def encode_any(value: Any) -> bytes:
+    """Compact JSON of whatever a host may hold: half of a surrogate pair, which has no UTF-8 form, as an escape."""
+    try:
+        return encode(value)
+    except UnicodeEncodeError:
+        return _ascii.encode(value).encode()

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from migrate_cli.sandbox.api_error import bad_request, too_large
-from migrate_cli.sandbox.encoding import encode
+from migrate_cli.sandbox.encoding import encode, encode_any
 
 
 def _no_number(name: str) -> None:
@@ -98,8 +98,8 @@ def page_order(request: Request) -> str:
 
 
 def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """An answer with this value as compact UTF-8 JSON."""
-    return raw_answer(encode(value), status, headers)
+    """An answer with this value as compact JSON."""
+    return raw_answer(encode_any(value), status, headers)
 
 
 def raw_answer(body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -74,6 +74,22 @@ def test_every_kind_of_host_gives_what_the_export_gives(
         source.close()
 
 
+@pytest.mark.parametrize("preset", [SourcePreset.FOUNDRY, SourcePreset.SELF_HOSTED])
+@pytest.mark.parametrize("text", ["a\ud800b", "\udfff", "a\x00b", "\ufeff\u2028", "\U0001f600"])
+def test_texts_that_few_programs_take_come_as_the_export_has_them(
+    tmp_path: Path, preset: SourcePreset, text: str
+) -> None:
+    awkward = thread(1, 3)
+    awkward["messages"][1]["content"][0]["text"]["value"] = text
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "one.json").write_text(json.dumps(awkward), encoding="utf-8")
+    expected, _ = read(open_source(str(tmp_path / "export")))
+    with host(tmp_path, tmp_path / "export", preset) as running:
+        found, unreadable = read(running.source(discover=True))
+    assert not unreadable
+    assert digests(found) == digests(expected)
+
+
 def test_faults_and_expiring_tokens_change_nothing(tmp_path: Path, expected: dict[str, Thread]) -> None:
     faults = ("reads:500:0.05", "reads:reset-before:0.03", "reads:cut:0.03", "reads:429:0.02:retry_after=0")
     with host(tmp_path, FIXTURES, SourcePreset.FOUNDRY, *faults, token_requests=40) as running:
