@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlencode
 
 from migrate_cli.sandbox.api_error import ApiError, conversation_locked, invalid_item
-from migrate_cli.sandbox.encoding import encode
+from migrate_cli.sandbox.encoding import encode, encode_any
 from migrate_cli.sandbox.exchange import Answer, Exchange, first_of
 from migrate_cli.sandbox.fault_plan import FaultRule, Kind
 from migrate_cli.sandbox.fault_streams import STREAM_ACTIONS
@@ -163,7 +163,7 @@ def _claim_more(more: bool) -> Action:
         answer = await exchange.perform()
         page = _parsed(answer.body)
         if "has_more" in page:
-            answer.body = encode({**page, "has_more": more})
+            answer.body = encode_any({**page, "has_more": more})
         await exchange.answer(answer)
 
     return action

@@ -195,11 +195,13 @@ class FaultRule:
     count: int | None = None
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     """Those that differ from the kind's defaults."""
+    path: str = ""
+    """If given, only requests whose path holds this text are struck: those of one thread, say."""
 
-    def matches(self, endpoint: str, method: str) -> bool:
-        """Whether the rule is about this endpoint."""
+    def matches(self, endpoint: str, method: str, path: str) -> bool:
+        """Whether the rule is about this endpoint and path."""
         group = "reads" if method in ("GET", "HEAD") else "writes"
-        return any(name in ("*", endpoint, group) for name in self.endpoints)
+        return self.path in path and any(name in ("*", endpoint, group) for name in self.endpoints)
 
     def number(self, name: str) -> float | None:
         """A parameter that is a number, or None where it is not set."""
@@ -218,6 +220,8 @@ class FaultRule:
             fields.append("nth=" + ",".join(map(str, self.nth)))
         if self.count is not None:
             fields.append(f"count={self.count}")
+        if self.path:
+            fields.append(f"path={self.path}")
         fields += [
             f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
             for key, value in self.parameters.items()
@@ -254,16 +258,16 @@ class Dice:
         self.plan = plan
         self._rules = [_Counted(rule, random.Random(f"{plan.seed}/{n}/{rule}")) for n, rule in enumerate(plan.rules)]  # noqa: S311 - chance, no secret
 
-    def needs_body(self, endpoint: str, method: str) -> bool:
+    def needs_body(self, endpoint: str, method: str, path: str = "") -> bool:
         """Whether the decision depends on what the request says."""
-        return any(each.rule.kind is Kind.POISON and each.rule.matches(endpoint, method) for each in self._rules)
+        return any(each.rule.kind is Kind.POISON and each.rule.matches(endpoint, method, path) for each in self._rules)
 
-    def strike(self, endpoint: str, method: str, body: bytes = b"") -> Strike:
+    def strike(self, endpoint: str, method: str, body: bytes = b"", path: str = "") -> Strike:
         """Decide about the next request; the first rule that strikes wins, delays add up."""
         delay, chosen, delays = 0.0, None, []
         for each in self._rules:
             rule = each.rule
-            if rule.kind is Kind.LIMIT or not rule.matches(endpoint, method):
+            if rule.kind is Kind.LIMIT or not rule.matches(endpoint, method, path):
                 continue
             if rule.kind is Kind.POISON and not _holds(body, rule.text("text")):
                 continue
@@ -275,10 +279,10 @@ class Dice:
                 chosen = rule
         return Strike(delay, tuple(delays), chosen)
 
-    def limit(self, endpoint: str, method: str) -> FaultRule | None:
+    def limit(self, endpoint: str, method: str, path: str = "") -> FaultRule | None:
         """The limit in requests a minute that holds for this endpoint."""
         for each in self._rules:
-            if each.rule.kind is Kind.LIMIT and each.rule.matches(endpoint, method):
+            if each.rule.kind is Kind.LIMIT and each.rule.matches(endpoint, method, path):
                 return each.rule
         return None
 

@@ -21,7 +21,7 @@ from migrate_cli.errors import UsageError
 from migrate_cli.sandbox.fault_plan import ENDPOINTS, GROUPS, PARAMETERS, FaultPlan, FaultRule, Kind, Parameter
 
 _TEXTS = frozenset({"text", "answer"})
-_COMMON = ("probability", "nth", "count")
+_COMMON = ("probability", "nth", "count", "path")
 
 
 def parse_rule(spec: str) -> FaultRule:
@@ -59,6 +59,7 @@ def rule_from(values: Mapping[str, Any], shown: str | None = None) -> FaultRule:
         nth=_numbers(values.get("nth"), where),
         count=None if values.get("count") is None else int(_number(values["count"], where, "count")),
         parameters=parameters,
+        path=str(values.get("path", "")),
     )
     return _sensible(rule, where)
 

@@ -103,9 +103,9 @@ class Faults:
                 await self._strike(endpoint, exchange)
 
     async def _strike(self, endpoint: str, exchange: Exchange) -> None:
-        method = exchange.scope["method"]
-        body = await exchange.body() if self._dice.needs_body(endpoint, method) else b""
-        strike = self._dice.strike(endpoint, method, body)
+        method, path = exchange.scope["method"], exchange.scope["path"]
+        body = await exchange.body() if self._dice.needs_body(endpoint, method, path) else b""
+        strike = self._dice.strike(endpoint, method, body, path)
         if self._latency or strike.delay:
             # A request that has arrived is carried out, also when its client has given up meanwhile.
             await exchange.body()
@@ -118,7 +118,7 @@ class Faults:
         await ACTIONS[strike.rule.kind](exchange, strike.rule, self)
 
     async def _over_limit(self, endpoint: str, exchange: Exchange, receive: Receive) -> bool:
-        rule = self._dice.limit(endpoint, exchange.scope["method"])
+        rule = self._dice.limit(endpoint, exchange.scope["method"], exchange.scope["path"])
         if rule is None:
             return False
         limit, burst, now = rule.number("limit") or 1.0, rule.number("burst"), self._clock()

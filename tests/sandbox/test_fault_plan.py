@@ -26,6 +26,15 @@ def test_a_line_names_endpoints_kind_chance_and_parameters() -> None:
     assert parse_rule("*:500").probability == 1.0
 
 
+def test_a_rule_for_a_path_strikes_that_path_alone() -> None:
+    rule = parse_rule("reads:500:path=thread_7")
+    assert parse_rule(str(rule)) == rule
+    dice = Dice(FaultPlan((rule,)))
+    assert dice.strike("messages", "GET", path="/v1/threads/thread_7/messages").rule == rule
+    assert dice.strike("messages", "GET", path="/v1/threads/thread_8/messages").rule is None
+    assert dice.strike("messages", "POST", path="/v1/threads/thread_7/messages").rule is None
+
+
 def test_a_plan_file_takes_lines_and_mappings(tmp_path: Path) -> None:
     path = tmp_path / "faults.yaml"
     path.write_text(
