@@ -1,6 +1,6 @@
 """A stderr that outlives whoever reads it: what is said into a closed pipe or a full disk is dropped, and never raises.
 
-A run of hours must not end, nor exit with another code, because `2>&1 | head` has seen enough. The log has what matters.
+A run of hours must not end, nor exit with another code, because `2>&1 | head` has seen enough. The log keeps it all.
 """
 
 from __future__ import annotations

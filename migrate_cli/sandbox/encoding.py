@@ -1,4 +1,4 @@
-"""JSON as the sandbox stores and answers it. The encoders are kept: `json.dumps` would build a new one for every item."""
+"""JSON as the sandbox stores and answers it. Encoders are kept: `json.dumps` would build a new one for every item."""
 
 from __future__ import annotations
 
