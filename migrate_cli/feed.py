@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
 Out_co = TypeVar("Out_co", covariant=True)
 
 
-LAST_READ = 10.0
+LAST_READ = 2.0
 """Seconds that a read under way may take when the run ends; a host that is down would be asked for minutes."""
 
 
@@ -25,8 +26,28 @@ class Feed(Protocol[Out_co]):
     async def take(self) -> Out_co | None:
         """Return the next entry, None after the last; raises what the iterator raises."""
 
+    def stop(self) -> None:
+        """Give nothing more, also to who waits for an entry now."""
+
     async def close(self) -> None:
         """End the reading, whatever is left."""
+
+
+@asynccontextmanager
+async def feeding(entries: Iterator[T], ahead: int, drain: asyncio.Event, *, live: bool) -> AsyncIterator[Feed[T]]:
+    """Give the entries until the run drains; those of a `live` source are read up to `ahead` entries ahead."""
+    feed: Feed[T] = Pump(entries, ahead) if live else Inline(entries)
+
+    async def stop() -> None:
+        await drain.wait()
+        feed.stop()
+
+    stopping = asyncio.create_task(stop())
+    try:
+        yield feed
+    finally:
+        stopping.cancel()
+        await feed.close()
 
 
 class Inline(Generic[T]):
@@ -34,10 +55,15 @@ class Inline(Generic[T]):
 
     def __init__(self, entries: Iterator[T]) -> None:
         self._entries = entries
+        self._stopped = False
 
     async def take(self) -> T | None:
         """Return the next entry."""
-        return next(self._entries, None)
+        return None if self._stopped else next(self._entries, None)
+
+    def stop(self) -> None:
+        """Give nothing more."""
+        self._stopped = True
 
     async def close(self) -> None:
         """Leave the rest unread."""
@@ -67,7 +93,9 @@ class Pump(Generic[T]):
 
     async def take(self) -> T | None:
         """Return the next entry, once there is one."""
-        while not self._held:
+        while not self._held or self._stopped:
+            if self._stopped:
+                return None
             if self._ended and not self._held:
                 if self._error is not None:
                     raise self._error
@@ -83,10 +111,15 @@ class Pump(Generic[T]):
             self._taken = 0
         return self._held.popleft()
 
-    async def close(self) -> None:
-        """End the reading after the entry that is being read, and let go of the source."""
+    def stop(self) -> None:
+        """Give nothing more, and wake who waits."""
         self._stopped = True
         self._room.release()
+        self._wake()
+
+    async def close(self) -> None:
+        """End the reading after the entry that is being read, and let go of the source."""
+        self.stop()
         await asyncio.to_thread(self._thread.join, LAST_READ)
 
     def _run(self) -> None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from migrate_cli.feed import Feed, Inline, Pump
+from migrate_cli.feed import Feed, Inline, Pump, feeding
 
 
 async def all_of(feed: Feed[int]) -> list[int]:
@@ -98,3 +98,28 @@ def test_no_more_is_read_than_may_wait_and_the_source_is_let_go() -> None:
     asyncio.run(run())
     assert let_go.is_set()
     assert len(given) <= 3
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_whoever_waits_for_a_source_that_gives_nothing_is_let_go_when_the_run_drains(live: bool) -> None:
+    never = threading.Event()
+
+    def silent() -> Iterator[int]:
+        yield 1
+        if live:
+            never.wait(20)
+        yield 2
+
+    async def run() -> list[int | None]:
+        drain = asyncio.Event()
+        async with feeding(silent(), 4, drain, live=live) as feed:
+            taken = [await feed.take()]
+            waiting = asyncio.create_task(feed.take()) if live else None
+            await asyncio.sleep(0)
+            drain.set()
+            await asyncio.sleep(0)
+            taken.append(await (waiting or feed.take()))
+            never.set()
+        return taken
+
+    assert asyncio.run(run()) == [1, None]

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from migrate_cli.errors import MigrateError, TemporaryError
-from migrate_cli.feed import Feed, Inline, Pump
+from migrate_cli.feed import Feed, feeding
 from migrate_cli.load.context import Stopped
 from migrate_cli.load.decide import Action, decide
 from migrate_cli.load.interface import Clock, Journal, Progress, Target
@@ -101,11 +101,8 @@ class LoadRun:
 
     async def run(self, drafts: Iterator[Entry]) -> None:
         """Load all drafts. Raises what ended the run as a whole, after every worker has come to rest."""
-        feed: Feed[Entry] = Pump(drafts, self._policy.workers) if self._live else Inline(drafts)
-        try:
+        async with feeding(drafts, self._policy.workers, self.drain, live=self._live) as feed:
             await self._run(feed)
-        finally:
-            await feed.close()
 
     async def _run(self, drafts: Feed[Entry]) -> None:
         if self._pilot:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from migrate_cli.errors import MigrateError, TemporaryError
-from migrate_cli.feed import Feed, Inline, Pump
+from migrate_cli.feed import Feed, feeding
 from migrate_cli.model import ThreadState
 from migrate_cli.verify.conversation import EachPage, Reads, Task, compare
 from migrate_cli.verify.march import unread
@@ -70,10 +70,9 @@ class VerifyRun:
 
     async def run(self, entries: Iterator[Entry]) -> None:
         """Compare everything. Raises what ended the run, after every worker has come to rest."""
-        feed: Feed[Entry] = Pump(entries, self._workers) if self._live else Inline(entries)
-        workers = [asyncio.create_task(self._work(feed)) for _ in range(self._workers)]
-        results = await asyncio.gather(*workers, return_exceptions=True)
-        await feed.close()
+        async with feeding(entries, self._workers, self.drain, live=self._live) as feed:
+            workers = [asyncio.create_task(self._work(feed)) for _ in range(self._workers)]
+            results = await asyncio.gather(*workers, return_exceptions=True)
         await self._states.durable()
         for result in results:
             if isinstance(result, BaseException):
