@@ -5,6 +5,7 @@
     │   ├── SettingsError          … the settings file, a variable or an option
     │   └── SourceError            … the source as a whole cannot be read
     ├── TemporaryError      5    try again later; nothing is lost
+    │   └── Unanswered             … one read, however often it was sent
     ├── AuthError           6    fix the key
     └── StateError         10    look at the state file
         ├── StateLocked            … another process holds it
@@ -72,6 +73,16 @@ class TemporaryError(MigrateError):
 
     exit_code = ExitCode.TEMPORARY
     code = "temporary"
+
+
+class Unanswered(TemporaryError):
+    """One read had no clear answer however often it was sent; `tries` and the last `reason` tell it in other words."""
+
+    def __init__(self, host: str, tries: int, reason: str) -> None:
+        super().__init__(
+            f"{host} did not answer after {tries} tries ({reason}); nothing is lost, run the same command again later"
+        )
+        self.tries, self.reason = tries, reason
 
 
 class AuthError(MigrateError):

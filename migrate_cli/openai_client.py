@@ -15,10 +15,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from migrate_cli.endpoint import NO_KEY, USER_AGENT, Endpoint, headers_of
-from migrate_cli.errors import AuthError, TemporaryError
+from migrate_cli.errors import AuthError, TemporaryError, Unanswered
 from migrate_cli.model import JsonObject
 from migrate_cli.pacing import Pacer, Sign
 from migrate_cli.replies import (
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 READ_ATTEMPTS = 8
 LONGEST_BACKOFF = 30.0
+WELL_BACKOFF = 1.0
+"""The longest wait before a read is repeated while the host answers others: waiting cures a host, not an object."""
 SLOWEST_UPLOAD = 250_000
 """Bytes a second that a line is given credit for."""
 MOST_RENEWALS = 3
@@ -79,6 +81,13 @@ class Form:
         return {"headers": {"Content-Type": "multipart/form-data"}, "timeout": timeout + self.bytes / SLOWEST_UPLOAD}
 
 
+class Once(Protocol):
+    """One attempt at a read."""
+
+    def __call__(self, *, alone: bool) -> Awaitable[Reply]:
+        """Send it; `alone` says that it failed before, while the host answered others."""
+
+
 class ApiClient:
     """One host, called through the official client with raw bodies, paced. Use as an async context manager."""
 
@@ -90,6 +99,8 @@ class ApiClient:
         self.traffic = Traffic()
         self.pacer = pacer
         self._sleep = sleep
+        self._fine = 0
+        """Answers so far that were clear."""
         self._client: openai.AsyncOpenAI | None = None
         self._wire: Wire | None = None
         self._trust: ssl.SSLContext | None = None
@@ -116,14 +127,22 @@ class ApiClient:
         return reply
 
     async def read(
-        self, path: str, query: Mapping[str, Any] | None = None, *, attempts: int = READ_ATTEMPTS
+        self,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        *,
+        attempts: int = READ_ATTEMPTS,
+        longest: float = LONGEST_BACKOFF,
     ) -> Applied | Refused:
-        """GET with retries. Raises TemporaryError when the host stays unreachable or unwell, AuthError on a bad key."""
+        """GET with retries, `longest` seconds apart at most. Raises Unanswered when there is no answer to any of them.
 
-        async def once() -> Reply:
-            return await self._send("GET", path, None, query or {})
+        Raises AuthError on a bad key, TemporaryError on a spent quota.
+        """
 
-        return await self._retried(once, attempts)
+        async def once(*, alone: bool) -> Reply:
+            return await self._send("GET", path, None, query or {}, alone=alone)
+
+        return await self._retried(once, attempts, longest)
 
     async def download(self, file_id: str, path: Path) -> Applied | Refused:
         """GET a file's content with retries and write it to `path`, which is whole when `Applied` is returned.
@@ -131,34 +150,48 @@ class ApiClient:
         Raises what `read` raises, and OSError when the disk refuses.
         """
 
-        async def once() -> Reply:
+        async def once(*, alone: bool) -> Reply:
             async with self.pacer.slot() as began:
                 self.traffic.sent += 1
                 reply, sign, wait = await self._save(file_id, path)
-                self.pacer.report(sign, began=began, wait=wait)
+                self._report(sign, began, wait, alone=alone)
             return reply
 
         return await self._retried(once, READ_ATTEMPTS)
 
-    async def _retried(self, once: Callable[[], Awaitable[Reply]], attempts: int) -> Applied | Refused:
-        reply = await once()
+    async def _retried(self, once: Once, attempts: int, longest: float = LONGEST_BACKOFF) -> Applied | Refused:
+        before = self._fine
+        reply = await once(alone=False)
         if isinstance(reply, NotApplied | Ambiguous) and attempts > 1:
-            reply = await self._again(once, reply, attempts)
+            reply = await self._again(once, reply, attempts, longest, before)
         if isinstance(reply, NotApplied | Ambiguous):
-            raise TemporaryError(
-                f"{self.endpoint.base_url} did not answer after {attempts} tries ({reply.reason}); "
-                "nothing is lost, run the same command again later"
-            )
+            raise Unanswered(self.endpoint.base_url, attempts, reply.reason)
         return reply
 
-    async def _again(self, once: Callable[[], Awaitable[Reply]], first: Reply, attempts: int) -> Reply:
-        """Go on after a first attempt that told nothing; returns the last reply."""
-        from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential  # noqa: PLC0415 - only where used
+    async def _again(self, once: Once, first: Reply, attempts: int, longest: float, before: int) -> Reply:
+        """Go on after a first attempt that told nothing; returns the last reply.
+
+        `before` is how many clear answers there were when that attempt began.
+        """
+        from tenacity import (  # noqa: PLC0415 - only where used
+            AsyncRetrying,
+            RetryCallState,
+            retry_if_result,
+            stop_after_attempt,
+            wait_random_exponential,
+        )
 
         made = [first]
 
+        def alone() -> bool:
+            return self.pacer.host_is_well and self._fine > before
+
         async def attempt() -> Reply:
-            return made.pop() if made else await once()
+            nonlocal before
+            if made:
+                return made.pop()
+            failed_alone, before = alone(), self._fine
+            return await once(alone=failed_alone)
 
         def unclear(reply: Reply) -> bool:
             return isinstance(reply, NotApplied | Ambiguous)
@@ -166,10 +199,16 @@ class ApiClient:
         def count(_state: object) -> None:
             self.traffic.retried += 1
 
+        growing = wait_random_exponential(multiplier=0.5, max=longest)
+
+        def wait(state: RetryCallState) -> float:
+            open_still = state.outcome is not None and isinstance(state.outcome.result(), Ambiguous)
+            return min(growing(state), WELL_BACKOFF) if open_still and alone() else growing(state)
+
         retrying = AsyncRetrying(
             retry=retry_if_result(unclear),
             stop=stop_after_attempt(attempts),
-            wait=wait_random_exponential(multiplier=0.5, max=LONGEST_BACKOFF),
+            wait=wait,
             sleep=self._sleep,
             before_sleep=count,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
@@ -244,14 +283,29 @@ class ApiClient:
             return Ambiguous(f"the answer was no event stream but {kind or 'of no named type'}"), Sign.TROUBLE, None
         return stream.response, Sign.FINE, None
 
-    async def _send(self, method: str, path: str, content: bytes | Form | None, query: Mapping[str, Any]) -> Reply:
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        content: bytes | Form | None,
+        query: Mapping[str, Any],
+        *,
+        alone: bool = False,
+    ) -> Reply:
         async with self.pacer.slot() as began:
             self.traffic.sent += 1
             reply, sign, wait = await self._exchange(method, path, content, query)
-            self.pacer.report(sign, began=began, wait=wait)
+            self._report(sign, began, wait, alone=alone)
         if sign is Sign.THROTTLED:
             self.traffic.throttled += 1
         return reply
+
+    def _report(self, sign: Sign, began: float, wait: float | None, *, alone: bool) -> None:
+        """Tell the pacer; what fails again while the host answers others says nothing new about the host."""
+        self._fine += sign is Sign.FINE
+        if alone and sign is Sign.TROUBLE:
+            sign = Sign.NEUTRAL
+        self.pacer.report(sign, began=began, wait=wait)
 
     async def _exchange(
         self, method: str, path: str, content: bytes | Form | None, query: Mapping[str, Any], renewals: int = 0

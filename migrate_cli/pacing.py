@@ -25,6 +25,10 @@ BREAKER_LOOKS_AT = 50
 BREAKER_PAUSE = 30.0
 LATENESS = 0.02
 """Seconds that a turn may be late and still be made up for."""
+MOSTLY = 5
+"""A host is well while at most one of so many recent answers was unclear."""
+KNOWN = 10
+"""So many answers tell whether a host is well."""
 TOO_SOON = 8
 """So few answers between two 429s mean that the rate was far off, not a little."""
 
@@ -95,6 +99,11 @@ class Pacer:
         """Requests a second at the moment; None while no limit is known."""
         interval = self._interval()
         return 1 / interval if interval else None
+
+    @property
+    def host_is_well(self) -> bool:
+        """Whether almost all recent answers were clear, so that what fails fails for reasons of its own."""
+        return len(self._unclear) >= KNOWN and sum(self._unclear) * MOSTLY <= len(self._unclear)
 
     @property
     def wants_hint(self) -> bool:
@@ -202,10 +211,8 @@ class Pacer:
 
     def _watch(self, sign: Sign, now: float) -> None:
         """Pause when most answers are unclear: each of them is a doubt that costs requests to settle."""
-        if not self._breaker:
-            return
         self._unclear.append(sign is Sign.TROUBLE)
-        if sign is Sign.TROUBLE and sum(self._unclear) * 2 > BREAKER_LOOKS_AT:
+        if self._breaker and sign is Sign.TROUBLE and sum(self._unclear) * 2 > BREAKER_LOOKS_AT:
             self._unclear.clear()
             self.opened_breaker += 1
             self._hold(now, BREAKER_PAUSE)

@@ -150,12 +150,42 @@ def test_where_the_cursor_is_refused_the_list_is_read_from_both_ends(
     assert host.codes() == ["host-refuses-cursors"]
 
 
-def test_a_refused_cursor_is_tried_on_one_list_only() -> None:
+def test_a_refused_cursor_is_tried_on_three_lists_and_then_no_more() -> None:
     host = FakeHost(150, refuses_cursors(TemporaryError("502")))
-    walk(host)
+    for _ in range(3):
+        assert walk(host)[0] == [*range(150)]
     first = len(host.asked)
     walk(host)
     assert len(host.asked) - first == 2
+
+
+@pytest.mark.parametrize("error", REFUSALS, ids=["502", "400", "404"])
+def test_one_page_that_the_host_cannot_give_says_nothing_of_other_lists(error: Exception) -> None:
+    broken = False
+
+    def answer(numbers: list[int], query: Mapping[str, Any]) -> JsonObject:
+        if broken and "after" in query:
+            raise error
+        return honest(numbers, query)
+
+    host = FakeHost(350, answer)
+    assert walk(host)[0] == [*range(350)]
+    broken = True
+    for _ in range(5):
+        with pytest.raises(type(error)):
+            walk(host)
+    broken = False
+    assert walk(host)[0] == [*range(350)]
+    assert host.codes() == []
+
+
+def test_a_host_whose_first_list_is_broken_is_not_taken_for_one_that_refuses_cursors() -> None:
+    host = FakeHost(350, refuses_cursors(TemporaryError("502")))
+    found, listing = walk(host)
+    assert found == [*range(100), *range(250, 350)]
+    assert [code for code, _ in listing.remarks] == ["thread-may-be-incomplete"]
+    host.answer = honest
+    assert walk(host)[0] == [*range(350)]
 
 
 def test_a_host_that_is_merely_unwell_is_not_taken_for_one_that_refuses_cursors() -> None:

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from migrate_cli.errors import SourceError, TemporaryError
+from migrate_cli.errors import SourceError, TemporaryError, Unanswered
 from migrate_cli.findings import finding
 from migrate_cli.model import Finding, JsonObject
-from migrate_cli.openai_client import READ_ATTEMPTS, ApiClient
-from migrate_cli.replies import Refused
+from migrate_cli.openai_client import LONGEST_BACKOFF, READ_ATTEMPTS, WELL_BACKOFF, ApiClient
+from migrate_cli.replies import Applied, Refused
 from migrate_cli.sources.api.presets import ApiPreset
 from migrate_cli.sources.normalise import MILLISECONDS_FROM
 
@@ -44,6 +44,10 @@ class Host:
         self.preset = preset
         self.refuses_cursors = False
         """Whether `after` is known to be refused."""
+        self.takes_cursors = False
+        """Whether `after` is known to be taken: a cursor that fails then is a fault of its list."""
+        self.refused_cursors = 0
+        """Lists so far whose cursor was refused, while no other list's was taken."""
         self.refuses_include = False
         self._now = now
         self._spoke = float("-inf")
@@ -59,12 +63,25 @@ class Host:
         self, path: str, query: Mapping[str, Any] | None = None, *, attempts: int = READ_ATTEMPTS
     ) -> JsonObject:
         """Return the object at a path. Raises RefusedError, TemporaryError when the host is unwell, AuthError."""
-        reply = await self.client.read(path, query, attempts=attempts)
+        reply = await self._ask(path, query, attempts)
         if isinstance(reply, Refused):
             raise RefusedError(reply)
         self._spoke = self._now()
         self._look_at_times(reply.body)
         return reply.body
+
+    async def _ask(self, path: str, query: Mapping[str, Any] | None, attempts: int) -> Applied | Refused:
+        """Send it until there is an answer: after a few tries in vain, no longer than it takes where others get one."""
+        try:
+            return await self.client.read(path, query, attempts=min(attempts, FEW_ATTEMPTS))
+        except Unanswered:
+            if attempts <= FEW_ATTEMPTS:
+                raise
+        longest = WELL_BACKOFF if await self.is_well() else LONGEST_BACKOFF
+        try:
+            return await self.client.read(path, query, attempts=attempts - FEW_ATTEMPTS, longest=longest)
+        except Unanswered as error:
+            raise Unanswered(self.url, attempts, error.reason) from error
 
     async def check(self) -> None:
         """Ask once before any work. Raises SourceError when the host refuses, or speaks another API."""

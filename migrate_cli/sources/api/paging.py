@@ -20,6 +20,8 @@ MOST_PAGES = 20_000
 _FULL = frozenset({20, LIMIT})
 """Lengths at which a page was probably cut: what was asked for, and the API's default."""
 _FIRST_TRIES = 5
+_ALIKE = 3
+"""Lists whose cursor is refused before no other list's is tried."""
 
 
 @dataclass(slots=True)
@@ -72,12 +74,14 @@ async def pages(host: Host, listing: Listing, after: str | None = None) -> Async
             behind, after, restarted, probing = True, None, True, False
             continue
         if body is None:
-            continue
+            yield await _from_the_end(host, listing)
+            return
         data = _entries(body)
         if after is None:
             beginning = data[:1]
         found = listing.fresh(data)
         if found:
+            host.takes_cursors = host.takes_cursors or after is not None
             yield found
             behind = False
         elif after is not None and data and data[:1] == beginning:
@@ -105,9 +109,10 @@ class _CursorLostError(Exception):
 
 
 async def _page(host: Host, listing: Listing, after: str | None, *, patient: bool) -> JsonObject | None:
-    """Return one page, or None once it is known that the host refuses cursors.
+    """Return one page, or None where the host refuses the list's cursor.
 
-    Where the host merely does not know this one cursor, raises _CursorLostError if `patient`.
+    Where the host merely does not know this one cursor, raises _CursorLostError if `patient`. Raises what the host
+    answered where it takes other lists' cursors: one page that it cannot give says nothing of all the others.
     """
     query = {**listing.query, "order": "asc", "limit": LIMIT}
     if after is None:
@@ -123,12 +128,15 @@ async def _page(host: Host, listing: Listing, after: str | None, *, patient: boo
     try:
         return await host.get(listing.path, query, attempts=FEW_ATTEMPTS)
     except (RefusedError, TemporaryError):
-        _note_no_cursors(host, "refuses")
+        if host.takes_cursors:
+            raise
+        host.refused_cursors += 1
+        _note_no_cursors(host, "refuses", surely=host.refused_cursors >= _ALIKE)
         return None
 
 
-def _note_no_cursors(host: Host, does: str) -> None:
-    host.refuses_cursors = True
+def _note_no_cursors(host: Host, does: str, *, surely: bool = True) -> None:
+    host.refuses_cursors = surely
     detail = f"The host {does} `after`, so only the first and the last {LIMIT} of a list can be read."
     host.notice("host-refuses-cursors", detail)
 
