@@ -69,6 +69,7 @@ def apply(
     """
     wishes = Wishes(retry_failed, append)
     source = open_configured(settings)
+    source.tell = view.note
     if plan_file is not None:
         refuse_changes(plan_file, settings, source, selection, sandbox=sandbox)
     entries = begun(source, selection)

@@ -57,6 +57,7 @@ def plan(settings: Settings, selection: Selection, *, view: ProgressView, choice
     if choices.save is not None:
         check_place(choices.save)
     source = open_configured(settings)
+    source.tell = view.note
     began = time.monotonic()
     planning = _Planning(settings, source, view, keeps=choices.save is not None or earlier is not None)
     tally = planning.tally

@@ -31,6 +31,7 @@ LISTED = 1000
 def snapshot(settings: Settings, selection: Selection, out: Path, *, view: ProgressView) -> Result:
     """Read all wanted threads, the assistants and the files that threads name. Raises MigrateError before any work."""
     source = _live_source(settings, out)
+    source.tell = view.note
     whole = selection == Selection()
     with Archive(out, source.identity, whole_source=whole) as archive:
         return _Snapshot(source, archive, out, view).take(selection)

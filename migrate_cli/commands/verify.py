@@ -70,6 +70,8 @@ def verify(
         setup = reader.setup()
         _check_rehearsal(settings.state, setup, sandbox=sandbox)
         source = None if choices.from_state else _open_source(settings)
+        if source is not None:
+            source.tell = view.note
         target = stack.enter_context(target_of(settings, sandbox=sandbox))
         store = StateStore.open(settings.state, create=False, command="migrate-cli verify")
         stack.callback(store.close)

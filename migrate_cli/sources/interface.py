@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +85,9 @@ class Source(ABC):
     """`export`, `api`, `sql` …"""
     live: bool = False
     """True when reading waits for a network, so that it must not be done on the event loop's thread."""
+    tell: Callable[[str], None] = staticmethod(lambda _: None)
+    """Takes a sentence for whoever watches while `threads` is read; from any thread. Set by the command, if it has
+    somebody to tell."""
 
     @property
     @abstractmethod

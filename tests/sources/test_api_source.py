@@ -276,6 +276,17 @@ def test_a_thread_that_the_host_cannot_read_out_does_not_stop_the_others(tmp_pat
         assert all(entry.code == "thread-unreadable" for entry in unreadable)
 
 
+def test_threads_that_the_host_never_gives_keep_nobody_waiting(tmp_path: Path) -> None:
+    broken = {thread_id(number) for number in (2, 21, 60)}
+    faults = [f"reads:500:path={one}" for one in broken]
+    with host(tmp_path, many(tmp_path / "export", 60), SourcePreset.SELF_HOSTED, *faults) as running:
+        found, unreadable = read(running.source(discover=True))
+    assert {entry.thread_id for entry in unreadable} == broken
+    assert {entry.code for entry in unreadable} == {"thread-unreadable"}
+    assert all("500" in entry.detail and "8 times" in entry.detail for entry in unreadable)
+    assert len(found) == 60 - len(broken)
+
+
 @pytest.mark.parametrize("fault", ["reads:html", "reads:503", "reads:502"])
 def test_a_host_that_is_unwell_as_a_whole_ends_the_run_and_may_be_tried_later(tmp_path: Path, fault: str) -> None:
     with host(tmp_path, write_export(tmp_path / "export", [2]), SourcePreset.FOUNDRY, fault) as running:
@@ -346,6 +357,24 @@ def test_a_stream_that_is_left_early_ends_its_thread() -> None:
     next(values)
     values.close()  # type: ignore[attr-defined]  # it is a generator
     assert ended.is_set()
+
+
+def test_a_stream_that_gives_nothing_for_long_is_told_of_more_and_more_seldom() -> None:
+    told: list[float] = []
+    ready = threading.Event()
+
+    async def slow() -> AsyncIterator[int]:
+        yield 1
+        await asyncio.to_thread(ready.wait, 20)
+        yield 2
+
+    def silent(seconds: float) -> None:
+        told.append(seconds)
+        if len(told) == 4:
+            ready.set()
+
+    assert list(stream(slow, silent=silent, silence=0.001)) == [1, 2]
+    assert told[:4] == [0.001, 0.002, 0.004, 0.008]
 
 
 def test_what_breaks_a_stream_is_raised_where_it_is_read() -> None:

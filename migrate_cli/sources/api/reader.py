@@ -6,9 +6,10 @@ What goes wrong with one thread is a value; what concerns the host as a whole is
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from urllib.parse import quote
 
-from migrate_cli.errors import TemporaryError
+from migrate_cli.errors import TemporaryError, Unanswered
 from migrate_cli.findings import finding
 from migrate_cli.model import JsonObject, Origin, Unreadable
 from migrate_cli.sources.api.host import Host, RefusedError
@@ -18,8 +19,9 @@ from migrate_cli.sources.api.record import ThreadRecord, arrange
 from migrate_cli.sources.normalise import clean_id
 
 SEARCH_RESULTS = "step_details.tool_calls[*].file_search.results[*].content"
+LATELY = 200
 MOST_ALIKE = 10
-"""So many threads in a row that the host cannot read out, and it is the host that is unwell."""
+"""Where the host could not read out so many threads, and most of the last `LATELY`, it is the host that is unwell."""
 
 
 class ThreadReader:
@@ -27,7 +29,7 @@ class ThreadReader:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._unwell = 0
+        self._failed: deque[bool] = deque(maxlen=LATELY)
 
     async def read(self, named: Named) -> ThreadRecord | Unreadable:
         """Return the thread, or why it cannot be read. Raises SourceError, TemporaryError, AuthError."""
@@ -38,7 +40,7 @@ class ThreadReader:
             return await self._refused(named.id, origin, error)
         except TemporaryError as error:
             return await self._unwell_for(named.id, origin, error)
-        self._unwell = 0
+        self._failed.append(False)
         return record
 
     async def _record(self, named: Named, origin: Origin) -> ThreadRecord:
@@ -102,10 +104,13 @@ class ThreadReader:
 
     async def _unwell_for(self, thread_id: str, origin: Origin, error: TemporaryError) -> Unreadable:
         """Tell a thread that the host fails on from a host that fails."""
-        self._unwell += 1
-        if self._unwell >= MOST_ALIKE or error.code != TemporaryError.code or not await self._host.is_well():
+        self._failed.append(True)
+        failed = sum(self._failed)
+        most = failed >= MOST_ALIKE and 2 * failed > len(self._failed)
+        if most or error.code != TemporaryError.code or not await self._host.is_well():
             raise error
-        detail = f"The host answers, but not for this thread: {error}."
+        told = f"{error.reason}, {error.tries} times" if isinstance(error, Unanswered) else str(error)
+        detail = f"The host answers, but not for this thread ({told}); the others are read, the next run asks again."
         return Unreadable(origin, "thread-unreadable", detail, thread_id)
 
 

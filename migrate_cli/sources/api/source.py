@@ -6,9 +6,7 @@ over (`background.py`). It must not know settings or write anything but its rost
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 from migrate_cli.errors import SourceError
 from migrate_cli.model import JsonObject, Origin, Thread, Unreadable
 from migrate_cli.openai_client import ApiClient
+from migrate_cli.sources.api.at_once import in_order
 from migrate_cli.sources.api.background import stream
 from migrate_cli.sources.api.downloads import HostFiles
 from migrate_cli.sources.api.host import Host, RefusedError
@@ -95,7 +94,7 @@ class ApiSource(Source):
     ) -> Iterator[ThreadRecord | Unreadable]:
         """Yield what `threads` reads as the wire has it; threads that `skip` knows are passed over."""
         roster = self._filled_roster(selection)
-        return stream(lambda: self._stream(selection, roster, skip))
+        return stream(lambda: self._stream(selection, roster, skip), silent=self._silent)
 
     def shapes(self) -> list[ShapeTaken]:
         """Return how many threads the host gave."""
@@ -126,6 +125,9 @@ class ApiSource(Source):
     def downloads(self, file_ids: Iterator[str], folder: Path) -> Iterator[tuple[str, JsonObject | None, str | None]]:
         """Download files into a folder under their ids; yield id, facts where the host has them, and why not if so."""
         return stream(lambda: self._downloads(file_ids, folder), ahead=2)
+
+    def _silent(self, seconds: float) -> None:
+        self.tell(f"Waiting for {self._url}: it has given no thread for {seconds:g} s; it is asked again and again.")
 
     # Which threads
 
@@ -169,7 +171,7 @@ class ApiSource(Source):
             reader = ThreadReader(host)
             names = self._names(host, selection, roster)
             chosen = _chosen(names, lambda each: selection.wants(each) and not skip(each))
-            async for entry in _in_order(chosen, reader.read, self._workers, selection.limit):
+            async for entry in in_order(chosen, reader.read, self._workers, selection.limit):
                 yield entry
 
     async def _assistants(self) -> AsyncIterator[JsonObject]:
@@ -241,38 +243,3 @@ async def _chosen(names: AsyncIterator[Named | Unreadable], wants: Callable[[str
     async for named in names:
         if isinstance(named, Unreadable) or wants(named.id):
             yield named
-
-
-async def _in_order(
-    names: AsyncIterator[Named | Unreadable],
-    read: Callable[[Named], Awaitable[ThreadRecord | Unreadable]],
-    workers: int,
-    limit: int | None,
-) -> AsyncIterator[ThreadRecord | Unreadable]:
-    """Read several threads at a time and yield them in the order of their names, at most `limit` threads."""
-    at_once = asyncio.Semaphore(workers)
-
-    async def one(named: Named | Unreadable) -> ThreadRecord | Unreadable:
-        if isinstance(named, Unreadable):
-            return named
-        async with at_once:
-            return await read(named)
-
-    pending: deque[asyncio.Task[ThreadRecord | Unreadable]] = deque()
-    given, more = 0, True
-    try:
-        while True:
-            while more and len(pending) < 2 * workers and (limit is None or given + len(pending) < limit):
-                try:
-                    pending.append(asyncio.create_task(one(await anext(names))))
-                except StopAsyncIteration:
-                    more = False
-            if not pending:
-                return
-            entry = await pending.popleft()
-            given += isinstance(entry, ThreadRecord)
-            yield entry
-    finally:
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
