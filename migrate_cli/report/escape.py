@@ -57,6 +57,11 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def enumerated(clauses: list[str]) -> str:
+    """Return `one`, `one and two`, `one, two and three`."""
+    return " and ".join([*filter(None, [", ".join(clauses[:-1])]), *clauses[-1:]])
+
+
 def percent(part: int, whole: int) -> str:
     """Return a share that never rounds something to nothing: `0 %`, `<0.1 %`, `12.5 %`, `>99.9 %`, `100 %`."""
     if whole <= 0 or part <= 0:

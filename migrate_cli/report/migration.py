@@ -23,7 +23,7 @@ from migrate_cli.report.document import (
     text,
     tone_of,
 )
-from migrate_cli.report.escape import NOTHING, duration, number, percent, plural
+from migrate_cli.report.escape import NOTHING, duration, enumerated, number, percent, plural
 
 FATES = ("kept", "converted", "noted", "dropped")
 SHOWN = 20
@@ -116,9 +116,12 @@ def _apply_headline(result: Result) -> str:
     if threads.get("total", 0) == 0:
         return "No thread was reached." if "reached" in data else _nothing(threads)
     if data.get("writes") == 0 and not failed and not doubt and "reached" not in data:
-        return f"Nothing was sent: everything is already there. {_loaded(threads, data)}{where}."
+        did = "written" if counts(data, "requests").get("sent") else "sent"
+        return f"Nothing was {did}: everything is already there. {_loaded(threads, data)}{where}."
     sentence = f"{_loaded(threads, data)}{where}.{_reached(data)}"
-    aside = [plural(failed, "thread") + " failed"] if failed else []
+    unread = threads.get("unreadable", 0)
+    aside = [plural(failed - unread, "thread") + " failed"] if failed > unread else []
+    aside += [f"{plural(unread, 'entry', 'entries')} of the source could not be read"] if unread else []
     aside += [f"{plural(doubt, 'thread')} {'is' if doubt == 1 else 'are'} in doubt"] if doubt else []
     skipped = threads.get("skipped", 0)
     ending = f" {plural(skipped, 'thread')} had nothing to load." if skipped else ""
@@ -126,7 +129,7 @@ def _apply_headline(result: Result) -> str:
     target = data.get("target")
     if isinstance(target, dict) and target.get("sandbox"):
         ending += " This was a rehearsal: nothing real was written."
-    return f"{sentence} {' and '.join(aside)}.{ending}" if aside else sentence + ending
+    return f"{sentence} {enumerated(aside)}.{ending}" if aside else sentence + ending
 
 
 def _of(data: JsonObject) -> int | None:

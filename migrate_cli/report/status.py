@@ -35,6 +35,7 @@ FACTS = {
     "orphans": "possible empty orphans",
     "state": "state file",
 }
+HARMLESS = "the answer to a create was lost; a conversation without items may be left, which harms nothing"
 
 
 def build(result: Result) -> Document:
@@ -62,7 +63,11 @@ def build(result: Result) -> Document:
 
 def _all_done(data: JsonObject, states: dict[str, int]) -> bool:
     """Whether nothing waits, neither for a person nor for a run."""
-    return "reached" not in data and all(state in DONE or not count for state, count in states.items())
+    return (
+        not data.get("unfinished")
+        and "reached" not in data
+        and all(state in DONE or not count for state, count in states.items())
+    )
 
 
 def _headline(data: JsonObject, states: dict[str, int]) -> str:
@@ -81,18 +86,25 @@ def _headline(data: JsonObject, states: dict[str, int]) -> str:
     if isinstance(last, dict) and last.get("status") == "interrupted" and not data.get("running"):
         ending += " The last run was interrupted: run the same command again to go on."
     verb = "is" if total == 1 else "are"
+    if "reached" not in data and (data.get("unfinished") or data.get("running")):
+        # Of how many in all, nobody knows yet.
+        return f"{number(done)} of {plural(total, 'thread')} reached so far {verb} done.{ending}"
     return f"{number(done)} of {plural(total, 'thread')} {verb} done ({percent(done, total)}).{ending}"
 
 
 def _facts(data: JsonObject) -> Table | None:
     rows: list[tuple[str, str]] = []
-    rows += [(name, number(data[key])) for key, name in FACTS.items() if isinstance(data.get(key), int | str)]
+    rows += [(name, _fact(key, data[key])) for key, name in FACTS.items() if isinstance(data.get(key), int | str)]
     rows += [(f"skipped, {reason}", number(count)) for reason, count in counts(data, "skipped").items()]
     if data.get("running"):
         rows.append(("running", _inline(data["running"])))
     if isinstance(data.get("last_run"), dict):
         rows.append(("last run", _last(data["last_run"])))
     return Table("", (Column(""), Column("")), tuple(rows)) if rows else None
+
+
+def _fact(key: str, value: int | str) -> str:
+    return f"{number(value)} ({HARMLESS})" if key == "orphans" and value else number(value)
 
 
 def _setup(data: JsonObject) -> Table | None:

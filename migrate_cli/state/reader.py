@@ -67,8 +67,8 @@ class StateReader:
 
         `threads` by state, `items`, `messages`, `findings` by code, `orphans`, `unreadable` (of the last apply), up to
         200 threads each of `failed`, `in_doubt` and `differs` with code and detail, `skipped` by reason, `running`
-        (the process that writes now, or None), `last_run` and `setup`; and `reached`, {threads, of}, where the last
-        apply has not met all threads of its source and their number is known.
+        (the process that writes now, or None), `last_run` and `setup`. Where the last apply has not met all threads of
+        its source, also `unfinished`, and `reached`, {threads, of}, if their number is known.
         """
         running = holder(self.path)
         threads, totals = self._threads_by_state()
@@ -107,9 +107,11 @@ class StateReader:
             WHERE command = 'apply' AND (result IS NULL OR json_extract(result, '$.data.reached') IS NOT NULL)
               AND key = (SELECT max(key) FROM run WHERE command = 'apply')"""
         )
-        if row is None or row["of"] is None or row["of"] <= known:
+        if row is None:
             return {}
-        return {"reached": {"threads": known, "of": row["of"]}}
+        if row["of"] is None:
+            return {"unfinished": True}
+        return {"unfinished": True, "reached": {"threads": known, "of": row["of"]}} if row["of"] > known else {}
 
     def setup(self) -> dict[str, str]:
         """Return the setup that the file records."""

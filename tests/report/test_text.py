@@ -73,6 +73,19 @@ def test_a_second_run_says_that_nothing_was_sent() -> None:
     assert "migrate-cli verify" in report
 
 
+def test_a_run_that_only_had_to_look_does_not_say_that_nothing_was_sent() -> None:
+    data = {"threads": {"total": 2, "loaded": 2}, "messages": {"items": 6}, "writes": 0, "requests": {"sent": 30}}
+    assert "Nothing was written: everything is already there." in text("apply", data, width=120)
+
+
+def test_what_could_not_be_read_is_no_thread_that_failed() -> None:
+    threads = {"total": 4, "loaded": 2, "failed": 2, "unreadable": 1, "in_doubt": 0}
+    report = text("apply", {"threads": threads, "writes": 3}, 3, width=200)
+    assert "1 thread failed and 1 entry of the source could not be read." in report
+    report = text("apply", {"threads": threads | {"failed": 1, "in_doubt": 1}, "writes": 3}, 3, width=200)
+    assert "1 entry of the source could not be read and 1 thread is in doubt." in report
+
+
 def test_each_finding_comes_with_its_meaning_and_what_to_do(applied: Result) -> None:
     report = render(applied, OutputFormat.TEXT, console_width=200)
     lines = report.splitlines()
@@ -132,10 +145,24 @@ def test_a_replay_counts_its_cases() -> None:
 def test_status_says_how_far_it_is_and_whether_a_run_is_at_work() -> None:
     report = text("status", {"threads": {"pending": 1, "loaded": 3}, "items": 9, "running": {"pid": 7}})
     sentence = (
-        "3 of 4 threads are done (75.0 %). A run is at work now; threads that it has not reached are not counted."
+        "3 of 4 threads reached so far are done. A run is at work now; threads that it has not reached are not counted."
     )
     assert sentence in " ".join(report.split())
     assert "pid 7" in report
+
+
+def test_status_gives_no_share_of_what_nobody_has_counted() -> None:
+    assert "3 of 4 threads are done (75.0 %)." in text("status", {"threads": {"pending": 1, "loaded": 3}})
+    report = text("status", {"threads": {"loaded": 3}, "unfinished": True})
+    assert report.startswith("! 3 of 3 threads reached so far are done.")
+    assert "%)" not in report.splitlines()[0]
+    known = {"threads": {"loaded": 3}, "unfinished": True, "reached": {"threads": 3, "of": 12}}
+    assert "3 of 12 threads are done (25.0 %). 3 of 12 were reached." in " ".join(text("status", known).split())
+
+
+def test_status_says_what_a_possible_orphan_means() -> None:
+    assert "harms nothing" in " ".join(text("status", {"threads": {"loaded": 3}, "orphans": 2}).split())
+    assert "harms nothing" not in text("status", {"threads": {"loaded": 3}, "orphans": 0})
 
 
 def test_a_command_without_a_layout_of_its_own_is_laid_out_by_form() -> None:
