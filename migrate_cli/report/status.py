@@ -86,7 +86,7 @@ def _headline(data: JsonObject, states: dict[str, int]) -> str:
     if isinstance(last, dict) and last.get("status") == "interrupted" and not data.get("running"):
         ending += " The last run was interrupted: run the same command again to go on."
     verb = "is" if total == 1 else "are"
-    if "reached" not in data and (data.get("unfinished") or data.get("running")):
+    if "of" not in counts(data, "reached") and ("reached" in data or data.get("running")):
         # Of how many in all, nobody knows yet.
         return f"{number(done)} of {plural(total, 'thread')} reached so far {verb} done.{ending}"
     return f"{number(done)} of {plural(total, 'thread')} {verb} done ({percent(done, total)}).{ending}"

@@ -67,8 +67,8 @@ class StateReader:
 
         `threads` by state, `items`, `messages`, `findings` by code, `orphans`, `unreadable` (of the last apply), up to
         200 threads each of `failed`, `in_doubt` and `differs` with code and detail, `skipped` by reason, `running`
-        (the process that writes now, or None), `last_run` and `setup`. Where the last apply has not met all threads of
-        its source, also `unfinished`, and `reached`, {threads, of}, if their number is known.
+        (the process that writes now, or None), `last_run` and `setup`. And `reached`, {threads, of}, where the last
+        apply has not met all threads of its source; `of` is None where nobody has counted them.
         """
         running = holder(self.path)
         threads, totals = self._threads_by_state()
@@ -101,17 +101,19 @@ class StateReader:
         }
 
     def _reached(self, known: int) -> JsonObject:
-        """How many threads are known of how many in the source, where the last apply has not met all of them."""
+        """How many threads are known of how many in the source, where the last apply has not met all of them.
+
+        A run that was asked for some threads only has no `expected` among its options: it says nothing of the source.
+        """
         row = self._row(
             """SELECT json_extract(options, '$.expected') AS 'of' FROM run
             WHERE command = 'apply' AND (result IS NULL OR json_extract(result, '$.data.reached') IS NOT NULL)
+              AND json_type(options, '$.expected') IS NOT NULL
               AND key = (SELECT max(key) FROM run WHERE command = 'apply')"""
         )
-        if row is None:
+        if row is None or (row["of"] is not None and row["of"] <= known):
             return {}
-        if row["of"] is None:
-            return {"unfinished": True}
-        return {"unfinished": True, "reached": {"threads": known, "of": row["of"]}} if row["of"] > known else {}
+        return {"reached": {"threads": known, "of": row["of"]}}
 
     def setup(self) -> dict[str, str]:
         """Return the setup that the file records."""

@@ -58,6 +58,8 @@ def test_a_source_that_cannot_tell_its_size_is_no_reason_to_be_silent(cli: Cli, 
     stopped = cli("apply", tmp_path / "all.jsonl", *REFUSED)
     assert "None of 3 threads is loaded" in flat(stopped.out)
     assert "Only threads that were reached are counted." in flat(stopped.out)
+    assert flat(cli("status").out).startswith("! 0 of 3 threads reached so far are done.")
+    assert cli("status", "-o", "json").json["data"]["reached"] == {"threads": 3, "of": None}
 
 
 def test_a_killed_run_is_told_with_the_number_of_threads_that_it_knew(cli: Cli, export: Path) -> None:

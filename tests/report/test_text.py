@@ -153,10 +153,10 @@ def test_status_says_how_far_it_is_and_whether_a_run_is_at_work() -> None:
 
 def test_status_gives_no_share_of_what_nobody_has_counted() -> None:
     assert "3 of 4 threads are done (75.0 %)." in text("status", {"threads": {"pending": 1, "loaded": 3}})
-    report = text("status", {"threads": {"loaded": 3}, "unfinished": True})
+    report = text("status", {"threads": {"loaded": 3}, "reached": {"threads": 3, "of": None}})
     assert report.startswith("! 3 of 3 threads reached so far are done.")
     assert "%)" not in report.splitlines()[0]
-    known = {"threads": {"loaded": 3}, "unfinished": True, "reached": {"threads": 3, "of": 12}}
+    known = {"threads": {"loaded": 3}, "reached": {"threads": 3, "of": 12}}
     assert "3 of 12 threads are done (25.0 %). 3 of 12 were reached." in " ".join(text("status", known).split())
 
 
