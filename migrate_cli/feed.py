@@ -1,4 +1,4 @@
-"""Entries for the workers, from an iterator that may block: at once from a file, through a thread from a live source.
+"""Entries for the workers: at once from a file, on the same event loop from a host, through a thread from what blocks.
 
 A live source is read ahead of the workers, so that a worker finds its next thread waiting. It must not look at entries.
 """
@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
 Out_co = TypeVar("Out_co", covariant=True)
@@ -34,9 +34,15 @@ class Feed(Protocol[Out_co]):
 
 
 @asynccontextmanager
-async def feeding(entries: Iterator[T], ahead: int, drain: asyncio.Event, *, live: bool) -> AsyncIterator[Feed[T]]:
-    """Give the entries until the run drains; those of a `live` source are read up to `ahead` entries ahead."""
-    feed: Feed[T] = Pump(entries, ahead) if live else Inline(entries)
+async def feeding(
+    entries: Iterator[T] | AsyncIterator[T], ahead: int, drain: asyncio.Event, *, live: bool
+) -> AsyncIterator[Feed[T]]:
+    """Give the entries until the run drains; a `live` source that blocks is read up to `ahead` entries ahead."""
+    feed: Feed[T]
+    if isinstance(entries, AsyncIterator):
+        feed = Arriving(entries)
+    else:
+        feed = Pump(entries, ahead) if live else Inline(entries)
 
     async def stop() -> None:
         await drain.wait()
@@ -67,6 +73,44 @@ class Inline(Generic[T]):
 
     async def close(self) -> None:
         """Leave the rest unread."""
+
+
+class Arriving(Generic[T]):
+    """Takes from an asynchronous iterator, which reads ahead by itself if it does."""
+
+    def __init__(self, entries: AsyncIterator[T]) -> None:
+        self._entries = entries
+        self._taking: asyncio.Task[Any] | None = None
+        self._stopped = False
+
+    async def take(self) -> T | None:
+        """Return the next entry, once there is one."""
+        if self._stopped:
+            return None
+        taking = asyncio.current_task()
+        self._taking = taking
+        try:
+            return await anext(self._entries, None)
+        except asyncio.CancelledError:
+            # `stop` called this off, unless somebody else did too.
+            if not self._stopped or taking is None or taking.uncancel():
+                raise
+            return None
+        finally:
+            self._taking = None
+
+    def stop(self) -> None:
+        """Give nothing more, and call off the wait for what is to come."""
+        if not self._stopped and self._taking is not None:
+            self._taking.cancel()
+        self._stopped = True
+
+    async def close(self) -> None:
+        """End the reading."""
+        self.stop()
+        close = getattr(self._entries, "aclose", None)
+        if close is not None:
+            await close()
 
 
 class Pump(Generic[T]):

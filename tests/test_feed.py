@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 
 import pytest
 from migrate_cli.feed import Feed, Inline, Pump, feeding
@@ -123,3 +123,43 @@ def test_whoever_waits_for_a_source_that_gives_nothing_is_let_go_when_the_run_dr
         return taken
 
     assert asyncio.run(run()) == [1, None]
+
+
+def test_what_arrives_on_the_loop_is_given_in_order_and_its_wait_called_off_when_the_run_drains() -> None:
+    closed: list[bool] = []
+
+    async def host() -> AsyncGenerator[int]:
+        try:
+            yield 1
+            yield 2
+            await asyncio.Event().wait()
+        finally:
+            closed.append(True)
+
+    async def run() -> list[int | None]:
+        drain = asyncio.Event()
+        async with feeding(host(), 4, drain, live=True) as feed:
+            taken = [await feed.take(), await feed.take()]
+            waiting = asyncio.create_task(feed.take())
+            await asyncio.sleep(0)
+            drain.set()
+            return [*taken, await waiting, await feed.take()]
+
+    assert asyncio.run(run()) == [1, 2, None, None]
+    assert closed == [True]
+
+
+def test_a_worker_that_is_cut_off_while_it_waits_is_cut_off() -> None:
+    async def host() -> AsyncGenerator[int]:
+        await asyncio.Event().wait()
+        yield 1
+
+    async def run() -> None:
+        async with feeding(host(), 4, asyncio.Event(), live=True) as feed:
+            waiting = asyncio.create_task(feed.take())
+            await asyncio.sleep(0)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+
+    asyncio.run(run())

@@ -6,8 +6,7 @@ run after one that came to its end reads everything, and so finds what the sourc
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 
 from migrate_cli.commands.tally import Tally
 from migrate_cli.findings import finding
@@ -28,11 +27,14 @@ class Resumption:
         """The first of the runs that ended early; None where there is nothing to go on with."""
         self._store, self._source, self._selection, self._tally = store, source, selection, tally
 
-    def threads(self) -> Iterator[Thread | Unreadable]:
-        """Read what the selection wants; what was done is booked in the tally. Call it on the event loop."""
+    def arriving(self) -> AsyncGenerator[Thread | Unreadable] | None:
+        """Read what the selection wants, on the event loop; what was done is booked in the tally.
+
+        None where the source cannot be read in this way; then there is nothing to go on with either.
+        """
         if self._first is None or not isinstance(self._source, ApiSource):
-            return self._source.threads(self._selection)
-        return self._source.threads(self._selection, skip=self._booked(self._first, asyncio.get_running_loop()))
+            return self._source.arriving(self._selection)
+        return self._source.arriving(self._selection, skip=self._booked(self._first))
 
     def findings(self) -> list[Finding]:
         """Return what is to be said once for the whole run."""
@@ -41,12 +43,11 @@ class Resumption:
             return []
         return [finding("source-not-reread", f"{count:,} threads that earlier runs had done were not read again.")]
 
-    def _booked(self, first: int, loop: asyncio.AbstractEventLoop) -> Callable[[str], bool]:
+    def _booked(self, first: int) -> Callable[[str], bool]:
         def done(thread_id: str) -> bool:
             row = self._store.done_since(thread_id, first)
             if row is not None:
-                # The source asks in its own thread, and the tally belongs to the loop's.
-                loop.call_soon_threadsafe(self._tally.resumed, row)
+                self._tally.resumed(row)
             return row is not None
 
         return done

@@ -8,7 +8,7 @@ It must not know where threads come from or how outcomes are shown.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from migrate_cli.errors import MigrateError, TemporaryError
@@ -99,7 +99,7 @@ class LoadRun:
         self._failed = 0
         self._first_codes: list[str | None] | None = []
 
-    async def run(self, drafts: Iterator[Entry]) -> None:
+    async def run(self, drafts: Iterator[Entry] | AsyncIterator[Entry]) -> None:
         """Load all drafts. Raises what ended the run as a whole, after every worker has come to rest."""
         async with feeding(drafts, self._policy.workers, self.drain, live=self._live) as feed:
             await self._run(feed)

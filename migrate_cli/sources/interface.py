@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,6 +100,17 @@ class Source(ABC):
 
         Nothing is held beyond the current thread. Raises SourceError only when the source as a whole is unreadable.
         """
+
+    def arriving(
+        self,
+        selection: Selection,  # noqa: ARG002 - for those that override it
+        skip: Callable[[str], bool] = lambda _: False,  # noqa: ARG002 - the same
+    ) -> AsyncGenerator[Thread | Unreadable] | None:
+        """Yield what `threads` yields on the caller's own event loop, but for those that `skip` knows.
+
+        None where reading blocks, as it does from files and databases.
+        """
+        return None
 
     def shapes(self) -> list[ShapeTaken]:
         """Which shapes have been met so far; complete once `threads` has ended."""

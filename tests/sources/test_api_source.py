@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from migrate_cli.model import Run, Thread
 from migrate_cli.sandbox.assistants_quirks import SourcePreset
 from migrate_cli.sources.api import record as records
 from migrate_cli.sources.api.background import stream
+from migrate_cli.sources.api.patience import patiently
 from migrate_cli.sources.detect import open_source
 from migrate_cli.sources.interface import Selection
 
@@ -359,21 +360,25 @@ def test_a_stream_that_is_left_early_ends_its_thread() -> None:
     assert ended.is_set()
 
 
-def test_a_stream_that_gives_nothing_for_long_is_told_of_more_and_more_seldom() -> None:
+def test_a_host_that_gives_nothing_for_long_is_told_of_more_and_more_seldom() -> None:
     told: list[float] = []
-    ready = threading.Event()
 
-    async def slow() -> AsyncIterator[int]:
-        yield 1
-        await asyncio.to_thread(ready.wait, 20)
-        yield 2
+    async def read() -> list[int]:
+        ready = asyncio.Event()
 
-    def silent(seconds: float) -> None:
-        told.append(seconds)
-        if len(told) == 4:
-            ready.set()
+        async def slow() -> AsyncGenerator[int]:
+            yield 1
+            await ready.wait()
+            yield 2
 
-    assert list(stream(slow, silent=silent, silence=0.001)) == [1, 2]
+        def silent(seconds: float) -> None:
+            told.append(seconds)
+            if len(told) == 4:
+                ready.set()
+
+        return [number async for number in patiently(slow(), silent, 0.001)]
+
+    assert asyncio.run(read()) == [1, 2]
     assert told[:4] == [0.001, 0.002, 0.004, 0.008]
 
 

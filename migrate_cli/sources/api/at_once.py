@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from itertools import islice
 
 from migrate_cli.model import Unreadable
@@ -27,7 +27,7 @@ MOST_LATE = 8
 
 def in_order(
     names: AsyncIterator[Named | Unreadable], read: Read, workers: int, limit: int | None
-) -> AsyncIterator[Entry]:
+) -> AsyncGenerator[Entry]:
     """Yield at most `limit` threads, `workers` of them read at a time; raises what `read` raises."""
     return _Reading(names, read, workers, limit).entries()
 
@@ -42,7 +42,7 @@ class _Reading:
         self._given = 0
         self._more = True
 
-    async def entries(self) -> AsyncIterator[Entry]:
+    async def entries(self) -> AsyncGenerator[Entry]:
         try:
             while True:
                 await self._begin_more()

@@ -16,8 +16,6 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 AHEAD = 32
 """Values that may wait to be taken."""
-SILENCE = 15.0
-"""Seconds without a value that are worth a word; after it, twice as many, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +23,17 @@ class _End:
     error: BaseException | None = None
 
 
-def stream(
-    make: Callable[[], AsyncIterator[T]],
-    ahead: int = AHEAD,
-    *,
-    silent: Callable[[float], None] = lambda _: None,
-    silence: float = SILENCE,
-) -> Iterator[T]:
+def stream(make: Callable[[], AsyncIterator[T]], ahead: int = AHEAD) -> Iterator[T]:
     """Yield what the asynchronous iterator yields; it runs on an event loop of its own, `ahead` values ahead.
 
-    Its exception is raised here. When this iterator is closed, the other one is cancelled and waited for. `silent` is
-    told, in the thread of whoever waits, for how many seconds nothing has come.
+    Its exception is raised here. When this iterator is closed, the other one is cancelled and waited for.
     """
     feed = _Feed(make, ahead)
     thread = threading.Thread(target=feed.run, name="source", daemon=True)
     thread.start()
     try:
         while True:
-            value = _patiently(feed.box, silent, silence)
+            value = feed.box.get()
             if isinstance(value, _End):
                 if value.error is not None:
                     raise value.error
@@ -52,17 +43,6 @@ def stream(
     finally:
         feed.stop()
         thread.join()
-
-
-def _patiently(box: queue.SimpleQueue[T | _End], silent: Callable[[float], None], silence: float) -> T | _End:
-    waited, wait = 0.0, silence
-    while True:
-        try:
-            return box.get(timeout=wait)
-        except queue.Empty:
-            waited += wait
-            silent(waited)
-            wait = waited
 
 
 class _Feed(Generic[T]):

@@ -6,8 +6,8 @@ over (`background.py`). It must not know settings or write anything but its rost
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from migrate_cli.sources.api.downloads import HostFiles
 from migrate_cli.sources.api.host import Host, RefusedError
 from migrate_cli.sources.api.ids import Named, Problem, fault_of, ids_in
 from migrate_cli.sources.api.paging import Listing, pages
+from migrate_cli.sources.api.patience import patiently
 from migrate_cli.sources.api.presets import ApiPreset
 from migrate_cli.sources.api.reader import ThreadReader
 from migrate_cli.sources.api.record import SHAPE, ThreadRecord, thread_of
@@ -89,12 +90,18 @@ class ApiSource(Source):
             else:
                 yield entry
 
+    def arriving(
+        self, selection: Selection, skip: Callable[[str], bool] = lambda _: False
+    ) -> AsyncGenerator[Thread | Unreadable]:
+        """Yield what `threads` yields, on the caller's event loop."""
+        return self._arriving(selection, self._filled_roster(selection), skip)
+
     def records(
         self, selection: Selection, skip: Callable[[str], bool] = lambda _: False
     ) -> Iterator[ThreadRecord | Unreadable]:
         """Yield what `threads` reads as the wire has it; threads that `skip` knows are passed over."""
         roster = self._filled_roster(selection)
-        return stream(lambda: self._stream(selection, roster, skip), silent=self._silent)
+        return stream(lambda: self._stream(selection, roster, skip))
 
     def shapes(self) -> list[ShapeTaken]:
         """Return how many threads the host gave."""
@@ -162,17 +169,34 @@ class ApiSource(Source):
 
     # Reading
 
-    async def _stream(
+    async def _arriving(
         self, selection: Selection, roster: Roster, skip: Callable[[str], bool]
-    ) -> AsyncIterator[ThreadRecord | Unreadable]:
+    ) -> AsyncGenerator[Thread | Unreadable]:
+        async with aclosing(self._stream(selection, roster, skip)) as records:
+            async for entry in records:
+                if isinstance(entry, ThreadRecord):
+                    self._read += 1
+                    yield thread_of(entry)
+                else:
+                    yield entry
+
+    def _stream(
+        self, selection: Selection, roster: Roster, skip: Callable[[str], bool]
+    ) -> AsyncGenerator[ThreadRecord | Unreadable]:
+        return patiently(self._records(selection, roster, skip), self._silent)
+
+    async def _records(
+        self, selection: Selection, roster: Roster, skip: Callable[[str], bool]
+    ) -> AsyncGenerator[ThreadRecord | Unreadable]:
         async with self._connect() as client:
             host = Host(client, self._preset)
             await host.check()
             reader = ThreadReader(host)
             names = self._names(host, selection, roster)
             chosen = _chosen(names, lambda each: selection.wants(each) and not skip(each))
-            async for entry in in_order(chosen, reader.read, self._workers, selection.limit):
-                yield entry
+            async with aclosing(in_order(chosen, reader.read, self._workers, selection.limit)) as entries:
+                async for entry in entries:
+                    yield entry
 
     async def _assistants(self) -> AsyncIterator[JsonObject]:
         async with self._connect() as client:
