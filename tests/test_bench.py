@@ -15,9 +15,9 @@ from bench import page
 from bench.bars import bars
 from bench.corpora import CORPORA, Corpus, long_tailed, write_export
 from bench.figures import Figures, Large, Spread
-from bench.hosting import hosted
-from bench.moving import APPLY, ASYNC, FLOOR, GUIDE, LIVE, TWO, WAYS, Measured, Mover, Way, fitting
-from bench.session import tenths
+from bench.hosting import Mark, hosted
+from bench.moving import APPLY, ASYNC, FLOOR, GUIDE, LIVE, LIVE_TWO, OF_HOSTS, TWO, WAYS, Measured, Mover, Way, fitting
+from bench.session import Tenth, tenths
 from bench.threads import Shelf, least_pages, least_requests
 
 FEW = Corpus("few", 4, 23)
@@ -51,18 +51,18 @@ def test_a_slow_way_gets_fewer_threads_of_the_same_size(way: Way) -> None:
         assert some.size == corpus.size or (corpus.threads == 1 and (some.size or 0) <= (corpus.size or 0))
 
 
-@pytest.mark.parametrize("way", [APPLY, TWO, LIVE, FLOOR, GUIDE, ASYNC], ids=lambda way: way.name)
+@pytest.mark.parametrize("way", [APPLY, TWO, LIVE, LIVE_TWO, FLOOR, GUIDE, ASYNC], ids=lambda way: way.name)
 def test_each_way_moves_every_thread(way: Way, tmp_path: Path) -> None:
     with hosted(tmp_path) as host:
         move = Mover(host, tmp_path, Shelf(tmp_path), 5.0).move(way, FEW, 0.0)
     assert (move.threads, move.messages) == (4, 92)
     assert move.requests["POST conversations"] == 4
     assert move.seconds > 0
-    if way in (APPLY, TWO, LIVE):
+    if way in (APPLY, TWO, LIVE, LIVE_TWO):
         # Two batches a thread, and the four threads of the pilot read back.
         assert move.requests["POST conversations/items"] == 8
         assert move.requests["GET conversations/items"] == 4
-    if way is LIVE:
+    if way in OF_HOSTS:
         assert move.requests["GET threads/messages"] == 4
 
 
@@ -99,13 +99,23 @@ def test_ratios_are_taken_round_by_round() -> None:
 
 
 def test_a_run_that_slows_down_shows_it() -> None:
-    steady = [float(number) for number in range(100)]
-    assert tenths(steady) == (100.0, 100.0)
-    slower = [*steady[:50], *(50 + 2.0 * number for number in range(50))]
+    steady = [Mark(float(number), 0.001) for number in range(100)]
+    first, last = tenths(steady)
+    assert first == last == Tenth(100.0, 0.001)
+    slower = [*steady[:50], *(Mark(50 + 2.0 * number, 0.001) for number in range(50))]
     first, last = tenths(slower)
-    assert math.isclose(last * 2, first)
-    large = Large(10_000, 50_000, {"apply": (10, 20)}, first, last, 50_000 * 150, 0.1)
+    assert math.isclose(last.rate * 2, first.rate)
+    kept = last.steady_rate / first.steady_rate
+    large = Large(10_000, 50_000, {"apply": (10, 20)}, first.rate, last.rate, kept, 50_000 * 150, 0.1)
     assert [bar.held for bar in bars(Figures(large=large))] == [False, False, True, True]
+
+
+def test_a_machine_that_slows_down_is_told_from_a_run_that_does() -> None:
+    marks = [Mark(float(number), 0.001) for number in range(50)]
+    marks += [Mark(50 + 2.0 * number, 0.002) for number in range(50)]
+    first, last = tenths(marks)
+    assert math.isclose(last.rate * 2, first.rate)
+    assert math.isclose(last.steady_rate, first.steady_rate)
 
 
 def test_tables_and_chart_show_every_way() -> None:

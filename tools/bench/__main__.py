@@ -28,7 +28,7 @@ def main() -> int:
     if asked.keep is not None:
         asked.keep.joinpath("performance.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         asked.keep.joinpath("performance.svg").write_bytes(page.chart(found))
-    return 0 if all(bar.held for bar in held) else 1
+    return 1 if any(bar.held is False for bar in held) else 0
 
 
 def _say(text: str) -> None:

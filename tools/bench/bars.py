@@ -23,7 +23,8 @@ class Bar:
     figure: str
     bar: str
     measured: str
-    held: bool
+    held: bool | None
+    """None where the line has no bar, but tells what is possible."""
 
 
 def bars(figures: Figures) -> list[Bar]:
@@ -36,6 +37,7 @@ def _ratios(figures: Figures) -> Iterator[Bar]:
         ("apply", "`apply` from an export"),
         ("two", "`apply --processes 2` from an export"),
         ("live", "`apply` from a live host"),
+        ("live_two", "`apply --processes 2` from a live host"),
     )
     for latency, least in ((0.0, 8.0), (0.05, 30.0)):
         for corpus in dict.fromkeys(move.corpus for move in figures.moves if move.corpus != "one"):
@@ -84,6 +86,9 @@ def _others(figures: Figures) -> Iterator[Bar]:
             ratio = Spread.of(times)
             name = f"`verify`, {latency} ms: messages/s against a sequential read-back {told}"
             yield Bar(name, "≥ 3 ×", f"{ratio} ×", ratio.middle >= 3)
+    if figures.verify_least:
+        name = "what `verify` cannot do without, 0 ms, one after the other: against a read-back of the items alone"
+        yield Bar(name, "none: the limit", f"{Spread.of(figures.verify_least)} ×", None)
     for command, times in figures.start.items():
         ratio = Spread.of(times)
         seconds = ratio.middle * statistics.median(figures.python)
@@ -98,9 +103,10 @@ def _large(figures: Figures) -> Iterator[Bar]:
             more = peak / small
             measured = f"{short(more)} × ({_mb(small)} → {_mb(peak)})"
             yield Bar(f"memory of `{name}`: {told} against 10,000", "≤ 1.3 ×", measured, more <= 1.3)
-        kept = large.last_tenth / large.first_tenth
-        name = f"rate of the last tenth of {large.threads:,} threads against the first"
-        yield Bar(name, "within 10 %", f"{kept * 100 - 100:+.1f} %", kept >= 0.9)
+        name = f"rate of the last tenth of {large.threads:,} threads against the first, at equal speed of the machine"
+        by_clock = large.last_tenth / large.first_tenth
+        told = f"{large.kept * 100 - 100:+.1f} % ({by_clock * 100 - 100:+.1f} % by the clock)"
+        yield Bar(name, "within 10 %", told, large.kept >= 0.9)
         each = large.state_bytes / large.messages
         yield Bar(f"state file, bytes a message ({told})", "≤ 200", short(each), each <= 200)
         yield Bar(f"`status` on {told}", "≤ 1 s", f"{large.status_seconds:.2f} s", large.status_seconds <= 1)

@@ -41,6 +41,8 @@ class Large:
     first_tenth: float
     """Threads a second."""
     last_tenth: float
+    kept: float
+    """The rate of the last tenth as a share of the first's, each by the machine's speed in that tenth."""
     state_bytes: int
     status_seconds: float
 
@@ -65,6 +67,8 @@ class Figures:
     """By latency in milliseconds: messages a second, as multiples of those of a sequential read-back of the items."""
     verify_all: dict[str, list[float]] = field(default_factory=dict)
     """The same against a read-back that asks for the conversations' metadata, too, as `verify` does."""
+    verify_least: list[float] = field(default_factory=list)
+    """At no latency, the same as `verify` for a program that only reads, converts and asks, one after the other."""
     start: dict[str, list[float]] = field(default_factory=dict)
     """Times of short commands, as multiples of the time in which Python itself starts and ends."""
     python: list[float] = field(default_factory=list)

@@ -13,11 +13,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 TOOLS = Path(__file__).parents[1]
 PROGRAM = TOOLS.parent / "migrate_cli"
 _STARTS_WITHIN = 20.0
+
+
+class Mark(NamedTuple):
+    """A moment of a run. Seconds."""
+
+    at: float
+    """Of the server's clock."""
+    yardstick: float
+    """What a fixed piece of work took: more where the machine is slower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +54,9 @@ class Host:
         counted: dict[str, int] = self._ask("/bench/counts")
         return counted
 
-    def marks(self) -> list[float]:
-        """The moment of every hundredth conversation since, in seconds of the server's clock."""
-        times: list[float] = self._ask("/bench/marks")
-        return times
+    def marks(self) -> list[Mark]:
+        """The moment of every hundredth conversation since, and what the yardstick took then."""
+        return [Mark(*one) for one in self._ask("/bench/marks")]
 
     def _ask(self, path: str) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)

@@ -18,7 +18,8 @@ _TITLES = {way.name: way.title for way in WAYS}
 
 def bars_table(found: Json) -> str:
     """The bars, held or missed."""
-    rows = [[bar["figure"], bar["bar"], bar["measured"], "yes" if bar["held"] else "**no**"] for bar in found["bars"]]
+    held = {True: "yes", False: "**no**", None: "–"}
+    rows = [[bar["figure"], bar["bar"], bar["measured"], held[bar["held"]]] for bar in found["bars"]]
     return _table(["figure", "bar", "measured: median (least to most)", "held"], rows)
 
 

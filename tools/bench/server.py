@@ -19,6 +19,8 @@ from bench import corpora
 
 MARKED = 100
 """The moment of every so-manieth conversation is kept, to see whether a run keeps its rate."""
+YARDSTICK = 20_000
+"""Additions that take about a millisecond; how long they take at a mark tells how fast the machine is just then."""
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 _NOTHING = b'{"object":"list","data":[],"first_id":null,"last_id":null,"has_more":false}'
 
@@ -30,7 +32,8 @@ class World:
         self.latency = 0.0
         self.counts: Counter[str] = Counter()
         self.made = 0
-        self.marks: list[float] = []
+        self.marks: list[tuple[float, float]] = []
+        """Moments, and the seconds of CPU that the yardstick took at each."""
         self.metadata: dict[str, bytes] = {}
         self.items: dict[str, list[bytes]] = {}
         self.thread_ids: list[str] = []
@@ -73,7 +76,7 @@ class World:
     def _create(self, body: bytes) -> bytes:
         self.made += 1
         if self.made % MARKED == 0:
-            self.marks.append(time.monotonic())
+            self.marks.append((time.monotonic(), yardstick()))
         name = f"conv_{self.made:032x}"
         self.items[name] = []
         start = body.find(b'"metadata":')
@@ -116,6 +119,15 @@ class World:
         more = "true" if last < size else "false"
         listed = corpora.page(thread_id, first, last)
         return f'{{"object":"list","data":[{listed}],"first_id":null,"last_id":null,"has_more":{more}}}'.encode()
+
+
+def yardstick() -> float:
+    """The seconds of CPU that a fixed piece of work takes now, however many others want the core."""
+    began = time.thread_time()
+    total = 0
+    for number in range(YARDSTICK):
+        total += number
+    return time.thread_time() - began
 
 
 def items_of(body: bytes) -> list[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import statistics
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from bench import measure
 from bench.corpora import CORPORA, Corpus
 from bench.figures import Figures, Large, LongThread
-from bench.hosting import Host, hosted
+from bench.hosting import Host, Mark, hosted
 from bench.moving import APPLY, WAYS, Mover, program, target_environment
 from bench.threads import Prepared, Shelf
 
@@ -103,21 +104,32 @@ class Session:
         files = self._shelf.prepared(corpus)
         self._mover.move(APPLY, corpus, 0.0)
         conversations = _conversations(self._mover.state)
+        everything = self._folder / "all.ids"
+        everything.write_text("\n".join(conversations), encoding="utf-8")
         for latency in self._extent.latencies[:2]:
             self._host.slow_down(latency)
             ids = self._folder / "conversations.ids"
             # One after another: fewer of them where each takes long.
             ids.write_text("\n".join(conversations[: 100 if latency else 500]), encoding="utf-8")
             for _ in range(self._extent.rounds):
-                self._verify_once(files, ids, latency)
+                self._verify_once(files, ids, everything, latency)
 
-    def _verify_once(self, files: Prepared, ids: Path, latency: float) -> None:
+    def _verify_once(self, files: Prepared, ids: Path, everything: Path, latency: float) -> None:
         options = ["--state", str(self._mover.state), "--output", "json", "--quiet", "--workers", "64"]
         ours = self._command("verify", str(files.export), *options).seconds
         messages, named = files.corpus.messages, f"{latency * 1000:.0f}"
         for ratios, asking in ((self.figures.verify, []), (self.figures.verify_all, ["--metadata"])):
             ratios.setdefault(named, []).append(self._read_back(ids, messages, asking) / ours)
+        if not latency:
+            least = self._least(files, everything)
+            self.figures.verify_least.append(self.figures.verify[named][-1] * ours / least)
         self._say(f"verify, {named} ms: {messages / ours:,.0f} messages/s")
+
+    def _least(self, files: Prepared, conversations: Path) -> float:
+        """The seconds of what `verify` cannot do without: to read and convert the source, and to ask for everything."""
+        reading = self._command("plan", str(files.export), "--output", "json", "--quiet").seconds
+        command = [sys.executable, "-m", "bench.ways.bare_back", self._host.url, str(conversations), "--at-once", "64"]
+        return reading + measure.run(command, target_environment(self._host)).seconds
 
     def _read_back(self, ids: Path, messages: int, asking: list[str]) -> float:
         """The seconds that a sequential read-back takes for so many messages, as from some of them."""
@@ -150,8 +162,9 @@ class Session:
             threads=self._extent.large.threads,
             messages=self._extent.large.messages,
             peaks={command: (little[command], peak) for command, peak in much.items()},
-            first_tenth=first,
-            last_tenth=last,
+            first_tenth=first.rate,
+            last_tenth=last.rate,
+            kept=last.steady_rate / first.steady_rate,
             state_bytes=state.stat().st_size,
             status_seconds=status.seconds,
         )
@@ -175,11 +188,30 @@ class Session:
         return measure.run([*program(), *arguments], target_environment(self._host))
 
 
-def tenths(marks: list[float]) -> tuple[float, float]:
-    """Threads a second in the first and in the last tenth of a run, from the moments of every hundredth thread."""
+@dataclass(frozen=True, slots=True)
+class Tenth:
+    """A part of a long run."""
+
+    rate: float
+    """Threads a second."""
+    yardstick: float
+    """Seconds that a fixed piece of work took meanwhile, in the middle."""
+
+    @property
+    def steady_rate(self) -> float:
+        """Threads for each time in which the machine could have done the fixed piece of work."""
+        return self.rate * self.yardstick
+
+
+def tenths(marks: list[Mark]) -> tuple[Tenth, Tenth]:
+    """The first and the last tenth of a run, from the marks at every hundredth thread."""
     count = max(2, len(marks) // 10)
-    first, last = marks[:count], marks[-count:]
-    return 100 * (count - 1) / (first[-1] - first[0]), 100 * (count - 1) / (last[-1] - last[0])
+    return _tenth(marks[:count]), _tenth(marks[-count:])
+
+
+def _tenth(marks: list[Mark]) -> Tenth:
+    rate = 100 * (len(marks) - 1) / (marks[-1].at - marks[0].at)
+    return Tenth(rate, statistics.median(mark.yardstick for mark in marks))
 
 
 def _conversations(state: Path) -> list[str]:

@@ -15,7 +15,6 @@ class Arguments:
     ids: Path
     thread_ids: list[str]
     at_once: int
-    source_too: bool
     metadata: bool
 
 
@@ -25,8 +24,7 @@ def parse(description: str | None) -> Arguments:
     parser.add_argument("url", help="the server, such as http://127.0.0.1:8000/v1")
     parser.add_argument("ids", type=Path, help="a file of thread ids, a line each")
     parser.add_argument("--at-once", type=int, default=1)
-    parser.add_argument("--source-too", action="store_true", help="floor: read the threads from the server, too")
     parser.add_argument("--metadata", action="store_true", help="read_back: ask for each conversation's metadata, too")
     asked = parser.parse_args()
     thread_ids = asked.ids.read_text(encoding="utf-8").split()
-    return Arguments(asked.url, asked.ids, thread_ids, asked.at_once, asked.source_too, asked.metadata)
+    return Arguments(asked.url, asked.ids, thread_ids, asked.at_once, asked.metadata)
