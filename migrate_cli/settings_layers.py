@@ -17,7 +17,6 @@ from pydantic_settings import SettingsError as LibraryError
 from pydantic_settings.sources.utils import parse_env_vars
 
 from migrate_cli.errors import SettingsError
-from migrate_cli.settings_file import read_yaml
 
 _PREFIX = "MIGRATE_"
 _KEY_NAMES = frozenset({"api_key", "apikey", "key", "token", "secret", "password", "bearer", "authorization"})
@@ -33,6 +32,8 @@ class Layer:
 
 def file_layer(path: Path, settings: type[BaseSettings], *, relative: Sequence[str]) -> Layer:
     """Read a settings file; the paths named in `relative` are taken from its folder. Raises SettingsError."""
+    from migrate_cli.settings_file import read_yaml  # noqa: PLC0415 - YAML is slow to import, and often there is no file
+
     file = read_yaml(path)
     values = {
         name: value for name, value in file.values.items() if value is not None or name not in settings.model_fields
