@@ -81,8 +81,13 @@ _READING = {
 }
 
 _HOSTS = {
+    "messages-missing": Entry(
+        ERROR,
+        "The host gives only the beginning and the end of a thread's messages; those between them are missing.",
+        "Take the thread from a database or an export, or leave it out.",
+    ),
     "page-without-end": Entry(
-        WARNING, "A list of the host went on and on; it was left after two million entries.", "Look at the thread."
+        ERROR, "A list of the host went on and on; it was left after two million entries.", "Look at the thread."
     ),
     "runs-not-read": Entry(
         WARNING,
@@ -469,6 +474,9 @@ UNREADABLE: dict[str, Unread] = {
     ),
 }
 """Every code of a place that could not be read (`data.unreadable`, exit code 3); the sentence there says where."""
+
+INCOMPLETE = frozenset({"messages-missing", "page-without-end"})
+"""What is found of threads that are known not to be whole as they were read."""
 
 
 def finding(code: str, detail: str, thread_id: str | None = None, message_id: str | None = None) -> Finding:

@@ -44,6 +44,9 @@ from migrate_cli.target import ConversationsTarget
 
 _FAREWELL = "migrate-cli: stopped at once; run the same command again to go on\n"
 
+_WANTING = ("failed", "in_doubt", "deferred", "changed", "grown", "unknown", "incomplete")
+"""Counts of threads that are not in the target as they should be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
@@ -240,5 +243,4 @@ class ApplyRun:
         if self._interrupts is not None and self._interrupts.met:
             return ExitCode.INTERRUPTED
         threads = self._tally.threads
-        wanting = sum(threads[state] for state in ("failed", "in_doubt", "deferred", "changed", "grown", "unknown"))
-        return ExitCode.PARTIAL if wanting else ExitCode.OK
+        return ExitCode.PARTIAL if any(threads[state] for state in _WANTING) else ExitCode.OK

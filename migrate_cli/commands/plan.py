@@ -95,7 +95,8 @@ def _judged(data: JsonObject, tally: Tally, gate: Gate | None) -> Result:
     if gate is not None:
         data["blocking"] = gate.blocking(tally.codes)
         broken = gate.problems(tally.codes, tally.parts)
-    code = ExitCode.PARTIAL if tally.threads["failed"] or tally.threads["unknown"] else ExitCode.OK
+    wanting = any(tally.threads[state] for state in ("failed", "unknown", "incomplete"))
+    code = ExitCode.PARTIAL if wanting else ExitCode.OK
     if tally.threads["total"] == tally.threads["unreadable"] > 0 == tally.threads["unknown"]:
         code = ExitCode.USAGE
     if broken:

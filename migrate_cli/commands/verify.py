@@ -159,6 +159,7 @@ class _Verify:
         refused = self._store.refused_items()
         for entry in desk.feed(source.threads(selection)):
             if isinstance(entry, Draft):
+                self._tally.read(entry)
                 yield with_notes(entry, refused.get(entry.thread_id, {}))
             elif isinstance(entry, Unreadable):
                 yield entry

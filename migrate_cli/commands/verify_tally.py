@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from migrate_cli.commands.tally import LISTED
-from migrate_cli.model import JsonObject, Problem, ThreadState, Unreadable
+from migrate_cli.findings import INCOMPLETE
+from migrate_cli.model import Draft, JsonObject, Problem, ThreadState, Unreadable
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.verify.conversation import Task
 from migrate_cli.verify.outcome import Outcome, Verdict
@@ -67,12 +68,19 @@ class VerifyTally:
         """Book an id that was asked for and that nobody knows."""
         self._not_loaded(NotLoaded(thread_id, "unknown", "neither the source nor the state file has this thread"))
 
+    def read(self, draft: Draft) -> None:
+        """Book what is known to be missing of a thread of the source: nothing can be compared with it."""
+        for found in draft.findings:
+            if found.code in INCOMPLETE:
+                self.threads["incomplete"] += 1
+                self._problem(found.code, found.detail, draft.thread_id)
+
     # ---- the result
 
     @property
     def wanting(self) -> int:
         """Threads that should be in the target and are not there whole, and places that could not be read."""
-        return self.threads["not_loaded"] + self.threads["unreadable"]
+        return self.threads["not_loaded"] + self.threads["unreadable"] + self.threads["incomplete"]
 
     def data(self) -> JsonObject:
         """What the run found."""

@@ -17,6 +17,7 @@ from migrate_cli.report.document import (
     Tone,
     counts,
     cut_note,
+    known_incomplete,
     objects,
     problems,
     steps,
@@ -117,7 +118,7 @@ def _after_all(data: JsonObject) -> str:
         said += f" {plural(waiting, 'thread')} {'is' if waiting == 1 else 'are'} not loaded."
     if unread := threads.get("unreadable"):
         said += f" {plural(unread, 'place')} in the source could not be read."
-    return said
+    return said + known_incomplete(threads)
 
 
 def _threads(data: JsonObject) -> Table | None:

@@ -6,7 +6,7 @@ can be rendered in every format. Pure: text in here is raw, and each renderer es
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
@@ -200,6 +200,12 @@ def counts(data: JsonObject, key: str) -> dict[str, int]:
     if not isinstance(found, dict):
         return {}
     return {str(name): value for name, value in found.items() if isinstance(value, int) and not isinstance(value, bool)}
+
+
+def known_incomplete(threads: Mapping[str, int]) -> str:
+    """The sentence of a headline about threads that the source does not give whole; empty where there are none."""
+    count = threads.get("incomplete", 0)
+    return f" Of {plural(count, 'thread')}, messages are known to be missing in the source." if count else ""
 
 
 def objects(data: JsonObject, key: str) -> list[JsonObject]:

@@ -17,6 +17,7 @@ from migrate_cli.report.document import (
     Tone,
     counts,
     cut_note,
+    known_incomplete,
     objects,
     problems,
     steps,
@@ -78,6 +79,7 @@ def _plan_headline(result: Result) -> str:
     unread = threads.get("unreadable", 0)
     if unread:
         sentence += f" {plural(unread, 'entry', 'entries')} of the source cannot be read."
+    sentence += known_incomplete(threads)
     return f"{sentence} {_fate_sentence(parts)} Nothing was sent.{_checked(result)}"
 
 
@@ -117,7 +119,8 @@ def _apply_headline(result: Result) -> str:
         return "No thread was reached." if "reached" in data else _nothing(threads)
     if data.get("writes") == 0 and not failed and not doubt and "reached" not in data:
         did = "written" if counts(data, "requests").get("sent") else "sent"
-        return f"Nothing was {did}: everything is already there. {_loaded(threads, data)}{where}."
+        there = f"{_loaded(threads, data)}{where}.{known_incomplete(threads)}"
+        return f"Nothing was {did}: everything is already there. {there}"
     sentence = f"{_loaded(threads, data)}{where}.{_reached(data)}"
     unread = threads.get("unreadable", 0)
     aside = [plural(failed - unread, "thread") + " failed"] if failed > unread else []
@@ -129,6 +132,7 @@ def _apply_headline(result: Result) -> str:
     target = data.get("target")
     if isinstance(target, dict) and target.get("sandbox"):
         ending += " This was a rehearsal: nothing real was written."
+    ending += known_incomplete(threads)
     return f"{sentence} {enumerated(aside)}.{ending}" if aside else sentence + ending
 
 

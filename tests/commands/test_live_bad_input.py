@@ -146,13 +146,22 @@ def test_a_list_of_threads_whose_cursor_is_ignored_is_read_from_both_ends(
     assert result.json["data"]["threads"]["loaded"] == loaded
 
 
-def test_a_thread_whose_cursor_is_ignored_is_read_from_both_ends_and_says_what_may_be_missing(
+def test_a_thread_whose_cursor_is_ignored_is_read_from_both_ends_and_every_command_says_what_is_missing(
     cli: Cli, tmp_path: Path, target: EmbeddedSandbox
 ) -> None:
     with foundry(tmp_path, "messages:ignore-after", sizes=[130, 230]):
         result = cli("apply", "--output", "json")
+        commands = [cli("plan"), cli("apply"), cli("verify", "--strict")]
+        gated = cli("plan", "--check")
     assert result.json["data"]["messages"]["read"] == 130 + 200
-    assert result.json["data"]["findings"] == {"host-refuses-cursors": 1, "thread-may-be-incomplete": 1}
+    assert result.json["data"]["findings"] == {"host-refuses-cursors": 1, "messages-missing": 1}
+    assert result.json["data"]["threads"]["incomplete"] == 1
+    assert [[one["code"], one["thread_id"]] for one in result.json["errors"]] == [["messages-missing", thread_id(2)]]
+    assert [result.code, gated.code, *(one.code for one in commands)] == [3, 4, 3, 3, 3]
+    for one in commands:
+        text = " ".join(one.out.split())
+        assert "Of 1 thread, messages are known to be missing in the source." in text
+        assert thread_id(2) in text
 
 
 def test_what_was_listed_by_option_is_verified_by_the_command_that_the_report_names(

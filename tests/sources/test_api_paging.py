@@ -98,7 +98,7 @@ def test_where_the_cursor_is_ignored_the_list_is_read_from_both_ends(count: int,
     found, listing = walk(host)
     assert found == ([*range(count)] if complete else [*range(100), *range(150, 250)])
     assert listing.complete is complete
-    assert [code for code, _ in listing.remarks] == ([] if complete else ["thread-may-be-incomplete"])
+    assert [code for code, _ in listing.remarks] == ([] if complete else ["messages-missing"])
     assert host.codes() == ["host-refuses-cursors"]
 
 
@@ -146,7 +146,7 @@ def test_where_the_cursor_is_refused_the_list_is_read_from_both_ends(
     found, listing = walk(host)
     assert found == ([*range(count)] if complete else [*range(100), *range(150, 250)])
     assert listing.complete is complete
-    assert ("thread-may-be-incomplete" in dict(listing.remarks)) is not complete
+    assert ("messages-missing" in dict(listing.remarks)) is not complete
     assert host.codes() == ["host-refuses-cursors"]
 
 
@@ -183,7 +183,7 @@ def test_a_host_whose_first_list_is_broken_is_not_taken_for_one_that_refuses_cur
     host = FakeHost(350, refuses_cursors(TemporaryError("502")))
     found, listing = walk(host)
     assert found == [*range(100), *range(250, 350)]
-    assert [code for code, _ in listing.remarks] == ["thread-may-be-incomplete"]
+    assert [code for code, _ in listing.remarks] == ["messages-missing"]
     host.answer = honest
     assert walk(host)[0] == [*range(350)]
 

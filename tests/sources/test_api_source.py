@@ -141,7 +141,7 @@ def test_a_self_hosted_servers_oddities_are_said_once_and_what_is_missing_by_thr
         found, _ = read(running.source(discover=True))
         told = [found.code for thread in found.values() for found in thread.findings]
         assert told.count("host-milliseconds") == told.count("host-refuses-cursors") == 1
-        assert told.count("thread-may-be-incomplete") == 2
+        assert told.count("messages-missing") == 2
         assert len(list(found[thread_id(1)].messages)) == 150
         assert next(iter(found[thread_id(1)].messages)).created_at == 1_700_000_000
 

@@ -148,7 +148,7 @@ async def _from_the_end(host: Host, listing: Listing) -> list[JsonObject]:
     found = listing.fresh(data)
     if data and len(found) == len(data):
         listing.lacks(
-            "thread-may-be-incomplete",
+            "messages-missing",
             f"The host takes no `after`: the first {LIMIT} and the last {LIMIT} {listing.what} were read, and those "
             "between them, if any, are missing.",
         )
