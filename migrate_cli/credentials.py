@@ -108,9 +108,12 @@ class CommandToken(Token):
         try:
             out, complaint = await asyncio.wait_for(process.communicate(), COMMAND_PATIENCE)
         except TimeoutError:
-            process.kill()
-            await process.wait()
             raise _no_token(name, f"did not end within {COMMAND_PATIENCE:g} s") from None
+        finally:
+            if process.returncode is None:
+                # Nobody waits for it any more, also when the run ends meanwhile.
+                process.kill()
+                await process.wait()
         if process.returncode:
             raise _no_token(name, f"ended with {process.returncode}{_first_line(complaint)}")
         token = token_in(out.decode("utf-8", "replace"))

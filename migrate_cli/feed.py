@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
+U = TypeVar("U")
 Out_co = TypeVar("Out_co", covariant=True)
-
 
 LAST_READ = 2.0
 """Seconds that a read under way may take when the run ends; a host that is down would be asked for minutes."""
@@ -54,6 +54,21 @@ async def feeding(
     finally:
         stopping.cancel()
         await feed.close()
+
+
+async def piped(entries: AsyncGenerator[T], pipe: Callable[[Iterator[T]], Iterator[U]]) -> AsyncGenerator[U]:
+    """Send what arrives through a pipe of plain iterators, which must yield one value for each entry that it takes."""
+    held: list[T] = []
+
+    def taken() -> Iterator[T]:
+        while held:
+            yield held.pop()
+
+    values = pipe(taken())
+    async with aclosing(entries):
+        async for entry in entries:
+            held.append(entry)
+            yield next(values)
 
 
 class Inline(Generic[T]):

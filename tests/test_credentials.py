@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -153,3 +154,20 @@ def test_a_token_command_of_the_target_is_called_the_targets() -> None:
         CommandToken(" ", "target.token_command")
     with pytest.raises(AuthError, match=r"target\.token_command: no-such-program cannot be run"):
         asyncio.run(CommandToken("no-such-program", "target.token_command").headers())
+
+
+def test_a_token_command_does_not_outlive_who_waits_for_it(tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+    code = f"import os, pathlib, time; pathlib.Path({str(told)!r}).write_text(str(os.getpid())); time.sleep(60)"
+
+    async def give_up() -> None:
+        waiting = asyncio.create_task(CommandToken([sys.executable, "-c", code]).fetch())
+        while not (told.exists() and told.read_text()):
+            await asyncio.sleep(0.01)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(give_up())
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(told.read_text()), 0)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncGenerator, Iterator
 
 import pytest
-from migrate_cli.feed import Feed, Inline, Pump, feeding
+from migrate_cli.feed import Feed, Inline, Pump, feeding, piped
 
 
 async def all_of(feed: Feed[int]) -> list[int]:
@@ -163,3 +163,22 @@ def test_a_worker_that_is_cut_off_while_it_waits_is_cut_off() -> None:
                 await waiting
 
     asyncio.run(run())
+
+
+def test_what_arrives_goes_through_a_pipe_of_plain_iterators_one_by_one() -> None:
+    passed: list[int] = []
+
+    def doubled(numbers: Iterator[int]) -> Iterator[int]:
+        for number in numbers:
+            passed.append(number)
+            yield 2 * number
+
+    async def host() -> AsyncGenerator[int]:
+        for number in range(3):
+            yield number
+            assert passed == list(range(number + 1))
+
+    async def run() -> list[int]:
+        return [value async for value in piped(host(), doubled)]
+
+    assert asyncio.run(run()) == [0, 2, 4]

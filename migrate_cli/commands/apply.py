@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,7 +27,8 @@ from migrate_cli.commands.resuming import Resumption
 from migrate_cli.commands.shards import shard_data, shard_setup
 from migrate_cli.commands.tally import Tally
 from migrate_cli.errors import ExitCode, MigrateError
-from migrate_cli.files.desk import Entry, FileDesk
+from migrate_cli.feed import piped
+from migrate_cli.files.desk import Entry
 from migrate_cli.load.clock import WallClock
 from migrate_cli.load.run import LoadRun
 from migrate_cli.model import Finding, Problem, Result, Thread, Unreadable
@@ -149,15 +149,18 @@ class ApplyRun:
             clock.wake_on(run.drain)
             self._tally.want(selection)
             self._view.start(expected, "Migrating")
+
+            def drafts(threads: Iterator[Thread | Unreadable]) -> Iterator[Entry]:
+                return files.desk.feed(self._watched(threads))
+
             self._interrupts = Interrupts(run.drain, self._view, farewell=_FAREWELL)
             with self._interrupts.handled():
                 try:
                     arriving = resumption.arriving() if resumption else self._source.arriving(selection)
                     if arriving is None:
-                        blocking = self._watched(entries or self._source.threads(selection))
-                        await run.run(files.desk.feed(blocking))
+                        await run.run(drafts(entries or self._source.threads(selection)))
                     else:
-                        await run.run(self._drafts(arriving, files.desk))
+                        await run.run(piped(arriving, drafts))
                     if not run.drain.is_set():
                         await files.carry_assistants(selection)
                 except MigrateError as error:
@@ -195,16 +198,6 @@ class ApplyRun:
             pilot=not self._store.any_loaded(),
             live=self._source.live,
         )
-
-    async def _drafts(self, arriving: AsyncGenerator[Thread | Unreadable], desk: FileDesk) -> AsyncIterator[Entry]:
-        async with aclosing(arriving):
-            async for entry in arriving:
-                if isinstance(entry, Unreadable):
-                    yield entry
-                    continue
-                if self._content is not None:
-                    self._content.source(entry)
-                yield desk.at_once(entry)
 
     def _watched(self, entries: Iterator[Thread | Unreadable]) -> Iterator[Thread | Unreadable]:
         return entries if self._content is None else self._content.watch(entries)

@@ -35,14 +35,9 @@ class ContentBook:
     def watch(self, entries: Iterable[Thread | Unreadable]) -> Iterator[Thread | Unreadable]:
         """Pass everything on, and keep the texts of the first threads."""
         for entry in entries:
-            if isinstance(entry, Thread):
-                self.source(entry)
+            if isinstance(entry, Thread) and len(self._said) < self._threads and self._left > 0:
+                self._said[entry.id] = [self._message(message) for message in entry.messages]
             yield entry
-
-    def source(self, thread: Thread) -> None:
-        """Keep the texts of a thread, if it is one of the first."""
-        if len(self._said) < self._threads and self._left > 0:
-            self._said[thread.id] = [self._message(message) for message in thread.messages]
 
     def draft(self, draft: Draft, conversation_id: str | None) -> None:
         """Put a thread and its conversation side by side."""

@@ -21,6 +21,8 @@ from migrate_cli.commands.tally import Tally
 from migrate_cli.convert.batches import batches
 from migrate_cli.convert.validate import validate_draft
 from migrate_cli.errors import ExitCode
+from migrate_cli.feed import piped
+from migrate_cli.files.desk import Entry
 from migrate_cli.files.window import in_order
 from migrate_cli.model import Draft, JsonObject, Problem, Result, Thread, Unreadable
 from migrate_cli.openai_client import ApiClient
@@ -118,7 +120,12 @@ class _Planning:
 
     async def read_all(self, selection: Selection, files: RunFiles, client: ApiClient | None) -> None:
         """Book every thread."""
-        feed = files.desk.feed(self._entries(selection))
+        arriving = self._source.arriving(selection)
+
+        def drafts(threads: Iterator[Thread | Unreadable]) -> Iterator[Entry]:
+            return files.desk.feed(self._seen(threads))
+
+        feed = drafts(self._source.threads(selection)) if arriving is None else piped(arriving, drafts)
         async with client or contextlib.nullcontext(), files:
             async for entry in in_order(feed, files.desk.draft, live=self._source.live):
                 if isinstance(entry, Unreadable):
@@ -140,8 +147,7 @@ class _Planning:
             found["window"] = self._tokens.window(*window)
         return found
 
-    def _entries(self, selection: Selection) -> Iterator[Thread | Unreadable]:
-        entries = self._source.threads(selection)
+    def _seen(self, entries: Iterator[Thread | Unreadable]) -> Iterator[Thread | Unreadable]:
         if self._content is not None:
             entries = self._content.watch(entries)
         return recording(self._settings, self._source, entries, self.plan) if self._keeps else entries

@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
+from migrate_cli.feed import feeding
 from migrate_cli.files.desk import Entry
 from migrate_cli.model import Draft, Thread, Unreadable
 
@@ -17,17 +18,21 @@ WIDTH = 32
 
 
 async def in_order(
-    feed: Iterator[Entry], prepare: Callable[[Thread], Awaitable[Draft | None]], *, live: bool = False
+    entries: Iterator[Entry] | AsyncIterator[Entry],
+    prepare: Callable[[Thread], Awaitable[Draft | None]],
+    *,
+    live: bool = False,
 ) -> AsyncIterator[Draft | Unreadable]:
-    """Yield everything of a feed in its order; threads are prepared beside each other. `live`: reading may wait."""
+    """Yield all entries in their order; threads are prepared beside each other. `live`: the next one may block."""
     waiting: deque[asyncio.Task[Draft | None] | Draft | Unreadable] = deque()
     try:
-        while (entry := await asyncio.to_thread(next, feed, None) if live else next(feed, None)) is not None:
-            waiting.append(asyncio.ensure_future(_run(prepare, entry)) if isinstance(entry, Thread) else entry)
-            while waiting and (len(waiting) >= WIDTH or not isinstance(waiting[0], asyncio.Task)):
-                done = await _settled(waiting.popleft())
-                if done is not None:
-                    yield done
+        async with feeding(entries, WIDTH, asyncio.Event(), live=live) as feed:
+            while (entry := await feed.take()) is not None:
+                waiting.append(asyncio.ensure_future(_run(prepare, entry)) if isinstance(entry, Thread) else entry)
+                while waiting and (len(waiting) >= WIDTH or not isinstance(waiting[0], asyncio.Task)):
+                    done = await _settled(waiting.popleft())
+                    if done is not None:
+                        yield done
         while waiting:
             done = await _settled(waiting.popleft())
             if done is not None:

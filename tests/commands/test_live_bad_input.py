@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -182,3 +184,21 @@ def test_an_identity_of_the_machine_serves_in_place_of_a_key_and_its_tokens_are_
     with foundry(tmp_path, token_requests=30), identity_package(tmp_path, monkeypatch):
         assert cli("apply").code == 0
     assert conversations(target.data) == everything(tmp_path)
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_host_that_never_answers_holds_nobody_who_wants_to_stop(
+    command: str, sign: signal.Signals, cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+) -> None:
+    with foundry(tmp_path, "reads:hang") as running:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "migrate_cli", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        while not httpx2.get(f"{running.sandbox.control_url}/stats").json()["requests"]:
+            assert process.poll() is None
+        process.send_signal(sign)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert "run the same command again" in said

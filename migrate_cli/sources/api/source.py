@@ -134,7 +134,7 @@ class ApiSource(Source):
         return stream(lambda: self._downloads(file_ids, folder), ahead=2)
 
     def _silent(self, seconds: float) -> None:
-        self.tell(f"Waiting for {self._url}: it has given no thread for {seconds:g} s; it is asked again and again.")
+        self.tell(f"No thread has come from {self._url} for {seconds:g} s; it is still waited for.")
 
     # Which threads
 
