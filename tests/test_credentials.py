@@ -162,7 +162,7 @@ def test_a_token_command_does_not_outlive_who_waits_for_it(tmp_path: Path) -> No
 
     async def give_up() -> None:
         waiting = asyncio.create_task(CommandToken([sys.executable, "-c", code]).fetch())
-        while not (told.exists() and told.read_text()):
+        while not (told.exists() and told.read_text()):  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.01)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
