@@ -90,6 +90,10 @@ class Frame:
     def finish(self, result: Result, settings: Settings | None = None, *, exit_code: int | None = None) -> NoReturn:
         """Print the result once, write the report file, and exit: with the result's code, unless another is given."""
         fmt = self.output or (OutputFormat(settings.report.output) if settings else OutputFormat.TEXT)
+        # What the user named for this command, advice must name for the next.
+        for name, path in (("config", self.config), ("state", self.state)):
+            if path is not None:
+                result.data.setdefault(name, str(path))
         self.show(result, fmt, with_content=settings is not None and settings.report.with_content)
         _log_result(result)
         code = result.exit_code if exit_code is None else exit_code

@@ -148,6 +148,8 @@ def named_source(settings: Settings) -> JsonObject:
     found: JsonObject = {}
     if settings.source.path is not None and settings.where("source.path").startswith("option"):
         found["source_argument"] = str(settings.source.path)
+    elif settings.source.base_url is not None and settings.where("source.base_url").startswith("option"):
+        found["source_argument"] = settings.source.base_url
     if settings.source.discover and settings.where("source.discover").startswith("option"):
         found["discover"] = True
     return found

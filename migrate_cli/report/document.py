@@ -6,6 +6,8 @@ can be rendered in every format. Pure: text in here is raw, and each renderer es
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +18,7 @@ from typing import cast
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.escape import NOTHING, number, percent, plural
 
+_COMMAND = re.compile(r"migrate-cli (?:map export|[a-z]+)")
 SHOWN_ERRORS = 50
 """Rows of the table of errors; JSON and JUnit have all of them."""
 
@@ -185,13 +188,20 @@ def problems(result: Result) -> tuple[Section, ...]:
 
 
 def steps(result: Result, *computed: str) -> tuple[str, ...]:
-    """The next steps that the command named (`data["next"]`, text or list); else those computed here."""
+    """The next steps that the command named (`data["next"]`, text or list); else those computed here.
+
+    Commands in them take the settings from the file that this command took them from.
+    """
     named = result.data.get("next")
     if isinstance(named, str):
-        return (named,)
-    if isinstance(named, list):
-        return tuple(str(step) for step in named)
-    return computed
+        computed = (named,)
+    elif isinstance(named, list):
+        computed = tuple(str(step) for step in named)
+    config = result.data.get("config")
+    if config is None:
+        return computed
+    option = f" --config {shlex.quote(str(config))}"
+    return tuple(_COMMAND.sub(lambda found: found[0] + option, step) for step in computed)
 
 
 def counts(data: JsonObject, key: str) -> dict[str, int]:

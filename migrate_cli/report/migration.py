@@ -282,7 +282,7 @@ def _after_plan(result: Result) -> tuple[str, ...]:
     if result.exit_code != 0:
         return ("Look at the findings above; convert: in migration.yaml changes what becomes of each kind.",)
     saved = result.data.get("saved")
-    held = f" --plan {shlex.quote(str(saved))}" if saved else ""
+    held = _state_option(result.data) + (f" --plan {shlex.quote(str(saved))}" if saved else "")
     return (
         f"Rehearse without the network: migrate-cli apply{_source(result.data)} --target sandbox{held}",
         f"Migrate: migrate-cli apply{_source(result.data)}{held}",

@@ -19,6 +19,7 @@ from migrate_cli.convert.models_windows import WINDOWS
 from migrate_cli.errors import UsageError
 from migrate_cli.findings import CATALOGUE
 from migrate_cli.model import Ledger, Severity
+from migrate_cli.sandbox.server import EmbeddedSandbox
 
 from support.exports import message, thread, thread_id, write_export
 
@@ -359,3 +360,17 @@ def test_the_comparison_stands_in_the_report_for_people(cli: Cli, planned: Path)
     out = cli("plan", planned, "--against", "plan.json").out
     assert "Since the plan plan.json" in out
     assert thread_id(4) in out
+
+
+def test_the_commands_that_come_next_take_the_same_settings_and_the_same_state_file(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+) -> None:
+    export = write_export(tmp_path / "export", [2])
+    (tmp_path / "my own.yaml").write_text(f"source:\n  path: {export}\n")
+    common = ("--config", "my own.yaml", "--state", "other.db")
+    planned = " ".join(cli("plan", *common).out.split())
+    assert "migrate-cli apply --config 'my own.yaml' --state other.db" in planned
+    applied = cli("apply", *common)
+    assert "migrate-cli verify --config 'my own.yaml' --state other.db" in " ".join(applied.out.split())
+    assert cli("verify", *common).code == 0
+    assert "--config" not in cli("status", "--state", "other.db").out
