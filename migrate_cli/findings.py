@@ -302,7 +302,7 @@ _TOOLS = {
 _THREADS = {
     "metadata-overflow": Entry(
         WARNING,
-        "A metadata pair does not fit (14 pairs beside our two, 64 characters a key, 512 a value); it is in the state file.",
+        "A metadata pair does not fit (14 beside our two, 64 characters a key, 512 a value); it is in the state file.",
         "Read it there, or shorten it in the source.",
     ),
     "metadata-not-string": Entry(INFO, "A metadata value is no string; it was written as JSON.", "Nothing."),
