@@ -15,6 +15,7 @@ from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.model import JsonObject, Thread, Unreadable
 from migrate_cli.settings import Settings
+from migrate_cli.sources.api.ids import fault_of
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.sources.shards import shard_from_environment
 from migrate_cli.state.opening import check_place
@@ -70,13 +71,15 @@ def open_configured(settings: Settings) -> Source:
 
 def selection_of(threads: list[str], threads_from: str | None, limit: int | None, shard: str | None) -> Selection:
     """Return the selection that `--thread`, `--threads-from`, `--limit` and `--shard` describe. Raises UsageError."""
-    wanted = set(threads)
+    named = [(f"value {number} of --thread", thread_id) for number, thread_id in enumerate(threads, 1)]
     if threads_from is not None:
-        wanted.update(_read_ids(threads_from))
+        named += _read_ids(threads_from)
     if limit is not None and limit < 1:
         raise UsageError(f"--limit takes a number from 1, not {limit}")
-    chosen = frozenset(wanted) if threads or threads_from is not None else None
-    return Selection(chosen, limit, None if shard is None else shard_from_environment(shard, os.environ))
+    chosen = frozenset(thread_id for _, thread_id in named) if threads or threads_from is not None else None
+    doubtful = {place: thread_id for place, thread_id in named if fault_of(thread_id) is not None}
+    part = None if shard is None else shard_from_environment(shard, os.environ)
+    return Selection(chosen, limit, part, doubtful)
 
 
 def begun(source: Source, selection: Selection) -> Iterator[Thread | Unreadable]:
@@ -161,16 +164,18 @@ def setup_of(settings: Settings, source: Source, *, sandbox: bool) -> dict[str, 
     return setup | {"target.base_url": SANDBOX, "target.organization": "", "target.project": ""} if sandbox else setup
 
 
-def _read_ids(name: str) -> Iterator[str]:
+def _read_ids(name: str) -> Iterator[tuple[str, str]]:
+    """Yield the ids that a file names, each with its place. Raises UsageError where it cannot be read."""
     try:
         text = sys.stdin.read() if name == "-" else _text_of(Path(name).read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise UsageError(f"the thread ids in {name} cannot be read ({why}); check --threads-from") from error
-    for line in text.splitlines():
+    shown = "standard input" if name == "-" else name
+    for number, line in enumerate(text.splitlines(), 1):
         thread_id = line.split("#", 1)[0].strip().strip('",')
         if thread_id:
-            yield thread_id
+            yield f"line {number} of {shown}", thread_id
 
 
 def _text_of(data: bytes) -> str:

@@ -35,6 +35,7 @@ class Tally:
         self._view, self._content, self._clock = view, content, clock
         self._began, self._timeline = clock(), Timeline()
         self._wanted: set[str] = set()
+        self._selection = Selection()
         self.threads: Counter[str] = Counter()
         self.read = 0
         self.items = 0
@@ -71,7 +72,7 @@ class Tally:
 
     def unreadable(self, entry: Unreadable) -> None:
         """Book something that could not be read."""
-        self._wanted.discard(entry.thread_id or "")
+        self._wanted.discard(self._selection.meant_by(entry) or "")
         self.threads["unreadable"] += 1
         self.threads["failed"] += 1
         self.threads["total"] += 1
@@ -111,6 +112,7 @@ class Tally:
 
     def want(self, selection: Selection) -> None:
         """Remember threads that were asked for by id; with a limit, not all of them are looked for."""
+        self._selection = selection
         if selection.thread_ids is not None and selection.limit is None:
             self._wanted = {one for one in selection.thread_ids if selection.wants(one)}
 

@@ -100,6 +100,7 @@ class _Verify:
         self._settings, self._source, self._store, self._reader = settings, source, store, reader
         self._target, self._view, self._choices = target, view, choices
         self._tally = VerifyTally(view)
+        self._unread: set[str] = set()
 
     async def go(self, selection: Selection) -> Result:
         """Compare, then say what was found."""
@@ -150,7 +151,8 @@ class _Verify:
             names = (str(row["thread_id"]) for row in self._reader.threads(*EVERY_STATE))
             yield from tasks.from_state(names, chosen)
         if selection.thread_ids is not None:
-            for thread_id in tasks.unseen(one for one in selection.thread_ids if selection.wants(one)):
+            asked = selection.thread_ids.difference(self._unread)
+            for thread_id in tasks.unseen(one for one in asked if selection.wants(one)):
                 self._tally.unknown(thread_id)
 
     def _drafts(self, source: Source, selection: Selection) -> Iterator[Draft | Unreadable]:
@@ -162,6 +164,7 @@ class _Verify:
                 self._tally.read(entry)
                 yield with_notes(entry, refused.get(entry.thread_id, {}))
             elif isinstance(entry, Unreadable):
+                self._unread.add(selection.meant_by(entry) or "")
                 yield entry
 
     def _chosen(self, selection: Selection) -> Selection:

@@ -25,12 +25,18 @@ class Selection:
     """Stop after this many wanted threads."""
     shard: tuple[int, int] | None = None
     """(I, N), 1-based: the I-th of N disjoint parts, stable by thread id."""
+    doubtful: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Those of `thread_ids` that no host would give to a thread, by the place where a user named them."""
 
     def wants(self, thread_id: str) -> bool:
         """Whether the thread belongs to the selection, `limit` aside."""
         if self.thread_ids is not None and thread_id not in self.thread_ids:
             return False
         return self.shard is None or shard_of(thread_id, self.shard[1]) == self.shard[0]
+
+    def meant_by(self, entry: Unreadable) -> str | None:
+        """Return the id that was asked for and of which the entry tells, if it does."""
+        return entry.thread_id or self.doubtful.get(str(entry.origin))
 
 
 def shard_of(thread_id: str, shards: int) -> int:

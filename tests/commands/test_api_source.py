@@ -84,6 +84,33 @@ def test_ids_are_taken_from_a_file_with_everything_that_people_write_into_one(
     assert result.json["data"]["findings"]["thread-id-repeated"] == 1
 
 
+@pytest.mark.parametrize("command", ["plan", "apply", "verify"])
+def test_what_is_no_id_in_a_list_is_told_with_its_line_and_counted_once(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox, foundry: RunningHost, command: str
+) -> None:
+    (tmp_path / "ids.txt").write_text(f"# Ann's\n{thread_id(4)}\nwhat is this\nasst_1\nwhat is this\n")
+    if command == "verify":
+        assert cli("apply", "--thread", thread_id(4)).code == 0
+    result = cli(command, "--threads-from", "ids.txt", "--thread", "nor/this", "--output", "json")
+    told = [error["message"].partition(": ")[2].partition(";")[0] for error in result.json["errors"]]
+    assert told == [
+        "value 1 of --thread holds no thread id",
+        "line 3 of ids.txt holds no thread id",
+        "line 4 of ids.txt holds asst_1, which is the id of something else, not of a thread. The other threads are "
+        "read.",
+        "line 5 of ids.txt holds no thread id",
+    ]
+    assert result.code == 3
+    counts = result.json["data"]["threads"]
+    assert [counts["total"], counts["unreadable"], counts.get("unknown")] == [5, 4, None]
+
+
+def test_an_id_that_only_a_host_would_not_have_is_looked_for_in_an_export(cli: Cli, tmp_path: Path) -> None:
+    export = write_export(tmp_path / "export", [2])
+    result = cli("plan", export, "--thread", "what is this", "--output", "json")
+    assert [error["code"] for error in result.json["errors"]] == ["unknown-thread"]
+
+
 def test_a_url_can_be_named_as_the_source(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_API_KEY", KEY)
     with host(tmp_path, write_export(tmp_path / "export", [3]), SourcePreset.OPENAI) as running:

@@ -55,17 +55,23 @@ def fault_of(text: str) -> str | None:
     return None
 
 
+def wrong_id(place: str, text: str) -> tuple[str, str] | None:
+    """Return the code and the sentence for a text that can be no thread id, or None."""
+    fault = fault_of(text)
+    return None if fault is None else ("thread-id-wrong", f"{place} {fault}. The other threads are read.")
+
+
 def ids_in(name: str, columns: Mapping[str, str], problems: list[Problem]) -> Iterator[tuple[str, str]]:
     """Yield the ids that a file names, each with its place; `-` is standard input. Raises UsageError.
 
     What is wrong with single entries is added to `problems`.
     """
     for place, text in _texts(name, columns):
-        fault = fault_of(text)
-        if fault is None:
+        wrong = wrong_id(place, text)
+        if wrong is None:
             yield text, place
         else:
-            problems.append((place, "thread-id-wrong", f"{place} {fault}. The other threads are read."))
+            problems.append((place, *wrong))
 
 
 def _texts(name: str, columns: Mapping[str, str]) -> Iterator[tuple[str, str]]:

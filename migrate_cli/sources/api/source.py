@@ -19,7 +19,7 @@ from migrate_cli.sources.api.at_once import in_order
 from migrate_cli.sources.api.background import stream
 from migrate_cli.sources.api.downloads import HostFiles
 from migrate_cli.sources.api.host import Host, RefusedError
-from migrate_cli.sources.api.ids import Named, Problem, fault_of, ids_in
+from migrate_cli.sources.api.ids import Named, Problem, fault_of, ids_in, wrong_id
 from migrate_cli.sources.api.paging import Listing, pages
 from migrate_cli.sources.api.patience import patiently
 from migrate_cli.sources.api.presets import ApiPreset
@@ -155,7 +155,10 @@ class ApiSource(Source):
 
     async def _names(self, host: Host, selection: Selection, roster: Roster) -> AsyncIterator[Named | Unreadable]:
         if selection.thread_ids is not None:
-            for thread_id in sorted(selection.thread_ids):
+            for place, text in selection.doubtful.items():
+                if selection.wants(text) and (wrong := wrong_id(place, text)) is not None:
+                    yield Unreadable(Origin(place), *wrong)
+            for thread_id in sorted(selection.thread_ids.difference(selection.doubtful.values())):
                 yield _checked(thread_id)
             return
         for place, code, detail in roster.problems():
