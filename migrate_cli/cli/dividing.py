@@ -116,7 +116,7 @@ def shard_arguments(frame: Frame, settings: Settings, options: dict[str, Any]) -
         if value is None or value is False or flag in _PARENTS:
             continue
         if flag == "--threads-from":
-            value = _listed(settings, str(value))  # noqa: PLW2901 - the same list, where all can read it
+            value = for_all(settings, str(value))  # noqa: PLW2901 - the same list, where all can read it
         if flag == "SOURCE":
             arguments.append(str(value))
         elif isinstance(value, list):
@@ -130,7 +130,8 @@ def shard_arguments(frame: Frame, settings: Settings, options: dict[str, Any]) -
     return [*arguments, *("-v" for _ in range(frame.verbose)), "-q", "--output", "json", "--progress", "json"]
 
 
-def _listed(settings: Settings, name: str) -> str:
+def for_all(settings: Settings, name: str) -> str:
+    """Return a list of ids under the name by which every process finds it. Raises UsageError for standard input."""
     if name != "-":
         return str(Path(name).absolute())
     raise UsageError(

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from migrate_cli.cli.dividing import EngineOption, Processes, Scheduler, divided
+from migrate_cli.cli.dividing import EngineOption, Processes, Scheduler, divided, for_all
 from migrate_cli.cli.frame import Frame, common_options, emit
 from migrate_cli.cli.options import (
     Discover,
@@ -182,6 +182,8 @@ def apply(
         load__workers=workers, load__max_requests_per_minute=max_requests_per_minute, load__max_errors=max_errors,
         load__on_refused=on_refused, report__with_content=with_content, report__redact=redact,
     )  # fmt: skip
+    if threads_from is not None and (processes is not None or engine is not None):
+        for_all(settings, threads_from)
     selection = selection_of(thread or [], threads_from, limit, shard)
     settings = for_shard(settings, selection, frame.state)
     frame.keep_log(settings)

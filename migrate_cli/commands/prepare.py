@@ -15,7 +15,7 @@ from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.model import JsonObject, Thread, Unreadable
 from migrate_cli.settings import Settings
-from migrate_cli.sources.api.ids import fault_of
+from migrate_cli.sources.api.ids import fault_of, no_ids
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.sources.shards import shard_from_environment
 from migrate_cli.state.opening import check_place
@@ -73,7 +73,10 @@ def selection_of(threads: list[str], threads_from: str | None, limit: int | None
     """Return the selection that `--thread`, `--threads-from`, `--limit` and `--shard` describe. Raises UsageError."""
     named = [(f"value {number} of --thread", thread_id) for number, thread_id in enumerate(threads, 1)]
     if threads_from is not None:
-        named += _read_ids(threads_from)
+        listed = list(_read_ids(threads_from))
+        if not listed:
+            raise no_ids(threads_from)
+        named += listed
     if limit is not None and limit < 1:
         raise UsageError(f"--limit takes a number from 1, not {limit}")
     chosen = frozenset(thread_id for _, thread_id in named) if threads or threads_from is not None else None
@@ -85,8 +88,9 @@ def selection_of(threads: list[str], threads_from: str | None, limit: int | None
 def begun(source: Source, selection: Selection) -> Iterator[Thread | Unreadable]:
     """Begin to read a source that does not wait for a network, so that a wrong one is refused before any work.
 
-    Raises SourceError where nothing of it can be read.
+    Of one that does, only the list of ids is read. Raises SourceError where nothing can be read, UsageError.
     """
+    check_list(source)
     entries = source.threads(selection)
     if source.live:
         return entries
@@ -100,6 +104,12 @@ def begun(source: Source, selection: Selection) -> Iterator[Thread | Unreadable]
         more = f" {len(met) - 1:,} more of its entries cannot be read; migrate-cli plan lists them." if met[1:] else ""
         raise SourceError(f"the source holds no thread that can be read: {first.origin}: {first.detail}{more}")
     return iter(met)
+
+
+def check_list(source: Source) -> None:
+    """Have a source that waits for a network read its list of ids. Raises UsageError where it has none to give."""
+    if source.live:
+        source.expected()
 
 
 def expected_of(source: Source, selection: Selection) -> int | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from migrate_cli.commands.api_source import open_api
+from migrate_cli.commands.prepare import check_list
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
 from migrate_cli.model import JsonObject, Problem, Result, Thread, Unreadable
 from migrate_cli.report.progress import ProgressView
@@ -32,6 +33,7 @@ def snapshot(settings: Settings, selection: Selection, out: Path, *, view: Progr
     """Read all wanted threads, the assistants and the files that threads name. Raises MigrateError before any work."""
     source = _live_source(settings, out)
     source.tell = view.note
+    check_list(source)
     whole = selection == Selection()
     with Archive(out, source.identity, whole_source=whole) as archive:
         return _Snapshot(source, archive, out, view).take(selection)

@@ -12,7 +12,15 @@ from pathlib import Path
 
 from migrate_cli.commands.files import as_recorded
 from migrate_cli.commands.interrupts import Interrupts
-from migrate_cli.commands.prepare import SANDBOX, TargetChoice, expected_of, open_configured, setup_of, target_of
+from migrate_cli.commands.prepare import (
+    SANDBOX,
+    TargetChoice,
+    check_list,
+    expected_of,
+    open_configured,
+    setup_of,
+    target_of,
+)
 from migrate_cli.commands.shards import shard_data, shard_setup
 from migrate_cli.commands.verify_tally import VerifyTally
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
@@ -72,6 +80,7 @@ def verify(
         source = None if choices.from_state else _open_source(settings)
         if source is not None:
             source.tell = view.note
+            check_list(source)
         target = stack.enter_context(target_of(settings, sandbox=sandbox))
         store = StateStore.open(settings.state, create=False, command="migrate-cli verify")
         stack.callback(store.close)

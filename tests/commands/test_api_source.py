@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -103,6 +104,43 @@ def test_what_is_no_id_in_a_list_is_told_with_its_line_and_counted_once(
     assert result.code == 3
     counts = result.json["data"]["threads"]
     assert [counts["total"], counts["unreadable"], counts.get("unknown")] == [5, 4, None]
+
+
+@pytest.mark.parametrize("how", ["--threads-from", "source.ids_from"])
+@pytest.mark.parametrize("command", ["plan", "apply", "verify", "snapshot"])
+def test_a_list_that_names_no_thread_is_refused_before_any_work(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox, foundry: RunningHost, command: str, how: str
+) -> None:
+    (tmp_path / "empty.txt").write_text("# a query that failed\n")
+    if command == "verify":
+        assert cli("apply", "--thread", thread_id(4)).code == 0
+    if how == "source.ids_from":
+        settings(tmp_path, foundry, token_command=TOKEN, ids_from="empty.txt")
+    before = _kept(tmp_path)
+    refused = cli(command, *(["--threads-from", "empty.txt"] if how.startswith("--") else []))
+    assert [refused.code, refused.out] == [2, ""]
+    sentence = "empty.txt names no thread id at all; check what should have written the list"
+    assert refused.err == f"migrate-cli: {sentence}\n"
+    assert _kept(tmp_path) == before, "nothing must have been begun"
+
+
+def test_the_share_of_a_list_may_be_empty(cli: Cli, tmp_path: Path, foundry: RunningHost) -> None:
+    (tmp_path / "ids.txt").write_text(thread_id(4))
+    shares = [cli("plan", "--threads-from", "ids.txt", "--shard", f"{n}/3", "--output", "json") for n in (1, 2, 3)]
+    assert [share.code for share in shares] == [0, 0, 0]
+    assert sorted(share.json["data"]["threads"]["total"] for share in shares) == [0, 0, 1]
+
+
+def _kept(folder: Path) -> list[tuple[str, int]]:
+    """What a command would have begun: state file, runs in it, a snapshot's folder."""
+    there = [path for path in (folder / "migration.db", folder / "snapshot") if path.exists()]
+    return [(path.name, _runs(path) if path.is_file() else 0) for path in there]
+
+
+def _runs(state: Path) -> int:
+    with closing(sqlite3.connect(state)) as db:
+        (count,) = db.execute("SELECT count(*) FROM run").fetchone()
+    return int(count)
 
 
 def test_an_id_that_only_a_host_would_not_have_is_looked_for_in_an_export(cli: Cli, tmp_path: Path) -> None:

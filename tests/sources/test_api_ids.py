@@ -97,6 +97,14 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
         ids(tmp_path / "none.txt")
 
 
+@pytest.mark.parametrize("text", ["", "\n \n", "# thread_a\n"])
+def test_a_list_without_any_entry_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "ids.txt"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=r"ids\.txt names no thread id at all"):
+        ids(path)
+
+
 def test_an_id_that_is_named_again_is_kept_once_with_the_place() -> None:
     roster = Roster(None, "api:x")
     roster.fill([("thread_a", "line 1"), ("thread_b", "line 2"), ("thread_a", "line 3")], [])

@@ -61,17 +61,27 @@ def wrong_id(place: str, text: str) -> tuple[str, str] | None:
     return None if fault is None else ("thread-id-wrong", f"{place} {fault}. The other threads are read.")
 
 
+def no_ids(name: str) -> UsageError:
+    """The error for a list without any id: whatever should have written it has failed."""
+    shown = "standard input" if name == STDIN else name
+    return UsageError(f"{shown} names no thread id at all; check what should have written the list", code="thread-ids")
+
+
 def ids_in(name: str, columns: Mapping[str, str], problems: list[Problem]) -> Iterator[tuple[str, str]]:
     """Yield the ids that a file names, each with its place; `-` is standard input. Raises UsageError.
 
-    What is wrong with single entries is added to `problems`.
+    What is wrong with single entries is added to `problems`. A file without any entry is refused at its end.
     """
+    empty = True
     for place, text in _texts(name, columns):
+        empty = False
         wrong = wrong_id(place, text)
         if wrong is None:
             yield text, place
         else:
             problems.append((place, *wrong))
+    if empty:
+        raise no_ids(name)
 
 
 def _texts(name: str, columns: Mapping[str, str]) -> Iterator[tuple[str, str]]:
