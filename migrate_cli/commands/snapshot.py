@@ -138,7 +138,7 @@ class _Snapshot:
             return
         folder = self._out / FILES / ".partial"
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700, parents=True)
+        folder.mkdir(mode=0o700)
         wanted = self._archive.ledger.wanted_files()
         for file_id, facts, reason in self._source.downloads(iter(wanted), folder):
             downloaded = folder / file_id

@@ -113,7 +113,7 @@ class Archive:
             self.ledger.put_file(FileRow(file_id, reason=reason or "nothing came", raw=raw))
             return
         path = self._folder / FILES / file_id / _plain_name(facts)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         settle(downloaded, path)
         size, digest = path.stat().st_size, sha256_of(path)
         name = path.relative_to(self._folder).as_posix()
@@ -177,6 +177,7 @@ class _OpenPart:
         self._messages = 0
         self._size = 0
         self._temporary = folder / THREADS / f".{Path(name).name}.tmp"
+        self._temporary.touch(mode=0o600)
         self._raw: IO[bytes] = self._temporary.open("wb")
         self._packed = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0)
 
@@ -251,13 +252,15 @@ def file_ids_in(value: Any) -> Iterator[str]:
 
 
 def _prepare(folder: Path) -> None:
-    """Make the folder, or see that it is a snapshot's."""
+    """Make the folder for nobody but its owner, or see that it is a snapshot's."""
     try:
         if folder.is_dir() and any(folder.iterdir()) and not (folder / ".progress.db").exists():
             what = "is a snapshot that cannot be gone on with: its .progress.db" if (folder / MANIFEST).exists() else ""
             why = f"{what} is missing" if what else "is a folder with other things in it"
             raise UsageError(f"{folder} {why}; name another folder with --out", code="snapshot-folder")
-        (folder / THREADS).mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in (THREADS, FILES):
+            (folder / name).mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise UsageError(f"the folder {folder} cannot be made: {error}; name another with --out") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -50,6 +51,23 @@ def test_everything_that_the_host_has_is_saved_and_read_again(cli: Cli, tmp_path
     assert saved.files()["file-SxoHYL9f6SN23dsP8KvZJL"].path is not None
     assert saved.files()["file-Oe2U6qE1nbpbtRBePVPdBN"].path is None
     assert cli("snapshot", "--verify", "--out", "snap").code == 0
+
+
+def test_a_snapshot_is_for_its_owner_only(cli: Cli, tmp_path: Path, foundry: RunningHost) -> None:
+    before = os.umask(0o022)
+    try:
+        assert cli("snapshot", foundry.url, "--discover", "--out", "kept/snap").code == 0
+    finally:
+        os.umask(before)
+    snap = tmp_path / "kept" / "snap"
+    held = [snap, *snap.rglob("*")]
+    assert {path.relative_to(snap).parts[0] for path in held if path.is_file()} >= {
+        "threads",
+        "files",
+        "manifest.jsonl",
+    }
+    assert {path.stat().st_mode & 0o777 for path in held if path.is_file()} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in held if path.is_dir()} == {0o700}
 
 
 def test_running_it_again_reads_nothing_twice(cli: Cli, tmp_path: Path, foundry: RunningHost) -> None:

@@ -231,7 +231,9 @@ class ApiSource(Source):
                 if isinstance(facts, str):
                     yield file_id, None, facts
                 else:
-                    yield file_id, facts.raw, await files.fetch(facts, folder / file_id)
+                    path = folder / file_id
+                    path.touch(mode=0o600)
+                    yield file_id, facts.raw, await files.fetch(facts, path)
 
     @asynccontextmanager
     async def _fetching(self) -> AsyncIterator[FileFetcher]:
