@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.document import Column, Document, Table, objects, problems, steps, text, tone_of
 from migrate_cli.report.escape import NOTHING, duration
@@ -23,12 +24,19 @@ def build(result: Result) -> Document:
     )
 
 
+def ending_of(run: JsonObject) -> str:
+    """Return how a run ended, as people say it: one that was asked to stop tells itself from one that was killed."""
+    if run.get("exit_code") == ExitCode.INTERRUPTED:
+        return "interrupted"
+    return "broken off" if run.get("status") == "interrupted" else text(run.get("status"))
+
+
 def _row(run: JsonObject) -> tuple[str, ...]:
     began, ended = _moment(run.get("started_at")), _moment(run.get("ended_at"))
     return (
         text(run.get("id")),
         text(run.get("command")),
-        text(run.get("status")),
+        ending_of(run),
         text(run.get("exit_code")),
         NOTHING if began is None else began.strftime("%Y-%m-%d %H:%M"),
         NOTHING if began is None or ended is None else duration((ended - began).total_seconds()),

@@ -24,6 +24,7 @@ from migrate_cli.report.document import (
     tone_of,
 )
 from migrate_cli.report.escape import number, percent, plural
+from migrate_cli.report.runs import ending_of
 
 SHOWN = 50
 DONE = ("loaded", "verified", "skipped")
@@ -83,8 +84,9 @@ def _headline(data: JsonObject, states: dict[str, int]) -> str:
     if isinstance(unread, int) and unread:
         ending += f" {plural(unread, 'entry', 'entries')} of the source could not be read."
     last = data.get("last_run")
-    if isinstance(last, dict) and last.get("status") == "interrupted" and not data.get("running"):
-        ending += " The last run was interrupted: run the same command again to go on."
+    ended = ending_of(last) if isinstance(last, dict) else ""
+    if ended in ("interrupted", "broken off") and not data.get("running"):
+        ending += f" The last run was {ended}: run the same command again to go on."
     verb = "is" if total == 1 else "are"
     if "of" not in counts(data, "reached") and ("reached" in data or data.get("running")):
         # Of how many in all, nobody knows yet.
@@ -115,7 +117,8 @@ def _setup(data: JsonObject) -> Table | None:
 
 def _last(run: JsonObject) -> str:
     """`apply, ok, began 2026-11-25T02:32:54Z (20261125-023254-bn2r)`."""
-    known = [str(run[name]) for name in ("command", "status") if run.get(name)]
+    known = [str(run["command"])] if run.get("command") else []
+    known += [ending_of(run)] if run.get("status") else []
     began = [f"began {run['started_at']}"] if run.get("started_at") else []
     return ", ".join([*known, *began]) + (f" ({run['id']})" if run.get("id") else "")
 

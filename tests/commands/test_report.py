@@ -65,6 +65,23 @@ def test_a_run_is_found_by_its_id_and_listed_with_the_others(cli: Cli, export: P
     assert table[5].split()[:4] == [first["run_id"], "apply", "ok", "0"]
 
 
+@pytest.mark.parametrize(
+    ("row", "ending"),
+    [
+        ("status = 'failed', exit_code = 130", "interrupted"),
+        ("status = 'running', exit_code = NULL, result = NULL, ended_at = NULL", "broken off"),
+    ],
+)
+def test_a_run_that_was_stopped_is_told_from_one_that_was_killed(cli: Cli, export: Path, row: str, ending: str) -> None:
+    cli("apply", export, "--target", "sandbox")
+    state_rows(f"UPDATE run SET {row}")
+    (listed,) = [line for line in cli("report", "--list").out.splitlines() if "apply" in line]
+    assert f" apply    {ending}  " in listed
+    status = cli("status").out
+    assert f"apply, {ending}, began" in status
+    assert f"The last run was {ending}: run the same command again to go on." in " ".join(status.split())
+
+
 def test_a_verification_is_shown_again_too(cli: Cli, export: Path) -> None:
     cli("apply", export, "--target", "sandbox")
     verified = cli("verify", export, "--target", "sandbox", "--output", "json")
