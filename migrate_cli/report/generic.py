@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.document import Column, Document, Lines, Section, Table, problems, steps, tone_of
 from migrate_cli.report.escape import NOTHING, number
@@ -42,6 +43,8 @@ def _headline(result: Result) -> str:
     message = result.data.get("message")
     if isinstance(message, str):
         return message
+    if result.exit_code == ExitCode.INTERRUPTED:
+        return "The run was interrupted: the same command goes on where it stopped."
     if result.errors and not result.data:
         return f"{result.command} did not work."
     return {"ok": "Done.", "partial": "Done in part."}.get(result.status, "Not everything is right.")

@@ -105,6 +105,7 @@ def test_an_interrupt_makes_safe_what_was_read(cli: Cli, tmp_path: Path) -> None
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=60)
         assert process.returncode == 130, (out, err)
+        assert out.startswith(b"! The run was interrupted: the same command goes on where it stopped.")
         manifest = read_manifest(tmp_path / "snap")
         assert not manifest.complete and manifest.counts["threads"] > 0
         assert cli("snapshot", "--verify", "--out", "snap").code == 4
