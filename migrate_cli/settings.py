@@ -14,7 +14,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticKnownError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from migrate_cli.convert.options import (
@@ -101,12 +112,28 @@ Kind = Annotated[str, BeforeValidator(_kind)]
 DatabaseUrl = Annotated[str, BeforeValidator(_database_url)]
 Role = Literal["user", "assistant", "system", "developer"]
 UserPath = Annotated[Path, BeforeValidator(_user_path)]
+_NUMBERS: dict[Any, Literal["int_type", "float_type"]] = {
+    int: "int_type",
+    int | None: "int_type",
+    float: "float_type",
+    float | None: "float_type",
+}
+"""What is wrong with a truth in the place of a number, by the kind of the field."""
 
 
 class Section(BaseModel):
     """A section of the settings: unknown keys are refused, values do not change, errors do not repeat input."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_as_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse `true` for a number, which the library would take for 1."""
+        fault = _NUMBERS.get(cls.model_fields[info.field_name or ""].annotation)
+        if isinstance(value, bool) and fault is not None:
+            raise PydanticKnownError(fault)
+        return value
 
 
 class SourceSettings(Section):

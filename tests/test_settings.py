@@ -142,6 +142,12 @@ def test_several_mistakes_are_told_at_once() -> None:
         ("load: {workers: 0}", "at least 1"),
         ("load: {batch_items: 21}", "at most 20"),
         ("load: {timeout: 0}", "more than 0"),
+        ("load: {timeout: .inf}", "a finite number"),
+        ("load: {settle: .nan}", "a finite number"),
+        ("load: {timeout: true}", "a number"),
+        ("load: {workers: true}", "a whole number"),
+        ("load: {max_errors: false}", "a whole number"),
+        ("replay: {prices: {m: {input: true, output: 1}}}", "a number"),
         ("audio: {transcribe: perhaps}", "true or false"),
         ("target: openai", "a section with keys of its own"),
         ("target: {base_url: api.example}", "a URL that starts with https://"),
@@ -150,6 +156,7 @@ def test_several_mistakes_are_told_at_once() -> None:
 )
 def test_a_wrong_value_is_refused_with_what_is_allowed(text: str, allowed: str) -> None:
     assert f"must be {allowed}" in refused(text)
+    assert refused(text).startswith("migration.yaml:1: ")
 
 
 @pytest.mark.parametrize("name", ["api_key", "apikey", "api-key", "token", "password"])
