@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -343,12 +343,16 @@ class Settings(BaseSettings):
 
 
 def load_settings(
-    config: Path | None = None, overrides: Mapping[str, Any] | None = None, *, env_file: Path = ENV_FILE
+    config: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    env_file: Path = ENV_FILE,
+    called: Callable[[str], str] = str,
 ) -> Settings:
     """Read all layers. `config` None means migration.yaml if it is there; `overrides` are flags by dotted name.
 
-    Flags that are None were not given. Paths inside a settings file are relative to its folder. Raises SettingsError,
-    in one sentence that names key, place and what is allowed.
+    `called` returns how the user calls such a flag. Flags that are None were not given. Paths inside a settings file
+    are relative to its folder. Raises SettingsError, in one sentence that names key, place and what is allowed.
     """
     layers: list[Layer] = []
     if config is not None or DEFAULT_FILE.is_file():
@@ -360,7 +364,7 @@ def load_settings(
     dotenv = variables(env_file)
     for name, values in ((str(env_file), dotenv), ("environment", dict(os.environ))):
         layers.append(env_layer(name, values, Settings, _OWN_NAMES))
-    layers.append(flag_layer(overrides or {}))
+    layers.append(flag_layer(overrides or {}, called))
     return Settings._build(layers, {**dotenv, **os.environ})
 
 

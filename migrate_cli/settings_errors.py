@@ -45,18 +45,20 @@ def sentence_for(error: ValidationError, layers: Sequence[Layer], settings: type
 
 def _one(detail: ErrorDetails, layers: Sequence[Layer], settings: type[BaseModel]) -> str:
     name = ".".join(str(part) for part in detail["loc"])
-    place = _place(name, layers)
+    layer = _layer(name, layers)
+    place = "settings" if layer is None else layer.place(name)
     if detail["type"] == "extra_forbidden":
         return f"{place}: there is no setting {name}{_closest(name, settings)}"
-    return f"{place}: {name} must be {_allowed(detail)}"
+    called = None if layer is None else layer.called
+    return f"{f'{place}: {name}' if called is None else called(name)} must be {_allowed(detail)}"
 
 
-def _place(name: str, layers: Sequence[Layer]) -> str:
-    """Where the value stands that counted: the strongest layer that has the key, or something below it."""
+def _layer(name: str, layers: Sequence[Layer]) -> Layer | None:
+    """Return the layer whose value counted: the strongest that has the key, or something below it."""
     for layer in reversed(layers):
         if any(leaf == name or leaf.startswith(name + ".") for leaf in flat(layer.values)):
-            return layer.place(name)
-    return "settings"
+            return layer
+    return None
 
 
 def _allowed(detail: ErrorDetails) -> str:

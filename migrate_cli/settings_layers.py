@@ -28,6 +28,8 @@ class Layer:
 
     values: dict[str, Any]
     place: Callable[[str], str]
+    called: Callable[[str], str] | None = None
+    """Where the place of a value is its name: how whoever gave it calls it."""
 
 
 def file_layer(path: Path, settings: type[BaseSettings], *, relative: Sequence[str]) -> Layer:
@@ -71,13 +73,13 @@ def env_layer(name: str, values: Mapping[str, str], settings: type[BaseSettings]
     return Layer(_merge(nested, prefixed), lambda dotted: f"{name} {places.get(dotted, dotted)}")
 
 
-def flag_layer(overrides: Mapping[str, Any]) -> Layer:
-    """Take flags by dotted name (or nested); None means that the flag was not given."""
+def flag_layer(overrides: Mapping[str, Any], called: Callable[[str], str]) -> Layer:
+    """Take flags by dotted name (or nested), `called` otherwise by the user; None means that one was not given."""
     nested: dict[str, Any] = {}
     for name, value in overrides.items():
         if value is not None:
             _put(nested, name, value)
-    return Layer(nested, lambda dotted: f"option {dotted}")
+    return Layer(nested, lambda dotted: f"option {dotted}", called)
 
 
 def variables(path: Path) -> dict[str, str]:

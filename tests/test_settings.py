@@ -91,6 +91,12 @@ def test_organisation_and_project_come_from_the_official_clients_variables(monke
     assert load_settings(write("target: {project: other}")).target.project == "proj_1"
 
 
+def test_a_wrong_value_in_a_call_is_named_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(None, {"load.workers": 0})
+    assert str(caught.value) == "load.workers must be at least 1."
+
+
 def test_the_entries_of_a_mapping_tell_where_it_came_from() -> None:
     path = write("source:\n  columns: {thread_id: conversation}\n  roles: {bot: assistant}\n")
     settings = load_settings(path)

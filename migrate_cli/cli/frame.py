@@ -59,7 +59,7 @@ class Frame:
         from migrate_cli.settings import load_settings  # noqa: PLC0415 - pydantic is slow to import, --help needs none
 
         own = {"state": str(self.state) if self.state else None, "report.output": self.output and self.output.value}
-        return load_settings(self.config, {**own, **_dotted(flags)})
+        return load_settings(self.config, {**own, **_dotted(flags)}, called=_called)
 
     def keep_log(self, settings: Settings) -> None:
         """Log beside the state file, unless `--log-file` names another place: for commands that write to the target."""
@@ -259,6 +259,13 @@ def _dotted(flags: dict[str, Any]) -> dict[str, Any]:
     if "://" in source:
         return {**named, "source.path": None, "source.url": source, "source.kind": "sql"}
     return {**named, "source.kind": "export"}
+
+
+def _called(name: str) -> str:
+    """Return what gives a setting on the command line: `load.workers` is given by `--workers`."""
+    if name in ("source.path", "source.base_url", "source.url", "source.kind"):
+        return "SOURCE"
+    return "--" + name.rpartition(".")[2].replace("_", "-")
 
 
 def _width() -> int | None:

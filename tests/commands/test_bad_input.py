@@ -270,6 +270,23 @@ def test_a_path_that_leads_nowhere_is_told_without_the_number_of_the_error(
     assert (outcome.code, outcome.out, outcome.err) == (code, "", f"migrate-cli: {sentence}\n")
 
 
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("apply export --workers 0", "--workers must be at least 1"),
+        ("apply export --max-requests-per-minute 0", "--max-requests-per-minute must be at least 1"),
+        ("replay --max-tokens 0", "--max-tokens must be at least 1"),
+        (
+            "plan https://ann:word@host.example/v1",
+            "SOURCE must be a URL without user name and password; put the key into the variable that api_key_env names",
+        ),
+    ],
+)
+def test_a_wrong_option_is_called_by_its_name_and_once(cli: Cli, line: str, sentence: str) -> None:
+    outcome = cli(*line.split())
+    assert (outcome.code, outcome.out, outcome.err) == (2, "", f"migrate-cli: {sentence}\n")
+
+
 def test_bytes_that_are_no_text_spoil_one_id_and_not_the_list(cli: Cli, tmp_path: Path) -> None:
     export = write_export(tmp_path / "export", [1, 2])
     ids = tmp_path / "ids.txt"
