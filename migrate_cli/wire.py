@@ -112,7 +112,7 @@ def transport_failure(error: BaseException) -> NotApplied | Ambiguous:
     """
     import aiohttp  # noqa: PLC0415 - comes with the official client
 
-    reason = type(error).__name__
+    reason, late = type(error).__name__, False
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, aiohttp.ClientSSLError):
@@ -127,9 +127,9 @@ def transport_failure(error: BaseException) -> NotApplied | Ambiguous:
             return NotApplied(f"the proxy answered {seen.status}")
         if isinstance(seen, aiohttp.ClientConnectorError):
             return NotApplied("could not connect")
-        reason = type(seen).__name__
+        reason, late = type(seen).__name__, late or isinstance(seen, TimeoutError)
         seen = seen.__cause__ or seen.__context__
-    return Ambiguous(f"no answer ({reason})")
+    return Ambiguous("no answer in time" if late else f"no answer ({reason})")
 
 
 def proxy_wants_name() -> UsageError:

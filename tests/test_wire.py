@@ -10,6 +10,7 @@ from typing import Any
 
 import openai
 import pytest
+from migrate_cli import wire
 from migrate_cli.endpoint import Endpoint, headers_of
 from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer
@@ -95,6 +96,29 @@ def test_an_answer_that_breaks_off_leaves_it_open_what_was_done(answer: bytes) -
     reply, requests = asked(answer)
     assert isinstance(reply, Ambiguous)
     assert len(requests) == 1
+
+
+@pytest.mark.parametrize("longest", [wire.LONGEST_ANSWER, 0.1], ids=["silence", "the whole"])
+def test_a_host_that_takes_too_long_is_told_in_words(longest: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "LONGEST_ANSWER", longest)
+    over = asyncio.Event()
+
+    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    async def ask() -> wire.Answer | NotApplied | Ambiguous:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        line = wire.Wire(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", {}, 0.2, None)
+        try:
+            async with server:
+                reply = await line.exchange("GET", "/threads", {})
+                over.set()
+                return reply
+        finally:
+            await line.close()
+
+    assert asyncio.run(ask()) == Ambiguous("no answer in time")
 
 
 def test_a_host_that_takes_no_connections_was_not_asked() -> None:
