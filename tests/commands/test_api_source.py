@@ -185,6 +185,7 @@ def test_an_api_that_is_gone_is_told_with_its_date_and_a_way_on(
         result = cli("plan", running.url, "--thread", "thread_a")
         assert result.code == 2
         assert "2026-08-26" in result.err and "your own database" in result.err
+        assert result.err.startswith(f"migrate-cli: {running.url} does not speak the Assistants API: check source.")
 
 
 def test_without_a_key_all_ways_to_authenticate_are_named(

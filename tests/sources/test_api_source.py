@@ -19,6 +19,7 @@ from migrate_cli.sandbox.assistants_quirks import SourcePreset
 from migrate_cli.sources.api import record as records
 from migrate_cli.sources.api.background import stream
 from migrate_cli.sources.api.patience import patiently
+from migrate_cli.sources.api.presets import PRESETS
 from migrate_cli.sources.detect import open_source
 from migrate_cli.sources.interface import Selection
 
@@ -202,6 +203,21 @@ def test_a_thread_that_is_gone_is_told_from_a_host_that_is_gone(tmp_path: Path) 
     said = r"shut it down on 2026-08-26; read your threads from an export"
     with host(tmp_path, export, SourcePreset.GONE) as running, pytest.raises(SourceError, match=said):
         read(running.source(), wanted)
+
+
+@pytest.mark.parametrize(
+    ("preset", "url", "advice"),
+    [
+        ("openai", "https://api.openai.com/v1", "OpenAI shut it down on 2026-08-26"),
+        ("openai", "https://models.corp.example/v2", "check source.base_url first; if it is right, OpenAI shut it"),
+        ("openai", "https://notopenai.com/v1", "check source.base_url first"),
+        ("azure", "https://ours.openai.azure.com/openai", "Azure OpenAI shut it down on 2026-08-26"),
+        ("azure", "https://gateway.corp.example/openai", "check source.base_url first; if it is right, Azure OpenAI"),
+        ("self-hosted", "http://127.0.0.1:8000/v2", "check source.base_url, which usually ends in /v1"),
+    ],
+)
+def test_the_address_is_doubted_first_unless_it_is_the_vendors(preset: str, url: str, advice: str) -> None:
+    assert PRESETS[preset].gone_at(url).startswith(advice)
 
 
 def test_a_host_that_goes_away_in_the_middle_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

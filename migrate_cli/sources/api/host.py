@@ -122,7 +122,8 @@ class Host:
         return [finding(code, detail, thread_id) for code, detail in news]
 
     def _gone(self) -> SourceError:
-        return SourceError(f"{self.url} does not speak the Assistants API: {self.preset.gone}", code="host-gone")
+        why = self.preset.gone_at(self.url)
+        return SourceError(f"{self.url} does not speak the Assistants API: {why}", code="host-gone")
 
     def _look_at_times(self, body: JsonObject) -> None:
         data = body.get("data")

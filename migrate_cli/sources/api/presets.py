@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 BETA = {"OpenAI-Beta": "assistants=v2"}
 GONE_ON = "2026-08-26"
@@ -28,6 +29,14 @@ class ApiPreset:
     """What a base URL without any path is completed with."""
     gone: str = ""
     """What to say when the host answers 404 to everything."""
+    domain: str = ""
+    """Where hosts are the vendor's own, and nobody's else; empty where `gone` suits any."""
+
+    def gone_at(self, url: str) -> str:
+        """Return what to say when the host at a URL answers 404 to everything: elsewhere, the URL may be wrong."""
+        if not self.domain or f".{urlsplit(url).hostname}".endswith(f".{self.domain}"):
+            return self.gone
+        return f"check source.base_url first; if it is right, {self.gone}"
 
 
 _INSTEAD = (
@@ -41,7 +50,8 @@ PRESETS = {
         ApiPreset(
             "openai",
             headers=BETA,
-            gone=f"OpenAI shut it down on {GONE_ON}; {_INSTEAD}. For another host, check source.base_url.",
+            gone=f"OpenAI shut it down on {GONE_ON}; {_INSTEAD}.",
+            domain="openai.com",
         ),
         ApiPreset(
             "azure",
@@ -50,6 +60,7 @@ PRESETS = {
             token_scope="https://cognitiveservices.azure.com/.default",  # noqa: S106 - a scope is no secret
             base_suffix="/openai",
             gone=f"Azure OpenAI shut it down on {GONE_ON}; {_INSTEAD}.",
+            domain="azure.com",
         ),
         ApiPreset(
             "foundry",
