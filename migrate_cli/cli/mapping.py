@@ -7,11 +7,9 @@ from typing import Annotated
 import typer
 
 from migrate_cli.cli.frame import Frame, common_options, emit
-from migrate_cli.cli.usage import Once
 from migrate_cli.commands.choices import MapFormat, MapLevel
 
 map_app = typer.Typer(
-    cls=Once,
     no_args_is_help=True,
     help="Old id → new id, in both directions.\n\nExample: `migrate-cli map thread_abc`",
     epilog="EXIT STATUS  0 all found · 2 usage · 4 an id is unknown · 10 state file",

@@ -26,18 +26,7 @@ _UNCUT = 1_000
 _TAKES = {"a valid integer": "a whole number", "a valid number": "a number", "a valid path": "a path"}
 
 
-class Once(TyperGroup):
-    """A group whose commands refuse an option that is repeated, where the parser would drop all values but the last."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command that the arguments name, and look at the others."""
-        name, command, rest = super().resolve_command(ctx, args)
-        if command is not None and not isinstance(command, TyperGroup):
-            _refuse_repeats(command, command.context_class(command, info_name=name, parent=ctx), rest)
-        return name, command, rest
-
-
-class Commands(Once):
+class Commands(TyperGroup):
     """The group of all commands; it tells mistakes of usage in the program's own words."""
 
     def main(  # type: ignore[override]  # the parser names its own settings one by one; here they only pass through
@@ -70,20 +59,6 @@ class Commands(Once):
         rows = [(name, one.get_short_help_str(_UNCUT)) for name, one in commands if one and not one.hidden]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
-
-
-def _refuse_repeats(command: Any, context: Any, args: list[str]) -> None:
-    """Raise the parser's error for an option with one value that is given again; other mistakes are found later."""
-    try:
-        _, _, given = command.make_parser(context).parse_args(args=list(args))
-    except ParserError:
-        return
-    single = [
-        one for one in given if one.param_type_name == "option" and not (one.multiple or one.is_flag or one.count)
-    ]
-    again = next((one for number, one in enumerate(single) if one in single[:number]), None)
-    if again is not None:
-        raise ParserError(f"{max(again.opts, key=len)} takes one value, and is given more than once", context)
 
 
 def _tell(error: Any, args: list[str]) -> NoReturn:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-from support.exports import thread_id, write_export
 
 from .conftest import Cli  # noqa: TID252 - the folder's own fixtures
 
@@ -30,18 +27,6 @@ from .conftest import Cli  # noqa: TID252 - the folder's own fixtures
         ("map --oops", "there is no option --oops; see migrate-cli map --help"),
         ("map export --oops", "there is no option --oops; see migrate-cli map export --help"),
         (
-            "plan --report r.html --limit 1 --report r.md",
-            "--report takes one value, and is given more than once; see migrate-cli plan --help",
-        ),
-        (
-            "plan --limit 1 --limit=2",
-            "--limit takes one value, and is given more than once; see migrate-cli plan --help",
-        ),
-        (
-            "map export --state a.db --state b.db",
-            "--state takes one value, and is given more than once; see migrate-cli map export --help",
-        ),
-        (
             "--limit 3 plan",
             "the option --limit stands before the command; options come after it; see migrate-cli plan --help",
         ),
@@ -50,13 +35,6 @@ from .conftest import Cli  # noqa: TID252 - the folder's own fixtures
 def test_a_mistake_is_told_in_one_sentence(cli: Cli, line: str, sentence: str) -> None:
     outcome = cli(*line.split())
     assert (outcome.code, outcome.out, outcome.err) == (2, "", f"migrate-cli: {sentence}\n")
-
-
-def test_what_may_be_repeated_is_still_taken(cli: Cli, tmp_path: Path) -> None:
-    export = write_export(tmp_path / "export", [1, 1, 1])
-    asked = ["--thread", thread_id(1), "--thread", thread_id(3)]
-    outcome = cli("plan", export, *asked, "-q", "-q", "-vv", "--redact", "--no-redact", "--output", "json")
-    assert [outcome.code, outcome.json["data"]["threads"]["total"]] == [0, 2]
 
 
 @pytest.mark.parametrize("form", [("-o", "json"), ("--output", "json"), ("--output=json",)])
