@@ -16,7 +16,7 @@ from bench.bars import bars
 from bench.corpora import CORPORA, Corpus, long_tailed, write_export
 from bench.figures import Figures, Large, Spread
 from bench.hosting import Mark, hosted
-from bench.moving import APPLY, ASYNC, FLOOR, GUIDE, LIVE, LIVE_TWO, OF_HOSTS, TWO, WAYS, Measured, Mover, Way, fitting
+from bench.moving import APPLY, ASYNC, FLOOR, GUIDE, LIVE, TWO, WAYS, Measured, Mover, Way, fitting
 from bench.session import Tenth, tenths
 from bench.threads import Shelf, least_pages, least_requests
 
@@ -51,18 +51,18 @@ def test_a_slow_way_gets_fewer_threads_of_the_same_size(way: Way) -> None:
         assert some.size == corpus.size or (corpus.threads == 1 and (some.size or 0) <= (corpus.size or 0))
 
 
-@pytest.mark.parametrize("way", [APPLY, TWO, LIVE, LIVE_TWO, FLOOR, GUIDE, ASYNC], ids=lambda way: way.name)
+@pytest.mark.parametrize("way", [APPLY, TWO, LIVE, FLOOR, GUIDE, ASYNC], ids=lambda way: way.name)
 def test_each_way_moves_every_thread(way: Way, tmp_path: Path) -> None:
     with hosted(tmp_path) as host:
         move = Mover(host, tmp_path, Shelf(tmp_path), 5.0).move(way, FEW, 0.0)
     assert (move.threads, move.messages) == (4, 92)
     assert move.requests["POST conversations"] == 4
     assert move.seconds > 0
-    if way in (APPLY, TWO, LIVE, LIVE_TWO):
+    if way in (APPLY, TWO, LIVE):
         # Two batches a thread, and the four threads of the pilot read back.
         assert move.requests["POST conversations/items"] == 8
         assert move.requests["GET conversations/items"] == 4
-    if way in OF_HOSTS:
+    if way is LIVE:
         assert move.requests["GET threads/messages"] == 4
 
 

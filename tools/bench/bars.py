@@ -37,7 +37,6 @@ def _ratios(figures: Figures) -> Iterator[Bar]:
         ("apply", "`apply` from an export"),
         ("two", "`apply --processes 2` from an export"),
         ("live", "`apply` from a live host"),
-        ("live_two", "`apply --processes 2` from a live host"),
     )
     for latency, least in ((0.0, 8.0), (0.05, 30.0)):
         for corpus in dict.fromkeys(move.corpus for move in figures.moves if move.corpus != "one"):

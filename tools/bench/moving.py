@@ -44,13 +44,8 @@ ASYNC = Way("sdk_async", "SDK async, typed, 32 at a time", 32, 0.0024)
 APPLY = Way("apply", "migrate-cli apply, from an export, 64 at a time", 64, 0.00025, page=0, whole=True)
 TWO = Way("two", "migrate-cli apply --processes 2, from an export, 64 at a time each", 64, 0.00025, page=0, whole=True)
 LIVE = Way("live", "migrate-cli apply, from a live host, 64 at a time", 64, 0.0004, whole=True)
-LIVE_TWO = Way(
-    "live_two", "migrate-cli apply --processes 2, from a live host, 64 at a time each", 64, 0.0004, whole=True
-)
 FLOOR = Way("floor", "floor: bare aiohttp, prepared bytes, 64 at a time", 64, 0.00005, page=0)
-WAYS = (GUIDE, ASYNC, APPLY, TWO, LIVE, LIVE_TWO, FLOOR)
-OF_HOSTS = (LIVE, LIVE_TWO)
-OF_TWO = (TWO, LIVE_TWO)
+WAYS = (GUIDE, ASYNC, APPLY, TWO, LIVE, FLOOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +139,14 @@ class Mover:
             return [*argv, "--at-once", str(way.at_once)]
         shutil.rmtree(self.state.parent, ignore_errors=True)
         self.state.parent.mkdir()
-        source = [] if way in OF_HOSTS else [str(files.export)]
-        source += ["--processes", "2"] if way in OF_TWO else []
+        source = [] if way is LIVE else [str(files.export)]
+        source += ["--processes", "2"] if way is TWO else []
         options = ["--state", str(self.state), "--workers", str(way.at_once), "--output", "json", "--quiet"]
         return [*program(), "apply", *source, *options]
 
     def _environment(self, way: Way) -> dict[str, str]:
         environment = target_environment(self._host)
-        if way in OF_HOSTS:
+        if way is LIVE:
             environment |= {
                 "MIGRATE_SOURCE__KIND": "api",
                 "MIGRATE_SOURCE__PRESET": "self-hosted",
