@@ -107,7 +107,9 @@ def test_a_run_that_slows_down_shows_it() -> None:
     assert math.isclose(last.rate * 2, first.rate)
     kept = last.steady_rate / first.steady_rate
     large = Large(10_000, 50_000, {"apply": (10, 20)}, first.rate, last.rate, kept, 50_000 * 150, 0.1)
-    assert [bar.held for bar in bars(Figures(large=large))] == [False, False, True, True]
+    found = bars(Figures(large=large))
+    assert [bar.held for bar in found] == [False, False, True, True]
+    assert "50,000 messages" in found[-1].figure
 
 
 def test_a_machine_that_slows_down_is_told_from_a_run_that_does() -> None:
