@@ -103,6 +103,10 @@ def proxy_for(base_url: str) -> str | None:
     return named if named is None or "://" in named else f"http://{named}"
 
 
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
+"""What the TLS library says of an answer that is plain text."""
+
+
 def transport_failure(error: BaseException) -> NotApplied | Ambiguous:
     """Tell a connection that was never made from one that broke. Raises UsageError for what only a person can mend.
 
@@ -116,6 +120,11 @@ def transport_failure(error: BaseException) -> NotApplied | Ambiguous:
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, aiohttp.ClientSSLError):
+            if _tls_reason(seen) in _NO_TLS:
+                raise UsageError(
+                    f"{seen.host} speaks no TLS at port {seen.port}; check the address: does it begin with http://?",
+                    code="tls",
+                )
             raise UsageError(
                 f"the TLS certificate of {seen.host} is not accepted ({_tls_reason(seen)}); if a proxy or a company "
                 "signs it, name its certificates with SSL_CERT_FILE",

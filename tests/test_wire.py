@@ -12,6 +12,7 @@ import openai
 import pytest
 from migrate_cli import wire
 from migrate_cli.endpoint import Endpoint, headers_of
+from migrate_cli.errors import UsageError
 from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer
 from migrate_cli.replies import Ambiguous, Applied, NotApplied, Refused, Reply
@@ -131,6 +132,23 @@ def test_a_host_that_takes_no_connections_was_not_asked() -> None:
             return await client.write("POST", "/conversations", b"{}")
 
     assert isinstance(asyncio.run(ask()), NotApplied)
+
+
+def test_a_host_without_tls_is_not_taken_for_one_with_a_wrong_certificate() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async def ask() -> Reply:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        async with server, ApiClient(Endpoint(url, KEY, timeout=2.0), Pacer(most_in_flight=1)) as client:
+            return await client.write("POST", "/conversations", b"{}")
+
+    with pytest.raises(UsageError, match="speaks no TLS at port"):
+        asyncio.run(ask())
 
 
 @pytest.mark.parametrize(
