@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import subprocess
 import sys
 from collections.abc import Mapping
 from typing import Any
 
+import aiohttp
 import openai
 import pytest
+from aiohttp.client_reqrep import ConnectionKey
 from migrate_cli import wire
 from migrate_cli.endpoint import Endpoint, headers_of
 from migrate_cli.errors import UsageError
 from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer
 from migrate_cli.replies import Ambiguous, Applied, NotApplied, Refused, Reply
-from migrate_cli.wire import proxy_for
+from migrate_cli.wire import proxy_for, transport_failure
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 KEY = "sk-test-000000000000"
@@ -132,6 +135,13 @@ def test_a_host_that_takes_no_connections_was_not_asked() -> None:
             return await client.write("POST", "/conversations", b"{}")
 
     assert isinstance(asyncio.run(ask()), NotApplied)
+
+
+def test_a_certificate_that_is_not_accepted_is_told_with_the_way_to_name_it() -> None:
+    key = ConnectionKey("host.example", 443, True, True, None, None, None)
+    fault = ssl.SSLCertVerificationError("certificate verify failed")
+    with pytest.raises(UsageError, match=r"the TLS certificate of host\.example is not accepted .* SSL_CERT_FILE"):
+        transport_failure(aiohttp.ClientConnectorCertificateError(key, fault))
 
 
 def test_a_host_without_tls_is_not_taken_for_one_with_a_wrong_certificate() -> None:
