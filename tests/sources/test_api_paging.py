@@ -48,8 +48,8 @@ class FakeHost(Host):
         return [found.code for found in self.news("thread_1")]
 
 
-def walk(host: FakeHost, after: str | None = None) -> tuple[list[int], Listing]:
-    listing = Listing("/list", "messages")
+def walk(host: FakeHost, after: str | None = None, *, what: str = "messages") -> tuple[list[int], Listing]:
+    listing = Listing("/list", what)
 
     async def collect() -> list[int]:
         return [int(entry["id"]) async for page in pages(host, listing, after) for entry in page]
@@ -177,6 +177,14 @@ def test_one_page_that_the_host_cannot_give_says_nothing_of_other_lists(error: E
     broken = False
     assert walk(host)[0] == [*range(350)]
     assert host.codes() == []
+
+
+def test_what_a_host_takes_for_one_kind_of_list_says_nothing_of_another() -> None:
+    host = FakeHost(350)
+    assert walk(host, what="threads")[0] == [*range(350)]
+    host.answer = refuses_cursors(TemporaryError("502"))
+    host.numbers = list(range(150))
+    assert walk(host)[0] == [*range(150)]
 
 
 def test_a_host_whose_first_list_is_broken_is_not_taken_for_one_that_refuses_cursors() -> None:

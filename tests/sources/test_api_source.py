@@ -293,6 +293,14 @@ def test_a_thread_that_the_host_cannot_read_out_does_not_stop_the_others(tmp_pat
         assert all(entry.code == "thread-unreadable" for entry in unreadable)
 
 
+@pytest.mark.parametrize("answers", [7, 13])
+def test_a_host_that_is_down_for_a_while_is_waited_for(tmp_path: Path, answers: int) -> None:
+    fault = f"reads:503:count={answers}"
+    with host(tmp_path, write_export(tmp_path / "export", [2]), SourcePreset.FOUNDRY, fault) as running:
+        found, unreadable = read(running.source(discover=True))
+    assert [list(found), unreadable] == [[thread_id(1)], []]
+
+
 def test_threads_that_the_host_never_gives_keep_nobody_waiting(tmp_path: Path) -> None:
     broken = {thread_id(number) for number in (2, 21, 60)}
     faults = [f"reads:500:path={one}" for one in broken]

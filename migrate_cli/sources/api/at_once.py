@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from itertools import islice
 
 from migrate_cli.model import Unreadable
 from migrate_cli.sources.api.ids import Named
@@ -20,7 +19,8 @@ Read = Callable[[Named], Awaitable[Entry]]
 
 PATIENCE = 0.2
 """Seconds after which the thread whose turn it is lets the others pass, if all of them are there."""
-
+STALLED = 5
+"""So many times that long without any thread, and it lets them pass although some of them are not there either."""
 MOST_LATE = 8
 """So many threads for each worker may be late. They hold little: what keeps them is an answer that does not come."""
 
@@ -39,7 +39,7 @@ class _Reading:
         self._pending: deque[asyncio.Task[Entry]] = deque()
         self._late: set[asyncio.Task[Entry]] = set()
         """Those whose turn has passed. They are given when they are there, and their slots to others."""
-        self._given = 0
+        self._given = self._idle = self._ready = 0
         self._more = True
 
     async def entries(self) -> AsyncGenerator[Entry]:
@@ -72,6 +72,7 @@ class _Reading:
         while True:
             turn = self._pending[0] if self._pending else None
             if turn is not None and turn.done():
+                self._idle = 0
                 return self._pending.popleft().result()
             done, _ = await asyncio.wait(
                 self._late if turn is None else {turn, *self._late},
@@ -81,10 +82,16 @@ class _Reading:
             for task in done & self._late:
                 self._late.discard(task)
                 return task.result()
-            if not done and all(task.done() for task in islice(self._pending, 1, None)):
+            if not done and self._is_kept_waiting():
                 self._late.add(self._pending.popleft())
                 self._slots.release()
                 await self._begin_more()
+
+    def _is_kept_waiting(self) -> bool:
+        ready = sum(task.done() for task in self._pending)
+        self._idle = self._idle + 1 if ready == self._ready else 0
+        self._ready = ready
+        return ready == len(self._pending) - 1 or self._idle >= STALLED
 
     def _may_pass(self) -> bool:
         return len(self._pending) > 1 and len(self._late) < MOST_LATE * self._workers

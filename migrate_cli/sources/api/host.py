@@ -6,13 +6,14 @@ A 404 tells nothing by itself: the thread may be gone, or the whole API. One req
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from migrate_cli.errors import SourceError, TemporaryError, Unanswered
 from migrate_cli.findings import finding
 from migrate_cli.model import Finding, JsonObject
-from migrate_cli.openai_client import LONGEST_BACKOFF, READ_ATTEMPTS, WELL_BACKOFF, ApiClient
+from migrate_cli.openai_client import READ_ATTEMPTS, WELL_BACKOFF, ApiClient
 from migrate_cli.replies import Applied, Refused
 from migrate_cli.sources.api.presets import ApiPreset
 from migrate_cli.sources.normalise import MILLISECONDS_FROM
@@ -42,12 +43,12 @@ class Host:
     def __init__(self, client: ApiClient, preset: ApiPreset, *, now: Callable[[], float] = time.monotonic) -> None:
         self.client = client
         self.preset = preset
-        self.refuses_cursors = False
-        """Whether `after` is known to be refused."""
-        self.takes_cursors = False
-        """Whether `after` is known to be taken: a cursor that fails then is a fault of its list."""
-        self.refused_cursors = 0
-        """Lists so far whose cursor was refused, while no other list's was taken."""
+        self.refuses_cursors: set[str] = set()
+        """Kinds of lists (`messages`, `threads` …) for which `after` is known to be refused."""
+        self.takes_cursors: set[str] = set()
+        """Kinds for which it is known to be taken: a cursor that fails then is a fault of its own list."""
+        self.refused_cursors: Counter[str] = Counter()
+        """How many lists of a kind had their cursor refused, while no other's was taken."""
         self.refuses_include = False
         self._now = now
         self._spoke = float("-inf")
@@ -77,9 +78,11 @@ class Host:
         except Unanswered:
             if attempts <= FEW_ATTEMPTS:
                 raise
-        longest = WELL_BACKOFF if await self.is_well() else LONGEST_BACKOFF
+        if not await self.is_well():
+            # It may be down for a moment: then all the attempts that a read has are still to come.
+            return await self.client.read(path, query, attempts=attempts)
         try:
-            return await self.client.read(path, query, attempts=attempts - FEW_ATTEMPTS, longest=longest)
+            return await self.client.read(path, query, attempts=attempts - FEW_ATTEMPTS, longest=WELL_BACKOFF)
         except Unanswered as error:
             raise Unanswered(self.url, attempts, error.reason) from error
 

@@ -21,7 +21,7 @@ _FULL = frozenset({20, LIMIT})
 """Lengths at which a page was probably cut: what was asked for, and the API's default."""
 _FIRST_TRIES = 5
 _ALIKE = 3
-"""Lists whose cursor is refused before no other list's is tried."""
+"""Lists of a kind whose cursor is refused before no other's is tried."""
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ async def pages(host: Host, listing: Listing, after: str | None = None) -> Async
     behind = False
     beginning: Any = None
     for _ in range(MOST_PAGES):
-        if after is not None and host.refuses_cursors:
+        if after is not None and listing.what in host.refuses_cursors:
             yield await _from_the_end(host, listing)
             return
         try:
@@ -81,11 +81,12 @@ async def pages(host: Host, listing: Listing, after: str | None = None) -> Async
             beginning = data[:1]
         found = listing.fresh(data)
         if found:
-            host.takes_cursors = host.takes_cursors or after is not None
+            host.takes_cursors.update([listing.what] if after is not None else [])
             yield found
             behind = False
         elif after is not None and data and data[:1] == beginning:
-            _note_no_cursors(host, "ignores")
+            host.refuses_cursors.add(listing.what)
+            _note_no_cursors(host, listing, "ignores")
             yield await _from_the_end(host, listing)
             return
         elif not behind or after == _last_id(data):
@@ -112,7 +113,7 @@ async def _page(host: Host, listing: Listing, after: str | None, *, patient: boo
     """Return one page, or None where the host refuses the list's cursor.
 
     Where the host merely does not know this one cursor, raises _CursorLostError if `patient`. Raises what the host
-    answered where it takes other lists' cursors: one page that it cannot give says nothing of all the others.
+    answered where it takes the cursors of such lists: one page that it cannot give says nothing of all the others.
     """
     query = {**listing.query, "order": "asc", "limit": LIMIT}
     if after is None:
@@ -128,16 +129,17 @@ async def _page(host: Host, listing: Listing, after: str | None, *, patient: boo
     try:
         return await host.get(listing.path, query, attempts=FEW_ATTEMPTS)
     except (RefusedError, TemporaryError):
-        if host.takes_cursors:
+        if listing.what in host.takes_cursors:
             raise
-        host.refused_cursors += 1
-        _note_no_cursors(host, "refuses", surely=host.refused_cursors >= _ALIKE)
+        host.refused_cursors[listing.what] += 1
+        if host.refused_cursors[listing.what] >= _ALIKE:
+            host.refuses_cursors.add(listing.what)
+        _note_no_cursors(host, listing, "refuses")
         return None
 
 
-def _note_no_cursors(host: Host, does: str, *, surely: bool = True) -> None:
-    host.refuses_cursors = surely
-    detail = f"The host {does} `after`, so only the first and the last {LIMIT} of a list can be read."
+def _note_no_cursors(host: Host, listing: Listing, does: str) -> None:
+    detail = f"The host {does} `after` for {listing.what}: only the first and the last {LIMIT} of a list can be read."
     host.notice("host-refuses-cursors", detail)
 
 

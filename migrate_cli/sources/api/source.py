@@ -84,11 +84,7 @@ class ApiSource(Source):
         `skip` is asked in a thread of its own.
         """
         for entry in self.records(selection, skip):
-            if isinstance(entry, ThreadRecord):
-                self._read += 1
-                yield thread_of(entry)
-            else:
-                yield entry
+            yield self._entry(entry)
 
     def arriving(
         self, selection: Selection, skip: Callable[[str], bool] = lambda _: False
@@ -177,11 +173,13 @@ class ApiSource(Source):
     ) -> AsyncGenerator[Thread | Unreadable]:
         async with aclosing(self._stream(selection, roster, skip)) as records:
             async for entry in records:
-                if isinstance(entry, ThreadRecord):
-                    self._read += 1
-                    yield thread_of(entry)
-                else:
-                    yield entry
+                yield self._entry(entry)
+
+    def _entry(self, entry: ThreadRecord | Unreadable) -> Thread | Unreadable:
+        if isinstance(entry, Unreadable):
+            return entry
+        self._read += 1
+        return thread_of(entry)
 
     def _stream(
         self, selection: Selection, roster: Roster, skip: Callable[[str], bool]
@@ -254,7 +252,7 @@ async def _discovered(host: Host, roster: Roster) -> AsyncIterator[Named | Unrea
     try:
         async for page in pages(host, listing, roster.cursor):
             listed = {thread_id: entry for entry in page if (thread_id := clean_id(entry.get("id"))) is not None}
-            cursor = None if host.refuses_cursors else next(reversed(listed), None)
+            cursor = None if listing.what in host.refuses_cursors else next(reversed(listed), None)
             for thread_id in roster.add_page(listed, cursor):
                 yield Named(thread_id, listed[thread_id])
     except RefusedError as error:
