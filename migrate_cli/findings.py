@@ -7,6 +7,7 @@ and verification all report through it. Data and one constructor; it must not de
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from migrate_cli.model import Finding, Severity
@@ -475,8 +476,12 @@ UNREADABLE: dict[str, Unread] = {
 }
 """Every code of a place that could not be read (`data.unreadable`, exit code 3); the sentence there says where."""
 
-INCOMPLETE = frozenset({"messages-missing", "page-without-end"})
-"""What is found of threads that are known not to be whole as they were read."""
+_INCOMPLETE = frozenset({"messages-missing", "page-without-end"})
+
+
+def holes_in(findings: Iterable[Finding]) -> list[Finding]:
+    """Return those of a thread's findings that tell that it is known not to be whole as it was read."""
+    return [found for found in findings if found.code in _INCOMPLETE]
 
 
 def finding(code: str, detail: str, thread_id: str | None = None, message_id: str | None = None) -> Finding:

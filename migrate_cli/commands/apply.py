@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from migrate_cli.commands.shards import shard_data, shard_setup
 from migrate_cli.commands.tally import Tally
 from migrate_cli.errors import ExitCode, MigrateError
 from migrate_cli.feed import piped
-from migrate_cli.files.desk import Entry
+from migrate_cli.files.desk import Entry, FileDesk
 from migrate_cli.load.clock import WallClock
 from migrate_cli.load.run import LoadRun
 from migrate_cli.model import Finding, Problem, Result, Thread, Unreadable
@@ -149,18 +149,11 @@ class ApplyRun:
             clock.wake_on(run.drain)
             self._tally.want(selection)
             self._view.start(expected, "Migrating")
-
-            def drafts(threads: Iterator[Thread | Unreadable]) -> Iterator[Entry]:
-                return files.desk.feed(self._watched(threads))
-
             self._interrupts = Interrupts(run.drain, self._view, farewell=_FAREWELL)
             with self._interrupts.handled():
                 try:
                     arriving = resumption.arriving() if resumption else self._source.arriving(selection)
-                    if arriving is None:
-                        await run.run(drafts(entries or self._source.threads(selection)))
-                    else:
-                        await run.run(piped(arriving, drafts))
+                    await run.run(self._drafts(files.desk, arriving, entries or self._source.threads(selection)))
                     if not run.drain.is_set():
                         await files.carry_assistants(selection)
                 except MigrateError as error:
@@ -198,6 +191,19 @@ class ApplyRun:
             pilot=not self._store.any_loaded(),
             live=self._source.live,
         )
+
+    def _drafts(
+        self,
+        desk: FileDesk,
+        arriving: AsyncGenerator[Thread | Unreadable] | None,
+        blocking: Iterator[Thread | Unreadable],
+    ) -> Iterator[Entry] | AsyncGenerator[Entry]:
+        """Convert what arrives on the event loop, or else what blocks while it is read."""
+
+        def converted(threads: Iterator[Thread | Unreadable]) -> Iterator[Entry]:
+            return desk.feed(self._watched(threads))
+
+        return converted(blocking) if arriving is None else piped(arriving, converted)
 
     def _watched(self, entries: Iterator[Thread | Unreadable]) -> Iterator[Thread | Unreadable]:
         return entries if self._content is None else self._content.watch(entries)

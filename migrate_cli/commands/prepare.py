@@ -88,7 +88,7 @@ def selection_of(threads: list[str], threads_from: str | None, limit: int | None
 def begun(source: Source, selection: Selection) -> Iterator[Thread | Unreadable]:
     """Begin to read a source that does not wait for a network, so that a wrong one is refused before any work.
 
-    Of one that does, only the list of ids is read. Raises SourceError where nothing can be read, UsageError.
+    Of a host, only the list of ids is read. Raises SourceError where nothing can be read, UsageError.
     """
     check_list(source)
     entries = source.threads(selection)
@@ -107,8 +107,8 @@ def begun(source: Source, selection: Selection) -> Iterator[Thread | Unreadable]
 
 
 def check_list(source: Source) -> None:
-    """Have a source that waits for a network read its list of ids. Raises UsageError where it has none to give."""
-    if source.live:
+    """Have a host's list of ids read, before anything else is done. Raises UsageError where it has none to give."""
+    if source.kind == "api":
         source.expected()
 
 

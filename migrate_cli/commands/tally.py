@@ -9,7 +9,7 @@ from typing import Any
 
 from migrate_cli.commands.content import ContentBook
 from migrate_cli.commands.timeline import Timeline
-from migrate_cli.findings import CATALOGUE, INCOMPLETE, finding
+from migrate_cli.findings import CATALOGUE, finding, holes_in
 from migrate_cli.load.decide import Action
 from migrate_cli.load.interface import Progress
 from migrate_cli.model import UNKNOWN_THREAD, Draft, Finding, JsonObject, Ledger, Problem, ThreadState, Unreadable
@@ -151,13 +151,15 @@ class Tally:
         self._view.thread_done(state, draft.messages)
 
     def add_findings(self, findings: Iterable[Finding]) -> None:
-        """Book findings."""
+        """Book findings: of one thread, or of the run as a whole."""
+        findings = tuple(findings)
+        holes = holes_in(findings)
+        self.threads["incomplete"] += bool(holes)
+        for hole in holes:
+            self.problem(hole.code, hole.detail, hole.thread_id)
         for found in findings:
             self.codes[found.code] += 1
             self.severities[found.severity.value] += 1
-            if found.code in INCOMPLETE:
-                self.threads["incomplete"] += 1
-                self.problem(found.code, found.detail, found.thread_id)
             if len(self.finding_list) < LISTED:
                 self.finding_list.append(finding_row(found))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from migrate_cli.commands.tally import LISTED
-from migrate_cli.findings import INCOMPLETE
+from migrate_cli.findings import holes_in
 from migrate_cli.model import Draft, JsonObject, Problem, ThreadState, Unreadable
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.verify.conversation import Task
@@ -70,10 +70,10 @@ class VerifyTally:
 
     def read(self, draft: Draft) -> None:
         """Book what is known to be missing of a thread of the source: nothing can be compared with it."""
-        for found in draft.findings:
-            if found.code in INCOMPLETE:
-                self.threads["incomplete"] += 1
-                self._problem(found.code, found.detail, draft.thread_id)
+        holes = holes_in(draft.findings)
+        self.threads["incomplete"] += bool(holes)
+        for hole in holes:
+            self._problem(hole.code, hole.detail, draft.thread_id)
 
     # ---- the result
 

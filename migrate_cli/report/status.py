@@ -64,11 +64,7 @@ def build(result: Result) -> Document:
 
 def _all_done(data: JsonObject, states: dict[str, int]) -> bool:
     """Whether nothing waits, neither for a person nor for a run."""
-    return (
-        not data.get("unfinished")
-        and "reached" not in data
-        and all(state in DONE or not count for state, count in states.items())
-    )
+    return "reached" not in data and all(state in DONE or not count for state, count in states.items())
 
 
 def _headline(data: JsonObject, states: dict[str, int]) -> str:
