@@ -31,7 +31,6 @@ from migrate_cli.replies import (
     of_error,
     of_success,
     rate_told,
-    request_id_of,
 )
 from migrate_cli.secrets import register_secret
 from migrate_cli.sse import EventParser, StreamBroken, StreamRefused
@@ -139,10 +138,15 @@ class ApiClient:
         Raises AuthError on a bad key, TemporaryError on a spent quota.
         """
 
+        before = self._fine
+        reply = await self._send("GET", path, None, query or {})
+        if not isinstance(reply, NotApplied | Ambiguous):
+            return reply
+
         async def once(*, alone: bool) -> Reply:
             return await self._send("GET", path, None, query or {}, alone=alone)
 
-        return await self._retried(once, attempts, longest)
+        return await self._clear(once, reply, attempts, longest, before)
 
     async def download(self, file_id: str, path: Path) -> Applied | Refused:
         """GET a file's content with retries and write it to `path`, which is whole when `Applied` is returned.
@@ -157,11 +161,11 @@ class ApiClient:
                 self._report(sign, began, wait, alone=alone)
             return reply
 
-        return await self._retried(once, READ_ATTEMPTS)
-
-    async def _retried(self, once: Once, attempts: int, longest: float = LONGEST_BACKOFF) -> Applied | Refused:
         before = self._fine
-        reply = await once(alone=False)
+        return await self._clear(once, await once(alone=False), READ_ATTEMPTS, LONGEST_BACKOFF, before)
+
+    async def _clear(self, once: Once, reply: Reply, attempts: int, longest: float, before: int) -> Applied | Refused:
+        """Make of a first reply one that tells something, with further attempts where it must be."""
         if isinstance(reply, NotApplied | Ambiguous) and attempts > 1:
             reply = await self._again(once, reply, attempts, longest, before)
         if isinstance(reply, NotApplied | Ambiguous):
@@ -292,10 +296,16 @@ class ApiClient:
         *,
         alone: bool = False,
     ) -> Reply:
-        async with self.pacer.slot() as began:
+        pacer = self.pacer
+        began = pacer.at_once()
+        if began is None:
+            began = await pacer.take()
+        try:
             self.traffic.sent += 1
             reply, sign, wait = await self._exchange(method, path, content, query)
             self._report(sign, began, wait, alone=alone)
+        finally:
+            pacer.release()
         if sign is Sign.THROTTLED:
             self.traffic.throttled += 1
         return reply
@@ -322,7 +332,7 @@ class ApiClient:
             if answer.status == 401 and await self._renewed(own, renewals):
                 return await self._exchange(method, path, content, query, renewals + 1)
             return self._refusal(answer.status, answer.headers, answer.content)
-        reply = of_success(answer.content, request_id_of(answer.headers))
+        reply = of_success(answer.content, answer.headers)
         self._learn(answer.headers)
         return reply, Sign.FINE if isinstance(reply, Applied) else Sign.TROUBLE, None
 
@@ -347,7 +357,7 @@ class ApiClient:
         except (openai.OpenAIError, httpx2.HTTPError, OSError, ValueError) as error:
             failure = transport_failure(error)
             return failure, _sign_of(failure), None
-        reply = of_success(response.content, request_id_of(response.headers))
+        reply = of_success(response.content, response.headers)
         self._learn(response.headers)
         return reply, Sign.FINE if isinstance(reply, Applied) else Sign.TROUBLE, None
 

@@ -114,6 +114,13 @@ class Pacer:
         """Wait for a turn, then hold it: `async with` gives the moment at which it began, or raises Draining."""
         return Slot(self)
 
+    def at_once(self) -> float | None:
+        """Take a turn, as `take` does, if nothing has to be waited for; else return None. Raises Draining."""
+        if not (self._open() and self._free()):
+            return None
+        self._in_flight += 1
+        return self._now()
+
     async def take(self) -> float:
         """Wait for a turn and return the moment at which it began; `release` gives it back. Raises Draining."""
         if not self._open():

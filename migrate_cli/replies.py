@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -22,7 +22,12 @@ class Applied:
     """2xx with a JSON object in the body. Whether it holds what was sent is the loader's to check."""
 
     body: JsonObject
-    request_id: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def request_id(self) -> str | None:
+        """The id that the server gave the request; looked at only where a doubt arises, since it costs a search."""
+        return request_id_of(self.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +76,21 @@ LONGEST_SENTENCE = 500
 """Characters of a server's message that are kept; some servers answer with whole pages."""
 
 
-def of_success(content: bytes, request_id: str | None) -> Applied | Ambiguous:
+def of_success(content: bytes, headers: Mapping[str, str]) -> Applied | Ambiguous:
     """Return what a 2xx tells: a proxy's login page or a body cut in the middle leaves it open what was done."""
     try:
         body = json.loads(content)
     except ValueError:
-        if content.lstrip()[:1] == b"<":
-            return Ambiguous(
-                "the answer was a web page, as of a proxy or a login; open the URL in a browser", request_id
-            )
-        return Ambiguous("the answer was no complete JSON", request_id)
+        page = content.lstrip()[:1] == b"<"
+        reason = (
+            "the answer was a web page, as of a proxy or a login; open the URL in a browser"
+            if page
+            else "the answer was no complete JSON"
+        )
+        return Ambiguous(reason, request_id_of(headers))
     if not isinstance(body, dict):
-        return Ambiguous("the answer was no JSON object", request_id)
-    return Applied(body, request_id)
+        return Ambiguous("the answer was no JSON object", request_id_of(headers))
+    return Applied(body, headers)
 
 
 def of_error(status: int, headers: Mapping[str, str], content: bytes, *, now: datetime | None = None) -> Reply:

@@ -6,20 +6,33 @@ convenience, would take several times as much CPU. It must not know what an answ
 
 from __future__ import annotations
 
-import asyncio
+import math
 import ssl
+import sys
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlsplit
 
+from migrate_cli.deadlines import Deadline, Deadlines
 from migrate_cli.errors import UsageError
 from migrate_cli.replies import Ambiguous, NotApplied
 
+if TYPE_CHECKING:
+    import aiohttp
+
 LONGEST_ANSWER = 10
-"""How many times the timeout, which counts the silence, the whole answer to a read may take."""
+"""How many times the timeout, which counts the silence, the whole answer to a read may take: one that trickles on for
+ever would never time out by itself."""
+
+OFTEN = 20
+"""How many times during a timeout it is looked whether one has passed, so that none is late by more than a part."""
+
+SMALL = 65_536
+"""Bytes of a body that is on its way at once. How long a larger one takes depends on the line, so silence counts from
+when it has been sent."""
 
 IDLE = 4.0
 """Seconds that a connection may lie unused. Common servers close theirs after five, and a request that meets the
@@ -40,14 +53,20 @@ class Wire:
 
     def __init__(self, base_url: str, headers: Mapping[str, str], timeout: float, trust: ssl.SSLContext | None) -> None:
         import aiohttp  # noqa: PLC0415 - comes with the official client
+        from yarl import URL  # noqa: PLC0415 - comes with aiohttp
 
         self._base = base_url.rstrip("/")
         self._timeout = timeout
         self._proxy = proxy_for(self._base)
+        self._deadlines = Deadlines(timeout / OFTEN)
+        self._url = partial(URL, encoded=True)
+        self._failures = (aiohttp.ClientError, OSError, ValueError)
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE, ssl=True if trust is None else trust)
-        silence = aiohttp.ClientTimeout(sock_connect=timeout, sock_read=timeout)
+        # A connection that is not made fails before the exchange does: what was never sent is not in doubt.
+        connecting = aiohttp.ClientTimeout(sock_connect=timeout / 2)
+        self._of_large = aiohttp.ClientTimeout(sock_connect=timeout / 2, sock_read=timeout)
         self._session = aiohttp.ClientSession(
-            connector=connector, timeout=silence, headers=headers, cookie_jar=aiohttp.DummyCookieJar()
+            connector=connector, timeout=connecting, headers=headers, cookie_jar=aiohttp.DummyCookieJar()
         )
 
     async def close(self) -> None:
@@ -66,31 +85,47 @@ class Wire:
 
         A list in `query` is spelt as the official client spells it: its name with brackets, once for each entry.
         """
-        import aiohttp  # noqa: PLC0415 - comes with the official client
-
         url = f"{self._base}{path}?{_encoded(query)}" if query else self._base + path
+        reading, large = method == "GET", content is not None and len(content) > SMALL
+        silence = math.inf if large else self._timeout
+        whole = LONGEST_ANSWER * self._timeout if reading else math.inf
+        # One timer for all costs much less than some for each, so only large bodies get their own.
+        own_timers: dict[str, Any] = {"timeout": self._of_large} if large else {}
         try:
-            if method != "GET":
-                return await self._answer(method, url, content, own)
-            # An answer to a read that trickles on for ever would never time out by itself.
-            async with asyncio.timeout(LONGEST_ANSWER * self._timeout):
-                return await self._answer(method, url, content, own)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+            with self._deadlines.within(silence, whole) as deadline:
+                response = await self._session.request(
+                    method,
+                    self._url(url),
+                    data=content,
+                    headers=own,
+                    # A redirected POST becomes a GET on the way.
+                    allow_redirects=reading,
+                    proxy=self._proxy,
+                    **own_timers,
+                )
+                return Answer(response.status, response.headers, await _whole(response, deadline))
+        except self._failures as error:
             return transport_failure(error)
 
-    async def _answer(self, method: str, url: str, content: bytes | None, headers: Mapping[str, str] | None) -> Answer:
-        from yarl import URL  # noqa: PLC0415 - comes with aiohttp
 
-        async with self._session.request(
-            method,
-            URL(url, encoded=True),
-            data=content,
-            headers=headers,
-            # A redirected POST becomes a GET on the way.
-            allow_redirects=method == "GET",
-            proxy=self._proxy,
-        ) as response:
-            return Answer(response.status, response.headers, await response.read())
+async def _whole(response: aiohttp.ClientResponse, deadline: Deadline) -> bytes:
+    """Read all of an answer, every part of which is a sign of life, and give the connection back."""
+    content = response.content
+    # Nothing is gained from reading it in small parts: all of it is kept.
+    content.set_read_chunk_size(sys.maxsize // 2)
+    try:
+        body = await content.readany()
+        if not content.at_eof():
+            parts = [body]
+            while not content.at_eof():
+                deadline.heard()
+                parts.append(await content.readany())
+            body = b"".join(parts)
+    except BaseException:
+        response.close()
+        raise
+    response.release()
+    return body
 
 
 def proxy_for(base_url: str) -> str | None:

@@ -19,11 +19,13 @@ def error_body(code: str | None, message: str = "No.") -> bytes:
 
 @pytest.mark.parametrize("content", [b"<html>Sign in</html>", b'{"id": "conv_1", "obj', b"[]", b""])
 def test_a_success_that_cannot_be_read_leaves_open_what_was_done(content: bytes) -> None:
-    assert isinstance(of_success(content, "req_1"), Ambiguous)
+    assert isinstance(of_success(content, {"x-request-id": "req_1"}), Ambiguous)
 
 
 def test_a_success_with_an_object_is_applied() -> None:
-    assert of_success(b'{"id": "conv_1"}', "req_1") == Applied({"id": "conv_1"}, "req_1")
+    reply = of_success(b'{"id": "conv_1"}', {"x-request-id": "req_1"})
+    assert reply == Applied({"id": "conv_1"})
+    assert reply.request_id == "req_1"
 
 
 @pytest.mark.parametrize("status", [408, 409, 500, 502, 503, 529])

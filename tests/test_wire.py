@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -123,6 +124,73 @@ def test_a_host_that_takes_too_long_is_told_in_words(longest: float, monkeypatch
             await line.close()
 
     assert asyncio.run(ask()) == Ambiguous("no answer in time")
+
+
+TIMEOUT = 0.2
+
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def exchanged(serve: Serve, method: str, content: bytes | None = None) -> wire.Answer | NotApplied | Ambiguous:
+    """What comes of one request to a server that does this with its connection."""
+    over = asyncio.Event()
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await serve(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+            over.set()
+
+    server = await asyncio.start_server(once, "127.0.0.1", 0)
+    line = wire.Wire(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", {}, TIMEOUT, None)
+    async with server:
+        try:
+            return await line.exchange(method, "/threads", {}, content)
+        finally:
+            await line.close()
+            await over.wait()
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
+def test_a_large_body_may_take_longer_than_the_timeout_to_be_sent() -> None:
+    content = b"x" * 16_000_000
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(2 * TIMEOUT)
+        await reader.readexactly(len(content))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        await writer.drain()
+
+    answer = asyncio.run(exchanged(serve, "POST", content))
+    assert isinstance(answer, wire.Answer)
+    assert answer.content == b"{}"
+
+
+@pytest.mark.parametrize("size", [2, wire.SMALL + 1])
+def test_a_body_that_was_sent_and_gets_no_answer_is_in_doubt(size: int) -> None:
+    async def serve(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    assert asyncio.run(exchanged(serve, "POST", b"x" * size)) == Ambiguous("no answer in time")
+
+
+def test_an_answer_in_many_parts_may_take_longer_than_the_timeout() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n")
+        for _ in range(6):
+            await asyncio.sleep(TIMEOUT / 3)
+            writer.write(b"x")
+            await writer.drain()
+
+    answer = asyncio.run(exchanged(serve, "GET"))
+    assert isinstance(answer, wire.Answer)
+    assert answer.content == b"xxxxxx"
 
 
 def test_a_host_that_takes_no_connections_was_not_asked() -> None:
