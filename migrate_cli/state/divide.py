@@ -45,7 +45,7 @@ def divide(whole: Path, parts: Sequence[Path]) -> None:
     """
     for part in parts:
         opening.check_place(part, create=True)
-        opening.connect(part).conn.close()
+        opening.connect(part).close()
     try:
         with closing(sqlite3.connect(":memory:", isolation_level=None, uri=True)) as conn:
             conn.execute("ATTACH ? AS whole", (f"{whole.resolve().as_uri()}?mode=ro",))

@@ -6,6 +6,7 @@ people join against them, so their columns may grow at the end but never change.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -203,6 +204,15 @@ def registry() -> Migrations:
     for step in STEPS:
         migrations()(step)
     return migrations
+
+
+def catch_up(conn: sqlite3.Connection) -> None:
+    """Bring the file to the newest schema, if it is not there yet."""
+    if conn.execute("PRAGMA user_version").fetchone()[0] == len(STEPS):
+        return
+    from sqlite_utils import Database  # noqa: PLC0415 - costs a tenth of a second, and most files need none
+
+    migrate(Database(conn, execute_plugins=False))
 
 
 def migrate(db: Database) -> None:

@@ -9,13 +9,9 @@ import os
 import sqlite3
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from migrate_cli.errors import StateDamaged, StateError, StateForeign, UsageError
 from migrate_cli.state import migrations
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 _MAGIC = b"SQLite format 3\x00"
 _NETWORK = frozenset(
@@ -88,25 +84,22 @@ def check_is_ours(path: Path) -> None:
         raise StateForeign(f"{path} belongs to another program; name another file with --state.")
 
 
-def connect(path: Path) -> Database:
+def connect(path: Path) -> sqlite3.Connection:
     """Open (and create, mode 0600) the state file, check it, and bring it to the newest schema."""
-    from sqlite_utils import Database  # noqa: PLC0415 - costs a quarter of a second, and readers need none
-
     _make_private(path)
     check_is_ours(path)
     conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         check_content(conn, path)
         tune(conn, path)
-        db = Database(conn, execute_plugins=False)
-        migrations.migrate(db)
+        migrations.catch_up(conn)
     except sqlite3.Error as error:
         conn.close()
         raise translate(error, path) from error
     except BaseException:
         conn.close()
         raise
-    return db
+    return conn
 
 
 def check_content(conn: sqlite3.Connection, path: Path) -> None:

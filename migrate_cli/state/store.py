@@ -52,7 +52,7 @@ class StateStore:
             self._reading.execute("PRAGMA query_only = 1")
         except (OSError, sqlite3.Error) as error:
             self._ballast.release()
-            self._db.conn.close()
+            self._db.close()
             raise opening.translate(error, path) from error
         self._writer = Writer(self._db, path, self._copy, self._ballast, pace)
         self._asked = Marks()
@@ -413,7 +413,7 @@ class StateStore:
         finally:
             self._copy.close()
             self._reading.close()
-            self._db.conn.close()
+            self._db.close()
             self._ballast.release()
             self._lock.release()
 

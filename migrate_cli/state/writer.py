@@ -15,15 +15,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from migrate_cli.errors import StateDamaged, StateError
 from migrate_cli.state.ballast import Ballast
 from migrate_cli.state.copies import IdLine, SecondCopy
 from migrate_cli.state.opening import translate
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 Rows = Sequence[Sequence[Any]]
 Waiter = asyncio.Future[None] | concurrent.futures.Future[None]
@@ -68,7 +65,7 @@ class JournalFailed(StateDamaged):
 class Writer:
     """Buffer and thread. `note` and `durable` are called from the event loop (or any thread); the rest is inside."""
 
-    def __init__(self, db: Database, path: Path, copy: SecondCopy, ballast: Ballast, pace: Pace) -> None:
+    def __init__(self, db: sqlite3.Connection, path: Path, copy: SecondCopy, ballast: Ballast, pace: Pace) -> None:
         self._db = db
         self._path = path
         self._copy = copy
@@ -200,11 +197,17 @@ class Writer:
             _wake(waiters, failure)
 
     def _write(self, notes: list[Note], copy_size: int) -> None:
-        conn = self._db.conn
-        with self._db.atomic():
+        db = self._db
+        db.execute("BEGIN")
+        try:
             for note in notes:
-                _execute(conn, note)
-            conn.execute("INSERT OR REPLACE INTO setup VALUES ('map_bytes', ?)", (str(copy_size),))
+                _execute(db, note)
+            db.execute("INSERT OR REPLACE INTO setup VALUES ('map_bytes', ?)", (str(copy_size),))
+            db.execute("COMMIT")
+        except BaseException:
+            # A full disk can end the transaction by itself; then there is nothing to take back.
+            db.rollback()
+            raise
 
     def _rescue(self, notes: list[Note], error: Exception) -> StateError:
         """On the last megabyte, save the ids of conversations that exist; hand back those that cannot be saved."""
@@ -227,7 +230,7 @@ class Writer:
         due = self._backup_wanted or ending or time.monotonic() >= self._backup_at
         if due and (self._dirty or self._backup_wanted):
             try:
-                self._copy.backup(self._db.conn)
+                self._copy.backup(self._db)
                 self._dirty = False
             except (sqlite3.Error, OSError) as error:
                 if self._backup_wanted or ending:
@@ -237,11 +240,11 @@ class Writer:
             self._backup_at = time.monotonic() + self._pace.backup_every
 
 
-def _execute(conn: sqlite3.Connection, note: Note) -> None:
+def _execute(db: sqlite3.Connection, note: Note) -> None:
     try:
-        conn.executemany(note.sql, note.rows)
+        db.executemany(note.sql, note.rows)
     except UnicodeEncodeError:
-        conn.executemany(note.sql, [[storable(value) for value in row] for row in note.rows])
+        db.executemany(note.sql, [[storable(value) for value in row] for row in note.rows])
 
 
 def storable(value: Any) -> Any:

@@ -103,8 +103,8 @@ def test_a_waiter_that_was_cancelled_harms_nobody(path: Path, load: Load) -> Non
 
 def limit(store: StateStore) -> None:
     """Let the database grow no further, as a full disk would."""
-    pages = store._db.conn.execute("PRAGMA page_count").fetchone()[0]
-    store._db.conn.execute(f"PRAGMA max_page_count = {pages}")
+    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+    store._db.execute(f"PRAGMA max_page_count = {pages}")
 
 
 def fill(store: StateStore, threads: int = 400) -> None:
@@ -158,7 +158,7 @@ def test_the_ballast_makes_room_for_ids_of_conversations(path: Path, monkeypatch
     def release() -> None:
         if store._ballast.path.exists():
             really()
-            store._db.conn.execute("PRAGMA max_page_count = 1000000")
+            store._db.execute("PRAGMA max_page_count = 1000000")
 
     monkeypatch.setattr(store._ballast, "release", release)
     fill(store)
@@ -188,7 +188,7 @@ def test_ids_that_no_disk_takes_are_handed_back(path: Path, monkeypatch: pytest.
 
 
 def test_a_bug_in_a_statement_stops_the_writer_but_hangs_nobody(store: StateStore, path: Path) -> None:
-    store._db.conn.execute("DROP TABLE orphan")
+    store._db.execute("DROP TABLE orphan")
     store.orphan("t1", "lost", None)
     with pytest.raises(StateDamaged):
         store.flush()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,25 @@ def test_what_the_first_schema_knew_of_files_is_still_there() -> None:
     assert (row["source_file_id"], row["target_file_id"], row["bytes"], row["updated_at"]) == ("file-1", "file-2", 9, 5)
     assert (row["filename"], row["transcript"], row["lost_uploads"]) == (None, None, 0)
     older.close()
+
+
+def test_a_file_of_the_newest_schema_is_opened_without_the_library_that_makes_it(path: Path) -> None:
+    StateStore.open(path).close()
+    script = f"""
+import sys
+from migrate_cli.state.store import StateStore
+StateStore.open({str(path)!r}).close()
+assert "sqlite_utils" not in sys.modules
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_a_file_of_an_older_schema_catches_up_when_it_is_opened(path: Path) -> None:
+    older = Database(path)
+    migrations.registry().apply(older, stop_before=migrations.STEP_NAMES[-1])
+    older.close()
+    StateStore.open(path).close()
+    conn = sqlite3.connect(path)
+    assert conn.execute("PRAGMA user_version").fetchone() == (len(migrations.STEPS),)
+    assert {row[0] for row in conn.execute("SELECT name FROM _sqlite_migrations")} == set(migrations.STEP_NAMES)
+    conn.close()
