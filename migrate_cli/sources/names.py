@@ -1,6 +1,6 @@
-"""A set of names that memory does not hold, so that a million threads cost no more than a thousand. Exact: no hashes.
+"""A set of names of which memory holds few, so that a million threads cost little more than thousands. No hashes.
 
-The names lie in a private temporary file without a name of its own, which goes with the set.
+More lie in a private temporary file without a name of its own, which goes with the set.
 """
 
 from __future__ import annotations
@@ -8,37 +8,62 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import weakref
+from collections.abc import Callable
 
 from migrate_cli.errors import SourceError
+
+FEW = 10_000
+"""Names that memory holds; asking a file about each takes ten times as long."""
 
 
 class Names:
     """A growing set of names; any text will do, half surrogates included. Raises SourceError when the disk is full."""
 
-    def __init__(self) -> None:
-        # SQLite makes a file without a name for the empty path, once it has more than its small cache holds.
-        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        for statement in _SETUP:
-            self._db.execute(statement)
-        self._any = False
-        self._close = weakref.finalize(self, self._db.close)
+    def __init__(self, few: int | None = None) -> None:
+        self._few: set[str] | None = set()
+        """All names, as long as they are no more than `few`, or else FEW."""
+        self._most = FEW if few is None else few
+        self._db: sqlite3.Connection | None = None
+        self._close: Callable[[], object] = lambda: None
 
     def add(self, name: str) -> bool:
         """Put a name in; return whether it was new."""
-        self._any = True
-        return self._execute("INSERT OR IGNORE INTO name VALUES (?)", name).rowcount == 1
+        few = self._few
+        if few is None:
+            return self._execute("INSERT OR IGNORE INTO name VALUES (?)", name).rowcount == 1
+        before = len(few)
+        few.add(name)
+        new = len(few) > before
+        if new and before >= self._most:
+            self._put_down(few)
+        return new
 
     def __contains__(self, name: str) -> bool:
+        if self._few is not None:
+            return name in self._few
         return self._execute("SELECT 1 FROM name WHERE name = ?", name).fetchone() is not None
 
     def __bool__(self) -> bool:
-        return self._any
+        return self._few is None or bool(self._few)
 
     def close(self) -> None:
         """Let the file go; may be repeated."""
         self._close()
 
+    def _put_down(self, few: set[str]) -> None:
+        """Move the names from memory to the file."""
+        # SQLite makes a file without a name for the empty path, once it has more than its small cache holds.
+        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._close = weakref.finalize(self, self._db.close)
+        for statement in _SETUP:
+            self._db.execute(statement)
+        self._few = None
+        for name in few:
+            self._execute("INSERT INTO name VALUES (?)", name)
+
     def _execute(self, sql: str, name: str) -> sqlite3.Cursor:
+        if self._db is None:
+            raise ValueError("the names are in memory")
         try:
             return self._db.execute(sql, (name.encode("utf-8", "surrogatepass"),))
         except sqlite3.Error as error:

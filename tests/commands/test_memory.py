@@ -7,11 +7,13 @@ import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from migrate_cli.commands.tally import Tally
 from migrate_cli.load.decide import Action
 from migrate_cli.load.interface import Progress
 from migrate_cli.model import Draft, Ledger, Unreadable
 from migrate_cli.report.progress import SilentProgress
+from migrate_cli.sources import names
 from migrate_cli.sources.interface import Selection
 from migrate_cli.verify.tasks import Tasks
 
@@ -21,6 +23,12 @@ FEW, MANY = 1_100, 2_500
 """More than the lists of a result take, so that these are full in both cases."""
 EACH = 20
 """Bytes that one more thread may take; a number of its own would take 28, its id 70."""
+
+
+@pytest.fixture(autouse=True)
+def _names_that_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory holds so many names and no more; here that is reached in both cases."""
+    monkeypatch.setattr(names, "FEW", FEW // 2)
 
 
 def peak_of(work: Callable[[], object]) -> int:
@@ -67,8 +75,8 @@ def test_a_run_of_many_threads_counts_them_without_holding_them() -> None:
 
 def test_a_verification_remembers_what_it_has_met_without_holding_it() -> None:
     class Nothing:
-        def thread_row(self, thread_id: str) -> None:
-            return None
+        def thread_rows(self, thread_id: str, most: int) -> list[object]:
+            return []
 
         def recorded_items(self, thread_id: str) -> list[object]:
             return []
