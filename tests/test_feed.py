@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncGenerator, Iterator
 
 import pytest
-from migrate_cli.feed import Feed, Inline, Pump, feeding, piped
+from migrate_cli.feed import LONGEST_GO, Feed, Inline, Pump, feeding, piped
 
 
 async def all_of(feed: Feed[int]) -> list[int]:
@@ -60,13 +60,54 @@ def test_an_inline_feed_gives_the_same() -> None:
     asyncio.run(run())
 
 
-def test_what_the_source_raises_comes_after_what_it_gave() -> None:
+def test_an_inline_feed_reads_some_entries_in_one_go_but_no_more() -> None:
+    read: list[int] = []
+
+    def entries() -> Iterator[int]:
+        for number in range(100):
+            read.append(number)
+            yield number
+
+    async def run() -> None:
+        feed = Inline(entries(), at_once=4)
+        assert await feed.take() == 0
+        assert len(read) == 4
+        assert [await feed.take() for _ in range(4)] == [1, 2, 3, 4]
+        assert len(read) == 8
+        feed.stop()
+        assert await feed.take() is None
+
+    asyncio.run(run())
+
+
+def test_entries_that_take_long_to_read_are_not_held_beside_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = 0.0
+    read: list[int] = []
+
+    def slow() -> Iterator[int]:
+        nonlocal clock
+        for number in range(10):
+            clock += LONGEST_GO * 0.4
+            read.append(number)
+            yield number
+
+    async def run() -> None:
+        feed = Inline(slow(), at_once=100)
+        assert await feed.take() == 0
+        assert len(read) == 3
+
+    monkeypatch.setattr("migrate_cli.feed.time.monotonic", lambda: clock)
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("kind", [Pump, Inline])
+def test_what_the_source_raises_comes_after_what_it_gave(kind: type[Pump[int]] | type[Inline[int]]) -> None:
     def broken() -> Iterator[int]:
         yield from (1, 2)
         raise OSError("the host is gone")
 
     async def run() -> None:
-        feed = Pump(broken(), 10)
+        feed = kind(broken(), 10)
         assert [await feed.take(), await feed.take()] == [1, 2]
         with pytest.raises(OSError, match="gone"):
             await feed.take()
