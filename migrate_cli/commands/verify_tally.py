@@ -41,9 +41,13 @@ class VerifyTally:
     def compared(self, task: Task, verdict: Verdict, *, failed: bool) -> None:
         """Book one conversation."""
         state = (ThreadState.DIFFERS if failed else ThreadState.VERIFIED).value
-        self.outcomes.update(verdict.outcomes)
-        self.metadata.update(verdict.metadata)
-        self.files.update(verdict.files)
+        for total, counted in (
+            (self.outcomes, verdict.outcomes),
+            (self.metadata, verdict.metadata),
+            (self.files, verdict.files),
+        ):
+            for sign, count in counted.items():
+                total[sign] += count
         self.continued += bool(verdict.continued)
         self.failed += failed
         self.threads["source_changed"] += failed and task.changed

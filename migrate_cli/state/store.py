@@ -287,8 +287,15 @@ class StateStore:
     def thread_row(self, thread_id: str) -> dict[str, Any] | None:
         """Return all columns of the table `thread`, or None."""
         cursor = self._query("SELECT * FROM thread WHERE id = ?", thread_id)
-        row = cursor.fetchone()
-        return None if row is None else dict(zip([column[0] for column in cursor.description], row, strict=True))
+        return next(_named(cursor), None)
+
+    def thread_rows(self, thread_id: str, most: int) -> list[dict[str, Any]]:
+        """Return all columns of a thread and of those whose rows were made next, `most` in all; none if it is unknown.
+
+        Each question to the file costs far more than each row.
+        """
+        sql = "SELECT * FROM thread WHERE key >= (SELECT key FROM thread WHERE id = ?) ORDER BY key LIMIT ?"
+        return list(_named(self._query(sql, thread_id, most)))
 
     def any_loaded(self) -> bool:
         """Whether any thread has been loaded under this setup, so that no pilot is needed."""
@@ -453,6 +460,12 @@ class StateStore:
 _OF_THREAD = """
 SELECT item.{} FROM item JOIN thread ON thread.key = item.thread
 WHERE thread.id = ? AND idx < thread.position ORDER BY idx"""
+
+
+def _named(cursor: sqlite3.Cursor) -> Iterator[dict[str, Any]]:
+    """Yield the rows that a question found, with the names of their columns."""
+    names = [column[0] for column in cursor.description]
+    return (dict(zip(names, row, strict=True)) for row in cursor)
 
 
 def new_run_id(now: float) -> str:

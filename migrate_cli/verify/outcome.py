@@ -63,8 +63,11 @@ class Verdict:
 
     def fails(self, *, strict: bool) -> bool:
         """Whether anything is missing, different or unreadable; by `strict`, also whether anything is too much."""
-        bad = {Outcome.MISSING, Outcome.DIFFERENT, Outcome.UNREADABLE} | ({Outcome.EXTRA} if strict else set())
-        return any(counter[sign] for counter in (self.outcomes, self.metadata, self.files) for sign in bad)
+        return any(
+            count and sign is not Outcome.SAME and (strict or sign is not Outcome.EXTRA)
+            for counter in (self.outcomes, self.metadata, self.files)
+            for sign, count in counter.items()
+        )
 
     @property
     def extra(self) -> int:

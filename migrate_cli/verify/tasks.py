@@ -40,14 +40,17 @@ class Earlier:
     code: str | None
 
 
+AHEAD = 64
+"""Threads of the state file that are looked up at once."""
+
 Entry = Task | NotLoaded | Earlier | Unreadable
 
 
 class Memory(Protocol):
     """What is asked of the state file."""
 
-    def thread_row(self, thread_id: str) -> dict[str, Any] | None:
-        """Return all columns of a thread, or None."""
+    def thread_rows(self, thread_id: str, most: int) -> list[dict[str, Any]]:
+        """Return all columns of a thread and of those that were noted first after it, none where it is unknown."""
 
     def recorded_items(self, thread_id: str) -> list[Item]:
         """Return the items that are loaded, in order, without bodies."""
@@ -60,6 +63,9 @@ class Tasks:
         self._memory = memory
         self._since = since
         self._seen = Names()
+        self._ahead: dict[str, dict[str, Any]] = {}
+        """Threads that were looked up and not asked for yet, by id."""
+        self._step = 1
 
     def from_source(self, drafts: Iterable[Draft | Unreadable]) -> Iterator[Entry]:
         """Yield an entry for each draft, and what could not be read as it is."""
@@ -87,8 +93,18 @@ class Tasks:
         """Return those of the ids that neither the source nor the state knew."""
         return sorted(one for one in thread_ids if one not in self._seen)
 
+    def _row(self, thread_id: str) -> dict[str, Any] | None:
+        """Look a thread up. A source mostly gives threads in the order in which they were loaded, so the next ones are
+        looked up with it, the more of them the better that has worked."""
+        row = self._ahead.pop(thread_id, None)
+        if row is None:
+            self._step = 1 if self._ahead else min(2 * self._step, AHEAD)
+            self._ahead = {row["id"]: row for row in self._memory.thread_rows(thread_id, self._step)}
+            row = self._ahead.pop(thread_id, None)
+        return row
+
     def _entry(self, thread_id: str, draft: Draft | None) -> Entry:
-        row = self._memory.thread_row(thread_id)
+        row = self._row(thread_id)
         if row is None or row["state"] not in LOADED or row["conversation_id"] is None:
             return _not_loaded(thread_id, row, draft)
         if self._since is not None and row["state"] == ThreadState.VERIFIED and row["updated_at"] >= self._since:
