@@ -42,6 +42,11 @@ class Sheaf:
 
     def extend(self, entries: Iterable[JsonObject]) -> None:
         """Put objects behind those that are there."""
+        entries = list(entries)
+        if entries and self._file is None and len(self._held) + len(entries) <= LONG:
+            self._ends = (self._ends[0] or entries[0], entries[-1])
+            self._held += entries
+            return
         for entry in entries:
             self._ends = (self._ends[0] or entry, entry)
             if self._file is not None:
@@ -98,6 +103,8 @@ def arrange(record: ThreadRecord) -> None:
     notes = Notes(record.id)
     record.messages.arrange(notes, "messages")
     for name in ("runs", "steps"):
+        if not getattr(record, name):
+            continue
         sheaf = Sheaf()
         sheaf.extend(getattr(record, name))
         sheaf.arrange(notes, name)
