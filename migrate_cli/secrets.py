@@ -61,10 +61,15 @@ def forget_secrets() -> None:
     _registered.clear()
 
 
+_ANY_WORD = re.compile("|".join(sorted({re.escape(word) for words, _, _ in _PATTERNS for word in words})), re.I)
+
+
 def scrub(text: str) -> str:
     """Return the text with every secret that is known or looks like one replaced by `***`."""
     for secret in sorted(_registered, key=len, reverse=True):
         text = text.replace(secret, MASK)
+    if _ANY_WORD.search(text) is None:
+        return text
     lower = text.lower()
     for words, pattern, replacement in _PATTERNS:
         if any(word in lower for word in words):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -20,6 +21,9 @@ ALGORITHM = "blake2b-128"
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 _quoted: Callable[[str], str] = encode_basestring
 """A text as a JSON string, as `_encode` spells it, without the encoder around it."""
+
+_named = lru_cache(maxsize=16)(_quoted)
+"""The same for the few names that occur again and again."""
 
 _WRITTEN_PARTS = frozenset({"input_text", "output_text"})
 _KEYS = ("type", "text", "annotations")
@@ -33,7 +37,7 @@ _TEXT_PARTS = frozenset({"input_text", "output_text", "text", "refusal", "summar
 def digest_of(item: JsonObject) -> bytes:
     """Return the 16-byte hash of an item's canonical form; equal for an item as sent and as the server returns it."""
     text = _only_text(item)
-    form = encode(canonical(item)) if text is None else _text_form(_quoted(item["role"]), _quoted(text))
+    form = encode(canonical(item)) if text is None else _text_form(_named(item["role"]), _quoted(text))
     return hashlib.blake2b(form, digest_size=16).digest()
 
 
@@ -54,7 +58,7 @@ def encode_text(role: str, part_type: str, text: str, tail: str = "") -> tuple[b
 
     Raises UnicodeEncodeError where the text holds a lone surrogate.
     """
-    role, quoted = _quoted(role), _quoted(text)
+    role, quoted = _named(role), _quoted(text)
     body = f'{{"type":"message","role":{role},"content":[{{"type":"{part_type}","text":{quoted}{tail}}}]}}'
     return body.encode(), hashlib.blake2b(_text_form(role, quoted), digest_size=16).digest()
 

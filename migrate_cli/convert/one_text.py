@@ -10,7 +10,7 @@ from migrate_cli.convert.book import Book
 from migrate_cli.convert.canonical import NO_ANNOTATIONS, encode_text
 from migrate_cli.convert.citations import MARKER_OPENS
 from migrate_cli.convert.limits import MAX_TEXT
-from migrate_cli.model import Fate, Item, Message
+from migrate_cli.model import Item, Message
 
 _FORMS = {
     "user": ("input_text", ""),
@@ -36,7 +36,7 @@ def put_one_text(message: Message, book: Book) -> bool:
     except UnicodeEncodeError:
         return False
     book.items.append(Item(*encoded, "message", message.id, message.created_at))
-    book.count(Fate.KEPT)
+    book.ledger.kept += 1
     return True
 
 

@@ -107,18 +107,19 @@ def message_of(raw: JsonObject, thread_id: str, position: int, notes: Notes) -> 
     if message_id is None:
         message_id = f"{thread_id}#{position}"
         notes.add("message-without-id", f"Message {position + 1} has no id and is called {message_id}.", message_id)
-    incomplete = raw.get("incomplete_details")
+    get = raw.get
+    incomplete, assistant_id, run_id = get("incomplete_details"), get("assistant_id"), get("run_id")
     return Message(
-        id=message_id,
-        role=_role(raw, message_id, notes),
-        content=_content(raw, message_id, notes),
-        attachments=_attachments(raw, message_id, notes),
-        metadata=mapping_of(raw.get("metadata")),
-        created_at=unix_seconds(raw.get("created_at")),
-        status=_text(raw.get("status")),
-        incomplete_reason=_text(incomplete.get("reason")) if isinstance(incomplete, dict) else None,
-        assistant_id=clean_id(raw.get("assistant_id")),
-        run_id=clean_id(raw.get("run_id")),
+        message_id,
+        _role(raw, message_id, notes),
+        _content(raw, message_id, notes),
+        _attachments(raw, message_id, notes) if get("attachments") or get("file_ids") else (),
+        mapping_of(get("metadata")),
+        unix_seconds(get("created_at")),
+        _text(get("status")),
+        _text(incomplete.get("reason")) if isinstance(incomplete, dict) else None,
+        None if assistant_id is None else clean_id(assistant_id),
+        None if run_id is None else clean_id(run_id),
     )
 
 
@@ -163,8 +164,6 @@ def text_part(text: str) -> JsonObject:
 
 def _attachments(raw: JsonObject, message_id: str, notes: Notes) -> tuple[Attachment, ...]:
     attached, old = raw.get("attachments"), raw.get("file_ids")
-    if not attached and not old:
-        return ()
     found = [_attachment(entry) for entry in attached] if isinstance(attached, list) else []
     if not isinstance(old, list) or not old:
         return tuple(found)
