@@ -34,6 +34,10 @@ SHARD = "shard"
 when a run takes a part of it: all that was loaded is known there."""
 
 
+MARKS = (1 << 23) - 1
+"""As a bit mask; the marks of a million threads take one megabyte."""
+
+
 class StateStore:
     """The state file, open for writing. Implements `load.interface.Journal`; make it with `StateStore.open`."""
 
@@ -56,7 +60,11 @@ class StateStore:
             raise opening.translate(error, path) from error
         self._writer = Writer(self._db, path, self._copy, self._ballast, pace)
         self._asked = Marks()
+        self._noted: Marks | None = None
+        """The threads that have been noted, for a file that had none: it need not be asked about any other."""
         self._compare_copies()
+        if not self._ask("SELECT 1 FROM thread LIMIT 1"):
+            self._noted = Marks()
         self._file_copies = bool(self._ask("SELECT 1 FROM file_copy LIMIT 1"))
 
     @classmethod
@@ -127,7 +135,7 @@ class StateStore:
         """Note that the load starts, with the draft's digest and counts, its findings and what goes aside."""
         again = progress.thread_id in self._writer.in_flight
         self._writer.in_flight.add(progress.thread_id)
-        self._note(statements.begin(progress, draft, self.run_id, self._seconds(), again=again))
+        self._note(statements.begin(progress, draft, self.run_id, self._seconds(), again=again), of=progress.thread_id)
 
     def orphan(self, thread_id: str, reason: str, request_id: str | None) -> None:
         """Note one possible empty orphan."""
@@ -135,7 +143,7 @@ class StateStore:
 
     def conversation(self, progress: Progress) -> None:
         """Note the conversation's id; must be durable before data is sent."""
-        self._note(statements.conversation(progress, self.run_id, self._seconds()))
+        self._note(statements.conversation(progress, self.run_id, self._seconds()), of=progress.thread_id)
 
     def items(self, progress: Progress, start: int, items: tuple[Item, ...], ids: list[str]) -> None:
         """Note that `items`, at positions from `start`, are in the conversation under `ids`."""
@@ -148,7 +156,9 @@ class StateStore:
     def outcome(self, progress: Progress, state: str, code: str | None = None, detail: str | None = None) -> None:
         """Note how the thread ended for now."""
         self._writer.in_flight.discard(progress.thread_id)
-        self._note(statements.outcome(progress, state, (code, detail), self.run_id, self._seconds()))
+        self._note(
+            statements.outcome(progress, state, (code, detail), self.run_id, self._seconds()), of=progress.thread_id
+        )
 
     async def durable(self) -> None:
         """Return once everything noted so far is on disk. Raises StateError when the disk takes no more."""
@@ -158,18 +168,20 @@ class StateStore:
 
     def skip(self, draft: Draft, reason: str) -> None:
         """Note that the thread has nothing to load, and why."""
-        self._note(statements.skip(draft, reason, self.run_id, self._seconds()))
+        self._note(statements.skip(draft, reason, self.run_id, self._seconds()), of=draft.thread_id)
 
     def findings(self, thread_id: str | None, findings: Iterable[Finding], *, replace: bool = True) -> None:
         """Note the findings of a thread, in place of those it had or (`replace=False`) beside them.
 
         With None they belong to the source as a whole, and the next `apply` starts without them.
         """
-        self._note(statements.findings(thread_id, findings, self.run_id, self._seconds(), replace=replace))
+        self._note(
+            statements.findings(thread_id, findings, self.run_id, self._seconds(), replace=replace), of=thread_id
+        )
 
     def aside(self, thread_id: str, facts: Iterable[Aside]) -> None:
         """Note what the target has no room for, in place of what was noted before."""
-        self._note(statements.aside(thread_id, facts, self.run_id, self._seconds()))
+        self._note(statements.aside(thread_id, facts, self.run_id, self._seconds()), of=thread_id)
 
     def unreadable(self, entry: Unreadable) -> None:
         """Note something in the source that could not be read in this run."""
@@ -177,11 +189,11 @@ class StateStore:
 
     def set_state(self, thread_id: str, state: str, code: str | None = None, detail: str | None = None) -> None:
         """Note a state that was reached outside of loading: `verified`, `differs`, `skipped`, `in_doubt` …"""
-        self._note(statements.state(thread_id, state, (code, detail), self.run_id, self._seconds()))
+        self._note(statements.state(thread_id, state, (code, detail), self.run_id, self._seconds()), of=thread_id)
 
     def undone(self, thread_id: str, conversation_id: str) -> None:
         """Note that the conversation was deleted; its rows stay, as the record of what was."""
-        self._note(statements.undone(thread_id, conversation_id, self._seconds()))
+        self._note(statements.undone(thread_id, conversation_id, self._seconds()), of=thread_id)
 
     def truncate(self, progress: Progress) -> None:
         """Note that only the items before `progress.position` are still in the conversation."""
@@ -265,6 +277,8 @@ class StateStore:
 
     def progress_of(self, thread_id: str) -> Progress | None:
         """Return where the thread's load stands, or None when nothing was ever noted about it."""
+        if self._noted is not None and _mark(thread_id) not in self._noted:
+            return None
         row = self.thread_row(thread_id)
         if row is None:
             return None
@@ -426,7 +440,10 @@ class StateStore:
 
     # ---- inside
 
-    def _note(self, notes: list[Note]) -> None:
+    def _note(self, notes: list[Note], of: str | None = None) -> None:
+        """Take notes; `of` is the thread that has a row after them, if it had none before."""
+        if self._noted is not None and of is not None:
+            self._noted.add(_mark(of))
         self._writer.note(notes)
 
     def _seconds(self) -> int:
@@ -460,6 +477,11 @@ class StateStore:
 _OF_THREAD = """
 SELECT item.{} FROM item JOIN thread ON thread.key = item.thread
 WHERE thread.id = ? AND idx < thread.position ORDER BY idx"""
+
+
+def _mark(thread_id: str) -> int:
+    """A number for a thread that others may share: who has none of those marked was surely not noted."""
+    return hash(thread_id) & MARKS
 
 
 def _named(cursor: sqlite3.Cursor) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,54 @@ def test_nothing_is_known_of_a_thread_that_was_never_noted(store: StateStore) ->
     assert store.item_ids("t1") == []
     assert store.recorded_digests("t1") == []
     assert store.item_at("t1", 0) is None
+
+
+DRAFT = Draft("t1", {}, (), Ledger(), 0)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        lambda store: store.begin(Progress("t1"), DRAFT),
+        lambda store: store.conversation(Progress("t1", "loading", "conv_1")),
+        lambda store: store.outcome(Progress("t1"), "failed", "code"),
+        lambda store: store.skip(DRAFT, "no-messages"),
+        lambda store: store.findings("t1", [Finding("odd", Severity.INFO, "An oddity.")]),
+        lambda store: store.aside("t1", [Aside(None, "metadata", {})]),
+        lambda store: store.set_state("t1", "verified"),
+        lambda store: store.undone("t1", "conv_1"),
+    ],
+)
+def test_a_thread_is_known_once_anything_was_noted_of_it(path: Path, note: Callable[[StateStore], None]) -> None:
+    store = StateStore.open(path)
+    assert store.progress_of("t1") is None
+    note(store)
+    store.flush()
+    known = store.progress_of("t1")
+    assert known is not None
+    assert store.progress_of("t2") is None
+    store.close()
+    again = StateStore.open(path)
+    assert again.progress_of("t1") == known
+    again.close()
+
+
+def test_a_new_file_is_not_asked_about_threads_that_nobody_noted(
+    store: StateStore, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(store, "t1", 1)
+    store.flush()
+    asked: list[object] = []
+    ask = store._query
+
+    def query(sql: str, *values: object) -> sqlite3.Cursor:
+        asked.append(values)
+        return ask(sql, *values)
+
+    monkeypatch.setattr(store, "_query", query)
+    assert [store.progress_of(f"t{number}") for number in range(2, 40)] == [None] * 38
+    assert len(asked) <= 1  # two threads may share a mark
+    assert store.progress_of("t1") is not None
 
 
 def test_a_loaded_thread_is_remembered_with_its_items_in_order(store: StateStore, load: Load) -> None:
