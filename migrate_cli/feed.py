@@ -1,5 +1,4 @@
-"""Entries for the workers: a few at once from a file, on the same event loop from a host, through a thread from what
-blocks.
+"""Entries for the workers: some at once from a file, on one event loop from a host, through a thread from what blocks.
 
 A live source is read ahead of the workers, so that a worker finds its next thread waiting. It must not look at entries.
 """

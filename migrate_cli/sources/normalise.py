@@ -110,16 +110,16 @@ def message_of(raw: JsonObject, thread_id: str, position: int, notes: Notes) -> 
     get = raw.get
     incomplete, assistant_id, run_id = get("incomplete_details"), get("assistant_id"), get("run_id")
     return Message(
-        message_id,
-        _role(raw, message_id, notes),
-        _content(raw, message_id, notes),
-        _attachments(raw, message_id, notes) if get("attachments") or get("file_ids") else (),
-        mapping_of(get("metadata")),
-        unix_seconds(get("created_at")),
-        _text(get("status")),
-        _text(incomplete.get("reason")) if isinstance(incomplete, dict) else None,
-        None if assistant_id is None else clean_id(assistant_id),
-        None if run_id is None else clean_id(run_id),
+        id=message_id,
+        role=_role(raw, message_id, notes),
+        content=_content(raw, message_id, notes),
+        attachments=_attachments(raw, message_id, notes) if get("attachments") or get("file_ids") else (),
+        metadata=mapping_of(get("metadata")),
+        created_at=unix_seconds(get("created_at")),
+        status=_text(get("status")),
+        incomplete_reason=_text(incomplete.get("reason")) if isinstance(incomplete, dict) else None,
+        assistant_id=None if assistant_id is None else clean_id(assistant_id),
+        run_id=None if run_id is None else clean_id(run_id),
     )
 
 

@@ -94,14 +94,18 @@ class Tasks:
         return sorted(one for one in thread_ids if one not in self._seen)
 
     def _row(self, thread_id: str) -> dict[str, Any] | None:
-        """Look a thread up. A source mostly gives threads in the order in which they were loaded, so the next ones are
-        looked up with it, the more of them the better that has worked."""
+        """Look a thread up, and with it those that were loaded next, the more of them the better that has worked.
+
+        A source mostly gives its threads in the same order again.
+        """
         row = self._ahead.pop(thread_id, None)
-        if row is None:
-            self._step = 1 if self._ahead else min(2 * self._step, AHEAD)
-            self._ahead = {row["id"]: row for row in self._memory.thread_rows(thread_id, self._step)}
-            row = self._ahead.pop(thread_id, None)
-        return row
+        if row is not None:
+            return row
+        self._step = 1 if self._ahead else min(2 * self._step, AHEAD)
+        rows = self._memory.thread_rows(thread_id, self._step)
+        self._ahead = {row["id"]: row for row in rows[1:]}
+        # The first is the one that was asked for, also where its id could not be stored as it is.
+        return rows[0] if rows else None
 
     def _entry(self, thread_id: str, draft: Draft | None) -> Entry:
         row = self._row(thread_id)

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.model import Draft, Item, Ledger, ThreadState
+from migrate_cli.state.writer import storable
 from migrate_cli.verify.conversation import Task
 from migrate_cli.verify.tasks import AHEAD, NotLoaded, Tasks
 
@@ -19,7 +20,7 @@ class Memory:
     def __init__(self, names: list[str]) -> None:
         self._rows = [
             {
-                "id": name,
+                "id": storable(name),
                 "state": ThreadState.LOADED.value,
                 "conversation_id": f"conv_{name}",
                 "digest": "",
@@ -55,6 +56,11 @@ def conversations(memory: Memory, names: list[str]) -> list[str | None]:
 def test_each_thread_is_compared_with_its_own_conversation(given_: list[str], noted: list[str], known: int) -> None:
     loaded = noted[:known]
     assert conversations(Memory(loaded), given_) == [f"conv_{name}" if name in loaded else None for name in given_]
+
+
+def test_an_id_that_no_database_takes_is_found_too() -> None:
+    names = ["thread_1", "thread_\ud800", "thread_2"]
+    assert conversations(Memory(names), names) == [f"conv_{name}" for name in names]
 
 
 def test_threads_in_the_order_of_the_state_file_are_looked_up_many_at_once() -> None:
