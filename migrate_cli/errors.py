@@ -76,13 +76,18 @@ class TemporaryError(MigrateError):
 
 
 class Unanswered(TemporaryError):
-    """One read had no clear answer however often it was sent; `tries` and the last `reason` tell it in other words."""
+    """One read had no clear answer however often it was sent; `tries` and the last `reason` tell it in other words.
 
-    def __init__(self, host: str, tries: int, reason: str) -> None:
-        super().__init__(
-            f"{host} did not answer after {tries} tries ({reason}); nothing is lost, run the same command again later"
-        )
+    `silence`: for so many seconds no other request to the host had one either.
+    """
+
+    def __init__(self, host: str, tries: int, reason: str, *, silence: float | None = None) -> None:
+        told = f"did not answer after {tries} tries"
+        if silence is not None:
+            told = f"has not answered any request for {silence:.0f} s"
+        super().__init__(f"{host} {told} ({reason}); nothing is lost, run the same command again later")
         self.tries, self.reason = tries, reason
+        self.by_all = silence is not None
 
 
 class AuthError(MigrateError):

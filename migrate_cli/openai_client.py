@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ from migrate_cli.replies import (
 )
 from migrate_cli.secrets import register_secret
 from migrate_cli.sse import EventParser, StreamBroken, StreamRefused
-from migrate_cli.wire import Answer, Wire, proxy_wants_name, transport_failure
+from migrate_cli.wire import SLOWEST_UPLOAD, Answer, Wire, proxy_wants_name, transport_failure
 
 if TYPE_CHECKING:
     import httpx2
@@ -44,8 +45,11 @@ READ_ATTEMPTS = 8
 LONGEST_BACKOFF = 30.0
 WELL_BACKOFF = 1.0
 """The longest wait before a read is repeated while the host answers others: waiting cures a host, not an object."""
-SLOWEST_UPLOAD = 250_000
-"""Bytes a second that a line is given credit for."""
+LONGEST_SILENCE = 30.0
+"""Seconds, or twice the timeout if that is more, after which a host that gave nobody a clear answer is taken to be
+down, whatever attempts a read has left."""
+ENOUGH_IN_VAIN = 4
+"""Different paths that were asked for in that time: one object alone may be what the host cannot give."""
 MOST_RENEWALS = 3
 """How often one request is sent again with another token; more than once, since others may use a token up."""
 
@@ -100,6 +104,10 @@ class ApiClient:
         self._sleep = sleep
         self._fine = 0
         """Answers so far that were clear."""
+        self._in_vain: set[str] = set()
+        """What was asked for without a clear answer since the last that was clear."""
+        self._silent_since = 0.0
+        """When the first of these failed."""
         self._client: openai.AsyncOpenAI | None = None
         self._wire: Wire | None = None
         self._trust: ssl.SSLContext | None = None
@@ -158,7 +166,7 @@ class ApiClient:
             async with self.pacer.slot() as began:
                 self.traffic.sent += 1
                 reply, sign, wait = await self._save(file_id, path)
-                self._report(sign, began, wait, alone=alone)
+                self._report(sign, began, wait, f"/files/{file_id}", alone=alone)
             return reply
 
         before = self._fine
@@ -166,14 +174,21 @@ class ApiClient:
 
     async def _clear(self, once: Once, reply: Reply, attempts: int, longest: float, before: int) -> Applied | Refused:
         """Make of a first reply one that tells something, with further attempts where it must be."""
-        if isinstance(reply, NotApplied | Ambiguous) and attempts > 1:
-            reply = await self._again(once, reply, attempts, longest, before)
+        made = 1
+        if isinstance(reply, NotApplied | Ambiguous) and attempts > 1 and not self._is_silent():
+            reply, made = await self._again(once, reply, attempts, longest, before)
         if isinstance(reply, NotApplied | Ambiguous):
-            raise Unanswered(self.endpoint.base_url, attempts, reply.reason)
+            silence = time.monotonic() - self._silent_since if self._is_silent() else None
+            raise Unanswered(self.endpoint.base_url, made, reply.reason, silence=silence)
         return reply
 
-    async def _again(self, once: Once, first: Reply, attempts: int, longest: float, before: int) -> Reply:
-        """Go on after a first attempt that told nothing; returns the last reply.
+    def _is_silent(self) -> bool:
+        """Whether the host has given nobody a clear answer for long."""
+        patience = max(LONGEST_SILENCE, 2 * self.endpoint.timeout)
+        return len(self._in_vain) >= ENOUGH_IN_VAIN and time.monotonic() - self._silent_since >= patience
+
+    async def _again(self, once: Once, first: Reply, attempts: int, longest: float, before: int) -> tuple[Reply, int]:
+        """Go on after a first attempt that told nothing; returns the last reply, and how many there were.
 
         `before` is how many clear answers there were when that attempt began.
         """
@@ -181,7 +196,6 @@ class ApiClient:
             AsyncRetrying,
             RetryCallState,
             retry_if_result,
-            stop_after_attempt,
             wait_random_exponential,
         )
 
@@ -211,14 +225,14 @@ class ApiClient:
 
         retrying = AsyncRetrying(
             retry=retry_if_result(unclear),
-            stop=stop_after_attempt(attempts),
+            stop=lambda state: state.attempt_number >= attempts or self._is_silent(),
             wait=wait,
             sleep=self._sleep,
             before_sleep=count,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
         reply: Reply = await retrying(attempt)
-        return reply
+        return reply, int(retrying.statistics["attempt_number"])
 
     async def stream(
         self, path: str, content: bytes, *, idle: float, on_sent: Callable[[], None] = lambda: None
@@ -303,16 +317,21 @@ class ApiClient:
         try:
             self.traffic.sent += 1
             reply, sign, wait = await self._exchange(method, path, content, query)
-            self._report(sign, began, wait, alone=alone)
+            self._report(sign, began, wait, path, alone=alone)
         finally:
             pacer.release()
         if sign is Sign.THROTTLED:
             self.traffic.throttled += 1
         return reply
 
-    def _report(self, sign: Sign, began: float, wait: float | None, *, alone: bool) -> None:
+    def _report(self, sign: Sign, began: float, wait: float | None, path: str, *, alone: bool) -> None:
         """Tell the pacer; what fails again while the host answers others says nothing new about the host."""
         self._fine += sign is Sign.FINE
+        if sign in (Sign.TROUBLE, Sign.UNREACHABLE):
+            self._silent_since = self._silent_since if self._in_vain else time.monotonic()
+            self._in_vain.add(path)
+        elif self._in_vain:
+            self._in_vain.clear()
         if alone and sign is Sign.TROUBLE:
             sign = Sign.NEUTRAL
         self.pacer.report(sign, began=began, wait=wait)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import aiohttp
 
 LONGEST_ANSWER = 10
-"""How many times the timeout, which counts the silence, the whole answer to a read may take: one that trickles on for
-ever would never time out by itself."""
+"""How many times the timeout, which counts the silence, a whole exchange may take: an answer that trickles on for ever
+would never time out by itself."""
 
 OFTEN = 20
 """How many times during a timeout it is looked whether one has passed, so that none is late by more than a part."""
@@ -33,6 +33,9 @@ OFTEN = 20
 SMALL = 65_536
 """Bytes of a body that is on its way at once. How long a larger one takes depends on the line, so silence counts from
 when it has been sent."""
+
+SLOWEST_UPLOAD = 250_000
+"""Bytes a second that a line is given credit for: what the system has taken over to send counts as sent."""
 
 IDLE = 4.0
 """Seconds that a connection may lie unused. Common servers close theirs after five, and a request that meets the
@@ -64,7 +67,7 @@ class Wire:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE, ssl=True if trust is None else trust)
         # A connection that is not made fails before the exchange does: what was never sent is not in doubt.
         connecting = aiohttp.ClientTimeout(sock_connect=timeout / 2)
-        self._of_large = aiohttp.ClientTimeout(sock_connect=timeout / 2, sock_read=timeout)
+        self._of_large = partial(aiohttp.ClientTimeout, sock_connect=timeout / 2)
         self._session = aiohttp.ClientSession(
             connector=connector, timeout=connecting, headers=headers, cookie_jar=aiohttp.DummyCookieJar()
         )
@@ -88,9 +91,11 @@ class Wire:
         url = f"{self._base}{path}?{_encoded(query)}" if query else self._base + path
         reading, large = method == "GET", content is not None and len(content) > SMALL
         silence = math.inf if large else self._timeout
-        whole = LONGEST_ANSWER * self._timeout if reading else math.inf
+        whole = math.inf if large else LONGEST_ANSWER * self._timeout
         # One timer for all costs much less than some for each, so only large bodies get their own.
-        own_timers: dict[str, Any] = {"timeout": self._of_large} if large else {}
+        own_timers: dict[str, Any] = {}
+        if content is not None and large:
+            own_timers["timeout"] = self._of_large(sock_read=self._timeout + len(content) / SLOWEST_UPLOAD)
         try:
             with self._deadlines.within(silence, whole) as deadline:
                 response = await self._session.request(

@@ -16,8 +16,8 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 from migrate_cli import wire
 from migrate_cli.endpoint import Endpoint, headers_of
-from migrate_cli.errors import UsageError
-from migrate_cli.openai_client import ApiClient
+from migrate_cli.errors import Unanswered, UsageError
+from migrate_cli.openai_client import LONGEST_SILENCE, READ_ATTEMPTS, ApiClient
 from migrate_cli.pacing import Pacer
 from migrate_cli.replies import Ambiguous, Applied, NotApplied, Refused, Reply
 from migrate_cli.wire import proxy_for, transport_failure
@@ -77,7 +77,7 @@ def test_no_raw_request_waits_for_the_official_client() -> None:
     script = f"""
 import asyncio, sys
 from migrate_cli.endpoint import Endpoint
-from migrate_cli.openai_client import ApiClient
+from migrate_cli.openai_client import LONGEST_SILENCE, READ_ATTEMPTS, ApiClient
 from migrate_cli.pacing import Pacer
 async def ask():
     async with ApiClient(Endpoint("http://127.0.0.1:9/v1", "{KEY}"), Pacer(most_in_flight=1)) as client:
@@ -248,3 +248,66 @@ def test_the_environment_names_the_proxy(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert proxy_for("https://api.openai.com/v1") == proxy
+
+
+class _Clock:
+    """Seconds that pass only by waiting, and by requests that wait for an answer in vain."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr("migrate_cli.openai_client.time.monotonic", lambda: self.now)
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        await asyncio.sleep(0)
+
+
+class _Host:
+    """In place of the wire: answers nobody, but for the paths given."""
+
+    def __init__(self, clock: _Clock, answered: frozenset[str] = frozenset()) -> None:
+        self.asked = 0
+        self._clock, self._answered = clock, answered
+
+    async def exchange(self, _method: str, path: str, *_: object) -> wire.Answer | Ambiguous:
+        self.asked += 1
+        if path in self._answered:
+            return wire.Answer(200, {}, b"{}")
+        self._clock.now += 3.0
+        await asyncio.sleep(0)
+        return Ambiguous("no answer in time")
+
+    async def close(self) -> None:
+        return
+
+
+def tries_until_unanswered(host: _Host, clock: _Clock, paths: list[str]) -> list[Unanswered | Applied | Refused]:
+    async def ask() -> list[Unanswered | Applied | Refused]:
+        pacer = Pacer(most_in_flight=1, breaker=False, now=lambda: clock.now, sleep=clock.sleep)
+        async with ApiClient(Endpoint("http://host.example/v1", KEY, timeout=3.0), pacer, sleep=clock.sleep) as client:
+            client._wire = host  # type: ignore[assignment]  # it has what is called
+            replies = await asyncio.gather(*map(client.read, paths), return_exceptions=True)
+        assert all(isinstance(one, Unanswered | Applied | Refused) for one in replies)
+        return replies  # type: ignore[return-value]  # see above
+
+    return asyncio.run(ask())
+
+
+def test_a_host_that_answers_nobody_is_not_asked_the_full_number_of_times_by_everybody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = _Clock(monkeypatch)
+    host = _Host(clock)
+    replies = tries_until_unanswered(host, clock, [f"/{number}" for number in range(40)])
+    assert all(isinstance(one, Unanswered) and one.by_all for one in replies)
+    assert clock.now >= LONGEST_SILENCE
+    assert host.asked < 2 * len(replies)
+
+
+def test_a_path_that_is_never_answered_is_asked_to_the_end_where_others_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = _Clock(monkeypatch)
+    host = _Host(clock, answered=frozenset({"/well"}))
+    replies = tries_until_unanswered(host, clock, ["/sick", *["/well"] * 200])
+    [sick] = [one for one in replies if isinstance(one, Unanswered)]
+    assert not sick.by_all
+    assert sick.tries == READ_ATTEMPTS

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from migrate_cli.errors import MigrateError, TemporaryError
 from migrate_cli.feed import Feed, feeding
@@ -21,6 +21,7 @@ from migrate_cli.load.refusal import with_notes
 from migrate_cli.load.thread import ThreadLoad, left_to_settle
 from migrate_cli.model import Draft, Thread, ThreadState, Unreadable
 from migrate_cli.replies import Draining
+from migrate_cli.workers import at_rest
 
 ALIKE = 10
 """If this many threads in a row fail from the start, all with one code, the run is misconfigured."""
@@ -106,27 +107,13 @@ class LoadRun:
 
     async def _run(self, drafts: Feed[Entry]) -> None:
         if self._pilot:
-            await self._bounded([asyncio.create_task(self._run_pilot(drafts))])
+            await at_rest([asyncio.create_task(self._run_pilot(drafts))], self.drain, self._policy.drain)
         if not self.drain.is_set():
-            await self._bounded([asyncio.create_task(self._work(drafts)) for _ in range(self._policy.workers)])
+            workers = [asyncio.create_task(self._work(drafts)) for _ in range(self._policy.workers)]
+            await at_rest(workers, self.drain, self._policy.drain)
         await self._store.durable()
         if self._fatal is not None:
             raise self._fatal
-
-    async def _bounded(self, tasks: list[asyncio.Task[None]]) -> None:
-        """Wait for the tasks; once the run drains, only for as long as the policy allows, then cut them off."""
-        ended = asyncio.gather(*tasks, return_exceptions=True)
-        drained = asyncio.create_task(self.drain.wait())
-        either: set[asyncio.Future[Any]] = {ended, drained}
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        drained.cancel()
-        if not ended.done():
-            await asyncio.wait({ended}, timeout=self._policy.drain)
-            for task in tasks:
-                task.cancel()
-        for result in await ended:
-            if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
-                raise result
 
     async def _work(self, drafts: Feed[Entry]) -> None:
         while not self.drain.is_set():

@@ -10,14 +10,17 @@ import asyncio
 from collections.abc import Iterator
 from typing import Protocol
 
-from migrate_cli.errors import MigrateError, TemporaryError
+from migrate_cli.errors import MigrateError, TemporaryError, Unanswered
 from migrate_cli.feed import Feed, feeding
 from migrate_cli.model import ThreadState
 from migrate_cli.verify.conversation import EachPage, Reads, Task, compare
 from migrate_cli.verify.march import unread
 from migrate_cli.verify.outcome import Verdict
 from migrate_cli.verify.tasks import Entry
+from migrate_cli.workers import at_rest
 
+GRACE = 2.0
+"""Seconds that comparisons under way get when the run is to end. They change nothing, and the next run repeats them."""
 IN_A_ROW = 3
 """After so many conversations in a row without an answer, the host is taken to be down."""
 UNREADABLE = "unreadable"
@@ -72,11 +75,10 @@ class VerifyRun:
         """Compare everything. Raises what ended the run, after every worker has come to rest."""
         async with feeding(entries, self._workers, self.drain, live=self._live) as feed:
             workers = [asyncio.create_task(self._work(feed)) for _ in range(self._workers)]
-            results = await asyncio.gather(*workers, return_exceptions=True)
-        await self._states.durable()
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+            try:
+                await at_rest(workers, self.drain, GRACE)
+            finally:
+                await self._states.durable()
         if self._fatal is not None:
             raise self._fatal
 
@@ -107,8 +109,10 @@ class VerifyRun:
         try:
             verdict = await compare(self._target, task, excerpts=self._excerpts, each_page=self._each_page)
         except TemporaryError as error:
+            if self.drain.is_set():
+                return
             self._silent += 1
-            if self._silent >= IN_A_ROW or self.drain.is_set():
+            if self._silent >= IN_A_ROW or (isinstance(error, Unanswered) and error.by_all):
                 raise
             verdict = unread(task.items, UNREADABLE, str(error))
             self._states.set_state(task.thread_id, task.state, UNREADABLE, str(error))

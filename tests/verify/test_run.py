@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from migrate_cli.errors import TemporaryError
+from migrate_cli.errors import TemporaryError, Unanswered
 from migrate_cli.model import Draft, JsonObject
 from migrate_cli.replies import Page, Refused
 from migrate_cli.target import decode
 from migrate_cli.verify.conversation import Task, compare
 from migrate_cli.verify.outcome import Verdict
-from migrate_cli.verify.run import IN_A_ROW, VerifyRun
+from migrate_cli.verify.run import GRACE, IN_A_ROW, VerifyRun
 from migrate_cli.verify.tasks import Entry
 
+from support.virtual import run_virtual
 from support.world import draft_of
 
 DRAFT = draft_of([f"message {number}" for number in range(250)])
@@ -194,3 +195,47 @@ def test_several_in_a_row_without_an_answer_end_the_run() -> None:
 def test_answers_between_them_keep_the_run_going() -> None:
     notes = run(SilentFor(lambda name: int(name[5:]) % IN_A_ROW != 0), 12)
     assert len(notes.failed) == 8
+
+
+class Hangs(Shelf):
+    """Answers nothing, ever."""
+
+    async def list_items(self, conversation_id: str, *, after: str | None, images: bool) -> Page | Refused:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def retrieve_conversation(self, conversation_id: str) -> JsonObject | Refused:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+def test_comparisons_that_hang_do_not_hold_up_who_wants_to_stop() -> None:
+    notes = Notes()
+
+    async def stopped() -> float:
+        verify = VerifyRun(target=Hangs(), states=notes, observer=notes, workers=4)
+        loop = asyncio.get_running_loop()
+        loop.call_later(100.0, verify.drain.set)
+        await verify.run(iter([task(number) for number in range(20)]))
+        return loop.time()
+
+    assert run_virtual(stopped()) == pytest.approx(100.0 + GRACE)
+    assert notes.states == {}
+
+
+def test_a_host_that_answers_nobody_ends_the_run_at_the_first_word_of_it() -> None:
+    class Down(Hangs):
+        async def list_items(self, conversation_id: str, *, after: str | None, images: bool) -> Page | Refused:
+            if conversation_id == "conv_0":
+                await asyncio.sleep(60.0)
+                raise Unanswered("https://host.example/v1", 3, "no answer in time", silence=31.0)
+            return await super().list_items(conversation_id, after=after, images=images)
+
+    async def ended() -> float:
+        notes = Notes()
+        verify = VerifyRun(target=Down(), states=notes, observer=notes, workers=4)
+        with pytest.raises(Unanswered, match="has not answered any request for 31 s"):
+            await verify.run(iter([task(number) for number in range(20)]))
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(ended()) == pytest.approx(60.0 + GRACE)
