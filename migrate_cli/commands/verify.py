@@ -108,7 +108,7 @@ class _Verify:
     ) -> None:
         self._settings, self._source, self._store, self._reader = settings, source, store, reader
         self._target, self._view, self._choices = target, view, choices
-        self._tally = VerifyTally(view)
+        self._tally = VerifyTally(view, with_source=source is not None)
         self._unread: set[str] = set()
 
     async def go(self, selection: Selection) -> Result:

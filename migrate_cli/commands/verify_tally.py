@@ -19,8 +19,9 @@ LISTED_ASIDE = 10_000
 class VerifyTally:
     """The running totals of one verification."""
 
-    def __init__(self, view: ProgressView) -> None:
+    def __init__(self, view: ProgressView, *, with_source: bool = False) -> None:
         self._view = view
+        self._with_source = with_source
         self.threads: Counter[str] = Counter()
         self.outcomes: Counter[Outcome] = Counter()
         self.metadata: Counter[Outcome] = Counter()
@@ -51,6 +52,7 @@ class VerifyTally:
         self.continued += bool(verdict.continued)
         self.failed += failed
         self.threads["source_changed"] += failed and task.changed
+        self.threads["not_in_source"] += self._with_source and task.metadata is None
         self._list_differences(task, verdict)
         if failed:
             self._explain(task, verdict)
