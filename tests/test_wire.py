@@ -193,6 +193,23 @@ def test_an_answer_in_many_parts_may_take_longer_than_the_timeout() -> None:
     assert answer.content == b"xxxxxx"
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_answer_that_trickles_on_for_ever_is_given_up(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "LONGEST_ANSWER", 2)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        gone = asyncio.ensure_future(reader.read())
+        while not gone.done():
+            writer.write(b" ")
+            await asyncio.wait([gone], timeout=TIMEOUT / 5)
+
+    content = b"{}" if method == "POST" else None
+    reply = asyncio.run(asyncio.wait_for(exchanged(serve, method, content), 30))
+    assert reply == Ambiguous("no answer in time")
+
+
 def test_a_host_that_takes_no_connections_was_not_asked() -> None:
     async def ask() -> Reply:
         server = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
