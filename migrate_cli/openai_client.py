@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +33,7 @@ from migrate_cli.replies import (
     rate_told,
 )
 from migrate_cli.secrets import register_secret
+from migrate_cli.silence import Silence
 from migrate_cli.sse import EventParser, StreamBroken, StreamRefused
 from migrate_cli.wire import SLOWEST_UPLOAD, Answer, Wire, proxy_wants_name, transport_failure
 
@@ -45,11 +45,6 @@ READ_ATTEMPTS = 8
 LONGEST_BACKOFF = 30.0
 WELL_BACKOFF = 1.0
 """The longest wait before a read is repeated while the host answers others: waiting cures a host, not an object."""
-LONGEST_SILENCE = 30.0
-"""Seconds, or twice the timeout if that is more, after which a host that gave nobody a clear answer is taken to be
-down, whatever attempts a read has left."""
-ENOUGH_IN_VAIN = 4
-"""Different paths that were asked for in that time: one object alone may be what the host cannot give."""
 MOST_RENEWALS = 3
 """How often one request is sent again with another token; more than once, since others may use a token up."""
 
@@ -104,10 +99,7 @@ class ApiClient:
         self._sleep = sleep
         self._fine = 0
         """Answers so far that were clear."""
-        self._in_vain: set[str] = set()
-        """What was asked for without a clear answer since the last that was clear."""
-        self._silent_since = 0.0
-        """When the first of these failed."""
+        self._silence = Silence(endpoint.timeout)
         self._client: openai.AsyncOpenAI | None = None
         self._wire: Wire | None = None
         self._trust: ssl.SSLContext | None = None
@@ -175,17 +167,11 @@ class ApiClient:
     async def _clear(self, once: Once, reply: Reply, attempts: int, longest: float, before: int) -> Applied | Refused:
         """Make of a first reply one that tells something, with further attempts where it must be."""
         made = 1
-        if isinstance(reply, NotApplied | Ambiguous) and attempts > 1 and not self._is_silent():
+        if isinstance(reply, NotApplied | Ambiguous) and attempts > 1 and self._silence.seconds is None:
             reply, made = await self._again(once, reply, attempts, longest, before)
         if isinstance(reply, NotApplied | Ambiguous):
-            silence = time.monotonic() - self._silent_since if self._is_silent() else None
-            raise Unanswered(self.endpoint.base_url, made, reply.reason, silence=silence)
+            raise Unanswered(self.endpoint.base_url, made, reply.reason, silence=self._silence.seconds)
         return reply
-
-    def _is_silent(self) -> bool:
-        """Whether the host has given nobody a clear answer for long."""
-        patience = max(LONGEST_SILENCE, 2 * self.endpoint.timeout)
-        return len(self._in_vain) >= ENOUGH_IN_VAIN and time.monotonic() - self._silent_since >= patience
 
     async def _again(self, once: Once, first: Reply, attempts: int, longest: float, before: int) -> tuple[Reply, int]:
         """Go on after a first attempt that told nothing; returns the last reply, and how many there were.
@@ -225,7 +211,7 @@ class ApiClient:
 
         retrying = AsyncRetrying(
             retry=retry_if_result(unclear),
-            stop=lambda state: state.attempt_number >= attempts or self._is_silent(),
+            stop=lambda state: state.attempt_number >= attempts or self._silence.seconds is not None,
             wait=wait,
             sleep=self._sleep,
             before_sleep=count,
@@ -328,10 +314,9 @@ class ApiClient:
         """Tell the pacer; what fails again while the host answers others says nothing new about the host."""
         self._fine += sign is Sign.FINE
         if sign in (Sign.TROUBLE, Sign.UNREACHABLE):
-            self._silent_since = self._silent_since if self._in_vain else time.monotonic()
-            self._in_vain.add(path)
-        elif self._in_vain:
-            self._in_vain.clear()
+            self._silence.failed(path)
+        else:
+            self._silence.broken()
         if alone and sign is Sign.TROUBLE:
             sign = Sign.NEUTRAL
         self.pacer.report(sign, began=began, wait=wait)

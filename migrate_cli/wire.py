@@ -151,8 +151,8 @@ def transport_failure(error: BaseException) -> NotApplied | Ambiguous:
     """Tell a connection that was never made from one that broke. Raises UsageError for what only a person can mend.
 
     The official client's aiohttp transport reports both "connection refused" and "answered, then dropped" as a connect
-    timeout, so only the aiohttp error underneath decides: `ClientConnectorError` is raised before a byte of the request
-    is written.
+    timeout, so only the aiohttp error underneath decides: `ClientConnectorError` and `ConnectionTimeoutError` are
+    raised before a byte of the request is written.
     """
     import aiohttp  # noqa: PLC0415 - comes with the official client
 
@@ -174,7 +174,7 @@ def transport_failure(error: BaseException) -> NotApplied | Ambiguous:
             if seen.status == 407:
                 raise proxy_wants_name()
             return NotApplied(f"the proxy answered {seen.status}")
-        if isinstance(seen, aiohttp.ClientConnectorError):
+        if isinstance(seen, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
             return NotApplied("could not connect")
         reason, late = type(seen).__name__, late or isinstance(seen, TimeoutError)
         seen = seen.__cause__ or seen.__context__

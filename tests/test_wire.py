@@ -14,10 +14,10 @@ import aiohttp
 import openai
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
-from migrate_cli import wire
+from migrate_cli import silence, wire
 from migrate_cli.endpoint import Endpoint, headers_of
 from migrate_cli.errors import Unanswered, UsageError
-from migrate_cli.openai_client import LONGEST_SILENCE, READ_ATTEMPTS, ApiClient
+from migrate_cli.openai_client import READ_ATTEMPTS, ApiClient
 from migrate_cli.pacing import Pacer
 from migrate_cli.replies import Ambiguous, Applied, NotApplied, Refused, Reply
 from migrate_cli.wire import proxy_for, transport_failure
@@ -77,7 +77,8 @@ def test_no_raw_request_waits_for_the_official_client() -> None:
     script = f"""
 import asyncio, sys
 from migrate_cli.endpoint import Endpoint
-from migrate_cli.openai_client import LONGEST_SILENCE, READ_ATTEMPTS, ApiClient
+from migrate_cli import silence, wire
+from migrate_cli.openai_client import READ_ATTEMPTS, ApiClient
 from migrate_cli.pacing import Pacer
 async def ask():
     async with ApiClient(Endpoint("http://127.0.0.1:9/v1", "{KEY}"), Pacer(most_in_flight=1)) as client:
@@ -222,6 +223,11 @@ def test_a_host_that_takes_no_connections_was_not_asked() -> None:
     assert isinstance(asyncio.run(ask()), NotApplied)
 
 
+def test_a_connection_that_was_not_made_in_time_was_not_used() -> None:
+    assert transport_failure(aiohttp.ConnectionTimeoutError("too late")) == NotApplied("could not connect")
+    assert transport_failure(aiohttp.ServerTimeoutError("too late")) == Ambiguous("no answer in time")
+
+
 def test_a_certificate_that_is_not_accepted_is_told_with_the_way_to_name_it() -> None:
     key = ConnectionKey("host.example", 443, True, True, None, None, None)
     fault = ssl.SSLCertVerificationError("certificate verify failed")
@@ -272,7 +278,7 @@ class _Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        monkeypatch.setattr("migrate_cli.openai_client.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("migrate_cli.silence.time.monotonic", lambda: self.now)
 
     async def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -317,7 +323,7 @@ def test_a_host_that_answers_nobody_is_not_asked_the_full_number_of_times_by_eve
     host = _Host(clock)
     replies = tries_until_unanswered(host, clock, [f"/{number}" for number in range(40)])
     assert all(isinstance(one, Unanswered) and one.by_all for one in replies)
-    assert clock.now >= LONGEST_SILENCE
+    assert clock.now >= silence.LONGEST
     assert host.asked < 2 * len(replies)
 
 

@@ -52,7 +52,7 @@ class VerifyTally:
         self.continued += bool(verdict.continued)
         self.failed += failed
         self.threads["source_changed"] += failed and task.changed
-        self.threads["not_in_source"] += self._with_source and task.metadata is None
+        self.threads["from_state"] += self._with_source and task.metadata is None
         self._list_differences(task, verdict)
         if failed:
             self._explain(task, verdict)

@@ -41,6 +41,7 @@ def iso_time(seconds: float | None) -> str | None:
         return None
     try:
         moment = datetime.fromtimestamp(seconds, UTC)
+        # Such years are not padded here; state files hold hashes of what was made of them so.
         if moment.year < 1000:
             return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
         return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

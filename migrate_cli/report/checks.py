@@ -114,9 +114,9 @@ def _after_all(data: JsonObject) -> str:
     said = f" {plural(continued, 'conversation')} went on since." if isinstance(continued, int) and continued else ""
     if changed := threads.get("source_changed"):
         said += f" The source of {plural(changed, 'thread')} has changed since."
-    if away := threads.get("not_in_source"):
-        which = "is not in the source and was" if away == 1 else "are not in the source and were"
-        said += f" {plural(away, 'thread')} {which} compared with the hashes of the state file."
+    if away := threads.get("from_state"):
+        which = "and was" if away == 1 else "and were"
+        said += f" {plural(away, 'thread')} did not come from the source {which} compared with the state file's hashes."
     if waiting := threads.get("not_loaded"):
         said += f" {plural(waiting, 'thread')} {'is' if waiting == 1 else 'are'} not loaded."
     if unread := threads.get("unreadable"):

@@ -326,8 +326,8 @@ def test_a_thread_that_only_the_state_knows_is_compared_by_its_hashes(cli: Cli, 
     result = verify(cli, export)
     assert result["exit_code"] == 0
     assert result["data"]["threads"]["verified"] == 2
-    assert result["data"]["threads"]["not_in_source"] == 1
-    assert "1 thread is not in the source and was compared with the hashes of the state file" in " ".join(
+    assert result["data"]["threads"]["from_state"] == 1
+    assert "1 thread did not come from the source and was compared with the state file's hashes" in " ".join(
         cli("verify", export, "--fresh").out.split()
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import given
@@ -12,6 +13,7 @@ from migrate_cli.convert.book import Book
 from migrate_cli.convert.canonical import canonical, digest_of, encode, encode_item
 from migrate_cli.convert.limits import MAX_TEXT
 from migrate_cli.convert.message import convert_message, convert_parts
+from migrate_cli.convert.metadata import iso_time
 from migrate_cli.convert.options import ConvertOptions, Timestamps
 from migrate_cli.convert.validate import check_item, validate_draft
 from migrate_cli.model import Draft, Item, JsonObject, Ledger, Message
@@ -123,3 +125,8 @@ def test_a_plain_text_is_kept_whatever_signs_it_holds() -> None:
         convert_message(message(text(words), role="user"), book)
         assert (book.ledger.kept, book.findings) == (1, [])
         assert json.loads(book.items[0].body)["content"] == [{"type": "input_text", "text": words}]
+
+
+@given(st.floats(-62_135_596_800.0, 253_402_300_799.0) | st.integers(-62_135_596_800, 253_402_300_799))
+def test_a_time_is_spelt_as_the_calendar_library_spells_it(seconds: float) -> None:
+    assert iso_time(seconds) == datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
