@@ -118,5 +118,7 @@ def replay(
 
 
 def _beside(report: Path | None) -> Path | None:
-    """The folder for images that belongs to a report."""
-    return None if report is None else report.with_name(f"{report.stem}-images")
+    """The folder for images that belongs to a report; there is none beside a pipe or a device."""
+    from migrate_cli.writing import is_plain  # noqa: PLC0415 - --help writes nothing
+
+    return None if report is None or not is_plain(report) else report.with_name(f"{report.stem}-images")

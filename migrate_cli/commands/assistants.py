@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from migrate_cli.model import Finding, JsonObject, Result
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection
 from migrate_cli.state.reader import StateReader
+from migrate_cli.writing import open_for_writing
 
 SUFFIX = {Code.PYTHON: ".py", Code.TYPESCRIPT: ".ts"}
 
@@ -130,7 +132,8 @@ def _written(wish: Wish, configurations: Iterable[tuple[Found, Configuration]]) 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, text in planned.items():
-            path.write_text(text, encoding="utf-8")
+            with os.fdopen(open_for_writing(path, mode=0o666), "w", encoding="utf-8") as file:
+                file.write(text)
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be written: {error.strerror}; name another folder") from error
     return files

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from migrate_cli.errors import UsageError
 from migrate_cli.model import Result
+from migrate_cli.writing import open_for_writing
 
 
 def init(path: Path, *, force: bool) -> Result:
     """Write the example as a settings file. Raises UsageError when there is one already, or it cannot be written."""
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
     try:
-        with os.fdopen(os.open(path, flags, 0o644), "w", encoding="utf-8") as file:
+        descriptor = open_for_writing(path, os.O_TRUNC if force else os.O_EXCL, mode=0o644)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(example())
     except FileExistsError:
         raise UsageError(f"{path} is there already; keep it, or write it anew with --force.") from None

@@ -6,15 +6,12 @@ alone make it, without asking a target for files, so that two plans of one sourc
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from migrate_cli import __version__
+from migrate_cli import __version__, writing
 from migrate_cli.commands.files import RunFiles
 from migrate_cli.errors import UsageError
 from migrate_cli.files.known import no_rows
@@ -154,25 +151,21 @@ def read_plan(path: Path) -> Plan:
 
 def check_place(path: Path) -> None:
     """Raise UsageError before any work when `save_plan` would fail for a reason that can be seen now."""
-    if path.is_dir():
-        raise UsageError(f"the plan cannot be saved: {path} is a folder; name a file with --save")
-    if not path.parent.is_dir():
-        raise UsageError(f"the plan cannot be saved: there is no folder {path.parent}; make it, or change --save")
+    why = writing.obstacle(path)
+    if why is not None:
+        raise _unwritable(path, why)
 
 
 def save_plan(path: Path, plan: Plan) -> None:
-    """Write a plan, whole or not at all. Raises UsageError when the path cannot be written."""
-    name = None
+    """Write a plan where a path leads. Raises UsageError when it cannot be written."""
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            json.dump(plan.as_dict(), file, separators=(",", ":"), sort_keys=True)
-        Path(name).replace(path)
+        writing.write(path, json.dumps(plan.as_dict(), separators=(",", ":"), sort_keys=True))
     except OSError as error:
-        if name is not None:
-            with contextlib.suppress(OSError):
-                Path(name).unlink(missing_ok=True)
-        raise UsageError(f"the plan {path} cannot be saved: {error.strerror or error}; change --save") from error
+        raise _unwritable(path, error.strerror or str(error)) from error
+
+
+def _unwritable(path: Path, why: str) -> UsageError:
+    return UsageError(f"the plan {path} cannot be saved ({why}); change --save")
 
 
 def findings_of(codes: Mapping[str, int], unreadable: list[JsonObject]) -> dict[str, int]:

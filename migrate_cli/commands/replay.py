@@ -43,6 +43,7 @@ from migrate_cli.sources.interface import Selection
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.store import StateStore
 from migrate_cli.target import ConversationsTarget
+from migrate_cli.writing import open_for_writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def write_example(settings: Settings, path: Path) -> Result:
         found = list(configurations(source.assistants()).values())
     text = example(path.name, threads, found)
     try:
-        with path.open("x", encoding="utf-8") as file:
+        with os.fdopen(open_for_writing(path, os.O_EXCL, mode=0o644), "w", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         raise UsageError(f"{path} is there already; name another file, or delete it") from None

@@ -5,19 +5,21 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import os
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TextIO
 
 from migrate_cli.errors import UsageError
+from migrate_cli.lasting import lasting_stream
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.answer import Image
 from migrate_cli.replay.outcome import CaseRun
 from migrate_cli.replay.tools import Outcome
 from migrate_cli.replay.turns import Watcher
+from migrate_cli.writing import open_for_writing, write
 
 
 class CaseWatcher(Watcher, Protocol):
@@ -94,10 +96,11 @@ class EventFile:
 
     def __init__(self, path: Path) -> None:
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            descriptor = open_for_writing(path)
         except OSError as error:
             raise UsageError(f"the events cannot be written to {path}: {error.strerror or error}") from None
-        self._file: TextIO = os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace")
+        self._path = path
+        self._file: TextIO = lasting_stream(descriptor, self._ended)
 
     def __enter__(self) -> EventFile:
         return self
@@ -106,6 +109,10 @@ class EventFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+
+    def _ended(self, error: OSError) -> None:
+        reason = error.strerror or str(error)
+        sys.stderr.write(f"The events no longer go to {self._path} ({reason}); the replay goes on without them.\n")
 
     def watch(self, case_id: str, number: int) -> CaseWatcher:
         """Return a watcher that writes the events of one run of a case."""
@@ -125,7 +132,10 @@ class _EventWriter(Silent):
 
 
 class ImageFolder:
-    """Where images go, the sketches before them included. `saved` names the files."""
+    """Where images go, the sketches before them included. `saved` names the files.
+
+    An image that cannot be saved is said, and fails no case: its answer is here and paid for.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -143,8 +153,12 @@ class ImageFolder:
             return
         which = "image" if image.partial is None else f"partial-{image.partial}"
         path = self._folder / f"{prefix}-{_plain(image.item_id)}-{which}.{_plain(image.format)}"
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write(path, data)
+        except OSError as error:
+            sys.stderr.write(f"The image {path} cannot be saved ({error.strerror or error}); check --images.\n")
+            return
         self.saved.append(path)
 
 

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from migrate_cli.errors import UsageError
+from migrate_cli.lasting import lasting_stream
 from migrate_cli.secrets import scrub
+from migrate_cli.writing import open_for_writing
 
 LOGGER = "migrate_cli"
 """The root of this program's loggers; modules use `logging.getLogger(__name__)`."""
@@ -76,8 +78,9 @@ def set_up_logging(
 ) -> Callable[[], None]:
     """Begin to log; returns the function that ends it and closes the file. May be called again after that.
 
-    The file gets everything from INFO up (DEBUG from `verbosity` 2), appended, mode 0600. stderr gets warnings at
-    `verbosity` 0, INFO at 1, DEBUG at 2; nothing without `to_stderr`. Raises UsageError when the file cannot be opened.
+    The file gets everything from INFO up (DEBUG from `verbosity` 2), appended; a new one has the mode 0600. stderr
+    gets warnings at `verbosity` 0, INFO at 1, DEBUG at 2; nothing without `to_stderr`. Raises UsageError when the
+    file cannot be opened.
     """
     logger = logging.getLogger(LOGGER)
     handlers: list[logging.Handler] = []
@@ -103,16 +106,30 @@ def set_up_logging(
     return close
 
 
+class _FileHandler(logging.StreamHandler[TextIO]):
+    """Writes into the log's file, and closes it. A log that takes no more is said once and fails nothing."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        super().__init__(lasting_stream(descriptor, self._ended))
+        self._path = path
+
+    def _ended(self, error: OSError) -> None:
+        reason = error.strerror or str(error)
+        sys.stderr.write(f"The log file {self._path} takes no more ({reason}); the command goes on without it.\n")
+
+    def close(self) -> None:
+        """Close the file too."""
+        self.stream.close()
+        super().close()
+
+
 def _file_handler(path: Path, *, json_lines: bool, verbosity: int) -> logging.Handler:
     try:
-        # Opened before logging does it, so that the file never exists with wider permissions.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.fchmod(descriptor, 0o600)
-        os.close(descriptor)
-        handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
+        descriptor = open_for_writing(path, os.O_APPEND)
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f"The log file {path} cannot be written ({reason}): name another with --log-file.") from error
+    handler = _FileHandler(path, descriptor)
     handler.setFormatter(JsonFormatter() if json_lines else PlainFormatter())
     handler.setLevel(logging.DEBUG if verbosity >= 2 else logging.INFO)
     return handler

@@ -16,6 +16,7 @@ from migrate_cli.model import Result
 from migrate_cli.report.document import Bar, Column, Lines, Pairs, Section, Table, Tone, build
 from migrate_cli.report.escape import NOTHING, plural, visible, visible_block
 from migrate_cli.report.interface import View
+from migrate_cli.writing import open_for_writing
 
 SUMMARY_LIMIT = 1024 * 1024
 """Bytes that GitHub accepts as the summary of one step."""
@@ -105,7 +106,8 @@ def write_step_summary(text: str, environ: Mapping[str, str] | None = None) -> b
     path = Path(name)
     try:
         used = path.stat().st_size if path.exists() else 0
-        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+        descriptor = open_for_writing(path, os.O_APPEND, mode=0o644)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(cut_to_bytes(text, SUMMARY_LIMIT - used))
     except OSError as error:
         _log.warning("The summary at GITHUB_STEP_SUMMARY was not written: %s.", error.strerror or error)

@@ -1,15 +1,15 @@
-"""Put a finished report where it belongs: on stdout, or into a file. The only place that writes reports."""
+"""Put a finished report where it belongs: on stdout, or where `--report` leads. The only place that writes reports."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
+from migrate_cli import writing
 from migrate_cli.errors import UsageError
 from migrate_cli.report.interface import OutputFormat
 
@@ -69,33 +69,20 @@ def write_out(text: str, stream: TextIO | None = None) -> None:
 
 
 def write_report(path: Path, text: str) -> None:
-    """Write the report to a file, whole or not at all, readable by its owner only.
-
-    Raises UsageError when the path cannot be written.
-    """
+    """Write the report where a path leads. Raises UsageError when it cannot be written."""
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-                file.write(text)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        writing.write(path, text)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise UsageError(f"The report {path} cannot be written ({reason}): name another path with --report.") from error
+        raise _unwritable(path, error.strerror or str(error)) from error
 
 
 def check_report_path(path: Path) -> None:
     """Raise UsageError before any work when `write_report` would fail for a reason that can be seen now."""
     form_of(path, OutputFormat.TEXT)
-    parent = path.parent
-    if path.is_dir():
-        raise UsageError(f"The report {path} is a folder: name a file with --report.")
-    if not parent.is_dir():
-        raise UsageError(
-            f"The report {path} cannot be written: there is no folder {parent}. Make it, or change --report."
-        )
-    if not os.access(parent, os.W_OK):
-        raise UsageError(f"The report {path} cannot be written: the folder {parent} refuses it. Change --report.")
+    why = writing.obstacle(path)
+    if why is not None:
+        raise _unwritable(path, why)
+
+
+def _unwritable(path: Path, why: str) -> UsageError:
+    return UsageError(f"The report {path} cannot be written ({why}): name another path with --report.")

@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from migrate_cli.state.opening import private_file
+from migrate_cli.state.opening import followed, private_file
 
 _BYTES = 1 << 20
 
@@ -15,7 +15,8 @@ class Ballast:
     """A file of random bytes (so that no file system compresses it away), there while the writer lives."""
 
     def __init__(self, state_file: Path) -> None:
-        self.path = state_file.with_name(state_file.name + ".ballast")
+        file = followed(state_file)
+        self.path = file.with_name(file.name + ".ballast")
 
     def take(self) -> None:
         """Fill the file. Raises OSError when there is no room even now."""

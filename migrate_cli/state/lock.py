@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import stat
 import sys
 import time
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from migrate_cli.errors import StateError, StateLocked
+from migrate_cli.state.opening import followed, private_file
 
 _TRIES = 5
 _PAUSE = 0.02
@@ -44,7 +46,7 @@ class StateLock:
     def __init__(self, state_file: Path, command: str) -> None:
         self.path = lock_path(state_file)
         try:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+            self._fd = private_file(self.path, os.O_RDWR)
         except OSError as error:
             raise StateError(
                 f"Cannot create the lock file {self.path}: {error.strerror}; "
@@ -80,7 +82,8 @@ class StateLock:
 
 def lock_path(state_file: Path) -> Path:
     """The side file that is locked for a state file."""
-    return state_file.with_name(state_file.name + ".lock")
+    file = followed(state_file)
+    return file.with_name(file.name + ".lock")
 
 
 def holder(state_file: Path) -> Holder | None:
@@ -91,7 +94,7 @@ def holder(state_file: Path) -> Holder | None:
     except OSError:
         return None
     try:
-        if _take(fd):
+        if not stat.S_ISREG(os.fstat(fd).st_mode) or _take(fd):
             return None
         return _read(path) or Holder(0, "unknown host", "unknown command", "unknown time")
     finally:

@@ -5,12 +5,14 @@ Nothing here writes rows. Each refusal says what is wrong, where, and what to do
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import stat
 from glob import escape
 from pathlib import Path
 
-from migrate_cli.errors import StateDamaged, StateError, StateForeign, UsageError
+from migrate_cli.errors import MigrateError, StateDamaged, StateError, StateForeign, UsageError
 from migrate_cli.state import migrations
 
 _MAGIC = b"SQLite format 3\x00"
@@ -38,8 +40,7 @@ _SENTENCES: tuple[tuple[str, type[StateError], str], ...] = (
 
 def check_place(path: Path, *, create: bool) -> None:
     """Check the path before anything is made there. Raises UsageError or StateError."""
-    if path.is_dir():
-        raise StateError(f"The state file {path} is a folder; name a file with --state.")
+    _refuse_other_kinds(path, StateError)
     if not path.parent.is_dir():
         raise StateError(f"The folder {path.parent} for the state file does not exist; create it or change --state.")
     if not path.exists() and not create:
@@ -53,9 +54,8 @@ def check_place(path: Path, *, create: bool) -> None:
 
 
 def missing(path: Path) -> UsageError:
-    """The error for a state file that must be there and is not."""
-    if path.is_dir():
-        return UsageError(f"The state file {path} is a folder; name a file with --state.")
+    """The error for a state file that must be there and is not. Raises UsageError for what can be none."""
+    _refuse_other_kinds(path, UsageError)
     shards = f"{path.stem}-*of*{path.suffix}"
     pattern = f"{escape(path.stem)}-*of*{escape(path.suffix)}"
     first = min((one.name for one in path.parent.glob(pattern)), default=None)
@@ -67,6 +67,21 @@ def missing(path: Path) -> UsageError:
     return UsageError(
         f"There is no state file {path}; name the right one with --state, or run `migrate-cli apply` to start one."
     )
+
+
+def _refuse_other_kinds(path: Path, kind: type[MigrateError]) -> None:
+    """Raise an error for what is there and can be no state file: a folder, a pipe, a device."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise kind(
+            f"The state file {path} cannot be reached ({error.strerror}); name another file with --state."
+        ) from error
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a pipe, a device or a socket"
+        raise kind(f"The state file {path} is {what}; name a file with --state.")
 
 
 def check_is_ours(path: Path) -> None:
@@ -166,19 +181,30 @@ def damaged(path: Path, why: str) -> StateDamaged:
 
 def backup_path(path: Path) -> Path:
     """Where the backup of a state file lies."""
+    path = followed(path)
     return path.with_name(path.name + ".bak")
 
 
 def map_path(path: Path) -> Path:
     """Where the second copy of the ids lies."""
+    path = followed(path)
     return path.with_name(path.name + ".map.jsonl")
 
 
+def followed(path: Path) -> Path:
+    """Return the file that a link leads to, or the path as it is: what lies beside a state file lies beside the file.
+
+    Two links to one state file would have two locks otherwise.
+    """
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
 def private_file(path: Path, flags: int) -> int:
-    """Open a file that only its owner may read, creating it so."""
-    fd = os.open(path, flags | os.O_CREAT, 0o600)
-    if hasattr(os, "fchmod"):
-        os.fchmod(fd, 0o600)
+    """Open a file, creating it so that only its owner may read it. Raises OSError for what is no plain file."""
+    fd = os.open(path, flags | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o600)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "it is no plain file", str(path))
     return fd
 
 

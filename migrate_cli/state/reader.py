@@ -15,7 +15,7 @@ from migrate_cli.errors import StateError, StateForeign
 from migrate_cli.model import JsonObject
 from migrate_cli.state import migrations
 from migrate_cli.state.lock import holder
-from migrate_cli.state.opening import missing, translate
+from migrate_cli.state.opening import followed, missing, translate
 
 _LISTED = 200
 """Threads that a summary names for each state that needs a person."""
@@ -297,7 +297,8 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         return _opened(path, "mode=ro")
     except sqlite3.OperationalError:
-        if path.with_name(path.name + "-wal").exists():
+        file = followed(path)
+        if file.with_name(file.name + "-wal").exists():
             raise
         # In a folder that may not be written, the log's index cannot be made; without a log none is needed.
         return _opened(path, "mode=ro&immutable=1")

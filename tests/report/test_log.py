@@ -50,14 +50,16 @@ def test_no_key_gets_into_the_file_even_through_chained_tracebacks(tmp_path: Pat
         assert "abcdef123456789" not in text
 
 
-def test_the_file_is_private_even_if_it_was_not_before(tmp_path: Path) -> None:
+def test_a_new_file_is_private_and_one_that_was_there_keeps_its_mode_and_lines(tmp_path: Path) -> None:
     path = tmp_path / "run.log"
+    set_up_logging(path)()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.write_text("old line\n")
     path.chmod(0o644)
     close = set_up_logging(path)
     LOG.info("new line")
     close()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert path.read_text().startswith("old line\n")
     assert "new line" in path.read_text()
 

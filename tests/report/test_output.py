@@ -47,12 +47,14 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert (process.returncode, complaint) == (0, b"")
 
 
-def test_a_report_file_replaces_the_old_one_and_is_private(tmp_path: Path) -> None:
+def test_a_new_report_file_is_private_and_one_that_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    path.write_text("old")
+    write_report(path, "old")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)
     write_report(path, "new\n")
     assert path.read_text() == "new\n"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert list(tmp_path.iterdir()) == [path]
 
 
