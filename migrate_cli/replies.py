@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from migrate_cli.error_bodies import told_in
 from migrate_cli.model import JsonObject
 from migrate_cli.secrets import scrub
 
@@ -115,12 +116,21 @@ def of_error(status: int, headers: Mapping[str, str], content: bytes, *, now: da
 def error_of(status: int, content: bytes) -> tuple[str | None, str]:
     """Return the error's code and its sentence, scrubbed and cut; any body will do."""
     try:
-        error = json.loads(content)["error"]
-        code, message = error.get("code"), str(error.get("message") or "")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        code, message = None, ""
+        code, message = told_in(json.loads(content))
+    except (ValueError, RecursionError):
+        code, message = None, _plain(content)
     sentence = scrub(message)[:LONGEST_SENTENCE] or f"the server answered {status}"
-    return _word(code), sentence
+    # Some servers repeat the status where a code belongs.
+    return None if str(code) == str(status) else _word(code), sentence
+
+
+def _plain(content: bytes) -> str:
+    """The one line that a proxy or a gateway says; empty for a page, for several lines, and for what is no text."""
+    try:
+        text = content[: 4 * LONGEST_SENTENCE + 4].decode().strip()
+    except UnicodeDecodeError:
+        return ""
+    return text if len(text) <= LONGEST_SENTENCE and text.isprintable() and text[:1] not in ("<", "{", "[") else ""
 
 
 def request_id_of(headers: Mapping[str, str]) -> str | None:

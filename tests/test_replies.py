@@ -6,6 +6,8 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from migrate_cli.replies import Ambiguous, Applied, NotApplied, Refused, of_error, of_success, retry_after
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -51,6 +53,60 @@ def test_an_error_without_a_json_body_still_has_a_sentence() -> None:
     assert isinstance(reply, Refused)
     assert reply.code == "http-404"
     assert "404" in reply.message
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "sentence"),
+    [
+        ({"detail": "Conversation not found"}, "http-404", "Conversation not found"),
+        (
+            {"detail": [{"type": "missing", "loc": ["body", "items", 0, "role"], "msg": "Field required", "input": 1}]},
+            "http-404",
+            "body.items.0.role: Field required",
+        ),
+        ({"detail": {"code": "no_such", "message": "Not here"}}, "no_such", "Not here"),
+        ({"detail": {"error": {"code": "no_such", "message": "Not here"}}}, "no_such", "Not here"),
+        ({"error": "no such conversation"}, "http-404", "no such conversation"),
+        ({"error": "not_found", "message": "No such conversation"}, "http-404", "No such conversation"),
+        ({"error": "no such conversation", "code": "no_such"}, "no_such", "no such conversation"),
+        ({"error": {"message": "Not here", "code": 404}}, "http-404", "Not here"),
+        ({"error": {"detail": {"errors": [{"loc": ["items"], "msg": "too long"}]}}}, "http-404", "items: too long"),
+        ({"type": "about:blank", "title": "Not Found", "status": 404}, "http-404", "Not Found"),
+        ({"title": "Not Found", "detail": "no conversation c"}, "http-404", "Not Found: no conversation c"),
+        ({"object": "error", "message": "Not here", "code": "no_such"}, "no_such", "Not here"),
+        ({"errors": [{"message": "one"}, {"message": "two"}]}, "http-404", "one; two"),
+        ({"message": "Not here"}, "http-404", "Not here"),
+    ],
+)
+def test_the_reason_is_read_in_every_form_that_servers_give_it(body: object, code: str, sentence: str) -> None:
+    assert of_error(404, {}, json.dumps(body).encode()) == Refused(404, code, sentence)
+
+
+def test_the_line_of_a_proxy_is_a_reason_too() -> None:
+    assert of_error(404, {}, b"no healthy upstream\n") == Refused(404, "http-404", "no healthy upstream")
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(
+                st.sampled_from(["error", "detail", "message", "errors", "title", "code", "loc", "msg"]), inner
+            )
+        ),
+    )
+)
+def test_any_body_at_all_gives_one_sentence_of_sane_length(body: object) -> None:
+    reply = of_error(400, {}, json.dumps(body).encode())
+    if isinstance(reply, Refused):
+        assert 0 < len(reply.message) <= 500
+        assert reply.code
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"\xff\xfe\x00", b"", b"null", b'{"error": {"message": null}}'])
+def test_a_body_that_tells_nothing_still_has_a_sentence(content: bytes) -> None:
+    assert of_error(404, {}, content) == Refused(404, "http-404", "the server answered 404")
 
 
 def test_a_key_in_an_error_message_is_masked() -> None:

@@ -1,4 +1,4 @@
-"""Whether the target answers, takes the key and speaks the Conversations API: two GET requests, nothing is written."""
+"""Whether the target answers, takes the key and speaks the Conversations API: a few GETs, nothing is written."""
 
 from __future__ import annotations
 
@@ -31,16 +31,17 @@ async def check_target(endpoint: Endpoint) -> list[Check]:
             began = time.monotonic()  # the first request also pays for loading the client and for connecting
             items = await client.read(f"/conversations/{NOWHERE}/items", {"limit": 1})
             took = time.monotonic() - began
+            known = _may_be_unknown(whole, items) and await _knows_path(client)
         except AuthError as error:
             reached = ok("target", f"{endpoint.base_url} answers")
             return [reached, failed("target key", error, "Check the key, its project and its organisation.")]
         except TemporaryError as error:
             return [failed("target", error, "Check the address, the network and a proxy; then try again.")]
     reached = ok("target", f"{endpoint.base_url} answers, in {took * 1000:,.0f} ms")
-    return [reached, *_judge(endpoint, whole, items)]
+    return [reached, *_judge(endpoint, whole, items, known=known)]
 
 
-def _judge(endpoint: Endpoint, whole: Applied | Refused, items: Applied | Refused) -> list[Check]:
+def _judge(endpoint: Endpoint, whole: Applied | Refused, items: Applied | Refused, *, known: bool) -> list[Check]:
     for reply in (whole, items):
         if isinstance(reply, Refused) and reply.status in (401, 403):
             return [
@@ -61,7 +62,7 @@ def _judge(endpoint: Endpoint, whole: Applied | Refused, items: Applied | Refuse
                 "Look whether a proxy answers in the target's place; migrate-cli doctor --live finds out more.",
             ),
         ]
-    if _unknown_path(whole) or (isinstance(items, Refused) and _unknown_path(items)):
+    if _may_be_unknown(whole, items) and not known:
         return [
             failure(
                 "target API",
@@ -71,6 +72,24 @@ def _judge(endpoint: Endpoint, whole: Applied | Refused, items: Applied | Refuse
             )
         ]
     return [accepted, ok("target API", "it speaks the Conversations API; doctor --live finds out what it does")]
+
+
+def _may_be_unknown(whole: Applied | Refused, items: Applied | Refused) -> bool:
+    """Whether what was answered for a conversation would also be answered by a host that has none."""
+    refusals = [reply for reply in (whole, items) if isinstance(reply, Refused)]
+    return isinstance(whole, Refused) and any(map(_unknown_path, refusals))
+
+
+async def _knows_path(client: ApiClient) -> bool:
+    """Whether `/conversations` is a path there, for servers that say no more than "Not found" of anything.
+
+    Where only POST is served, GET is refused in another way than at a path that does not exist.
+    """
+    there = await client.read("/conversations", {"limit": 1})
+    nowhere = await client.read("/no-such-path-as-this", {"limit": 1})
+    if isinstance(there, Applied) or isinstance(nowhere, Applied):
+        return not isinstance(nowhere, Applied)
+    return there.status != nowhere.status
 
 
 def _unknown_path(reply: Refused) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from migrate_cli.error_bodies import holds_error
 from migrate_cli.model import JsonObject
 from migrate_cli.replay import items as parts
 from migrate_cli.replay.answer import Answer, Ending, Image
@@ -73,6 +74,9 @@ class Collector:
     def feed(self, event: Any) -> None:
         """Take one event; never raises, whatever it is."""
         kind = event.get("type") if isinstance(event, dict) else None
+        if kind is None and isinstance(event, dict) and holds_error(event):
+            # Servers that are no OpenAI break off with an error that does not call itself one.
+            kind, event = "error", {**event, "type": "error"}
         if not isinstance(kind, str) or not kind.startswith(("response.", "error")):
             self._unreadable += 1
         elif not self._repeated(event):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from migrate_cli.error_bodies import told_in
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.answer import ApprovalRequest, FunctionCall, Image, ToolUse, Usage
 
@@ -108,10 +109,11 @@ def usage_of(usage: Any) -> Usage:
 
 
 def error_of(source: JsonObject) -> tuple[str | None, str | None]:
-    """Code and message of a failed response or of an `error` event, in either of the forms that are met."""
-    inner = source.get("error")
-    error = inner if isinstance(inner, dict) else source if source.get("type") == "error" else {}
-    return string(error.get("code")) or string(error.get("type")), string(error.get("message"))
+    """Code and message of a failed response or of an `error` event, in any of the forms that are met."""
+    alone, inner = source.get("type") == "error", source.get("error")
+    code, message = told_in(source if alone else {"error": inner})
+    kind = inner.get("type") if isinstance(inner, dict) else "error" if alone else None
+    return string(code) or string(kind), message or None
 
 
 def _parts(items: Iterable[JsonObject]) -> Iterator[JsonObject]:

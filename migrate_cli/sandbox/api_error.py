@@ -5,7 +5,10 @@ Pure. Who serves them is `app.py`; who raises them are the rules and the endpoin
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+from migrate_cli.sandbox.encoding import encode_any
 
 INVALID_REQUEST = "invalid_request_error"
 
@@ -61,3 +64,24 @@ def conversation_locked() -> ApiError:
 def too_large(limit: int) -> ApiError:
     """The 413 for a body over the limit, which is given in bytes."""
     return ApiError(413, f"The request is larger than the limit of {limit} bytes.", code="request_too_large")
+
+
+FORMS = ("detail", "details", "text", "problem")
+"""How servers of another make tell errors."""
+
+
+def reworded(content: bytes, form: str) -> bytes:
+    """Return an error's body in one of `FORMS`; one that is not the real service's stays as it is."""
+    try:
+        error = json.loads(content)["error"]
+        message, param = error["message"], error["param"]
+    except (ValueError, KeyError, TypeError):
+        return content
+    told: dict[str, Any] = {"detail": message}
+    if form == "details":
+        told = {"detail": [{"type": "value_error", "loc": ["body", param or "request"], "msg": message}]}
+    elif form == "problem":
+        told = {"type": "about:blank", "title": "The request was refused", "detail": message}
+    elif form == "text":
+        told = {"error": message}
+    return encode_any(told)

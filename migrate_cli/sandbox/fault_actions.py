@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlencode
 
-from migrate_cli.sandbox.api_error import ApiError, conversation_locked, invalid_item
+from migrate_cli.sandbox.api_error import ApiError, bad_request, conversation_locked, invalid_item
 from migrate_cli.sandbox.encoding import encode, encode_any
 from migrate_cli.sandbox.exchange import Answer, Exchange, first_of
 from migrate_cli.sandbox.fault_plan import FaultRule, Kind
@@ -156,6 +156,14 @@ async def _ignore_after(exchange: Exchange, _: FaultRule, __: Surroundings) -> N
     await exchange.answer(await exchange.perform(query=query.encode()))
 
 
+async def _no_include(exchange: Exchange, _: FaultRule, __: Surroundings) -> None:
+    asked = [name for name, _ in parse_qsl(exchange.scope["query_string"].decode()) if name in ("include", "include[]")]
+    if asked:
+        await exchange.answer(_error(bad_request(f"Unknown query parameter: '{asked[0]}'.", param=asked[0])))
+    else:
+        await exchange.serve()
+
+
 def _claim_more(more: bool) -> Action:
     """Answer a list with this `has_more`, whether it is true or not."""
 
@@ -231,8 +239,9 @@ ACTIONS: dict[Kind, Action] = {
     Kind.SCRAMBLE: _scramble,
     Kind.IGNORE_ITEMS: _ignore_items,
     Kind.IGNORE_AFTER: _ignore_after,
+    Kind.NO_INCLUDE: _no_include,
     Kind.ALWAYS_MORE: _claim_more(True),
     Kind.NEVER_MORE: _claim_more(False),
     **STREAM_ACTIONS,
 }
-"""Every kind but the delays and the limit, which `faults.py` sees to itself."""
+"""Every kind but the delays and the lasting ones, which `faults.py` sees to itself."""

@@ -75,6 +75,10 @@ class Kind(StrEnum):
     """A list says `has_more` on its last page too."""
     NEVER_MORE = "never-more"
     """A list says that there is no more, although there is."""
+    NO_INCLUDE = "no-include"
+    """400 for a request that asks for `include[]`; others as usual."""
+    ERRORS = "errors"
+    """Not a fault of chance: errors are told in another `form`: `detail` or `details` (FastAPI), `text`, `problem`."""
     STREAM_CUT = "stream-cut"
     """The connection breaks after `after` events of a stream; the turn is lost. Answers without a stream are spared,
     here and in all the kinds below."""
@@ -103,6 +107,7 @@ PARAMETERS: Mapping[Kind, Mapping[str, Parameter]] = {
     Kind.HANG: {"seconds": None},
     Kind.HANG_AFTER: {"seconds": None},
     Kind.DOWN: {"seconds": 1.0},
+    Kind.ERRORS: {"form": "detail"},
     Kind.STREAM_CUT: {"after": 5.0},
     Kind.STREAM_CUT_AFTER: {"after": 5.0},
     Kind.STREAM_END: {"after": 5.0},
@@ -114,6 +119,8 @@ PARAMETERS: Mapping[Kind, Mapping[str, Parameter]] = {
 """The parameters of each kind, with their defaults; kinds that are not named have none."""
 
 DELAYS = frozenset({Kind.LATENCY, Kind.LOGNORMAL})
+LASTING = frozenset({Kind.LIMIT, Kind.ERRORS})
+"""Kinds that are no strokes of chance: they hold for all requests of their endpoints, whatever else strikes."""
 
 ENDPOINTS = (
     "create",
@@ -267,7 +274,7 @@ class Dice:
         delay, chosen, delays = 0.0, None, []
         for each in self._rules:
             rule = each.rule
-            if rule.kind is Kind.LIMIT or not rule.matches(endpoint, method, path):
+            if rule.kind in LASTING or not rule.matches(endpoint, method, path):
                 continue
             if rule.kind is Kind.POISON and not _holds(body, rule.text("text")):
                 continue
@@ -281,10 +288,16 @@ class Dice:
 
     def limit(self, endpoint: str, method: str, path: str = "") -> FaultRule | None:
         """The limit in requests a minute that holds for this endpoint."""
-        for each in self._rules:
-            if each.rule.kind is Kind.LIMIT and each.rule.matches(endpoint, method, path):
-                return each.rule
-        return None
+        return self._lasting(Kind.LIMIT, endpoint, method, path)
+
+    def form_of_errors(self, endpoint: str, method: str, path: str = "") -> str | None:
+        """The form in which errors are told at this endpoint, where it is not the real service's."""
+        rule = self._lasting(Kind.ERRORS, endpoint, method, path)
+        return None if rule is None else rule.text("form")
+
+    def _lasting(self, kind: Kind, endpoint: str, method: str, path: str) -> FaultRule | None:
+        rules = (each.rule for each in self._rules)
+        return next((rule for rule in rules if rule.kind is kind and rule.matches(endpoint, method, path)), None)
 
 
 class _Counted:

@@ -18,9 +18,10 @@ from typing import Any
 import yaml
 
 from migrate_cli.errors import UsageError
+from migrate_cli.sandbox.api_error import FORMS
 from migrate_cli.sandbox.fault_plan import ENDPOINTS, GROUPS, PARAMETERS, FaultPlan, FaultRule, Kind, Parameter
 
-_TEXTS = frozenset({"text", "answer"})
+_TEXTS = frozenset({"text", "answer", "form"})
 _COMMON = ("probability", "nth", "count", "path")
 
 
@@ -105,6 +106,8 @@ def _sensible(rule: FaultRule, where: str) -> FaultRule:
         raise UsageError(f"{where}: poison needs text=…, the mark by which a request is known.")
     if rule.kind is Kind.LATE and rule.text("answer") not in ("reset", "hang"):
         raise UsageError(f"{where}: answer must be reset or hang.")
+    if rule.kind is Kind.ERRORS:
+        _one_of(rule.text("form"), FORMS, where, "form")
     if any(isinstance(value, float) and value < 0 for value in rule.parameters.values()):
         raise UsageError(f"{where}: parameters cannot be negative.")
     if rule.kind is Kind.LIMIT and not rule.number("limit"):

@@ -16,6 +16,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from migrate_cli.sandbox.api_error import reworded
 from migrate_cli.sandbox.exchange import Exchange, first_of
 from migrate_cli.sandbox.fault_actions import ACTIONS
 from migrate_cli.sandbox.fault_plan import Dice, FaultPlan, Kind, endpoint_of
@@ -95,7 +96,9 @@ class Faults:
         """Serve one request."""
         endpoint = endpoint_of(scope["method"], scope["path"])
         self._requests[endpoint] += 1
-        exchange = Exchange(self._app, scope, receive, self._counting(send))
+        form = self._dice.form_of_errors(endpoint, scope["method"], scope["path"])
+        counting = self._counting(send if form is None else _reworded(send, form))
+        exchange = Exchange(self._app, scope, receive, counting)
         with contextlib.suppress(ClientDisconnect):
             if not self._dice.plan.rules and not self._latency:
                 await exchange.serve()
@@ -142,6 +145,29 @@ class Faults:
             await send(message)
 
         return counted
+
+
+def _reworded(send: Send, form: str) -> Send:
+    """Send errors in another form. They are small, so they wait until they are whole."""
+    head: list[Message] = []
+    parts: list[bytes] = []
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] >= 400:
+            head.append(message)
+            return
+        if not head:
+            await send(message)
+            return
+        parts.append(message.get("body", b""))
+        if message.get("more_body", False):
+            return
+        body = reworded(b"".join(parts), form)
+        headers = [pair for pair in head[0].get("headers", ()) if pair[0].lower() != b"content-length"]
+        await send({**head[0], "headers": [*headers, (b"content-length", str(len(body)).encode())]})
+        await send({"type": "http.response.body", "body": body})
+
+    return sent
 
 
 def _with_headers(send: Send, headers: dict[str, str]) -> Send:

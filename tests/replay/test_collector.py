@@ -130,6 +130,28 @@ def test_a_top_level_error_ends_the_response(event: Event) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"error": {"message": "Slow down", "type": "rate_limit_exceeded", "code": 429}},
+        {"type": "error", "error": {"type": "rate_limit_exceeded", "message": "Slow down"}},
+        {"type": "error", "code": "rate_limit_exceeded", "detail": "Slow down"},
+        {"type": "error", "code": "rate_limit_exceeded", "detail": [{"msg": "Slow down"}]},
+        {"code": "rate_limit_exceeded", "error": "Slow down"},
+    ],
+)
+def test_an_error_in_the_form_of_another_server_ends_the_response_with_its_reason(event: Event) -> None:
+    answer = collected([*stream_of(message("Hello"))[:3], event])
+    assert (answer.ending, answer.error_code, answer.error_message, answer.unreadable) == (
+        Ending.FAILED, "rate_limit_exceeded", "Slow down", 0,
+    )  # fmt: skip
+
+
+def test_a_failed_response_may_tell_its_error_as_a_text() -> None:
+    failed = collected(stream_of(status="failed", error="out of memory"))
+    assert (failed.ending, failed.error_message) == (Ending.FAILED, "out of memory")
+
+
 def test_refusals_and_reasoning_are_kept_apart_from_the_text() -> None:
     place = {"output_index": 0, "content_index": 0, "summary_index": 0}
     answer = collected(

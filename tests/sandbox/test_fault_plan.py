@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.errors import UsageError
 from migrate_cli.sandbox.fault_actions import ACTIONS
-from migrate_cli.sandbox.fault_plan import DELAYS, ENDPOINTS, GROUPS, Dice, FaultPlan, FaultRule, Kind, endpoint_of
+from migrate_cli.sandbox.fault_plan import (
+    DELAYS,
+    ENDPOINTS,
+    GROUPS,
+    LASTING,
+    Dice,
+    FaultPlan,
+    FaultRule,
+    Kind,
+    endpoint_of,
+)
 from migrate_cli.sandbox.fault_spec import parse_rule, plan_from, plan_from_specs, read_plan
 
 
@@ -181,4 +191,4 @@ def test_every_request_has_the_name_of_its_endpoint(method: str, path: str, name
 
 
 def test_every_kind_is_carried_out_by_something() -> None:
-    assert set(ACTIONS) | DELAYS | {Kind.LIMIT} == set(Kind)
+    assert set(ACTIONS) | DELAYS | LASTING == set(Kind)

@@ -364,3 +364,41 @@ def test_what_it_did_is_counted(bench: Bench) -> None:
 def test_a_plan_can_be_given_at_the_start(start: Any) -> None:
     _, http = start(SandboxOptions(faults=plan_from_specs(["create:503"])))
     assert http.post("/conversations", json={}).status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("form", "body"),
+    [
+        ("detail", {"detail": "Conversation with id 'conv_no' not found."}),
+        ("text", {"error": "Conversation with id 'conv_no' not found."}),
+        (
+            "details",
+            {"detail": [{"type": "value_error", "loc": ["body", "request"],
+                         "msg": "Conversation with id 'conv_no' not found."}]},
+        ),
+        (
+            "problem",
+            {"type": "about:blank", "title": "The request was refused",
+             "detail": "Conversation with id 'conv_no' not found."},
+        ),
+    ],
+)  # fmt: skip
+def test_errors_can_be_told_as_servers_of_another_make_do(bench: Bench, form: str, body: dict[str, Any]) -> None:
+    bench.plan(f"*:errors:form={form}")
+    answer = bench.http.get("/conversations/conv_no")
+    assert (answer.status_code, answer.json()) == (404, body)
+    assert bench.append("still as usual").status_code == 200
+
+
+def test_whatever_strikes_besides_is_told_in_that_form_too(bench: Bench) -> None:
+    bench.plan("*:errors:form=text", "append:413")
+    assert bench.append().json() == {"error": "The request is too large."}
+
+
+@pytest.mark.parametrize("name", ["include[]", "include"])
+def test_a_server_can_refuse_include_and_take_all_else(bench: Bench, name: str) -> None:
+    bench.plan("list,append:no-include")
+    path = f"/conversations/{bench.conversation}/items"
+    assert bench.http.get(path, params={name: "message.input_image.image_url"}).status_code == 400
+    assert bench.http.get(path).status_code == 200
+    assert bench.append("x").status_code == 200
