@@ -20,10 +20,10 @@ from migrate_cli.files.known import KnownFiles, Lookup
 from migrate_cli.files.local import FileLook
 from migrate_cli.files.needs import MAX_REQUEST_BYTES, Need
 from migrate_cli.files.record import FileRecord
-from migrate_cli.files.sending import Draining
 from migrate_cli.files.work import Job, Work
 from migrate_cli.findings import finding
 from migrate_cli.model import Draft, Finding, Thread, Unreadable
+from migrate_cli.replies import Draining
 from migrate_cli.sources.interface import FileInfo
 
 AT_ONCE = 32

@@ -18,7 +18,7 @@ from typing import Protocol, Self
 from migrate_cli.convert.media import Kind, kind_of
 from migrate_cli.errors import TemporaryError
 from migrate_cli.files.local import FileLook, look_at
-from migrate_cli.files.sending import Draining
+from migrate_cli.replies import Draining
 from migrate_cli.sources.interface import FileFetcher, FileInfo
 
 AT_ONCE = 8

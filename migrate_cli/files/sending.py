@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from migrate_cli.errors import TemporaryError
-from migrate_cli.replies import Ambiguous, Applied, NotApplied, Refused, Reply
+from migrate_cli.replies import Ambiguous, Applied, Draining, NotApplied, Refused, Reply
 
 ATTEMPTS = 8
 """Answers that may be unclear, one after the other, before the run ends for now."""
@@ -23,10 +23,6 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
-
-
-class Draining(Exception):
-    """The run ends after what is under way, so nothing new is sent; never leaves this package."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from migrate_cli.files.needs import Need, purpose_of, too_large
 from migrate_cli.files.record import FileMemory, FileRecord, Status, note
 from migrate_cli.files.sending import Clock, send
 from migrate_cli.model import Finding
-from migrate_cli.replies import Refused
+from migrate_cli.replies import Draining, Refused
 
 NO_BYTES = "its bytes are not in the export's files/ folder"
 
@@ -108,19 +108,27 @@ class TargetWork:
         # row settles nothing: the next run uploads again.
         under_way = FileRecord(Status.MISSING, detail="its upload had begun", lost_uploads=before + 1)
         note(self._memory, file_id, under_way)
+        answers_lost = 0
 
         def lost(count: int) -> None:
+            nonlocal answers_lost
+            answers_lost = count
             self.counts["possible_orphans"] += 1
             note(self._memory, file_id, replace(under_way, lost_uploads=before + count + 1))
 
         purpose = purpose_of(local.kind, self._preset)
-        sent = await send(
-            lambda: self._host.upload(local, purpose),
-            self._clock,
-            f"the upload of {file_id}",
-            on_lost=lost,
-            draining=self._draining,
-        )
+        try:
+            sent = await send(
+                lambda: self._host.upload(local, purpose),
+                self._clock,
+                f"the upload of {file_id}",
+                on_lost=lost,
+                draining=self._draining,
+            )
+        except Draining:
+            # The request that was noted has not gone out, so no copy of it can stand anywhere.
+            note(self._memory, file_id, replace(under_way, lost_uploads=before + answers_lost))
+            raise
         base = replace(base, lost_uploads=before + sent.lost)
         if isinstance(sent.reply, Refused):
             return replace(base, status=Status.REFUSED, detail=_refused(sent.reply))

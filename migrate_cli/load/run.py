@@ -234,6 +234,8 @@ class LoadRun:
         load = self._load(draft, known, read_back=True)
         try:
             untouched = await load.untouched()
+        except Draining:
+            return None
         except Stopped as stop:
             self._observer.thread(draft, Action.GROWN, known, stop.code, stop.detail)
             return None

@@ -8,16 +8,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from migrate_cli.convert.options import ConvertOptions
+from migrate_cli.convert.options import ConvertOptions, Files
+from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import TemporaryError
 from migrate_cli.files.desk import FileDesk
 from migrate_cli.files.known import KnownFiles
 from migrate_cli.files.needs import FilePolicy
 from migrate_cli.files.record import FileRecord, Status
-from migrate_cli.files.sending import Draining
 from migrate_cli.files.window import WIDTH, in_order
 from migrate_cli.files.work import Job
 from migrate_cli.model import Attachment, Draft, Finding, Message, Origin, Thread, Unreadable
+from migrate_cli.openai_client import ApiClient
+from migrate_cli.pacing import Pacer
+from migrate_cli.replies import Draining
 
 POLICY = FilePolicy(ConvertOptions())
 
@@ -163,3 +166,21 @@ def test_what_ends_the_run_is_raised_and_draining_gives_nothing() -> None:
     with pytest.raises(TemporaryError):
         asyncio.run(desk(Answering(TemporaryError("later"))).draft(thread(1, "file-a", "file-b")))
     assert asyncio.run(desk(Answering(Draining())).draft(thread(1, "file-a"))) is None
+
+
+@pytest.mark.parametrize("of_assistants", [False, True])
+def test_a_file_that_waits_for_its_turn_while_the_run_drains_ends_nothing(*, of_assistants: bool) -> None:
+    """The pacer is what says so, deep below the desk."""
+
+    class Sending(Answering):
+        async def do(self, job: Job) -> FileRecord | None:
+            endpoint = Endpoint("http://127.0.0.1:9/v1", "sk-test-000000000000")
+            async with ApiClient(endpoint, Pacer(most_in_flight=1, draining=lambda: True)) as client:
+                await client.write("POST", "/files", b"{}")
+            raise AssertionError("sent")
+
+    own = FileDesk(KnownFiles(dict, FilePolicy(ConvertOptions(files=Files.UPLOAD)), dict[str, Any]().get), Sending())
+    if of_assistants:
+        assert asyncio.run(own.carry(["file-a"])) == {}
+    else:
+        assert asyncio.run(own.draft(thread(1, "file-a"))) is None

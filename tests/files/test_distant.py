@@ -12,7 +12,7 @@ import pytest
 from migrate_cli.errors import TemporaryError
 from migrate_cli.files.distant import AT_ONCE, SMALL, Promises, Spool
 from migrate_cli.files.local import LocalFile
-from migrate_cli.files.sending import Draining
+from migrate_cli.replies import Draining
 from migrate_cli.sources.interface import FileInfo
 
 

@@ -15,10 +15,10 @@ from migrate_cli.files.host import FileHost
 from migrate_cli.files.local import LocalFile, look_at
 from migrate_cli.files.needs import Need
 from migrate_cli.files.record import FileRecord, Status
-from migrate_cli.files.sending import ATTEMPTS, Draining, send
+from migrate_cli.files.sending import ATTEMPTS, send
 from migrate_cli.files.work import Job, TargetWork
 from migrate_cli.model import Finding
-from migrate_cli.replies import Ambiguous, Applied, NotApplied, Refused, Reply
+from migrate_cli.replies import Ambiguous, Applied, Draining, NotApplied, Refused, Reply
 
 NOT_THERE = Refused(404, "http-404", "No such File object")
 
@@ -186,6 +186,19 @@ def test_nothing_new_is_sent_once_the_run_drains() -> None:
 
     with pytest.raises(Draining):
         asyncio.run(send(never, Clock(), "x", draining=lambda: True))
+
+
+def test_an_upload_that_never_got_its_turn_counts_as_no_lost_copy(pdf: LocalFile) -> None:
+    class Ending(Host):
+        async def upload(self, local: LocalFile, purpose: str) -> Reply:
+            if self.calls:
+                raise Draining
+            return await super().upload(local, purpose)
+
+    memory = Memory()
+    with pytest.raises(Draining):
+        asyncio.run(work(Ending(Ambiguous("no answer")), memory).do(Job(Need.UPLOAD, "file-a", pdf, None)))
+    assert [(note["status"], note["lost_uploads"]) for note in memory.notes][-1] == ("missing", 1)
 
 
 @pytest.mark.parametrize(("need", "status"), [(Need.UPLOAD, "missing"), (Need.TRANSCRIBE, "untranscribed")])

@@ -9,6 +9,7 @@ from pathlib import Path
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.run import LoadRun
 from migrate_cli.model import Draft
+from migrate_cli.replies import Draining, Page, Refused
 from migrate_cli.state.store import StateStore
 
 from support.world import Fault, Killed, MemoryClock, MemoryTarget, World, draft_of
@@ -60,3 +61,26 @@ def test_a_wait_that_nobody_notices_is_not_worth_a_word(tmp_path: Path) -> None:
     live(world, tmp_path / "m.db", drafts)
     assert live(world, tmp_path / "m.db", drafts, settle=0.2) == []
     assert [len(items) for items in world.conversations.values()] == [50]
+
+
+class Ending(MemoryTarget):
+    """Nothing gets its turn any more, because the run drains."""
+
+    async def list_items(self, conversation_id: str, *, after: str | None, images: bool) -> Page | Refused:
+        raise Draining
+
+
+def test_a_grown_thread_whose_look_finds_the_run_ending_is_left_for_the_next(tmp_path: Path) -> None:
+    world, state = World(), tmp_path / "m.db"
+    live(world, state, [draft_of(["a", "b"])])
+    store = StateStore.open(state)
+    try:
+        clock = MemoryClock(world)
+        seen, policy = Seen(), LoadPolicy(workers=1, pilot=0)
+        run = LoadRun(target=Ending(world), store=store, clock=clock, policy=policy, observer=seen, append=True)
+        asyncio.run(run.run(iter([draft_of(["a", "b", "c"])])))
+        assert store.progress_of("thread_1") is not None
+        assert store.item_ids("thread_1") == [item_id for item_id, _ in world.conversations["conv_1"]]
+    finally:
+        store.close()
+    assert seen.ended == {}
