@@ -7,53 +7,59 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from migrate_cli.listing import Walk, behind
 from migrate_cli.load.context import Context, Stopped
 from migrate_cli.load.reconcile import Adopt, Conflict, Reading
 from migrate_cli.model import JsonObject, ThreadState
 from migrate_cli.replies import Applied, Refused
 
-PAGE = 100
-
 
 async def list_after(load: Context, anchor: str | None) -> list[JsonObject]:
-    """Return all items after the anchor, oldest first. Raises Stopped when the conversation cannot be read.
+    """Return all items after the anchor, oldest first. Raises Stopped when the conversation cannot be read to its end.
 
     Where a server ignores the anchor, what comes before it is left out here.
     """
     found: list[JsonObject] = []
     async for fresh in _pages_after(load, anchor):
         found.extend(fresh)
-    return _behind(found, anchor)
+    rest = behind(found, anchor)
+    if anchor is not None and (ours := _known_ids(load)) and any(item.get("id") in ours for item in rest):
+        raise _unseen(load)
+    return rest
 
 
-async def _pages_after(load: Context, anchor: str | None) -> AsyncIterator[list[JsonObject]]:
-    """Yield the items after the anchor, a page at a time, each once. Raises Stopped.
-
-    `has_more` can lie in both directions: a page that brings nothing new ends the list, a full page never does.
-    """
-    images = load.images
-    seen: set[str] = set()
-    after = anchor
-    while True:
-        page = await load.target.list_items(load.conversation, after=after, images=images)
-        if isinstance(page, Refused):
-            raise Stopped(
-                ThreadState.IN_DOUBT,
-                "conversation-gone",
-                f"conversation {load.conversation} cannot be read any more ({page.status}): {page.message}",
-            )
-        fresh = [item for item in page.items if str(item.get("id")) not in seen]
-        seen.update(str(item.get("id")) for item in fresh)
-        if fresh:
-            yield fresh
-        if not fresh or not (page.has_more or len(page.items) >= PAGE):
-            return
-        after = str(fresh[-1].get("id"))
+async def _pages_after(
+    load: Context, anchor: str | None, expected: int | None = None
+) -> AsyncIterator[list[JsonObject]]:
+    """Yield the items after the anchor, a page at a time, each once. Raises Stopped."""
+    walk = Walk(load.target, load.conversation, images=load.images, after=anchor, expected=expected)
+    async for fresh in walk.pages():
+        yield fresh
+    if (refused := walk.refused) is not None:
+        raise Stopped(
+            ThreadState.IN_DOUBT,
+            "conversation-gone",
+            f"conversation {load.conversation} cannot be read any more ({refused.status}): {refused.message}",
+        )
+    if walk.cut_off:
+        raise _unseen(load)
 
 
-def _behind(found: list[JsonObject], anchor: str | None) -> list[JsonObject]:
-    places = [place for place, item in enumerate(found) if anchor is not None and item.get("id") == anchor]
-    return found[places[0] + 1 :] if places else found
+def _unseen(load: Context) -> Stopped:
+    detail = (
+        f"the target does not list what comes after a given item of conversation {load.conversation}, so nobody can "
+        "see what stands there"
+    )
+    return Stopped(ThreadState.IN_DOUBT, "unexplained-items", detail)
+
+
+def _known_ids(load: Context) -> set[str]:
+    """The ids of all items that are known to be in the conversation."""
+    return {*_earlier(load), *load.ids}
+
+
+def _earlier(load: Context) -> list[str]:
+    return load.journal.item_ids(load.draft.thread_id)[: load.known_from] if load.known_from else []
 
 
 async def check_whole(load: Context) -> None:
@@ -80,9 +86,8 @@ async def check_whole(load: Context) -> None:
 
 
 async def _compare(load: Context) -> Adopt | Conflict:
-    earlier = load.journal.item_ids(load.draft.thread_id)[: load.known_from] if load.known_from else []
-    reading = Reading(load.draft.items, [*earlier, *load.ids])
-    async for fresh in _pages_after(load, None):
+    reading = Reading(load.draft.items, [*_earlier(load), *load.ids])
+    async for fresh in _pages_after(load, None, expected=len(load.draft.items)):
         reading.feed(fresh)
     return reading.verdict(unclear=load.progress.unclear)
 

@@ -13,19 +13,17 @@ from functools import partial
 from typing import Any, Protocol
 
 from migrate_cli.errors import MigrateError
+from migrate_cli.listing import Lists, Walk
 from migrate_cli.load.interface import Clock
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.retry import Retry
-from migrate_cli.replies import Applied, Draining, Page, Refused, Reply
+from migrate_cli.replies import Applied, Draining, Refused, Reply
 
 DELETED, GONE, KEPT, REFUSED, UNFINISHED = "deleted", "gone", "kept", "refused", "unfinished"
 
 
-class UndoTarget(Protocol):
+class UndoTarget(Lists, Protocol):
     """The calls that undoing needs."""
-
-    async def list_items(self, conversation_id: str, *, after: str | None, images: bool) -> Page | Refused:
-        """Return up to 100 items after the anchor, ascending."""
 
     async def delete_item(self, conversation_id: str, item_id: str) -> Reply:
         """Delete one item."""
@@ -97,38 +95,33 @@ class UndoRun:
             self._observer.undone(created, outcome, items, detail)
 
     async def _undo(self, created: Created, items: Counter[str]) -> tuple[str, str | None]:
-        standing = await self._standing(created.conversation_id)
-        if standing is None:
-            items[GONE] += len(created.item_ids)
-            return GONE, None
-        foreign = [item_id for item_id in standing if item_id not in created.item_ids]
-        if foreign and not (created.ours_alone or self._force):
-            return KEPT, f"{len(foreign)} items stand in it that this migration did not write"
-        items[GONE] += len(set(created.item_ids) - set(standing))
-        # From the end, so that what is left of an interrupted undo is still the beginning of the thread.
-        for item_id in reversed(standing):
-            deleted = await self._delete(partial(self._target.delete_item, created.conversation_id, item_id))
-            if isinstance(deleted, Refused):
-                return REFUSED, f"item {item_id}: {deleted.message} ({deleted.status})"
-            items[deleted] += 1
+        seen: set[str] = set()
+        while True:
+            walk = Walk(self._target, created.conversation_id, images=False, expected=len(created.item_ids) - len(seen))
+            standing = [str(item["id"]) async for page in walk.pages() for item in page if item.get("id")]
+            if walk.refused is not None and walk.refused.status != 404:
+                return REFUSED, f"its items are not listed: {walk.refused.message} ({walk.refused.status})"
+            if walk.refused is not None:
+                items[GONE] += len(set(created.item_ids) - seen)
+                return GONE, None
+            foreign = [item_id for item_id in standing if item_id not in created.item_ids]
+            if foreign and not (created.ours_alone or self._force):
+                return KEPT, f"{len(foreign)} items stand in it that this migration did not write"
+            # From the end, so that what is left of an interrupted undo is still the beginning of the thread.
+            for item_id in reversed(standing):
+                deleted = await self._delete(partial(self._target.delete_item, created.conversation_id, item_id))
+                if isinstance(deleted, Refused):
+                    return REFUSED, f"item {item_id}: {deleted.message} ({deleted.status})"
+                items[deleted] += 1
+            # Where a target shows the beginning alone, the next items show once these are gone.
+            if not walk.cut_off or seen.issuperset(standing):
+                break
+            seen.update(standing)
+        items[GONE] += len(set(created.item_ids) - seen.union(standing))
         deleted = await self._delete(partial(self._target.delete_conversation, created.conversation_id))
         if isinstance(deleted, Refused):
             return REFUSED, f"{deleted.message} ({deleted.status})"
         return deleted, None
-
-    async def _standing(self, conversation_id: str) -> list[str] | None:
-        """Return the ids of the items that stand in a conversation; None when it is gone."""
-        found: dict[str, None] = {}
-        after: str | None = None
-        while True:
-            page = await self._target.list_items(conversation_id, after=after, images=False)
-            if isinstance(page, Refused):
-                return None
-            fresh = [str(item["id"]) for item in page.items if item.get("id") and str(item["id"]) not in found]
-            found.update(dict.fromkeys(fresh))
-            if not fresh or not (page.has_more or len(page.items) >= 100):
-                return list(found)
-            after = fresh[-1]
 
     async def _delete(self, call: Callable[[], Any]) -> str | Refused:
         """Delete what was seen a moment ago: a 404 now is our own doing, by a request whose answer was lost."""

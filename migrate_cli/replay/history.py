@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from migrate_cli.convert.canonical import digest_of
+from migrate_cli.listing import Walk, behind
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.faults import CaseFault
-from migrate_cli.replies import Refused
 from migrate_cli.target import ConversationsTarget
 
 _SERVER_FIELDS = frozenset({"id", "status", "created_by", "created_at", "object"})
@@ -47,20 +47,18 @@ async def read_history(target: ConversationsTarget, conversation_id: str) -> His
 
 
 async def items_after(target: ConversationsTarget, conversation_id: str, anchor: str | None) -> list[JsonObject]:
-    """Read the items after one of them (None: all), oldest first; a page that brings nothing new is the end."""
-    found: list[JsonObject] = []
-    seen: set[Any] = {anchor}
-    while True:
-        page = await target.list_items(conversation_id, after=anchor, images=True)
-        if isinstance(page, Refused):
-            what = "is not at the target" if page.status == 404 else f"cannot be read: {page.message}"
-            raise CaseFault("conversation-unreadable", f"the conversation {conversation_id} {what}")
-        fresh = [item for item in page.items if item.get("id") not in seen]
-        seen.update(item.get("id") for item in fresh)
-        found += fresh
-        if not fresh or not page.has_more:
-            return found
-        anchor = str(fresh[-1].get("id"))
+    """Read the items after one of them (None: all), oldest first. Raises what `read_history` raises."""
+    walk = Walk(target, conversation_id, images=True, after=anchor)
+    found = [item async for page in walk.pages() for item in page]
+    what = None
+    if walk.refused is not None:
+        gone = walk.refused.status == 404
+        what = "is not at the target" if gone else f"cannot be read: {walk.refused.message}"
+    elif walk.cut_off:
+        what = "can only be read in part: the target does not list what comes after a given item"
+    if what is not None:
+        raise CaseFault("conversation-unreadable", f"the conversation {conversation_id} {what}")
+    return behind(found, anchor)
 
 
 def sendable(items: Iterable[JsonObject]) -> list[JsonObject]:

@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from migrate_cli.convert.canonical import encode
 from migrate_cli.convert.limits import MAX_BATCH_ITEMS
 from migrate_cli.errors import MigrateError
+from migrate_cli.listing import Walk
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.faults import CaseFault, TryAgain
-from migrate_cli.replay.history import items_after
 from migrate_cli.replies import Ambiguous, Applied, NotApplied, Refused, Reply
 from migrate_cli.state.store import StateStore
 from migrate_cli.target import ConversationsTarget
@@ -115,12 +115,20 @@ class Scratches:
             async with gate:
                 return await self._gone(lambda: self._target.delete_item(conversation_id, str(item.get("id"))))
 
-        try:
-            items = await items_after(self._target, conversation_id, None)
-        except CaseFault:
-            items = []  # already gone: the deletion below says so too
-        emptied = all(await asyncio.gather(*(one(item) for item in items)))
-        return emptied and await self._gone(lambda: self._target.delete_conversation(conversation_id))
+        seen: set[str] = set()
+        while True:
+            walk = Walk(self._target, conversation_id, images=False)
+            items = [item async for page in walk.pages() for item in page]
+            if walk.refused is not None and walk.refused.status != 404:
+                return False
+            if not all(await asyncio.gather(*(one(item) for item in items))):
+                return False
+            # Where a target shows the beginning alone, the next items show once these are gone.
+            shown = {str(item.get("id")) for item in items}
+            if not walk.cut_off or shown <= seen:
+                break
+            seen |= shown
+        return await self._gone(lambda: self._target.delete_conversation(conversation_id))
 
     async def _gone(self, delete: Callable[[], Awaitable[Reply]]) -> bool:
         """Deleting twice does no harm, so an unclear answer is simply tried again."""

@@ -7,20 +7,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from migrate_cli.listing import Lists, Walk
 from migrate_cli.model import Item, JsonObject
-from migrate_cli.replies import Page, Refused
+from migrate_cli.replies import Refused
 from migrate_cli.verify.march import March, gone, unread
 from migrate_cli.verify.metadata import compare_metadata, compare_whole
 from migrate_cli.verify.outcome import Difference, Outcome, Verdict
 
-FULL_PAGE = 100
 
-
-class Reads(Protocol):
+class Reads(Lists, Protocol):
     """The reading half of the target."""
-
-    async def list_items(self, conversation_id: str, *, after: str | None, images: bool) -> Page | Refused:
-        """Return up to 100 items after the anchor, ascending."""
 
     async def retrieve_conversation(self, conversation_id: str) -> JsonObject | Refused:
         """Return the conversation object."""
@@ -78,28 +74,15 @@ async def compare(target: Reads, task: Task, *, excerpts: bool = False, each_pag
 async def _read_items(
     target: Reads, task: Task, march: March, each_page: EachPage | None, extra: Verdict
 ) -> Refused | None:
-    """Feed the march. `has_more` can lie in both directions and `after` can be ignored: what came before ends it."""
-    images, after = task.images, None
-    first: set[object] = set()
-    previous: set[object] = set()
-    while True:
-        page = await target.list_items(task.conversation_id, after=after, images=images)
-        if isinstance(page, Refused):
-            return page
-        fresh = page.items
-        if after is not None:
-            fresh = [item for item in fresh if item.get("id") not in previous and item.get("id") not in first]
+    """Feed the march, and whatever else looks at each page."""
+    walk = Walk(target, task.conversation_id, images=task.images, expected=len(task.items))
+    async for fresh in walk.pages():
         march.feed(fresh)
         if each_page is not None:
             await each_page(fresh, extra)
-        if not fresh or not (page.has_more or len(page.items) >= FULL_PAGE):
-            return None
-        previous = {item.get("id") for item in page.items}
-        first = first or previous
-        last = fresh[-1].get("id")
-        if not isinstance(last, str):
-            return None
-        after = last
+    if walk.cut_off:
+        march.cut_off()
+    return walk.refused
 
 
 def _refused(refused: Refused, task: Task) -> Verdict:

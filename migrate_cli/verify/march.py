@@ -32,6 +32,7 @@ class March:
         self._seen: list[Seen] = []
         self._ours: set[bytes] = set()
         self._bodies = 0
+        self._cut_off = False
 
     def feed(self, items: Iterable[JsonObject]) -> None:
         """Take the next items of the conversation, oldest first."""
@@ -44,11 +45,29 @@ class March:
                 self._ours = {sent.digest for sent in self._expected}
             self._keep(item, digest)
 
+    def cut_off(self) -> None:
+        """Take note that the target shows no more of a conversation that goes on: of the rest nothing is known."""
+        self._cut_off = True
+
     def finish(self) -> Verdict:
         """Return the verdict on all items; metadata and files are compared elsewhere."""
-        if self._agreed == len(self._expected) and not self._seen:
+        shown = self._agreed + len(self._seen)
+        if not self._cut_off or shown >= len(self._expected):
+            return self._compared(self._expected)
+        verdict = self._compared(self._expected[:shown])
+        rest = len(self._expected) - shown
+        verdict.outcomes[Outcome.UNREADABLE] += rest
+        detail = (
+            f"the target shows the first {shown} items and, asked for what comes after them, begins again: the other "
+            f"{rest} cannot be compared"
+        )
+        verdict.differences.append(Difference(Outcome.UNREADABLE, "list-cut-off", detail))
+        return verdict
+
+    def _compared(self, expected: Sequence[Item]) -> Verdict:
+        if self._agreed == len(expected) and not self._seen:
             return Verdict(outcomes=Counter({Outcome.SAME: self._agreed}))
-        return settle(self._expected, self._agreed, self._seen, excerpts=self._excerpts)
+        return settle(expected, self._agreed, self._seen, excerpts=self._excerpts)
 
     def _keep(self, item: JsonObject, digest: bytes) -> None:
         """Items after the whole history are new turns, of which nothing needs to be known."""

@@ -43,6 +43,18 @@ def test_everything_is_deleted_items_first_and_can_be_loaded_again(
     assert conversations(target.data)[thread_id(4)] == texts_of(export, thread_id(4))
 
 
+@pytest.mark.parametrize("lie", ["ignore-after", "never-more", "always-more"])
+def test_everything_is_deleted_however_the_target_lists_it(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox, lie: str
+) -> None:
+    cli("apply", write_export(tmp_path / "export", [25, 230]))
+    with httpx2.Client(base_url=target.control_url) as control:
+        control.post("/faults", json={"rules": [f"list:{lie}"]})
+    result = undo_json(cli, "--all", "--yes")
+    assert result["data"]["items"] == {"deleted": 255, "gone": 0}
+    assert left(target) == (0, 0)
+
+
 def test_one_thread_or_one_run_can_be_undone_alone(cli: Cli, tmp_path: Path, target: EmbeddedSandbox) -> None:
     export = write_export(tmp_path / "export", [2, 2, 2])
     cli("apply", export, "--thread", thread_id(1))

@@ -98,6 +98,18 @@ def test_a_server_that_always_ignores_the_anchor_is_understood_while_a_page_hold
     bench.audit(draft)
 
 
+@pytest.mark.parametrize("text", ["ok", "{}"])
+def test_where_a_long_thread_cannot_be_seen_to_its_end_nothing_is_taken_for_a_copy_and_deleted(
+    bench: Bench, text: str
+) -> None:
+    draft = draft_of([text.format(number) for number in range(160)])
+    bench.faults("append:reset-after:nth=7", "list:ignore-after")
+    [(_, state, code, detail)] = bench.load(draft).ended.values()
+    assert (state, code) == ("in_doubt", "unexplained-items")
+    assert detail is not None and "does not list what comes after" in detail
+    assert bench.texts()[draft.thread_id] == texts_of(draft)[:140], "all that was sent stands there still"
+
+
 def test_items_that_are_stored_in_another_order_leave_the_thread_in_doubt_with_a_way_out(bench: Bench) -> None:
     draft = draft_of([f"message {number}" for number in range(30)])
     bench.faults("append:scramble")

@@ -13,10 +13,13 @@ from migrate_cli.model import JsonObject, Message, Origin, Thread
 from migrate_cli.replay.baseline import last_turn, last_turns, questions_of
 from migrate_cli.replay.compare import compare
 from migrate_cli.replay.example import example
+from migrate_cli.replay.faults import CaseFault
 from migrate_cli.replay.history import History, items_after, sendable
 from migrate_cli.replay.run import Job, chosen
+from migrate_cli.replay.scratch import Scratches
 from migrate_cli.replay.suite import Case, Part, Suite
-from migrate_cli.replies import Page
+from migrate_cli.replies import Applied, Page, Reply
+from migrate_cli.state.store import StateStore
 from migrate_cli.target import ConversationsTarget
 
 
@@ -130,6 +133,51 @@ def test_a_list_that_begins_again_ends() -> None:
     target = Endless()
     assert asyncio.run(items_after(target, "conv_1", None)) == [{"id": "a"}, {"id": "b"}]
     assert target.asked == 2
+
+
+class Shelf(ConversationsTarget):
+    """Holds 250 items, and hides that there are more than a page shows."""
+
+    def __init__(self, *, page: int = 100, goes_on: bool = True) -> None:
+        self.page, self.goes_on = page, goes_on
+        self.stored = {f"item_{number}": {"id": f"item_{number}"} for number in range(250)}
+        self.gone = False
+
+    async def list_items(self, conversation_id: str, *, after: str | None, images: bool) -> Page:
+        ids = list(self.stored)
+        first = ids.index(after) + 1 if after is not None and self.goes_on else 0
+        return Page([self.stored[one] for one in ids[first : first + self.page]], False)
+
+    async def delete_item(self, conversation_id: str, item_id: str) -> Reply:
+        del self.stored[item_id]
+        return Applied({})
+
+    async def delete_conversation(self, conversation_id: str) -> Reply:
+        self.gone = True
+        return Applied({})
+
+
+@pytest.mark.parametrize("page", [100, 20])
+def test_a_history_is_read_to_its_end_whatever_has_more_says(page: int) -> None:
+    target = Shelf(page=page)
+    assert len(asyncio.run(items_after(target, "conv_1", None))) == 250
+    assert len(asyncio.run(items_after(target, "conv_1", "item_29"))) == 220
+
+
+def test_a_history_of_which_only_the_beginning_is_shown_is_not_copied() -> None:
+    with pytest.raises(CaseFault, match="can only be read in part"):
+        asyncio.run(items_after(Shelf(goes_on=False), "conv_1", None))
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_scratch_conversation_is_emptied_before_it_is_deleted(*, goes_on: bool, tmp_path: Path) -> None:
+    target = Shelf(goes_on=goes_on)
+    store = StateStore.open(tmp_path / "m.db")
+    try:
+        assert asyncio.run(Scratches(target, store, "openai").delete("conv_1"))
+    finally:
+        store.close()
+    assert (target.stored, target.gone) == ({}, True)
 
 
 def test_two_runs_are_put_side_by_side() -> None:

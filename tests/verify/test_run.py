@@ -62,6 +62,15 @@ class NeverMore(AlwaysMore):
         return Page(page.items, False)
 
 
+class ShortPages(Shelf):
+    """Gives 20 at a time, and says that this is all."""
+
+    async def list_items(self, conversation_id: str, *, after: str | None, images: bool) -> Page | Refused:
+        page = await super().list_items(conversation_id, after=after, images=images)
+        assert isinstance(page, Page)
+        return Page(page.items[:20], False)
+
+
 class IgnoresAfter(AlwaysMore):
     async def list_items(self, conversation_id: str, *, after: str | None, images: bool) -> Page | Refused:
         return await super().list_items(conversation_id, after=None, images=images)
@@ -121,8 +130,15 @@ def test_whatever_has_more_says_everything_is_read(shelf: type[Shelf]) -> None:
 def test_a_target_that_ignores_the_cursor_does_not_trap_the_reader() -> None:
     target = IgnoresAfter()
     verdict = compared(target)
-    assert signs(verdict) == {"=": 100, "-": 150}
+    assert signs(verdict) == {"=": 100, "!": 150}, "of what was not shown nobody knows that it is missing"
+    assert [one.code for one in verdict.differences] == ["list-cut-off"]
+    assert verdict.fails(strict=False)
     assert target.lists == 2
+
+
+def test_a_target_of_short_pages_that_hides_that_there_are_more_is_read_on() -> None:
+    target = ShortPages()
+    assert signs(compared(target)) == {"=": 250}
 
 
 def test_a_target_that_answers_in_another_order_is_found_and_said() -> None:
