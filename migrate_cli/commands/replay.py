@@ -218,7 +218,8 @@ class _Replay:
     def _ground(self, client: ApiClient) -> Ground:
         target = ConversationsTarget(client)
         name = SANDBOX if self._target.sandbox else self._settings.target.base_url
-        return Ground(target, self._store, Scratches(target, self._store, name), self._settings.load.settle)
+        settle, strict = self._settings.load.settle, self._settings.convert.strict_assistant
+        return Ground(target, self._store, Scratches(target, self._store, name), settle, strict)
 
     def _plan(self, terminal: bool) -> Plan:
         replay = self._settings.replay

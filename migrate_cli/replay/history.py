@@ -61,9 +61,24 @@ async def items_after(target: ConversationsTarget, conversation_id: str, anchor:
     return behind(found, anchor)
 
 
-def sendable(items: Iterable[JsonObject]) -> list[JsonObject]:
-    """Return the items in the form in which they can be sent; what only has meaning where it was made is left out."""
-    return [sent for sent in map(_sendable, items) if sent is not None]
+def sendable(items: Iterable[JsonObject], *, strict: bool = False) -> list[JsonObject]:
+    """Return the items in the form in which they can be sent; what only has meaning where it was made is left out.
+
+    `strict` targets want an assistant's message to the specification's letter (`convert.strict_assistant`).
+    """
+    found = (_sendable(item) for item in items)
+    return [strictly(sent) if strict else sent for sent in found if sent is not None]
+
+
+def strictly(item: JsonObject) -> JsonObject:
+    """Return an assistant's message to the specification's letter, under an id of its own; other items as they are."""
+    if item.get("type", "message") != "message" or item.get("role") != "assistant":
+        return item
+    content = item.get("content")
+    parts = content if isinstance(content, list) else [{"type": "output_text", "text": str(content or "")}]
+    letter: JsonObject = {"annotations": [], "logprobs": []}
+    texts = [letter | part if part.get("type") == "output_text" else part for part in parts]
+    return item | {"id": f"msg_{secrets.token_hex(16)}", "status": "completed", "content": texts}
 
 
 def _sendable(item: JsonObject) -> JsonObject | None:

@@ -17,7 +17,7 @@ from migrate_cli.convert.limits import MAX_BATCH_ITEMS
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.answer import Answer
 from migrate_cli.replay.faults import CaseFault
-from migrate_cli.replay.history import items_after, sendable
+from migrate_cli.replay.history import items_after, sendable, strictly
 from migrate_cli.replay.scratch import Scratches
 from migrate_cli.state.store import StateStore
 from migrate_cli.target import ConversationsTarget
@@ -52,6 +52,8 @@ class Ground:
     scratches: Scratches
     settle: float = 5.0
     """Seconds that a request whose answer was lost may still take effect."""
+    strict: bool = False
+    """The target wants an assistant's message to the specification's letter."""
 
 
 class Place(ABC):
@@ -90,7 +92,7 @@ class Copy(Place):
 
     def __init__(self, ground: Ground, conversation_id: str | None, history: Sequence[JsonObject]) -> None:
         self._ground = ground
-        self._history = sendable(history)
+        self._history = sendable(history, strict=ground.strict)
         self.conversation_id = conversation_id
         self._scratch: str | None = None
         self._anchor: str | None = None
@@ -134,11 +136,14 @@ class Copy(Place):
 class Stateless(Place):
     """The history travels with every request, and the server keeps nothing: sending again is always safe."""
 
-    def __init__(self, conversation_id: str | None, history: Sequence[JsonObject], *, reasoning: bool) -> None:
+    def __init__(
+        self, conversation_id: str | None, history: Sequence[JsonObject], *, reasoning: bool, strict: bool = False
+    ) -> None:
         self.conversation_id = conversation_id
-        self._history = sendable(history)
+        self._history = sendable(history, strict=strict)
         self._so_far: list[JsonObject] = []
         self._reasoning = reasoning
+        self._strict = strict
 
     async def open(self) -> None:
         """Begin with the history alone."""
@@ -152,7 +157,8 @@ class Stateless(Place):
 
     def took(self, items: Sequence[JsonObject], answer: Answer) -> None:
         """What was said belongs to the next request."""
-        self._so_far += [*items, *(_handed_back(item) for item in answer.items if _belongs(item))]
+        said = [_handed_back(item) for item in answer.items if _belongs(item)]
+        self._so_far += [*items, *(map(strictly, said) if self._strict else said)]
 
 
 class InPlace(Place):
@@ -187,7 +193,7 @@ class Chain(Place):
     def __init__(self, ground: Ground, conversation_id: str | None, history: Sequence[JsonObject]) -> None:
         self._ground = ground
         self.conversation_id = conversation_id
-        self._history = sendable(history)
+        self._history = sendable(history, strict=ground.strict)
         self._start = ground.store.last_response(conversation_id) if conversation_id else None
         self._last = self._start
 

@@ -200,7 +200,9 @@ class ReplayRun:
         places = [index for index, item in enumerate(history.items) if item.get("id") in wanted]
         if not places:
             raise CaseFault("question-gone", "the question is no longer in the conversation")
-        return history.items[: places[0]], sendable(history.items[index] for index in places)
+        return history.items[: places[0]], sendable(
+            (history.items[index] for index in places), strict=self._ground.strict
+        )
 
     def _place(self, job: Job, history: Sequence[JsonObject]) -> Place:
         mode, conversation_id = self._plan.mode, job.conversation_id
@@ -209,7 +211,8 @@ class ReplayRun:
         if mode is Mode.CHAIN:
             return Chain(self._ground, conversation_id, history)
         if mode is Mode.STATELESS:
-            return Stateless(conversation_id, history, reasoning=self._plan.reasoning(job.fields.get("model")))
+            reasoning = self._plan.reasoning(job.fields.get("model"))
+            return Stateless(conversation_id, history, reasoning=reasoning, strict=self._ground.strict)
         return Copy(self._ground, conversation_id, history)
 
     async def _attempt(

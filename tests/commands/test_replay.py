@@ -114,6 +114,17 @@ def test_a_migrated_conversation_is_not_touched(cli: Cli, tmp_path: Path, migrat
     assert contents(migrated) == before
 
 
+def test_a_strict_target_takes_the_copy_of_a_history(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIGRATE_CONVERT__STRICT_ASSISTANT", "true")
+    with EmbeddedSandbox(tmp_path / "strict.db", SandboxOptions(strict_assistant=True)) as strict:
+        monkeypatch.setenv("OPENAI_BASE_URL", strict.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test-000000000000")
+        assert cli("apply", write_export(tmp_path / "export", [7])).code == 0
+        case = {"id": "copied", "conversation": thread_id(1), "input": "And then?"}
+        result = run(cli, write_suite(tmp_path, [case]), "--mode", "copy")
+    assert (result["exit_code"], case_of(result, "copied")["status"]) == (0, "passed"), result["problems"]
+
+
 def test_in_place_the_conversation_goes_on(cli: Cli, tmp_path: Path, migrated: EmbeddedSandbox) -> None:
     suite = write_suite(tmp_path, [{"id": "talk", "conversation": thread_id(1), "input": "Hello there"}])
     result = run(cli, suite, "--mode", "in-place")

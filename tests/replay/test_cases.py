@@ -111,6 +111,19 @@ def test_items_are_sent_again_without_what_the_server_added() -> None:
     assert search["id"] != "ws_1"
 
 
+def test_strict_targets_get_the_answers_of_a_history_to_the_letter() -> None:
+    said = {"type": "output_text", "text": "x", "annotations": [{"type": "url_citation"}]}
+    items: list[JsonObject] = [
+        {"type": "message", "id": "a", "status": "completed", "role": "assistant", "content": [said]},
+        {"type": "message", "id": "b", "role": "user", "content": [{"type": "input_text", "text": "y"}]},
+        {"type": "function_call", "id": "c", "call_id": "c", "name": "f", "arguments": "{}"},
+    ]
+    answer, *others = sendable(items, strict=True)
+    assert (answer["status"], answer["content"]) == ("completed", [said | {"logprobs": []}])
+    assert answer["id"] not in ("a", ""), "the old id is in use"
+    assert others == sendable(items)[1:]
+
+
 def test_a_fingerprint_changes_with_every_change() -> None:
     one = {"type": "message", "id": "a", "role": "user", "content": [{"type": "input_text", "text": "x"}]}
     other = one | {"content": [{"type": "input_text", "text": "y"}]}
