@@ -7,20 +7,26 @@ sentence. Nothing of the user's data is sent, and what was made is deleted.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from secrets import token_hex
 
 from migrate_cli.doctor.check import Check, Verdict, failure, ok, warning
-from migrate_cli.doctor.scratch import Scratch, Sleep, Unclear, entries, said, strictly, text_of
+from migrate_cli.doctor.scratch import PAGE, Scratch, Sleep, Unclear, entries, said, strictly, text_of
 from migrate_cli.doctor.target import brief
 from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject
 from migrate_cli.replies import Applied, Refused
+from migrate_cli.target import IMAGE_URLS
 
 BATCH = 20
 """Items in one request that the specification allows."""
+REQUESTS = 6
+"""Requests that are sent one after the other to see whether their order is kept."""
+_PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+ONE_PIXEL = f"data:image/png;base64,{_PNG}"
 TRIES = 3
 """Times that a question is asked before its answer is called unknown."""
 ODD_TEXT = (
@@ -53,6 +59,8 @@ class Fact:
         return failure(f"live {self.name}", self.detail, self.next, ExitCode.PARTIAL)
 
 
+_NOT_FOUND_OUT = "could not be found out: "
+
 Question = Callable[[Scratch], Awaitable[list[Fact]]]
 
 
@@ -68,6 +76,10 @@ async def find_out(
     async with scratch:
         for name, question in QUESTIONS.items():
             facts += await _ask(scratch, name, question)
+            if not scratch.answered:
+                break
+    if not scratch.answered:
+        return [_unanswered(endpoint, facts), *_remains(scratch)], [fact.as_dict() for fact in facts]
     checks = [check for fact in facts if (check := fact.as_check()) is not None]
     return [_summary(facts), *checks, *_remains(scratch)], [fact.as_dict() for fact in facts]
 
@@ -83,11 +95,21 @@ async def _ask(scratch: Scratch, name: str, question: Question) -> list[Fact]:
         Fact(
             name,
             "unknown",
-            f"could not be found out: {reason}",
+            f"{_NOT_FOUND_OUT}{reason}",
             "Run doctor --live again when the target is calm.",
             Verdict.WARNING,
         )
     ]
+
+
+def _unanswered(endpoint: Endpoint, facts: list[Fact]) -> Check:
+    why = facts[0].detail.removeprefix(_NOT_FOUND_OUT)
+    return failure(
+        "live",
+        f"{endpoint.base_url} answers GET requests, but no POST had a clear answer: {why}",
+        "Look whether a proxy or a limit stops POST requests there, then run doctor --live again.",
+        ExitCode.TEMPORARY,
+    )
 
 
 def _summary(facts: list[Fact]) -> Check:
@@ -184,6 +206,12 @@ async def _default_order(scratch: Scratch, conversation: str, ids: list[str]) ->
     )
 
 
+_FIRST_PAGE_ONLY = (
+    "Migrate only threads of up to 100 items to this target: a longer one stays in doubt after a lost answer, and "
+    "verify reports as missing what it cannot read."
+)
+
+
 async def _paging(scratch: Scratch, conversation: str, ids: list[str]) -> Fact:
     size, cursor, seen = 7, None, list[str]()
     lied = False
@@ -192,17 +220,61 @@ async def _paging(scratch: Scratch, conversation: str, ids: list[str]) -> Fact:
         page = await scratch.page(conversation, **query)
         fresh = [str(item.get("id")) for item in entries(page) if item.get("id") not in seen]
         if not fresh:
-            detail = (
-                "a list does not go on after the item that `after` names, so long conversations cannot be read back"
-            )
-            next_step = "Migrate, but expect threads in doubt after lost answers; verify sees the first page only."
-            return Fact("paging", "after-ignored", detail, next_step, Verdict.WARNING)
+            detail = "a list ignores `after`, so only the first page of a conversation can be read back (100 items)"
+            return Fact("paging", "after-ignored", detail, _FIRST_PAGE_ONLY, Verdict.FAILURE)
         seen += fresh
         cursor = seen[-1]
         lied = lied or bool(page.get("has_more")) != (len(seen) < len(ids))
     if lied:
         return Fact("paging", "has-more-wrong", "pages follow each other, but `has_more` does not tell the last one")
     return Fact("paging", "complete", "pages follow each other, and `has_more` tells the last one")
+
+
+async def _request_order(scratch: Scratch) -> list[Fact]:
+    """A server that orders by a time in whole seconds mixes the requests of one second."""
+    conversation, began = await scratch.create(), time.monotonic()
+    sent: list[str] = []
+    for number in range(REQUESTS):
+        texts = [f"{number}-{place}" for place in range(2)]
+        reply = await scratch.append(conversation, [said(text) for text in texts])
+        if isinstance(reply, Refused):
+            raise Unclear(f"two items were refused: {reply.message}")
+        sent += texts
+    if time.monotonic() - began >= REQUESTS - 1:
+        raise Unclear("its answers took so long that no two requests need have shared a second")
+    stored = [text_of(item) for item in await scratch.items(conversation)]
+    if stored == sent:
+        detail = "the items of requests that follow each other within a second are listed in the order of the requests"
+        return [Fact("request-order", "kept", detail)]
+    if sorted(map(str, stored)) != sorted(sent):
+        raise Unclear(f"of {len(sent)} items, {len(stored)} are listed")
+    detail = "the items of requests that follow each other within a second are listed in another order"
+    return [Fact("request-order", "scrambled", detail, _SECONDS_APART, Verdict.FAILURE)]
+
+
+_SECONDS_APART = (
+    "Set load.max_requests_per_minute to 50, so that no two requests share a second, and verify afterwards; otherwise "
+    "threads of more than one batch end in doubt or out of order."
+)
+
+
+async def _include(scratch: Scratch) -> list[Fact]:
+    conversation = await scratch.create()
+    image = {"type": "input_image", "image_url": ONE_PIXEL, "detail": "auto"}
+    reply = await scratch.append(conversation, [{"type": "message", "role": "user", "content": [image]}])
+    if isinstance(reply, Refused):
+        detail = f"an image as a data URL was refused: {reply.message}"
+        return [
+            Fact("include", "no-images", detail, "Expect such messages to fail; see --on-refused.", Verdict.WARNING)
+        ]
+    page = await scratch.listed(conversation, order="asc", limit=PAGE, include=[IMAGE_URLS])
+    if isinstance(page, Refused):
+        detail = f"a list that asks for image addresses (include[]) is refused ({page.status}: {page.message})"
+        return [Fact("include", "refused", f"{detail}; images are compared by presence")]
+    parts = [part for item in entries(page.body) for part in item.get("content") or () if isinstance(part, dict)]
+    if any(part.get("image_url") == ONE_PIXEL for part in parts):
+        return [Fact("include", "taken", "image addresses come back where they are asked for")]
+    return [Fact("include", "ignored", "image addresses do not come back; images are compared by presence")]
 
 
 async def _refused_batch(scratch: Scratch) -> list[Fact]:
@@ -339,6 +411,8 @@ async def _two_writers(scratch: Scratch) -> list[Fact]:
 QUESTIONS: dict[str, Question] = {
     "item-limit": _item_limit,
     "item-order": _order_and_listing,
+    "request-order": _request_order,
+    "include": _include,
     "refused-batch": _refused_batch,
     "text": _text,
     "metadata-update": _metadata,

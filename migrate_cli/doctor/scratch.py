@@ -46,6 +46,8 @@ class Scratch:
         self._client = self._connect({})
         self._made: list[str] = []
         self.left: list[str] = []
+        self.answered = 0
+        """Writes that had a clear answer."""
         self.lost = 0
         """Creates whose answer was lost: each may have left one empty conversation."""
 
@@ -90,21 +92,28 @@ class Scratch:
         content = None if body is None else json.dumps(body).encode()
         client = self._connect(headers) if headers else self._client
         try:
+            reason = ""
             for _ in range(TRIES):
                 reply = await client.write(method, path, content)
                 if isinstance(reply, Ambiguous):
                     raise Unclear(reply.reason)
                 if not isinstance(reply, NotApplied):
+                    self.answered += 1
                     return reply
+                reason = reply.reason
                 await self._sleep(min(reply.wait or 0.5, LONGEST_WAIT))
-            raise Unclear(f"not served after {TRIES} tries")
+            raise Unclear(f"not served after {TRIES} tries ({reason})")
         finally:
             if client is not self._client:
                 await client.__aexit__(None, None, None)
 
+    async def listed(self, conversation: str, **query: Any) -> Applied | Refused:
+        """Ask for one page of items."""
+        return await self._client.read(f"/conversations/{conversation}/items", query)
+
     async def page(self, conversation: str, **query: Any) -> JsonObject:
         """Return one page of items as it came."""
-        reply = await self._client.read(f"/conversations/{conversation}/items", query)
+        reply = await self.listed(conversation, **query)
         if isinstance(reply, Refused):
             raise Unclear(f"a list was refused: {reply.message}")
         return reply.body
@@ -125,7 +134,9 @@ class Scratch:
         try:
             found = await self._client.read(f"{path}/items", {"order": "asc", "limit": PAGE})
             if isinstance(found, Refused):
-                return  # a question may have deleted it
+                if found.status != 404:  # else a question has deleted it
+                    self.left.append(conversation)
+                return
             for item in entries(found.body):
                 await self._gone(f"{path}/items/{item.get('id')}")
             await self._gone(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlencode
@@ -27,6 +28,9 @@ class Surroundings(Protocol):
 
     async def landing(self, seconds: float) -> None:
         """Wait for the time of a late commit."""
+
+    arrivals: dict[str, tuple[int, int]]
+    """For items whose request was struck by `mix-seconds`: the second, and the number of the request."""
 
     async def go_down(self, seconds: float) -> None:
         """Break all connections and refuse new ones for a while."""
@@ -156,6 +160,26 @@ async def _ignore_after(exchange: Exchange, _: FaultRule, __: Surroundings) -> N
     await exchange.answer(await exchange.perform(query=query.encode()))
 
 
+async def _mix_seconds(exchange: Exchange, _: FaultRule, around: Surroundings) -> None:
+    answer = await exchange.perform()
+    page = _parsed(answer.body)
+    items = page.get("data")
+    if isinstance(items, list) and exchange.scope["method"] == "POST":
+        arrived = int(time.time()), len(around.arrivals)
+        around.arrivals.update((item["id"], arrived) for item in items)
+    elif isinstance(items, list):
+        ascending = b"order=asc" in exchange.scope["query_string"]
+        oldest_first = items if ascending else items[::-1]
+        oldest_first.sort(key=lambda item: _place_in_time(around.arrivals.get(item["id"], (0, 0))))
+        answer.body = encode_any({**page, "data": oldest_first if ascending else oldest_first[::-1]})
+    await exchange.answer(answer)
+
+
+def _place_in_time(arrived: tuple[int, int]) -> tuple[int, int]:
+    second, request = arrived
+    return second, -request
+
+
 async def _no_include(exchange: Exchange, _: FaultRule, __: Surroundings) -> None:
     asked = [name for name, _ in parse_qsl(exchange.scope["query_string"].decode()) if name in ("include", "include[]")]
     if asked:
@@ -239,6 +263,7 @@ ACTIONS: dict[Kind, Action] = {
     Kind.SCRAMBLE: _scramble,
     Kind.IGNORE_ITEMS: _ignore_items,
     Kind.IGNORE_AFTER: _ignore_after,
+    Kind.MIX_SECONDS: _mix_seconds,
     Kind.NO_INCLUDE: _no_include,
     Kind.ALWAYS_MORE: _claim_more(True),
     Kind.NEVER_MORE: _claim_more(False),

@@ -75,6 +75,9 @@ class Kind(StrEnum):
     """A list says `has_more` on its last page too."""
     NEVER_MORE = "never-more"
     """A list says that there is no more, although there is."""
+    MIX_SECONDS = "mix-seconds"
+    """For `append,list`: later requests are listed before earlier ones of the same second, as servers do that order by
+    a time in whole seconds."""
     NO_INCLUDE = "no-include"
     """400 for a request that asks for `include[]`; others as usual."""
     ERRORS = "errors"

@@ -38,6 +38,7 @@ class Faults:
         self._requests: Counter[str] = Counter()
         self._statuses: Counter[str] = Counter()
         self._struck: Counter[str] = Counter()
+        self.arrivals: dict[str, tuple[int, int]] = {}
         self._land = asyncio.Event()
         self.closing = asyncio.Event()
         self.on_down: Callable[[float], Awaitable[None]] | None = None

@@ -15,6 +15,7 @@ from migrate_cli.doctor.check import Check, Verdict
 from migrate_cli.doctor.live import QUESTIONS, Fact, find_out
 from migrate_cli.doctor.scratch import Scratch, said, strictly
 from migrate_cli.endpoint import Endpoint
+from migrate_cli.errors import ExitCode
 from migrate_cli.model import Message, Origin, Thread
 from migrate_cli.sandbox.audit import read_conversations
 from migrate_cli.sandbox.fault_spec import plan_from_specs
@@ -57,6 +58,8 @@ def test_a_server_by_the_book_is_described_whole(visit: Visit, tmp_path: Path) -
         "echo": "complete",
         "default-order": "descending",
         "paging": "complete",
+        "request-order": "kept",
+        "include": "taken",
         "refused-batch": "all-or-nothing",
         "text": "exact",
         "metadata-update": "replaces",
@@ -78,7 +81,11 @@ def test_a_server_by_the_book_is_described_whole(visit: Visit, tmp_path: Path) -
     [
         ("append:scramble", "item-order", "scrambled", Verdict.FAILURE),
         ("create:ignore-items", "items-in-create", "ignored", None),
-        ("list:ignore-after", "paging", "after-ignored", Verdict.WARNING),
+        ("list:ignore-after", "paging", "after-ignored", Verdict.FAILURE),
+        ("append,list:mix-seconds", "request-order", "scrambled", Verdict.FAILURE),
+        ("append,list:mix-seconds", "item-order", "kept", None),
+        ("list:no-include", "include", "refused", None),
+        ("append:poison:text=image_url", "include", "no-images", Verdict.WARNING),
         ("list:always-more", "paging", "has-more-wrong", None),
         ("list:never-more", "paging", "has-more-wrong", None),
         ("append:partial:items=1:status=400", "item-limit", "0", Verdict.FAILURE),
@@ -138,6 +145,27 @@ def test_what_stays_unclear_is_called_unknown(visit: Visit) -> None:
     assert facts["text"] == "unknown"
     assert facts["metadata-update"] == "replaces"
     assert verdicts(checks)["live text"] is Verdict.WARNING
+
+
+@pytest.mark.parametrize("fault", ["writes:500", "writes:html", "writes:429:retry_after=0", "create:reset-after"])
+def test_a_target_that_answers_no_post_is_a_temporary_failure(visit: Visit, fault: str) -> None:
+    facts, checks = visit(fault)
+    (told,) = [check for check in checks if check.name == "live"]
+    assert (told.verdict, told.exit_code) == (Verdict.FAILURE, ExitCode.TEMPORARY)
+    assert "no POST" in told.detail
+    assert list(facts.values()) == ["unknown"], "nothing more is asked of it"
+
+
+def test_a_list_that_ignores_after_is_told_with_what_follows_from_it(visit: Visit) -> None:
+    _, checks = visit("list:ignore-after")
+    (told,) = [check for check in checks if check.name == "live paging"]
+    assert told.exit_code
+    assert "100 items" in str(told.next) and "in doubt" in str(told.next) and "verify" in str(told.next)
+
+
+def test_a_scratch_conversation_that_can_no_longer_be_listed_counts_as_left(visit: Visit) -> None:
+    _, checks = visit("list:413")
+    assert any(check.name == "live clean-up" and "not deleted" in check.detail for check in checks)
 
 
 def test_scratch_conversations_that_cannot_be_deleted_are_named(visit: Visit, tmp_path: Path) -> None:

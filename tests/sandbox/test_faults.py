@@ -402,3 +402,13 @@ def test_a_server_can_refuse_include_and_take_all_else(bench: Bench, name: str) 
     assert bench.http.get(path, params={name: "message.input_image.image_url"}).status_code == 400
     assert bench.http.get(path).status_code == 200
     assert bench.append("x").status_code == 200
+
+
+def test_requests_of_one_second_can_be_listed_in_the_wrong_order(bench: Bench) -> None:
+    bench.plan("append,list:mix-seconds")
+    for number in range(6):
+        bench.append(f"{number}a", f"{number}b")
+    listed = bench.http.get(f"/conversations/{bench.conversation}/items", params={"order": "asc"}).json()["data"]
+    texts = [item["content"][0]["text"] for item in listed]
+    assert sorted(texts) == bench.stored() != texts
+    assert all(texts[place][0] == texts[place + 1][0] for place in range(0, 12, 2)), "each request stays in one piece"
