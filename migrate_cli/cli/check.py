@@ -37,14 +37,19 @@ HowMany = Annotated[
 Seed = Annotated[int, typer.Option("--seed", help="Which sample; the same number takes the same threads.")]
 Failed = Annotated[bool, typer.Option("--failed", help="Only threads that differed or could not be read before.")]
 Files = Annotated[bool, typer.Option("--files", help="Also ask for each file and compare its size.")]
-Strict = Annotated[bool, typer.Option("--strict", help="What is only in the target fails the check too.")]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict", help="Metadata that is only in the target, and extra items that were adopted, fail the check too."
+    ),
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Read all, also what an interrupted run has verified already.")]
 
 
 @app.command(
     epilog=(
-        "EXIT STATUS  0 all identical · 2 usage · 3 some threads are not loaded · 4 something is missing, differs or "
-        "could not be read · 5 target unreachable, try later · 6 key refused · 10 state file · 130 interrupted, "
+        "EXIT STATUS  0 all identical · 2 usage · 3 some threads are not loaded · 4 something is missing, doubled, "
+        "differs or could not be read · 5 target unreachable, try later · 6 key refused · 10 state file · 130 interrupted, "
         "resumable"
     )
 )
@@ -74,6 +79,7 @@ def verify(
     """Read every conversation back and compare it item by item with its source; nothing is written to the target.
 
     Outcomes: `=` identical, `-` missing in the target, `+` only in the target, `*` differs, `!` could not be read.
+    New turns after the history are no difference; a copy of one of our items is, and so is an item between ours.
 
     Example: `migrate-cli verify ./export --report verify.html`
     """

@@ -59,7 +59,7 @@ class VerifyChoices:
     files: bool = False
     """Ask for each file, too."""
     strict: bool = False
-    """Items, pairs and files that are only in the target fail as well."""
+    """Metadata that is only in the target, and extra items that a person adopted, fail as well."""
     fresh: bool = False
     """Read all, also what an interrupted verification has done already."""
 

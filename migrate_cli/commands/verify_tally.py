@@ -28,6 +28,7 @@ class VerifyTally:
         self.files: Counter[Outcome] = Counter()
         self.messages = 0
         self.continued = 0
+        self.repeated = 0
         self.told = 0
         self.differences: list[JsonObject] = []
         self.thread_list: list[JsonObject] = []
@@ -50,6 +51,7 @@ class VerifyTally:
             for sign, count in counted.items():
                 total[sign] += count
         self.continued += bool(verdict.continued)
+        self.repeated += bool(verdict.repeated)
         self.failed += failed
         self.threads["source_changed"] += failed and task.changed
         self.threads["from_state"] += self._with_source and task.metadata is None
@@ -103,6 +105,7 @@ class VerifyTally:
             "metadata": {sign.value: self.metadata[sign] for sign in Outcome},
             **({"files": {sign.value: self.files[sign] for sign in Outcome}} if self.files else {}),
             "continued": self.continued,
+            **({"repeated": self.repeated} if self.repeated else {}),
             "differences": self.differences,
             "not_loaded": self.not_loaded,
             "thread_list": self.thread_list,

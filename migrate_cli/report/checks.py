@@ -20,6 +20,7 @@ from migrate_cli.report.document import (
     known_incomplete,
     objects,
     problems,
+    state_option,
     steps,
     text,
     tone_of,
@@ -112,6 +113,8 @@ def _after_all(data: JsonObject) -> str:
     """What explains differences, and threads that there was nothing to compare with."""
     continued, threads = data.get("continued"), counts(data, "threads")
     said = f" {plural(continued, 'conversation')} went on since." if isinstance(continued, int) and continued else ""
+    if repeated := data.get("repeated"):
+        said += f" In {number(repeated)} of them, new items repeat what the history says: look with resolve THREAD."
     if changed := threads.get("source_changed"):
         said += f" The source of {plural(changed, 'thread')} has changed since."
     if away := threads.get("from_state"):
@@ -183,8 +186,22 @@ def _after_verify(result: Result) -> tuple[str, ...]:
         where = " --target sandbox" if isinstance(target, dict) and target.get("sandbox") else ""
         return (f"Try the new setup with real prompts: migrate-cli replay SUITE{where}",)
     if result.exit_code == 4:
-        return ("See one thread again: migrate-cli verify --thread ID", "Settle it: migrate-cli resolve THREAD")
+        return (
+            "See one thread again: migrate-cli verify --thread ID",
+            f"See what differs, and settle it: migrate-cli resolve THREAD{state_option(result.data)}",
+            *_after_doubles(result),
+        )
     return ()
+
+
+def _after_doubles(result: Result) -> tuple[str, ...]:
+    """How to be rid of copies, where some were found."""
+    found = objects(result.data, "differences")
+    first = next((entry for entry in found if entry.get("code") == "doubled-item"), None)
+    if first is None:
+        return ()
+    options = f"--drop-copies{state_option(result.data)}"
+    return (f"Delete the copies of our own: migrate-cli resolve {first['thread_id']} {options}",)
 
 
 def _replay(result: Result) -> Document:

@@ -204,6 +204,12 @@ def steps(result: Result, *computed: str) -> tuple[str, ...]:
     return tuple(_COMMAND.sub(lambda found: found[0] + option, step) for step in computed)
 
 
+def state_option(data: JsonObject) -> str:
+    """The state file as a command takes it, with a space before it; empty where it is the usual one."""
+    state = str(data.get("state") or "")
+    return f" --state {shlex.quote(state)}" if state not in ("", "migration.db") else ""
+
+
 def counts(data: JsonObject, key: str) -> dict[str, int]:
     """The integers under a key of the data; empty when it is absent or of another form."""
     found = data.get(key)

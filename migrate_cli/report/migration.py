@@ -20,6 +20,7 @@ from migrate_cli.report.document import (
     known_incomplete,
     objects,
     problems,
+    state_option,
     steps,
     text,
     tone_of,
@@ -282,7 +283,7 @@ def _after_plan(result: Result) -> tuple[str, ...]:
     if result.exit_code != 0:
         return ("Look at the findings above; convert: in migration.yaml changes what becomes of each kind.",)
     saved = result.data.get("saved")
-    held = _state_option(result.data) + (f" --plan {shlex.quote(str(saved))}" if saved else "")
+    held = state_option(result.data) + (f" --plan {shlex.quote(str(saved))}" if saved else "")
     return (
         f"Rehearse without the network: migrate-cli apply{_source(result.data)} --target sandbox{held}",
         f"Migrate: migrate-cli apply{_source(result.data)}{held}",
@@ -293,7 +294,7 @@ def _after_apply(result: Result) -> tuple[str, ...]:
     threads = counts(result.data, "threads")
     if result.exit_code in (5, 130):
         return ("Go on where this run stopped: run the same command again",)
-    state, where = _state_option(result.data), _target_option(result.data)
+    state, where = state_option(result.data), _target_option(result.data)
     advice = {
         "in_doubt": f"Settle each thread in doubt: migrate-cli status{state}, then migrate-cli resolve THREAD{state}",
         "failed": _after_failures(threads),
@@ -314,11 +315,6 @@ def _source(data: JsonObject) -> str:
     part = " --discover" if data.get("discover") else ""
     part += f" --shard {shard['index']}/{shard['of']}" if shard else ""
     return f" {shlex.quote(str(named))}{part}" if named else part
-
-
-def _state_option(data: JsonObject) -> str:
-    state = str(data.get("state") or "")
-    return f" --state {shlex.quote(state)}" if state not in ("", "migration.db") else ""
 
 
 def _target_option(data: JsonObject) -> str:

@@ -10,6 +10,7 @@ from typing import Protocol
 from migrate_cli.listing import Lists, Walk
 from migrate_cli.model import Item, JsonObject
 from migrate_cli.replies import Refused
+from migrate_cli.verify.known import Known
 from migrate_cli.verify.march import March, gone, unread
 from migrate_cli.verify.metadata import compare_metadata, compare_whole
 from migrate_cli.verify.outcome import Difference, Outcome, Verdict
@@ -39,6 +40,8 @@ class Task:
     """The thread's state before this run."""
     changed: bool = False
     """The source gives another draft than the one that was loaded."""
+    known: Callable[[], Known] | None = None
+    """Asks the state file under which ids the items stand."""
 
     @property
     def images(self) -> bool:
@@ -53,7 +56,7 @@ EachPage = Callable[[list[JsonObject], Verdict], Awaitable[None]]
 async def compare(target: Reads, task: Task, *, excerpts: bool = False, each_page: EachPage | None = None) -> Verdict:
     """Return the verdict on one conversation. Raises what the target raises for the whole run."""
     extra = Verdict()
-    march = March(task.items, excerpts=excerpts)
+    march = March(task.items, known=task.known, excerpts=excerpts)
     asking = asyncio.create_task(target.retrieve_conversation(task.conversation_id))
     try:
         refused = await _read_items(target, task, march, each_page, extra)

@@ -1,18 +1,21 @@
 """March two streams of items: what was sent, and what the target gives back. Pure; the caller fetches and feeds.
 
 As long as both agree nothing is held. From the first difference on, the hashes of what comes are kept, and the few
-items that were never sent, so that at the end each item has exactly one outcome and each difference its name.
+items that were never sent, so that at the end each item has exactly one outcome and each difference its name. What
+comes after the whole history is counted, and held only as far as a report can list it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from migrate_cli.convert.canonical import digest_of
 from migrate_cli.model import Item, JsonObject
+from migrate_cli.verify.known import Known
 from migrate_cli.verify.outcome import Difference, Outcome, Verdict
-from migrate_cli.verify.settle import Seen, settle
+from migrate_cli.verify.parted import Later, Parted, Seen
+from migrate_cli.verify.settle import settle
 
 BODIES = 200
 """Foreign items that are kept whole, to say how they differ; of more, only that they differ."""
@@ -21,16 +24,25 @@ BODIES = 200
 class March:
     """Takes the target's items in order, then gives the verdict.
 
-    `expected` items with an empty body are known by their hash alone (from the state file). `excerpts` allows a few
-    words of text in the differences.
+    `expected` items with an empty body are known by their hash alone (from the state file). `known` tells under which
+    ids they stand at the target; it is asked at most once, and only where something is not as it was sent. `excerpts`
+    allows a few words of text in the differences.
     """
 
-    def __init__(self, expected: Sequence[Item], *, excerpts: bool = False) -> None:
+    def __init__(
+        self, expected: Sequence[Item], *, known: Callable[[], Known] | None = None, excerpts: bool = False
+    ) -> None:
         self._expected = expected
+        self._ask = known
+        self._known: Known | None = None
         self._excerpts = excerpts
         self._agreed = 0
+        self._came = 0
         self._seen: list[Seen] = []
-        self._ours: set[bytes] = set()
+        self._later = Later()
+        self._ended = False
+        """The whole history was seen: what comes now comes after it, unless the state knows its id."""
+        self._ours: frozenset[bytes] | None = None
         self._bodies = 0
         self._cut_off = False
 
@@ -38,12 +50,11 @@ class March:
         """Take the next items of the conversation, oldest first."""
         for item in items:
             digest = digest_of(item)
-            if not self._seen and self._agreed < len(self._expected):
-                if digest == self._expected[self._agreed].digest:
-                    self._agreed += 1
-                    continue
-                self._ours = {sent.digest for sent in self._expected}
-            self._keep(item, digest)
+            self._came += 1
+            if self._agrees(digest):
+                self._agreed += 1
+            else:
+                self._take(item, digest)
 
     def cut_off(self) -> None:
         """Take note that the target shows no more of a conversation that goes on: of the rest nothing is known."""
@@ -51,7 +62,7 @@ class March:
 
     def finish(self) -> Verdict:
         """Return the verdict on all items; metadata and files are compared elsewhere."""
-        shown = self._agreed + len(self._seen)
+        shown = self._came
         if not self._cut_off or shown >= len(self._expected):
             return self._compared(self._expected)
         verdict = self._compared(self._expected[:shown])
@@ -65,23 +76,47 @@ class March:
         return verdict
 
     def _compared(self, expected: Sequence[Item]) -> Verdict:
-        if self._agreed == len(expected) and not self._seen:
+        if self._agreed == len(expected) and not self._seen and not self._later.count:
             return Verdict(outcomes=Counter({Outcome.SAME: self._agreed}))
-        return settle(expected, self._agreed, self._seen, excerpts=self._excerpts)
+        parted = Parted(expected, self._agreed, self._seen, self._later, self._ended, self._asked())
+        return settle(parted, excerpts=self._excerpts)
 
-    def _keep(self, item: JsonObject, digest: bytes) -> None:
-        """Items after the whole history are new turns, of which nothing needs to be known."""
-        foreign = self._agreed < len(self._expected) and digest not in self._ours and self._bodies < BODIES
+    def _asked(self) -> Known:
+        """What the state file knows; it is asked the first time."""
+        if self._known is None:
+            self._known = self._ask() if self._ask is not None else Known()
+        return self._known
+
+    def _agrees(self, digest: bytes) -> bool:
+        """Whether an item is the next that was sent, and nothing else has come before it."""
+        if self._seen or self._agreed == len(self._expected):
+            return False
+        return digest == self._expected[self._agreed].digest
+
+    def _take(self, item: JsonObject, digest: bytes) -> None:
+        """Take an item from where both streams parted."""
+        if self._ours is None:
+            self._ours = frozenset(sent.digest for sent in self._expected)
+            self._ended = self._agreed == len(self._expected)
+        known = self._asked()
+        one = self._seen_one(item, digest, self._ours)
+        if self._ended and one.item_id not in known.own:
+            self._later.take(one)
+            return
+        self._seen += self._later.given_back()
+        self._seen.append(one)
+        # A target that numbers anew has none of the ids, and then content says where the history ends.
+        self._ended = self._ended or (one.item_id is not None and one.item_id == known.last)
+
+    def _seen_one(self, item: JsonObject, digest: bytes, ours: frozenset[bytes]) -> Seen:
+        """Of items after the whole history nothing needs to be known but whether they are copies."""
+        is_ours = digest in ours
+        foreign = not self._ended and not is_ours and self._bodies < BODIES
         self._bodies += foreign
         identifier = item.get("id")
-        self._seen.append(
-            Seen(
-                digest,
-                identifier if isinstance(identifier, str) else None,
-                str(item.get("type") or "message"),
-                item if foreign else None,
-            )
-        )
+        item_id = identifier if isinstance(identifier, str) else None
+        kind = str(item.get("type") or "message")
+        return Seen(self._came - 1, digest, item_id, kind, is_ours, item if foreign else None)
 
 
 def gone(expected: Sequence[Item], detail: str) -> Verdict:

@@ -60,14 +60,20 @@ class Verdict:
     differences_cut: int = 0
     continued: int = 0
     """New items after the whole history: the conversation has been used since."""
+    repeated: int = 0
+    """So many of those say what an item of the history says."""
+    adopted: int = 0
+    """Extra items that a person has accepted."""
 
     def fails(self, *, strict: bool) -> bool:
-        """Whether anything is missing, different or unreadable; by `strict`, also whether anything is too much."""
-        return any(
-            count and sign is not Outcome.SAME and (strict or sign is not Outcome.EXTRA)
-            for counter in (self.outcomes, self.metadata, self.files)
-            for sign, count in counter.items()
-        )
+        """Whether anything is missing, different, unreadable, or an item too much.
+
+        Pairs and files that are only in the target, and items that a person has accepted, count by `strict` alone.
+        """
+        bad = self.outcomes + self.metadata + self.files
+        if any(count and sign not in (Outcome.SAME, Outcome.EXTRA) for sign, count in bad.items()):
+            return True
+        return self.extra > 0 if strict else self.outcomes[Outcome.EXTRA] > self.adopted
 
     @property
     def extra(self) -> int:

@@ -131,7 +131,9 @@ def _state_of(verdict: Verdict, *, failed: bool) -> tuple[str, str | None, str |
         code, detail = (worst.code, worst.detail) if worst is not None else ("differs", None)
         return ThreadState.DIFFERS.value, code, detail
     if verdict.continued:
-        return ThreadState.VERIFIED.value, "continued", f"{verdict.continued:,} items were added after the history"
+        repeats = f", of which {verdict.repeated:,} repeat items of it" if verdict.repeated else ""
+        detail = f"{verdict.continued:,} items were added after the history{repeats}"
+        return ThreadState.VERIFIED.value, "continued", detail
     if verdict.extra and worst is not None:
         return ThreadState.VERIFIED.value, worst.code, worst.detail
     return ThreadState.VERIFIED.value, None, None

@@ -11,27 +11,16 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from migrate_cli.model import Item, JsonObject
+from migrate_cli.model import Item
 from migrate_cli.verify.align import Block, common_blocks
 from migrate_cli.verify.diff import Change, changes, similarity, words
 from migrate_cli.verify.outcome import Difference, Outcome, Verdict
+from migrate_cli.verify.parted import LISTED, Parted, Seen
 
-LISTED = 100
-"""Differences listed for one conversation; all are counted."""
 ALIKE = 0.5
 """An item that is at least so alike is taken for a changed one, where several could be meant."""
 MOST_PAIRINGS = 2_500
 """Beyond so many possible pairs, changed items are paired in order."""
-
-
-@dataclass(slots=True)
-class Seen:
-    """One item that came after both streams had parted; `body` only where it was never sent."""
-
-    digest: bytes
-    item_id: str | None
-    kind: str
-    body: JsonObject | None = None
 
 
 @dataclass(slots=True)
@@ -56,9 +45,10 @@ _Cell = tuple[float, tuple[tuple[int, int], ...]]
 """The best score so far, and its pairs."""
 
 
-def settle(expected: Sequence[Item], agreed: int, seen: Sequence[Seen], *, excerpts: bool = False) -> Verdict:
-    """Return the verdict; the first `agreed` items were the same on both sides, `seen` holds what came then."""
-    book = _Book(expected, agreed, seen, excerpts=excerpts)
+def settle(parted: Parted, *, excerpts: bool = False) -> Verdict:
+    """Return the verdict on what is not as it was sent."""
+    expected, agreed, seen = parted.expected, parted.agreed, parted.seen
+    book = _Book(parted, excerpts=excerpts)
     book.outcomes[Outcome.SAME] = agreed
     if _is_turned_round(expected, agreed, seen):
         return _turned_round(len(expected))
@@ -66,18 +56,21 @@ def settle(expected: Sequence[Item], agreed: int, seen: Sequence[Seen], *, excer
     book.outcomes[Outcome.SAME] += sum(length for _, _, length in blocks)
     gaps = _between(blocks, len(expected) - agreed, len(seen))
     _name_moves(_take_moves(gaps, expected[agreed:], seen), blocks, book)
-    continued = 0
+    for position, place in _take_known(gaps, book):
+        book.changed(position, place)
+    new = 0
     for gap in gaps:
-        pairs = _pairs(gap, book, last=gap is gaps[-1])
-        if gap is gaps[-1]:
-            continued = _take_new_turns(gap, pairs, book)
+        open_end = gap is gaps[-1] and not parted.ended
+        pairs = _pairs(gap, book, last=open_end)
+        if open_end:
+            new = _take_new_turns(gap, pairs, book)
         for position, place in pairs:
             book.changed(position, place)
         for position in gap.sent:
             book.missing(position)
         for place in gap.found:
-            book.added(place)
-    return book.verdict(continued)
+            book.added(seen[place])
+    return book.verdict(new)
 
 
 # ---- the order as a whole
@@ -173,6 +166,22 @@ def _jumped_over(move: _Move, blocks: Sequence[Block]) -> int | None:
 # ---- items that were changed
 
 
+def _take_known(gaps: Sequence[_Gap], book: _Book) -> list[tuple[int, int]]:
+    """Take out of the gaps what stands there under its own id, with another content."""
+    places = {book.item_id(place): place for gap in gaps for place in gap.found}
+    pairs = [
+        (position, places[own])
+        for gap in gaps
+        for position in gap.sent
+        if (own := book.known_id(position)) is not None and own in places
+    ]
+    gone, come = {position for position, _ in pairs}, {place for _, place in pairs}
+    for gap in gaps:
+        gap.sent = [position for position in gap.sent if position not in gone]
+        gap.found = [place for place in gap.found if place not in come]
+    return pairs
+
+
 def _pairs(gap: _Gap, book: _Book, *, last: bool) -> list[tuple[int, int]]:
     """Decide which new item of a gap is which old one, changed, and take both out of the gap.
 
@@ -209,17 +218,17 @@ def _likest(gap: _Gap, book: _Book) -> list[tuple[int, int]]:
 
 
 def _take_new_turns(gap: _Gap, pairs: Sequence[tuple[int, int]], book: _Book) -> int:
-    """Take the items after the history out of the last gap and return how many; late copies of our own stay in it."""
+    """Take the items after the history out of the last gap and return how many, unless all of them are copies.
+
+    One that is no copy makes a turn of all of them: a person may say the same word twice.
+    """
     last = max((place for _, place in pairs), default=-1)
-    before, after = [one for one in gap.found if one < last], [one for one in gap.found if one > last]
-    copies = 0
-    while copies < len(after) and book.twin(after[copies]) is not None:
-        copies += 1
-    # One repeated sentence may begin a new turn; several in a row, or nothing but copies, do not.
-    if copies == 1 < len(after) and not book.is_last_again(after[0]):
-        copies = 0
-    gap.found = before + after[:copies]
-    return len(after) - copies
+    after = [one for one in gap.found if one > last]
+    if all(book.is_ours(place) for place in after):
+        return 0
+    gap.found = [one for one in gap.found if one < last]
+    book.repeated += sum(book.is_ours(place) for place in after)
+    return len(after)
 
 
 # ---- booking
@@ -228,13 +237,16 @@ def _take_new_turns(gap: _Gap, pairs: Sequence[tuple[int, int]], book: _Book) ->
 class _Book:
     """Counts outcomes and writes differences; positions and places given here begin where both streams parted."""
 
-    def __init__(self, expected: Sequence[Item], agreed: int, seen: Sequence[Seen], *, excerpts: bool) -> None:
+    def __init__(self, parted: Parted, *, excerpts: bool) -> None:
         self.outcomes: Counter[Outcome] = Counter()
-        self._expected, self._start, self._seen, self._excerpts = expected, agreed, seen, excerpts
+        self.repeated = 0
+        self._adopted = 0
+        self._expected, self._start, self._seen = parted.expected, parted.agreed, parted.seen
+        self._later, self._known, self._excerpts = parted.later, parted.known, excerpts
         self._differences: list[Difference] = []
         self._told = 0
         self._first: dict[bytes, int] = {}
-        for position, item in enumerate(expected):
+        for position, item in enumerate(self._expected):
             self._first.setdefault(item.digest, position)
 
     def known(self, gap: _Gap) -> bool:
@@ -247,24 +259,30 @@ class _Book:
         """How alike a sent and a seen item are."""
         return similarity(json.loads(self._expected[self._start + position].body), self._seen[place].body or {})
 
-    def twin(self, place: int) -> int | None:
-        """The position of the sent item that a seen one repeats, or None."""
-        return self._first.get(self._seen[place].digest)
+    def item_id(self, place: int) -> str | None:
+        """The id of a seen item."""
+        return self._seen[place].item_id
 
-    def is_last_again(self, place: int) -> bool:
-        """Whether a seen item repeats the last one that was sent."""
-        return self._seen[place].digest == self._expected[-1].digest
+    def known_id(self, position: int) -> str | None:
+        """The id under which a sent item stood at the target, or None."""
+        return self._known.ids[self._start + position] if self._known.ids else None
+
+    def is_ours(self, place: int) -> bool:
+        """Whether a seen item says what some sent one says."""
+        return self._seen[place].ours
 
     def missing(self, position: int) -> None:
         """An item that is nowhere."""
-        item = self._expected[self._start + position]
+        item, own = self._expected[self._start + position], self.known_id(position)
         said = words(json.loads(item.body)) if self._excerpts and item.body else None
-        change = Change("", "missing-item", f"this {_word(item.kind)} is not in the conversation", said)
-        self._tell(Outcome.MISSING, change, position)
+        detail = f"this {_word(item.kind)} is not in the conversation"
+        if self._known.asked:
+            detail = "it never arrived" if own is None else f"it was there (item {own}), the target no longer has it"
+        self._tell(Outcome.MISSING, Change("", "missing-item", detail, said), position)
 
     def moved(self, position: int, place: int) -> None:
         """An item that stands elsewhere."""
-        detail = f"stands at place {self._start + place}, not at {self._start + position}"
+        detail = f"stands at place {self._seen[place].place}, not at {self._start + position}"
         self._tell(Outcome.DIFFERENT, Change("order", "moved-item", detail), position, place)
 
     def swapped(self, position: int, other: int) -> None:
@@ -283,10 +301,11 @@ class _Book:
         for change in fields[1:]:
             self._write(Outcome.DIFFERENT, change, position, place)
 
-    def added(self, place: int) -> None:
+    def added(self, found: Seen) -> None:
         """An item that was not sent, or not so often."""
-        found, twin = self._seen[place], self.twin(place)
+        twin = self._first.get(found.digest)
         self.outcomes[Outcome.EXTRA] += 1
+        self._adopted += found.item_id in self._known.adopted
         code = "extra-item" if twin is None else "doubled-item"
         detail = f"this {_word(found.kind)} was not sent" if twin is None else f"another copy of item {twin}"
         message = None if twin is None else self._expected[twin].message_id
@@ -294,14 +313,29 @@ class _Book:
         if body is None and twin is not None and self._expected[twin].body:
             body = json.loads(self._expected[twin].body)
         said = words(body) if self._excerpts and body is not None else None
-        where = (self._start + place, message, found.item_id, found.kind)
-        self._append(Difference(Outcome.EXTRA, code, detail, *where, got=said))
+        # Of two that say the same, the one that the state knows is never called the copy.
+        item_id = None if found.item_id in self._known.own else found.item_id
+        self._append(Difference(Outcome.EXTRA, code, detail, found.place, message, item_id, found.kind, got=said))
 
-    def verdict(self, continued: int) -> Verdict:
-        """Return all that was booked, differences in the order of the conversation."""
+    def verdict(self, new: int) -> Verdict:
+        """Return all that was booked, differences in the order of the conversation; `new` items are a turn already."""
+        later = self._later
+        if later.foreign or new:
+            new += later.count
+            self.repeated += later.copies
+        else:
+            for one in later.kept:
+                self.added(one)
+            self.outcomes[Outcome.EXTRA] += later.copies - len(later.kept)
+            self._told += later.copies - len(later.kept)
         listed = sorted(self._differences, key=lambda one: one.position or 0)[:LISTED]
         return Verdict(
-            outcomes=+self.outcomes, differences=listed, differences_cut=self._told - len(listed), continued=continued
+            outcomes=+self.outcomes,
+            differences=listed,
+            differences_cut=self._told - len(listed),
+            continued=new,
+            repeated=self.repeated,
+            adopted=self._adopted,
         )
 
     def _tell(self, outcome: Outcome, change: Change, position: int, place: int | None = None) -> None:

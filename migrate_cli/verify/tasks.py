@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from migrate_cli.model import REFUSED_NOTE, Draft, Item, ThreadState, Unreadable
 from migrate_cli.sources.interface import Selection
 from migrate_cli.sources.names import Names
 from migrate_cli.verify.conversation import Task
+from migrate_cli.verify.known import Known
 
 LOADED = frozenset({ThreadState.LOADED, ThreadState.VERIFIED, ThreadState.DIFFERS})
 """States in which a conversation should hold its whole thread."""
@@ -54,6 +56,12 @@ class Memory(Protocol):
 
     def recorded_items(self, thread_id: str) -> list[Item]:
         """Return the items that are loaded, in order, without bodies."""
+
+    def recorded_digests(self, thread_id: str) -> list[bytes]:
+        """Return the digests of the same items."""
+
+    def item_ids(self, thread_id: str) -> list[str]:
+        """Return the ids of the same items at the target."""
 
 
 class Tasks:
@@ -117,6 +125,7 @@ class Tasks:
         items: Sequence[Item] = draft.items if draft is not None else self._memory.recorded_items(thread_id)
         if draft is None and any(item.kind == REFUSED_NOTE for item in items):
             known = ""  # the recorded digest is the source's, which the notes are no part of
+        changed = draft is not None and draft.digest != known
         return Task(
             thread_id,
             row["conversation_id"],
@@ -125,8 +134,13 @@ class Tasks:
             known,
             row["messages"] or 0,
             row["state"],
-            changed=draft is not None and draft.digest != known,
+            changed=changed,
+            known=partial(self._ids, thread_id, items, changed=changed),
         )
+
+    def _ids(self, thread_id: str, items: Sequence[Item], *, changed: bool) -> Known:
+        digests, ids = self._memory.recorded_digests(thread_id), self._memory.item_ids(thread_id)
+        return Known.of(items, digests, ids, changed=changed)
 
 
 def _not_loaded(thread_id: str, row: dict[str, Any] | None, draft: Draft | None) -> NotLoaded:

@@ -239,6 +239,10 @@ DAMAGES: dict[str, tuple[Callable[[Damage], None], tuple[str, str, int | None, s
         lambda it: it.metadata(RICH, lambda pairs: pairs.pop("customer")),
         ("-", "missing-metadata", None, "metadata.customer"),
     ),
+    "a whole copy of the thread": (
+        lambda it: it.append(PLAIN, *(body for _, body in it.bodies(PLAIN))),
+        ("+", "doubled-item", 3, None),
+    ),
     "a metadata pair too much": (
         lambda it: it.metadata(RICH, lambda pairs: pairs.update(owner="x")),
         ("+", "extra-metadata", None, "metadata.owner"),
@@ -256,9 +260,10 @@ def test_damage_to_the_targets_data_is_found_and_named(
     result = verify(cli, export)
     first = result["data"]["differences"][0]
     assert (first["outcome"], first["code"], first.get("position"), first.get("field")) == named
-    assert result["exit_code"] == (0 if named[0] == "+" else 4)
+    passes = named[1] == "extra-metadata"
+    assert result["exit_code"] == (0 if passes else 4)
     hurt = RICH if first["thread_id"] == RICH else PLAIN
-    assert states(tmp_path)[hurt] == ("verified" if named[0] == "+" else "differs")
+    assert states(tmp_path)[hurt] == ("verified" if passes else "differs")
     assert len({entry["thread_id"] for entry in result["data"]["differences"]}) == 1
     strict = verify(cli, export, "--strict")
     assert strict["exit_code"] == 4
@@ -270,10 +275,31 @@ def test_the_hashes_of_the_state_find_it_too(cli: Cli, export: Path, damage: Dam
     inflict, named = DAMAGES[kind]
     inflict(damage)
     shutil.rmtree(export)
-    result = verify(cli, "--from-state", "--strict")
+    result = verify(cli, "--from-state")
     assert result["exit_code"] == 4
     first = result["data"]["differences"][0]
     assert (first["outcome"], first.get("position")) == (named[0], named[2])
+
+
+@pytest.mark.parametrize("hashes", [[], ["--from-state"]])
+def test_an_item_that_was_deleted_is_named_by_the_id_that_it_had(
+    cli: Cli, export: Path, damage: Damage, hashes: list[str]
+) -> None:
+    own = damage.bodies(PLAIN)[1][1]["id"]
+    damage.remove(PLAIN, 1)
+    result = verify(cli, *([] if hashes else [export]), *hashes)
+    assert result["data"]["differences"][0]["detail"] == f"it was there (item {own}), the target no longer has it"
+    assert f"it was there (item {own})" in result["errors"][0]["message"]
+
+
+def test_an_item_that_was_never_sent_is_said_never_to_have_arrived(cli: Cli, export: Path) -> None:
+    grown = thread(2, 4)
+    (export / f"{PLAIN}.json").write_text(json.dumps(grown))
+    result = verify(cli, export)
+    assert result["exit_code"] == 4
+    assert [one["detail"] for one in result["data"]["differences"] if one["code"] == "missing-item"] == [
+        "it never arrived"
+    ]
 
 
 def test_the_state_knows_that_metadata_differs_but_not_which(cli: Cli, export: Path, damage: Damage) -> None:

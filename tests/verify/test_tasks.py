@@ -42,6 +42,12 @@ class Memory:
     def recorded_items(self, thread_id: str) -> list[Item]:
         raise AssertionError(f"the source has {thread_id}")
 
+    def recorded_digests(self, thread_id: str) -> list[bytes]:
+        raise AssertionError(f"nobody asked what became of {thread_id}")
+
+    def item_ids(self, thread_id: str) -> list[str]:
+        raise AssertionError(f"nobody asked what became of {thread_id}")
+
 
 def conversations(memory: Memory, names: list[str]) -> list[str | None]:
     """The conversation that each thread of the source is compared with; None where it has none."""
