@@ -49,8 +49,8 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Read all, also what an int
 @app.command(
     epilog=(
         "EXIT STATUS  0 all identical · 2 usage · 3 some threads are not loaded · 4 something is missing, doubled, "
-        "differs or could not be read · 5 target unreachable, try later · 6 key refused · 10 state file · 130 interrupted, "
-        "resumable"
+        "differs or could not be read · 5 target unreachable, try later · 6 key refused · 10 state file · "
+        "130 interrupted, resumable"
     )
 )
 @common_options("verify")
