@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from migrate_cli.endpoint import NO_KEY, USER_AGENT, Endpoint, headers_of
 from migrate_cli.errors import AuthError, TemporaryError, Unanswered
 from migrate_cli.model import JsonObject
+from migrate_cli.origins import MOST_REDIRECTS, circling, goes_on_at, redirected
 from migrate_cli.pacing import Pacer, Sign
 from migrate_cli.replies import (
     Ambiguous,
@@ -330,6 +331,14 @@ class ApiClient:
         own = await self.endpoint.credentials.headers() if self.endpoint.credentials is not None else None
         asked = {**self.endpoint.query, **query} if self.endpoint.query else query
         answer = await wire.exchange(method, path, asked, content, own)
+        place, followed = self.endpoint.base_url + path, 0
+        while isinstance(answer, Answer) and (
+            onward := goes_on_at(place, method, answer.status, answer.headers.get("location"))
+        ):
+            place, followed = onward, followed + 1
+            if followed > MOST_REDIRECTS:
+                raise circling(self.endpoint.base_url)
+            answer = await wire.exchange(method, place, {}, content, own)
         if not isinstance(answer, Answer):
             return answer, _sign_of(answer), None
         if answer.status >= 300:
@@ -407,6 +416,8 @@ class ApiClient:
             self.pacer.hint(*told)
 
     def _refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> tuple[Reply, Sign, float | None]:
+        if 300 <= status < 400:
+            raise redirected(self.endpoint.base_url, headers.get("location"))
         code, message = error_of(status, content)
         if status == 407:
             raise proxy_wants_name()
@@ -438,9 +449,27 @@ class ApiClient:
             timeout=self.endpoint.timeout,
             max_retries=0,
             default_headers={"User-Agent": USER_AGENT, **self.endpoint.headers},
-            http_client=openai.DefaultAioHttpClient(timeout=self.endpoint.timeout, verify=self._trusted() or True),
+            http_client=openai.DefaultAioHttpClient(
+                timeout=self.endpoint.timeout,
+                verify=self._trusted() or True,
+                event_hooks={"response": [self._check_redirect]},
+            ),
         )
         return self._client
+
+    async def _check_redirect(self, response: httpx2.Response) -> None:
+        """Stop the official client, which would follow any redirect with all headers but one. Raises UsageError."""
+        request, location = response.request, response.headers.get("location")
+        if 300 <= response.status_code < 400:
+            place = goes_on_at(str(request.url), request.method, response.status_code, location)
+            if place is None:
+                raise redirected(self.endpoint.base_url, location)
+            # The extensions go along from request to request.
+            followed = request.extensions["followed"] = request.extensions.get("followed", 0) + 1
+            if followed > MOST_REDIRECTS:
+                raise circling(self.endpoint.base_url)
+            # What is followed is what was judged, however the library would read it.
+            response.headers["location"] = place
 
     def _trusted(self) -> ssl.SSLContext | None:
         """The certificates that are trusted: the official client's, or those of SSL_CERT_FILE and SSL_CERT_DIR."""

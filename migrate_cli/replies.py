@@ -98,12 +98,9 @@ def of_error(status: int, headers: Mapping[str, str], content: bytes, *, now: da
     """Return what an error status tells about a write.
 
     429 and `conversation_locked` were not applied and may be sent again. 408, 409 and 5xx may come after the change
-    was made. Every other 4xx is definite, and so is a redirect, which nobody follows: a POST would become a GET.
+    was made. Every other 4xx is definite. Redirects never get here (see `origins.py`).
     """
     code, message = error_of(status, content)
-    if 300 <= status < 400:
-        place = scrub(str(headers.get("location") or "another address"))[:LONGEST_SENTENCE]
-        return Refused(status, "redirected", f"the server says to ask {place} instead; put that into the base URL")
     if status == 429:
         return NotApplied(code or "rate_limited", retry_after(headers, now=now))
     if status == 400 and code == "conversation_locked":

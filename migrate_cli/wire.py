@@ -86,10 +86,12 @@ class Wire:
     ) -> Answer | NotApplied | Ambiguous:
         """Send one request, once. `own` headers go before the session's, such as a token. Raises UsageError.
 
+        `path` follows the base URL, or is a whole address (of a redirect that is followed, see `origins.py`).
         A list in `query` is spelt as the official client spells it: its name with brackets, once for each entry.
         """
-        url = f"{self._base}{path}?{_encoded(query)}" if query else self._base + path
-        reading, large = method == "GET", content is not None and len(content) > SMALL
+        whole_path = path if "://" in path else self._base + path
+        url = f"{whole_path}?{_encoded(query)}" if query else whole_path
+        large = content is not None and len(content) > SMALL
         silence = math.inf if large else self._timeout
         whole = math.inf if large else LONGEST_ANSWER * self._timeout
         # One timer for all costs much less than some for each, so only large bodies get their own.
@@ -103,8 +105,8 @@ class Wire:
                     self._url(url),
                     data=content,
                     headers=own,
-                    # A redirected POST becomes a GET on the way.
-                    allow_redirects=reading,
+                    # It would go to any host, with all headers but one.
+                    allow_redirects=False,
                     proxy=self._proxy,
                     **own_timers,
                 )
@@ -159,6 +161,8 @@ def transport_failure(error: BaseException) -> NotApplied | Ambiguous:
     reason, late = type(error).__name__, False
     seen: BaseException | None = error
     while seen is not None:
+        if isinstance(seen, UsageError):
+            raise seen
         if isinstance(seen, aiohttp.ClientSSLError):
             if _tls_reason(seen) in _NO_TLS:
                 raise UsageError(

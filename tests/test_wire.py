@@ -89,14 +89,6 @@ assert "openai" not in sys.modules
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
-def test_a_redirect_is_refused_with_the_address_that_it_names() -> None:
-    answer = b"HTTP/1.1 308 Permanent Redirect\r\nLocation: https://other.example/v1\r\nContent-Length: 0\r\n\r\n"
-    reply, requests = asked(answer)
-    assert isinstance(reply, Refused)
-    assert (reply.code, len(requests)) == ("redirected", 1)
-    assert "https://other.example/v1" in reply.message
-
-
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{", b"nonsense\r\n\r\n"])
 def test_an_answer_that_breaks_off_leaves_it_open_what_was_done(answer: bytes) -> None:
     reply, requests = asked(answer)

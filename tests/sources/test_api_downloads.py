@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import pytest
 from migrate_cli.endpoint import Endpoint
-from migrate_cli.errors import TemporaryError
+from migrate_cli.errors import TemporaryError, UsageError
 from migrate_cli.openai_client import ApiClient
+from migrate_cli.origins import redirected
 from migrate_cli.replies import Applied, Refused
 from migrate_cli.sources.api.downloads import MOST_ALIKE, HostFiles
 from migrate_cli.sources.api.host import Host
@@ -22,7 +23,7 @@ PAGE = b"\xef\xbb\xbf\n<!DOCTYPE html><title>Sign in</title>"
 class Client:
     """Gives the same bytes, or the same refusal, for every file."""
 
-    def __init__(self, gives: bytes | Refused, *, well: bool = True) -> None:
+    def __init__(self, gives: bytes | Refused | UsageError, *, well: bool = True) -> None:
         self.endpoint = Endpoint("http://host.example/v1", "a-key-0123456789")
         self.asked: list[str] = []
         self._gives, self._well = gives, well
@@ -34,6 +35,8 @@ class Client:
 
     async def download(self, file_id: str, path: Path) -> Applied | Refused:
         self.asked.append(file_id)
+        if isinstance(self._gives, UsageError):
+            raise self._gives
         if isinstance(self._gives, Refused):
             return self._gives
         await asyncio.to_thread(path.write_bytes, self._gives)
@@ -90,3 +93,15 @@ def test_a_refusal_is_taken_for_other_files_only_where_it_is_for_their_purpose(
     for _ in range(2):
         assert message in str(fetch(own, tmp_path))
     assert len(client.asked) == requests
+
+
+def test_a_file_that_lies_at_another_host_is_told_of_and_others_go_on(tmp_path: Path) -> None:
+    client = Client(redirected("http://host.example/v1", "https://store.example/f?sig=canary"))
+    reason = str(fetch(files(client), tmp_path))
+    assert "https://store.example" in reason
+    assert "canary" not in reason
+
+
+def test_what_else_is_wrong_with_the_host_ends_the_run(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="certificate"):
+        fetch(files(Client(UsageError("the certificate is not accepted", code="tls"))), tmp_path)

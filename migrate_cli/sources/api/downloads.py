@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
-from migrate_cli.errors import TemporaryError
+from migrate_cli.errors import TemporaryError, UsageError
+from migrate_cli.origins import REDIRECTED
 from migrate_cli.replies import Refused
 from migrate_cli.sources.api.host import Host, RefusedError
 from migrate_cli.sources.filestore import file_info
@@ -57,6 +58,10 @@ class HostFiles:
             reply, fault = await self._download(known, path)
         except TemporaryError as error:
             return await self._unwell_for(error)
+        except UsageError as error:
+            if error.code != REDIRECTED:
+                raise
+            return f"the host does not give it out itself ({error})"
         if reply is None:
             self._unwell = 0
             return fault
