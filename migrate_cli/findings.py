@@ -419,6 +419,11 @@ UNREADABLE: dict[str, Unread] = {
     ),
     "file-damaged": Unread("The compressed file is damaged.", "Copy it again."),
     "file-unreadable": Unread("The system refuses to read the file.", "Check the file and its permissions."),
+    "entry-refused": Unread(
+        "A link leads out of the export, to nothing or in a circle, or a pipe, device or socket stands where a file "
+        "should; it was not read.",
+        "Copy the file itself into the export, or remove the entry.",
+    ),
     "not-json": Unread("The text is not JSON; the place is named.", "Correct or export it again."),
     "not-yaml": Unread("The recording is not YAML; the place is named.", "Correct or record it again."),
     "unknown-shape": Unread(

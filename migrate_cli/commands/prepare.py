@@ -16,6 +16,7 @@ from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.model import JsonObject, Thread, Unreadable
 from migrate_cli.settings import Settings
 from migrate_cli.sources.api.ids import fault_of, no_ids
+from migrate_cli.sources.inputs import is_database
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.sources.shards import shard_from_environment
 from migrate_cli.state.opening import check_place
@@ -47,7 +48,7 @@ class TargetChoice:
 def open_configured(settings: Settings) -> Source:
     """Open the source that the settings name. Raises SourceError or UsageError."""
     source = settings.source
-    if source.kind == "sql" or (source.kind == "export" and source.path is not None and _is_sqlite(source.path)):
+    if source.kind == "sql" or (source.kind == "export" and source.path is not None and is_database(source.path)):
         from migrate_cli.commands.sql_source import open_sql  # noqa: PLC0415 - exports need no database
 
         return open_sql(settings)
@@ -197,12 +198,3 @@ def _text_of(data: bytes) -> str:
 
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-
-
-def _is_sqlite(path: Path) -> bool:
-    """Whether a file is an SQLite database, by its first bytes."""
-    try:
-        with path.open("rb") as file:
-            return file.read(16) == b"SQLite format 3\x00"
-    except OSError:
-        return False

@@ -10,14 +10,14 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from migrate_cli.model import Origin
 from migrate_cli.sources.folder import order
-from migrate_cli.sources.inputs import Input
+from migrate_cli.sources.inputs import Input, Refuse
 
 MAX_RATIO = 200
 """Honest JSON shrinks to a tenth, seldom to a fiftieth; a bomb to a thousandth and less."""
@@ -25,9 +25,6 @@ ALWAYS_ALLOWED = 256 << 20
 """Bytes that an archive may always unpack to, whatever the ratio."""
 _SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 _CHUNK = 1 << 20
-
-Refuse = Callable[[Origin, str, str], None]
-"""Is told of a member that is refused: origin, code, sentence."""
 
 
 class ArchiveError(Exception):

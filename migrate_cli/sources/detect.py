@@ -8,6 +8,7 @@ from pathlib import Path
 
 from migrate_cli.errors import SourceError
 from migrate_cli.sources.export import ExportSource
+from migrate_cli.sources.folder import NO_FILE
 from migrate_cli.sources.inputs import walk
 from migrate_cli.sources.intake import STDIN
 from migrate_cli.sources.interface import Source
@@ -52,8 +53,19 @@ _KNOWN = f"Known are auto, {', '.join(SHAPES)}."
 def _check(path: str) -> None:
     root = Path(path).expanduser()
     if not root.exists():
+        if root.is_symlink():
+            detail = f"{path} is a link to nothing, or in a circle; name the export itself as SOURCE."
+            raise SourceError(detail, code="no-such-path")
         raise SourceError(f"There is no file or folder {path}; name the export as SOURCE.", code="no-such-path")
-    if root.is_dir() and next(walk(root), None) is None:
+    if not root.is_dir():
+        if not root.is_file():
+            detail = f"{path} is {NO_FILE}; name a file or folder as SOURCE, or - for standard input."
+            raise SourceError(detail, code="no-plain-file")
+        return
+    refused: list[str] = []
+    if next(walk(root, lambda _origin, _code, detail: refused.append(detail)), None) is None:
+        if refused:
+            raise SourceError(f"The folder {path} holds no file that can be read: {refused[0]}", code="empty-folder")
         raise SourceError(f"The folder {path} is empty; name the folder that holds the export.", code="empty-folder")
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import gzip
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, Any, cast
 
+from migrate_cli.errors import SourceError
 from migrate_cli.model import Origin
 from migrate_cli.sources.folder import entries
 
@@ -126,48 +127,81 @@ class _GzipWithFile(gzip.GzipFile):
             self._below.close()
 
 
-def walk(root: Path) -> Iterator[Input]:
-    """Yield the files below a folder, or the one file, in a stable order; raises SourceError where one is unreadable.
+Refuse = Callable[[Origin, str, str], None]
+"""Is told of what is not read: origin, code, sentence."""
 
-    Hidden entries and folders called `files` are left out, as are the lock and the map of ids beside a state file;
-    links to folders are not followed. Only the names of the folders on the way down are held.
+
+def _silent(*_: object) -> None:
+    """What is refused is told elsewhere."""
+
+
+def walk(root: Path, refuse: Refuse = _silent) -> Iterator[Input]:
+    """Yield the files below a folder, or the one file, in a stable order; raises SourceError where it is unreadable.
+
+    Hidden entries and folders called `files` are left out, as are the lock and the map of ids beside a state file. What
+    cannot be read below the root, and each link that leaves it, goes to `refuse`.
     """
     if not root.is_dir():
         yield Input(root, Origin(str(root)))
         return
-    for entry in entries(root):
-        path = os.path.join(root, os.fsdecode(entry.name))  # noqa: PTH118 - a Path for each file costs more
-        if not entry.is_folder:
-            if not _is_beside_a_state(path):
-                yield Input(Path(path), Origin(path))
-        elif path.rpartition(os.sep)[2] != FILES_FOLDER:
-            yield from walk(Path(path))
+    for path, inside in _walk(root, refuse):
+        if inside is None and not _is_beside_a_state(path):
+            yield Input(Path(path), Origin(path))
+
+
+def _walk(root: Path, refuse: Refuse) -> Iterator[tuple[str, tuple[str, ...] | None]]:
+    """Yield each file's path and, below a folder called `files`, the path from there on, in parts.
+
+    Only the names of the folders on the way down are held.
+    """
+    top = os.path.realpath(root)
+    first: tuple[str, ...] | None = None
+    below = [(str(root), first, entries(root, top))]
+    while below:
+        folder, inside, left = below[-1]
+        try:
+            entry = next(left, None)
+        except SourceError as error:
+            if len(below) == 1:
+                raise
+            refuse(Origin(folder), "file-unreadable", str(error))
+            entry = None
+        if entry is None:
+            below.pop()
+            continue
+        name = os.fsdecode(entry.name)
+        path = os.path.join(folder, name)  # noqa: PTH118 - a Path for each file costs more
+        if entry.fault is not None:
+            refuse(Origin(path), "entry-refused", f"{path} is {entry.fault}; it was not read.")
+        elif not entry.is_folder:
+            yield path, None if inside is None else (*inside, name)
+        else:
+            started = () if name == FILES_FOLDER else None
+            below.append((path, started if inside is None else (*inside, name), entries(Path(path), top)))
 
 
 def _is_beside_a_state(path: str) -> bool:
     """Whether a file is the lock or the map of ids beside a state file, which may lie in the folder of the export."""
     stem = next((path.removesuffix(own) for own in BESIDE_A_STATE if path.endswith(own)), None)
-    return stem is not None and _is_database(Path(stem))
+    return stem is not None and is_database(Path(stem))
 
 
-def _is_database(path: Path) -> bool:
+def is_database(path: Path) -> bool:
+    """Whether a path leads to an SQLite database, by its first bytes. A pipe is left alone."""
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as stream:
             return stream.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
     except OSError:
         return False
 
 
-def stored_files(root: Path) -> Iterator[tuple[tuple[str, ...], Path]]:
+def stored_files(root: Path, refuse: Refuse = _silent) -> Iterator[tuple[tuple[str, ...], Path]]:
     """Yield what lies in folders called `files`: the path below that folder, in parts, and the file."""
-    for folder, names, files in os.walk(root):
-        names[:] = sorted(name for name in names if not name.startswith("."))
-        below = PurePath(folder).relative_to(root).parts
-        inside = file_parts((*below, ""))
+    for path, inside in _walk(root, refuse):
         if inside is not None:
-            for file in sorted(files):
-                if not file.startswith("."):
-                    yield (*inside[:-1], file), Path(folder, file)
+            yield inside, Path(path)
 
 
 def file_parts(parts: tuple[str, ...]) -> tuple[str, ...] | None:

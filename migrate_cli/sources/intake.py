@@ -14,8 +14,8 @@ from typing import IO
 
 from migrate_cli.errors import SourceError
 from migrate_cli.model import Origin
-from migrate_cli.sources.archives import ArchiveError, Budget, Refuse, is_archive, unpack
-from migrate_cli.sources.inputs import Input, file_parts, stored_files, walk
+from migrate_cli.sources.archives import ArchiveError, Budget, is_archive, unpack
+from migrate_cli.sources.inputs import Input, Refuse, file_parts, stored_files, walk
 
 STDIN = "-"
 
@@ -43,7 +43,10 @@ class Intake:
         return not self._root.is_dir() and not is_archive(self._top(), named=False)
 
     def __iter__(self) -> Iterator[Input]:
-        """Yield all files that may hold objects, in a stable order; raises SourceError for an unreadable archive."""
+        """Yield all files that may hold objects, in a stable order; raises SourceError for an unreadable archive.
+
+        What is refused is told again on each pass; the shelf keeps it once.
+        """
         for input_ in self._found():
             if not _hidden(input_) and file_parts(_parts(input_)) is None:
                 yield input_
@@ -63,7 +66,7 @@ class Intake:
             top = self._top()
             yield from self._members(top) if is_archive(top, named=False) else [top]
             return
-        for input_ in walk(self._root):
+        for input_ in walk(self._root, self._refuse):
             yield from self._members(input_) if is_archive(input_) else [input_]
 
     def _top(self) -> Input:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -330,8 +331,9 @@ def named_thread(input_: Input, *, folders: bool = True) -> str | None:
 
 
 def stem(input_: Input) -> str:
-    """Return the file's name without folders and suffixes."""
-    return PurePath(input_.name).name.split(".")[0] or "thread"
+    """Return the file's name without folders and suffixes, as text whatever its bytes are."""
+    name = PurePath(input_.name).name.split(".")[0] or "thread"
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def csv_rows(found: Found) -> Iterator[tuple[int, dict[str, str]]]:

@@ -119,7 +119,8 @@ class Shelf:
     ) -> int:
         """Open a stretch and return its id; `spooled` when its entries will be written to the spool."""
         local = str(self._spool_path if spooled else input_.local)
-        row = (shape, api_page, has_more, spooled, local, input_.origin.path, input_.origin.member)
+        names = map(_stored, (local, input_.origin.path, input_.origin.member))
+        row = (shape, api_page, has_more, spooled, *names)
         cursor = self._db.execute(
             "INSERT INTO stretch (shape, api_page, has_more, wire, local, path, member) VALUES (?, ?, ?, ?, ?, ?, ?)",
             row,
@@ -153,13 +154,13 @@ class Shelf:
 
     def problem(self, origin: Origin, code: str, detail: str, thread: str | None = None) -> None:
         """Remember something that could not be read."""
-        row = (origin.path, origin.member, origin.line, code, detail, thread)
+        row = (_stored(origin.path), _stored(origin.member), origin.line, code, _stored(detail), thread)
         self._db.execute("INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def remark(self, thread: str, remark: Remark) -> None:
         """Remember a finding about a thread."""
         self.bare = False
-        row = (thread, remark.code, remark.detail)
+        row = (thread, remark.code, _stored(remark.detail))
         self._db.execute("INSERT INTO remark VALUES (?, ?, ?)", row)
 
     def _flush(self) -> None:
@@ -205,7 +206,7 @@ class Shelf:
             block = Block(Kind(row[0]), *row[1:11])
             stretch = rows.get(block.stretch)
             if stretch is None:
-                stretch = rows[block.stretch] = _stretch_row(block.stretch, *row[11:])
+                stretch = rows[block.stretch] = _stretch_row(block.stretch, *row[11:15], *map(_given, row[15:]))
             found.setdefault(block.kind, []).append(Placed(block, stretch))
         return found
 
@@ -227,7 +228,7 @@ class Shelf:
         if self.bare:
             return []
         rows = self._db.execute("SELECT DISTINCT code, detail FROM remark WHERE thread = ?", (thread,))
-        return [Remark(code, detail) for code, detail in rows]
+        return [Remark(code, _given(detail)) for code, detail in rows]
 
     def objects(self, kind: Kind) -> Iterator[JsonObject]:
         """Yield the kept objects of a kind, by id."""
@@ -239,7 +240,23 @@ class Shelf:
         for path, member, line, code, detail, thread in self._db.execute(
             "SELECT * FROM problem GROUP BY path, member, line, code, detail ORDER BY MIN(rowid)"
         ):
-            yield Origin(path, member, line), code, detail, thread
+            yield Origin(_given(path), _given(member), line), code, _given(detail), thread
+
+
+def _stored(text: str | None) -> str | bytes | None:
+    """Return what SQLite can take: a name that is no text, as file systems have them, becomes bytes."""
+    if text is None or text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+    return text
+
+
+def _given(value: Any) -> Any:
+    """Return what was stored as it was."""
+    return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
 
 
 _BLOCKS_OF_THREAD = """

@@ -16,7 +16,7 @@ from migrate_cli.sources.export import ExportSource
 from migrate_cli.sources.interface import Selection
 from migrate_cli.sources.shapes import ShapeTable
 from migrate_cli.sources.shapes.snapshot import HEADER
-from migrate_cli.sources.snapshot_layout import MANIFEST, read_manifest
+from migrate_cli.sources.snapshot_layout import MANIFEST, lies_in, read_manifest
 
 
 class SnapshotSource(ExportSource):
@@ -52,7 +52,7 @@ class SnapshotSource(ExportSource):
         if selection.thread_ids is not None:
             return
         for part in self._manifest.parts:
-            if not (self._folder / part.name).exists():
+            if not lies_in(self._folder, part.name):
                 detail = f"{part.name} is missing, with {part.entries} entries of {part.holds}; restore it from a copy."
                 yield Unreadable(Origin(str(self._folder / part.name)), "snapshot-part-missing", detail)
         if not self._manifest.complete:
@@ -61,7 +61,7 @@ class SnapshotSource(ExportSource):
 
     def _unreadable(self) -> Iterator[JsonObject]:
         for part in self._manifest.parts:
-            if part.holds == "unreadable":
+            if part.holds == "unreadable" and lies_in(self._folder, part.name):
                 yield from entries_of(self._folder / part.name, "unreadable")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from migrate_cli.model import Problem
 from migrate_cli.sources.shapes.snapshot import THREAD
 from migrate_cli.sources.snapshot import entries_of
-from migrate_cli.sources.snapshot_layout import MANIFEST, THREADS, Manifest, Part, read_manifest, sha256_of
+from migrate_cli.sources.snapshot_layout import MANIFEST, THREADS, Manifest, Part, lies_in, read_manifest, sha256_of
 
 
 @dataclass(slots=True)
@@ -57,8 +57,9 @@ def verify_snapshot(folder: Path) -> Verified:
 
 def _same(verified: Verified, folder: Path, name: str, size: object, digest: object) -> bool:
     path = folder / name
-    if not path.is_file():
-        verified.wrong("snapshot-part-missing", f"{name} is missing; restore it from a copy")
+    if not lies_in(folder, name):
+        what = "is no file of this snapshot" if path.exists() else "is missing"
+        verified.wrong("snapshot-part-missing", f"{name} {what}; restore it from a copy")
     elif path.stat().st_size != size:
         verified.wrong(
             "snapshot-damaged", f"{name} has {path.stat().st_size} bytes, not {size}; restore it from a copy"
@@ -95,7 +96,7 @@ def _count(verified: Verified, folder: Path, part: Part) -> None:
 
 def _reported(folder: Path, manifest: Manifest) -> Iterator[dict[str, object]]:
     for part in manifest.parts:
-        if part.holds == "file-report":
+        if part.holds == "file-report" and lies_in(folder, part.name):
             yield from entries_of(folder / part.name, "file")
 
 

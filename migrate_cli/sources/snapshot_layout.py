@@ -98,10 +98,19 @@ def read_manifest(folder: Path) -> Manifest:
         raise SourceError(detail, code="snapshot-damaged") from error
 
 
+def lies_in(folder: Path, name: str) -> bool:
+    """Whether a name in the manifest leads to a file of the snapshot: no link and no `..` may lead out of it."""
+    path = folder / name
+    return path.is_file() and Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
 def is_snapshot(folder: Path) -> bool:
     """Whether a folder is a snapshot, by its manifest's first line."""
+    path = folder / MANIFEST
     try:
-        with (folder / MANIFEST).open("rb") as stream:
+        if not path.is_file():
+            return False
+        with path.open("rb") as stream:
             head = json.loads(stream.readline(1 << 16))
     except (OSError, ValueError):
         return False
