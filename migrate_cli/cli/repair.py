@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -12,32 +12,45 @@ from migrate_cli.cli.dividing import made_whole
 from migrate_cli.cli.frame import Frame, common_options
 from migrate_cli.cli.options import Thread, Workers
 
+if TYPE_CHECKING:
+    from migrate_cli.settings import Settings
+
 app = typer.Typer()
 
 
 @app.command(
-    epilog="EXIT STATUS  0 settled · 2 usage · 3 only shown, not settled · 5 target unreachable · 10 state file"
+    epilog=(
+        "EXIT STATUS  0 settled · 2 usage or not confirmed · 3 only shown, not settled · 4 copies were dropped, and "
+        "the conversation still differs · 5 target unreachable · 10 state file"
+    )
 )
 @common_options("resolve")
 def resolve(
     frame: Frame,
-    thread: Annotated[str, typer.Argument(help="The thread that is in doubt.", metavar="THREAD")],
+    thread: Annotated[str, typer.Argument(help="The thread that is in doubt, or that differs.", metavar="THREAD")],
     adopt: Annotated[bool, typer.Option("--adopt", help="What stands in the conversation counts as right.")] = False,
     restart: Annotated[
         bool, typer.Option("--restart", help="Load it anew into a fresh conversation; the old one can be undone.")
     ] = False,
     skip: Annotated[bool, typer.Option("--skip", help="Leave the thread out of this migration.")] = False,
+    drop_copies: Annotated[
+        bool,
+        typer.Option("--drop-copies", help="Delete copies of our own items, then verify; asks first."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Show how a conversation differs from its thread, and settle the thread as you choose.
 
     Example: `migrate-cli resolve thread_abc --restart`
     """
-    from migrate_cli.commands.resolve import choice_of  # noqa: PLC0415
+    from migrate_cli.commands.resolve import Choice, choice_of  # noqa: PLC0415
     from migrate_cli.commands.resolve import resolve as run  # noqa: PLC0415
 
-    choice = choice_of(adopt=adopt, restart=restart, skip=skip)
+    choice = choice_of(adopt=adopt, restart=restart, skip=skip, drop_copies=drop_copies)
     settings = made_whole(frame.settings())
     frame.keep_log(settings)
+    if choice is Choice.DROP_COPIES:
+        _drop_copies(frame, settings, thread, yes=yes)
     frame.finish(run(settings, thread, choice), settings)
 
 
@@ -105,11 +118,26 @@ def merge(
     frame.finish(run(settings, states, any_source=any_source), settings)
 
 
-def _confirm(message: str) -> None:
+def _drop_copies(frame: Frame, settings: Settings, thread: str, *, yes: bool) -> NoReturn:
+    """Show the copies, ask, delete them and verify."""
+    from migrate_cli.commands.drop_copies import copies_of, drop_copies  # noqa: PLC0415
+    from migrate_cli.report.escape import visible  # noqa: PLC0415
+
+    copies = copies_of(settings, thread)
+    for one in copies:
+        told = f"{thread}: item {one.item_id}, at place {one.place}, is another copy of item {one.of}"
+        sys.stderr.write(f"{visible(told)}\n")
+    if copies and not yes:
+        what = "1 item" if len(copies) == 1 else f"{len(copies):,} items"
+        _confirm(f"Would delete {what} of the conversation of {thread}.", see=f"migrate-cli resolve {thread}")
+    frame.finish(drop_copies(settings, thread, {one.item_id for one in copies}), settings)
+
+
+def _confirm(message: str, *, see: str = "--dry-run") -> None:
     from migrate_cli.errors import UsageError  # noqa: PLC0415
 
     if not sys.stdin.isatty():
         what = message[:1].lower() + message[1:].rstrip(".")
-        raise UsageError(f"this {what}, and nobody is here to be asked; add --yes to do it, or --dry-run to see it")
+        raise UsageError(f"this {what}, and nobody is here to be asked; add --yes to do it, or {see} to see it")
     if not typer.confirm(f"{message} Go on?", err=True):
         raise UsageError("nothing was deleted", code="not-confirmed")

@@ -1,14 +1,19 @@
-"""What `undo` and `resolve` share: the target that a state file was written for, found from what the file records."""
+"""What `undo` and `resolve` share: the target that a state file was written for, and a thread converted again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from migrate_cli.commands.prepare import SANDBOX, TargetChoice, target_of
+from migrate_cli.commands.files import as_recorded
+from migrate_cli.commands.prepare import SANDBOX, TargetChoice, open_configured, target_of
 from migrate_cli.errors import SetupMismatch
+from migrate_cli.load.refusal import with_notes
+from migrate_cli.model import Draft
 from migrate_cli.settings import Settings
+from migrate_cli.sources.interface import Selection
 from migrate_cli.state.reader import StateReader
+from migrate_cli.state.store import StateStore
 
 
 @contextmanager
@@ -36,3 +41,13 @@ def recorded_target(settings: Settings) -> Iterator[TargetChoice]:
             )
     with target_of(settings, sandbox=rehearsal) as target:
         yield target
+
+
+def draft_again(settings: Settings, store: StateStore, thread_id: str) -> Draft | None:
+    """Convert a thread again, as `apply` would; None when the source no longer has it."""
+    source = open_configured(settings)
+    desk = as_recorded(settings, source, store)
+    for entry in desk.feed(source.threads(Selection(frozenset({thread_id})))):
+        if isinstance(entry, Draft) and entry.thread_id == thread_id:
+            return with_notes(entry, store.refused_items().get(thread_id, {}))
+    return None

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 
-from migrate_cli.commands.again import recorded_target
-from migrate_cli.commands.files import as_recorded
-from migrate_cli.commands.prepare import TargetChoice, open_configured, policy_of
+from migrate_cli.commands.again import draft_again, recorded_target
+from migrate_cli.commands.prepare import TargetChoice, policy_of
 from migrate_cli.convert.canonical import digest_of
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.load.clock import WallClock
@@ -17,16 +16,17 @@ from migrate_cli.load.context import Context, Stopped
 from migrate_cli.load.decide import SET_ASIDE
 from migrate_cli.load.interface import Progress
 from migrate_cli.load.looking import list_after
-from migrate_cli.load.refusal import with_notes
 from migrate_cli.model import Draft, JsonObject, Problem, Result
 from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer
 from migrate_cli.settings import Settings
-from migrate_cli.sources.interface import Selection
 from migrate_cli.state.store import StateStore
 from migrate_cli.target import ConversationsTarget
+from migrate_cli.verify.copies import copies_in
+from migrate_cli.verify.known import Known
 
 SHOWN = 200
+_DROP = "Delete the copies of our own, and nothing else: migrate-cli resolve {thread} --drop-copies"
 _CHOICES = (
     "Keep what stands there as it is: migrate-cli resolve {thread} --adopt",
     "Load it anew into a fresh conversation: migrate-cli resolve {thread} --restart, then migrate-cli apply",
@@ -42,13 +42,15 @@ class Choice(StrEnum):
     ADOPT = "adopt"
     RESTART = "restart"
     SKIP = "skip"
+    DROP_COPIES = "drop-copies"
 
 
-def choice_of(*, adopt: bool, restart: bool, skip: bool) -> Choice:
+def choice_of(*, adopt: bool, restart: bool, skip: bool, drop_copies: bool) -> Choice:
     """Return the one choice that was made. Raises UsageError for several."""
-    made = [choice for choice, wanted in zip(list(Choice)[1:], (adopt, restart, skip), strict=True) if wanted]
+    wishes = (adopt, restart, skip, drop_copies)
+    made = [choice for choice, wanted in zip(list(Choice)[1:], wishes, strict=True) if wanted]
     if len(made) > 1:
-        raise UsageError("choose one of --adopt, --restart and --skip")
+        raise UsageError("choose one of --adopt, --restart, --skip and --drop-copies")
     return made[0] if made else Choice.SHOW
 
 
@@ -69,6 +71,7 @@ class _Standing:
     items: list[JsonObject]
     differences: list[JsonObject]
     same: int
+    copies: int
 
 
 class _Resolve:
@@ -115,10 +118,10 @@ class _Resolve:
         try:
             standing = await self._standing(draft)
         except Stopped as gone:
-            return self._unsettled(gone.detail, [])
+            return self._unsettled(gone.detail, [], copies=0)
         if choice is Choice.SHOW:
             message = f"{len(standing.differences)} differences: {standing.same} items are as they were sent."
-            return self._unsettled(message, standing.differences)
+            return self._unsettled(message, standing.differences, copies=standing.copies)
         places = self._places(draft, standing.items)
         self._store.adopt(
             known.thread_id,
@@ -141,13 +144,17 @@ class _Resolve:
             )
             items = await list_after(load, None)
         blocks = _blocks(draft, items)
+        digests, ids = self._store.recorded_digests(draft.thread_id), self._store.item_ids(draft.thread_id)
+        known = Known.of(draft.items, digests, ids, changed=False)
+        stored = [(str(item.get("id")), digest_of(item)) for item in items]
+        copies = {one.place: one.of for one in copies_in([item.digest for item in draft.items], frozenset(ids), stored)}
         rows: list[JsonObject] = []
         for name, a, b, c, d in blocks:
             if name == "equal":
                 continue
-            rows += [_row("missing", n, draft.items[n].message_id, None) for n in range(a, b)]
-            rows += [_row("extra", None, None, str(items[n].get("id"))) for n in range(c, d)]
-        return _Standing(items, rows, sum(b - a for name, a, b, _, _ in blocks if name == "equal"))
+            rows += [_missing(n, draft, known) for n in range(a, b)]
+            rows += [_extra(str(items[n].get("id")), copies.get(n)) for n in range(c, d)]
+        return _Standing(items, rows, sum(b - a for name, a, b, _, _ in blocks if name == "equal"), len(copies))
 
     def _places(self, draft: Draft, items: list[JsonObject]) -> dict[int, str | None]:
         """The source message of each item that is as it was sent."""
@@ -160,23 +167,21 @@ class _Resolve:
     def _draft(self) -> Draft:
         """Convert the thread again, as `apply` would. Raises UsageError when the source no longer has it."""
         thread_id = self._known.thread_id
-        source = open_configured(self._settings)
-        desk = as_recorded(self._settings, source, self._store)
-        for entry in desk.feed(source.threads(Selection(frozenset({thread_id})))):
-            if isinstance(entry, Draft) and entry.thread_id == thread_id:
-                return with_notes(entry, self._store.refused_items().get(thread_id, {}))
-        raise UsageError(
-            f"the source does not have {thread_id}, so nothing can be compared; choose --restart or --skip"
-        )
+        draft = draft_again(self._settings, self._store, thread_id)
+        if draft is None:
+            raise UsageError(
+                f"the source does not have {thread_id}, so nothing can be compared; choose --restart or --skip"
+            )
+        return draft
 
     def _told(self, message: str, *steps: str, differences: list[JsonObject] | None = None) -> Result:
         data: JsonObject = {"message": message, "thread": self._known.thread_id, "was": self._known.state}
         data |= {"differences": differences} if differences else {}
         return Result("resolve", data | ({"next": list(steps)} if steps else {}))
 
-    def _unsettled(self, message: str, differences: list[JsonObject]) -> Result:
+    def _unsettled(self, message: str, differences: list[JsonObject], *, copies: int) -> Result:
         known = self._known
-        steps = [step.format(thread=known.thread_id) for step in _CHOICES]
+        steps = [step.format(thread=known.thread_id) for step in ((_DROP,) if copies else ()) + _CHOICES]
         data: JsonObject = {
             "message": message,
             "thread": known.thread_id,
@@ -192,6 +197,16 @@ class _Resolve:
 def _blocks(draft: Draft, items: list[JsonObject]) -> list[tuple[str, int, int, int, int]]:
     sent, got = [item.digest for item in draft.items], [digest_of(item) for item in items]
     return list(SequenceMatcher(None, sent, got, autojunk=False).get_opcodes())
+
+
+def _missing(place: int, draft: Draft, known: Known) -> JsonObject:
+    """An item of the thread that is not where it should be; `item` is the id that it had."""
+    return _row("missing", place, draft.items[place].message_id, known.ids[place])
+
+
+def _extra(item_id: str, copy_of: int | None) -> JsonObject:
+    """An item of the conversation that is too much."""
+    return _row("extra", None, None, item_id) | ({} if copy_of is None else {"copy_of": copy_of})
 
 
 def _row(what: str, place: int | None, message_id: str | None, item_id: str | None) -> JsonObject:

@@ -120,11 +120,11 @@ class VerifyRun:
             return
         self._silent = 0
         failed = verdict.fails(strict=self._strict)
-        self._states.set_state(task.thread_id, *_state_of(verdict, failed=failed))
+        self._states.set_state(task.thread_id, *state_of(verdict, failed=failed))
         self._observer.compared(task, verdict, failed=failed)
 
 
-def _state_of(verdict: Verdict, *, failed: bool) -> tuple[str, str | None, str | None]:
+def state_of(verdict: Verdict, *, failed: bool) -> tuple[str, str | None, str | None]:
     """The thread's new state with its reason; details hold no text of messages."""
     worst = min(verdict.differences, key=lambda one: "-*!+".index(one.outcome.value), default=None)
     if failed:
