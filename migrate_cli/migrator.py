@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import threading
 import time
@@ -34,6 +35,8 @@ from migrate_cli.settings import Settings, load_settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.store import StateStore
+
+_log = logging.getLogger(__name__)
 
 AT_ONCE = 50
 """Threads that are loaded under one lock; then other processes have their turn."""
@@ -303,7 +306,10 @@ def _settings_of(settings: Settings | Path | str | None, values: Mapping[str, An
         if values:
             raise UsageError("give either a Settings object or settings by name, not both")
         return settings
-    return load_settings(None if settings is None else Path(settings), values)
+    loaded = load_settings(None if settings is None else Path(settings), values)
+    for sentence in loaded.told:
+        _log.warning("%s", sentence)
+    return loaded
 
 
 def _answer(row: JsonObject, *, retry_failed: bool) -> str | None:

@@ -43,6 +43,7 @@ from migrate_cli.errors import SettingsError
 from migrate_cli.load.policy import OnRefused
 from migrate_cli.settings_errors import sentence_for
 from migrate_cli.settings_layers import Layer, env_layer, file_layer, flag_layer, flat, merged, variables
+from migrate_cli.settings_trust import lies_in, not_read, refuse_in_source, source_among, told_of
 
 DEFAULT_FILE = Path("migration.yaml")
 ENV_FILE = Path(".env")
@@ -276,6 +277,18 @@ class Settings(BaseSettings):
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
     _variables: dict[str, SecretStr] = PrivateAttr(default_factory=dict)
+    _told: list[str] = PrivateAttr(default_factory=list)
+    _env_file: Path = PrivateAttr(default=ENV_FILE)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What a person should know of settings files that nobody named: an address, a command, one not read."""
+        return tuple(self._told)
+
+    @property
+    def env_file(self) -> Path:
+        """The file whose variables stand below the environment's."""
+        return self._env_file
 
     @classmethod
     def settings_customise_sources(
@@ -328,6 +341,10 @@ class Settings(BaseSettings):
             recorded[f"convert.{name}"] = _canonical(value)
         return recorded
 
+    def _value(self, field: str) -> Any:
+        section, _, name = field.partition(".")
+        return getattr(getattr(self, section), name)
+
     @classmethod
     def _build(cls, layers: list[Layer], known: Mapping[str, str]) -> Self:
         """Merge (weakest first), check, and remember where each value came from."""
@@ -346,26 +363,54 @@ def load_settings(
     config: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
     *,
-    env_file: Path = ENV_FILE,
+    env_file: Path | None = None,
     called: Callable[[str], str] = str,
 ) -> Settings:
     """Read all layers. `config` None means migration.yaml if it is there; `overrides` are flags by dotted name.
 
-    `called` returns how the user calls such a flag. Flags that are None were not given. Paths inside a settings file
-    are relative to its folder. Raises SettingsError, in one sentence that names key, place and what is allowed.
+    `env_file` None means .env if it is there. Files that are not named are taken from the working folder, unless they
+    are part of the source. `called` returns how the user calls such a flag. Flags that are None were not given. Paths
+    inside a settings file are relative to its folder. Raises SettingsError, in one sentence that names key, place and
+    what is allowed.
     """
-    layers: list[Layer] = []
-    if config is not None or DEFAULT_FILE.is_file():
-        layers.append(
-            file_layer(
-                config or DEFAULT_FILE, Settings, relative=("source.path", "source.url", "source.ids_from", "state")
-            )
-        )
-    dotenv = variables(env_file)
-    for name, values in ((str(env_file), dotenv), ("environment", dict(os.environ))):
-        layers.append(env_layer(name, values, Settings, _OWN_NAMES))
-    layers.append(flag_layer(overrides or {}, called))
-    return Settings._build(layers, {**dotenv, **os.environ})
+    environment = env_layer("environment", dict(os.environ), Settings, _OWN_NAMES)
+    given = [environment, flag_layer(overrides or {}, called)]
+    if config is None:
+        refuse_in_source(DEFAULT_FILE, source_among(given) if DEFAULT_FILE.is_file() else None)
+    file = _file(config)
+    below = [file] if file is not None else []
+    dotenv, variable_layer, told = _dotenv(env_file, below, given)
+    if file is not None and config is None:
+        refuse_in_source(DEFAULT_FILE, source_among([file, variable_layer, *given]))
+    settings = Settings._build([*below, variable_layer, *given], {**dotenv, **os.environ})
+    unnamed = [*(below if config is None else ()), *([variable_layer] if env_file is None else ())]
+    settings._env_file = env_file or ENV_FILE
+    settings._told += told + told_of(unnamed, settings._value, Settings()._value, settings.where)
+    return settings
+
+
+def _file(config: Path | None) -> Layer | None:
+    """The layer of the settings file; None where none is named and none is there."""
+    if config is None and not DEFAULT_FILE.is_file():
+        return None
+    relative = ("source.path", "source.url", "source.ids_from", "state")
+    return file_layer(config or DEFAULT_FILE, Settings, relative=relative)
+
+
+def _dotenv(named: Path | None, below: list[Layer], given: list[Layer]) -> tuple[dict[str, str], Layer, list[str]]:
+    """The variables of .env, their layer, and what is to be told; nothing of one that is part of the source."""
+    path = named or ENV_FILE
+    if named is not None and not named.exists():
+        raise SettingsError(f"There is no file {named} with variables; correct --env-file.")
+    source = source_among([*below, *given])
+    if named is None and path.is_file() and lies_in(path, source):
+        return {}, env_layer(str(path), {}, Settings, {}), [not_read(path, source)]
+    found = variables(path)
+    layer = env_layer(str(path), found, Settings, _OWN_NAMES)
+    source = source_among([*below, layer, *given])
+    if named is None and found and lies_in(path, source):
+        return {}, env_layer(str(path), {}, Settings, {}), [not_read(path, source)]
+    return found, layer, []
 
 
 def _canonical(value: Any) -> str:

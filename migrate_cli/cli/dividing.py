@@ -125,6 +125,8 @@ def shard_arguments(frame: Frame, settings: Settings, options: dict[str, Any]) -
             arguments += [flag] if value is True else [flag, str(value)]
     if frame.config is not None:
         arguments += ["--config", str(frame.config)]
+    if frame.env_file is not None:
+        arguments += ["--env-file", str(frame.env_file)]
     if frame.logs:
         arguments += ["--log-file", str(frame.logs[0].absolute())]
     return [*arguments, *("-v" for _ in range(frame.verbose)), "-q", "--output", "json", "--progress", "json"]

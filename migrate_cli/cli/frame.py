@@ -23,6 +23,7 @@ from migrate_cli import __version__
 from migrate_cli.cli.sentence import as_clause
 from migrate_cli.commands.choices import ProgressMode
 from migrate_cli.errors import ExitCode, MigrateError, UsageError, exit_code_for
+from migrate_cli.report.escape import visible
 from migrate_cli.report.interface import OutputFormat
 from migrate_cli.secrets import scrub
 
@@ -42,6 +43,7 @@ class Frame:
 
     command: str
     config: Path | None
+    env_file: Path | None
     state: Path | None
     output: OutputFormat | None
     report: Path | None
@@ -59,7 +61,10 @@ class Frame:
         from migrate_cli.settings import load_settings  # noqa: PLC0415 - pydantic is slow to import, --help needs none
 
         own = {"state": str(self.state) if self.state else None, "report.output": self.output and self.output.value}
-        return load_settings(self.config, {**own, **_dotted(flags)}, called=_called)
+        settings = load_settings(self.config, {**own, **_dotted(flags)}, env_file=self.env_file, called=_called)
+        for sentence in () if self.quiet else settings.told:
+            sys.stderr.write(f"migrate-cli: {visible(sentence)}\n")
+        return settings
 
     def keep_log(self, settings: Settings) -> None:
         """Log beside the state file, unless `--log-file` names another place: for commands that write to the target."""
@@ -91,7 +96,7 @@ class Frame:
         """Print the result once, write the report file, and exit: with the result's code, unless another is given."""
         fmt = self.output or (OutputFormat(settings.report.output) if settings else OutputFormat.TEXT)
         # What the user named for this command, advice must name for the next.
-        for name, path in (("config", self.config), ("state", self.state)):
+        for name, path in (("config", self.config), ("env_file", self.env_file), ("state", self.state)):
             if path is not None:
                 result.data.setdefault(name, str(path))
         self.show(result, fmt, with_content=settings is not None and settings.report.with_content)
@@ -127,6 +132,10 @@ Config = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="Settings file; default migration.yaml if it is there.", metavar="FILE"),
 ]
+EnvFile = Annotated[
+    Path | None,
+    typer.Option("--env-file", help="File with variables; default .env if it is there.", metavar="FILE"),
+]
 State = Annotated[Path | None, typer.Option("--state", help="State file; default migration.db.", metavar="FILE")]
 Output = Annotated[OutputFormat | None, typer.Option("--output", "-o", help="Form of the report on stdout.")]
 Report = Annotated[
@@ -158,6 +167,7 @@ Progress = Annotated[
 
 _COMMON: tuple[tuple[str, Any, Any], ...] = (
     ("config", Config, None),
+    ("env_file", EnvFile, None),
     ("state", State, None),
     ("output", Output, None),
     ("report", Report, None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
@@ -116,5 +117,5 @@ def _settings(folder: Path) -> Settings:
     return load_settings(
         None,
         {"source.path": str(fixtures()), "state": str(folder / "demo.db"), "replay.workers": 1},
-        env_file=folder / "no-such.env",
+        env_file=Path(os.devnull),
     )

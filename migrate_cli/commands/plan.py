@@ -20,7 +20,7 @@ from migrate_cli.commands.shards import shard_data, share
 from migrate_cli.commands.tally import Tally
 from migrate_cli.convert.batches import batches
 from migrate_cli.convert.validate import validate_draft
-from migrate_cli.errors import ExitCode
+from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.feed import piped
 from migrate_cli.files.desk import Entry
 from migrate_cli.files.window import in_order
@@ -29,6 +29,7 @@ from migrate_cli.openai_client import ApiClient
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection, Source
+from migrate_cli.target_endpoint import base_url_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,18 @@ def plan(settings: Settings, selection: Selection, *, view: ProgressView, choice
     if choices.save is not None:
         save_plan(choices.save, planning.plan)
         data["saved"] = str(choices.save)
-    data |= named_source(settings) | shard_data(settings, selection)
+    data |= named_source(settings) | shard_data(settings, selection) | {"target": _target(settings)}
     data["seconds"] = round(time.monotonic() - began, 3)
     return _judged(data, tally, choices.gate)
+
+
+def _target(settings: Settings) -> JsonObject:
+    """Where `apply` would send it all."""
+    try:
+        base_url = base_url_of(settings.target)
+    except UsageError:  # which apply and doctor tell of; a plan needs no target
+        base_url = settings.target.base_url
+    return {"base_url": base_url, "sandbox": False}
 
 
 def _judged(data: JsonObject, tally: Tally, gate: Gate | None) -> Result:

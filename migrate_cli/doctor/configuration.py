@@ -57,7 +57,7 @@ def check_key(settings: Settings) -> Check:
         )
     value = key.get_secret_value()
     register_secret(value)
-    place = "the environment" if os.environ.get(variable) == value else ".env"
+    place = "the environment" if os.environ.get(variable) == value else str(settings.env_file)
     if value != value.strip() or any(character.isspace() for character in value.strip()):
         return failure(
             "key",

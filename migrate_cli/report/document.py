@@ -197,10 +197,8 @@ def steps(result: Result, *computed: str) -> tuple[str, ...]:
         computed = (named,)
     elif isinstance(named, list):
         computed = tuple(str(step) for step in named)
-    config = result.data.get("config")
-    if config is None:
-        return computed
-    option = f" --config {shlex.quote(str(config))}"
+    files = (("--config", result.data.get("config")), ("--env-file", result.data.get("env_file")))
+    option = "".join(f" {flag} {shlex.quote(str(file))}" for flag, file in files if file is not None)
     return tuple(_COMMAND.sub(lambda found: found[0] + option, step) for step in computed)
 
 
