@@ -104,6 +104,8 @@ class Migrator:
         self._source = source if isinstance(source, Source) else None
         self._sandbox = sandbox
         self._retry_failed, self._patience = retry_failed, patience
+        self._recognised = False
+        """Whether the source was seen to be the one of the state file."""
         self._closing = ExitStack()
         self._change = threading.Lock()
         self._begin()
@@ -231,6 +233,7 @@ class Migrator:
         """Load these threads under one lock and resolve their futures; raises what concerns all of them."""
         from migrate_cli.commands.apply import ApplyRun, Wishes  # noqa: PLC0415 - only where something is migrated
         from migrate_cli.commands.prepare import open_configured, setup_of, target_of  # noqa: PLC0415
+        from migrate_cli.commands.recognise import recognised  # noqa: PLC0415
         from migrate_cli.report.progress import progress_view  # noqa: PLC0415
 
         if self._source is None:
@@ -239,7 +242,12 @@ class Migrator:
         if store is None:
             return
         try:
-            store.check_setup(setup_of(self._settings, self._source, sandbox=self._sandbox))
+            setup = setup_of(self._settings, self._source, sandbox=self._sandbox)
+            if self._recognised:
+                store.check_setup(setup)
+            else:
+                store.check_setup(setup, recognised(self._settings, self._source, store))
+                self._recognised = True
             left = self._without_known(batch)
             with target_of(self._settings, sandbox=self._sandbox) as target:
                 run = ApplyRun(self._settings, self._source, store, target, progress_view("none", False, True))

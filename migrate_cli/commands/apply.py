@@ -23,6 +23,7 @@ from migrate_cli.commands.prepare import (
     setup_of,
     target_of,
 )
+from migrate_cli.commands.recognise import recognised
 from migrate_cli.commands.resuming import Resumption
 from migrate_cli.commands.shards import shard_data, shard_setup
 from migrate_cli.commands.tally import Tally
@@ -82,7 +83,8 @@ def apply(
         store = StateStore.open(settings.state, command="migrate-cli apply")
         try:
             refuse_leftovers(settings.state)
-            store.check_setup(setup_of(settings, source, sandbox=sandbox) | shard_setup(selection))
+            setup = setup_of(settings, source, sandbox=sandbox) | shard_setup(selection)
+            store.check_setup(setup, recognised(settings, source, store))
             run = ApplyRun(settings, source, store, target, view)
             return asyncio.run(run.go(selection, wishes, entries))
         except JournalFailed as failure:

@@ -10,6 +10,7 @@ from migrate_cli.model import Result
 from migrate_cli.report.status import command_options
 from migrate_cli.settings import Settings
 from migrate_cli.state import merge as states
+from migrate_cli.state.setup import SOURCE
 
 
 def merge(settings: Settings, inputs: Sequence[Path], *, any_source: bool = False) -> Result:
@@ -21,7 +22,7 @@ def merge(settings: Settings, inputs: Sequence[Path], *, any_source: bool = Fals
     if merged.missing:
         return result
     # Shards of several sources have none that one command could name.
-    setup = {name: value for name, value in merged.setup.items() if not (any_source and name == "source")}
+    setup = {name: value for name, value in merged.setup.items() if not (any_source and name == SOURCE)}
     options = command_options(setup, str(settings.state))
     result.data["next"] = [f"Compare every conversation with its source: migrate-cli verify{options}"]
     return result

@@ -12,7 +12,16 @@ from pathlib import Path
 
 from migrate_cli.commands.content import content_book
 from migrate_cli.commands.files import RunFiles, for_plan
-from migrate_cli.commands.plan_file import Plan, against, check_place, findings_of, read_plan, recording, save_plan
+from migrate_cli.commands.plan_file import (
+    Plan,
+    against,
+    check_place,
+    findings_of,
+    planned_setup,
+    read_plan,
+    recording,
+    save_plan,
+)
 from migrate_cli.commands.plan_gate import Gate
 from migrate_cli.commands.plan_tokens import TokenTally, model_window
 from migrate_cli.commands.prepare import expected_of, named_source, open_configured, policy_of
@@ -126,7 +135,7 @@ class _Planning:
         self._batches = 0
         self._content = content_book(settings)
         self.tally = Tally(view, self._content)
-        self.plan = Plan(settings.setup(source.identity))
+        self.plan = Plan(planned_setup(settings, source))
 
     async def read_all(self, selection: Selection, files: RunFiles, client: ApiClient | None) -> None:
         """Book every thread."""

@@ -13,11 +13,13 @@ from pathlib import Path
 
 from migrate_cli import __version__, writing
 from migrate_cli.commands.files import RunFiles
+from migrate_cli.commands.prepare import setup_of
 from migrate_cli.errors import UsageError
 from migrate_cli.files.known import no_rows
 from migrate_cli.model import Draft, JsonObject, Thread, Unreadable
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection, Source
+from migrate_cli.state.setup import SEEN, upgraded
 
 VERSION = 1
 """The version of the file's form; it changes when an older program would misread the file."""
@@ -76,13 +78,22 @@ def recording(
         yield entry
 
 
+def planned_setup(settings: Settings, source: Source) -> dict[str, str]:
+    """Return the setup that a plan keeps. Where an export lies is no part of it: the threads say which one it is."""
+    return _without_place(setup_of(settings, source, sandbox=False))
+
+
+def _without_place(setup: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in setup.items() if key != SEEN}
+
+
 def refuse_changes(path: Path, settings: Settings, source: Source, selection: Selection, *, sandbox: bool) -> None:
     """Convert everything wanted once, and raise UsageError `plan-changed` where it is not what was planned.
 
     A rehearsal has another target than the plan; that is no change. The selection may be a part of the plan.
     """
     planned = read_plan(path)
-    now = Plan(settings.setup(source.identity))
+    now = Plan(planned_setup(settings, source))
     for _ in recording(settings, source, source.threads(selection), now):
         pass
     found = difference(planned, now, selection, with_target=not sandbox)
@@ -146,7 +157,8 @@ def read_plan(path: Path) -> Plan:
     parts = [value.get(name) for name in ("setup", "threads", "findings")]
     if not all(isinstance(part, dict) for part in parts):
         raise UsageError(f"the plan {path} is damaged; plan again: migrate-cli plan --save {path}")
-    return Plan(*parts)
+    setup, threads, findings = parts
+    return Plan(_without_place(upgraded(setup)), threads, findings)
 
 
 def check_place(path: Path) -> None:

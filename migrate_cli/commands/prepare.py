@@ -20,6 +20,7 @@ from migrate_cli.sources.inputs import is_database
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.sources.shards import shard_from_environment
 from migrate_cli.state.opening import check_place
+from migrate_cli.state.setup import EXPORT, SEEN
 from migrate_cli.target_endpoint import endpoint_of
 
 SANDBOX = "sandbox"
@@ -171,7 +172,9 @@ def named_source(settings: Settings) -> JsonObject:
 
 def setup_of(settings: Settings, source: Source, *, sandbox: bool) -> dict[str, str]:
     """Return what the state file records of this setup, and compares before anything is written."""
-    setup = settings.setup(source.identity)
+    setup = settings.setup(EXPORT if source.known_by_content else source.identity)
+    if source.known_by_content:
+        setup[SEEN] = source.identity
     return setup | {"target.base_url": SANDBOX, "target.organization": "", "target.project": ""} if sandbox else setup
 
 

@@ -12,6 +12,7 @@ from migrate_cli.commands.timeline import Timeline
 from migrate_cli.findings import CATALOGUE, finding, holes_in
 from migrate_cli.load.decide import Action
 from migrate_cli.load.interface import Progress
+from migrate_cli.load.run import OTHER_VERSION, READ_DIFFERENTLY
 from migrate_cli.model import UNKNOWN_THREAD, Draft, Finding, JsonObject, Ledger, Problem, ThreadState, Unreadable
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.sources.interface import Selection
@@ -19,7 +20,9 @@ from migrate_cli.sources.interface import Selection
 LISTED = 1000
 """Longest list of findings, threads or unreadable entries that a result carries; the state file has them all."""
 
-_ALREADY = {Action.DONE: "unchanged", Action.CHANGED: "changed", Action.GROWN: "grown"}
+_ALREADY = {
+    Action.DONE: "unchanged", Action.CHANGED: "changed", Action.GROWN: "grown", Action.REREAD: "read_differently",
+}  # fmt: skip
 _SINCE = {
     Action.CHANGED: ("source-changed", "the source has changed since this thread was loaded"),
     Action.GROWN: ("source-grown", "new messages stand at the end of this thread; load them with --append"),
@@ -61,7 +64,9 @@ class Tally:
             self._timeline.note(self._seconds(), draft.messages)
         if action in _ALREADY:
             self.threads[_ALREADY[action]] += 1
-        if action in _SINCE:
+        if action is Action.REREAD:
+            self.add_findings([finding(READ_DIFFERENTLY, f"{OTHER_VERSION}.", draft.thread_id)])
+        elif action in _SINCE:
             known_code, known_detail = _SINCE[action]
             code, detail = code or known_code, detail or known_detail
             if code in CATALOGUE:

@@ -21,6 +21,7 @@ from migrate_cli.commands.prepare import (
     setup_of,
     target_of,
 )
+from migrate_cli.commands.recognise import recognised
 from migrate_cli.commands.shards import shard_data, shard_setup
 from migrate_cli.commands.verify_tally import VerifyTally
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
@@ -86,7 +87,8 @@ def verify(
         stack.callback(store.close)
         stack.callback(view.close)
         if source is not None:
-            store.check_setup(setup_of(settings, source, sandbox=sandbox) | shard_setup(selection))
+            setup = setup_of(settings, source, sandbox=sandbox) | shard_setup(selection)
+            store.check_setup(setup, recognised(settings, source, store))
         else:
             store.check_setup(setup | _target_setup(settings, sandbox=sandbox) | shard_setup(selection))
         run = _Verify(settings, source, store, reader, target, view, choices)

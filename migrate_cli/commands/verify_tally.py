@@ -54,7 +54,8 @@ class VerifyTally:
         self.repeated += bool(verdict.repeated)
         self.failed += failed
         self.threads["source_changed"] += failed and task.changed
-        self.threads["from_state"] += self._with_source and task.metadata is None
+        self.threads["read_differently"] += task.reread
+        self.threads["from_state"] += self._with_source and task.metadata is None and not task.reread
         self._list_differences(task, verdict)
         if failed:
             self._explain(task, verdict)

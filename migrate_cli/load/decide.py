@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from migrate_cli.convert.canonical import digest_of_all
+from migrate_cli.convert.canonical import digest_of_all, read_alike
 from migrate_cli.load.interface import Progress
 from migrate_cli.model import Draft, ThreadState
 
@@ -23,6 +23,8 @@ class Action(StrEnum):
     """Loaded, and the source has new messages at the end: reported, or appended when that is asked for."""
     CHANGED = "changed"
     """Loaded, but the source has changed since: reported, never followed silently."""
+    REREAD = "reread"
+    """Loaded by a version that read or hashed otherwise, so that nobody can say whether the source has changed."""
     CONFLICT = "conflict"
     """Begun, but what was sent is no longer the beginning of what the source says."""
     LEAVE = "leave"
@@ -47,7 +49,7 @@ def decide(draft: Draft, known: Progress | None, recorded: Sequence[bytes], *, r
     if state is ThreadState.IN_DOUBT or known.code == SET_ASIDE or (state is ThreadState.FAILED and not retry_failed):
         return Action.LEAVE
     if known.conversation_id is not None and state is not ThreadState.UNDONE:
-        return Action.RESUME if _is_prefix(recorded, draft) else Action.CONFLICT
+        return Action.RESUME if is_prefix(recorded, draft) else Action.CONFLICT
     return Action.SKIP if draft.skip_reason else Action.LOAD
 
 
@@ -55,9 +57,12 @@ def _of_loaded(draft: Draft, known: Progress, recorded: Sequence[bytes]) -> Acti
     if known.digest == draft.digest:
         return Action.DONE
     same_start = known.digest == digest_of_all(recorded, draft.metadata)
-    return Action.GROWN if same_start and _is_prefix(recorded, draft) else Action.CHANGED
+    if same_start and is_prefix(recorded, draft):
+        return Action.GROWN
+    return Action.CHANGED if read_alike(known.digest, known.reader) else Action.REREAD
 
 
-def _is_prefix(recorded: Sequence[bytes], draft: Draft) -> bool:
+def is_prefix(recorded: Sequence[bytes], draft: Draft) -> bool:
+    """Whether a draft begins with the items of which these are the digests."""
     ours = draft.items[: len(recorded)]
     return len(ours) == len(recorded) and all(item.digest == known for item, known in zip(ours, recorded, strict=True))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from migrate_cli.convert.canonical import READER
 from migrate_cli.model import Draft, Item
 from migrate_cli.replies import Page, Refused, Reply
 
@@ -51,6 +52,8 @@ class Progress:
     attempts: int = 0
     digest: str = ""
     """The draft's digest when loading began."""
+    reader: int | None = READER
+    """The generation of reading (`canonical.READER`) that made that draft; None where nobody noted it."""
     code: str | None = None
     """Why it stands where it does, for threads that failed or that a person set aside."""
     touched_at: float | None = None

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Protocol
 
+from migrate_cli.convert.canonical import read_alike
 from migrate_cli.errors import MigrateError, TemporaryError
 from migrate_cli.feed import Feed, feeding
 from migrate_cli.load.context import Stopped
@@ -23,6 +24,8 @@ from migrate_cli.model import Draft, Thread, ThreadState, Unreadable
 from migrate_cli.replies import Draining
 from migrate_cli.workers import at_rest
 
+READ_DIFFERENTLY = "read-differently"
+OTHER_VERSION = "this version of migrate-cli reads the thread otherwise than the one that loaded it"
 ALIKE = 10
 """If this many threads in a row fail from the start, all with one code, the run is misconfigured."""
 
@@ -259,6 +262,8 @@ class LoadRun:
 
     def _conflict(self, draft: Draft, known: Progress) -> None:
         code, detail = "source-changed", "the source no longer begins with what an earlier run had already sent"
+        if not read_alike(known.digest, known.reader):
+            code, detail = READ_DIFFERENTLY, f"{OTHER_VERSION}, and part of it was sent already"
         known.state = ThreadState.IN_DOUBT.value
         self._store.outcome(known, known.state, code, detail)
         self._observer.thread(draft, Action.CONFLICT, known, code, detail)

@@ -117,6 +117,11 @@ def _after_all(data: JsonObject) -> str:
         said += f" In {number(repeated)} of them, new items repeat what the history says: look with resolve THREAD."
     if changed := threads.get("source_changed"):
         said += f" The source of {plural(changed, 'thread')} has changed since."
+    if reread := threads.get("read_differently"):
+        said += (
+            f" This version reads {plural(reread, 'thread')} differently than the one that loaded "
+            f"{'it' if reread == 1 else 'them'}: compared with what was sent then."
+        )
     if away := threads.get("from_state"):
         which = "and was" if away == 1 else "and were"
         said += f" {plural(away, 'thread')} did not come from the source {which} compared with the state file's hashes."

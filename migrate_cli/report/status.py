@@ -162,7 +162,7 @@ def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:
 
 def command_options(setup: Mapping[str, str], state: str) -> str:
     """Source, target and state file as a command takes them, as far as the recorded setup tells."""
-    source = str(setup.get("source") or "")
+    source = str(setup.get("source.seen") or setup.get("source") or "")
     words = [shlex.quote(source)] if source.startswith(("/", "https://", "http://")) else []
     words += ["--target sandbox"] if setup.get("target.base_url") == "sandbox" else []
     words += [f"--state {shlex.quote(state)}"] if state not in ("", "migration.db") else []

@@ -28,6 +28,7 @@ from migrate_cli.commands.prepare import (
     open_configured,
     setup_of,
 )
+from migrate_cli.commands.recognise import recognised
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.model import JsonObject, Origin, Problem, Result, Unreadable
 from migrate_cli.report.progress import ProgressView
@@ -37,7 +38,7 @@ from migrate_cli.shards.board import Board
 from migrate_cli.shards.engine import Engine, Event
 from migrate_cli.shards.folder import COMMAND, ShardFolder
 from migrate_cli.shards.task import FATAL, ShardEnd, ShardTask, worst
-from migrate_cli.sources.interface import Selection
+from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.store import StateStore
 from migrate_cli.target_endpoint import endpoint_of
@@ -75,7 +76,7 @@ def apply_divided(
         with ShardFolder.locked(settings) as folder:
             if folder.path.is_dir():
                 folder.join()
-            with _held(settings, setup):
+            with _held(settings, source, setup):
                 tasks = _tasks(settings, engine, wish, folder)
                 view.start(expected, "Migrating")
                 run = DividedRun(engine, tasks, Board(view), view, settings.load.max_errors)
@@ -177,11 +178,11 @@ class DividedRun:
 
 
 @contextmanager
-def _held(settings: Settings, setup: dict[str, str]) -> Iterator[None]:
+def _held(settings: Settings, source: Source, setup: dict[str, str]) -> Iterator[None]:
     """Hold the state file, so that nobody else loads what the shards load."""
     store = StateStore.open(settings.state, command=COMMAND)
     try:
-        store.check_setup(setup)
+        store.check_setup(setup, recognised(settings, source, store))
         store.flush()
         yield
     finally:

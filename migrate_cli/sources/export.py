@@ -7,7 +7,7 @@ the files that hold whole threads, one at a time. Then the joined threads follow
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from migrate_cli.errors import SourceError
 from migrate_cli.model import JsonObject, Origin, Thread, Unreadable
@@ -30,6 +30,7 @@ class ExportSource(Source):
     """Files of saved threads: one, a folder, archives, or standard input. Its temporary index goes with it."""
 
     kind = "export"
+    known_by_content = True
 
     def __init__(self, path: str, table: ShapeTable) -> None:
         self._path = path
@@ -62,6 +63,17 @@ class ExportSource(Source):
                 left -= 1
                 if left == 0:
                     return
+
+    def some(self, wanted: Callable[[str], bool]) -> Iterator[Thread]:
+        """Yield wanted threads, whole ones first; others are not put together, and what is unreadable is passed by."""
+        self._survey()
+        tally = Tally()
+        for input_ in self._intake:
+            for shape, whole in self._scanner.wholes(input_, tally):
+                thread_id = self._name(input_, whole, one=isinstance(shape, ThreadFile))
+                if wanted(thread_id):
+                    yield self._assembler.whole(whole, thread_id, input_.origin, shape.name)
+        yield from (self._assembler.joined(thread_id) for thread_id in self._shelf.threads() if wanted(thread_id))
 
     def shapes(self) -> list[ShapeTaken]:
         """Return which shapes files were taken for; `ignored` and `unreadable` count the others."""

@@ -89,6 +89,8 @@ class Source(ABC):
 
     kind: str
     """`export`, `api`, `sql` …"""
+    known_by_content: bool = False
+    """True where the state file knows the source by the threads that it holds: `identity` only says where it lies."""
     live: bool = False
     """True when reading waits for a network, so that it must not be done on the event loop's thread."""
     tell: Callable[[str], None] = staticmethod(lambda _: None)
@@ -106,6 +108,13 @@ class Source(ABC):
 
         Nothing is held beyond the current thread. Raises SourceError only when the source as a whole is unreadable.
         """
+
+    def some(self, wanted: Callable[[str], bool]) -> Iterator[Thread]:  # noqa: ARG002 - for those that override it
+        """Yield the threads whose ids are wanted, beside any other reading and without a trace in `shapes`.
+
+        Only for a source that is `known_by_content`; nothing is held beyond the current thread.
+        """
+        return iter(())
 
     def arriving(
         self,

@@ -18,9 +18,9 @@ from migrate_cli.errors import SetupMismatch, UsageError
 from migrate_cli.state import migrations, opening
 from migrate_cli.state.lock import StateLock
 from migrate_cli.state.reader import StateReader
+from migrate_cli.state.setup import SEEN, SOURCE, upgraded
 from migrate_cli.state.store import COPY_SIZE, SHARD, StateStore
 
-SOURCE = "source"
 _ONE_MIGRATION = "merge only what one migration wrote"
 COMMAND = "migrate-cli merge"
 """What other processes are told is running."""
@@ -63,7 +63,7 @@ class Part:
     @classmethod
     def of(cls, path: Path, connection: sqlite3.Connection) -> Self:
         """Read the setup of an open file."""
-        setup = dict(connection.execute("SELECT key, value FROM setup WHERE key <> ?", (COPY_SIZE,)))
+        setup = upgraded(dict(connection.execute("SELECT key, value FROM setup WHERE key <> ?", (COPY_SIZE,))))
         return cls(path, connection, setup, Shards.parse(setup.pop(SHARD, None)))
 
 
@@ -102,13 +102,13 @@ def same_setup(parts: Sequence[Part], *, any_source: bool = False) -> dict[str, 
     """Return the setup that all parts share. Raises SetupMismatch with the field and both values.
 
     A field that a file does not have is one that the version which made it did not know. With `any_source` the source
-    is that of the first file which has one.
+    is that of the first file which has one. Where an export was seen last is not compared.
     """
     known: dict[str, tuple[str, Path]] = {}
     for part in parts:
         for key, value in sorted(part.setup.items()):
             first, path = known.setdefault(key, (value, part.path))
-            if first != value and not (any_source and key == SOURCE):
+            if first != value and key != SEEN and not (any_source and key == SOURCE):
                 advice = "if it is one source at two places, add --any-source" if key == SOURCE else _ONE_MIGRATION
                 raise SetupMismatch(
                     f"The state files are of different setups: {key} is {first or 'not set'} in {path} and "

@@ -16,6 +16,7 @@ from migrate_cli.model import JsonObject
 from migrate_cli.state import migrations
 from migrate_cli.state.lock import holder
 from migrate_cli.state.opening import followed, missing, translate
+from migrate_cli.state.setup import upgraded
 
 _LISTED = 200
 """Threads that a summary names for each state that needs a person."""
@@ -116,8 +117,8 @@ class StateReader:
         return {"reached": {"threads": known, "of": row["of"]}}
 
     def setup(self) -> dict[str, str]:
-        """Return the setup that the file records."""
-        return {key: value for key, value in self._all("SELECT key, value FROM setup") if key != "map_bytes"}
+        """Return the setup that the file records, in the terms of this version."""
+        return upgraded({key: value for key, value in self._all("SELECT key, value FROM setup") if key != "map_bytes"})
 
     def threads(self, *states: str, limit: int | None = None) -> Iterator[JsonObject]:
         """Yield threads in these states (all, without any): ids, state, code, detail and counts."""

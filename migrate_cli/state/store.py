@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from migrate_cli import __version__
+from migrate_cli.convert.canonical import READER
 from migrate_cli.errors import SetupMismatch
 from migrate_cli.load.interface import Progress
 from migrate_cli.model import Aside, Draft, Finding, Item, JsonObject, Unreadable
 from migrate_cli.state import opening, statements
+from migrate_cli.state import setup as setups
 from migrate_cli.state.ballast import Ballast
 from migrate_cli.state.copies import IdLine, SecondCopy
 from migrate_cli.state.item_ids import unpacked
@@ -60,6 +62,7 @@ class StateStore:
             raise opening.translate(error, path) from error
         self._writer = Writer(self._db, path, self._copy, self._ballast, pace)
         self._asked = Marks()
+        self._readers: dict[int | None, int | None] = {}
         self._noted: Marks | None = None
         """The threads that have been noted, for a file that had none: it need not be asked about any other."""
         self._compare_copies()
@@ -98,30 +101,32 @@ class StateStore:
 
     # ---- runs and setup
 
-    def check_setup(self, setup: Mapping[str, str]) -> None:
+    def check_setup(
+        self, setup: Mapping[str, str], recognise: Callable[[Mapping[str, str]], None] = lambda _: None
+    ) -> None:
         """Record the setup the first time; raise SetupMismatch, naming each field that differs, ever after.
 
         A field that the file does not have is one that the version which made it did not know: it is recorded now.
+        `recognise` is given what is recorded, once all fields agree, and may refuse: nothing is recorded before.
         """
-        known = {key: value for key, value in self._ask("SELECT key, value FROM setup") if key != COPY_SIZE}
-        differing = [
-            f"{key} was {old} and is now {setup.get(key, 'not set')}"
-            for key, old in sorted(known.items())
-            if setup.get(key) != old
-        ]
+        stored = {key: value for key, value in self._ask("SELECT key, value FROM setup") if key != COPY_SIZE}
+        known, setup = setups.upgraded(stored), setups.upgraded(setup)
+        differing = setups.differences(known, setup)
         if differing:
             raise SetupMismatch(
                 f"The state file {self.path} belongs to another setup: {'; '.join(differing)}. "
-                "Put the old value back, or name another state file with --state."
+                f"Put the old value back; {setups.LOADS_ALL}."
             )
-        fresh = [(key, value) for key, value in setup.items() if key not in known and not (known and key == SHARD)]
+        recognise(known)
+        now = {key: value for key, value in setup.items() if not (known and key == SHARD)}
+        fresh = [(key, value) for key, value in {**known, **now}.items() if stored.get(key) != value]
         if fresh:
             self._note(statements.setup(fresh))
 
     def start_run(self, command: str, options: JsonObject) -> str:
         """Record that a command began; return its id, which sorts by time. What is noted from now on belongs to it."""
         run_id = new_run_id(self._now())
-        self._note(statements.new_run(run_id, command, __version__, options, self._seconds()))
+        self._note(statements.new_run(run_id, command, __version__, {**options, "reader": READER}, self._seconds()))
         self.run_id = run_id
         return run_id
 
@@ -295,6 +300,7 @@ class StateStore:
             touched_at=row["updated_at"],
             attempts=row["attempts"],
             digest=row["digest"] or "",
+            reader=self.reader_of(row["run"]),
             code=row["error_code"],
         )
 
@@ -310,6 +316,18 @@ class StateStore:
         """
         sql = "SELECT * FROM thread WHERE key >= (SELECT key FROM thread WHERE id = ?) ORDER BY key LIMIT ?"
         return list(_named(self._query(sql, thread_id, most)))
+
+    def a_thread(self) -> str | None:
+        """Return the id of the thread that was noted first, as an example."""
+        rows = self._ask("SELECT id FROM thread ORDER BY key LIMIT 1")
+        return rows[0][0] if rows else None
+
+    def reader_of(self, run: int | None) -> int | None:
+        """Return the generation of reading (`canonical.READER`) that a run worked with; None where nobody noted it."""
+        if run not in self._readers:
+            rows = self._ask("SELECT json_extract(options, '$.reader') FROM run WHERE key = ?", run)
+            self._readers[run] = rows[0][0] if rows else None
+        return self._readers[run]
 
     def any_loaded(self) -> bool:
         """Whether any thread has been loaded under this setup, so that no pilot is needed."""

@@ -42,6 +42,8 @@ class Task:
     """The source gives another draft than the one that was loaded."""
     known: Callable[[], Known] | None = None
     """Asks the state file under which ids the items stand."""
+    reread: bool = False
+    """It does so because another version loaded it: the items are those that were sent then."""
 
     @property
     def images(self) -> bool:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
+from migrate_cli.convert.canonical import read_alike
+from migrate_cli.load.decide import is_prefix
 from migrate_cli.model import REFUSED_NOTE, Draft, Item, ThreadState, Unreadable
 from migrate_cli.sources.interface import Selection
 from migrate_cli.sources.names import Names
@@ -62,6 +64,9 @@ class Memory(Protocol):
 
     def item_ids(self, thread_id: str) -> list[str]:
         """Return the ids of the same items at the target."""
+
+    def reader_of(self, run: int | None) -> int | None:
+        """Return the generation of reading that a run worked with."""
 
 
 class Tasks:
@@ -122,6 +127,9 @@ class Tasks:
         if self._since is not None and row["state"] == ThreadState.VERIFIED and row["updated_at"] >= self._since:
             return Earlier(thread_id, row["conversation_id"], row["position"], row["messages"] or 0, row["error_code"])
         known = row["digest"] or ""
+        reread = draft is not None and draft.digest != known and self._reread(row, draft)
+        if reread:
+            draft = None  # what was sent is what the version that loaded it made of the thread
         items: Sequence[Item] = draft.items if draft is not None else self._memory.recorded_items(thread_id)
         if draft is None and any(item.kind == REFUSED_NOTE for item in items):
             known = ""  # the recorded digest is the source's, which the notes are no part of
@@ -136,7 +144,14 @@ class Tasks:
             row["state"],
             changed=changed,
             known=partial(self._ids, thread_id, items, changed=changed),
+            reread=reread,
         )
+
+    def _reread(self, row: dict[str, Any], draft: Draft) -> bool:
+        """Whether a draft is not what was loaded because another version read it, and not because it has grown."""
+        if read_alike(row["digest"] or "", self._memory.reader_of(row["run"])):
+            return False
+        return not is_prefix(self._memory.recorded_digests(draft.thread_id), draft)
 
     def _ids(self, thread_id: str, items: Sequence[Item], *, changed: bool) -> Known:
         digests, ids = self._memory.recorded_digests(thread_id), self._memory.item_ids(thread_id)

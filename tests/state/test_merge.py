@@ -491,7 +491,7 @@ def test_a_merge_of_merges_keeps_every_thread_at_its_uploads(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("field", "one", "other"),
     [
-        ("source", "/export", "/other"),
+        ("source", "https://host.example/v1", "https://other.example/v1"),
         ("target.base_url", "https://api.openai.com/v1", "https://eu.api.openai.com/v1"),
         ("target.organization", "org-1", "org-2"),
         ("convert.citations", "keep", "strip"),
@@ -510,16 +510,28 @@ def test_files_of_different_setups_are_refused(tmp_path: Path, field: str, one: 
 
 
 def test_one_source_at_two_places_is_joined_when_that_is_said(tmp_path: Path) -> None:
-    first = state(tmp_path / "a.db", loaded("thread_a"), setup={"source": "/here/export"})
-    second = state(tmp_path / "b.db", loaded("thread_b"), setup={"source": "/there/export"})
+    first = state(tmp_path / "a.db", loaded("thread_a"), setup={"source": "sqlite:/here/chats.db#chats"})
+    second = state(tmp_path / "b.db", loaded("thread_b"), setup={"source": "sqlite:/there/chats.db#chats"})
     with pytest.raises(SetupMismatch, match="add --any-source"):
         merge([first, second], tmp_path / "migration.db")
     merge([first, second], tmp_path / "migration.db", any_source=True)
-    assert rows(tmp_path / "migration.db", "SELECT value FROM setup WHERE key = 'source'") == [("/here/export",)]
+    found = rows(tmp_path / "migration.db", "SELECT value FROM setup WHERE key = 'source'")
+    assert found == [("sqlite:/here/chats.db#chats",)]
     assert rows(tmp_path / "migration.db", "SELECT count(*) FROM thread") == [(2,)]
     other = state(tmp_path / "c.db", loaded("thread_c"), setup={"convert.citations": "strip"})
     with pytest.raises(SetupMismatch, match=r"convert\.citations"):
         merge([other], tmp_path / "migration.db", any_source=True)
+
+
+@pytest.mark.parametrize("older", [True, False], ids=["one of them by an older version", "both by this one"])
+def test_an_export_may_have_been_seen_at_two_places(tmp_path: Path, older: bool) -> None:
+    here: dict[str, str] = {"source": "export", "source.seen": "/here/export"}
+    first = state(tmp_path / "a.db", loaded("thread_a"), setup={"source": "/there/export"} if older else here)
+    second = state(tmp_path / "b.db", loaded("thread_b"), setup={"source": "export", "source.seen": "/there/export"})
+    merge([first, second], tmp_path / "migration.db")
+    merge([second], tmp_path / "migration.db")
+    assert rows(tmp_path / "migration.db", "SELECT value FROM setup WHERE key = 'source'") == [("export",)]
+    assert rows(tmp_path / "migration.db", "SELECT count(*) FROM thread") == [(2,)]
 
 
 def test_shards_of_different_divisions_are_refused(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from migrate_cli.convert.canonical import READER
 from migrate_cli.load.interface import Progress
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.store import StateStore
@@ -88,7 +89,7 @@ def test_a_run_can_be_reported_again(reader: StateReader) -> None:
         assert run == reader.run()
         assert reader.run("no-such-run") is None
     assert run is not None
-    assert run["options"] == {"limit": 3}
+    assert run["options"] == {"limit": 3, "reader": READER}
     assert run["result"]["data"] == {"x": 1}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from migrate_cli.convert.canonical import ALGORITHM, READER
 from migrate_cli.model import Draft, Item, Ledger, ThreadState
 from migrate_cli.state.writer import storable
 from migrate_cli.verify.conversation import Task
@@ -23,9 +24,10 @@ class Memory:
                 "id": storable(name),
                 "state": ThreadState.LOADED.value,
                 "conversation_id": f"conv_{name}",
-                "digest": "",
+                "digest": f"{ALGORITHM}:",
                 "messages": 1,
                 "updated_at": 0,
+                "run": None,
             }
             for name in names
         ]
@@ -38,6 +40,13 @@ class Memory:
         self.asked += 1
         self.rows += len(found)
         return found
+
+    def recorded_digests(self, thread_id: str) -> list[bytes]:
+        raise AssertionError(f"{thread_id} was not read by another version")
+
+    def reader_of(self, run: int | None) -> int | None:
+        assert run is None
+        return READER
 
     def recorded_items(self, thread_id: str) -> list[Item]:
         raise AssertionError(f"the source has {thread_id}")

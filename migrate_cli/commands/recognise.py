@@ -1,0 +1,89 @@
+"""Tells whether an export is the one that a state file was written from: by its threads, never by its path.
+
+The first thread that both have and that reads as it was loaded settles it, so that the right export is not read twice.
+Reads only; it must run before anything is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from migrate_cli.commands.files import as_recorded
+from migrate_cli.convert.canonical import read_alike
+from migrate_cli.errors import SetupMismatch
+from migrate_cli.load.decide import is_prefix
+from migrate_cli.load.refusal import with_notes
+from migrate_cli.model import Draft
+from migrate_cli.settings import Settings
+from migrate_cli.sources.interface import Source
+from migrate_cli.state.setup import LOADS_ALL, SEEN
+from migrate_cli.state.store import StateStore
+
+LOOKED_AT = 20
+"""Threads that both have and that are compared at most."""
+MANY = 3
+"""If so many all read otherwise, and the export lies elsewhere than before, it is another one."""
+
+
+def recognised(settings: Settings, source: Source, store: StateStore) -> Callable[[Mapping[str, str]], None]:
+    """Return what `StateStore.check_setup` asks: it raises SetupMismatch for an export that the state is not of."""
+
+    def check(recorded: Mapping[str, str]) -> None:
+        if source.known_by_content and store.a_thread() is not None:
+            _check(settings, source, store, recorded.get(SEEN))
+
+    return check
+
+
+def _check(settings: Settings, source: Source, store: StateStore, seen: str | None) -> None:
+    desk = as_recorded(settings, source, store)
+    known = _Known(store)
+    other: list[str] = []
+    met = False
+    for thread in source.some(known.holds):
+        met = True
+        draft = desk.at_once(thread)
+        if not isinstance(draft, Draft) or known.agrees(draft):
+            return
+        other.append(thread.id)
+        if len(other) == LOOKED_AT:
+            break
+    if not met:
+        raise SetupMismatch(
+            f"{source.identity} is another export than the one that {settings.state} was written from"
+            f"{_last(seen, source)}: it has none of the threads that the state file holds, such as {store.a_thread()}. "
+            f"Name the right export, or the state file that belongs to this one; {LOADS_ALL}."
+        )
+    if len(other) >= MANY and source.identity != seen:
+        raise SetupMismatch(
+            f"{source.identity} is another export than the one that {settings.state} was written from"
+            f"{_last(seen, source)}: {len(other)} threads were compared that both have, and every one of them reads "
+            f"otherwise than it was loaded, such as {other[0]}. Name the right export, or the state file that belongs "
+            f"to this one; {LOADS_ALL}."
+        )
+
+
+def _last(seen: str | None, source: Source) -> str:
+    return f" (last seen at {seen})" if seen is not None and seen != source.identity else ""
+
+
+class _Known:
+    """What the state file holds of threads."""
+
+    def __init__(self, store: StateStore) -> None:
+        self._store = store
+        self._refused = store.refused_items()
+
+    def holds(self, thread_id: str) -> bool:
+        """Whether anything is known of the thread."""
+        return self._store.thread_row(thread_id) is not None
+
+    def agrees(self, draft: Draft) -> bool:
+        """Whether the draft is what was loaded, or begins with it; true where there is nothing to compare it with."""
+        row = self._store.thread_row(draft.thread_id) or {}
+        digest = row.get("digest") or ""
+        if digest == draft.digest or not read_alike(digest, self._store.reader_of(row.get("run"))):
+            return True
+        recorded = self._store.recorded_digests(draft.thread_id)
+        noted = with_notes(draft, self._refused.get(draft.thread_id, {}))
+        return bool(recorded) and is_prefix(recorded, noted)

@@ -1,0 +1,48 @@
+"""The setup that a state file records: what must stay, and what only says where something was seen last. Pure.
+
+An export is known by the threads that it holds, so its path is no part of what must stay. Databases and hosts are
+known by their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath, PureWindowsPath
+
+SOURCE = "source"
+SEEN = "source.seen"
+"""Where an export was seen last: its resolved path, or `stdin:` and a hash."""
+EXPORT = "export"
+"""The value of `source` for whatever is known by its content."""
+LOADS_ALL = "a new state file (--state) is a new migration, which loads every thread again"
+"""What must be said wherever somebody might think of another state file."""
+
+
+def upgraded(setup: Mapping[str, str]) -> dict[str, str]:
+    """Return a setup as this version records it: earlier ones took an export for its path."""
+    source = setup.get(SOURCE)
+    if source is None or not _is_place_of_export(source):
+        return dict(setup)
+    return {**setup, SOURCE: EXPORT, SEEN: source}
+
+
+def differences(known: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Say of each recorded field that must stay, and has not, what it was and what it is."""
+    return [
+        f"{key} was {_shown(known, key)} and is now {_shown(now, key)}"
+        for key in sorted(known)
+        if key != SEEN and now.get(key) != known[key]
+    ]
+
+
+def _shown(setup: Mapping[str, str], key: str) -> str:
+    value = setup.get(key)
+    if key == SOURCE and value == EXPORT and SEEN in setup:
+        return f"an export ({setup[SEEN]})"
+    return "not set" if value is None else value
+
+
+def _is_place_of_export(source: str) -> bool:
+    """Whether an earlier version recorded this of an export: an absolute path, or the hash of standard input."""
+    absolute = PurePosixPath(source).is_absolute() or PureWindowsPath(source).is_absolute()
+    return absolute or source.startswith("stdin:sha256:")
