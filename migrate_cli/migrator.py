@@ -34,6 +34,7 @@ from migrate_cli.model import UNKNOWN_THREAD, JsonObject, Problem, Result, Threa
 from migrate_cli.settings import Settings, load_settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.reader import StateReader
+from migrate_cli.state.setup import LOADS_ALL
 from migrate_cli.state.store import StateStore
 
 _log = logging.getLogger(__name__)
@@ -305,7 +306,7 @@ class Migrator:
         if recorded is not None and recorded != ours:
             raise SetupMismatch(
                 f"The state file {self._settings.state} belongs to another setup: target.base_url was {recorded} and "
-                f"is now {ours}. Put the old value back, or name another state file."
+                f"is now {ours}. Put the old value back; {LOADS_ALL}."
             )
 
 

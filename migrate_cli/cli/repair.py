@@ -103,7 +103,10 @@ def merge(
     states: Annotated[list[Path], typer.Argument(help="The state files of the shards.", metavar="STATE…")],
     any_source: Annotated[
         bool,
-        typer.Option("--any-source", help="The source lay at another place for some shards; the first place is kept."),
+        typer.Option(
+            "--any-source",
+            help="A host or database had another address for some shards; the first is kept. Exports need no option.",
+        ),
     ] = False,
 ) -> None:
     """Join the state files of shards into one (`--state`), all or none; the files themselves stay as they are.

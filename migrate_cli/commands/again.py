@@ -37,7 +37,7 @@ def recorded_target(settings: Settings) -> Iterator[TargetChoice]:
         if other:
             raise SetupMismatch(
                 f"The state file {settings.state} belongs to another target: {'; '.join(other)}. "
-                "Put the old value back, or name another state file with --state."
+                "Put the old value back, or name the state file that belongs to this target with --state."
             )
     with target_of(settings, sandbox=rehearsal) as target:
         yield target

@@ -140,7 +140,9 @@ def _check_target(settings: Settings, store: StateStore, *, sandbox: bool) -> No
     recorded = store.target_setup().get("target.base_url")
     named = SANDBOX if sandbox else settings.target.base_url
     if recorded is not None and recorded != named:
-        advice = "add --target sandbox" if recorded == SANDBOX else "name it, or another state file with --state"
+        advice = (
+            "add --target sandbox" if recorded == SANDBOX else "name it, or the state file of that target with --state"
+        )
         raise SetupMismatch(
             f"the conversations in {settings.state} are at {recorded}, but this would replay at {named}; {advice}"
         )

@@ -60,12 +60,17 @@ def check_disk(state: Path) -> Check:
         return failure(
             "disk",
             f"the folder {folder} of the state file cannot be looked at ({error.strerror})",
-            "Make the folder, or name another state file with --state.",
+            "Make the folder, or correct --state.",
             ExitCode.STATE,
         )
     room = f"{free / 1024**3:,.1f} GiB free where the state file grows (some 200 bytes for each message)"
     if free < NOTHING:
-        return failure("disk", room, "Free some room, or name a state file on another disk.", ExitCode.STATE)
+        return failure(
+            "disk",
+            room,
+            "Free some room, or move the state file, with what lies beside it, to another disk (--state).",
+            ExitCode.STATE,
+        )
     if free < LITTLE:
         return warning("disk", room, "Free some room before a large migration; a full disk stops a run, resumably.")
     return ok("disk", room)

@@ -87,6 +87,7 @@ def _conversations(names: list[str], find: Find) -> dict[str, Found]:
     if missing:
         shown = ", ".join(missing[:_SHOWN]) + (f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else "")
         raise UsageError(
-            f"the state file knows no conversation for {shown}; migrate them first, or name another --state"
+            f"the state file knows no conversation for {shown}; migrate them first, or name the state file that "
+            "does with --state"
         )
     return found

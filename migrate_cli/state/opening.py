@@ -14,6 +14,7 @@ from pathlib import Path
 
 from migrate_cli.errors import MigrateError, StateDamaged, StateError, StateForeign, UsageError
 from migrate_cli.state import migrations
+from migrate_cli.state.setup import LOADS_ALL
 
 _MAGIC = b"SQLite format 3\x00"
 _NETWORK = frozenset(
@@ -30,7 +31,8 @@ _SENTENCES: tuple[tuple[str, type[StateError], str], ...] = (
     (
         "SQLITE_READONLY",
         StateError,
-        "Cannot write the state file {path}; make it and its folder writable, or change --state.",
+        "Cannot write the state file {path}; make it and its folder writable, or move it, with what lies beside it, to "
+        "a folder that is, and name it there with --state.",
     ),
     ("SQLITE_BUSY", StateError, _BUSY),
     ("SQLITE_LOCKED", StateError, _BUSY),
@@ -42,14 +44,15 @@ def check_place(path: Path, *, create: bool) -> None:
     """Check the path before anything is made there. Raises UsageError or StateError."""
     _refuse_other_kinds(path, StateError)
     if not path.parent.is_dir():
-        raise StateError(f"The folder {path.parent} for the state file does not exist; create it or change --state.")
+        raise StateError(f"The folder {path.parent} for the state file does not exist; create it or correct --state.")
     if not path.exists() and not create:
         raise missing(path)
     filesystem = _filesystem_of(path.parent)
     if filesystem in _NETWORK:
         raise StateError(
             f"The state file {path} would lie on a network file system ({filesystem}), where SQLite cannot "
-            "protect it; name a file on a local disk with --state."
+            "protect it; keep it on a local disk, and name it there with --state. One that is in use already must be "
+            f"moved, with what lies beside it: {LOADS_ALL}."
         )
 
 
@@ -65,7 +68,8 @@ def missing(path: Path) -> UsageError:
             f"join them first: migrate-cli merge {shards}"
         )
     return UsageError(
-        f"There is no state file {path}; name the right one with --state, or run `migrate-cli apply` to start one."
+        f"There is no state file {path}; name the right one with --state. Only if nothing was migrated yet, start one "
+        "with `migrate-cli apply`, which loads every thread."
     )
 
 
@@ -77,11 +81,11 @@ def _refuse_other_kinds(path: Path, kind: type[MigrateError]) -> None:
         return
     except OSError as error:
         raise kind(
-            f"The state file {path} cannot be reached ({error.strerror}); name another file with --state."
+            f"The state file {path} cannot be reached ({error.strerror}); correct --state ({LOADS_ALL})."
         ) from error
     if not stat.S_ISREG(mode):
         what = "a folder" if stat.S_ISDIR(mode) else "a pipe, a device or a socket"
-        raise kind(f"The state file {path} is {what}; name a file with --state.")
+        raise kind(f"The state file {path} is {what}; name the file itself with --state.")
 
 
 def check_is_ours(path: Path) -> None:
@@ -94,9 +98,9 @@ def check_is_ours(path: Path) -> None:
         backup = backup_path(path)
         if backup.exists():
             raise damaged(path, "its header is gone")
-        raise StateForeign(f"{path} is not a state file of migrate-cli; name another file with --state.")
+        raise StateForeign(f"{path} is not a state file of migrate-cli; correct --state ({LOADS_ALL}).")
     if len(head) == 72 and int.from_bytes(head[68:72], "big") not in (migrations.APPLICATION_ID, 0):
-        raise StateForeign(f"{path} belongs to another program; name another file with --state.")
+        raise StateForeign(f"{path} belongs to another program; correct --state ({LOADS_ALL}).")
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -123,7 +127,7 @@ def check_content(conn: sqlite3.Connection, path: Path) -> None:
     tables = {row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     ours = application == migrations.APPLICATION_ID
     if not ours and (application or tables - {"_sqlite_migrations"}):
-        raise StateForeign(f"{path} is a database of another program; name another file with --state.")
+        raise StateForeign(f"{path} is a database of another program; correct --state ({LOADS_ALL}).")
     if ours:
         steps = {row[0] for row in conn.execute("SELECT name FROM _sqlite_migrations")}
         unknown = sorted(steps - set(migrations.STEP_NAMES))
@@ -214,7 +218,8 @@ def _make_private(path: Path) -> None:
     except OSError as error:
         raise StateError(
             f"The state file {path} cannot be written ({error.strerror}); "
-            "make it and its folder writable, or change --state."
+            "make it and its folder writable, or move it, with what lies beside it, to a folder that is, and name it "
+            "there with --state."
         ) from error
 
 

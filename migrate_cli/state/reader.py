@@ -16,7 +16,7 @@ from migrate_cli.model import JsonObject
 from migrate_cli.state import migrations
 from migrate_cli.state.lock import holder
 from migrate_cli.state.opening import followed, missing, translate
-from migrate_cli.state.setup import upgraded
+from migrate_cli.state.setup import LOADS_ALL, upgraded
 
 _LISTED = 200
 """Threads that a summary names for each state that needs a person."""
@@ -320,7 +320,7 @@ def _opened(path: Path, how: str) -> sqlite3.Connection:
 
 def _check(conn: sqlite3.Connection, path: Path) -> None:
     if conn.execute("PRAGMA application_id").fetchone()[0] != migrations.APPLICATION_ID:
-        raise StateForeign(f"{path} is not a state file of migrate-cli; name another file with --state.")
+        raise StateForeign(f"{path} is not a state file of migrate-cli; correct --state ({LOADS_ALL}).")
     version = conn.execute("PRAGMA user_version").fetchone()[0]
     if version > len(migrations.STEPS):
         raise StateForeign(f"{path} was written by a newer migrate-cli (schema {version}); update migrate-cli.")
@@ -332,7 +332,7 @@ def _check(conn: sqlite3.Connection, path: Path) -> None:
 
 def _unreadable(error: sqlite3.Error, path: Path) -> StateError:
     if "not a database" in str(error):
-        return StateForeign(f"{path} is not a state file of migrate-cli; name another file with --state.")
+        return StateForeign(f"{path} is not a state file of migrate-cli; correct --state ({LOADS_ALL}).")
     return translate(error, path)
 
 

@@ -14,7 +14,7 @@ SEEN = "source.seen"
 """Where an export was seen last: its resolved path, or `stdin:` and a hash."""
 EXPORT = "export"
 """The value of `source` for whatever is known by its content."""
-LOADS_ALL = "a new state file (--state) is a new migration, which loads every thread again"
+LOADS_ALL = "a new state file is a new migration, which loads every thread again"
 """What must be said wherever somebody might think of another state file."""
 
 

@@ -130,14 +130,15 @@ def test_a_state_file_that_another_process_holds_is_left_alone(
     assert "another run" in process.stderr
 
 
-def test_a_state_file_of_another_source_is_refused_and_the_field_is_named(
+def test_a_state_file_of_another_export_is_refused_in_one_sentence(
     cli: Cli, tmp_path: Path, target: EmbeddedSandbox
 ) -> None:
     assert cli("apply", write_export(tmp_path / "one", [1])).code == 0
-    outcome = cli("apply", write_export(tmp_path / "two", [1]))
+    (write_export(tmp_path / "two", [1, 1]) / f"{thread_id(1)}.json").unlink()
+    outcome = cli("apply", tmp_path / "two")
     assert outcome.code == 10
     assert_one_sentence(outcome.err)
-    assert "source" in outcome.err
+    assert f"{tmp_path / 'two'} is another export" in outcome.err
 
 
 def test_another_programs_database_is_refused(cli: Cli, tmp_path: Path, target: EmbeddedSandbox) -> None:
@@ -246,9 +247,9 @@ def test_a_table_with_a_wrong_header_is_a_wrong_source_wherever_it_lies(
         (
             "apply export --target sandbox --state nowhere/m.db",
             10,
-            "the folder nowhere for the state file does not exist; create it or change --state",
+            "the folder nowhere for the state file does not exist; create it or correct --state",
         ),
-        ("status --state export", 2, "the state file export is a folder; name a file with --state"),
+        ("status --state export", 2, "the state file export is a folder; name the file itself with --state"),
         (
             "plan export --threads-from nofile",
             2,
