@@ -100,6 +100,12 @@ _HOSTS = {
     "host-hides-more": Entry(
         INFO, "The host says that a list has no more where it has; lists were read on.", "Nothing."
     ),
+    "images-by-presence": Entry(
+        INFO,
+        "The target does not give back the addresses of images by URL: each image is there, but whether it is the same "
+        "one could not be compared.",
+        "Nothing; look at some of these images by hand if it matters.",
+    ),
     "host-refuses-cursors": Entry(
         WARNING,
         "The host refuses or ignores `after`, so that only the first and the last 100 entries of a list can be read.",

@@ -43,6 +43,8 @@ class Walk:
         self._target, self._conversation, self._images = target, conversation_id, images
         self._after, self._expected = after, expected
         self._shown = 0
+        self.addresses = True
+        """Whether images' addresses are given on the page that was yielded last, where they are wanted."""
         self.refused: Refused | None = None
         """The target's refusal to list any more."""
         self.cut_off = False
@@ -62,6 +64,7 @@ class Walk:
                 self.cut_off = promised and bool(page.items)
                 return
             self._shown += len(fresh)
+            self.addresses = page.addresses
             yield fresh
             last = fresh[-1].get("id")
             if not (isinstance(last, str) and self._goes_on(page)):

@@ -67,6 +67,8 @@ class Page:
 
     items: list[JsonObject]
     has_more: bool
+    addresses: bool = True
+    """False where images' addresses were wanted, and the target refuses to be asked for them."""
 
 
 class Draining(Exception):

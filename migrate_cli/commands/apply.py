@@ -30,6 +30,7 @@ from migrate_cli.commands.tally import Tally
 from migrate_cli.errors import ExitCode, MigrateError
 from migrate_cli.feed import piped
 from migrate_cli.files.desk import Entry, FileDesk
+from migrate_cli.findings import finding
 from migrate_cli.load.clock import WallClock
 from migrate_cli.load.run import LoadRun
 from migrate_cli.model import Finding, Problem, Result, Thread, Unreadable
@@ -95,6 +96,11 @@ def apply(
             store.close()
 
 
+def _by_presence(target: ConversationsTarget) -> Finding:
+    detail = f"Of {target.by_presence:,} images by URL, the target shows no more than that they are there."
+    return finding("images-by-presence", detail)
+
+
 def _tell_unsaved(unsaved: dict[str, str]) -> None:
     """Say on stderr which conversations no disk remembers: nothing else will ever know their ids."""
     for thread_id, conversation_id in unsaved.items():
@@ -147,7 +153,8 @@ class ApplyRun:
                 draining=clock.draining,
             ) as files,
         ):
-            run = self._load_run(client, clock, files, wishes)
+            conversations = ConversationsTarget(client)
+            run = self._load_run(conversations, clock, files, wishes)
             clock.wake_on(run.drain)
             self._tally.want(selection)
             self._view.start(expected, "Migrating")
@@ -164,9 +171,12 @@ class ApplyRun:
                 self._tally.book_missing()
             if failure is None and not run.drain.is_set() and selection == Selection(shard=selection.shard):
                 self._note_missing(selection)
-            self._note_findings([*files.findings(), *(resumption.findings() if resumption else ())])
+            found = [*files.findings(), *(resumption.findings() if resumption else ())]
+            self._note_findings(found + ([_by_presence(conversations)] if conversations.by_presence else []))
             result = self._result(client, run_id, failure, time.monotonic() - began)
             result.data |= files.data() | shard_data(self._settings, selection)
+            if conversations.by_presence:
+                result.data["images_by_presence"] = conversations.by_presence
             if failure is not None or run.drain.is_set():
                 result.data["reached"] = {"threads": self._tally.threads["total"], "of": expected}
             if resumption is not None:
@@ -180,9 +190,9 @@ class ApplyRun:
         resumption = Resumption(self._store, self._source, selection, self._tally)
         return None if resumption.run_id is None else resumption
 
-    def _load_run(self, client: ApiClient, clock: WallClock, files: RunFiles, wishes: Wishes) -> LoadRun:
+    def _load_run(self, target: ConversationsTarget, clock: WallClock, files: RunFiles, wishes: Wishes) -> LoadRun:
         return LoadRun(
-            target=ConversationsTarget(client),
+            target=target,
             store=self._store,
             clock=clock,
             policy=policy_of(self._settings),

@@ -47,11 +47,20 @@ def data_of(
             "unread": seen.unread,
         },
         "scratch": {"made": scratches.made, "deleted": scratches.deleted, "left": scratches.left},
-        "warnings": cases.warnings,
+        "warnings": [*cases.warnings, *_hidden(seen)],
     }
     if others is not None:
         data["comparison"] = compare(entries, others["cases"], str(others["run_id"]))
     return data
+
+
+def _hidden(seen: Seen) -> list[str]:
+    if not seen.hidden:
+        return []
+    return [
+        f"the target does not show the addresses of {sum(seen.hidden.values())} images in {len(seen.hidden)} "
+        "conversations; where these were copied, a text stands for each image"
+    ]
 
 
 def without_answers(envelope: JsonObject) -> JsonObject:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from migrate_cli.commands.again import draft_again, recorded_target
 from migrate_cli.commands.prepare import TargetChoice, policy_of
 from migrate_cli.convert.canonical import digest_of
+from migrate_cli.convert.presence import forms_of
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.load.clock import WallClock
 from migrate_cli.load.context import Context, Stopped
@@ -195,8 +196,7 @@ class _Resolve:
 
 
 def _blocks(draft: Draft, items: list[JsonObject]) -> list[tuple[str, int, int, int, int]]:
-    sent, got = [item.digest for item in draft.items], [digest_of(item) for item in items]
-    return list(SequenceMatcher(None, sent, got, autojunk=False).get_opcodes())
+    return list(SequenceMatcher(None, *forms_of(draft.items, items), autojunk=False).get_opcodes())
 
 
 def _missing(place: int, draft: Draft, known: Known) -> JsonObject:

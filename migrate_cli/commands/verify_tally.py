@@ -10,6 +10,7 @@ from migrate_cli.model import Draft, JsonObject, Problem, ThreadState, Unreadabl
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.verify.conversation import Task
 from migrate_cli.verify.outcome import Outcome, Verdict
+from migrate_cli.verify.run import HIDDEN, NOT_COMPARED
 from migrate_cli.verify.tasks import Earlier, Entry, NotLoaded
 
 LISTED_ASIDE = 10_000
@@ -29,6 +30,7 @@ class VerifyTally:
         self.messages = 0
         self.continued = 0
         self.repeated = 0
+        self.images_by_presence = self.not_compared = 0
         self.told = 0
         self.differences: list[JsonObject] = []
         self.thread_list: list[JsonObject] = []
@@ -52,6 +54,12 @@ class VerifyTally:
                 total[sign] += count
         self.continued += bool(verdict.continued)
         self.repeated += bool(verdict.repeated)
+        self.images_by_presence += verdict.images_by_presence
+        self.not_compared += verdict.not_compared
+        if verdict.not_compared and not failed:
+            self.threads["not_compared"] += 1
+            told = f"{verdict.not_compared:,} items could not be compared: {HIDDEN}; verify with the source"
+            self._problem(NOT_COMPARED, told, task.thread_id)
         self.failed += failed
         self.threads["source_changed"] += failed and task.changed
         self.threads["read_differently"] += task.reread
@@ -89,7 +97,7 @@ class VerifyTally:
     @property
     def wanting(self) -> int:
         """Threads that should be in the target and are not there whole, and places that could not be read."""
-        return self.threads["not_loaded"] + self.threads["unreadable"] + self.threads["incomplete"]
+        return sum(self.threads[name] for name in ("not_loaded", "unreadable", "incomplete", "not_compared"))
 
     def data(self) -> JsonObject:
         """What the run found."""
@@ -107,6 +115,8 @@ class VerifyTally:
             **({"files": {sign.value: self.files[sign] for sign in Outcome}} if self.files else {}),
             "continued": self.continued,
             **({"repeated": self.repeated} if self.repeated else {}),
+            **({"images_by_presence": self.images_by_presence} if self.images_by_presence else {}),
+            **({"items_not_compared": self.not_compared} if self.not_compared else {}),
             "differences": self.differences,
             "not_loaded": self.not_loaded,
             "thread_list": self.thread_list,

@@ -274,7 +274,8 @@ async def _include(scratch: Scratch) -> list[Fact]:
     parts = [part for item in entries(page.body) for part in item.get("content") or () if isinstance(part, dict)]
     if any(part.get("image_url") == ONE_PIXEL for part in parts):
         return [Fact("include", "taken", "image addresses come back where they are asked for")]
-    return [Fact("include", "ignored", "image addresses do not come back; images are compared by presence")]
+    detail = "image addresses do not come back although the request for them is taken"
+    return [Fact("include", "ignored", detail, "Expect verify to report images by URL as lost.", Verdict.WARNING)]
 
 
 async def _refused_batch(scratch: Scratch) -> list[Fact]:

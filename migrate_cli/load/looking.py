@@ -36,9 +36,10 @@ async def _pages_after(
     async for fresh in walk.pages():
         yield fresh
     if (refused := walk.refused) is not None:
+        gone = refused.status == 404
         raise Stopped(
             ThreadState.IN_DOUBT,
-            "conversation-gone",
+            "conversation-gone" if gone else "conversation-unreadable",
             f"conversation {load.conversation} cannot be read any more ({refused.status}): {refused.message}",
         )
     if walk.cut_off:

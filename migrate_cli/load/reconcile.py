@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from migrate_cli.convert.canonical import digest_of, same
+from migrate_cli.convert.presence import forms_of
 from migrate_cli.model import Item, JsonObject
 from migrate_cli.target import decode
 
@@ -112,7 +113,7 @@ class Reading:
 def _with_surplus(items: Sequence[Item], ids: list[str], extra: Sequence[JsonObject], unclear: int) -> Adopt | Conflict:
     if not extra:
         return Adopt(ids)
-    runs = fewest_runs([item.digest for item in items], [digest_of(item) for item in extra])
+    runs = fewest_runs(*forms_of(items, extra))
     if runs is None or runs > unclear or not all(_has_id(item) for item in extra):
         return Conflict(f"{len(extra)} items are in the conversation that this migration cannot have sent")
     return Adopt(ids, [item["id"] for item in extra])

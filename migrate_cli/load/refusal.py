@@ -16,7 +16,7 @@ from migrate_cli.load.policy import OnRefused
 from migrate_cli.load.sending import append, reconcile
 from migrate_cli.model import REFUSED_NOTE, Draft, Item, Ledger, ThreadState
 from migrate_cli.replies import Refused
-from migrate_cli.target import decode
+from migrate_cli.target import INCLUDE_REFUSED, decode
 
 
 def with_notes(draft: Draft, refused: Mapping[int, tuple[str, str]]) -> Draft:
@@ -63,6 +63,8 @@ async def handle_refusal(load: Context, reply: Refused, start: int, stop: int) -
     _check_conversation(load, reply)
     # Some servers keep part of a batch that they refuse, so ask before sending any of it again.
     await reconcile(load, "a batch was refused")
+    if reply.code == INCLUDE_REFUSED:
+        return
     if load.progress.position == start and half(load.draft.items, start, stop) == stop:
         await _conclude(load, reply, start, stop)
     else:
@@ -82,6 +84,8 @@ async def _isolate(load: Context, reply: Refused, stop: int) -> None:
         elif isinstance(answer, Refused):
             _check_conversation(load, answer)
             await reconcile(load, "a batch was refused")
+            if answer.code == INCLUDE_REFUSED:
+                continue
             if load.progress.position == start and half(load.draft.items, start, piece) == piece:
                 await _conclude(load, answer, start, piece)
                 return

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from migrate_cli.convert.canonical import digest_of
+from migrate_cli.convert.presence import PARTS_IN, hidden_images, is_hidden
 from migrate_cli.listing import Walk, behind
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.faults import CaseFault
@@ -20,6 +21,7 @@ _NEED_ID = {
     "mcp_call": "mcp", "computer_call": "cu", "local_shell_call": "lsh",
 }  # fmt: skip
 """Items that are not taken without an id and a status: they get an id of their own, since the old one is in use."""
+HIDDEN_IMAGE = "[An image stands here that the target does not show again.]"
 _STAYS = frozenset({"reasoning", "mcp_list_tools", "mcp_approval_request", "mcp_approval_response", "item_reference"})
 """Items that mean something only in the place where they were made."""
 
@@ -61,6 +63,11 @@ async def items_after(target: ConversationsTarget, conversation_id: str, anchor:
     return behind(found, anchor)
 
 
+def hidden_in(items: Iterable[JsonObject]) -> int:
+    """Return how many images the target does not show again, so that a text stands for them in a copy."""
+    return sum(map(hidden_images, items))
+
+
 def sendable(items: Iterable[JsonObject], *, strict: bool = False) -> list[JsonObject]:
     """Return the items in the form in which they can be sent; what only has meaning where it was made is left out.
 
@@ -86,11 +93,17 @@ def _sendable(item: JsonObject) -> JsonObject | None:
     if kind in _STAYS:
         # With its encrypted content, reasoning can be handed back in a stateless turn.
         return item if kind == "reasoning" and item.get("encrypted_content") else None
+    if hidden_images(item):
+        item = item | {name: [_shown(part) for part in item[name]] for name in PARTS_IN if type(item.get(name)) is list}
     sent = {name: _without_nulls(value) for name, value in item.items() if name not in _SERVER_FIELDS}
     sent = {name: value for name, value in sent.items() if value is not None}
     if kind in _NEED_ID:
         return sent | {"id": f"{_NEED_ID[kind]}_{secrets.token_hex(24)}", "status": item.get("status") or "completed"}
     return sent
+
+
+def _shown(part: Any) -> Any:
+    return {"type": "input_text", "text": HIDDEN_IMAGE} if is_hidden(part) else part
 
 
 def _without_nulls(value: Any) -> Any:

@@ -16,7 +16,7 @@ from migrate_cli.replay.answer import Ending
 from migrate_cli.replay.approvals import Approvals, Ask
 from migrate_cli.replay.expectations import Expect, check
 from migrate_cli.replay.faults import CaseFault, LimitReached, TryAgain
-from migrate_cli.replay.history import History, read_history, sendable
+from migrate_cli.replay.history import History, hidden_in, read_history, sendable
 from migrate_cli.replay.inputs import Inputs
 from migrate_cli.replay.meter import Meter
 from migrate_cli.replay.outcome import CaseRun, Status
@@ -69,9 +69,14 @@ class Seen:
     unread: list[str] = field(default_factory=list)
     """They could not be read again."""
 
+    hidden: dict[str, int] = field(default_factory=dict)
+    """Images that the target does not show again, by conversation: a copy of it holds a text for each."""
+
     def first(self, history: History) -> None:
         """Note how a conversation was before anything was done."""
         self.before.setdefault(history.conversation_id, history.digest)
+        if images := hidden_in(history.items):
+            self.hidden[history.conversation_id] = images
 
     def again(self, history: History) -> None:
         """Compare."""

@@ -129,6 +129,10 @@ def _after_all(data: JsonObject) -> str:
         said += f" {plural(waiting, 'thread')} {'is' if waiting == 1 else 'are'} not loaded."
     if unread := threads.get("unreadable"):
         said += f" {plural(unread, 'place')} in the source could not be read."
+    if isinstance(images := data.get("images_by_presence"), int):
+        said += f" {plural(images, 'image')} by URL could only be seen to be there: the target does not show addresses."
+    if isinstance(unseen := data.get("items_not_compared"), int):
+        said += f" {plural(unseen, 'item')} with such images could not be compared without the source."
     return said + known_incomplete(threads)
 
 

@@ -82,7 +82,7 @@ async def _read_items(
     """Feed the march, and whatever else looks at each page."""
     walk = Walk(target, task.conversation_id, images=task.images, expected=len(task.items))
     async for fresh in walk.pages():
-        march.feed(fresh)
+        march.feed(fresh, addresses=walk.addresses)
         if each_page is not None:
             await each_page(fresh, extra)
     if walk.cut_off:

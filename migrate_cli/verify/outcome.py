@@ -58,6 +58,10 @@ class Verdict:
     files: Counter[Outcome] = field(default_factory=Counter)
     differences: list[Difference] = field(default_factory=list)
     differences_cut: int = 0
+    images_by_presence: int = 0
+    """Images whose address the target does not give back, so that they were only seen to be there."""
+    not_compared: int = 0
+    """Items of which even that is unknown: their images are hidden, and the state file alone knows them, by hash."""
     continued: int = 0
     """New items after the whole history: the conversation has been used since."""
     repeated: int = 0

@@ -24,6 +24,8 @@ class Seen:
     ours: bool
     """It says what some item of ours says."""
     body: JsonObject | None = None
+    addresses: bool = True
+    """Whether the target gives the addresses of its images."""
 
 
 @dataclass(slots=True)

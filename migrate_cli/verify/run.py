@@ -23,6 +23,9 @@ GRACE = 2.0
 """Seconds that comparisons under way get when the run is to end. They change nothing, and the next run repeats them."""
 IN_A_ROW = 3
 """After so many conversations in a row without an answer, the host is taken to be down."""
+NOT_COMPARED = "not-compared"
+HIDDEN = "the target does not show images' addresses, and the state file knows these items by hash alone"
+"""Why items were not compared that stand at their place."""
 UNREADABLE = "unreadable"
 """The code that a thread has in the state file when its conversation could not be read."""
 
@@ -130,6 +133,8 @@ def state_of(verdict: Verdict, *, failed: bool) -> tuple[str, str | None, str | 
     if failed:
         code, detail = (worst.code, worst.detail) if worst is not None else ("differs", None)
         return ThreadState.DIFFERS.value, code, detail
+    if verdict.not_compared:
+        return ThreadState.VERIFIED.value, NOT_COMPARED, f"{verdict.not_compared:,} items with images: {HIDDEN}"
     if verdict.continued:
         repeats = f", of which {verdict.repeated:,} repeat items of it" if verdict.repeated else ""
         detail = f"{verdict.continued:,} items were added after the history{repeats}"
