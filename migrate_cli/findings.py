@@ -427,7 +427,9 @@ UNREADABLE: dict[str, Unread] = {
     # files
     "file-empty": Unread("The file is empty.", "Export it again, or remove it."),
     "file-cut-off": Unread(
-        "The file ends in the middle of its JSON or of its compressed data.", "Copy or export it again."
+        "The file ends before its end: in its JSON, a row of its table, its compressed data or its archive. What is whole "
+        "before that is read.",
+        "Copy or export it again.",
     ),
     "file-damaged": Unread("The compressed file is damaged.", "Copy it again."),
     "file-unreadable": Unread("The system refuses to read the file.", "Check the file and its permissions."),
@@ -455,7 +457,7 @@ UNREADABLE: dict[str, Unread] = {
     "duplicate-thread-id": Unread(
         "The source holds a thread with this id once more; the first one is read.", "Remove one of the two."
     ),
-    "archive-damaged": Unread("The archive is damaged; the members before were read.", "Copy it again."),
+    "archive-damaged": Unread("The archive or a member of it is damaged; the others were read.", "Copy it again."),
     "archive-encrypted": Unread("The archive is encrypted.", "Unpack it by hand."),
     "archive-bomb": Unread(
         "The archive grows beyond all measure when it is unpacked.", "Unpack it by hand, if you trust it."
