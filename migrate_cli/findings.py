@@ -427,7 +427,7 @@ UNREADABLE: dict[str, Unread] = {
     # files
     "file-empty": Unread("The file is empty.", "Export it again, or remove it."),
     "file-cut-off": Unread(
-        "The file ends before its end: in its JSON, a row of its table, its compressed data or its archive. What is whole "
+        "The file ends too early: in its JSON, a row of its table, its compressed data or its archive. What is whole "
         "before that is read.",
         "Copy or export it again.",
     ),

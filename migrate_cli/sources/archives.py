@@ -164,7 +164,8 @@ class _Unpacking:
     def __init__(self, archive: Input, folder: Path, refuse: Refuse) -> None:
         self._archive = archive
         self._folder = folder
-        self._refuse = refuse
+        self.refuse = refuse
+        """Is told of a member that is not read."""
         self._budget = Budget(archive.size())
         self.found: list[Input] = []
         self._met = 0
@@ -173,7 +174,7 @@ class _Unpacking:
     def zip(self) -> None:
         """Unpack a zip archive, whose members are independent of each other."""
         if not zipfile.is_zipfile(self._archive.local):
-            self._broken("file-cut-off", "is cut off: the list of its members, at its end, is missing")
+            self.problem("file-cut-off", "is cut off: the list of its members, at its end, is missing")
             return
         try:
             with zipfile.ZipFile(self._archive.local) as opened:
@@ -181,9 +182,9 @@ class _Unpacking:
                     if not info.is_dir():
                         self._zip_member(opened, info)
         except (*_DAMAGED, NotImplementedError):
-            self._broken("archive-damaged", "is damaged")
+            self.problem("archive-damaged", "is damaged")
         if self._damaged and not self.found:
-            self._broken("archive-damaged", "is damaged")
+            self.problem("archive-damaged", "is damaged")
 
     def _zip_member(self, opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
         link = "a link" if stat.S_ISLNK(info.external_attr >> 16) else None
@@ -195,10 +196,10 @@ class _Unpacking:
                 self._put(origin, packed)
         except (*_DAMAGED, EOFError):
             self._damaged = True
-            self._refuse(origin, "archive-damaged", f"{origin} is damaged; download or copy the archive again.")
+            self.refuse(origin, "archive-damaged", f"{origin} is damaged; download or copy the archive again.")
         except NotImplementedError:
             detail = f"{origin} is packed in a way that cannot be read here; unpack the archive by hand."
-            self._refuse(origin, "archive-damaged", detail)
+            self.refuse(origin, "archive-damaged", detail)
         except RuntimeError as error:  # zipfile's way to ask for a password
             detail = f"{self._archive.origin} is encrypted; unpack it by hand."
             raise ArchiveError("archive-encrypted", detail) from error
@@ -215,23 +216,23 @@ class _Unpacking:
                     end = opened.offset
                 stream.drain()
         except EOFError:
-            self._broken("file-cut-off", "is cut off")
+            self.problem("file-cut-off", "is cut off")
         except _DAMAGED:
             ended = stream is not None and stream.ended
-            self._broken(*(("file-cut-off", "is cut off") if ended else ("archive-damaged", "is damaged")))
+            self.problem(*(("file-cut-off", "is cut off") if ended else ("archive-damaged", "is damaged")))
         except OSError as error:
             if error.errno is not None:
                 raise
-            self._broken("archive-damaged", "is damaged")
+            self.problem("archive-damaged", "is damaged")
         else:
             self._check_end(stream, end)
 
     def _check_end(self, stream: _Tail, end: int) -> None:
         """Tell what the end of a tar archive leaves open: tarfile takes any end for the right one."""
         if stream.meant > end and stream.length - end >= _BLOCK:
-            self._broken("archive-damaged", f"goes on after {end:,} bytes with what is no member of it")
+            self.problem("archive-damaged", f"goes on after {end:,} bytes with what is no member of it")
         elif stream.length - end < 2 * _BLOCK:
-            self._broken("file-cut-off", "is cut off: the zeros at its end are missing")
+            self.problem("file-cut-off", "is cut off: the zeros at its end are missing")
 
     def _tar_member(self, opened: tarfile.TarFile, info: tarfile.TarInfo) -> None:
         if info.isdir():
@@ -248,7 +249,7 @@ class _Unpacking:
         origin = Origin(self._archive.origin.path, name)
         fault = fault or _leaves_folder(name)
         if fault is not None:
-            self._refuse(origin, "archive-member-refused", f"{origin} is {fault}; it was not read.")
+            self.refuse(origin, "archive-member-refused", f"{origin} is {fault}; it was not read.")
             return None
         return origin
 
@@ -265,12 +266,12 @@ class _Unpacking:
             raise
         self.found.append(Input(local, origin))
 
-    def _broken(self, code: str, what: str) -> None:
+    def problem(self, code: str, what: str) -> None:
         """Tell that the archive does not end as it should; raises ArchiveError where nothing of it was read."""
         detail = f"{self._archive.origin} {what}; download or copy it again."
         if not self.found:
             raise ArchiveError(code, detail)
-        self._refuse(self._archive.origin, code, f"{detail} The members before were read.")
+        self.refuse(self._archive.origin, code, f"{detail} The members before were read.")
 
 
 class _Tail:
