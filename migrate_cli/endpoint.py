@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from migrate_cli import __version__
 from migrate_cli.credentials import Credentials
@@ -38,3 +39,11 @@ def headers_of(endpoint: Endpoint) -> dict[str, str]:
     if endpoint.project is not None:
         headers["OpenAI-Project"] = endpoint.project
     return {**headers, **endpoint.headers}
+
+
+def segment(identifier: str) -> str:
+    """Return an id as one segment of a path, whatever is in it: ids come from servers, which may mean another path."""
+    if not identifier.strip("."):
+        # Dots alone are quoted by nobody, and mean the folder above.
+        return identifier.replace(".", "%2E")
+    return quote(identifier, safe="", errors="surrogatepass")

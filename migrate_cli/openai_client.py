@@ -155,6 +155,11 @@ class ApiClient:
         Raises what `read` raises, and OSError when the disk refuses.
         """
 
+        if not file_id.strip("."):
+            return Refused(
+                404, "no-such-file", "such an id is no name of a file"
+            )  # the client takes none of dots alone
+
         async def once(*, alone: bool) -> Reply:
             async with self.pacer.slot() as began:
                 self.traffic.sent += 1

@@ -12,6 +12,7 @@ from typing import Any
 
 from migrate_cli.convert.canonical import encode
 from migrate_cli.convert.presence import hidden_images
+from migrate_cli.endpoint import segment
 from migrate_cli.errors import TemporaryError
 from migrate_cli.model import JsonObject
 from migrate_cli.openai_client import ApiClient
@@ -61,7 +62,9 @@ class ConversationsTarget:
         """
         content = b'{"items":[' + b",".join(bodies) + b"]}"
         asked = images and self._of_appends in (_Include.UNKNOWN, _Include.TAKEN)
-        reply = await self._client.write("POST", f"/conversations/{conversation_id}/items", content, _include(asked))
+        reply = await self._client.write(
+            "POST", f"/conversations/{segment(conversation_id)}/items", content, _include(asked)
+        )
         if not images:
             return reply
         if isinstance(reply, Applied):
@@ -99,7 +102,7 @@ class ConversationsTarget:
         query: dict[str, Any] = {"order": "asc", "limit": PAGE, **_include(images)}
         if after is not None:
             query["after"] = after
-        reply = await self._client.read(f"/conversations/{conversation_id}/items", query)
+        reply = await self._client.read(f"/conversations/{segment(conversation_id)}/items", query)
         if isinstance(reply, Refused):
             return reply
         data = reply.body.get("data")
@@ -109,16 +112,16 @@ class ConversationsTarget:
 
     async def retrieve_conversation(self, conversation_id: str) -> JsonObject | Refused:
         """Return the conversation object: id, created_at, metadata."""
-        reply = await self._client.read(f"/conversations/{conversation_id}")
+        reply = await self._client.read(f"/conversations/{segment(conversation_id)}")
         return reply if isinstance(reply, Refused) else reply.body
 
     async def delete_item(self, conversation_id: str, item_id: str) -> Reply:
         """Delete one item."""
-        return await self._client.write("DELETE", f"/conversations/{conversation_id}/items/{item_id}")
+        return await self._client.write("DELETE", f"/conversations/{segment(conversation_id)}/items/{segment(item_id)}")
 
     async def delete_conversation(self, conversation_id: str) -> Reply:
         """Delete the conversation; its items stay on the server unless they were deleted before."""
-        return await self._client.write("DELETE", f"/conversations/{conversation_id}")
+        return await self._client.write("DELETE", f"/conversations/{segment(conversation_id)}")
 
 
 def decode(body: bytes) -> JsonObject:

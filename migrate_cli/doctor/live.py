@@ -15,7 +15,7 @@ from secrets import token_hex
 from migrate_cli.doctor.check import Check, Verdict, failure, ok, warning
 from migrate_cli.doctor.scratch import PAGE, Scratch, Sleep, Unclear, entries, said, strictly, text_of
 from migrate_cli.doctor.target import brief
-from migrate_cli.endpoint import Endpoint
+from migrate_cli.endpoint import Endpoint, segment
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject
 from migrate_cli.replies import Applied, Refused
@@ -312,7 +312,9 @@ async def _text(scratch: Scratch) -> list[Fact]:
 
 async def _metadata(scratch: Scratch) -> list[Fact]:
     conversation = await scratch.create({"old": "1", "both": "1"})
-    reply = await scratch.send("POST", f"/conversations/{conversation}", {"metadata": {"both": "2", "new": "2"}})
+    reply = await scratch.send(
+        "POST", f"/conversations/{segment(conversation)}", {"metadata": {"both": "2", "new": "2"}}
+    )
     if isinstance(reply, Refused):
         return [Fact("metadata-update", "refused", f"metadata cannot be changed: {reply.message}")]
     pairs = (await scratch.retrieve(conversation)).get("metadata")
@@ -387,7 +389,7 @@ async def _client_ids(scratch: Scratch) -> list[Fact]:
 
 async def _second_delete(scratch: Scratch) -> list[Fact]:
     conversation = await scratch.create()
-    path = f"/conversations/{conversation}"
+    path = f"/conversations/{segment(conversation)}"
     if isinstance(first := await scratch.send("DELETE", path), Refused):
         detail = f"a conversation cannot be deleted: {first.message}"
         return [Fact("delete", "refused", detail, "undo will not work at this target.", Verdict.WARNING)]

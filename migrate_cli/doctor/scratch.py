@@ -13,7 +13,7 @@ from dataclasses import replace
 from secrets import token_hex
 from typing import Any
 
-from migrate_cli.endpoint import Endpoint
+from migrate_cli.endpoint import Endpoint, segment
 from migrate_cli.errors import MigrateError
 from migrate_cli.model import JsonObject
 from migrate_cli.openai_client import ApiClient
@@ -83,7 +83,7 @@ class Scratch:
         self, conversation: str, items: list[JsonObject], headers: Mapping[str, str] | None = None
     ) -> Applied | Refused:
         """Append items, with headers of one's own if need be."""
-        return await self.send("POST", f"/conversations/{conversation}/items", {"items": items}, headers)
+        return await self.send("POST", f"/conversations/{segment(conversation)}/items", {"items": items}, headers)
 
     async def send(
         self, method: str, path: str, body: JsonObject | None = None, headers: Mapping[str, str] | None = None
@@ -109,7 +109,7 @@ class Scratch:
 
     async def listed(self, conversation: str, **query: Any) -> Applied | Refused:
         """Ask for one page of items."""
-        return await self._client.read(f"/conversations/{conversation}/items", query)
+        return await self._client.read(f"/conversations/{segment(conversation)}/items", query)
 
     async def page(self, conversation: str, **query: Any) -> JsonObject:
         """Return one page of items as it came."""
@@ -124,13 +124,13 @@ class Scratch:
 
     async def retrieve(self, conversation: str) -> JsonObject:
         """Return the conversation object."""
-        reply = await self._client.read(f"/conversations/{conversation}")
+        reply = await self._client.read(f"/conversations/{segment(conversation)}")
         if isinstance(reply, Refused):
             raise Unclear(f"a conversation was refused: {reply.message}")
         return reply.body
 
     async def _delete(self, conversation: str) -> None:
-        path = f"/conversations/{conversation}"
+        path = f"/conversations/{segment(conversation)}"
         try:
             found = await self._client.read(f"{path}/items", {"order": "asc", "limit": PAGE})
             if isinstance(found, Refused):
@@ -138,7 +138,7 @@ class Scratch:
                     self.left.append(conversation)
                 return
             for item in entries(found.body):
-                await self._gone(f"{path}/items/{item.get('id')}")
+                await self._gone(f"{path}/items/{segment(str(item.get('id')))}")
             await self._gone(path)
         except (Unclear, MigrateError, asyncio.CancelledError):
             self.left.append(conversation)

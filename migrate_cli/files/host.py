@@ -5,6 +5,7 @@ It must not decide what to do next.
 
 from __future__ import annotations
 
+from migrate_cli.endpoint import segment
 from migrate_cli.errors import TemporaryError
 from migrate_cli.files import audio
 from migrate_cli.files.local import LocalFile
@@ -20,7 +21,7 @@ class FileHost:
 
     async def retrieve(self, file_id: str) -> Applied | Refused:
         """Return what the host tells of a file: filename, bytes, purpose; reads are retried inside."""
-        reply = await self._client.read(f"/files/{file_id}")
+        reply = await self._client.read(f"/files/{segment(file_id)}")
         if isinstance(reply, Applied) and reply.body.get("id") is None:
             raise TemporaryError("the target answered the question for a file with something else; is it a proxy?")
         return reply

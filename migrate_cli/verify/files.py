@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+from migrate_cli.endpoint import segment
 from migrate_cli.model import JsonObject
 from migrate_cli.replies import Applied, Refused
 from migrate_cli.verify.outcome import Difference, Outcome, Verdict
@@ -44,7 +45,7 @@ class FileCheck:
                     )
 
     async def _ask(self, file_id: str) -> tuple[Outcome, str, str]:
-        answer = await self._client.read(f"/files/{file_id}")
+        answer = await self._client.read(f"/files/{segment(file_id)}")
         if isinstance(answer, Refused):
             if answer.status == 404:
                 return Outcome.MISSING, "missing-file", f"file {file_id} is not at the target"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import quote
 
+from migrate_cli.endpoint import segment
 from migrate_cli.errors import TemporaryError, UsageError
 from migrate_cli.origins import REDIRECTED
 from migrate_cli.replies import Refused
@@ -42,7 +42,7 @@ class HostFiles:
     async def facts(self, file_id: str) -> FileInfo | str:
         """Return what the host tells of a file, or why it tells nothing."""
         try:
-            raw = await self._host.get(f"/files/{quote(file_id, safe='')}")
+            raw = await self._host.get(f"/files/{segment(file_id)}")
         except RefusedError as error:
             return f"the host does not have it ({error})"
         except TemporaryError as error:

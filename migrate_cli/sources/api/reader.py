@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from urllib.parse import quote
 
+from migrate_cli.endpoint import segment
 from migrate_cli.errors import TemporaryError, Unanswered
 from migrate_cli.findings import finding
 from migrate_cli.model import JsonObject, Origin, Unreadable
@@ -44,7 +44,7 @@ class ThreadReader:
         return record
 
     async def _record(self, named: Named, origin: Origin) -> ThreadRecord:
-        path = f"/threads/{quote(named.id, safe='')}"
+        path = f"/threads/{segment(named.id)}"
         thread = named.listed or await self._host.get(path)
         record = ThreadRecord(named.id, thread, origin)
         listing = Listing(f"{path}/messages", "messages")
@@ -79,7 +79,7 @@ class ThreadReader:
         run_id = clean_id(run.get("id"))
         if run_id is None:
             return []
-        listing = Listing(f"{path}/runs/{quote(run_id, safe='')}/steps", "steps")
+        listing = Listing(f"{path}/runs/{segment(run_id)}/steps", "steps")
         if not self._host.refuses_include:
             listing.query = {"include": [SEARCH_RESULTS]}  # the client adds the brackets
         try:
