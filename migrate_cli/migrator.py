@@ -30,7 +30,7 @@ from migrate_cli.errors import (
     TemporaryError,
     UsageError,
 )
-from migrate_cli.model import UNKNOWN_THREAD, JsonObject, Problem, Result, ThreadState
+from migrate_cli.model import CONVERSATION_GONE, UNKNOWN_THREAD, JsonObject, Problem, Result, ThreadState
 from migrate_cli.settings import Settings, load_settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.reader import StateReader
@@ -324,6 +324,8 @@ def _settings_of(settings: Settings | Path | str | None, values: Mapping[str, An
 def _answer(row: JsonObject, *, retry_failed: bool) -> str | None:
     """What the state file's row of a thread answers; None where it is to be migrated. Raises ThreadError."""
     state = ThreadState(row["state"])
+    if _is_gone(row):
+        raise _error_of(row)
     if state in _DONE:
         return str(row["conversation_id"])
     if state is ThreadState.IN_DOUBT or (state is ThreadState.FAILED and not retry_failed):
@@ -335,10 +337,11 @@ def _outcome(
     thread_id: str, row: JsonObject | None, problem: Problem | None, failure: MigrateError | None
 ) -> str | MigrateError:
     """How a thread ended that was just tried."""
-    if row is not None and (row["state"] in _DONE):
-        return str(row["conversation_id"])
-    if row is not None and row["state"] in (ThreadState.FAILED, ThreadState.IN_DOUBT, ThreadState.SKIPPED):
+    stopped = (ThreadState.FAILED, ThreadState.IN_DOUBT, ThreadState.SKIPPED)
+    if row is not None and (_is_gone(row) or row["state"] in stopped):
         return _error_of(row)
+    if row is not None and row["state"] in _DONE:
+        return str(row["conversation_id"])
     if problem is not None and problem.code != UNKNOWN_THREAD:
         return ThreadFailed(f"{thread_id}: {problem.message}", thread_id, code=problem.code)
     if failure is not None:
@@ -348,12 +351,22 @@ def _outcome(
     return TemporaryError(f"The migration of {thread_id} was interrupted; ask again and it goes on.")
 
 
+def _is_gone(row: JsonObject) -> bool:
+    """Whether `verify` found that the target no longer has the conversation."""
+    return bool(row["state"] == ThreadState.DIFFERS and row["code"] == CONVERSATION_GONE)
+
+
 def _error_of(row: JsonObject) -> ThreadError:
     thread_id, why = str(row["thread_id"]), row["detail"] or row["code"] or "no reason was noted"
     if row["state"] == ThreadState.IN_DOUBT:
         return ThreadInDoubt(f"{thread_id} is in doubt: {why}; settle it with migrate-cli resolve.", thread_id)
     if row["state"] == ThreadState.SKIPPED:
         return ThreadSkipped(f"{thread_id} has nothing to migrate ({why}).", thread_id, code=row["code"])
+    if _is_gone(row):
+        told = (
+            f"{thread_id} was migrated, but {why}; `migrate-cli resolve {thread_id} --restart` lets it be loaded anew."
+        )
+        return ThreadFailed(told, thread_id, code=row["code"])
     return ThreadFailed(f"{thread_id} could not be migrated: {why}.", thread_id, code=row["code"])
 
 

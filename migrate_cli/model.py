@@ -231,6 +231,10 @@ class Aside:
     """JSON."""
 
 
+CONVERSATION_GONE = "conversation-gone"
+"""The code of a thread whose conversation the target answers 404 for."""
+
+
 class ThreadState(StrEnum):
     """Where a thread stands; see README, "How resuming works"."""
 

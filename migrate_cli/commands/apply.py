@@ -46,7 +46,7 @@ from migrate_cli.target import ConversationsTarget
 
 _FAREWELL = "migrate-cli: stopped at once; run the same command again to go on\n"
 
-_WANTING = ("failed", "in_doubt", "deferred", "changed", "grown", "unknown", "incomplete")
+_WANTING = ("failed", "in_doubt", "deferred", "differs", "gone", "changed", "grown", "unknown", "incomplete")
 """Counts of threads that are not in the target as they should be."""
 
 

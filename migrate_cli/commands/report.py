@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from migrate_cli.errors import ExitCode, UsageError
-from migrate_cli.model import JsonObject, Problem, Result
+from migrate_cli.model import CONVERSATION_GONE, JsonObject, Problem, Result
 from migrate_cli.settings import Settings
 from migrate_cli.state.reader import StateReader
 
@@ -99,7 +99,7 @@ def _load_data(reader: StateReader, run: JsonObject) -> JsonObject:
     rows = list(reader.threads_of(None))
     found = list(reader.findings())
     unreadable = reader.unreadable(str(run["id"]))
-    threads = _counts(Counter(row["state"] for row in rows), len(unreadable))
+    threads = _counts(Counter(_state(row) for row in rows), len(unreadable))
     return {
         "threads": threads,
         "reached": {"threads": threads["total"], "of": run["options"].get("expected")},
@@ -118,7 +118,7 @@ def _load_data(reader: StateReader, run: JsonObject) -> JsonObject:
 def _counts(states: Counter[str], unreadable: int) -> JsonObject:
     """Threads by outcome, in the terms of `apply`: verified ones are loaded, those on their way are deferred."""
     waiting = sum(states.pop(state, 0) for state in ("pending", "creating", "loading"))
-    loaded = sum(states.pop(state, 0) for state in ("loaded", "verified", "differs"))
+    loaded = sum(states.pop(state, 0) for state in ("loaded", "verified"))
     shown = {
         "total": sum(states.values()) + waiting + loaded + unreadable,
         "loaded": loaded,
@@ -146,6 +146,12 @@ def _problems(reader: StateReader) -> list[Problem]:
         Problem(row["code"] or row["state"], row["detail"] or "no reason was recorded", row["thread_id"])
         for row in reader.threads(*_ASIDE)
     ]
+
+
+def _state(row: JsonObject) -> str:
+    """The thread's state; a conversation that is gone is told from one that differs."""
+    gone = row["state"] == "differs" and row["code"] == CONVERSATION_GONE
+    return "gone" if gone else str(row["state"])
 
 
 def _thread(row: JsonObject) -> JsonObject:

@@ -13,7 +13,17 @@ from migrate_cli.findings import CATALOGUE, finding, holes_in
 from migrate_cli.load.decide import Action
 from migrate_cli.load.interface import Progress
 from migrate_cli.load.run import OTHER_VERSION, READ_DIFFERENTLY
-from migrate_cli.model import UNKNOWN_THREAD, Draft, Finding, JsonObject, Ledger, Problem, ThreadState, Unreadable
+from migrate_cli.model import (
+    CONVERSATION_GONE,
+    UNKNOWN_THREAD,
+    Draft,
+    Finding,
+    JsonObject,
+    Ledger,
+    Problem,
+    ThreadState,
+    Unreadable,
+)
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.sources.interface import Selection
 
@@ -64,6 +74,8 @@ class Tally:
             self._timeline.note(self._seconds(), draft.messages)
         if action in _ALREADY:
             self.threads[_ALREADY[action]] += 1
+        if state in ("differs", "gone") and progress is not None:
+            self._found_by_verify(draft.thread_id, progress.code, progress.detail)
         if action is Action.REREAD:
             self.add_findings([finding(READ_DIFFERENTLY, f"{OTHER_VERSION}.", draft.thread_id)])
         elif action in _SINCE:
@@ -87,7 +99,7 @@ class Tally:
 
     def resumed(self, row: JsonObject) -> None:
         """Book a thread that the runs which this one goes on with have done, from its `StateStore.done_since`."""
-        state = "skipped" if row["state"] == ThreadState.SKIPPED else "loaded"
+        state = "skipped" if row["state"] == ThreadState.SKIPPED else _of_loaded(row["state"], row["code"])
         self._wanted.discard(row["thread_id"])
         for name in ("total", state, "resumed"):
             self.threads[name] += 1
@@ -100,7 +112,13 @@ class Tally:
         _append(self.thread_list, {**kept, "state": state, "findings": len(found)})
         if state == "skipped":
             _append(self.skipped, {"thread_id": row["thread_id"], "reason": row["reason"]})
+        if state in ("differs", "gone"):
+            self._found_by_verify(row["thread_id"], row["code"], row["detail"])
         self._view.thread_done(state, row["messages"])
+
+    def _found_by_verify(self, thread_id: str, code: str | None, detail: str | None) -> None:
+        """Book what the last `verify` found; it stands until a clean one."""
+        self.problem(code or "differs", f"verify found: {detail or 'the conversation differs'}", thread_id)
 
     def missing(self, thread_id: str) -> None:
         """Book a thread that was loaded once and that the source no longer has."""
@@ -222,11 +240,18 @@ def finding_row(found: Finding) -> JsonObject:
 
 def _state_of(action: Action, progress: Progress | None) -> str:
     if action in _ALREADY:
-        return "loaded"
+        return _of_loaded(progress.state, progress.code) if progress is not None else "loaded"
     if action is Action.SKIP:
         return "skipped"
     state = progress.state if progress is not None else ThreadState.PENDING.value
     return "deferred" if state in (ThreadState.LOADING, ThreadState.CREATING, ThreadState.PENDING) else state
+
+
+def _of_loaded(state: str, code: str | None) -> str:
+    """What a thread that was loaded counts as, by what `verify` has found since."""
+    if state != ThreadState.DIFFERS:
+        return "loaded"
+    return "gone" if code == CONVERSATION_GONE else "differs"
 
 
 def _append(rows: list[Any], row: Any) -> None:

@@ -55,7 +55,9 @@ class Progress:
     reader: int | None = READER
     """The generation of reading (`canonical.READER`) that made that draft; None where nobody noted it."""
     code: str | None = None
-    """Why it stands where it does, for threads that failed or that a person set aside."""
+    """Why it stands where it does, for threads that failed, that differ, or that a person set aside."""
+    detail: str | None = None
+    """The sentence to it."""
     touched_at: float | None = None
     """Wall clock (Unix seconds) of the last thing noted about the thread by an earlier run."""
     unheard: bool = False

@@ -189,10 +189,12 @@ class LoadRun:
         if known is not None and action is Action.CONFLICT:
             self._conflict(draft, known)
             return None
-        if known is not None and action is Action.GROWN and self._append:
+        if known is not None and action is Action.GROWN and self._append and known.state != ThreadState.DIFFERS:
             return await self._append_grown(draft, known)
         if action not in (Action.LOAD, Action.RESUME):
-            self._observer.thread(draft, action, known, known.code if known else None, None)
+            # Why a thread was left alone then is why it is now; of loaded ones the code says what `verify` found.
+            left = known if known is not None and action is Action.LEAVE else Progress(draft.thread_id)
+            self._observer.thread(draft, action, known, left.code, left.detail)
             return None
         progress = known if known is not None and action is Action.RESUME else self._fresh(draft, known)
         self._say_waiting(progress)

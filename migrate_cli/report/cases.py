@@ -38,6 +38,7 @@ FAILED_STATES = {
     "failed": "The thread failed.",
     "in_doubt": "The thread is in doubt: settle it with migrate-cli resolve.",
     "differs": "The conversation differs from its source.",
+    "gone": "The conversation is not at the target any more.",
 }
 REPLAY_PASSED = frozenset({"passed", "pass", "ok"})
 

@@ -115,10 +115,11 @@ def _apply_headline(result: Result) -> str:
     data = result.data
     threads = counts(data, "threads")
     failed, doubt = threads.get("failed", 0), threads.get("in_doubt", 0)
+    differing, gone = threads.get("differs", 0), threads.get("gone", 0)
     where = _where(data)
     if threads.get("total", 0) == 0:
         return "No thread was reached." if "reached" in data else _nothing(threads)
-    if data.get("writes") == 0 and not failed and not doubt and "reached" not in data:
+    if data.get("writes") == 0 and not (failed or doubt or differing or gone) and "reached" not in data:
         did = "written" if counts(data, "requests").get("sent") else "sent"
         there = f"{_loaded(threads, data)}{where}.{known_incomplete(threads)}"
         return f"Nothing was {did}: everything is already there. {there}"
@@ -127,6 +128,9 @@ def _apply_headline(result: Result) -> str:
     aside = [plural(failed - unread, "thread") + " failed"] if failed > unread else []
     aside += [f"{plural(unread, 'entry', 'entries')} of the source could not be read"] if unread else []
     aside += [f"{plural(doubt, 'thread')} {'is' if doubt == 1 else 'are'} in doubt"] if doubt else []
+    differ = "differs" if differing == 1 else "differ"
+    aside += [f"{plural(differing, 'thread')} {differ} from the source"] if differing else []
+    aside += [f"{plural(gone, 'conversation')} {'is' if gone == 1 else 'are'} gone from the target"] if gone else []
     skipped = threads.get("skipped", 0)
     ending = f" {plural(skipped, 'thread')} had nothing to load." if skipped else ""
     ending += " The run was interrupted and can go on." if result.exit_code == 130 else ""
@@ -297,10 +301,19 @@ def _after_apply(result: Result) -> tuple[str, ...]:
     state, where = state_option(result.data), _target_option(result.data)
     advice = {
         "in_doubt": f"Settle each thread in doubt: migrate-cli status{state}, then migrate-cli resolve THREAD{state}",
+        "differs": f"See how it differs, and settle it: migrate-cli resolve {_first(result, 'differs')}{state}; "
+        f"`verify --failed` then looks again",
+        "gone": f"Load it anew: migrate-cli resolve {_first(result, 'gone')} --restart{state}, then this command again",
         "failed": _after_failures(threads),
         "loaded": f"Compare every conversation with its source: migrate-cli verify{_source(result.data)}{state}{where}",
     }
     return tuple(step for state, step in advice.items() if threads.get(state))
+
+
+def _first(result: Result, state: str) -> str:
+    """The first thread in a state, by its name if the list has it."""
+    listed = objects(result.data, "thread_list")
+    return next((str(entry["thread_id"]) for entry in listed if entry.get("state") == state), "THREAD")
 
 
 def _after_failures(threads: dict[str, int]) -> str:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from migrate_cli.model import JsonObject, Result
+from migrate_cli.model import CONVERSATION_GONE, JsonObject, Result
 from migrate_cli.report.catalogue import finding_rows
 from migrate_cli.report.document import (
     Bar,
@@ -19,6 +19,7 @@ from migrate_cli.report.document import (
     cut_note,
     objects,
     problems,
+    state_option,
     steps,
     text,
     tone_of,
@@ -151,6 +152,7 @@ def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:
     where = command_options(setup if isinstance(setup, dict) else {}, str(data.get("state") or ""))
     if states.get("in_doubt"):
         found.append("Settle each thread in doubt: migrate-cli resolve THREAD --adopt, --restart or --skip")
+    found += _after_verify(data)
     if any(states.get(state) for state in ("pending", "creating", "loading")):
         found.append(f"Go on: migrate-cli apply{where}")
     if states.get("failed"):
@@ -158,6 +160,23 @@ def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:
     if states.get("loaded") and not found:
         found.append(f"Compare every conversation with its source: migrate-cli verify{where}")
     return tuple(found)
+
+
+def _after_verify(data: JsonObject) -> list[str]:
+    """What helps with threads that `verify` found to differ."""
+    differing = objects(data, "differs")
+    gone = [entry for entry in differing if entry.get("code") == CONVERSATION_GONE]
+    held = state_option(data)
+    found = []
+    if len(gone) < len(differing):
+        first = next(entry for entry in differing if entry not in gone)
+        found.append(f"See how a thread differs, and settle it: migrate-cli resolve {first['thread_id']}{held}")
+    if gone:
+        found.append(
+            "Load a thread anew whose conversation is gone: migrate-cli resolve "
+            f"{gone[0]['thread_id']} --restart{held}, then migrate-cli apply"
+        )
+    return found
 
 
 def command_options(setup: Mapping[str, str], state: str) -> str:

@@ -302,6 +302,7 @@ class StateStore:
             digest=row["digest"] or "",
             reader=self.reader_of(row["run"]),
             code=row["error_code"],
+            detail=row["error_detail"],
         )
 
     def thread_row(self, thread_id: str) -> dict[str, Any] | None:
@@ -347,18 +348,19 @@ class StateStore:
     def done_since(self, thread_id: str, first_run: int) -> JsonObject | None:
         """Return what is known of a thread that runs from this key on have loaded or skipped, or None.
 
-        Keys: `thread_id`, `state`, `conversation_id`, `messages`, `items`, `reason` and `findings`, rows of message_id,
-        code and detail. The thread counts as asked about.
+        Keys: `thread_id`, `state`, `conversation_id`, `messages`, `items`, `reason`, `code`, `detail` and `findings`,
+        rows of message_id, code and detail. The thread counts as asked about.
         """
         sql = """
-            SELECT key, id, state, conversation_id, coalesce(messages, 0), position, reason, findings FROM thread
+            SELECT key, id, state, conversation_id, coalesce(messages, 0), position, reason,
+              error_code, error_detail, findings FROM thread
             WHERE id = ? AND state IN ('loaded', 'verified', 'differs', 'skipped') AND run >= ?"""
         rows = self._ask(sql, thread_id, first_run)
         if not rows:
             return None
         ((key, *values),) = rows
         self._asked.add(key)
-        names = ("thread_id", "state", "conversation_id", "messages", "items", "reason", "findings")
+        names = ("thread_id", "state", "conversation_id", "messages", "items", "reason", "code", "detail", "findings")
         row = dict(zip(names, values, strict=True))
         found = "SELECT message_id, code, detail FROM thread_finding WHERE thread = ?"
         return row | {"findings": self._ask(found, key) if row["findings"] else []}

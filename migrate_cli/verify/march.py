@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from migrate_cli.convert.canonical import digest_of
 from migrate_cli.convert.presence import Presence, hidden_images
-from migrate_cli.model import Item, JsonObject
+from migrate_cli.model import CONVERSATION_GONE, Item, JsonObject
 from migrate_cli.verify.known import Known
 from migrate_cli.verify.outcome import Difference, Outcome, Verdict
 from migrate_cli.verify.parted import Later, Parted, Seen
@@ -140,7 +140,7 @@ class March:
 
 def gone(expected: Sequence[Item], detail: str) -> Verdict:
     """The verdict on a conversation that is no longer there: every item is missing, told once."""
-    difference = Difference(Outcome.MISSING, "conversation-gone", detail)
+    difference = Difference(Outcome.MISSING, CONVERSATION_GONE, detail)
     return Verdict(outcomes=Counter({Outcome.MISSING: len(expected)}), differences=[difference])
 
 
