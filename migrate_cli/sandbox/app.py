@@ -19,7 +19,7 @@ from migrate_cli.sandbox.control import ControlEndpoints
 from migrate_cli.sandbox.conversations import ConversationEndpoints
 from migrate_cli.sandbox.faults import Faults
 from migrate_cli.sandbox.files import FileEndpoints
-from migrate_cli.sandbox.gate import CONTROL_PREFIX, Gate, WriterLocks
+from migrate_cli.sandbox.gate import CONTROL_PREFIX, Gate, Loopback, WriterLocks
 from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.requests import json_answer
 from migrate_cli.sandbox.responses.endpoints import ResponseEndpoints
@@ -43,7 +43,7 @@ class Sandbox:
         self._api = WriterLocks(self.faults, options)
         self._control = _application(ControlEndpoints(self.faults).routes())
         gate = Gate(self._dispatch, options)
-        self._front = gate if options.source is None else SourceDoor(gate, options.source)
+        self._front = Loopback(gate if options.source is None else SourceDoor(gate, options.source))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

@@ -7,12 +7,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from migrate_cli.errors import UsageError
-from migrate_cli.sandbox.api_error import bad_request
+from migrate_cli.sandbox.api_error import ApiError, bad_request
 from migrate_cli.sandbox.fault_spec import plan_from
 from migrate_cli.sandbox.faults import Faults
 from migrate_cli.sandbox.requests import json_answer, read_json
 
 _MAX_BODY = 1024 * 1024
+CONTROL_HEADERS = {"x-sandbox-control": "1", "content-type": "application/json"}
+"""What a request that changes something must have: a web page can send neither to another site without being asked
+first, and the sandbox answers no such question."""
 
 
 class ControlEndpoints:
@@ -37,6 +40,7 @@ class ControlEndpoints:
 
     async def change(self, request: Request) -> Response:
         """Follow the plan in the body from now on: `{"seed": 7, "rules": ["append:reset-after:0.02"]}`."""
+        _check_sender(request)
         try:
             self._faults.change(plan_from(await read_json(request, _MAX_BODY, optional=True)))
         except UsageError as error:
@@ -47,6 +51,14 @@ class ControlEndpoints:
         """Show what was asked, answered and done wrong so far."""
         return json_answer(self._faults.stats())
 
-    async def land(self, _: Request) -> Response:
+    async def land(self, request: Request) -> Response:
         """Let all late commits happen now."""
+        _check_sender(request)
         return json_answer({"landed": await self._faults.land()})
+
+
+def _check_sender(request: Request) -> None:
+    """Raise ApiError for what a form or a script of another site could have sent."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != CONTROL_HEADERS["content-type"] or "x-sandbox-control" not in request.headers:
+        raise ApiError(403, "Send application/json, and the header x-sandbox-control: 1.", code="not_a_control")

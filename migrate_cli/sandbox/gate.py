@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,8 +16,28 @@ from migrate_cli.sandbox.requests import json_answer
 CONTROL_PREFIX = "/_sandbox/"
 """Paths of the sandbox itself: no key, no faults."""
 
+_LOOPBACK = re.compile(rb"(?i)(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?")
 _PREFIX = "/v1/conversations/"
 _RESPONSES = "/v1/responses"
+
+
+class Loopback:
+    """Lets through only what is addressed to this machine by a loopback name.
+
+    A web page whose own name was made to mean 127.0.0.1 gets no further, since browsers send that name.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        hosts = [value for name, value in scope.get("headers", ()) if name == b"host"]
+        if scope["type"] != "http" or (len(hosts) == 1 and _LOOPBACK.fullmatch(hosts[0])):
+            await self._app(scope, receive, send)
+        else:
+            error = ApiError(403, "The sandbox answers to 127.0.0.1 and localhost only.", code="host_not_allowed")
+            await error_answer(error)(scope, receive, send)
 
 
 class Gate:

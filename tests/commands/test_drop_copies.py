@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 from migrate_cli.sandbox.audit import read_conversations
+from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.server import EmbeddedSandbox
 from openai import OpenAI
 
@@ -133,9 +134,9 @@ def test_a_thread_in_doubt_is_verified_once_only_its_own_items_stand_there(
     export = write_export(tmp_path / "export", [30])
     monkeypatch.setenv("MIGRATE_SOURCE__PATH", str(export))
     with httpx2.Client() as client:
-        client.post(f"{target.control_url}/faults", json={"rules": ["append:scramble:nth=2"]})
+        client.post(f"{target.control_url}/faults", json={"rules": ["append:scramble:nth=2"]}, headers=CONTROL_HEADERS)
         assert cli("apply").code == 3
-        client.post(f"{target.control_url}/faults", json={"rules": []})
+        client.post(f"{target.control_url}/faults", json={"rules": []}, headers=CONTROL_HEADERS)
     assert state(cli) == {"in_doubt": 1}
     assert drop(cli, "--yes").code == 3
     assert state(cli) == {"in_doubt": 1}

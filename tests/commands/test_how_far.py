@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.server import EmbeddedSandbox
 
 from support.exports import write_export
@@ -26,7 +27,7 @@ def flat(text: str) -> str:
 @pytest.fixture
 def export(tmp_path: Path, target: EmbeddedSandbox) -> Path:
     """An export of 12 threads, none of which the target takes."""
-    with httpx2.Client(base_url=target.control_url) as control:
+    with httpx2.Client(base_url=target.control_url, headers=CONTROL_HEADERS) as control:
         assert control.post("/faults", json={"rules": ["append:poison:text=thread_0"]}).status_code == 200
     return write_export(tmp_path / "export", [2] * 12)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.server import EmbeddedSandbox
 from migrate_cli.state.writer import JournalFailed
 
@@ -21,7 +22,7 @@ from .conftest import Cli, conversations  # noqa: TID252 - the folder's own fixt
 
 def begin(export: Path, target: EmbeddedSandbox, *faults: str) -> subprocess.Popen[str]:
     """Start a migration against a misbehaving target, and return once it has sent something."""
-    with httpx2.Client(base_url=target.control_url) as control:
+    with httpx2.Client(base_url=target.control_url, headers=CONTROL_HEADERS) as control:
         control.post("/faults", json={"rules": list(faults)})
         process = subprocess.Popen(
             [sys.executable, "-m", "migrate_cli", "apply", str(export), "--workers", "4"],

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.server import EmbeddedSandbox
 
 from support.exports import message, thread, thread_id
@@ -23,7 +24,9 @@ def export(tmp_path: Path, target: EmbeddedSandbox) -> Path:
     folder.mkdir()
     (folder / "one.json").write_text(json.dumps(data))
     with httpx2.Client() as client:
-        client.post(f"{target.control_url}/faults", json={"rules": ["append:poison:text=POISON"]})
+        client.post(
+            f"{target.control_url}/faults", json={"rules": ["append:poison:text=POISON"]}, headers=CONTROL_HEADERS
+        )
     return folder
 
 

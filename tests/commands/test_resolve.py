@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 from migrate_cli.sandbox.audit import read_conversations
+from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.server import EmbeddedSandbox
 
 from support.exports import texts_of, thread_id, write_export
@@ -33,9 +34,9 @@ def export(cli: Cli, tmp_path: Path, target: EmbeddedSandbox, monkeypatch: pytes
     export = write_export(tmp_path / "export", [30])
     monkeypatch.setenv("MIGRATE_SOURCE__PATH", str(export))
     with httpx2.Client() as client:
-        client.post(f"{target.control_url}/faults", json={"rules": ["append:scramble:nth=2"]})
+        client.post(f"{target.control_url}/faults", json={"rules": ["append:scramble:nth=2"]}, headers=CONTROL_HEADERS)
         assert cli("apply").code == 3
-        client.post(f"{target.control_url}/faults", json={"rules": []})
+        client.post(f"{target.control_url}/faults", json={"rules": []}, headers=CONTROL_HEADERS)
     assert states(cli) == {"in_doubt": 1}
     return export
 

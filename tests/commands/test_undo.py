@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 from migrate_cli.sandbox.audit import read_conversations, read_deleted
+from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.server import EmbeddedSandbox
 
 from support.exports import texts_of, thread_id, write_export
@@ -48,7 +49,7 @@ def test_everything_is_deleted_however_the_target_lists_it(
     cli: Cli, tmp_path: Path, target: EmbeddedSandbox, lie: str
 ) -> None:
     cli("apply", write_export(tmp_path / "export", [25, 230]))
-    with httpx2.Client(base_url=target.control_url) as control:
+    with httpx2.Client(base_url=target.control_url, headers=CONTROL_HEADERS) as control:
         control.post("/faults", json={"rules": [f"list:{lie}"]})
     result = undo_json(cli, "--all", "--yes")
     assert result["data"]["items"] == {"deleted": 255, "gone": 0}
@@ -113,7 +114,7 @@ def test_lost_answers_and_what_was_gone_already_are_counted_right(
         client.delete(f"/conversations/{first[0]}/items/{first[1][2]}")
         client.delete(f"/conversations/{second[0]}")
         rules = [f"delete-item:{fault}:nth=2", f"delete:{fault}:nth=1"]
-        client.post(f"{target.control_url}/faults", json={"rules": rules})
+        client.post(f"{target.control_url}/faults", json={"rules": rules}, headers=CONTROL_HEADERS)
     result = undo_json(cli, "--all", "--yes")
     assert result["exit_code"] == 0
     assert result["data"]["items"] == {"deleted": 4, "gone": 1 + 5}
@@ -139,10 +140,12 @@ def test_a_conversation_that_somebody_wrote_into_is_kept_unless_forced(
 def test_an_undo_that_broke_off_goes_on_where_it_was(cli: Cli, tmp_path: Path, target: EmbeddedSandbox) -> None:
     cli("apply", write_export(tmp_path / "export", [10, 10, 10]))
     with httpx2.Client() as client:
-        client.post(f"{target.control_url}/faults", json={"rules": ["delete-item:quota:nth=12"]})
+        client.post(
+            f"{target.control_url}/faults", json={"rules": ["delete-item:quota:nth=12"]}, headers=CONTROL_HEADERS
+        )
         assert undo_json(cli, "--all", "--yes", "--workers", "1")["exit_code"] == 5
         assert left(target) == (2, 19)
-        client.post(f"{target.control_url}/faults", json={"rules": []})
+        client.post(f"{target.control_url}/faults", json={"rules": []}, headers=CONTROL_HEADERS)
     assert undo_json(cli, "--all", "--yes")["exit_code"] == 0
     assert left(target) == (0, 0)
 

@@ -21,6 +21,7 @@ from migrate_cli.model import Draft, Unreadable
 from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer
 from migrate_cli.sandbox.audit import read_conversations
+from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.server import EmbeddedSandbox
 from migrate_cli.state.store import StateStore
 from migrate_cli.target import ConversationsTarget
@@ -133,5 +134,8 @@ def _quickly(clock: WallClock) -> Callable[[float], Any]:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """A fresh sandbox and an empty state file."""
-    with EmbeddedSandbox(tmp_path / "target.db") as server, httpx2.Client(base_url=server.control_url) as control:
+    with (
+        EmbeddedSandbox(tmp_path / "target.db") as server,
+        httpx2.Client(base_url=server.control_url, headers=CONTROL_HEADERS) as control,
+    ):
         yield Bench(server, control, tmp_path / "state.db")

@@ -14,6 +14,7 @@ import httpx2
 import openai as sdk
 import pytest
 from migrate_cli.sandbox.audit import read_conversations
+from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.fault_spec import plan_from_specs
 from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.server import EmbeddedSandbox
@@ -36,7 +37,7 @@ class Bench:
         assert answer.status_code == 200, answer.text
 
     def control(self, method: str, name: str, **more: Any) -> httpx2.Response:
-        return httpx2.request(method, f"{self.sandbox.control_url}/{name}", **more)
+        return httpx2.request(method, f"{self.sandbox.control_url}/{name}", headers=CONTROL_HEADERS, **more)
 
     def append(self, *texts: str, timeout: float = 10) -> httpx2.Response:
         items = [{"role": "user", "content": text} for text in texts or ("x",)]
@@ -272,7 +273,8 @@ def test_a_request_that_breaks_off_in_its_body_does_nothing(bench: Bench) -> Non
     address = urlsplit(bench.sandbox.base_url)
     with socket.create_connection((address.hostname or "", address.port or 0)) as connection:
         connection.sendall(
-            b"POST /v1/conversations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\nContent-Length: 9\r\n\r\n"
+            b"POST /v1/conversations HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer k\r\n"
+            b"Content-Length: 9\r\n\r\n"
         )
         bench.until(lambda: bench.control("GET", "stats").json()["requests"]["create"] == 2)
     bench.append("next")

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx2
+from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.server import EmbeddedSandbox
 
 from commands.conftest import Cli, Outcome, cli, conversations, target
@@ -41,14 +42,14 @@ def hashes(state: Path) -> dict[str, list[bytes]]:
 
 def appends(target: EmbeddedSandbox) -> int:
     """How many batches the target was sent."""
-    with httpx2.Client(base_url=target.control_url) as control:
+    with httpx2.Client(base_url=target.control_url, headers=CONTROL_HEADERS) as control:
         return int(control.get("/stats").json()["requests"].get("append", 0))
 
 
 @contextmanager
 def slowed(target: EmbeddedSandbox, rule: str = "append:latency:ms=200") -> Iterator[None]:
     """Let the target answer so slowly meanwhile that a run is in its middle for as long as a test needs."""
-    with httpx2.Client(base_url=target.control_url) as control:
+    with httpx2.Client(base_url=target.control_url, headers=CONTROL_HEADERS) as control:
         control.post("/faults", json={"rules": [rule]}).raise_for_status()
         yield
         control.post("/faults", json={"rules": []})

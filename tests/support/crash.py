@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from migrate_cli.sandbox.audit import read_conversations
+from migrate_cli.sandbox.control import CONTROL_HEADERS
 
 from support.exports import thread, thread_id
 
@@ -135,9 +136,8 @@ def sandbox(data: Path, seed: int, faults: tuple[str, ...], *more: str) -> Itera
 
 def control(url: str, name: str, *, post: bool = False) -> dict[str, Any]:
     """Ask one of the sandbox's own endpoints."""
-    request = urllib.request.Request(
-        url.removesuffix("/v1") + f"/_sandbox/{name}", method="POST" if post else "GET", data=b"{}" if post else None
-    )
+    place = url.removesuffix("/v1") + f"/_sandbox/{name}"
+    request = urllib.request.Request(place, data=b"{}", headers=CONTROL_HEADERS) if post else place
     with urllib.request.urlopen(request, timeout=30) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
