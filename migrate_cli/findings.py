@@ -223,6 +223,12 @@ _FILES = {
         "see whether the host gives it out.",
         "Nothing; `apply` downloads the files, or take a snapshot first and plan from that.",
     ),
+    "upload-answer-lost": Entry(
+        INFO,
+        "The answers to uploads were lost. A copy that was certainly left over is deleted; others that may be at the "
+        "target are counted, and nothing names them.",
+        "Nothing; delete them by hand if it matters: their name, size and time are those of the upload.",
+    ),
     "files-over-request-limit": Entry(
         WARNING,
         "The files of a thread are together more than one request may carry (50 MB), so a response would be refused.",

@@ -150,6 +150,7 @@ class ApplyRun:
                 self._store,
                 clock,
                 sandbox=self._target.sandbox,
+                alone=selection.shard is None,
                 draining=clock.draining,
             ) as files,
         ):
@@ -165,6 +166,7 @@ class ApplyRun:
                     await run.run(self._drafts(files.desk, arriving, entries or self._source.threads(selection)))
                     if not run.drain.is_set():
                         await files.carry_assistants(selection)
+                        await files.settle()
                 except MigrateError as error:
                     failure = error
             if failure is None and not run.drain.is_set():

@@ -89,8 +89,15 @@ class RunFiles:
         if not self._keeps and carries_assistants(selection):
             self._of_assistants = await carry_assistants(self._source, self.desk)
 
+    async def settle(self) -> None:
+        """Look for what lost answers left at the target, once nothing is under way."""
+        if isinstance(self._work, TargetWork) and not self._keeps:
+            await self._work.settle()
+
     def findings(self) -> list[Finding]:
-        """What is to be said once for the whole run."""
+        """What is to be said once for the whole run, at its end."""
+        if isinstance(self._work, TargetWork):
+            self._work.tell_left()
         found = [*(self._work.findings if self._work else ()), *self._of_assistants]
         if isinstance(self._distant, Promises) and self._distant.files:
             found.append(_foretold(self._distant))
@@ -116,15 +123,21 @@ def for_apply(
     clock: Clock,
     *,
     sandbox: bool,
+    alone: bool,
     draining: Callable[[], bool],
 ) -> RunFiles:
-    """Return what `apply` works with. A rehearsal asks for no files: the sandbox cannot know the real ones."""
+    """Return what `apply` works with. A rehearsal asks for no files: the sandbox cannot know the real ones.
+
+    `alone`: no other process uploads for this migration, as those of other shards do.
+    """
     work = TargetWork(
         FileHost(client),
         memory,
         clock,
         preset=settings.target.preset,
         audio_model=settings.audio.model,
+        quiet=settings.load.timeout,
+        alone=alone,
         draining=draining,
     )
     spool = settings.state.with_name(settings.state.name + SPOOL)

@@ -5,12 +5,43 @@ It must not decide what to do next.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
 from migrate_cli.endpoint import segment
 from migrate_cli.errors import TemporaryError
 from migrate_cli.files import audio
 from migrate_cli.files.local import LocalFile
 from migrate_cli.openai_client import ApiClient, Form
 from migrate_cli.replies import Ambiguous, Applied, Refused, Reply
+
+PAGE = 100
+MOST_PAGES = 500
+"""Fifty thousand files that are newer than an upload that was lost: then the list is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One file as the host lists it."""
+
+    id: str
+    filename: str
+    bytes: int
+    purpose: str
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The newest files of a host."""
+
+    files: list[Standing]
+    whole: bool
+    """Whether all that are as new as was asked are among them."""
+    ahead: float
+    """Seconds by which the host's clock is ahead of this machine's."""
 
 
 class FileHost:
@@ -29,6 +60,43 @@ class FileHost:
     async def has_files(self) -> bool:
         """Whether the host has files at all: one without them answers 404 to every question for one."""
         return isinstance(await self._client.read("/files", {"limit": 1}), Applied)
+
+    async def made_since(self, moment: float, wall: Callable[[], float]) -> Listed | None:
+        """Return the files that were made since a moment of the clock `wall`; None where the host does not list any.
+
+        Newest first is asked for, so that few pages do; a host that lists in another order is read to its end.
+        """
+        found: dict[str, Standing] = {}
+        query: dict[str, Any] = {"limit": PAGE, "order": "desc"}
+        ahead, promised = 0.0, False
+        for number in range(MOST_PAGES):
+            reply = await self._client.read("/files", query)
+            if number == 0 and isinstance(reply, Refused) and reply.status in (400, 422):
+                query = {}
+                reply = await self._client.read("/files", query)
+            data = reply.body.get("data") if isinstance(reply, Applied) else None
+            if not isinstance(reply, Applied) or not isinstance(data, list):
+                return None
+            if number == 0:
+                ahead = _ahead(reply.headers, wall())
+            page = [one for one in map(_standing, data) if one is not None]
+            fresh = [one for one in page if one.id not in found]
+            found |= {one.id: one for one in fresh}
+            if not fresh:
+                # An empty page is the end; one that brings the same again is a list that does not go on.
+                return Listed(list(found.values()), not (data and promised), ahead)
+            times = [one.created_at for one in page]
+            if times[-1] < moment + ahead and times == sorted(times, reverse=True):
+                return Listed(list(found.values()), True, ahead)
+            promised = bool(reply.body.get("has_more"))
+            if not promised and len(data) < PAGE:
+                return Listed(list(found.values()), True, ahead)
+            query = {**query, "after": page[-1].id}
+        return Listed(list(found.values()), False, ahead)
+
+    async def delete(self, file_id: str) -> Reply:
+        """Delete a file, once."""
+        return await self._client.write("DELETE", f"/files/{segment(file_id)}")
 
     async def upload(self, local: LocalFile, purpose: str) -> Reply:
         """Send a file, once; `Applied` only when the answer holds an id. Raises OSError where it cannot be read."""
@@ -50,3 +118,20 @@ class FileHost:
         with local.path.open("rb") as stream:
             form = Form(fields, stream, name, local.content_type, local.bytes)
             return await self._client.write("POST", path, form)
+
+
+def _standing(entry: object) -> Standing | None:
+    """One entry of a list; None for one that does not tell enough to be known again."""
+    if not isinstance(entry, dict):
+        return None
+    name, size, made = entry.get("filename"), entry.get("bytes"), entry.get("created_at")
+    if not (isinstance(entry.get("id"), str) and isinstance(size, int) and isinstance(made, int | float)):
+        return None
+    return Standing(entry["id"], str(name), size, str(entry.get("purpose")), float(made))
+
+
+def _ahead(headers: Mapping[str, str], now: float) -> float:
+    try:
+        return parsedate_to_datetime(headers.get("date", "")).timestamp() - now
+    except ValueError:
+        return 0.0

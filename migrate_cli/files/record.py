@@ -5,8 +5,9 @@ Pure. It must not look at the disk, ask the target or decide what to do about a 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -37,6 +38,39 @@ LASTING = frozenset({Status.PRESENT, Status.UNKNOWN, Status.UPLOADED, Status.TRA
 
 
 @dataclass(frozen=True, slots=True)
+class SentAs:
+    """What went out with an upload: by this a copy of it is known again."""
+
+    filename: str
+    bytes: int
+    purpose: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Uploads of a file whose answer is not known: each may have left a copy at the target that nothing names."""
+
+    count: int = 0
+    since: float | None = None
+    """When the first of them went out, in Unix seconds of this machine; None where nobody knows any more."""
+    last: float = 0.0
+    """When the last of them did."""
+    sent_as: SentAs | None = None
+    """What all of them sent; None where they sent different bytes, so that no copy can be told for certain."""
+
+    def one_more(self, sent_as: SentAs, now: float) -> Lost:
+        """One more upload goes out."""
+        first = not self.count
+        alike = first or self.sent_as == sent_as
+        since = now if first else self.since
+        return Lost(self.count + 1, since if alike else None, now, sent_as if alike else None)
+
+
+NOTHING_LOST = Lost()
+
+
+@dataclass(frozen=True, slots=True)
 class FileRecord:
     """One file; a field is None where nothing is known."""
 
@@ -50,8 +84,7 @@ class FileRecord:
     transcript: str | None = None
     detail: str | None = None
     """Why it is missing, refused or without transcript; never content."""
-    lost_uploads: int = 0
-    """Uploads whose answer was lost: each may have left a copy that nothing names."""
+    lost: Lost = NOTHING_LOST
 
     @property
     def sent(self) -> bool:
@@ -82,8 +115,15 @@ class FileMemory(Protocol):
         media_type: str | None = None,
         transcript: str | None = None,
         lost_uploads: int = 0,
+        lost_as: str | None = None,
     ) -> None:
         """Note a file."""
+
+    def lost_files(self) -> list[Mapping[str, Any]]:
+        """Return the rows of files with uploads whose answer was lost, as far as they are on disk."""
+
+    def knows_file(self, target_file_id: str) -> bool:
+        """Whether any row names this file, as the target's or as the source's."""
 
     async def durable(self) -> None:
         """Return once all that was noted is on disk."""
@@ -101,8 +141,23 @@ def record_of(row: Mapping[str, Any]) -> FileRecord:
         media_type=row["media_type"],
         transcript=row["transcript"],
         detail=row["detail"],
-        lost_uploads=row["lost_uploads"],
+        lost=_lost_of(row["lost_uploads"], row["lost_as"]),
     )
+
+
+def _lost_of(count: int, lost_as: str | None) -> Lost:
+    """Losses that an older version noted are known by their number alone."""
+    if not count or lost_as is None:
+        return Lost(count)
+    told = json.loads(lost_as)
+    return Lost(count, told["since"], told["last"], SentAs(**told["sent_as"]) if told["sent_as"] else None)
+
+
+def _lost_as(lost: Lost) -> str | None:
+    if not lost.count:
+        return None
+    sent_as = asdict(lost.sent_as) if lost.sent_as else None
+    return json.dumps({"since": lost.since, "last": lost.last, "sent_as": sent_as})
 
 
 def note(memory: FileMemory, file_id: str, record: FileRecord) -> None:
@@ -118,7 +173,8 @@ def note(memory: FileMemory, file_id: str, record: FileRecord) -> None:
         filename=record.filename,
         media_type=record.media_type,
         transcript=record.transcript,
-        lost_uploads=record.lost_uploads,
+        lost_uploads=record.lost.count,
+        lost_as=_lost_as(record.lost),
     )
 
 

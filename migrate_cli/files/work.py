@@ -5,6 +5,7 @@ It knows neither threads nor drafts.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,10 +17,12 @@ from migrate_cli.files.checker import Checker
 from migrate_cli.files.host import FileHost
 from migrate_cli.files.local import FileLook, LocalFile, sha256_of
 from migrate_cli.files.needs import Need, purpose_of, too_large
-from migrate_cli.files.record import FileMemory, FileRecord, Status, note
+from migrate_cli.files.record import NOTHING_LOST, FileMemory, FileRecord, Lost, SentAs, Status, note
 from migrate_cli.files.sending import Clock, send
+from migrate_cli.files.strays import Strays
+from migrate_cli.findings import finding
 from migrate_cli.model import Finding
-from migrate_cli.replies import Draining, Refused
+from migrate_cli.replies import Ambiguous, Applied, Draining, Refused, Reply
 
 NO_BYTES = "its bytes are not in the export's files/ folder"
 
@@ -61,10 +64,17 @@ class TargetWork:
         *,
         preset: str,
         audio_model: str,
+        wall: Callable[[], float] = time.time,
+        quiet: float = 0.0,
+        alone: bool = True,
         draining: Callable[[], bool] = lambda: False,
     ) -> None:
+        self.strays = Strays(host, memory, clock, wall=wall, quiet=quiet, alone=alone, draining=draining)
         self.counts: Counter[str] = Counter()
         self.findings: list[Finding] = []
+        self._wall = wall
+        self._lost: dict[str, Lost] = {}
+        """What is known of lost uploads of the files that were uploaded in this run."""
         self._host, self._memory, self._clock, self._draining = host, memory, clock, draining
         self._preset, self._model = preset, audio_model
         self._checker = Checker(host, self.findings)
@@ -78,6 +88,9 @@ class TargetWork:
             status = Status.UNTRANSCRIBED if job.need is Need.TRANSCRIBE else Status.MISSING
             record = FileRecord(status, detail=f"its bytes cannot be read: {error.strerror or type(error).__name__}")
         if record is not None:
+            # Whatever becomes of the file, copies that were left are not forgotten.
+            before = job.known.lost if job.known else NOTHING_LOST
+            record = replace(record, lost=self._lost.get(job.file_id, before))
             self.counts[record.status.value] += 1
             note(self._memory, job.file_id, record)
             if record.sent:
@@ -102,37 +115,60 @@ class TargetWork:
         reason = too_large(local, aside=job.aside)
         if reason is not None:
             return replace(base, status=Status.REFUSED, detail=reason)
-        base = replace(base, sha256=await sha256_of(local.path))
-        before = known.lost_uploads if known else 0
-        # Noted before it is sent, so that a copy is not forgotten if this process dies meanwhile. Without `sha256` the
-        # row settles nothing: the next run uploads again.
-        under_way = FileRecord(Status.MISSING, detail="its upload had begun", lost_uploads=before + 1)
-        note(self._memory, file_id, under_way)
-        answers_lost = 0
-
-        def lost(count: int) -> None:
-            nonlocal answers_lost
-            answers_lost = count
-            self.counts["possible_orphans"] += 1
-            note(self._memory, file_id, replace(under_way, lost_uploads=before + count + 1))
-
+        sha256 = await sha256_of(local.path)
         purpose = purpose_of(local.kind, self._preset)
-        try:
-            sent = await send(
-                lambda: self._host.upload(local, purpose),
-                self._clock,
-                f"the upload of {file_id}",
-                on_lost=lost,
-                draining=self._draining,
-            )
-        except Draining:
-            # The request that was noted has not gone out, so no copy of it can stand anywhere.
-            note(self._memory, file_id, replace(under_way, lost_uploads=before + answers_lost))
-            raise
-        base = replace(base, lost_uploads=before + sent.lost)
+        sent_as = SentAs(local.filename, local.bytes, purpose, sha256)
+        self._lost[file_id] = known.lost if known else NOTHING_LOST
+        sent = await send(
+            lambda: self._attempt(file_id, local, sent_as),
+            self._clock,
+            f"the upload of {file_id}",
+            draining=self._draining,
+        )
+        base = replace(base, sha256=sha256)
         if isinstance(sent.reply, Refused):
             return replace(base, status=Status.REFUSED, detail=_refused(sent.reply))
         return replace(base, status=Status.UPLOADED, target_id=sent.reply.body["id"])
+
+    async def _attempt(self, file_id: str, local: LocalFile, sent_as: SentAs) -> Reply:
+        """Adopt the copy that an earlier upload left, or upload once."""
+        before = self._lost[file_id]
+        adopted = await self.strays.adopt(file_id, before, sent_as)
+        if adopted is not None:
+            self._lost[file_id] = replace(before, count=before.count - 1)
+            return Applied({"id": adopted})
+        # On disk before it is sent, so that a copy is not forgotten if this process dies meanwhile.
+        under_way = before.one_more(sent_as, self._wall())
+        self._note_unfinished(file_id, under_way)
+        await self._memory.durable()
+        try:
+            reply = await self._host.upload(local, sent_as.purpose)
+        except Draining:
+            # It has not gone out, so no copy of it can stand anywhere.
+            self._note_unfinished(file_id, before)
+            raise
+        if isinstance(reply, Ambiguous):
+            self._lost[file_id] = under_way
+        elif not isinstance(reply, Applied):
+            self._note_unfinished(file_id, before)
+        return reply
+
+    def _note_unfinished(self, file_id: str, lost: Lost) -> None:
+        """Without `sha256` the row settles nothing: the next run looks for a copy, or uploads again."""
+        note(self._memory, file_id, FileRecord(Status.MISSING, detail="its upload had begun", lost=lost))
+
+    async def settle(self) -> None:
+        """Once nothing is under way: delete the copies that are certainly left over."""
+        await self.strays.settle()
+        await self._memory.durable()
+
+    def tell_left(self) -> None:
+        """Count, once at the end, the copies that may be at the target and that nothing names."""
+        self.counts += self.strays.counts
+        if left := self.strays.left():
+            self.counts["possible_orphans"] = left
+            detail = f"The answers to {left:,} uploads were lost; each may have left a copy that nothing names."
+            self.findings.append(finding("upload-answer-lost", detail))
 
     async def _transcribe(self, local: LocalFile) -> FileRecord:
         base = replace(of_local(local), status=Status.UNTRANSCRIBED, kind="audio")

@@ -35,8 +35,10 @@ FACTS = {
     "items": "items in the target",
     "unreadable": "places that could not be read",
     "orphans": "possible empty orphans",
+    "file_copies": "possible copies of files",
     "state": "state file",
 }
+UNNAMED = "the answer to an upload was lost; a copy of the file may be at the target that nothing names"
 HARMLESS = "the answer to a create was lost; a conversation without items may be left, which harms nothing"
 
 
@@ -93,7 +95,7 @@ def _headline(data: JsonObject, states: dict[str, int]) -> str:
 
 def _facts(data: JsonObject) -> Table | None:
     rows: list[tuple[str, str]] = []
-    rows += [(name, _fact(key, data[key])) for key, name in FACTS.items() if isinstance(data.get(key), int | str)]
+    rows += [(name, _fact(key, data[key])) for key, name in FACTS.items() if _is_told(key, data.get(key))]
     rows += [(f"skipped, {reason}", number(count)) for reason, count in counts(data, "skipped").items()]
     if data.get("running"):
         rows.append(("running", _inline(data["running"])))
@@ -102,8 +104,14 @@ def _facts(data: JsonObject) -> Table | None:
     return Table("", (Column(""), Column("")), tuple(rows)) if rows else None
 
 
+def _is_told(key: str, value: Any) -> bool:
+    """Whether a fact belongs into the table; most migrations upload nothing, so that nothing can have been left."""
+    return isinstance(value, int | str) and (bool(value) or key != "file_copies")
+
+
 def _fact(key: str, value: int | str) -> str:
-    return f"{number(value)} ({HARMLESS})" if key == "orphans" and value else number(value)
+    why = {"orphans": HARMLESS, "file_copies": UNNAMED}.get(key)
+    return f"{number(value)} ({why})" if why and value else number(value)
 
 
 def _setup(data: JsonObject) -> Table | None:

@@ -20,6 +20,7 @@ FACTS = (
     "media_type",
     "transcript",
     "lost_uploads",
+    "lost_as",
 )
 """What makes two rows of one file differ; when they were written does not."""
 _ROW = ("source_file_id", *FACTS, "updated_at")

@@ -183,6 +183,12 @@ def m006_short_ids_of_items(db: Database) -> None:
     db.create_view("message_map", _M006_VIEW, replace=True)
 
 
+def m007_what_lost_uploads_sent(db: Database) -> None:
+    """When uploads with lost answers went out and what they sent, so that a copy at the target is known again."""
+    for table in ("file", "file_copy"):
+        db.conn.execute(f"ALTER TABLE {table} ADD COLUMN lost_as TEXT")
+
+
 STEPS: tuple[Callable[[Database], None], ...] = (
     m001_first_schema,
     m002_facts_of_files,
@@ -190,6 +196,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m004_refused_and_abandoned,
     m005_files_of_shards,
     m006_short_ids_of_items,
+    m007_what_lost_uploads_sent,
 )
 """All steps, oldest first."""
 

@@ -66,10 +66,11 @@ class StateReader:
     def summary(self) -> JsonObject:
         """Return where the migration stands, in the shape of the command `status`.
 
-        `threads` by state, `items`, `messages`, `findings` by code, `orphans`, `unreadable` (of the last apply), up to
-        200 threads each of `failed`, `in_doubt` and `differs` with code and detail, `skipped` by reason, `running`
-        (the process that writes now, or None), `last_run` and `setup`. And `reached`, {threads, of}, where the last
-        apply has not met all threads of its source; `of` is None where nobody has counted them.
+        `threads` by state, `items`, `messages`, `findings` by code, `orphans`, `file_copies` (possible ones, which
+        nothing names), `unreadable` (of the last apply), up to 200 threads each of `failed`, `in_doubt` and `differs`
+        with code and detail, `skipped` by reason, `running` (the process that writes now, or None), `last_run` and
+        `setup`. And `reached`, {threads, of}, where the last apply has not met all threads of its source; `of` is None
+        where nobody has counted them.
         """
         running = holder(self.path)
         threads, totals = self._threads_by_state()
@@ -82,6 +83,10 @@ class StateReader:
             **totals,
             "findings": self._counts("SELECT code, count(*) FROM thread_finding GROUP BY code"),
             "orphans": self._number("SELECT count(*) FROM orphan"),
+            "file_copies": self._number(
+                "SELECT (SELECT coalesce(sum(lost_uploads), 0) FROM file) + "
+                "(SELECT coalesce(sum(lost_uploads), 0) FROM file_copy)"
+            ),
             "unreadable": len(self.unreadable()),
             "skipped": self._counts(skipped) if "skipped" in threads else {},
             **named,

@@ -97,8 +97,8 @@ _UNREADABLE = _sql("INSERT INTO unreadable VALUES (<run>, ?, ?, ?, ?)")
 _ORPHAN = "INSERT INTO orphan VALUES (?, ?, ?, ?)"
 _FILE = """
 INSERT OR REPLACE INTO file (source_file_id, target_file_id, kind, bytes, sha256, status, detail, filename, media_type,
-  transcript, lost_uploads, updated_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+  transcript, lost_uploads, lost_as, updated_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _SCRATCH = _sql("INSERT OR REPLACE INTO scratch VALUES (?, ?, <run>, ?)")
 _SCRATCH_GONE = "DELETE FROM scratch WHERE conversation_id = ?"
 _CHAIN = "INSERT OR REPLACE INTO chain VALUES (?, ?, ?)"

@@ -242,10 +242,11 @@ class StateStore:
         media_type: str | None = None,
         transcript: str | None = None,
         lost_uploads: int = 0,
+        lost_as: str | None = None,
     ) -> None:
         """Note what became of a file; `transcript` is only given where the user asked for transcripts."""
-        known = (target_file_id, kind, bytes, sha256, status, detail, filename, media_type, transcript, lost_uploads)
-        row = (source_file_id, *known)
+        known = (target_file_id, kind, bytes, sha256, status, detail, filename, media_type, transcript)
+        row = (source_file_id, *known, lost_uploads, lost_as)
         self._note(statements.file(row, self._seconds()))
 
     def replay_result(
@@ -414,6 +415,18 @@ class StateStore:
         cursor = self._query(sql, thread_id, source_file_id)
         row = cursor.fetchone()
         return None if row is None else dict(zip([column[0] for column in cursor.description], row, strict=True))
+
+    def lost_files(self) -> list[Mapping[str, Any]]:
+        """Return the rows of files with uploads whose answer was lost."""
+        cursor = self._query("SELECT * FROM file WHERE lost_uploads > 0 ORDER BY source_file_id")
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def knows_file(self, target_file_id: str) -> bool:
+        """Whether any row names this file, as the target's or as the source's."""
+        sql = """SELECT 1 FROM file WHERE target_file_id = ?1 OR source_file_id = ?1
+            UNION ALL SELECT 1 FROM file_copy WHERE target_file_id = ?1 LIMIT 1"""
+        return bool(self._ask(sql, target_file_id))
 
     def scratches(self, target: str) -> list[str]:
         """Return the scratch conversations that are still at a target, oldest first."""

@@ -89,6 +89,7 @@ def test_drafts_are_the_same_whether_facts_were_found_now_or_by_an_earlier_run()
     row = {
         "status": "present", "target_file_id": None, "kind": None, "bytes": 10, "sha256": None, "filename": "plan.pdf",
         "media_type": None, "transcript": None, "detail": None, "lost_uploads": 0,
+        "lost_as": None,
     }  # fmt: skip
     first = asyncio.run(desk(Answering()).draft(thread(1, "file-a")))
     again = desk(None, {"file-a": row}).at_once(thread(1, "file-a"))

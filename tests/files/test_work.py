@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,10 @@ import pytest
 from migrate_cli.errors import TemporaryError, UsageError
 from migrate_cli.files.checker import Checker
 from migrate_cli.files.foretell import ForetoldWork
-from migrate_cli.files.host import FileHost
+from migrate_cli.files.host import FileHost, Listed
 from migrate_cli.files.local import LocalFile, look_at
 from migrate_cli.files.needs import Need
-from migrate_cli.files.record import FileRecord, Status
+from migrate_cli.files.record import FileRecord, Lost, Status
 from migrate_cli.files.sending import ATTEMPTS, send
 from migrate_cli.files.work import Job, TargetWork
 from migrate_cli.model import Finding
@@ -39,6 +39,9 @@ class Host(FileHost):
         answer = self._next()
         assert isinstance(answer, Applied | Refused)
         return answer
+
+    async def made_since(self, moment: float, wall: Callable[[], float]) -> Listed | None:
+        return None
 
     async def has_files(self) -> bool:
         return self.files
@@ -65,6 +68,12 @@ class Memory:
 
     def file(self, source_file_id: str, target_file_id: str | None, status: str, **more: Any) -> None:
         self.notes.append({"id": source_file_id, "target": target_file_id, "status": status, **more})
+
+    def lost_files(self) -> list[Mapping[str, Any]]:
+        return []
+
+    def knows_file(self, target_file_id: str) -> bool:
+        return False
 
     async def durable(self) -> None:
         self.flushed = len(self.notes)
@@ -128,10 +137,10 @@ def test_an_upload_is_noted_before_it_is_sent_and_durable_before_it_is_named(pdf
 
 
 def test_copies_that_earlier_runs_may_have_left_are_not_forgotten(pdf: LocalFile) -> None:
-    before = FileRecord(Status.MISSING, lost_uploads=1)
+    before = FileRecord(Status.MISSING, lost=Lost(1))
     record = asyncio.run(work(Host(Applied({"id": "file-new"}))).do(Job(Need.UPLOAD, "file-a", pdf, before)))
     assert record is not None
-    assert record.lost_uploads == 1
+    assert record.lost == Lost(1)
 
 
 def test_a_refused_upload_says_why_and_is_not_tried_again(pdf: LocalFile) -> None:
