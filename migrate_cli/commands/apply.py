@@ -175,6 +175,8 @@ class ApplyRun:
                 self._note_missing(selection)
             found = [*files.findings(), *(resumption.findings() if resumption else ())]
             self._note_findings(found + ([_by_presence(conversations)] if conversations.by_presence else []))
+            if run.pilot is not None and run.pilot.stopped_by is not None:
+                self._tally.pilot_stopped(run.pilot.stopped_by)
             result = self._result(client, run_id, failure, time.monotonic() - began)
             result.data |= files.data() | shard_data(self._settings, selection)
             if conversations.by_presence:
@@ -183,6 +185,8 @@ class ApplyRun:
                 result.data["reached"] = {"threads": self._tally.threads["total"], "of": expected}
             if resumption is not None:
                 result.data["resumes"] = resumption.run_id
+            if run.pilot is not None:
+                result.data["pilot"] = run.pilot.as_dict()
         self._store.finish_run(run_id, without_content(result.envelope()))
         await self._store.durable()
         return result
@@ -202,7 +206,7 @@ class ApplyRun:
             prepare=files.desk.draft,
             retry_failed=wishes.retry_failed,
             append=wishes.append,
-            pilot=not self._store.any_loaded(),
+            pilot=self._store.pilot_due(policy_of(self._settings).pilot),
             live=self._source.live,
         )
 

@@ -120,6 +120,14 @@ class Tally:
         """Book what the last `verify` found; it stands until a clean one."""
         self.problem(code or "differs", f"verify found: {detail or 'the conversation differs'}", thread_id)
 
+    def pilot_stopped(self, thread_id: str) -> None:
+        """Book, before everything else, that the run ended in its pilot."""
+        told = (
+            f"the pilot stopped the run: {thread_id} does not read back as it was sent, and no more was loaded; settle "
+            "it, then run the same command again: it begins with a pilot"
+        )
+        self.problems.insert(0, Problem("pilot-stopped", told))
+
     def missing(self, thread_id: str) -> None:
         """Book a thread that was loaded once and that the source no longer has."""
         self.threads["missing"] += 1

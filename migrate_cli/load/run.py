@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from migrate_cli.convert.canonical import read_alike
 from migrate_cli.errors import MigrateError, TemporaryError
@@ -37,6 +38,23 @@ Entry = Draft | Thread | Unreadable
 
 Prepare = Callable[[Thread], Awaitable[Draft | None]]
 """Converts such a thread; None when the run ends meanwhile."""
+
+
+@dataclass(slots=True)
+class Pilot:
+    """The first threads of a run, which are read back whole before the rest begins."""
+
+    wanted: int
+    threads: int = 0
+    """So many were loaded and read back."""
+    passed: bool = False
+    stopped_by: str | None = None
+    """The thread that did not read back as it was sent."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The pilot as results show it."""
+        stopped = {} if self.stopped_by is None else {"stopped_by": self.stopped_by}
+        return {"threads": self.threads, "passed": self.passed, **stopped}
 
 
 class LoadStore(Journal, Protocol):
@@ -95,7 +113,7 @@ class LoadRun:
         self._observer, self._retry_failed, self._live = observer, retry_failed, live
         self._append = append
         self._refused = store.refused_items()
-        self._pilot = policy.pilot if pilot else 0
+        self.pilot = Pilot(policy.pilot) if pilot and policy.pilot else None
         self._prepare = prepare
         self._said_waiting = False
         self._leasing = asyncio.Lock()
@@ -109,8 +127,10 @@ class LoadRun:
             await self._run(feed)
 
     async def _run(self, drafts: Feed[Entry]) -> None:
-        if self._pilot:
-            await at_rest([asyncio.create_task(self._run_pilot(drafts))], self.drain, self._policy.drain)
+        if self.pilot is not None:
+            piloting = asyncio.create_task(self._run_pilot(drafts, self.pilot))
+            await at_rest([piloting], self.drain, self._policy.drain)
+            self.pilot.passed = not self.drain.is_set()
         if not self.drain.is_set():
             workers = [asyncio.create_task(self._work(drafts)) for _ in range(self._policy.workers)]
             await at_rest(workers, self.drain, self._policy.drain)
@@ -132,10 +152,9 @@ class LoadRun:
                 self.drain.set()
                 raise
 
-    async def _run_pilot(self, drafts: Feed[Entry]) -> None:
+    async def _run_pilot(self, drafts: Feed[Entry], pilot: Pilot) -> None:
         """Load the first threads one by one and read each back; drains the run when it must not go on."""
-        left = self._pilot
-        while left and not self.drain.is_set():
+        while pilot.threads < pilot.wanted and not self.drain.is_set():
             draft = await self._lease(drafts)
             if draft is None:
                 return
@@ -147,8 +166,9 @@ class LoadRun:
                 return
             if progress is None:
                 continue
-            left -= 1
+            pilot.threads += 1
             if progress.state == ThreadState.IN_DOUBT:
+                pilot.stopped_by = progress.thread_id
                 self._observer.say(
                     "A thread of the pilot does not read back as it was sent; the run stops before more are loaded."
                 )

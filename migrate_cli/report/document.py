@@ -202,6 +202,14 @@ def steps(result: Result, *computed: str) -> tuple[str, ...]:
     return tuple(_COMMAND.sub(lambda found: found[0] + option, step) for step in computed)
 
 
+def pilot_stopped(data: JsonObject) -> str:
+    """That the pilot stopped a run, and at which thread; empty where it did not."""
+    pilot = data.get("pilot")
+    if not isinstance(pilot, dict) or not pilot.get("stopped_by"):
+        return ""
+    return f" The pilot stopped the run: {pilot['stopped_by']} does not read back as it was sent."
+
+
 def state_option(data: JsonObject) -> str:
     """The state file as a command takes it, with a space before it; empty where it is the usual one."""
     state = str(data.get("state") or "")

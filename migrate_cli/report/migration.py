@@ -19,6 +19,7 @@ from migrate_cli.report.document import (
     cut_note,
     known_incomplete,
     objects,
+    pilot_stopped,
     problems,
     state_option,
     steps,
@@ -137,7 +138,7 @@ def _apply_headline(result: Result) -> str:
     target = data.get("target")
     if isinstance(target, dict) and target.get("sandbox"):
         ending += " This was a rehearsal: nothing real was written."
-    ending += known_incomplete(threads)
+    ending += known_incomplete(threads) + pilot_stopped(data)
     return f"{sentence} {enumerated(aside)}.{ending}" if aside else sentence + ending
 
 

@@ -18,6 +18,7 @@ from migrate_cli.report.document import (
     counts,
     cut_note,
     objects,
+    pilot_stopped,
     problems,
     state_option,
     steps,
@@ -84,6 +85,7 @@ def _headline(data: JsonObject, states: dict[str, int]) -> str:
         ending += f" {plural(unread, 'entry', 'entries')} of the source could not be read."
     last = data.get("last_run")
     ended = ending_of(last) if isinstance(last, dict) else ""
+    ending += pilot_stopped(data)
     if ended in ("interrupted", "broken off") and not data.get("running"):
         ending += f" The last run was {ended}: run the same command again to go on."
     verb = "is" if total == 1 else "are"

@@ -128,7 +128,7 @@ class DividedRun:
                 if isinstance(event, ShardEnd):
                     ends.append(event)
                     self._board.ended(event.index)
-                    if event.exit_code in FATAL:
+                    if event.exit_code in FATAL or totals.pilot_stopped(event):
                         self._drain()
                 else:
                     self._board.told(*event)
@@ -240,10 +240,8 @@ def _result(settings: Settings, run: DividedRun, ends: Sequence[ShardEnd], secon
         "shards": totals.rows_of(ends, len(run.tasks)),
     }
     data |= named_source(settings)
-    codes = [end.exit_code for end in ends]
+    codes = totals.codes_of(ends, interrupted=run.interrupted)
     problems = totals.problems_of(ends, stopped=run.stopped)
-    if run.interrupted:
-        codes.append(ExitCode.INTERRUPTED)
     if run.too_many:
         codes.append(ExitCode.TEMPORARY)
         told = "too many threads failed, all shards together; allow more with --max-errors"

@@ -13,6 +13,7 @@ from typing import Any
 
 from migrate_cli.commands.tally import LISTED
 from migrate_cli.commands.timeline import Timeline
+from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject, Problem
 from migrate_cli.shards.task import ShardEnd
 
@@ -30,6 +31,8 @@ def add_up(ends: Sequence[ShardEnd]) -> JsonObject:
                 data[key] = _sum(data[key], value) if key in data else _copy(value)
     _once(data)
     _cut(data)
+    if pilots := [each["pilot"] for each in _data(ends) if "pilot" in each]:
+        data["pilot"]["passed"] = all(pilot["passed"] for pilot in pilots)
     return data
 
 
@@ -49,6 +52,19 @@ def problems_of(ends: Sequence[ShardEnd], *, stopped: bool = False) -> list[Prob
                 continue
             found.setdefault(key, Problem(*key))
     return sorted(found.values(), key=lambda one: one.thread_id is not None)[:LISTED]
+
+
+def pilot_stopped(end: ShardEnd) -> bool:
+    """Whether a thread of a shard's pilot did not read back as it was sent."""
+    return bool((end.envelope or {}).get("data", {}).get("pilot", {}).get("stopped_by"))
+
+
+def codes_of(ends: Sequence[ShardEnd], *, interrupted: bool) -> list[ExitCode]:
+    """Return the exit codes of all shards; those that were stopped because of a pilot were interrupted by nobody."""
+    codes = [end.exit_code for end in ends]
+    if interrupted:
+        return [*codes, ExitCode.INTERRUPTED]
+    return [code for code in codes if code != ExitCode.INTERRUPTED] if any(map(pilot_stopped, ends)) else codes
 
 
 def timeline_of(ends: Sequence[ShardEnd], seconds: float) -> list[JsonObject]:

@@ -29,6 +29,20 @@ SELECT id, command, version, status, exit_code,
   strftime('%Y-%m-%dT%H:%M:%SZ', ended_at, 'unixepoch') AS ended_at{} FROM run"""
 
 
+OPEN_PILOT = """
+WITH load AS (
+  SELECT key, started_at, ended_at, json_extract(result, '$.data.pilot') AS pilot,
+    json_extract(result, '$.data.pilot.passed') AS passed
+  FROM run WHERE command IN ('apply', 'ensure') AND result IS NOT NULL AND key > (SELECT max(key) - 200 FROM run))
+SELECT pilot FROM load AS stopped WHERE passed = 0 AND NOT EXISTS (
+  SELECT 1 FROM load WHERE passed = 1 AND load.key > stopped.key AND load.started_at >= stopped.ended_at)
+ORDER BY key DESC LIMIT 1"""
+"""The last pilot that a load did not come through and that none has repeated since; shards have one each, side by side.
+
+Whoever comes after a stopped pilot has one, so that it is always among the last runs.
+"""
+
+
 class StateReader:
     """A state file, open for reading. Raises UsageError when it does not exist, StateError when it is not readable."""
 
@@ -70,7 +84,8 @@ class StateReader:
         nothing names), `unreadable` (of the last apply), up to 200 threads each of `failed`, `in_doubt` and `differs`
         with code and detail, `skipped` by reason, `running` (the process that writes now, or None), `last_run` and
         `setup`. And `reached`, {threads, of}, where the last apply has not met all threads of its source; `of` is None
-        where nobody has counted them.
+        where nobody has counted them. And `pilot`, where the last load did not come
+        through it.
         """
         running = holder(self.path)
         threads, totals = self._threads_by_state()
@@ -94,6 +109,7 @@ class StateReader:
                                                      "command": running.command, "since": running.since},
             "last_run": next(self.runs(newest_first=True), None),
             "setup": self.setup(),
+            **self._stopped_pilot(),
         }  # fmt: skip
 
     def _threads_by_state(self) -> tuple[dict[str, int], dict[str, int]]:
@@ -120,6 +136,11 @@ class StateReader:
         if row is None or (row["of"] is not None and row["of"] <= known):
             return {}
         return {"reached": {"threads": known, "of": row["of"]}}
+
+    def _stopped_pilot(self) -> JsonObject:
+        """The pilot that is to be repeated, if one is."""
+        row = self._row(OPEN_PILOT)
+        return {} if row is None else {"pilot": json.loads(row["pilot"])}
 
     def setup(self) -> dict[str, str]:
         """Return the setup that the file records, in the terms of this version."""

@@ -26,6 +26,7 @@ from migrate_cli.state.copies import IdLine, SecondCopy
 from migrate_cli.state.item_ids import unpacked
 from migrate_cli.state.lock import StateLock
 from migrate_cli.state.marks import Marks
+from migrate_cli.state.reader import OPEN_PILOT
 from migrate_cli.state.writer import Note, Pace, Writer, storable
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -331,9 +332,15 @@ class StateStore:
             self._readers[run] = rows[0][0] if rows else None
         return self._readers[run]
 
-    def any_loaded(self) -> bool:
-        """Whether any thread has been loaded under this setup, so that no pilot is needed."""
-        return bool(self._ask("SELECT 1 FROM thread WHERE state IN ('loaded', 'verified') LIMIT 1"))
+    def pilot_due(self, threads: int) -> bool:
+        """Whether the next run begins with a pilot of so many threads: no pilot of this migration was passed yet.
+
+        Until so many are loaded, none was. After that, runs have one only where the last was not come through.
+        """
+        sql = "SELECT count(*) FROM (SELECT 1 FROM thread WHERE state IN ('loaded', 'verified', 'differs') LIMIT ?)"
+        if self._ask(sql, threads)[0][0] < threads:
+            return True
+        return bool(self._ask(OPEN_PILOT))
 
     def broken_off(self) -> tuple[int, str] | None:
         """Return key and id of the first of the runs of `apply` that ended early since one came to its end; or None.

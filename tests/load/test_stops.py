@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from migrate_cli.errors import TemporaryError
 from migrate_cli.model import Draft
+from migrate_cli.state.store import StateStore
 
 from support.world import draft_of
 
@@ -44,3 +48,27 @@ def test_a_pilot_that_does_not_read_back_as_it_was_sent_stops_the_run(bench: Ben
     seen = bench.load(*drafts, pilot=3)
     assert seen.states() == {"thread_0": "in_doubt"}
     assert bench.stats()["requests"]["create"] == 1
+
+
+def ended(store: StateStore, began: int, ended: int, pilot: dict[str, Any] | None) -> None:
+    """A load that began and ended at these seconds."""
+    store._now = lambda: float(began)
+    run_id = store.start_run("apply", {})
+    store._now = lambda: float(ended)
+    store.finish_run(run_id, {"data": {} if pilot is None else {"pilot": pilot}})
+    store.flush()
+
+
+def test_a_pilot_of_one_shard_is_not_made_up_for_by_that_of_another(tmp_path: Path) -> None:
+    store = StateStore.open(tmp_path / "state.db")
+    try:
+        ended(store, 10, 20, {"threads": 1, "passed": False, "stopped_by": "t1"})
+        ended(store, 10, 30, {"threads": 5, "passed": True})
+        assert store.pilot_due(0)
+        ended(store, 40, 50, {"threads": 5, "passed": True})
+        assert not store.pilot_due(0)
+        ended(store, 60, 70, None)
+        assert not store.pilot_due(0)
+        assert store.pilot_due(1)
+    finally:
+        store.close()

@@ -15,9 +15,9 @@ from migrate_cli.report.progress import JsonProgress
 from migrate_cli.settings import load_settings
 from migrate_cli.shards.board import Board
 from migrate_cli.shards.engine import Put
-from migrate_cli.shards.run import limits
+from migrate_cli.shards.run import DividedRun, limits
 from migrate_cli.shards.task import WORST_FIRST, ShardEnd, ShardTask, worst
-from migrate_cli.shards.totals import add_up, problems_of, timeline_of
+from migrate_cli.shards.totals import add_up, codes_of, problems_of, timeline_of
 from migrate_cli.sources.interface import shard_of
 from migrate_cli.state.divide import divide
 from migrate_cli.state.merge import merge
@@ -105,6 +105,26 @@ def test_what_stopped_the_shards_is_told_and_not_that_it_stopped_them() -> None:
     assert [one.code for one in problems_of(ends, stopped=True)] == ["auth", "interrupted"]
     assert [one.thread_id for one in problems_of(ends, stopped=True)] == [None, "t1"]
     assert len(problems_of(ends)) == 3
+
+
+class PilotEngine(NoEngine):
+    """Its first shard is stopped by its pilot; the second runs until it is told to stop."""
+
+    def start(self, tasks: Sequence[ShardTask], put: Put) -> None:
+        self.put = put
+        put(end(1, {"pilot": {"threads": 2, "passed": False, "stopped_by": "t1"}}, 3))
+
+    def stop(self, level: int) -> None:
+        self.put(end(2, {"pilot": {"threads": 5, "passed": True}}, 130))
+
+
+def test_a_pilot_that_stops_one_shard_stops_them_all() -> None:
+    view = Shown()
+    tasks = [ShardTask(n, 2, (), ".", {}, None) for n in (1, 2)]
+    ends = DividedRun(PilotEngine(2), tasks, Board(view), view, None).go()
+    assert add_up(ends)["pilot"] == {"threads": 7, "passed": False, "stopped_by": "t1"}
+    assert worst(codes_of(ends, interrupted=False)) is ExitCode.PARTIAL
+    assert worst(codes_of(ends, interrupted=True)) is ExitCode.INTERRUPTED
 
 
 def test_lists_stay_as_short_as_those_of_one_process_and_say_what_is_cut() -> None:

@@ -201,7 +201,7 @@ def test_a_run_of_the_destination_goes_on_where_the_shards_stopped(shards: list[
         known = store.progress_of("thread_2_3")
         assert known is not None
         assert (known.state, known.position, known.anchor) == ("loaded", 25, "item_thread_2_3_24")
-        assert store.any_loaded()
+        assert not store.pilot_due(5)
         note_load(store, "thread_new")
     finally:
         store.close()
