@@ -12,7 +12,8 @@ import pytest
 from migrate_cli.convert.options import ConvertOptions
 from migrate_cli.convert.thread import convert_thread
 from migrate_cli.doctor.check import Check, Verdict
-from migrate_cli.doctor.live import QUESTIONS, Fact, find_out
+from migrate_cli.doctor.fact import Fact
+from migrate_cli.doctor.live import QUESTIONS, find_out
 from migrate_cli.doctor.scratch import Scratch, said, strictly
 from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import ExitCode
