@@ -74,6 +74,11 @@ _READING = {
     "duplicate-thread": Entry(
         WARNING, "Two threads of the source have one id; the first was taken.", "Remove or rename one of them."
     ),
+    "file-may-be-cut": Entry(
+        WARNING,
+        "The table's last row has no end of its line, so that its last cell may be cut off.",
+        "Compare the last row with its source; export the table again if it lacks anything.",
+    ),
     "page-without-news": Entry(
         WARNING,
         "A page of a list brought nothing new although more was promised; the list ends there.",

@@ -140,7 +140,7 @@ class ExportSource(Source):
     def _joined_threads(self, selection: Selection, seen: Names) -> Iterator[Thread | Unreadable]:
         for thread_id in self._shelf.threads():
             known = not seen.add(thread_id)
-            if not selection.wants(thread_id):
+            if not selection.wants(thread_id) or thread_id in self._shelf.held:
                 continue
             if not known:
                 yield self._assembler.joined(thread_id)

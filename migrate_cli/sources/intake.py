@@ -9,6 +9,7 @@ import hashlib
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -94,10 +95,14 @@ def _hidden(input_: Input) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in _parts(input_))
 
 
-def unpack_gzip(input_: Input, folder: Path) -> Path:
-    """Decompress one file into the folder and return its path; raises ArchiveError for a bomb."""
+def unpack_gzip(input_: Input, folder: Path, *, cut_off: bool = False) -> Path:
+    """Decompress one file into the folder and return its path; raises ArchiveError for a bomb.
+
+    Of one that breaks off, `cut_off` takes what there is; it raises EOFError otherwise.
+    """
     with _new_file(folder) as plain, input_.open() as packed:
-        Budget(input_.size()).copy(packed, plain)
+        with suppress(*((EOFError,) if cut_off else ())):
+            Budget(input_.size()).copy(packed, plain)
         return Path(plain.name)
 
 

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import codecs
 import csv
-import io
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import IO, Any
 
 from migrate_cli.model import JsonObject
 from migrate_cli.sources import jsontext
-from migrate_cli.sources.inputs import Input, Section
+from migrate_cli.sources.inputs import GZIP_MAGIC, Input, Section
 from migrate_cli.sources.intake import transcode, unpack_gzip
 from migrate_cli.sources.jsontext import BadJsonError
 from migrate_cli.sources.shapes import ShapeTable
@@ -69,6 +67,8 @@ class Found:
     """The parsed document, unless it is lines, a table or large."""
     large: Streamed | None = None
     delimiter: str = ","
+    cut: bool = False
+    """Whether the packed data breaks off; the input is what could be unpacked."""
 
 
 class Probe:
@@ -84,18 +84,34 @@ class Probe:
         """Whether a file's beginning shows that it holds whole threads; False when only a full look can tell."""
         if self._table.only is not None:
             return False
-        with input_.open() as stream:
-            head = stream.read(_HEAD_BYTES)
+        try:
+            with input_.open() as stream:
+                head = stream.read(_HEAD_BYTES)
+        except EOFError:
+            return False
         whole = _LOOKS_JSON.match(head.removeprefix(_MARK)) is not None and _seems_whole(head)
         if whole and (head.lstrip().startswith(b"[") or input_.suffix in _LINES_SUFFIXES):
             self.several = True
         return whole
 
     def look(self, input_: Input) -> Found:
-        """Tell a file's shape; raises NotOursError."""
-        found = self._look(input_)
+        """Tell a file's shape; raises NotOursError. Of a packed file that breaks off, what came is looked at."""
+        try:
+            found = self._look(input_)
+        except EOFError:
+            if not input_.compressed():
+                raise
+            found = self._look_at_rest(input_)
         self.several |= found.shape.whole and found.shape.name != ThreadFile.name
         return found
+
+    def _look_at_rest(self, input_: Input) -> Found:
+        """Tell the shape of what can be unpacked of a file; raises NotOursError."""
+        came = Input(unpack_gzip(input_, self._folder, cut_off=True), input_.origin)
+        try:
+            return replace(self._look(came), cut=True)
+        except NotOursError as error:
+            raise NotOursError("file-cut-off", _cut_packed(input_), error.line) from None
 
     def long_line(self, input_: Input, start: int, end: int, name: str) -> Found:
         """Return a line that is too long to be held as a document of the named shape.
@@ -127,6 +143,10 @@ class Probe:
         if input_.size() > _LARGE_PACKED and input_.compressed():
             return Input(unpack_gzip(input_, self._folder), input_.origin)
         return input_
+
+    def _plain(self, input_: Input) -> Input:
+        """Return a file unpacked: places in lines are places in bytes, and what is packed must prove its end first."""
+        return Input(unpack_gzip(input_, self._folder), input_.origin) if input_.compressed() else input_
 
     def _look_into(self, input_: Input, beginning: _Beginning) -> Found:
         head = beginning.data[:_HEAD_BYTES].removeprefix(_MARK)
@@ -168,9 +188,7 @@ class Probe:
     def _lines(self, input_: Input, record: JsonObject | None, *, alone: bool) -> Found | None:
         shape = self._table.find(Form.LINES, record)
         if shape is not None:
-            if input_.compressed():
-                input_ = Input(unpack_gzip(input_, self._folder), input_.origin)
-            return Found(shape, input_)
+            return Found(shape, self._plain(input_))
         if not alone:
             raise NotOursError("unknown-shape", self._unknown(input_, record))
         return None
@@ -206,7 +224,7 @@ class Probe:
         row = dict.fromkeys(header, "")
         shape = self._table.find(Form.CSV, row)
         if shape is not None:
-            return Found(shape, input_, delimiter=delimiter)
+            return Found(shape, self._plain(input_), delimiter=delimiter)
         missing = self._table.columns.missing(header)
         if self._table.only is not None or (input_.suffix in _CSV_SUFFIXES and len(missing) < len(NEEDED)):
             raise NotOursError("csv-header", _header_sentence(input_, header, missing), 1)
@@ -228,6 +246,10 @@ class Probe:
     # Sentences
 
     def _not_json(self, input_: Input, head: bytes) -> NotOursError:
+        if input_.name.endswith(".gz") and head and GZIP_MAGIC.startswith(head):
+            return NotOursError("file-cut-off", _cut_packed(input_))
+        if input_.suffix in _CSV_SUFFIXES and not head.strip():
+            return NotOursError("file-empty", f"{input_.origin}: The file is empty.")
         if input_.suffix not in _JSON_SUFFIXES:
             return NotOursError(None, f"{input_.origin} is not JSON.")
         try:
@@ -247,6 +269,10 @@ class Probe:
             return f"{input_.origin} ({outline}) is not of the format {self._table.only}; try --format auto."
         known = ", ".join(self._table.by_name)
         return f"{input_.origin}: the JSON ({outline}) has no shape that is known. Known are {known}."
+
+
+def _cut_packed(input_: Input) -> str:
+    return f"{input_.origin}: The compressed file is cut off; copy it again."
 
 
 def _seems_whole(head: bytes) -> bool:
@@ -334,19 +360,3 @@ def stem(input_: Input) -> str:
     """Return the file's name without folders and suffixes, as text whatever its bytes are."""
     name = PurePath(input_.name).name.split(".")[0] or "thread"
     return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def csv_rows(found: Found) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the rows of a table, each with the line it ends on; raises NotOursError where the text is broken."""
-    csv.field_size_limit(LARGE)
-    with io.TextIOWrapper(found.input.open(), encoding="utf-8-sig", newline="") as text:
-        reader = csv.DictReader(text, delimiter=found.delimiter, restkey="")
-        try:
-            for row in reader:
-                yield reader.line_num, {key: value for key, value in row.items() if key and isinstance(value, str)}
-        except csv.Error as error:
-            detail = f"{found.input.origin}: the table breaks off in line {reader.line_num} ({error})."
-            raise NotOursError("csv-broken", detail, reader.line_num) from None
-        except UnicodeDecodeError:
-            detail = f"{found.input.origin}: the table is not UTF-8 after line {reader.line_num}; save it as UTF-8."
-            raise NotOursError("csv-encoding", detail, reader.line_num) from None

@@ -19,11 +19,13 @@ from migrate_cli.sources.jsontext import BadJsonError
 from migrate_cli.sources.lines import Record, Run, records
 from migrate_cli.sources.names import Names
 from migrate_cli.sources.normalise import clean_id
-from migrate_cli.sources.probe import Found, NotOursError, Probe, csv_rows, named_thread, stem
+from migrate_cli.sources.probe import Found, NotOursError, Probe, named_thread, stem
 from migrate_cli.sources.records import Kind, kind_of
 from migrate_cli.sources.shapes.base import Form, Growth, Loose, Piece, Remark, Shape, Whole
+from migrate_cli.sources.shapes.flat import FlatRow
 from migrate_cli.sources.shapes.recordings import HttpSession, VcrJson
 from migrate_cli.sources.shelf import Block, Shelf
+from migrate_cli.sources.table import Row, csv_rows
 
 _KEPT = frozenset({Kind.ASSISTANT, Kind.FILE})
 _BATCH = 500
@@ -72,6 +74,7 @@ class Scanner:
             if found.shape.whole and not _one_huge_thread(found):
                 return False
             self._index(found)
+            self._tell_cut(found)
             self._tally.take(found.shape.name, input_.origin)
         except FAULTS as error:
             self._refuse(input_, error, self._tally)
@@ -87,6 +90,7 @@ class Scanner:
             found = self._probe.look(input_)
             if not found.shape.whole or _one_huge_thread(found):
                 self._index(found)
+                self._tell_cut(found)
                 self._tally.take(found.shape.name, input_.origin)
                 self._done.add(str(input_.origin))
                 return
@@ -94,6 +98,7 @@ class Scanner:
                 if isinstance(piece, Whole):
                     held = True
                     yield found.shape, piece
+            self._tell_cut(found)
             tally.take(found.shape.name, input_.origin)
         except FAULTS as error:
             self._refuse(input_, error, tally if held else self._tally)
@@ -274,15 +279,42 @@ class Scanner:
             self._shelf.problem(here, bad.code, detail)
 
     def _index_table(self, found: Found) -> None:
-        """Turn rows into wire messages in the spool, a batch at a time."""
+        """Turn rows into wire messages in the spool, a batch at a time; rows before a fault are kept."""
         batch: list[Piece] = []
         stretches: dict[str, int] = {}
-        for _, row in csv_rows(found):
-            batch += found.shape.pieces(row)
-            if len(batch) >= _BATCH:
-                self._spool_rows(found, batch, stretches)
-                batch = []
-        self._spool_rows(found, batch, stretches)
+        try:
+            for row in csv_rows(found):
+                pieces = list(found.shape.pieces(row.cells))
+                if row.cut:
+                    self._cut_row(found, row, pieces)
+                    break
+                batch += pieces
+                if row.open_end:
+                    self._doubt_row(found, pieces)
+                if len(batch) >= _BATCH:
+                    self._spool_rows(found, batch, stretches)
+                    batch = []
+        finally:
+            self._spool_rows(found, batch, stretches)
+
+    def _cut_row(self, found: Found, row: Row, pieces: list[Piece]) -> None:
+        """Tell that the file ends in the middle of a row; its thread is not whole, and waits for a whole file."""
+        here = replace(found.input.origin, line=row.line)
+        detail = f"{here}: The file ends in the middle of this row; it was cut off. Export it again."
+        known = list(row.cells)[:-1]
+        thread = next((piece.thread_id for piece in pieces if isinstance(piece, Loose)), None)
+        column = found.shape.thread_column(row.cells) if isinstance(found.shape, FlatRow) else None
+        if thread is not None and column in known:
+            self._shelf.hold_back(thread)
+            detail += f" The thread {thread} is not read, for it may lack more."
+        else:
+            thread = None
+        self._shelf.problem(here, "file-cut-off", f"{detail} The other rows are read.", thread)
+
+    def _doubt_row(self, found: Found, pieces: list[Piece]) -> None:
+        for piece in pieces:
+            if isinstance(piece, Loose) and (thread := self._thread_of(found.input, piece)):
+                self._shelf.remark(thread, MAY_BE_CUT)
 
     def _spool_rows(self, found: Found, batch: list[Piece], stretches: dict[str, int]) -> None:
         rows: dict[str, list[Any]] = {}
@@ -296,6 +328,13 @@ class Scanner:
 
     # Problems
 
+    def _tell_cut(self, found: Found) -> None:
+        """Tell of a packed file that breaks off what its unpacked lines may not show."""
+        if found.cut:
+            origin = found.input.origin
+            detail = f"{origin}: The compressed file is cut off; copy it again. What came before the cut is read."
+            self._shelf.problem(origin, "file-cut-off", detail)
+
     def _refuse(self, input_: Input, error: Exception, tally: Tally) -> None:
         fault = fault_of(input_, error)
         if fault.code is None:
@@ -305,6 +344,10 @@ class Scanner:
         origin = Origin(input_.origin.path, input_.origin.member, fault.line)
         self._shelf.problem(origin, fault.code, fault.detail, named_thread(input_))
 
+
+MAY_BE_CUT = Remark(
+    "file-may-be-cut", "The file's last row has no end of its line, so that its last cell may be cut; compare it."
+)
 
 NAMED_BY_FILE = Remark(
     "thread-id-from-file-name", "No message tells the thread's id, so it is taken from the file's name."

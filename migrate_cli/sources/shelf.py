@@ -104,6 +104,8 @@ class Shelf:
         self._indexed = False
         self._handles: OrderedDict[str, IO[bytes]] = OrderedDict()
         self._reading = threading.Lock()
+        self.held: set[str] = set()
+        """The threads in the middle of which a file breaks off: at most one for each file."""
         self.bare = True
         """True while nothing is known of any thread."""
         self._discard = weakref.finalize(self, _discard, self._db, self._spool, self._handles, self.folder)
@@ -156,6 +158,10 @@ class Shelf:
         """Remember something that could not be read."""
         row = (_stored(origin.path), _stored(origin.member), origin.line, code, _stored(detail), thread)
         self._db.execute("INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def hold_back(self, thread: str) -> None:
+        """Note that a thread is not whole, so that it must not be read."""
+        self.held.add(thread)
 
     def remark(self, thread: str, remark: Remark) -> None:
         """Remember a finding about a thread."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from migrate_cli.errors import SourceError
 from migrate_cli.sources.detect import open_source
 from migrate_cli.sources.interface import Selection
@@ -134,3 +137,53 @@ def test_rows_newest_first_are_turned_round(tmp_path: Path, read: Any) -> None:
     table = write(tmp_path / "rows.csv", "thread_id,id,role,text,created\nt,b,assistant,b,2\nt,a,user,a,1\n")
 
     assert read(table).message_ids("t") == ["a", "b"]
+
+
+# ---- tables that were cut off
+
+TABLE = (
+    "thread_id,message_id,role,text,created_at\n"
+    'thread_A,m1,user,"a ""quoted"" text, with\nlines",1700000000\n'
+    "thread_B,m2,user,plain,1700000001\n"
+    'thread_C,m3,user,"the last, längste one",1700000002\n'
+)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(end=st.integers(TABLE.encode().index(b"thread_B"), len(TABLE.encode()) - 1))
+def test_no_cut_of_a_table_goes_by_in_silence(packed: bool, end: int, tmp_path: Path, read: Any) -> None:
+    data = TABLE.encode()[:end]
+    path = tmp_path / ("t.csv.gz" if packed else "t.csv")
+    path.write_bytes(gzip.compress(data) if packed else data)
+    reading = read(path)
+    texts = {one.id: [message.content[0]["text"]["value"] for message in one.messages] for one in reading.threads}
+    whole = {"thread_A": 'a "quoted" text, with\nlines', "thread_B": "plain", "thread_C": "the last, längste one"}
+    doubted = {one.id for one in reading.threads if "file-may-be-cut" in [found.code for found in one.findings]}
+
+    assert {name: [text] for name, text in whole.items() if name in texts and name not in doubted} == {
+        name: text for name, text in texts.items() if name not in doubted
+    }
+    at_end_of_row = data.endswith((b"1700000000\n", b"1700000001\n"))
+    assert at_end_of_row or doubted or reading.codes == ["file-cut-off"]
+    assert set(reading.codes) <= {"file-cut-off"}
+
+
+def test_the_thread_of_a_cut_row_waits_for_a_whole_table(tmp_path: Path, read: Any) -> None:
+    (tmp_path / "t.csv").write_text(
+        'thread_id,role,text\nthread_A,user,one\nthread_B,user,two\nthread_A,assistant,"cut in the mid'
+    )
+    reading = read(tmp_path / "t.csv")
+
+    assert reading.ids == ["thread_B"]
+    assert [(one.code, one.thread_id) for one in reading.unreadable] == [("file-cut-off", "thread_A")]
+
+
+def test_a_table_without_a_last_line_end_is_read_with_a_warning_on_its_last_thread(tmp_path: Path, read: Any) -> None:
+    (tmp_path / "t.csv").write_text("thread_id,role,text\nthread_A,user,one\nthread_B,user,two")
+    reading = read(tmp_path / "t.csv")
+
+    assert reading.ids == ["thread_A", "thread_B"]
+    assert reading.codes == []
+    assert reading.finding_codes("thread_A") == ["message-without-id"]
+    assert "file-may-be-cut" in reading.finding_codes("thread_B")

@@ -88,6 +88,10 @@ class FlatRow(Shape):
         if isinstance(value, dict):
             yield from loose_pieces([self.entry(value)])
 
+    def thread_column(self, columns: Iterable[str]) -> str | None:
+        """Return the column that names a row's thread."""
+        return self.columns.found(columns).get("thread_id")
+
     def entry(self, value: Any) -> Any:
         """Return the wire message of a row."""
         found = self.columns.found(value)

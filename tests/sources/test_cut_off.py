@@ -1,0 +1,60 @@
+"""Packed files that were cut off: told, and what is whole in them is read."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from migrate_cli.errors import SourceError
+
+COUNT = 30
+
+
+def threads(wire: Any) -> list[dict[str, Any]]:
+    return [
+        {"id": f"thread_{n}", "messages": [wire(n, thread=f"thread_{n}", metadata={"pad": str(n * 7919) * 20})]}
+        for n in range(COUNT)
+    ]
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.99])
+@pytest.mark.parametrize("large", [False, True])
+def test_the_whole_lines_of_a_cut_gzip_are_read(
+    share: float, large: bool, tmp_path: Path, read: Any, wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if large:
+        monkeypatch.setattr("migrate_cli.sources.probe._LARGE_PACKED", 20)
+    whole = gzip.compress("".join(json.dumps(one) + "\n" for one in threads(wire)).encode())
+    (tmp_path / "t.jsonl.gz").write_bytes(whole[: int(len(whole) * share)])
+    reading = read(tmp_path / "t.jsonl.gz")
+
+    assert 0 < len(reading.ids) <= COUNT
+    assert reading.ids == [f"thread_{n}" for n in range(len(reading.ids))]
+    assert set(reading.codes) == {"file-cut-off"}
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), form=st.sampled_from(["lines", "array", "csv"]))
+def test_no_cut_of_a_gzip_goes_by_in_silence(
+    data: st.DataObject, form: str, tmp_path: Path, read: Any, wire: Any
+) -> None:
+    objects = threads(wire)
+    text = {
+        "lines": "".join(json.dumps(one) + "\n" for one in objects),
+        "array": json.dumps(objects),
+        "csv": "thread_id,role,text\n" + "".join(f"thread_{n},user,text {n}\n" for n in range(COUNT)),
+    }[form]
+    whole = gzip.compress(text.encode())
+    path = tmp_path / f"t.{'csv' if form == 'csv' else 'json'}.gz"
+    path.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
+    try:
+        codes = read(path).codes
+    except SourceError as error:
+        assert error.code in {"file-cut-off", "file-empty"}
+    else:
+        assert "file-cut-off" in codes
