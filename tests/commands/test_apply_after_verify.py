@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from migrate_cli.migrator import Migrator, ThreadFailed
 from migrate_cli.sandbox.audit import read_conversations
+from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.server import EmbeddedSandbox
 from openai import OpenAI
 
@@ -138,15 +140,14 @@ def test_a_source_that_changed_is_called_so_whatever_verify_found(cli: Cli, expo
 def test_the_reason_why_a_thread_was_left_is_told_again(
     cli: Cli, tmp_path: Path, target: EmbeddedSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import httpx2
-
     export = write_export(tmp_path / "export", [30])
-    with httpx2.Client() as client:
+    with httpx2.Client(headers=CONTROL_HEADERS) as client:
         client.post(f"{target.control_url}/faults", json={"rules": ["append:scramble:nth=2"]})
         first = apply_json(cli, export)
         client.post(f"{target.control_url}/faults", json={"rules": []})
     again = apply_json(cli, export)
-    assert again["errors"] == first["errors"]
+    assert first["exit_code"] == again["exit_code"] == 3
+    assert [one for one in first["errors"] if one.get("thread_id")] == again["errors"]
 
 
 def test_an_application_is_not_given_a_conversation_that_is_gone(

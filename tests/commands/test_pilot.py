@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 from migrate_cli.sandbox.audit import read_conversations
+from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.server import EmbeddedSandbox
 
 from support.exports import thread_id, write_export
@@ -20,7 +21,7 @@ Faults = Callable[..., httpx2.Response]
 
 @pytest.fixture
 def faults(target: EmbeddedSandbox) -> Iterator[Faults]:
-    with httpx2.Client() as client:
+    with httpx2.Client(headers=CONTROL_HEADERS) as client:
         yield lambda *rules: client.post(f"{target.control_url}/faults", json={"rules": list(rules)})
 
 
