@@ -6,6 +6,7 @@ It must not know what is waited for.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -19,9 +20,12 @@ class Deadlines:
         self._open: set[Deadline] = set()
         self._look: asyncio.TimerHandle | None = None
 
-    def within(self, silence: float, whole: float) -> Deadline:
-        """Return a context that raises TimeoutError after `whole` seconds, or `silence` seconds without a sign."""
-        return Deadline(self, self._loop.time(), silence, whole)
+    def within(self, silence: float, whole: float, moving: Callable[[], int] | None = None) -> Deadline:
+        """Return a context that raises TimeoutError after `whole` seconds, or `silence` seconds without a sign.
+
+        Where `moving` tells another number than a moment ago, that is a sign too.
+        """
+        return Deadline(self, self._loop.time(), silence, whole, moving)
 
     def add(self, one: Deadline) -> None:
         """Look after one more."""
@@ -40,6 +44,8 @@ class Deadlines:
     def _end_late(self) -> None:
         self._look = self._loop.call_later(self._every, self._end_late) if self._open else None
         now = self._loop.time()
+        for one in self._open:
+            one.look()
         for one in [one for one in self._open if one.at <= now]:
             self._open.discard(one)
             one.end()
@@ -48,10 +54,13 @@ class Deadlines:
 class Deadline:
     """The time that one thing may take; used once, by the task that does it."""
 
-    __slots__ = ("_all", "_cancelling", "_ended", "_silence", "_task", "_until", "at")
+    __slots__ = ("_all", "_cancelling", "_ended", "_moved", "_moving", "_silence", "_task", "_until", "at")
 
-    def __init__(self, all_: Deadlines, now: float, silence: float, whole: float) -> None:
+    def __init__(
+        self, all_: Deadlines, now: float, silence: float, whole: float, moving: Callable[[], int] | None
+    ) -> None:
         self._all = all_
+        self._moving, self._moved = moving, 0
         self._silence = silence
         self._until = now + whole
         self.at = min(now + silence, self._until)
@@ -71,6 +80,12 @@ class Deadline:
     def heard(self) -> None:
         """Take note of a sign of life."""
         self.at = min(self._all.time() + self._silence, self._until)
+
+    def look(self) -> None:
+        """See whether something has moved."""
+        if self._moving is not None and (moved := self._moving()) != self._moved:
+            self._moved = moved
+            self.heard()
 
     def end(self) -> None:
         """Call the task off."""

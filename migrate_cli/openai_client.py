@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from migrate_cli.endpoint import NO_KEY, USER_AGENT, Endpoint, headers_of
 from migrate_cli.errors import AuthError, TemporaryError, Unanswered
+from migrate_cli.line import FIRST
 from migrate_cli.model import JsonObject
 from migrate_cli.origins import MOST_REDIRECTS, circling, goes_on_at, redirected
 from migrate_cli.pacing import Pacer, Sign
@@ -115,6 +116,11 @@ class ApiClient:
             await self._wire.close()
         if self._client is not None:
             await self._client.close()
+
+    @property
+    def carries(self) -> int:
+        """Bytes that one request may have, going by what the line was found to carry."""
+        return FIRST if self._wire is None else self._wire.line.carries
 
     async def write(
         self, method: str, path: str, content: bytes | Form | None = None, query: Mapping[str, Any] | None = None

@@ -48,6 +48,11 @@ class ConversationsTarget:
         self.by_presence = 0
         """Images by URL that were sent, and of which the answer tells no more than that they are there."""
 
+    @property
+    def carries(self) -> int:
+        """Bytes that one request may have, going by what the line was found to carry."""
+        return self._client.carries
+
     async def create_conversation(self, metadata: dict[str, str]) -> Reply:
         """Create an empty conversation; `Applied` only when the answer holds an id."""
         reply = await self._client.write("POST", "/conversations", encode({"metadata": metadata}))

@@ -6,7 +6,6 @@ convenience, would take several times as much CPU. It must not know what an answ
 
 from __future__ import annotations
 
-import math
 import ssl
 import sys
 import urllib.request
@@ -18,6 +17,7 @@ from urllib.parse import quote_plus, urlsplit
 
 from migrate_cli.deadlines import Deadline, Deadlines
 from migrate_cli.errors import UsageError
+from migrate_cli.line import Line
 from migrate_cli.replies import Ambiguous, NotApplied
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ would never time out by itself."""
 OFTEN = 20
 """How many times during a timeout it is looked whether one has passed, so that none is late by more than a part."""
 
-SMALL = 65_536
-"""Bytes of a body that is on its way at once. How long a larger one takes depends on the line, so silence counts from
-when it has been sent."""
+SLOWEST = 4_000
+"""Bytes a second: whatever carries less cannot be waited for, although bytes still move."""
 
 SLOWEST_UPLOAD = 250_000
-"""Bytes a second that a line is given credit for: what the system has taken over to send counts as sent."""
+"""Bytes a second that a line is given credit for where nobody tells what has left: what the system has taken over to
+send counts as sent."""
 
 IDLE = 4.0
 """Seconds that a connection may lie unused. Common servers close theirs after five, and a request that meets the
@@ -58,6 +58,11 @@ class Wire:
         import aiohttp  # noqa: PLC0415 - comes with the official client
         from yarl import URL  # noqa: PLC0415 - comes with aiohttp
 
+        from migrate_cli.upload import TOLD, Upload  # noqa: PLC0415 - needs aiohttp
+
+        self.line = Line(timeout)
+        """What this host's line was found to carry."""
+        self._upload, self._told = Upload, TOLD
         self._base = base_url.rstrip("/")
         self._timeout = timeout
         self._proxy = proxy_for(self._base)
@@ -67,7 +72,6 @@ class Wire:
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE, ssl=True if trust is None else trust)
         # A connection that is not made fails before the exchange does: what was never sent is not in doubt.
         connecting = aiohttp.ClientTimeout(sock_connect=timeout / 2)
-        self._of_large = partial(aiohttp.ClientTimeout, sock_connect=timeout / 2)
         self._session = aiohttp.ClientSession(
             connector=connector, timeout=connecting, headers=headers, cookie_jar=aiohttp.DummyCookieJar()
         )
@@ -91,28 +95,29 @@ class Wire:
         """
         whole_path = path if "://" in path else self._base + path
         url = f"{whole_path}?{_encoded(query)}" if query else whole_path
-        large = content is not None and len(content) > SMALL
-        silence = math.inf if large else self._timeout
-        whole = math.inf if large else LONGEST_ANSWER * self._timeout
-        # One timer for all costs much less than some for each, so only large bodies get their own.
-        own_timers: dict[str, Any] = {}
-        if content is not None and large:
-            own_timers["timeout"] = self._of_large(sock_read=self._timeout + len(content) / SLOWEST_UPLOAD)
+        silence, whole = self._timeout, LONGEST_ANSWER * self._timeout
+        upload = None
+        if content is not None:
+            upload = self._upload(content)
+            whole += len(content) / SLOWEST
+            silence += 0.0 if self._told else len(content) / SLOWEST_UPLOAD
         try:
-            with self._deadlines.within(silence, whole) as deadline:
+            with self._deadlines.within(silence, whole, None if upload is None else upload.gone) as deadline:
                 response = await self._session.request(
                     method,
                     self._url(url),
-                    data=content,
+                    data=upload,
                     headers=own,
                     # It would go to any host, with all headers but one.
                     allow_redirects=False,
                     proxy=self._proxy,
-                    **own_timers,
                 )
                 return Answer(response.status, response.headers, await _whole(response, deadline))
         except self._failures as error:
             return transport_failure(error)
+        finally:
+            if upload is not None:
+                self.line.took(upload.gone(), upload.seconds())
 
 
 async def _whole(response: aiohttp.ClientResponse, deadline: Deadline) -> bytes:

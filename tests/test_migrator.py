@@ -35,6 +35,7 @@ def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Embedded
     """A sandbox as a real target, an export beside it, and nothing of the machine's settings."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MIGRATE_LOAD__SETTLE", "0.05")
+    monkeypatch.setenv("MIGRATE_LOAD__LATE", "0.2")
     with EmbeddedSandbox(tmp_path / "target.db") as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-test-key-0123456789")

@@ -148,23 +148,50 @@ async def exchanged(serve: Serve, method: str, content: bytes | None = None) -> 
             await over.wait()
 
 
-@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
-def test_a_large_body_may_take_longer_than_the_timeout_to_be_sent() -> None:
-    content = b"x" * 16_000_000
+LARGE = b"x" * 16_000_000
+"""More than the buffers on the way hold."""
 
+
+def test_a_body_may_take_longer_than_the_timeout_to_be_sent_while_bytes_move() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        await asyncio.sleep(2 * TIMEOUT)
-        await reader.readexactly(len(content))
+        for _ in range(10):
+            await asyncio.sleep(TIMEOUT / 4)
+            await reader.readexactly(len(LARGE) // 10)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
         await writer.drain()
 
-    answer = asyncio.run(exchanged(serve, "POST", content))
+    answer = asyncio.run(exchanged(serve, "POST", LARGE))
     assert isinstance(answer, wire.Answer)
     assert answer.content == b"{}"
 
 
-@pytest.mark.parametrize("size", [2, wire.SMALL + 1])
+@pytest.mark.parametrize("size", [len(LARGE), 1000])
+def test_a_host_that_takes_no_more_bytes_is_silent(size: int) -> None:
+    async def serve(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(4 * TIMEOUT)
+
+    reply = asyncio.run(asyncio.wait_for(exchanged(serve, "POST", b"x" * size), 30))
+    assert reply == Ambiguous("no answer in time")
+
+
+def test_a_host_that_takes_bytes_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "LONGEST_ANSWER", 2)
+    monkeypatch.setattr(wire, "SLOWEST", 1e12)
+
+    async def serve(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        taken = 0
+        with contextlib.suppress(ConnectionError):
+            while piece := await reader.read(65_536):
+                taken += len(piece)
+                await asyncio.sleep(TIMEOUT / 10)
+        assert 0 < taken < len(LARGE)
+
+    reply = asyncio.run(asyncio.wait_for(exchanged(serve, "POST", LARGE), 60))
+    assert reply == Ambiguous("no answer in time")
+
+
+@pytest.mark.parametrize("size", [2, 100_000])
 def test_a_body_that_was_sent_and_gets_no_answer_is_in_doubt(size: int) -> None:
     async def serve(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         await reader.read()

@@ -131,6 +131,7 @@ def policy_of(settings: Settings) -> LoadPolicy:
     return LoadPolicy(
         workers=load.workers,
         settle=load.settle,
+        late=load.late,
         connect_patience=load.connect_patience,
         batch_items=load.batch_items,
         batch_bytes=load.batch_bytes,

@@ -23,7 +23,7 @@ class Stopped(Exception):
         self.state, self.code, self.detail = state, code, detail
 
 
-INTERRUPTED = ("interrupted", "the run was asked to stop; the next one goes on here")
+INTERRUPTED = ("interrupted", "the run ended before this thread was loaded; the next one goes on here")
 
 
 @dataclass
@@ -64,6 +64,13 @@ class Context:
     def images(self) -> bool:
         """Whether any item names an image by URL, which servers return only when asked."""
         return any(b'"image_url"' in item.body for item in self.draft.items)
+
+    @property
+    def due(self) -> float | None:
+        """When a late copy of what was in doubt has landed, or never will; None where this run had no doubt."""
+        if self.last_doubt is None:
+            return None
+        return self.last_doubt + max(self.policy.latest, 2 * self.quiet)
 
     def retry(self) -> Retry:
         """A new series of attempts at one request."""

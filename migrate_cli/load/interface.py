@@ -21,6 +21,10 @@ class Target(Protocol):
     that was not sent because the run is ending; nothing else.
     """
 
+    @property
+    def carries(self) -> int:
+        """Bytes that one request may have, going by what the line to the target was found to carry."""
+
     async def create_conversation(self, metadata: dict[str, str]) -> Reply:
         """Create an empty conversation."""
 

@@ -66,12 +66,8 @@ def _earlier(load: Context) -> list[str]:
 async def check_whole(load: Context) -> None:
     """Read the conversation back and compare; delete late copies of our own and look again. Raises Stopped.
 
-    It waits first until nothing of ours can still be on its way. What does not fit is looked at a second time, because
-    a list may lag behind what was written.
+    What does not fit is looked at a second time, because a list may lag behind what was written.
     """
-    if load.last_doubt is not None:
-        since = load.clock.now() - load.last_doubt
-        await load.sleep(max(0.0, 2 * load.quiet - since))
     verdict = await _compare(load)
     if isinstance(verdict, Conflict):
         await load.sleep(load.quiet)

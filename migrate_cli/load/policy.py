@@ -24,6 +24,8 @@ class LoadPolicy:
     """How long a request whose answer was lost may still take effect; grows with each repetition."""
     timeout: float = 60.0
     """How long a request may take; one that took so long may still be at work, so it gets as long again to settle."""
+    late: float | None = None
+    """How long after an unclear answer a request may still take effect, at the most; None: as long as `timeout`."""
     drain: float = 8.0
     """How long requests under way may go on when the run is asked to stop; then they are cut off."""
     on_refused: OnRefused = OnRefused.FAIL
@@ -39,3 +41,8 @@ class LoadPolicy:
     """Threads that are loaded first and read back whole; a difference stops the run."""
     max_errors: int | None = 50
     """Failed threads after which a run is hopeless."""
+
+    @property
+    def latest(self) -> float:
+        """Seconds after an unclear answer when the request has taken effect, or never will."""
+        return self.timeout if self.late is None else self.late

@@ -1,13 +1,15 @@
 """Many threads at a time: lease one, decide, load it, note the outcome, take the next.
 
-The first threads are a pilot that is read back whole before the rest begins. A failure that concerns the whole run lets
-every other worker finish its request, and only then ends the run: a request that is cut off is a doubt for later.
+The first threads are a pilot that is read back whole before the rest begins. Threads that had an unclear answer are
+looked at again at the end, after one wait for all of them. A failure that concerns the whole run lets every other
+worker finish its request, and only then ends the run: a request that is cut off is a doubt for later.
 It must not know where threads come from or how outcomes are shown.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -33,6 +35,10 @@ ALIKE = 10
 WORTH_SAYING = 1.0
 """Seconds of waiting that a person who watches would take for a hang."""
 
+HELD = 64_000_000
+"""Bytes of items in threads that wait to be looked at again; beyond, those whose time has come are not kept waiting for
+the end of the run."""
+
 Entry = Draft | Thread | Unreadable
 """What a run is fed with. A thread is one that must wait for something, such as its files, before it is converted."""
 
@@ -55,6 +61,16 @@ class Pilot:
         """The pilot as results show it."""
         stopped = {} if self.stopped_by is None else {"stopped_by": self.stopped_by}
         return {"threads": self.threads, "passed": self.passed, **stopped}
+
+
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """A thread that had an unclear answer, and when it is to be looked at again."""
+
+    load: ThreadLoad
+    action: Action
+    due: float
+    bytes: int
 
 
 class LoadStore(Journal, Protocol):
@@ -120,6 +136,8 @@ class LoadRun:
         self._fatal: MigrateError | None = None
         self._failed = 0
         self._first_codes: list[str | None] | None = []
+        self._late: deque[_Late] = deque()
+        self._held = 0
 
     async def run(self, drafts: Iterator[Entry] | AsyncIterator[Entry]) -> None:
         """Load all drafts. Raises what ended the run as a whole, after every worker has come to rest."""
@@ -127,30 +145,88 @@ class LoadRun:
             await self._run(feed)
 
     async def _run(self, drafts: Feed[Entry]) -> None:
-        if self.pilot is not None:
-            piloting = asyncio.create_task(self._run_pilot(drafts, self.pilot))
-            await at_rest([piloting], self.drain, self._policy.drain)
-            self.pilot.passed = not self.drain.is_set()
-        if not self.drain.is_set():
-            workers = [asyncio.create_task(self._work(drafts)) for _ in range(self._policy.workers)]
-            await at_rest(workers, self.drain, self._policy.drain)
+        try:
+            if self.pilot is not None:
+                piloting = asyncio.create_task(self._run_pilot(drafts, self.pilot))
+                await at_rest([piloting], self.drain, self._policy.drain)
+                self.pilot.passed = not self.drain.is_set()
+            if not self.drain.is_set():
+                workers = [asyncio.create_task(self._work(drafts)) for _ in range(self._policy.workers)]
+                await at_rest(workers, self.drain, self._policy.drain)
+            if self._late and not self.drain.is_set():
+                self._say_late()
+                looks = [asyncio.create_task(self._look_again()) for _ in range(self._policy.workers)]
+                await at_rest(looks, self.drain, self._policy.drain)
+        finally:
+            self._leave_late()
         await self._store.durable()
         if self._fatal is not None:
             raise self._fatal
 
     async def _work(self, drafts: Feed[Entry]) -> None:
         while not self.drain.is_set():
+            if self._held > HELD and self._late[0].due <= self._clock.now():
+                await self._guarded(self._look_at_late())
+                continue
             draft = await self._lease(drafts)
             if draft is None:
                 return
-            try:
-                await self._handle(draft, read_back=False)
-            except MigrateError as error:
-                self._fatal = self._fatal or error
-                self.drain.set()
-            except BaseException:
-                self.drain.set()
-                raise
+            await self._guarded(self._handle(draft, read_back=False))
+
+    async def _guarded(self, step: Awaitable[object]) -> None:
+        """Take one step; what it finds out about the run as a whole drains it."""
+        try:
+            await step
+        except MigrateError as error:
+            self._fatal = self._fatal or error
+            self.drain.set()
+        except BaseException:
+            self.drain.set()
+            raise
+
+    # ---- threads that had an unclear answer
+
+    def _put_off(self, load: ThreadLoad, action: Action, due: float) -> None:
+        size = sum(len(item.body) for item in load.draft.items)
+        self._late.append(_Late(load, action, due, size))
+        self._held += size
+
+    def _say_late(self) -> None:
+        """Say for whom and how long the run waits before it ends."""
+        seconds = max(late.due for late in self._late) - self._clock.now()
+        if seconds < WORTH_SAYING:
+            return
+        count = len(self._late)
+        threads, them = ("1 thread", "it") if count == 1 else (f"{count:,} threads", "them")
+        self._observer.say(
+            f"Waiting {round(seconds)} s: {threads} had an unclear answer, and what was sent may still take effect "
+            f"(load.late). All other threads are done; Ctrl-C leaves {them} for the next run."
+        )
+
+    async def _look_again(self) -> None:
+        while self._late and not self.drain.is_set():
+            await self._guarded(self._look_at_late())
+
+    async def _look_at_late(self) -> None:
+        """Look at the thread that has waited longest."""
+        late = self._late.popleft()
+        self._held -= late.bytes
+        try:
+            await late.load.look_again()
+        except asyncio.CancelledError:
+            late.load.cut_off()
+            raise
+        finally:
+            self._tell(late.load, late.action)
+
+    def _leave_late(self) -> None:
+        """Leave to the next run what this one does not look at any more."""
+        while self._late:
+            late = self._late.popleft()
+            late.load.leave()
+            self._tell(late.load, late.action)
+
+    # ---- one thread after the other
 
     async def _run_pilot(self, drafts: Feed[Entry], pilot: Pilot) -> None:
         """Load the first threads one by one and read each back; drains the run when it must not go on."""
@@ -218,7 +294,7 @@ class LoadRun:
             return None
         progress = known if known is not None and action is Action.RESUME else self._fresh(draft, known)
         self._say_waiting(progress)
-        return await self._run_load(self._load(draft, progress, read_back=read_back), action, progress)
+        return await self._run_load(self._load(draft, progress, read_back=read_back), action)
 
     def _say_waiting(self, progress: Progress) -> None:
         """Say, once for the run, that threads of an earlier run wait before they go on."""
@@ -243,16 +319,22 @@ class LoadRun:
             draining=self.drain.is_set,
         )
 
-    async def _run_load(self, load: ThreadLoad, action: Action, progress: Progress) -> Progress:
+    async def _run_load(self, load: ThreadLoad, action: Action) -> Progress:
         try:
             await load.run()
         except asyncio.CancelledError:
             load.cut_off()
-            self._observer.thread(load.draft, action, progress, load.code, load.detail)
+            self._tell(load, action)
             raise
-        self._observer.thread(load.draft, action, progress, load.code, load.detail)
-        self._watch(progress, load.code)
-        return progress
+        if load.due is not None:
+            self._put_off(load, action, load.due)
+        else:
+            self._tell(load, action)
+            self._watch(load.progress, load.code)
+        return load.progress
+
+    def _tell(self, load: ThreadLoad, action: Action) -> None:
+        self._observer.thread(load.draft, action, load.progress, load.code, load.detail)
 
     async def _append_grown(self, draft: Draft, known: Progress) -> Progress | None:
         """Append the new items of a thread that was loaded, unless the conversation has gone on without us."""
@@ -268,7 +350,7 @@ class LoadRun:
             detail = "somebody has written into the conversation since it was loaded, so nothing was appended"
             self._observer.thread(draft, Action.GROWN, known, "conversation-continued", detail)
             return None
-        return await self._run_load(load, Action.RESUME, known)
+        return await self._run_load(load, Action.RESUME)
 
     def _recorded(self, draft: Draft, known: Progress | None) -> Sequence[bytes]:
         if known is None or known.conversation_id is None or (known.digest == draft.digest and known.position == 0):

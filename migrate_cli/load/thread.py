@@ -4,16 +4,20 @@
                    │           ├────► failed(code)    refused for good; the item is named
                    └───────────┴────► in_doubt        something there that nobody here sent
 
+A thread that had an unclear answer stays `loading` when all of it is there: a copy of what was in doubt may still land.
+Once none can any more (`due`), it is looked at again, and what landed late is taken away.
+
 It talks to a target, a journal and a clock, and nothing else, so that it can be run against a model of all three under
 every fault. It must not read settings, open files or decide which thread comes next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from migrate_cli.convert.batches import batches
-from migrate_cli.errors import UsageError
+from migrate_cli.errors import AuthError, TemporaryError, UsageError
 from migrate_cli.load.context import INTERRUPTED, Context, Stopped
 from migrate_cli.load.interface import Clock, Journal, Progress, Target
 from migrate_cli.load.looking import check_whole, list_after
@@ -27,7 +31,10 @@ _RUN_ENDED = "the run that was loading this thread ended"
 
 
 class ThreadLoad:
-    """One thread on its way. `run` ends with the outcome in the journal; it raises only what ends the whole run."""
+    """One thread on its way: `run`, and `look_again` where `run` leaves a moment in `due`.
+
+    Both end with the outcome in the journal, and raise only what ends the whole run.
+    """
 
     def __init__(
         self,
@@ -45,25 +52,49 @@ class ThreadLoad:
         self._read_back = read_back
         self.code: str | None = None
         self.detail: str | None = None
+        self.due: float | None = None
+        """When a thread that had an unclear answer, and of which all has been sent, is to be looked at again."""
 
     @property
     def draft(self) -> Draft:
         """The draft as it was loaded: notes stand in it for items that were refused."""
         return self._load.draft
 
+    @property
+    def progress(self) -> Progress:
+        """How far the thread is."""
+        return self._load.progress
+
     async def run(self) -> Progress:
         """Bring the thread to `loaded`, or as far as it goes, and return its progress."""
+        return await self._guarded(self._steps())
+
+    async def look_again(self) -> Progress:
+        """Bring a thread whose moment is `due` to its end: wait for that, and take away what has landed late."""
+        return await self._guarded(self._last_look())
+
+    async def _guarded(self, steps: Coroutine[Any, Any, None]) -> Progress:
         try:
-            await self._steps()
+            await steps
         except Stopped as stop:
             self._end(stop.state, stop.code, stop.detail)
         except Draining:
-            self._end(self._load.resting_state(), *INTERRUPTED)
+            self.leave()
+        except (TemporaryError, AuthError):
+            # Each is raised after an answer, or instead of a request: nothing of this thread is under way.
+            self.leave()
+            raise
         return self._load.progress
+
+    def leave(self) -> None:
+        """Note that the run ends before the thread is loaded, and that nothing of it is under way."""
+        self._end(self._load.resting_state(), *INTERRUPTED)
 
     def cut_off(self) -> None:
         """Note that the load was ended from outside, perhaps in the middle of a request; the next run will look."""
-        self._end(self._load.resting_state(), *INTERRUPTED)
+        progress = self._load.progress
+        progress.ambiguous, progress.unclear = True, progress.unclear + 1
+        self.leave()
 
     async def untouched(self) -> bool:
         """Whether nothing stands behind what was loaded, so that more may be appended. Raises Stopped."""
@@ -74,18 +105,41 @@ class ThreadLoad:
         if load.progress.conversation_id is None:
             await self._create()
         else:
-            load.progress.digest = load.draft.digest
-            load.progress.state = ThreadState.LOADING.value
-            load.journal.begin(load.progress, load.draft)
-            await note_doubt(load, _RUN_ENDED)
-            await self._settle_earlier_run()
-            await reconcile(load, _RUN_ENDED)
+            await self._take_over()
         await self._append_all()
-        if load.progress.ambiguous or self._read_back:
+        if self._read_back:
             await check_whole(load)
+        self.due = load.due
+        if self.due is None:
+            self._end(ThreadState.LOADED)
+
+    async def _last_look(self) -> None:
+        load = self._load
+        await load.sleep(max(0.0, (load.due or 0.0) - load.clock.now()))
+        await check_whole(load)
         self._end(ThreadState.LOADED)
 
+    async def _take_over(self) -> None:
+        """Go on with a conversation that stands. Unless its last run left it at rest, something may be under way."""
+        load, progress = self._load, self._load.progress
+        rests = left_at_rest(progress)
+        progress.digest = load.draft.digest
+        progress.state = ThreadState.LOADING.value
+        load.journal.begin(progress, load.draft)
+        if rests:
+            # From here on it does not rest, and must not seem to, should this process end in the middle of a request.
+            await load.journal.durable()
+        else:
+            await note_doubt(load, _RUN_ENDED)
+            await self._settle_earlier_run()
+        position = progress.position
+        await reconcile(load, _RUN_ENDED)
+        if rests and progress.position > position:
+            # A state file older than what was sent, such as a copy that was put back.
+            await note_doubt(load, _RUN_ENDED)
+
     def _end(self, state: ThreadState, code: str | None = None, detail: str | None = None) -> None:
+        self.due = None
         progress = self._load.progress
         progress.state, self.code, self.detail = state.value, code, detail
         self._load.journal.outcome(progress, state.value, code, detail)
@@ -102,7 +156,8 @@ class ThreadLoad:
             load.journal.begin(progress, load.draft)
             try:
                 reply = await load.target.create_conversation(load.draft.metadata)
-            except Draining:
+            except (Draining, TemporaryError, AuthError):
+                # Not sent, or refused.
                 progress.state = ThreadState.PENDING.value
                 raise
             if isinstance(reply, Applied):
@@ -147,17 +202,27 @@ class ThreadLoad:
     def _next_stop(self, start: int) -> int:
         """Where the next batch from `start` ends."""
         load = self._load
-        cuts = batches(load.draft.items, start, max_items=load.batch_items, max_bytes=load.policy.batch_bytes)
+        most = min(load.policy.batch_bytes, load.target.carries)
+        cuts = batches(load.draft.items, start, max_items=load.batch_items, max_bytes=most)
         return next(iter(cuts))[1]
 
     async def _settle_earlier_run(self) -> None:
-        """Whatever the ended run had in flight must have landed, or never will, before we look."""
+        """Most of what the ended run had in flight has landed when we look; the rest is found by the last look."""
         load = self._load
         if remaining := left_to_settle(load.progress, load.policy, load.clock):
             await load.sleep(remaining)
 
 
+def left_at_rest(progress: Progress) -> bool:
+    """Whether an earlier run left the thread with nothing under way, and no doubt about anything."""
+    if progress.state in (ThreadState.LOADED, ThreadState.VERIFIED, ThreadState.DIFFERS):
+        return True
+    return not progress.ambiguous and (progress.state == ThreadState.FAILED or progress.code == INTERRUPTED[0])
+
+
 def left_to_settle(progress: Progress, policy: LoadPolicy, clock: Clock) -> float:
-    """Seconds until whatever an ended run had in flight for this thread has landed, or never will."""
+    """Seconds to wait before the first look at what an ended run may have had in flight for this thread."""
+    if left_at_rest(progress):
+        return 0.0
     since = clock.wall() - progress.touched_at if progress.touched_at is not None else 0.0
     return max(0.0, policy.settle - max(0.0, since))

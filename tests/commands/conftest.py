@@ -42,6 +42,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MIGRATE_LOAD__SETTLE", "0.05")
+    monkeypatch.setenv("MIGRATE_LOAD__LATE", "0.2")
 
     def run(*args: object) -> Outcome:
         result = CliRunner().invoke(app, with_short_form([str(arg) for arg in args]))

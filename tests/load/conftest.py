@@ -26,7 +26,7 @@ from migrate_cli.sandbox.server import EmbeddedSandbox
 from migrate_cli.state.store import StateStore
 from migrate_cli.target import ConversationsTarget
 
-QUICK = LoadPolicy(workers=4, settle=0.08, timeout=0.5, patience=5.0, connect_patience=3.0, pilot=0)
+QUICK = LoadPolicy(workers=4, settle=0.08, timeout=0.5, late=0.3, patience=5.0, connect_patience=3.0, pilot=0)
 
 
 @dataclass
@@ -61,6 +61,8 @@ class Bench:
     state: Path
     policy: LoadPolicy = QUICK
     traffic: dict[str, int] = field(default_factory=dict)
+    base_url: str = ""
+    """Where the sandbox is reached, if not directly."""
 
     def faults(self, *rules: str, seed: int = 0) -> None:
         """Misbehave like this from now on."""
@@ -84,7 +86,7 @@ class Bench:
     async def _load(self, drafts: tuple[Draft, ...], policy: LoadPolicy, retry_failed: bool) -> Seen:
         seen, clock = Seen(), WallClock()
         store = StateStore.open(self.state)
-        endpoint = Endpoint(self.server.base_url, "test-key", timeout=policy.timeout)
+        endpoint = Endpoint(self.base_url or self.server.base_url, "test-key", timeout=policy.timeout)
         pacer = Pacer(most_in_flight=policy.workers, sleep=clock.sleep, draining=clock.draining, jitter=lambda: 0.0)
         try:
             async with ApiClient(endpoint, pacer, sleep=_quickly(clock)) as client:

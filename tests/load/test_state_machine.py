@@ -43,7 +43,7 @@ class _Store:
         if fault is Fault.KILL_BEFORE:
             raise Killed
         await self._store.durable()
-        if fault in (Fault.KILL_AFTER, Fault.KILL_LATE):
+        if fault is not None and fault.kills_after:
             raise Killed
 
 
@@ -68,6 +68,12 @@ class Migration(RuleBasedStateMachine):
         """One life of the program."""
         self.world.plan = {self.world.operation + place: fault for place, fault in faults.items()}
         self._live(append=append)
+
+    @rule(faults=FAULTS, after=st.integers(1, 20))
+    def run_until_somebody_stops_it(self, faults: dict[int, Fault], after: int) -> None:
+        """One life of the program that is asked to end after so many operations."""
+        self.world.plan = {self.world.operation + place: fault for place, fault in faults.items()}
+        self._live(append=False, drain_after=self.world.operation + after)
 
     @rule(seconds=st.integers(-100_000, 100_000))
     def set_the_clock(self, seconds: int) -> None:
@@ -128,14 +134,14 @@ class Migration(RuleBasedStateMachine):
     def _file(self) -> Path:
         return self.folder / f"{self.lives}.db"
 
-    def _live(self, *, append: bool) -> Seen | None:
+    def _live(self, *, append: bool, drain_after: int | None = None) -> Seen | None:
         """Run until the end, or until killed: then only what was committed goes on into the next life."""
         seen = Seen()
         clock = MemoryClock(self.world)
         self.opened += 1
         store = StateStore.open(self._file, pace=ONLY_WHEN_WAITED_FOR, now=lambda: clock.wall() + 7.0 * self.opened)
         try:
-            asyncio.run(self._load(store, seen, append=append))
+            asyncio.run(self._load(store, seen, append=append, drain_after=drain_after))
         except Killed:
             self._take_over()
             return None
@@ -145,7 +151,7 @@ class Migration(RuleBasedStateMachine):
             store.close()
         return seen
 
-    async def _load(self, store: StateStore, seen: Seen, *, append: bool) -> None:
+    async def _load(self, store: StateStore, seen: Seen, *, append: bool, drain_after: int | None) -> None:
         store.start_run("apply", {})
         run = LoadRun(
             target=MemoryTarget(self.world),
@@ -155,6 +161,8 @@ class Migration(RuleBasedStateMachine):
             observer=seen,
             append=append,
         )
+        self.world.drain = run.drain.set if drain_after is not None else None
+        self.world.drain_after = drain_after or 0
         await run.run(iter(self._drafts()))
 
     def _drafts(self) -> list[Draft]:

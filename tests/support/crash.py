@@ -34,13 +34,15 @@ from support.exports import thread, thread_id
 FAULTS = (
     "*:lognormal:median=8:sigma=0.8",
     "append:reset-after:0.02", "append:reset-before:0.01", "append:500-after:0.01", "append:503:0.005",
-    "append:late:0.01:seconds=0.3", "append:partial:0.005", "append:cut:0.005", "append:break:0.005",
+    "append:late:0.01:seconds=0.3", "append:late:0.01:seconds=1.2", "append:partial:0.005",
+    "append:cut:0.005", "append:break:0.005",
     "append:html-after:0.005", "append:502-after:0.005", "append:locked:0.01", "create:reset-after:0.01",
     "create:500-after:0.005", "create:reset-before:0.01", "list:500:0.02", "list:reset-before:0.01", "list:cut:0.01",
     "delete-item:reset-after:0.05", "*:429:0.01:retry_after=0.05",
 )  # fmt: skip
 SIZES = (0, 1, 2, 5, 6, 12, 19, 20, 21, 40, 41, 60, 99, 100, 101)
-SETTLE = "0.4"
+PATIENCE = {"MIGRATE_LOAD__SETTLE": "0.4", "MIGRATE_LOAD__LATE": "1.5"}
+"""A late request may take effect after the first look, yet not after the last."""
 
 
 @dataclass
@@ -167,7 +169,7 @@ def start(folder: Path, export: Path, url: str) -> int:
         log = os.open("log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        os.environ |= {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "any-key", "MIGRATE_LOAD__SETTLE": SETTLE}
+        os.environ |= {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "any-key", **PATIENCE}
         from migrate_cli.cli.app import app
 
         app(args=["apply", str(export), "--workers", "8", "--output", "json"], standalone_mode=False)

@@ -220,7 +220,7 @@ def target(folder: Path, name: str, seed: int) -> Iterator[str]:
 
 def to_target(url: str) -> dict[str, str]:
     """The settings of the target."""
-    return {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "any-key", "MIGRATE_LOAD__SETTLE": crash.SETTLE}
+    return {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "any-key", **crash.PATIENCE}
 
 
 def from_host(folder: Path, url: str) -> dict[str, str]:

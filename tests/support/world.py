@@ -7,7 +7,7 @@ exception that nothing in the program catches; what the target holds and what th
 from __future__ import annotations
 
 import json
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -26,11 +26,20 @@ class Fault(StrEnum):
     REQUEST_LOST = "request-lost"
     ANSWER_LOST = "answer-lost"
     LATE = "late"
-    """The client gives up, and the request takes effect after the next look, as late as one ever may."""
+    """The client gives up, and the request takes effect after the next look."""
+    VERY_LATE = "very-late"
+    """The same, as late as one ever may: when a whole timeout has passed since the client gave up."""
     KILL_BEFORE = "kill-before"
     KILL_AFTER = "kill-after"
     KILL_LATE = "kill-late"
     """The process dies with the request on its way, and it lands late."""
+    KILL_VERY_LATE = "kill-very-late"
+    """The same, as late as one ever may."""
+
+    @property
+    def kills_after(self) -> bool:
+        """Whether the process dies once the request is on its way."""
+        return self in (Fault.KILL_AFTER, Fault.KILL_LATE, Fault.KILL_VERY_LATE)
 
 
 class Killed(BaseException):
@@ -43,6 +52,7 @@ class World:
 
     plan: Mapping[int, Fault] = field(default_factory=dict)
     settle: float = 5.0
+    timeout: float = 60.0
     operation: int = 0
     time: float = 1000.0
     wall_offset: float = 0.0
@@ -54,11 +64,16 @@ class World:
     durable_orphans: int = 0
     requests: int = 0
     posts: int = 0
+    drain: Callable[[], None] | None = None
+    """Asks the run to end, after operation `drain_after`."""
+    drain_after: int = 0
     _next_id: int = 0
 
     def step(self) -> Fault | None:
         """Count one operation and return its fault."""
         self.operation += 1
+        if self.drain is not None and self.operation >= self.drain_after:
+            self.drain()
         return self.plan.get(self.operation)
 
     def new_id(self, kind: str) -> str:
@@ -103,6 +118,8 @@ class MemoryClock:
 class MemoryTarget:
     """A target that behaves as the real one, and fails as planned."""
 
+    carries = 8_000_000
+
     def __init__(self, world: World) -> None:
         self.world = world
 
@@ -113,7 +130,7 @@ class MemoryTarget:
             return Ambiguous("lost")
         conversation_id = self.world.new_id("conv")
         self.world.conversations[conversation_id] = []
-        if fault in (Fault.KILL_AFTER, Fault.KILL_LATE):
+        if fault is not None and fault.kills_after:
             raise Killed
         if fault is not None:
             return Ambiguous("lost")
@@ -125,9 +142,9 @@ class MemoryTarget:
         items = [json.loads(body) for body in bodies]
         if fault is Fault.REQUEST_LOST:
             return Ambiguous("lost")
-        if fault in (Fault.LATE, Fault.KILL_LATE):
-            self.world.late.append((self.world.time + 1.5 * self.world.settle, conversation_id, items))
-            if fault is Fault.KILL_LATE:
+        if (lands := self._lands(fault)) is not None:
+            self.world.late.append((lands, conversation_id, items))
+            if fault is not None and fault.kills_after:
                 raise Killed
             return Ambiguous("timeout")
         stored = self.world.store(conversation_id, items)
@@ -157,11 +174,17 @@ class MemoryTarget:
         kept = [entry for entry in self.world.conversations[conversation_id] if entry[0] != item_id]
         gone = len(kept) == len(self.world.conversations[conversation_id])
         self.world.conversations[conversation_id] = kept
-        if fault is Fault.KILL_AFTER or fault is Fault.KILL_LATE:
+        if fault is not None and fault.kills_after:
             raise Killed
         if fault is not None:
             return Ambiguous("lost")
         return Refused(404, "http-404", "no such item") if gone else Applied({"id": conversation_id})
+
+    def _lands(self, fault: Fault | None) -> float | None:
+        """When a late request takes effect."""
+        if fault in (Fault.LATE, Fault.KILL_LATE):
+            return self.world.time + 1.5 * self.world.settle
+        return self.world.time + self.world.timeout if fault in (Fault.VERY_LATE, Fault.KILL_VERY_LATE) else None
 
     def _post(self) -> Fault | None:
         fault = self.world.step()
@@ -219,7 +242,7 @@ class MemoryJournal:
         if fault is Fault.KILL_BEFORE:
             raise Killed
         self.commit()
-        if fault in (Fault.KILL_AFTER, Fault.KILL_LATE):
+        if fault is not None and fault.kills_after:
             raise Killed
 
     def commit(self) -> None:
@@ -261,10 +284,12 @@ def migrate(world: World, draft: Draft, *, lives: int = 12, buffer_survives: boo
             target=MemoryTarget(world),
             journal=journal,
             clock=MemoryClock(world),
-            policy=LoadPolicy(settle=world.settle),
+            policy=LoadPolicy(settle=world.settle, timeout=world.timeout),
         )
         try:
             finish(load.run())
+            if load.due is not None:
+                finish(load.look_again())
             finish(journal.durable())
         except Killed:
             if buffer_survives:
