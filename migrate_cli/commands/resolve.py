@@ -11,6 +11,7 @@ from migrate_cli.commands.again import draft_again, recorded_target
 from migrate_cli.commands.prepare import TargetChoice, policy_of
 from migrate_cli.convert.canonical import digest_of
 from migrate_cli.convert.presence import forms_of
+from migrate_cli.convert.text import counted
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.load.clock import WallClock
 from migrate_cli.load.context import Context, Stopped
@@ -121,7 +122,8 @@ class _Resolve:
         except Stopped as gone:
             return self._unsettled(gone.detail, [], copies=0)
         if choice is Choice.SHOW:
-            message = f"{len(standing.differences)} differences: {standing.same} items are as they were sent."
+            found = counted(len(standing.differences), "difference")
+            message = f"{found}; {counted(standing.same, 'item')} as sent."
             return self._unsettled(message, standing.differences, copies=standing.copies)
         places = self._places(draft, standing.items)
         self._store.adopt(
