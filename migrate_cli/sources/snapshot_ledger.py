@@ -49,10 +49,11 @@ class Ledger:
             path.touch(mode=0o600)
             # A live source asks in its own thread what is known; SQLite itself takes one caller at a time.
             self._db = sqlite3.connect(path, isolation_level=None, timeout=1, check_same_thread=False)
-            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.executescript(_SCHEMA)
-            self._db.execute("INSERT OR IGNORE INTO fact VALUES ('identity', ?)", (identity,))
+            try:
+                self._lock(identity)
+            except BaseException:
+                self.close()
+                raise
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 raise UsageError(
@@ -69,6 +70,12 @@ class Ledger:
                 f"{folder} is a snapshot of {known}, not of {identity}; name another folder with --out", code="snapshot"
             )
         self._db.execute("DELETE FROM unreadable")
+
+    def _lock(self, identity: str) -> None:
+        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.executescript(_SCHEMA)
+        self._db.execute("INSERT OR IGNORE INTO fact VALUES ('identity', ?)", (identity,))
 
     def close(self) -> None:
         """Let go of the lock."""

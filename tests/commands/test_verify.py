@@ -403,9 +403,13 @@ def test_the_deep_mode_finds_a_file_that_was_deleted_since(
 
 
 def test_verifying_writes_nothing_to_the_target(cli: Cli, export: Path, target: EmbeddedSandbox) -> None:
-    before = list(sqlite3.connect(target.data).execute("SELECT * FROM conversation, item"))
+    def held() -> list[Any]:
+        with closing(sqlite3.connect(target.data)) as db:
+            return list(db.execute("SELECT * FROM conversation, item"))
+
+    before = held()
     verify(cli, export, "--files")
-    assert list(sqlite3.connect(target.data).execute("SELECT * FROM conversation, item")) == before
+    assert held() == before
 
 
 def test_long_threads_are_read_page_by_page(cli: Cli, target: EmbeddedSandbox, damage: Damage, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ costs nothing but time. It must not ask the host.
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -23,7 +24,7 @@ _BATCH = 500
 
 
 class Roster:
-    """The ids of one source. Without a path it is a temporary file that goes with it."""
+    """The ids of one source, closed at the latest when it goes. Without a path it is a temporary file."""
 
     def __init__(self, path: Path | None, identity: str) -> None:
         try:
@@ -33,6 +34,7 @@ class Roster:
             self._db = sqlite3.connect(
                 "" if path is None else path, isolation_level=None, check_same_thread=False, timeout=10
             )
+            self._close = weakref.finalize(self, self._db.close)
             self._prepare(identity, path)
         except (OSError, sqlite3.Error) as error:
             raise UsageError(
@@ -41,7 +43,7 @@ class Roster:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._db.close()
+        self._close()
 
     @property
     def cursor(self) -> str | None:
