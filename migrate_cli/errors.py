@@ -90,6 +90,14 @@ class Unanswered(TemporaryError):
         self.by_all = silence is not None
 
 
+class AnswerOutOfBounds(Unanswered):
+    """A read had an answer that is larger or deeper than the settings allow, and would have it again."""
+
+    def __init__(self, host: str, path: str, reason: str) -> None:
+        super().__init__(host, 1, reason)
+        self.args = (f"{host}{path}: {reason}; nothing is lost, run the same command again",)
+
+
 class AuthError(MigrateError):
     """The key was refused, or may not do this."""
 

@@ -451,6 +451,18 @@ UNREADABLE: dict[str, Unread] = {
     ),
     "not-json": Unread("The text is not JSON; the place is named.", "Correct or export it again."),
     "not-yaml": Unread("The recording is not YAML; the place is named.", "Correct or record it again."),
+    "json-too-deep": Unread(
+        "An entry, a line or a file is nested deeper than `limits.json_depth` allows; the others are read.",
+        "Raise the setting, if you trust the export.",
+    ),
+    "string-too-long": Unread(
+        "A string, a line or a cell is longer than `limits.string_bytes` allows; the others are read.",
+        "Raise the setting, if you trust the export.",
+    ),
+    "yaml-too-large": Unread(
+        "The recording has more values than `limits.yaml_nodes` allows, its aliases written out.",
+        "Raise the setting, if you trust the recording.",
+    ),
     "unknown-shape": Unread(
         "The file holds no shape of export that is known.", "Name the shape with `--format`, or remove the file."
     ),
@@ -487,6 +499,10 @@ UNREADABLE: dict[str, Unread] = {
     ),
     "thread-unreadable": Unread(
         "The host answers, but fails for this thread every time.", "Run again later; ask the host's operator."
+    ),
+    "answer-out-of-bounds": Unread(
+        "The host's answer for the thread is larger or deeper than the settings allow.",
+        "Raise the setting under `limits` that is named, if you trust the host.",
     ),
     "thread-list-incomplete": Unread(
         "The host's list of threads breaks off, so some may not have been seen.", "Name the threads by id."

@@ -17,8 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
+from migrate_cli import bounded
+from migrate_cli.bounds import too_large
 from migrate_cli.endpoint import NO_KEY, USER_AGENT, Endpoint, headers_of
-from migrate_cli.errors import AuthError, TemporaryError, Unanswered
+from migrate_cli.errors import AnswerOutOfBounds, AuthError, TemporaryError, Unanswered
 from migrate_cli.line import FIRST
 from migrate_cli.model import JsonObject
 from migrate_cli.origins import MOST_REDIRECTS, circling, goes_on_at, redirected
@@ -27,6 +29,7 @@ from migrate_cli.replies import (
     Ambiguous,
     Applied,
     NotApplied,
+    OutOfBounds,
     Refused,
     Reply,
     error_of,
@@ -37,7 +40,7 @@ from migrate_cli.replies import (
 from migrate_cli.secrets import register_secret
 from migrate_cli.silence import Silence
 from migrate_cli.sse import EventParser, StreamBroken, StreamRefused
-from migrate_cli.wire import SLOWEST_UPLOAD, Answer, Wire, proxy_wants_name, transport_failure
+from migrate_cli.wire import SLOWEST_UPLOAD, Answer, TooLargeError, Wire, proxy_wants_name, transport_failure
 
 if TYPE_CHECKING:
     import httpx2
@@ -153,7 +156,7 @@ class ApiClient:
         async def once(*, alone: bool) -> Reply:
             return await self._send("GET", path, None, query or {}, alone=alone)
 
-        return await self._clear(once, reply, attempts, longest, before)
+        return await self._clear(once, reply, path, attempts, longest, before)
 
     async def download(self, file_id: str, path: Path) -> Applied | Refused:
         """GET a file's content with retries and write it to `path`, which is whole when `Applied` is returned.
@@ -174,13 +177,18 @@ class ApiClient:
             return reply
 
         before = self._fine
-        return await self._clear(once, await once(alone=False), READ_ATTEMPTS, LONGEST_BACKOFF, before)
+        reply = await once(alone=False)
+        return await self._clear(once, reply, f"/files/{file_id}/content", READ_ATTEMPTS, LONGEST_BACKOFF, before)
 
-    async def _clear(self, once: Once, reply: Reply, attempts: int, longest: float, before: int) -> Applied | Refused:
+    async def _clear(
+        self, once: Once, reply: Reply, path: str, attempts: int, longest: float, before: int
+    ) -> Applied | Refused:
         """Make of a first reply one that tells something, with further attempts where it must be."""
         made = 1
-        if isinstance(reply, NotApplied | Ambiguous) and attempts > 1 and self._silence.seconds is None:
+        if _tells_nothing(reply) and attempts > 1 and self._silence.seconds is None:
             reply, made = await self._again(once, reply, attempts, longest, before)
+        if isinstance(reply, OutOfBounds):
+            raise AnswerOutOfBounds(self.endpoint.base_url, path, reply.reason)
         if isinstance(reply, NotApplied | Ambiguous):
             raise Unanswered(self.endpoint.base_url, made, reply.reason, silence=self._silence.seconds)
         return reply
@@ -209,9 +217,6 @@ class ApiClient:
             failed_alone, before = alone(), self._fine
             return await once(alone=failed_alone)
 
-        def unclear(reply: Reply) -> bool:
-            return isinstance(reply, NotApplied | Ambiguous)
-
         def count(_state: object) -> None:
             self.traffic.retried += 1
 
@@ -222,7 +227,7 @@ class ApiClient:
             return min(growing(state), WELL_BACKOFF) if open_still and alone() else growing(state)
 
         retrying = AsyncRetrying(
-            retry=retry_if_result(unclear),
+            retry=retry_if_result(_tells_nothing),
             stop=lambda state: state.attempt_number >= attempts or self._silence.seconds is not None,
             wait=wait,
             sleep=self._sleep,
@@ -358,7 +363,7 @@ class ApiClient:
             return self._refusal(answer.status, answer.headers, answer.content)
         reply = of_success(answer.content, answer.headers)
         self._learn(answer.headers)
-        return reply, Sign.FINE if isinstance(reply, Applied) else Sign.TROUBLE, None
+        return reply, Sign.FINE if isinstance(reply, Applied) else _sign_of(reply), None
 
     async def _upload(self, path: str, form: Form, renewals: int = 0) -> tuple[Reply, Sign, float | None]:
         import httpx2  # noqa: PLC0415 - comes with openai and is as slow to import
@@ -383,7 +388,7 @@ class ApiClient:
             return failure, _sign_of(failure), None
         reply = of_success(response.content, response.headers)
         self._learn(response.headers)
-        return reply, Sign.FINE if isinstance(reply, Applied) else Sign.TROUBLE, None
+        return reply, Sign.FINE if isinstance(reply, Applied) else _sign_of(reply), None
 
     async def _save(self, file_id: str, path: Path, renewals: int = 0) -> tuple[Reply, Sign, float | None]:
         import httpx2  # noqa: PLC0415 - comes with openai and is as slow to import
@@ -400,7 +405,14 @@ class ApiClient:
             if error.status_code == 401 and await self._renewed(own, renewals):
                 return await self._save(file_id, path, renewals + 1)
             return self._refusal(error.status_code, error.response.headers, error.response.content)
-        except (openai.OpenAIError, httpx2.HTTPError, ConnectionError, TimeoutError, ValueError) as error:
+        except (
+            openai.OpenAIError,
+            httpx2.HTTPError,
+            ConnectionError,
+            TimeoutError,
+            TooLargeError,
+            ValueError,
+        ) as error:
             failure = transport_failure(error)
             return failure, _sign_of(failure), None
         size = await asyncio.to_thread(lambda: path.stat().st_size)
@@ -459,11 +471,11 @@ class ApiClient:
             project=self.endpoint.project,
             timeout=self.endpoint.timeout,
             max_retries=0,
-            default_headers={"User-Agent": USER_AGENT, **self.endpoint.headers},
+            default_headers={"User-Agent": USER_AGENT, **bounded.ASKED, **self.endpoint.headers},
             http_client=openai.DefaultAioHttpClient(
                 timeout=self.endpoint.timeout,
                 verify=self._trusted() or True,
-                event_hooks={"response": [self._check_redirect]},
+                event_hooks={"response": [self._check_redirect, bounded.bound]},
             ),
         )
         return self._client
@@ -503,10 +515,19 @@ async def _until_idle(chunks: AsyncIterator[bytes], idle: float) -> AsyncIterato
             return
         except TimeoutError:
             raise StreamBroken(f"nothing came for {idle:g} s") from None
+        except TooLargeError:
+            raise StreamBroken(too_large()) from None
         except Exception as error:  # whatever the transport raises, the stream has broken off
             raise StreamBroken(f"the connection broke ({type(error).__name__})") from error
         yield chunk
 
 
+def _tells_nothing(reply: Reply) -> bool:
+    """Whether a read is worth repeating: another answer may come."""
+    return isinstance(reply, NotApplied | Ambiguous) and not isinstance(reply, OutOfBounds)
+
+
 def _sign_of(failure: NotApplied | Ambiguous) -> Sign:
+    if isinstance(failure, OutOfBounds):
+        return Sign.NEUTRAL  # the host is well: it answers
     return Sign.UNREACHABLE if isinstance(failure, NotApplied) else Sign.TROUBLE

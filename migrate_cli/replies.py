@@ -5,7 +5,6 @@ The table is pure: status, headers and body in, value out. Sending and waiting h
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from migrate_cli.bounds import TooDeepError, loads
 from migrate_cli.error_bodies import told_in
 from migrate_cli.model import JsonObject
 from migrate_cli.secrets import scrub
@@ -58,6 +58,11 @@ class Ambiguous:
     request_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OutOfBounds(Ambiguous):
+    """An answer came, larger or deeper than the settings allow: whoever reads again would get it again."""
+
+
 Reply = Applied | NotApplied | Refused | Ambiguous
 
 
@@ -82,7 +87,9 @@ LONGEST_SENTENCE = 500
 def of_success(content: bytes, headers: Mapping[str, str]) -> Applied | Ambiguous:
     """Return what a 2xx tells: a proxy's login page or a body cut in the middle leaves it open what was done."""
     try:
-        body = json.loads(content)
+        body = loads(content)
+    except TooDeepError as error:
+        return OutOfBounds(f"the answer is {error}", request_id_of(headers))
     except ValueError:
         page = content.lstrip()[:1] == b"<"
         reason = (
@@ -115,8 +122,8 @@ def of_error(status: int, headers: Mapping[str, str], content: bytes, *, now: da
 def error_of(status: int, content: bytes) -> tuple[str | None, str]:
     """Return the error's code and its sentence, scrubbed and cut; any body will do."""
     try:
-        code, message = told_in(json.loads(content))
-    except (ValueError, RecursionError):
+        code, message = told_in(loads(content))
+    except ValueError:
         code, message = None, _plain(content)
     sentence = scrub(message)[:LONGEST_SENTENCE] or f"the server answered {status}"
     # Some servers repeat the status where a code belongs.

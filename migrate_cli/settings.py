@@ -28,6 +28,7 @@ from pydantic import (
 from pydantic_core import PydanticKnownError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from migrate_cli.bounds import DEEPEST, MEGABYTE, Bounds, set_bounds
 from migrate_cli.convert.options import (
     AssistantImages,
     Attachments,
@@ -246,6 +247,15 @@ class ReplaySettings(Section):
     prices: dict[str, PriceSettings] = Field(default_factory=dict)
 
 
+class LimitSettings(Section):
+    """How much is taken from outside before it is refused; the fields are those of `Bounds`."""
+
+    json_depth: int = Field(200, ge=20, le=DEEPEST)
+    string_bytes: int = Field(128 * MEGABYTE, ge=8 * MEGABYTE)
+    answer_bytes: int = Field(128 * MEGABYTE, ge=MEGABYTE)
+    yaml_nodes: int = Field(500_000, ge=1_000)
+
+
 class ReportSettings(Section):
     """What is printed at the end."""
 
@@ -274,6 +284,7 @@ class Settings(BaseSettings):
     load: LoadSettings = LoadSettings()
     audio: AudioSettings = AudioSettings()
     replay: ReplaySettings = ReplaySettings()
+    limits: LimitSettings = LimitSettings()
     report: ReportSettings = ReportSettings()
 
     _origins: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -387,6 +398,7 @@ def load_settings(
     unnamed = [*(below if config is None else ()), *([variable_layer] if env_file is None else ())]
     settings._env_file = env_file or ENV_FILE
     settings._told += told + told_of(unnamed, settings._value, Settings()._value, settings.where)
+    set_bounds(Bounds(**settings.limits.model_dump()))
     return settings
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from migrate_cli.errors import SettingsError
+from migrate_cli.yaml_bounds import check_yaml
 from migrate_cli.yaml_faults import yaml_fault
 
 
@@ -48,8 +49,10 @@ def read_yaml(path: Path) -> YamlFile:
 
 
 def _parse(text: str, path: Path) -> YamlFile:
-    loader = yaml.SafeLoader(text)
+    loader = None
     try:
+        check_yaml(text, yaml.SafeLoader)
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         lines: dict[str, int] = {}
         if node is not None:
@@ -58,7 +61,8 @@ def _parse(text: str, path: Path) -> YamlFile:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SettingsError(f"{yaml_fault(error, path)}.") from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     if values is not None and not isinstance(values, dict):
         raise SettingsError(f"{path} must hold settings as `key: value` lines; see migration.yaml.example.")
     return YamlFile(path, values or {}, lines)

@@ -7,10 +7,10 @@ beginning). What an event means is not known here, and nothing here waits or rea
 from __future__ import annotations
 
 import codecs
-import json
 import re
 from collections.abc import Iterator
 
+from migrate_cli.bounds import loads
 from migrate_cli.model import JsonObject
 from migrate_cli.replies import Ambiguous, NotApplied, Refused
 
@@ -42,30 +42,37 @@ class EventParser:
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._text = ""
+        self._parts: list[str] = []
+        """What has come of a line that has no end yet."""
         self._data: list[str] = []
         self._begun = False
 
     def feed(self, chunk: bytes) -> Iterator[JsonObject]:
         """Yield the events that these bytes complete. An event that is no JSON object comes as `unreadable`."""
-        self._text += self._decoder.decode(chunk)
-        if not self._begun and self._text:
-            self._begun, self._text = True, self._text.removeprefix("\ufeff")
-        lines = self._lines()
-        for line in lines:
+        text = self._decoder.decode(chunk)
+        if not self._begun and text:
+            self._begun, text = True, text.removeprefix("\ufeff")
+        for line in self._lines(text):
             event = self._line(line)
             if event is not None:
                 yield event
 
-    def _lines(self) -> list[str]:
-        """Take the whole lines out of the buffer; a CR at its end may be half of a CRLF, so it waits."""
+    def _lines(self, text: str) -> list[str]:
+        """Return the whole lines; a CR at the end may be half of a CRLF, so it waits.
+
+        Only what is new is looked through: a line may come in thousands of pieces.
+        """
+        if self._parts and self._parts[-1] == "\r":
+            text = self._parts.pop() + text
         lines, start = [], 0
-        for match in _LINE_END.finditer(self._text):
-            if match.end() == len(self._text) and match.group() == "\r":
+        for match in _LINE_END.finditer(text):
+            if match.end() == len(text) and match.group() == "\r":
                 break
-            lines.append(self._text[start : match.start()])
+            lines.append("".join([*self._parts, text[start : match.start()]]))
+            self._parts.clear()
             start = match.end()
-        self._text = self._text[start:]
+        rest = text[start:].removesuffix("\r")
+        self._parts += [part for part in (rest, text[start + len(rest) :]) if part]
         return lines
 
     def _line(self, line: str) -> JsonObject | None:
@@ -80,7 +87,7 @@ class EventParser:
 
 def _event(data: str) -> JsonObject:
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
+        value = loads(data)
+    except ValueError:
         value = None
     return value if isinstance(value, dict) else {"type": UNREADABLE}

@@ -13,7 +13,7 @@ from typing import Any
 from migrate_cli.convert.canonical import encode
 from migrate_cli.convert.presence import hidden_images
 from migrate_cli.endpoint import segment
-from migrate_cli.errors import TemporaryError
+from migrate_cli.errors import AnswerOutOfBounds, TemporaryError
 from migrate_cli.model import JsonObject
 from migrate_cli.openai_client import ApiClient
 from migrate_cli.replies import Ambiguous, Applied, Page, Refused, Reply
@@ -107,13 +107,24 @@ class ConversationsTarget:
         query: dict[str, Any] = {"order": "asc", "limit": PAGE, **_include(images)}
         if after is not None:
             query["after"] = after
-        reply = await self._client.read(f"/conversations/{segment(conversation_id)}/items", query)
+        reply = await self._bounded(f"/conversations/{segment(conversation_id)}/items", query)
         if isinstance(reply, Refused):
             return reply
         data = reply.body.get("data")
         if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
             raise TemporaryError("the target answered a list of items with something else; is it a proxy that answers?")
-        return Page(data, bool(reply.body.get("has_more")))
+        # A full page that was asked to be short proves nothing about the end of the list.
+        return Page(data, bool(reply.body.get("has_more")) or PAGE > query["limit"] <= len(data))
+
+    async def _bounded(self, path: str, query: dict[str, Any]) -> Applied | Refused:
+        """Read a page; one that is larger than allowed is asked for again with fewer entries, as `query` then says."""
+        while True:
+            try:
+                return await self._client.read(path, query)
+            except AnswerOutOfBounds:
+                if query["limit"] == 1:
+                    raise
+                query["limit"] //= 10
 
     async def retrieve_conversation(self, conversation_id: str) -> JsonObject | Refused:
         """Return the conversation object: id, created_at, metadata."""

@@ -7,7 +7,6 @@ convenience, would take several times as much CPU. It must not know what an answ
 from __future__ import annotations
 
 import ssl
-import sys
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +14,11 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlsplit
 
+from migrate_cli.bounds import bounds, too_large
 from migrate_cli.deadlines import Deadline, Deadlines
 from migrate_cli.errors import UsageError
 from migrate_cli.line import Line
-from migrate_cli.replies import Ambiguous, NotApplied
+from migrate_cli.replies import Ambiguous, NotApplied, OutOfBounds
 
 if TYPE_CHECKING:
     import aiohttp
@@ -40,6 +40,14 @@ send counts as sent."""
 IDLE = 4.0
 """Seconds that a connection may lie unused. Common servers close theirs after five, and a request that meets the
 closing end has an unclear fate, which costs a wait and a look."""
+
+
+PART = 4 << 20
+"""Bytes of an answer that are taken in at once: what is packed is unpacked no further ahead."""
+
+
+class TooLargeError(ConnectionError):
+    """An answer has more bytes than `limits.answer_bytes` allows, so its connection is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +129,23 @@ class Wire:
 
 
 async def _whole(response: aiohttp.ClientResponse, deadline: Deadline) -> bytes:
-    """Read all of an answer, every part of which is a sign of life, and give the connection back."""
+    """Read all of an answer, every part of which is a sign of life, and give the connection back.
+
+    Raises TooLargeError as soon as it is.
+    """
     content = response.content
     # Nothing is gained from reading it in small parts: all of it is kept.
-    content.set_read_chunk_size(sys.maxsize // 2)
+    content.set_read_chunk_size(PART)
     try:
         body = await content.readany()
-        if not content.at_eof():
-            parts = [body]
-            while not content.at_eof():
-                deadline.heard()
-                parts.append(await content.readany())
-            body = b"".join(parts)
+        parts, left = [body], bounds().answer_bytes - len(body)
+        while left >= 0 and not content.at_eof():
+            deadline.heard()
+            parts.append(await content.readany())
+            left -= len(parts[-1])
+        if left < 0:
+            raise TooLargeError
+        body = body if len(parts) == 1 else b"".join(parts)
     except BaseException:
         response.close()
         raise
@@ -168,6 +181,8 @@ def transport_failure(error: BaseException) -> NotApplied | Ambiguous:
     while seen is not None:
         if isinstance(seen, UsageError):
             raise seen
+        if isinstance(seen, TooLargeError):
+            return OutOfBounds(too_large())
         if isinstance(seen, aiohttp.ClientSSLError):
             if _tls_reason(seen) in _NO_TLS:
                 raise UsageError(

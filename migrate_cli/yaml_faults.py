@@ -7,6 +7,9 @@ from pathlib import Path
 
 import yaml
 
+from migrate_cli.bounds import TooDeepError
+from migrate_cli.yaml_bounds import TooLargeYamlError
+
 _MEANINGS = (
     (r"expected ',' or '\]'", "the [ of {opened} is not closed; close it, or put a comma between the values"),
     (r"expected ',' or '\}'", "the {{ of {opened} is not closed; close it, or put a comma between the values"),
@@ -26,6 +29,10 @@ _MEANINGS = (
 
 def yaml_fault(error: yaml.YAMLError | ValueError | RecursionError, path: Path) -> str:
     """Return `file.yaml:3:5: this is not YAML: …`, line and column from 1, without the stop at the end."""
+    if isinstance(error, TooDeepError):
+        return f"{path}: the YAML is {error}"
+    if isinstance(error, TooLargeYamlError):
+        return f"{path}: the YAML has {error}"
     if not isinstance(error, yaml.MarkedYAMLError):
         return f"{path}: this is not YAML: {' '.join(str(error).split())[:120]}"
     mark = error.problem_mark or error.context_mark

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from migrate_cli.model import JsonObject
 from migrate_cli.sse import UNREADABLE, EventParser
 
 
@@ -29,3 +32,15 @@ def test_what_is_no_json_object_comes_as_unreadable(data: bytes) -> None:
 
 def test_an_event_without_its_empty_line_never_was() -> None:
     assert list(EventParser().feed(b'data: {"a":1}\n')) == []
+
+
+@given(st.lists(st.sampled_from(["\r", "\n", "\r\n", "data: ", "{", "}", '"a":1', "\ufeff", "é", "x"])), st.data())
+def test_it_does_not_matter_how_the_bytes_are_cut(words: list[str], data: st.DataObject) -> None:
+    text = "".join(words).encode()
+    found: list[JsonObject] = []
+    parser, rest = EventParser(), text
+    while rest:
+        size = data.draw(st.integers(1, len(rest)))
+        found += parser.feed(rest[:size])
+        rest = rest[size:]
+    assert found == list(EventParser().feed(text))

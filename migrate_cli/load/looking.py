@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from migrate_cli.errors import AnswerOutOfBounds
 from migrate_cli.listing import Walk, behind
 from migrate_cli.load.context import Context, Stopped
 from migrate_cli.load.reconcile import Adopt, Conflict, Reading
@@ -33,8 +34,12 @@ async def _pages_after(
 ) -> AsyncIterator[list[JsonObject]]:
     """Yield the items after the anchor, a page at a time, each once. Raises Stopped."""
     walk = Walk(load.target, load.conversation, images=load.images, after=anchor, expected=expected)
-    async for fresh in walk.pages():
-        yield fresh
+    try:
+        async for fresh in walk.pages():
+            yield fresh
+    except AnswerOutOfBounds as error:
+        detail = f"conversation {load.conversation} cannot be read: {error.reason}"
+        raise Stopped(ThreadState.IN_DOUBT, "answer-out-of-bounds", detail) from None
     if (refused := walk.refused) is not None:
         gone = refused.status == 404
         raise Stopped(

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from migrate_cli.errors import UsageError
+from migrate_cli.yaml_bounds import check_yaml
 from migrate_cli.yaml_faults import yaml_fault
 
 Place = tuple[str | int, ...]
@@ -41,9 +42,11 @@ def read_document(path: Path) -> Document:
         ) from None
     except UnicodeDecodeError as error:
         raise UsageError(f"the suite {path} is no UTF-8 text (byte {error.start}); save it as UTF-8") from None
-    loader = yaml.SafeLoader(text)
     lines: dict[Place, int] = {}
+    loader = None
     try:
+        check_yaml(text, yaml.SafeLoader)
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is not None:
             _walk(node, (), lines, path)
@@ -51,7 +54,8 @@ def read_document(path: Path) -> Document:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UsageError(yaml_fault(error, path)) from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def _walk(node: yaml.Node, place: Place, lines: dict[Place, int], path: Path) -> None:

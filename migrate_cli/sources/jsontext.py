@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from migrate_cli.bounds import TooDeepError, check_depth, too_deep
+
 _OPENING = frozenset({b"{", b"["})
+TOO_DEEP = "json-too-deep"
 _DECODER = json.JSONDecoder(strict=False)
 """Lenient about raw control characters inside strings, which hand-made exports hold."""
 
 
 class BadJsonError(ValueError):
-    """The text is not JSON. `code` is `not-json`, `file-empty` or `file-cut-off`; `line` and `column` are 1-based."""
+    """The text is not JSON. `code` is `not-json`, `file-empty`, `file-cut-off` or `json-too-deep`.
+
+    `line` and `column` are 1-based.
+    """
 
     def __init__(self, code: str, detail: str, line: int | None = None, column: int | None = None) -> None:
         super().__init__(detail)
@@ -39,19 +45,24 @@ def parse(data: bytes | str) -> Any:
     """Return the JSON value, or raise BadJsonError."""
     text = data if isinstance(data, str) else decode(data)
     try:
-        return _DECODER.decode(text)
+        return _decoded(text)
     except json.JSONDecodeError as error:
         raise _bad(text, error) from None
-    except RecursionError:
-        raise BadJsonError("not-json", "The JSON is nested too deeply to be read.") from None
+    except TooDeepError:
+        raise BadJsonError(TOO_DEEP, f"The JSON is {too_deep()}.") from None
     except ValueError as error:  # integers of more than 4300 digits
         raise BadJsonError("not-json", f"The JSON cannot be read: {str(error).split(';')[0]}.") from None
 
 
 def line(data: bytes) -> Any:
-    """Return the JSON value of one line, or None where it is blank or no JSON; lenient about a byte order mark."""
+    """Return the JSON value of one line, or None where it is blank, too deep or no JSON.
+
+    Lenient about a byte order mark.
+    """
     try:
-        return _DECODER.decode(data.decode())
+        return _decoded(data.decode())
+    except TooDeepError:
+        return None
     except ValueError:
         pass
     text = data.strip(b"\xef\xbb\xbf \t\r\n")
@@ -59,6 +70,16 @@ def line(data: bytes) -> Any:
         return parse(text) if text else None
     except BadJsonError:
         return None
+
+
+def _decoded(text: str) -> Any:
+    """Return the value; raises TooDeepError and other ValueErrors."""
+    try:
+        value = _DECODER.decode(text)
+    except RecursionError:
+        raise TooDeepError from None
+    check_depth(text, value)
+    return value
 
 
 def _bad(text: str, error: json.JSONDecodeError) -> BadJsonError:

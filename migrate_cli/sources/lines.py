@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import IO, Any
 
+from migrate_cli.bounds import bounds, too_long
 from migrate_cli.model import Origin
 from migrate_cli.sources import jsontext
 from migrate_cli.sources.inputs import Input
@@ -26,22 +27,31 @@ LongLine = Callable[[int, int, int], None]
 
 
 def records(
-    input_: Input, problem: Callable[[Origin, str, str], None], *, most: int = -1, long_line: LongLine | None = None
+    input_: Input,
+    problem: Callable[[Origin, str, str], None],
+    *,
+    most: int | None = None,
+    long_line: LongLine | None = None,
 ) -> Iterator[Record]:
     """Yield the values of all lines; a line that is no JSON is told to `problem`, and the others are read.
 
-    Lines of `most` bytes and more go to `long_line` instead, where there is one.
+    Lines of `most` bytes and more go to `long_line` instead, where there is one; else they are told too.
     """
     end = 0
+    most = bounds().string_bytes if most is None else most
     with input_.open() as stream:
         for number in count(1):
             line = stream.readline(most)
             if not line:
                 return
             start, end = end, end + len(line)
-            if len(line) == most and long_line is not None:
+            if len(line) >= most:
                 end += _rest_of_line(stream, line)
-                long_line(number, start, end)
+                if long_line is not None:
+                    long_line(number, start, end)
+                else:
+                    here = replace(input_.origin, line=number)
+                    problem(here, "string-too-long", f"{here}: {too_long('A line')}. The other lines are read.")
                 continue
             value = jsontext.line(line)
             if value is not None:
@@ -67,6 +77,8 @@ def _fault(origin: Origin, number: int, line: bytes) -> tuple[Origin, str, str]:
         if bad.code == "file-cut-off" and not line.endswith(b"\n"):
             detail = f"{here}: The last line is cut off; export the file again. The other lines are read."
             return here, "file-cut-off", detail
+        if bad.code == jsontext.TOO_DEEP:
+            return here, bad.code, f"{here}: {bad.detail} The other lines are read."
     return here, "not-json", f"{here}: The line is not JSON. The other lines are read."
 
 
@@ -83,8 +95,10 @@ class Run:
     end: int = 0
     entries: int = 0
 
-    def goes_on(self, piece: Loose | None, thread: str | None) -> bool:
-        """Whether a line's object belongs to the same block, and the block has room for it."""
+    def goes_on(self, piece: Loose | None, thread: str | None, start: int) -> bool:
+        """Whether the object of a line that begins at `start` belongs to the same block, which has room for it."""
+        if start - self.end >= bounds().string_bytes:
+            return False  # a line that is too long lies between, and must not be read with its neighbours
         if piece is None or thread != self.thread or piece.kind is not self.kind:
             return False
         return self.entries < BLOCK_ENTRIES and self.end - self.start < BLOCK_BYTES

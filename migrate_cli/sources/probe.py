@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import IO, Any
 
+from migrate_cli.bounds import TooDeepError, bounds, too_long
 from migrate_cli.model import JsonObject
 from migrate_cli.sources import jsontext
 from migrate_cli.sources.inputs import GZIP_MAGIC, Input, Section
@@ -195,14 +196,28 @@ class Probe:
 
     def _document(self, input_: Input, beginning: _Beginning) -> Found:
         data = beginning.read(LARGE)
-        if len(data) >= LARGE:
-            large = Streamed(input_)
-            shape = self._shape(input_, Form.DOCUMENT, large.sketch())
-            if shape.growth is not Growth.NONE:
-                return Found(shape, input_, large=large)
-            data = input_.read()
-        value = jsontext.parse(data)
-        return Found(self._shape(input_, Form.DOCUMENT, value), input_, value)
+        if len(data) < LARGE:
+            try:
+                value = jsontext.parse(data)
+                return Found(self._shape(input_, Form.DOCUMENT, value), input_, value)
+            except BadJsonError as bad:
+                if bad.code != jsontext.TOO_DEEP:
+                    raise
+        large = Streamed(input_)
+        shape = self._shape(input_, Form.DOCUMENT, large.sketch())
+        if shape.growth is not Growth.NONE:
+            return Found(shape, input_, large=large)
+        return Found(shape, input_, jsontext.parse(self._held(input_)))
+
+    def _held(self, input_: Input) -> bytes:
+        """Return the bytes of a document that cannot be read in fragments. Raises BadJsonError."""
+        with input_.open() as stream:
+            data = stream.read(bounds().string_bytes + 1)
+        if len(data) > bounds().string_bytes:
+            raise BadJsonError(
+                "string-too-long", f"The document has to be read whole, and is {too_long('one')}; or split it."
+            )
+        return data
 
     def _shape(self, input_: Input, form: Form, value: Any) -> Shape:
         shape = self._table.find(form, value)
@@ -233,9 +248,17 @@ class Probe:
     def _yaml(self, input_: Input) -> Found:
         import yaml  # noqa: PLC0415 - costs start-up time, and few exports are cassettes
 
+        from migrate_cli.yaml_bounds import TooLargeYamlError, check_yaml  # noqa: PLC0415 - the same
+
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
-            value = yaml.load(input_.read(), loader)  # noqa: S506 - both loaders are the safe ones
+            text = self._held(input_)
+            check_yaml(text, loader)
+            value = yaml.load(text, loader)  # noqa: S506 - both loaders are the safe ones
+        except TooDeepError as error:
+            raise NotOursError(jsontext.TOO_DEEP, f"{input_.origin}: The YAML is {error}.") from None
+        except TooLargeYamlError as error:
+            raise NotOursError("yaml-too-large", f"{input_.origin}: The YAML has {error}.") from None
         except (yaml.YAMLError, ValueError) as error:
             mark = getattr(error, "problem_mark", None)
             line = mark.line + 1 if mark else None

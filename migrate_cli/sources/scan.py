@@ -114,7 +114,8 @@ class Scanner:
                     self._unknown_line(found, number)
                 yield from pieces
         elif found.large is not None:
-            for fragment in found.large.fragments(found.shape.growth, found.shape.batch):
+            refuse = partial(self._refuse_entry, found.input)
+            for fragment in found.large.fragments(found.shape.growth, found.shape.batch, refuse):
                 yield from found.shape.pieces(fragment)
         else:
             yield from found.shape.pieces(found.value)
@@ -230,7 +231,7 @@ class Scanner:
         for number, start, end, value in self._records(found):
             piece = self._line_piece(found, number, value)
             thread = None if piece is None else self._thread_of(found.input, piece)
-            if run is not None and not run.goes_on(piece, thread):
+            if run is not None and not run.goes_on(piece, thread, start):
                 self._shelf.add(run.block())
                 run = None
             if piece is None or thread is None:
@@ -334,6 +335,12 @@ class Scanner:
             origin = found.input.origin
             detail = f"{origin}: The compressed file is cut off; copy it again. What came before the cut is read."
             self._shelf.problem(origin, "file-cut-off", detail)
+
+    def _refuse_entry(self, input_: Input, code: str, detail: str) -> None:
+        """Tell of an entry of a document that is left out."""
+        self._shelf.problem(
+            input_.origin, code, f"{input_.origin}: {detail}. The others are read.", named_thread(input_)
+        )
 
     def _refuse(self, input_: Input, error: Exception, tally: Tally) -> None:
         fault = fault_of(input_, error)

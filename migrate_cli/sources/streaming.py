@@ -6,15 +6,18 @@ It must not know what the entries mean.
 
 from __future__ import annotations
 
+import json
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any
+from typing import IO, Any
 
 import ijson
 
 from migrate_cli.sources.inputs import Input
 from migrate_cli.sources.jsontext import BadJsonError
+from migrate_cli.sources.overlong import Reader, cuts, sentence
 from migrate_cli.sources.shapes.base import Growth
 
 _LOOK_AT = 20
@@ -28,12 +31,21 @@ _LONE_SURROGATE = re.compile(
 )
 
 
+Refuse = Callable[[str, str], None]
+"""Is told of an entry that is left out: code, and a sentence."""
+
+
 class Streamed:
-    """A huge document, opened anew for every pass over it."""
+    """A huge document, opened anew for every pass over it.
+
+    What is too deep or too long in it is never parsed; the entry that holds it is left out and told.
+    """
 
     def __init__(self, input_: Input) -> None:
         self._input = input_
         self._parser = ijson.get_backend("python") if _holds_lone_surrogates(input_) else ijson
+        self._cuts = cuts(input_.open)
+        self._mark = f"left-out-{secrets.token_hex(8)}-"
 
     def sketch(self) -> Any:
         """Return a small document of the same shape: an array's first entries, or an object's first keys and values.
@@ -47,30 +59,38 @@ class Streamed:
             return list(islice(self._items("item"), 1))
         return {key: self._sample(key, kind) for key, kind in islice(self._key_kinds(), _LOOK_AT)}
 
-    def fragments(self, growth: Growth, batch: int) -> Iterator[Any]:
+    def fragments(self, growth: Growth, batch: int, refuse: Refuse) -> Iterator[Any]:
         """Yield small documents that make up the whole, arrays in stretches of `batch` entries.
 
-        Raises BadJsonError where the text ends too early or is no JSON.
+        Entries with something too deep or too long in them are told to `refuse`, and left out. Raises BadJsonError
+        where the text ends too early or is no JSON, or where no entry but the whole has such a thing in it.
         """
         try:
             if self._is_array():
-                yield from _batches(self._items("item"), batch)
+                yield from _batches(self._kept("item", "", refuse), batch)
             elif growth is Growth.PAIRS:
                 with self._input.open() as stream:
-                    for key, value in self._parser.kvitems(stream, "", use_float=True, buf_size=_BUFFER):
-                        yield {key: value}
+                    pairs = self._parser.kvitems(self._reader(stream), "", use_float=True, buf_size=_BUFFER)
+                    for key, value in pairs:
+                        code = self._cut_in({key: value})
+                        if code is None:
+                            yield {key: value}
+                        else:
+                            refuse(code, f"What stands under {key[:80]} holds {sentence(code)}")
             else:
-                yield from self._object_fragments(batch)
+                yield from self._object_fragments(batch, refuse)
         except (ijson.JSONError, UnicodeDecodeError) as error:
             raise _bad(error) from None
 
-    def _object_fragments(self, batch: int) -> Iterator[Any]:
+    def _object_fragments(self, batch: int, refuse: Refuse) -> Iterator[Any]:
         kinds = dict(self._key_kinds())
         short = {key: next(self._items(key), None) for key, kind in kinds.items() if kind != "start_array"}
+        if (code := self._cut_in({**dict.fromkeys(kinds), **short})) is not None:
+            raise BadJsonError(code, f"What it says beside its arrays holds {sentence(code)}.")
         yielded = False
         for key, kind in kinds.items():
             if kind == "start_array":
-                for entries in _batches(self._items(f"{key}.item"), batch):
+                for entries in _batches(self._kept(f"{key}.item", f" of {key[:80]}", refuse), batch):
                     yielded = True
                     yield {**short, key: entries}
         if not yielded:
@@ -82,13 +102,32 @@ class Streamed:
 
     def _items(self, prefix: str) -> Iterator[Any]:
         with self._input.open() as stream:
-            yield from self._parser.items(stream, prefix, use_float=True, buf_size=_BUFFER)
+            yield from self._parser.items(self._reader(stream), prefix, use_float=True, buf_size=_BUFFER)
+
+    def _kept(self, prefix: str, of: str, refuse: Refuse) -> Iterator[Any]:
+        """Yield the entries that can be read."""
+        for number, entry in enumerate(self._items(prefix), 1):
+            code = self._cut_in(entry)
+            if code is None:
+                yield entry
+            else:
+                refuse(code, f"Entry {number:,}{of} holds {sentence(code)}")
+
+    def _cut_in(self, value: Any) -> str | None:
+        """Return why something was cut out of a value; None for one that is whole."""
+        if not self._cuts:
+            return None
+        _, found, rest = json.dumps(value).partition(self._mark)
+        return rest.partition('"')[0] if found else None
+
+    def _reader(self, stream: IO[bytes]) -> Reader:
+        return Reader(stream, self._cuts, self._mark)
 
     def _key_kinds(self) -> Iterator[tuple[str, str]]:
         """Yield the keys of the top object and the parser's name of what their values begin with."""
         depth, key = 0, ""
         with self._input.open() as stream:
-            for event, value in self._parser.basic_parse(stream, use_float=True, buf_size=_BUFFER):
+            for event, value in self._parser.basic_parse(self._reader(stream), use_float=True, buf_size=_BUFFER):
                 if depth == 1 and event == "map_key":
                     key = value
                 elif depth == 1 and event not in {"end_map", "end_array"}:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from migrate_cli.errors import SourceError, TemporaryError, Unanswered
+from migrate_cli.errors import AnswerOutOfBounds, SourceError, TemporaryError, Unanswered
 from migrate_cli.findings import finding
 from migrate_cli.model import Finding, JsonObject
 from migrate_cli.openai_client import READ_ATTEMPTS, WELL_BACKOFF, ApiClient
@@ -75,8 +75,8 @@ class Host:
         """Send it until there is an answer: after a few tries in vain, no longer than it takes where others get one."""
         try:
             return await self.client.read(path, query, attempts=min(attempts, FEW_ATTEMPTS))
-        except Unanswered:
-            if attempts <= FEW_ATTEMPTS:
+        except Unanswered as error:
+            if attempts <= FEW_ATTEMPTS or isinstance(error, AnswerOutOfBounds):
                 raise
         if not await self.is_well():
             # It may be down for a moment: then all the attempts that a read has are still to come.

@@ -10,15 +10,15 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from migrate_cli.errors import TemporaryError
+from migrate_cli.errors import AnswerOutOfBounds, TemporaryError
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.api.host import FEW_ATTEMPTS, Host, RefusedError
 
 LIMIT = 100
 MOST_PAGES = 20_000
 """Two million objects; the longest real threads have a hundred thousand messages."""
-_FULL = frozenset({20, LIMIT})
-"""Lengths at which a page was probably cut: what was asked for, and the API's default."""
+_DEFAULT_LIMIT = 20
+"""What the API gives where it is not told how many."""
 _FIRST_TRIES = 5
 _ALIKE = 3
 """Lists of a kind whose cursor is refused before no other's is tried."""
@@ -36,6 +36,8 @@ class Listing:
     """Findings about this list: code and sentence."""
     complete: bool = True
     """False when some of it may be missing."""
+    limit: int = LIMIT
+    """How many are asked for at a time; fewer once an answer was larger than allowed."""
     _seen: set[int] = field(default_factory=set)
 
     def fresh(self, entries: list[Any]) -> list[JsonObject]:
@@ -97,7 +99,7 @@ async def pages(host: Host, listing: Listing, after: str | None = None) -> Async
             host.notice("host-hides-more", "The host says has_more: false where there is more; lists are read on.")
         promised = body.get("has_more") is True
         probing = not promised
-        if probing and len(data) not in _FULL:
+        if probing and len(data) not in (_DEFAULT_LIMIT, listing.limit):
             return
         after = _last_id(data)
         if after is None:
@@ -114,13 +116,26 @@ async def _page(host: Host, listing: Listing, after: str | None, *, patient: boo
 
     Where the host merely does not know this one cursor, raises _CursorLostError if `patient`. Raises what the host
     answered where it takes the cursors of such lists: one page that it cannot give says nothing of all the others.
+    A page that is larger than allowed is asked for in smaller ones.
     """
-    query = {**listing.query, "order": "asc", "limit": LIMIT}
+    while True:
+        try:
+            return await _page_of(host, listing, after, patient=patient)
+        except AnswerOutOfBounds:
+            if listing.limit == 1:
+                raise
+            listing.limit = max(1, listing.limit // 10)
+
+
+async def _page_of(host: Host, listing: Listing, after: str | None, *, patient: bool) -> JsonObject | None:
+    query = {**listing.query, "order": "asc", "limit": listing.limit}
     if after is None:
         return await host.get(listing.path, query)
     query["after"] = after
     try:
         return await host.get(listing.path, query, attempts=_FIRST_TRIES)
+    except AnswerOutOfBounds:
+        raise
     except (RefusedError, TemporaryError) as error:
         # Is it the cursor, or the host? Without the cursor the same list must answer, and with it must not.
         await host.get(listing.path, {**listing.query, "order": "asc", "limit": 1})
@@ -128,6 +143,8 @@ async def _page(host: Host, listing: Listing, after: str | None, *, patient: boo
             raise _CursorLostError from error
     try:
         return await host.get(listing.path, query, attempts=FEW_ATTEMPTS)
+    except AnswerOutOfBounds:
+        raise
     except (RefusedError, TemporaryError):
         if listing.what in host.takes_cursors:
             raise

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 
 from migrate_cli.endpoint import segment
-from migrate_cli.errors import TemporaryError, Unanswered
+from migrate_cli.errors import AnswerOutOfBounds, TemporaryError, Unanswered
 from migrate_cli.findings import finding
 from migrate_cli.model import JsonObject, Origin, Unreadable
 from migrate_cli.sources.api.host import Host, RefusedError
@@ -38,6 +38,9 @@ class ThreadReader:
             record = await self._record(named, origin)
         except RefusedError as error:
             return await self._refused(named.id, origin, error)
+        except AnswerOutOfBounds as error:
+            detail = f"The host's answer for this thread cannot be taken in: {error.reason}. The others are read."
+            return Unreadable(origin, "answer-out-of-bounds", detail, named.id)
         except TemporaryError as error:
             return await self._unwell_for(named.id, origin, error)
         self._failed.append(False)
