@@ -34,6 +34,7 @@ from migrate_cli.model import CONVERSATION_GONE, UNKNOWN_THREAD, JsonObject, Pro
 from migrate_cli.settings import Settings, load_settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.reader import StateReader
+from migrate_cli.state.rehearsal import SANDBOX, of_rehearsal
 from migrate_cli.state.setup import LOADS_ALL
 from migrate_cli.state.store import StateStore
 
@@ -102,6 +103,8 @@ class Migrator:
         if isinstance(source, Mapping):
             values["source"] = dict(source)
         self._settings = _settings_of(settings, values)
+        if sandbox and not self._settings.where("state").startswith("option"):
+            self._settings = self._settings.model_copy(update={"state": of_rehearsal(self._settings.state)})
         self._source = source if isinstance(source, Source) else None
         self._sandbox = sandbox
         self._retry_failed, self._patience = retry_failed, patience
@@ -299,8 +302,6 @@ class Migrator:
 
     def _check_target(self, reader: StateReader) -> None:
         """Refuse ids that belong to another target. Raises SetupMismatch."""
-        from migrate_cli.commands.prepare import SANDBOX  # noqa: PLC0415 - brings the loader's settings with it
-
         recorded = reader.setup().get("target.base_url")
         ours = SANDBOX if self._sandbox else self._settings.target.base_url
         if recorded is not None and recorded != ours:

@@ -83,7 +83,7 @@ def verify(
 
     Example: `migrate-cli verify ./export --report verify.html`
     """
-    from migrate_cli.commands.prepare import selection_of  # noqa: PLC0415
+    from migrate_cli.commands.prepare import rehearsing, selection_of  # noqa: PLC0415
     from migrate_cli.commands.shards import for_shard  # noqa: PLC0415
     from migrate_cli.commands.verify import VerifyChoices  # noqa: PLC0415
     from migrate_cli.commands.verify import verify as run  # noqa: PLC0415
@@ -107,6 +107,6 @@ def verify(
         fresh=fresh,
     )
     selection = selection_of(thread or [], threads_from, limit, shard)
-    settings = made_whole(for_shard(settings, selection, frame.state))
     sandbox = target is Target.SANDBOX
+    settings = made_whole(for_shard(rehearsing(settings, sandbox=sandbox), selection, frame.state))
     frame.finish(run(settings, selection, choices, sandbox=sandbox, view=frame.view()), settings)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_WITHOUT_STATE = frozenset({"plan", "init", "snapshot", "transcribe", "assistants", "demo", "sandbox"})
+"""Commands whose results do not come from a state file."""
 RESUMABLE = (ExitCode.TEMPORARY, ExitCode.INTERRUPTED)
 
 
@@ -56,14 +58,21 @@ class Frame:
     closers: ExitStack = field(default_factory=ExitStack)
     """What must be closed when the command ends."""
 
-    def settings(self, **flags: Any) -> Settings:
-        """Read the settings, with this invocation's flags on top. Raises SettingsError."""
+    def settings(self, *, rehearsal: bool = False, **flags: Any) -> Settings:
+        """Read the settings, with this invocation's flags on top; for a `rehearsal`, with its state file.
+
+        Raises SettingsError.
+        """
         from migrate_cli.settings import load_settings  # noqa: PLC0415 - pydantic is slow to import, --help needs none
 
         own = {"state": str(self.state) if self.state else None, "report.output": self.output and self.output.value}
         settings = load_settings(self.config, {**own, **_dotted(flags)}, env_file=self.env_file, called=_called)
         for sentence in () if self.quiet else settings.told:
             sys.stderr.write(f"migrate-cli: {visible(sentence)}\n")
+        if rehearsal:
+            from migrate_cli.state.rehearsal import of_rehearsal  # noqa: PLC0415 - hardly ever
+
+            settings = settings.model_copy(update={"state": of_rehearsal(settings.state)})
         return settings
 
     def keep_log(self, settings: Settings) -> None:
@@ -92,6 +101,15 @@ class Frame:
 
         return progress_view(self.progress, sys.stderr.isatty(), self.quiet)
 
+    def mark(self, result: Result, settings: Settings) -> bool:
+        """Let a result that comes from the state file of a rehearsal say so; return whether it does."""
+        from migrate_cli.state.rehearsal import is_rehearsal  # noqa: PLC0415 - only commands with a state file
+
+        if self.command in _WITHOUT_STATE or not is_rehearsal(settings.state):
+            return False
+        result.data["rehearsal"] = True
+        return True
+
     def finish(self, result: Result, settings: Settings | None = None, *, exit_code: int | None = None) -> NoReturn:
         """Print the result once, write the report file, and exit: with the result's code, unless another is given."""
         fmt = self.output or (OutputFormat(settings.report.output) if settings else OutputFormat.TEXT)
@@ -99,6 +117,8 @@ class Frame:
         for name, path in (("config", self.config), ("env_file", self.env_file), ("state", self.state)):
             if path is not None:
                 result.data.setdefault(name, str(path))
+        if settings is not None:
+            self.mark(result, settings)
         self.show(result, fmt, with_content=settings is not None and settings.report.with_content)
         _log_result(result)
         code = result.exit_code if exit_code is None else exit_code

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from migrate_cli.cli.frame import Frame, common_options, emit
+from migrate_cli.cli.options import Rehearsal
 from migrate_cli.commands.choices import MapFormat, MapLevel
+
+if TYPE_CHECKING:
+    from migrate_cli.settings import Settings
 
 map_app = typer.Typer(
     no_args_is_help=True,
@@ -49,6 +54,7 @@ def map_export(
     add_column: Annotated[bool, typer.Option("--add-column", help="Add that column if it is not there.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace other values that stand in it.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Write, 1,000 threads in a transaction.")] = False,
+    rehearsal: Rehearsal = False,
 ) -> None:
     """Write the whole mapping to stdout, or the conversation ids into a table of yours.
 
@@ -56,7 +62,8 @@ def map_export(
 
     Example: `migrate-cli map export --to-sql --url sqlite:///app.db --table chats --thread-column thread_id --yes`
     """
-    settings = frame.settings()
+    settings = frame.settings(rehearsal=rehearsal)
+    _tell_rehearsal(settings, meant=rehearsal)
     if not (to_sql or print_sql):
         from migrate_cli.commands.mapping import export  # noqa: PLC0415
 
@@ -74,15 +81,32 @@ def map_export(
 
 @map_app.command("ids", hidden=True)
 @common_options("map")
-def map_ids(frame: Frame, ids: Annotated[list[str], typer.Argument(help="Ids, old or new.", metavar="ID…")]) -> None:
+def map_ids(
+    frame: Frame,
+    ids: Annotated[list[str], typer.Argument(help="Ids, old or new.", metavar="ID…")],
+    rehearsal: Rehearsal = False,
+) -> None:
     """Look ids up; `migrate-cli map ID…` is the short form.
 
     Example: `migrate-cli map thread_abc conv_def`
     """
     from migrate_cli.commands.mapping import look_up  # noqa: PLC0415
 
-    settings = frame.settings()
+    settings = frame.settings(rehearsal=rehearsal)
     frame.finish(look_up(settings, ids), settings)
+
+
+def _tell_rehearsal(settings: Settings, *, meant: bool) -> None:
+    """Say on stderr that ids are of a rehearsal: no form has room for it. Raises UsageError where that is not meant."""
+    from migrate_cli.errors import UsageError  # noqa: PLC0415
+    from migrate_cli.state.rehearsal import is_rehearsal  # noqa: PLC0415
+
+    if not is_rehearsal(settings.state):
+        return
+    what = f"{settings.state} is of a rehearsal: its conversation ids are the sandbox's, and no target knows them"
+    if not meant:
+        raise UsageError(f"{what}; add --rehearsal if that is what you want", code="rehearsal")
+    sys.stderr.write(f"migrate-cli: {what}\n")
 
 
 def with_short_form(args: list[str]) -> list[str]:

@@ -17,6 +17,7 @@ from migrate_cli.cli.options import (
     Limit,
     MaxRequests,
     Redact,
+    Rehearsal,
     Shard,
     Source,
     Thread,
@@ -174,7 +175,7 @@ def apply(
     Example: `migrate-cli apply ./export --target sandbox`
     """
     from migrate_cli.commands.apply import apply as run  # noqa: PLC0415
-    from migrate_cli.commands.prepare import selection_of  # noqa: PLC0415
+    from migrate_cli.commands.prepare import rehearsing, selection_of  # noqa: PLC0415
     from migrate_cli.commands.shards import for_shard  # noqa: PLC0415
 
     settings = frame.settings(
@@ -185,7 +186,7 @@ def apply(
     if threads_from is not None and (processes is not None or engine is not None):
         for_all(settings, threads_from)
     selection = selection_of(thread or [], threads_from, limit, shard)
-    settings = for_shard(settings, selection, frame.state)
+    settings = for_shard(rehearsing(settings, sandbox=target is Target.SANDBOX), selection, frame.state)
     frame.keep_log(settings)
     options = {
         "SOURCE": source, "--target": target and target.value, "--format": format_, "--limit": limit,
@@ -212,6 +213,7 @@ def apply(
 @common_options("status")
 def status(
     frame: Frame,
+    rehearsal: Rehearsal = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Look again every two seconds while a run is at work.")
     ] = False,
@@ -223,11 +225,12 @@ def status(
     from migrate_cli.commands.status import status as run  # noqa: PLC0415
     from migrate_cli.commands.status import watch as looks  # noqa: PLC0415
 
-    settings = frame.settings()
+    settings = frame.settings(rehearsal=rehearsal)
     if not watch:
         frame.finish(run(settings), settings)
     with contextlib.suppress(KeyboardInterrupt):
         for result in looks(settings):
             if sys.stdout.isatty():
                 emit(["\x1b[H\x1b[2J"])
+            frame.mark(result, settings)
             frame.show(result, frame.output or OutputFormat.TEXT)

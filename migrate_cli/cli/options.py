@@ -45,3 +45,6 @@ Redact = Annotated[
         show_default=False,
     ),
 ]
+Rehearsal = Annotated[
+    bool, typer.Option("--rehearsal", help="The state file of the rehearsal (apply --target sandbox) instead.")
+]

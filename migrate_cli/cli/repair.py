@@ -10,7 +10,7 @@ import typer
 
 from migrate_cli.cli.dividing import made_whole
 from migrate_cli.cli.frame import Frame, common_options
-from migrate_cli.cli.options import Thread, Workers
+from migrate_cli.cli.options import Rehearsal, Thread, Workers
 
 if TYPE_CHECKING:
     from migrate_cli.settings import Settings
@@ -38,6 +38,7 @@ def resolve(
         typer.Option("--drop-copies", help="Delete copies of our own items, then verify; asks first."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    rehearsal: Rehearsal = False,
 ) -> None:
     """Show how a conversation differs from its thread, and settle the thread as you choose.
 
@@ -47,7 +48,7 @@ def resolve(
     from migrate_cli.commands.resolve import resolve as run  # noqa: PLC0415
 
     choice = choice_of(adopt=adopt, restart=restart, skip=skip, drop_copies=drop_copies)
-    settings = made_whole(frame.settings())
+    settings = made_whole(frame.settings(rehearsal=rehearsal))
     frame.keep_log(settings)
     if choice is Choice.DROP_COPIES:
         _drop_copies(frame, settings, thread, yes=yes)
@@ -71,6 +72,7 @@ def undo(
         bool, typer.Option("--force", help="Delete conversations too that somebody has written into since.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    rehearsal: Rehearsal = False,
     workers: Workers = None,
 ) -> None:
     """Delete at the target what `apply` created: the items first, then the conversations. Resumable; asks first.
@@ -80,7 +82,7 @@ def undo(
     from migrate_cli.commands.undo import UndoChoice, foresee  # noqa: PLC0415
     from migrate_cli.commands.undo import undo as run  # noqa: PLC0415
 
-    settings = made_whole(frame.settings(load__workers=workers))
+    settings = made_whole(frame.settings(rehearsal=rehearsal, load__workers=workers))
     choice = UndoChoice(frozenset(thread or []), run_id, everything)
     foreseen = foresee(settings, choice)
     if dry_run:

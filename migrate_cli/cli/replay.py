@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -97,16 +97,16 @@ def replay(
 
     Example: `migrate-cli replay replay.yaml --workers 8 --report replay.html`
     """
-    from migrate_cli.commands.prepare import selection_of  # noqa: PLC0415
+    from migrate_cli.commands.prepare import rehearsing, selection_of  # noqa: PLC0415
     from migrate_cli.commands.replay import Choices, write_example  # noqa: PLC0415
     from migrate_cli.commands.replay import replay as run  # noqa: PLC0415
 
-    flags = {
+    flags: dict[str, Any] = {
         "source.path": source, "report.with_content": with_content, "report.redact": redact,
         "replay.workers": workers, "replay.mode": mode and mode.value, "replay.max_cost": max_cost,
         "replay.max_tokens": max_tokens, "replay.max_tool_calls": max_tool_calls,
     }  # fmt: skip
-    settings = frame.settings(**flags)
+    settings = rehearsing(frame.settings(**flags), sandbox=target is Target.SANDBOX)
     if init:
         frame.finish(write_example(settings, suite or DEFAULT_SUITE), settings)
     selection = selection_of(thread or [], threads_from, None, None)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from migrate_cli.cli.frame import Frame, common_options
+from migrate_cli.cli.options import Rehearsal
 
 app = typer.Typer()
 
@@ -18,6 +19,7 @@ def report(
     run: Annotated[
         str | None, typer.Argument(help="The id of the run. Default: the last one.", show_default=False, metavar="RUN")
     ] = None,
+    rehearsal: Rehearsal = False,
     list_: Annotated[bool, typer.Option("--list", help="List the runs of the state file instead.")] = False,
 ) -> None:
     """Show an earlier run again from the state file, in any form; its own exit code stands in the JSON form.
@@ -30,7 +32,7 @@ def report(
     from migrate_cli.commands.report import report as run_report  # noqa: PLC0415
     from migrate_cli.errors import UsageError  # noqa: PLC0415
 
-    settings = frame.settings()
+    settings = frame.settings(rehearsal=rehearsal)
     if list_ and run is not None:
         raise UsageError("--list shows all runs; leave the id away, or leave --list away to see that run.")
     result = list_runs(settings) if list_ else run_report(settings, run)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from migrate_cli.cli.frame import Frame, common_options
-from migrate_cli.cli.options import Format, Source
+from migrate_cli.cli.options import Format, Rehearsal, Source
 from migrate_cli.commands.choices import Target
 
 app = typer.Typer()
@@ -45,6 +45,7 @@ def doctor(
     target: Annotated[
         Target | None, typer.Option("--target", help="`sandbox` looks at the embedded server instead.")
     ] = None,
+    rehearsal: Rehearsal = False,
     live: Annotated[
         bool,
         typer.Option(
@@ -59,6 +60,8 @@ def doctor(
     Example: `migrate-cli doctor ./export`
     """
     from migrate_cli.commands.doctor import doctor as run  # noqa: PLC0415
+    from migrate_cli.commands.prepare import rehearsing  # noqa: PLC0415
 
-    settings = frame.settings(source__path=source, source__format=format_)
-    frame.finish(run(settings, sandbox=target is Target.SANDBOX, live=live), settings)
+    settings = frame.settings(rehearsal=rehearsal, source__path=source, source__format=format_)
+    sandbox = rehearsal or target is Target.SANDBOX
+    frame.finish(run(rehearsing(settings, sandbox=sandbox), sandbox=sandbox, live=live), settings)

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from migrate_cli.commands.files import as_recorded
-from migrate_cli.commands.prepare import SANDBOX, TargetChoice, open_configured, target_of
+from migrate_cli.commands.prepare import TargetChoice, open_configured, target_of
 from migrate_cli.errors import SetupMismatch
 from migrate_cli.load.refusal import with_notes
 from migrate_cli.model import Draft
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection
 from migrate_cli.state.reader import StateReader
+from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.store import StateStore
 
 

@@ -75,9 +75,13 @@ def demo(folder: Path, *, view: Callable[[], ProgressView]) -> Iterator[Step]:
         lambda: verify(settings, everything, VerifyChoices(), sandbox=True, view=view()),
         ("outcomes", "threads", "continued", "differences"),
     )
-    yield Step("Status: where it stands, at any time", "migrate-cli status", lambda: status(settings), ("threads",))
     yield Step(
-        "Map: the new id for every old one", "migrate-cli map ID…", lambda: look_up(settings, _some_ids(settings))
+        "Status: where it stands, at any time", "migrate-cli status --rehearsal", lambda: status(settings), ("threads",)
+    )
+    yield Step(
+        "Map: the new id for every old one",
+        "migrate-cli map ID… --rehearsal",
+        lambda: look_up(settings, _some_ids(settings)),
     )
     yield Step(
         "Replay: stream test prompts through the new setup, with tools, and check the answers",
@@ -100,7 +104,7 @@ def farewell(results: list[Result], folder: Path) -> str:
     return (
         f"\nDone: {threads['loaded']} threads with {messages['read']} messages now are conversations with "
         f"{messages['items']} items, and every old id has its new one.\n"
-        f"All of it happened on this machine; the state file is {folder / 'demo.db'}.\n\n"
+        f"All of it happened on this machine; the state file is {folder / 'migration.rehearsal.db'}.\n\n"
         "Now your own export:\n\n"
         "  migrate-cli plan ./export                       what would happen, and what would be lost\n"
         "  migrate-cli apply ./export --target sandbox     a rehearsal, without a key\n"
@@ -116,6 +120,6 @@ def _some_ids(settings: Settings) -> list[str]:
 def _settings(folder: Path) -> Settings:
     return load_settings(
         None,
-        {"source.path": str(fixtures()), "state": str(folder / "demo.db"), "replay.workers": 1},
+        {"source.path": str(fixtures()), "state": str(folder / "migration.rehearsal.db"), "replay.workers": 1},
         env_file=Path(os.devnull),
     )

@@ -25,7 +25,7 @@ def doctor(settings: Settings, *, sandbox: bool, live: bool) -> Result:
     checks = [check_settings(rows), check_versions(found)]
     data: JsonObject = {}
     target, facts = _target(settings, sandbox=sandbox, live=live)
-    checks += [check_source(settings, open_configured), *target, check_state(settings.state)]
+    checks += [check_source(settings, open_configured), *target, check_state(settings.state, sandbox=sandbox)]
     checks.append(check_disk(settings.state))
     if facts is not None:
         data["facts"] = facts

@@ -20,12 +20,9 @@ from migrate_cli.sources.inputs import is_database
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.sources.shards import shard_from_environment
 from migrate_cli.state.opening import check_place
+from migrate_cli.state.rehearsal import SANDBOX, of_rehearsal
 from migrate_cli.state.setup import EXPORT, SEEN
 from migrate_cli.target_endpoint import endpoint_of
-
-SANDBOX = "sandbox"
-"""What the state file records as the target of a rehearsal; the port changes from run to run."""
-
 
 LOOKED_THROUGH = 1000
 """Unreadable entries in a row that are looked through for a first thread; after that, reading them is the work."""
@@ -157,6 +154,13 @@ def target_of(settings: Settings, *, sandbox: bool) -> Iterator[TargetChoice]:
             yield TargetChoice(Endpoint(server.base_url, "sandbox-key", timeout=settings.load.timeout), True, data)
         return
     yield TargetChoice(endpoint_of(settings), False)
+
+
+def rehearsing(settings: Settings, *, sandbox: bool = True) -> Settings:
+    """Return the settings with the state file of the rehearsal, unless one was named for this very invocation."""
+    if not sandbox or settings.where("state").startswith("option"):
+        return settings
+    return settings.model_copy(update={"state": of_rehearsal(settings.state)})
 
 
 def named_source(settings: Settings) -> JsonObject:

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from migrate_cli.commands.prepare import SANDBOX, TargetChoice, open_configured, target_of
+from migrate_cli.commands.prepare import TargetChoice, open_configured, target_of
 from migrate_cli.commands.replay_cases import Cases, cases_of, others_of
 from migrate_cli.commands.replay_data import data_of, exit_code_of, problems_of, without_answers
 from migrate_cli.convert.text import counted
@@ -41,6 +41,7 @@ from migrate_cli.report.progress import LiveProgress, ProgressView
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection
 from migrate_cli.state.reader import StateReader
+from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.store import StateStore
 from migrate_cli.target import ConversationsTarget
 from migrate_cli.writing import open_for_writing

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from migrate_cli.commands.again import recorded_target
 from migrate_cli.commands.interrupts import Interrupts
-from migrate_cli.commands.prepare import SANDBOX, TargetChoice, policy_of
+from migrate_cli.commands.prepare import TargetChoice, policy_of
 from migrate_cli.convert.text import counted
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
 from migrate_cli.load.clock import WallClock
@@ -20,6 +20,7 @@ from migrate_cli.pacing import Pacer
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.settings import Settings
 from migrate_cli.state.reader import StateReader
+from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.store import StateStore
 from migrate_cli.target import ConversationsTarget
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from migrate_cli.commands.files import as_recorded
 from migrate_cli.commands.interrupts import Interrupts
 from migrate_cli.commands.prepare import (
-    SANDBOX,
     TargetChoice,
     check_list,
     expected_of,
@@ -34,6 +33,7 @@ from migrate_cli.report.redact import redact_excerpt
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.reader import StateReader
+from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.store import StateStore
 from migrate_cli.target import ConversationsTarget
 from migrate_cli.verify.choice import Sample

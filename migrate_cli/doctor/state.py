@@ -12,17 +12,22 @@ from migrate_cli.state.check import check_file
 from migrate_cli.state.lock import holder
 from migrate_cli.state.opening import check_is_ours, check_place, damaged
 from migrate_cli.state.reader import StateReader
+from migrate_cli.state.setup import SANDBOX
 
 _CURE = "Do what the sentence says; a state file is never made anew, because that would migrate everything twice."
 
+_REHEARSED = (
+    "Move it away, with what lies beside it, before the migration; to check it as the rehearsal that it is: "
+    "migrate-cli doctor --rehearsal."
+)
 _COMPARE = (
     "Keep a copy, restore the .bak beside it (newer ids are taken up from .map.jsonl), and run doctor again; "
     "then compare everything: migrate-cli verify."
 )
 
 
-def check_state(path: Path) -> Check:
-    """Look at the state file as the next `apply` would, without taking its lock."""
+def check_state(path: Path, *, sandbox: bool = False) -> Check:
+    """Look at the state file as the next `apply` (in the `sandbox`, for a rehearsal) would, without taking its lock."""
     try:
         check_place(path, create=True)
         if not path.exists():
@@ -30,6 +35,11 @@ def check_state(path: Path) -> Check:
         check_is_ours(path)
         with StateReader(path) as reader:
             summary = reader.summary()
+            known = reader.setup().get("target.base_url")
+        if not sandbox and known == SANDBOX:
+            return failure(
+                "state", f"{path} is the state file of a rehearsal, in the sandbox", _REHEARSED, ExitCode.STATE
+            )
         faults = check_file(path)
     except MigrateError as error:
         return failed("state", error, _CURE)

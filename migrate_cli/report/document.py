@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib import import_module
 from itertools import takewhile
@@ -19,6 +19,11 @@ from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.escape import NOTHING, number, percent, plural
 
 _COMMAND = re.compile(r"migrate-cli (?:map export|[a-z]+)")
+_RUNS_THERE = frozenset(f"migrate-cli {name}" for name in ("apply", "verify", "replay"))
+_LOOKS_THERE = frozenset(
+    f"migrate-cli {name}" for name in ("status", "map", "map export", "doctor", "report", "resolve", "undo")
+)
+"""Commands that find the state file of a rehearsal by `--target sandbox`, and those that do by `--rehearsal`."""
 SHOWN_ERRORS = 50
 """Rows of the table of errors; JSON and JUnit have all of them."""
 
@@ -127,6 +132,8 @@ class Document:
     next_steps: tuple[str, ...] = ()
     verbatim: str | None = None
     """When set, the text format is exactly this (a settings file, generated code), so that it can be piped on."""
+    notice: str | None = None
+    """What must be read before anything else, such as that this was a rehearsal."""
 
 
 Builder = Callable[[Result], Document]
@@ -145,6 +152,7 @@ BUILDERS: dict[str, str] = {
 }
 """Which module's `build` makes the document of which command; all others are generic."""
 
+REHEARSAL = "Rehearsal: everything here is in the embedded sandbox, and nothing of it at the real target."
 NEEDED: dict[str, tuple[str, ...]] = {
     "migrate_cli.report.migration": ("threads",),
     "migrate_cli.report.checks": ("outcomes", "cases"),
@@ -163,7 +171,8 @@ def build(result: Result) -> Document:
     name = BUILDERS.get(result.command)
     if name is None or not any(key in result.data for key in NEEDED[name]):
         name = "migrate_cli.report.generic"
-    return cast(Builder, import_module(name).build)(result)
+    document = cast(Builder, import_module(name).build)(result)
+    return replace(document, notice=REHEARSAL) if result.data.get("rehearsal") is True else document
 
 
 def tone_of(result: Result) -> Tone:
@@ -199,7 +208,22 @@ def steps(result: Result, *computed: str) -> tuple[str, ...]:
         computed = tuple(str(step) for step in named)
     files = (("--config", result.data.get("config")), ("--env-file", result.data.get("env_file")))
     option = "".join(f" {flag} {shlex.quote(str(file))}" for flag, file in files if file is not None)
-    return tuple(_COMMAND.sub(lambda found: found[0] + option, step) for step in computed)
+    there = (_with_state(step, result.data) for step in computed)
+    return tuple(_COMMAND.sub(lambda found: found[0] + option, step) for step in there)
+
+
+def _with_state(step: str, data: JsonObject) -> str:
+    """A step with the options by which its commands take the state file that it comes from."""
+    state, rehearsal = state_option(data), data.get("rehearsal") is True
+
+    def with_options(found: re.Match[str]) -> str:
+        runs, looks = found[0] in _RUNS_THERE, found[0] in _LOOKS_THERE
+        target = " --target sandbox" if rehearsal and runs and "--target sandbox" not in step else ""
+        if not (runs or looks) or "--state" in step or "--rehearsal" in step:
+            return found[0] + target
+        return found[0] + target + (state or (" --rehearsal" if rehearsal and looks else ""))
+
+    return _COMMAND.sub(with_options, step)
 
 
 def pilot_stopped(data: JsonObject) -> str:
@@ -213,7 +237,8 @@ def pilot_stopped(data: JsonObject) -> str:
 def state_option(data: JsonObject) -> str:
     """The state file as a command takes it, with a space before it; empty where it is the usual one."""
     state = str(data.get("state") or "")
-    return f" --state {shlex.quote(state)}" if state not in ("", "migration.db") else ""
+    usual = ("", "migration.rehearsal.db" if data.get("rehearsal") else "migration.db")
+    return f" --state {shlex.quote(state)}" if state not in usual else ""
 
 
 def counts(data: JsonObject, key: str) -> dict[str, int]:

@@ -13,8 +13,8 @@ from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.document import Column, Document, Lines, Section, Table, problems, steps, tone_of
 from migrate_cli.report.escape import NOTHING, number
 
-RESERVED = frozenset({"message", "next", "verbatim", "content"})
-"""Keys that are not laid out: the headline, the next steps, text to print as it is, message texts."""
+RESERVED = frozenset({"message", "next", "verbatim", "content", "rehearsal"})
+"""Keys that are not laid out: the headline, the next steps, text to print as it is, message texts, a notice."""
 
 
 def build(result: Result) -> Document:

@@ -107,8 +107,9 @@ def _prose(value: object) -> str:
 
 
 def _header(document: Document) -> str:
+    notice = "" if document.notice is None else f'<p class="headline mixed">{_text(document.notice)}</p>\n'
     return (
-        f"<header>\n<h1>{_text(document.title)}</h1>\n"
+        f"<header>\n{notice}<h1>{_text(document.title)}</h1>\n"
         f'<p class="headline {document.tone.value}">{_text(document.headline)}</p>\n</header>'
     )
 

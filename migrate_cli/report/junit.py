@@ -27,9 +27,12 @@ def render(result: Result, view: View) -> str:  # noqa: ARG001 - the signature o
     }
     root = ET.Element("testsuites", totals)
     suite = ET.SubElement(root, "testsuite", {**totals, "skipped": _count(cases, Verdict.SKIPPED)})
-    if result.run_id:
+    facts = {"run_id": result.run_id, "rehearsal": "true" if result.data.get("rehearsal") else None}
+    if any(facts.values()):
         properties = ET.SubElement(suite, "properties")
-        ET.SubElement(properties, "property", {"name": "run_id", "value": visible(result.run_id)})
+        for name, value in facts.items():
+            if value:
+                ET.SubElement(properties, "property", {"name": name, "value": visible(value)})
     for case in cases:
         _add(suite, case, f"migrate-cli.{result.command}")
     ET.indent(root)

@@ -33,7 +33,8 @@ _log = logging.getLogger(__name__)
 def render(result: Result, view: View) -> str:
     """Return the report, with a heading of level 2."""
     document = build(result)
-    blocks = [f"## {escape(document.title)}", f"{_SIGNS[document.tone]} **{escape(document.headline)}**"]
+    notice = [] if document.notice is None else [f"> ⚠️ **{escape(document.notice)}**"]
+    blocks = [*notice, f"## {escape(document.title)}", f"{_SIGNS[document.tone]} **{escape(document.headline)}**"]
     if document.verbatim is not None:
         blocks.append(_fence(visible_block(document.verbatim)))
     wanted = (section for section in document.sections if view.with_content or not isinstance(section, Pairs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject, Result
@@ -288,10 +289,11 @@ def _after_plan(result: Result) -> tuple[str, ...]:
     if result.exit_code != 0:
         return ("Look at the findings above; convert: in migration.yaml changes what becomes of each kind.",)
     saved = result.data.get("saved")
-    held = state_option(result.data) + (f" --plan {shlex.quote(str(saved))}" if saved else "")
+    source, rehearsal = _source(result.data), _rehearsal_state(result.data)
+    planned = f" --plan {shlex.quote(str(saved))}" if saved else ""
     return (
-        f"Rehearse without the network: migrate-cli apply{_source(result.data)} --target sandbox{held}",
-        f"Migrate: migrate-cli apply{_source(result.data)}{held}",
+        f"Rehearse without the network: migrate-cli apply{source} --target sandbox{rehearsal}{planned}",
+        f"Migrate: migrate-cli apply{source}{state_option(result.data)}{planned}",
     )
 
 
@@ -329,6 +331,12 @@ def _source(data: JsonObject) -> str:
     part = " --discover" if data.get("discover") else ""
     part += f" --shard {shard['index']}/{shard['of']}" if shard else ""
     return f" {shlex.quote(str(named))}{part}" if named else part
+
+
+def _rehearsal_state(data: JsonObject) -> str:
+    """The state file of a rehearsal, where the one of the migration is named: it must be another."""
+    state = Path(str(data.get("state") or "migration.db"))
+    return state_option({"state": str(state.with_name(f"{state.stem}.rehearsal{state.suffix}")), "rehearsal": True})
 
 
 def _target_option(data: JsonObject) -> str:

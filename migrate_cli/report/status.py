@@ -194,5 +194,6 @@ def command_options(setup: Mapping[str, str], state: str) -> str:
     source = str(setup.get("source.seen") or setup.get("source") or "")
     words = [shlex.quote(source)] if source.startswith(("/", "https://", "http://")) else []
     words += ["--target sandbox"] if setup.get("target.base_url") == "sandbox" else []
-    words += [f"--state {shlex.quote(state)}"] if state not in ("", "migration.db") else []
+    usual = "migration.rehearsal.db" if setup.get("target.base_url") == "sandbox" else "migration.db"
+    words += [f"--state {shlex.quote(state)}"] if state not in ("", usual) else []
     return "".join(f" {word}" for word in words)

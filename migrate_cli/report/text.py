@@ -54,6 +54,8 @@ def render(result: Result, view: View) -> str:
 
 def _draw(console: Console, document: Document, view: View) -> None:
     sign, colour = TONES[document.tone]
+    if document.notice is not None:
+        console.print(Text(visible(document.notice), style="bold yellow", overflow="fold"))
     head = Grid.grid(padding=(0, 1))
     head.add_row(Text(sign, style=f"bold {colour}"), Text(visible(document.headline), style="bold", overflow="fold"))
     console.print(head)

@@ -21,7 +21,6 @@ from pathlib import Path
 from migrate_cli.commands.interrupts import STOPPING
 from migrate_cli.commands.plan_file import refuse_changes
 from migrate_cli.commands.prepare import (
-    SANDBOX,
     begun,
     expected_of,
     named_source,
@@ -40,6 +39,7 @@ from migrate_cli.shards.folder import COMMAND, ShardFolder
 from migrate_cli.shards.task import FATAL, ShardEnd, ShardTask, worst
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.reader import StateReader
+from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.store import StateStore
 from migrate_cli.target_endpoint import endpoint_of
 

@@ -67,6 +67,12 @@ def missing(path: Path) -> UsageError:
             f"There is no state file {path}, but there are those of shards, such as {first}; name one with --state, or "
             f"join them first: migrate-cli merge {shards}"
         )
+    rehearsal = path.with_name(f"{path.stem}.rehearsal{path.suffix}")
+    if rehearsal.is_file():
+        return UsageError(
+            f"There is no state file {path}, but there is one of a rehearsal, {rehearsal.name}; look at it with "
+            "--rehearsal (apply, verify and replay: --target sandbox)."
+        )
     return UsageError(
         f"There is no state file {path}; name the right one with --state. Only if nothing was migrated yet, start one "
         "with `migrate-cli apply`, which loads every thread."

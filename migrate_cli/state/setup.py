@@ -7,8 +7,10 @@ known by their place.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
+SANDBOX = "sandbox"
+"""The target of a rehearsal; the port changes from run to run."""
 SOURCE = "source"
 SEEN = "source.seen"
 """Where an export was seen last: its resolved path, or `stdin:` and a hash."""
@@ -33,6 +35,28 @@ def differences(known: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
         for key in sorted(known)
         if key != SEEN and now.get(key) != known[key]
     ]
+
+
+def refusal(path: Path, known: Mapping[str, str], now: Mapping[str, str]) -> str | None:
+    """Return the sentence that refuses a setup where another one is recorded, or None where they agree."""
+    differing = differences(known, now)
+    if not differing:
+        return None
+    rehearsed = (known.get("target.base_url") == SANDBOX, now.get("target.base_url") == SANDBOX)
+    if rehearsed == (True, False):
+        return (
+            f"{path} is the state file of a rehearsal in the sandbox, and nothing of it is at the target. Move it away "
+            "with what lies beside it, or name another one with --state, and run again: the migration loads every "
+            "thread."
+        )
+    if rehearsed == (False, True):
+        return (
+            f"{path} is the state file of a migration to {known.get('target.base_url')}, and a rehearsal keeps one of "
+            "its own: leave --state out, or name another one."
+        )
+    return (
+        f"The state file {path} belongs to another setup: {'; '.join(differing)}. Put the old value back; {LOADS_ALL}."
+    )
 
 
 def _shown(setup: Mapping[str, str], key: str) -> str:

@@ -112,12 +112,8 @@ class StateStore:
         """
         stored = {key: value for key, value in self._ask("SELECT key, value FROM setup") if key != COPY_SIZE}
         known, setup = setups.upgraded(stored), setups.upgraded(setup)
-        differing = setups.differences(known, setup)
-        if differing:
-            raise SetupMismatch(
-                f"The state file {self.path} belongs to another setup: {'; '.join(differing)}. "
-                f"Put the old value back; {setups.LOADS_ALL}."
-            )
+        if refusal := setups.refusal(self.path, known, setup):
+            raise SetupMismatch(refusal)
         recognise(known)
         now = {key: value for key, value in setup.items() if not (known and key == SHARD)}
         fresh = [(key, value) for key, value in {**known, **now}.items() if stored.get(key) != value]
