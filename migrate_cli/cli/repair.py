@@ -118,8 +118,10 @@ def merge(
     Example: `migrate-cli merge migration-*of4.db --state migration.db`
     """
     from migrate_cli.commands.merge import merge as run  # noqa: PLC0415
+    from migrate_cli.commands.prepare import rehearsing  # noqa: PLC0415
+    from migrate_cli.state.rehearsal import is_rehearsal  # noqa: PLC0415
 
-    settings = frame.settings()
+    settings = rehearsing(frame.settings(), sandbox=all(map(is_rehearsal, states)))
     frame.finish(run(settings, states, any_source=any_source), settings)
 
 

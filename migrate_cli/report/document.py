@@ -152,7 +152,7 @@ BUILDERS: dict[str, str] = {
 }
 """Which module's `build` makes the document of which command; all others are generic."""
 
-REHEARSAL = "Rehearsal: everything here is in the embedded sandbox, and nothing of it at the real target."
+REHEARSAL = "Rehearsal: all of this is in the embedded sandbox, none of it at the target."
 NEEDED: dict[str, tuple[str, ...]] = {
     "migrate_cli.report.migration": ("threads",),
     "migrate_cli.report.checks": ("outcomes", "cases"),

@@ -102,7 +102,7 @@ def test_every_recorded_thread_is_loaded_or_skipped_and_reads_back_in_order(cli:
     assert result["exit_code"] == 0
     assert threads["total"] == threads["loaded"] + threads["skipped"] == 26
     assert parts["read"] == parts["kept"] + parts["converted"] + parts["noted"] + parts["dropped"]
-    rows = json.loads(cli("map", "export", "--format", "json", "--state", state).out)
+    rows = json.loads(cli("map", "export", "--format", "json", "--state", state, "--rehearsal").out)
     with EmbeddedSandbox(tmp_path / "m.db.sandbox") as server:
         client = OpenAI(base_url=server.base_url, api_key="any-key")
         for row in rows:

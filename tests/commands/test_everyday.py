@@ -72,9 +72,9 @@ def test_a_bug_leaves_its_traceback_in_the_log(cli: Cli, tmp_path: Path, monkeyp
     monkeypatch.setattr("migrate_cli.commands.apply.apply", broken)
     outcome = cli("apply", write_export(tmp_path / "export", [1]), "--target", "sandbox")
     assert outcome.code == 1
-    assert "the traceback is in migration.db.log" in outcome.err
-    assert "Traceback" in Path("migration.db.log").read_text()
-    assert "canary" not in Path("migration.db.log").read_text() + outcome.err
+    assert "the traceback is in migration.rehearsal.db.log" in outcome.err
+    assert "Traceback" in Path("migration.rehearsal.db.log").read_text()
+    assert "canary" not in Path("migration.rehearsal.db.log").read_text() + outcome.err
 
 
 def test_verbose_says_on_stderr_what_the_log_says(cli: Cli, tmp_path: Path) -> None:

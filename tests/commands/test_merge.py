@@ -26,7 +26,7 @@ def apply_shards(cli: Cli, export: Path, shards: int, *args: object) -> list[Pat
     """Run every shard of a migration, one after the other; return their state files."""
     for number in range(1, shards + 1):
         assert cli("apply", export, "--shard", f"{number}/{shards}", *args).code == 0
-    return sorted(Path.cwd().glob(f"migration-*of{shards}.db"))
+    return sorted(Path.cwd().glob(f"migration*-*of{shards}.db"))
 
 
 def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -223,7 +223,8 @@ def test_a_rehearsal_in_shards_is_verified_as_one(cli: Cli, tmp_path: Path) -> N
         assert cli("merge", *files).code == 0
         assert cli("verify", export, "--target", "sandbox", "--fresh").code == 0
     assert cli("apply", export, "--target", "sandbox").code == 0
-    found = conversations(Path("migration.db.sandbox"))
+    assert not Path("migration.db").exists()
+    found = conversations(Path("migration.rehearsal.db.sandbox"))
     assert found == {thread_id(n): texts_of(export, thread_id(n)) for n in range(1, 8)}
 
 

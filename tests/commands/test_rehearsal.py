@@ -84,8 +84,8 @@ def test_every_command_that_reads_it_says_so_first(cli: Cli, rehearsed: Path, co
     assert cli(*command, "--output", "json").json["data"]["rehearsal"] is True
     for form in ("text", "markdown"):
         first = cli(*command, "--output", form).out.splitlines()[0]
-        assert "Rehearsal: everything here is in the embedded sandbox" in first
-    assert "Rehearsal: everything here" in cli(*command, "--output", "html").out
+        assert "Rehearsal: all of this is in the embedded sandbox" in first
+    assert "Rehearsal: all of this" in cli(*command, "--output", "html").out
     suite = ET.fromstring(cli(*command, "--output", "junit").out)
     assert [one.get("value") for one in suite.iter("property") if one.get("name") == "rehearsal"] == ["true"]
 

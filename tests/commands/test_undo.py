@@ -162,7 +162,7 @@ def test_another_target_is_refused_before_anything_is_deleted(
 
 
 def test_a_rehearsal_is_undone_in_its_own_sandbox(cli: Cli, tmp_path: Path) -> None:
-    cli("apply", write_export(tmp_path / "export", [3]), "--target", "sandbox")
+    cli("apply", write_export(tmp_path / "export", [3]), "--target", "sandbox", "--state", "migration.db")
     assert undo_json(cli, "--all", "--yes")["data"]["items"]["deleted"] == 3
     with sqlite3.connect(tmp_path / "migration.db.sandbox") as db:
         assert db.execute("SELECT count(*) FROM item").fetchone() == (0,)

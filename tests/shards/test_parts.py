@@ -166,7 +166,7 @@ def test_a_limit_is_divided_between_the_shards_that_run_at_once(cli: Cli, monkey
 def test_a_divided_state_file_joins_to_what_it_was(cli: Cli, tmp_path: Path) -> None:
     export = write_export(tmp_path / "export", SIZES)
     assert cli("apply", export, "--target", "sandbox").code == 0
-    whole, parts = tmp_path / "migration.db", [tmp_path / f"{number}.db" for number in (1, 2, 3)]
+    whole, parts = tmp_path / "migration.rehearsal.db", [tmp_path / f"{number}.db" for number in (1, 2, 3)]
     before = hashes(whole)
     divide(whole, parts)
     found = [hashes(part) for part in parts]
@@ -189,6 +189,8 @@ def test_what_cannot_be_read_is_reported_as_by_one_process(cli: Cli, tmp_path: P
     for key in ("threads", "unreadable", "findings", "severities"):
         assert together.json["data"][key] == alone.json["data"][key]
     assert len(together.json["errors"]) == len(alone.json["errors"])
-    shown = [cli("status", "-o", "json", "--state", state).json["data"] for state in ("alone.db", "migration.db")]
+    shown = [
+        cli("status", "-o", "json", "--state", state).json["data"] for state in ("alone.db", "migration.rehearsal.db")
+    ]
     assert shown[0]["threads"] == shown[1]["threads"]
     assert shown[0].get("unreadable") == shown[1].get("unreadable")
