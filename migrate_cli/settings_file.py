@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from migrate_cli.errors import SettingsError
+from migrate_cli.reading import text_of
 from migrate_cli.yaml_bounds import check_yaml
 from migrate_cli.yaml_faults import yaml_fault
 
@@ -34,7 +35,7 @@ class YamlFile:
 def read_yaml(path: Path) -> YamlFile:
     """Read one mapping. Raises SettingsError, with the line, for bad YAML and for a key that is there twice."""
     try:
-        text = path.read_text("utf-8-sig")
+        text = text_of(path)
     except FileNotFoundError:
         raise SettingsError(f"There is no settings file {path}; make one with `migrate-cli init`.") from None
     except IsADirectoryError:

@@ -5,6 +5,7 @@ The common options are declared here once and added to each command's own by `co
 
 from __future__ import annotations
 
+import errno
 import functools
 import inspect
 import logging
@@ -36,6 +37,12 @@ _log = logging.getLogger(__name__)
 
 _WITHOUT_STATE = frozenset({"plan", "init", "snapshot", "transcribe", "assistants", "demo", "sandbox"})
 """Commands whose results do not come from a state file."""
+
+_REFUSALS = frozenset(
+    {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ENXIO, errno.EROFS}
+)
+"""Why the system refuses a path that the user named; nothing that this program does wrong."""
+
 RESUMABLE = (ExitCode.TEMPORARY, ExitCode.INTERRUPTED)
 
 
@@ -232,10 +239,10 @@ def emit(chunks: Iterable[str]) -> None:
 def _guarded(frame: Frame, work: Callable[[], None]) -> None:
     """Turn whatever ends the command into a sentence and an exit code."""
     try:
+        # Without a handler of its own, Python would print what is logged before one is set up.
+        logging.getLogger("migrate_cli").addHandler(logging.NullHandler())
         if frame.log_file or frame.verbose:
             frame.log_to(frame.log_file)
-        else:
-            logging.getLogger("migrate_cli").addHandler(logging.NullHandler())
         if frame.report is not None:
             from migrate_cli.report.output import check_report_path  # noqa: PLC0415 - only where one is asked for
 
@@ -248,11 +255,18 @@ def _guarded(frame: Frame, work: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         _fail(frame, ExitCode.INTERRUPTED, "interrupted", "interrupted; run the same command again to go on")
     except Exception as error:
-        _log.exception("unexpected failure")
-        where = f"the traceback is in {frame.logs[0]}" if frame.logs else "add --log-file FILE to keep the traceback"
-        _fail(frame, ExitCode.UNEXPECTED, "unexpected", f"{type(error).__name__}: {error} (a bug; {where})")
+        _unexpected(frame, error)
     finally:
         frame.closers.close()
+
+
+def _unexpected(frame: Frame, error: Exception) -> NoReturn:
+    _log.exception("unexpected failure")
+    if isinstance(error, OSError) and error.filename is not None and error.errno in _REFUSALS:
+        reason = f"{os.fsdecode(error.filename)}: {error.strerror}; check the path and its permissions"
+        _fail(frame, ExitCode.USAGE, "path", reason)
+    where = f"the traceback is in {frame.logs[0]}" if frame.logs else "add --log-file FILE to keep the traceback"
+    _fail(frame, ExitCode.UNEXPECTED, "unexpected", f"{type(error).__name__}: {error} (a bug; {where})")
 
 
 def _fail(frame: Frame, code: ExitCode, name: str, message: str) -> NoReturn:

@@ -17,6 +17,7 @@ from migrate_cli.commands.prepare import setup_of
 from migrate_cli.errors import UsageError
 from migrate_cli.files.known import no_rows
 from migrate_cli.model import Draft, JsonObject, Thread, Unreadable
+from migrate_cli.reading import text_of
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.setup import SEEN, upgraded
@@ -139,7 +140,7 @@ def against(path: Path, planned: Plan, now: Plan, selection: Selection) -> JsonO
 def read_plan(path: Path) -> Plan:
     """Read a plan. Raises UsageError for a file that cannot be read, is no plan, or is one of another version."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(text_of(path, "utf-8"))
     except OSError as error:
         raise UsageError(
             f"the plan {path} cannot be read ({error.strerror or error}); make one with plan --save"

@@ -14,6 +14,7 @@ from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.model import JsonObject, Thread, Unreadable
+from migrate_cli.reading import read_named
 from migrate_cli.settings import Settings
 from migrate_cli.sources.api.ids import fault_of, no_ids
 from migrate_cli.sources.inputs import is_database
@@ -186,7 +187,7 @@ def setup_of(settings: Settings, source: Source, *, sandbox: bool) -> dict[str, 
 def _read_ids(name: str) -> Iterator[tuple[str, str]]:
     """Yield the ids that a file names, each with its place. Raises UsageError where it cannot be read."""
     try:
-        text = sys.stdin.read() if name == "-" else _text_of(Path(name).read_bytes())
+        text = sys.stdin.read() if name == "-" else _text_of(read_named(Path(name)))
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise UsageError(f"the thread ids in {name} cannot be read ({why}); check --threads-from") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import mimetypes
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ class LocalFile:
 
 def look_at(path: Path, filename: str | None = None) -> LocalFile:
     """Return what a file's size, name and first bytes tell. Raises OSError where it cannot be read."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no file", str(path))
     with path.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
     name = filename or path.name

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from migrate_cli.errors import UsageError
+from migrate_cli.reading import text_of
 from migrate_cli.yaml_bounds import check_yaml
 from migrate_cli.yaml_faults import yaml_fault
 
@@ -35,7 +36,7 @@ class Document:
 def read_document(path: Path) -> Document:
     """Read one document. Raises UsageError, with the line, for bad YAML and for a key that is there twice."""
     try:
-        text = path.read_text("utf-8-sig")
+        text = text_of(path)
     except OSError as error:
         raise UsageError(
             f"the suite {path} cannot be read ({error.strerror or error}); check the path, or write one with --init"

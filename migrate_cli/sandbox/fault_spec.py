@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from migrate_cli.errors import UsageError
+from migrate_cli.reading import text_of
 from migrate_cli.sandbox.api_error import FORMS
 from migrate_cli.sandbox.fault_plan import ENDPOINTS, GROUPS, PARAMETERS, FaultPlan, FaultRule, Kind, Parameter
 
@@ -85,7 +86,7 @@ def plan_from_specs(specs: Iterable[str], seed: int = 0) -> FaultPlan:
 def read_plan(path: Path) -> FaultPlan:
     """Return the plan in a YAML file."""
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        value = yaml.safe_load(text_of(path))
     except (OSError, UnicodeError, yaml.YAMLError) as error:
         raise UsageError(f"The fault plan {path} cannot be read: {' '.join(str(error).split())}") from error
     return plan_from({} if value is None else value)

@@ -19,6 +19,7 @@ from typing import TextIO
 
 from migrate_cli.errors import UsageError
 from migrate_cli.model import JsonObject
+from migrate_cli.reading import text_of
 
 STDIN = "-"
 COLUMN = "thread_id"
@@ -90,14 +91,18 @@ def _texts(name: str, columns: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         return
     path = Path(name).expanduser()
     try:
+        if not path.is_file():
+            text = io.StringIO(text_of(path), newline="")
+            yield from _from_text(text, name, columns, table=COLUMN in columns)
+            return
         with path.open("rb") as stream:
             head = stream.read(len(_SQLITE))
         if head == _SQLITE:
             yield from _from_state(path)
             return
         table = path.suffix.lower() in (".csv", ".tsv") or COLUMN in columns
-        with path.open(encoding="utf-8-sig", newline="") as text:
-            yield from _from_text(text, name, columns, table=table)
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            yield from _from_text(lines, name, columns, table=table)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"the thread ids in {name} cannot be read: {reason}", code="thread-ids") from error
