@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
@@ -22,13 +23,16 @@ Record = tuple[int, int, int, Any]
 """A line's number (1-based), where it begins and ends (bytes), and its value."""
 
 
+BadLine = Callable[[Origin, str, str, str | None], None]
+"""Is told of a line that cannot be read: origin, code, sentence, and the thread that a cut line names."""
+
 LongLine = Callable[[int, int, int], None]
 """Takes a line that is too long to be held: its number, where it begins and ends (bytes)."""
 
 
 def records(
     input_: Input,
-    problem: Callable[[Origin, str, str], None],
+    problem: BadLine,
     *,
     most: int | None = None,
     long_line: LongLine | None = None,
@@ -51,7 +55,7 @@ def records(
                     long_line(number, start, end)
                 else:
                     here = replace(input_.origin, line=number)
-                    problem(here, "string-too-long", f"{here}: {too_long('A line')}. The other lines are read.")
+                    problem(here, "string-too-long", f"{here}: {too_long('A line')}. The other lines are read.", None)
                 continue
             value = jsontext.line(line)
             if value is not None:
@@ -69,17 +73,23 @@ def _rest_of_line(stream: IO[bytes], line: bytes) -> int:
     return passed
 
 
-def _fault(origin: Origin, number: int, line: bytes) -> tuple[Origin, str, str]:
+_NAMES_THREAD = re.compile(rb'"thread_id"\s*:\s*"([\w.:-]{1,200})"', re.ASCII)
+
+
+def _fault(origin: Origin, number: int, line: bytes) -> tuple[Origin, str, str, str | None]:
     here = replace(origin, line=number)
     try:
         jsontext.parse(line.strip(b"\xef\xbb\xbf \t\r\n"))
     except BadJsonError as bad:
         if bad.code == "file-cut-off" and not line.endswith(b"\n"):
-            detail = f"{here}: The last line is cut off; export the file again. The other lines are read."
-            return here, "file-cut-off", detail
+            named = _NAMES_THREAD.search(line)
+            thread = named[1].decode() if named else None
+            lacking = f" The thread {thread} is not read, for it may lack more." if thread else ""
+            detail = f"{here}: The last line is cut off; export the file again.{lacking} The other lines are read."
+            return here, "file-cut-off", detail, thread
         if bad.code == jsontext.TOO_DEEP:
-            return here, bad.code, f"{here}: {bad.detail} The other lines are read."
-    return here, "not-json", f"{here}: The line is not JSON. The other lines are read."
+            return here, bad.code, f"{here}: {bad.detail} The other lines are read.", None
+    return here, "not-json", f"{here}: The line is not JSON. The other lines are read.", None
 
 
 @dataclass(slots=True)

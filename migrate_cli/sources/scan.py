@@ -261,9 +261,15 @@ class Scanner:
 
     def _records(self, found: Found) -> Iterator[Record]:
         if found.shape.document is None:
-            return records(found.input, self._shelf.problem)
+            return records(found.input, self._bad_line)
         take = partial(self._long_line, found)
-        return records(found.input, self._shelf.problem, most=probe.LARGE, long_line=take)
+        return records(found.input, self._bad_line, most=probe.LARGE, long_line=take)
+
+    def _bad_line(self, origin: Origin, code: str, detail: str, thread: str | None) -> None:
+        """Tell of a line; the thread of one that is cut off is not whole, and waits for a whole file."""
+        if thread is not None:
+            self._shelf.hold_back(thread)
+        self._shelf.problem(origin, code, detail, thread)
 
     def _long_line(self, found: Found, number: int, start: int, end: int) -> None:
         """Put a thread that is too long to be held onto the shelf, the first time that its line is met."""

@@ -162,6 +162,9 @@ class _Sqlite(Database):
             return TemporaryError(f"Another program is writing to {self._path}; run the same command again later.")
         if name.startswith("SQLITE_NOTADB"):
             return SourceError(f"{self._path} is not an SQLite database; check source.url.", code="not-a-database")
+        if name.startswith("SQLITE_CORRUPT"):
+            detail = f"The database {self._path} is damaged or was cut off; copy it again, or restore it."
+            return SourceError(detail, code="database")
         return SourceError(f"The database {self._path} refuses: {_reason(error)}.", code="database")
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from migrate_cli.commands.prepare import open_configured
 from migrate_cli.errors import SourceError
+from migrate_cli.settings import load_settings
+from migrate_cli.sources.interface import Selection
 
 COUNT = 30
 
@@ -58,3 +63,33 @@ def test_no_cut_of_a_gzip_goes_by_in_silence(
         assert error.code in {"file-cut-off", "file-empty"}
     else:
         assert "file-cut-off" in codes
+
+
+def test_the_thread_of_a_cut_line_waits_for_a_whole_file(tmp_path: Path, read: Any, wire: Any) -> None:
+    messages = [wire(1, thread="thread_A"), wire(1, thread="thread_B"), wire(2, thread="thread_A")]
+    text = "".join(json.dumps(one) + "\n" for one in messages)
+    (tmp_path / "m.jsonl").write_text(text[:-20])
+    reading = read(tmp_path / "m.jsonl")
+
+    assert reading.ids == ["thread_B"]
+    assert [(one.code, one.thread_id) for one in reading.unreadable] == [("file-cut-off", "thread_A")]
+    (tmp_path / "m.jsonl").write_text(text)
+    assert read(tmp_path / "m.jsonl").ids == ["thread_A", "thread_B"]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_cut_database_is_refused_in_one_sentence(share: float, tmp_path: Path) -> None:
+    path = tmp_path / "app.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE messages (thread_id TEXT, role TEXT, text TEXT)")
+        database.executemany(
+            "INSERT INTO messages VALUES (?, 'user', ?)", [(f"thread_{n // 4}", "x" * 300) for n in range(400)]
+        )
+        database.commit()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    configured = load_settings(
+        None, {"source.kind": "sql", "source.url": f"sqlite:///{path}", "source.table": "messages"}
+    )
+    with pytest.raises(SourceError, match="is damaged or was cut off"):
+        list(open_configured(configured).threads(Selection()))
