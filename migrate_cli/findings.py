@@ -357,6 +357,11 @@ _LOADING = {
         "New messages stand at the end of a thread that was loaded before.",
         "Load them with `apply --append`.",
     ),
+    "state-restored": Entry(
+        INFO,
+        "The state file was lost or older than what was done, and was made again from its backup and its list of ids.",
+        "Nothing; what was lost with it beside the ids was asked of the target. `verify` compares everything.",
+    ),
     "source-not-reread": Entry(
         INFO,
         "The run goes on with one that ended early; what that one had loaded was not read from the host again.",

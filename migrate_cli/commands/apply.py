@@ -82,6 +82,8 @@ def apply(
     entries = begun(source, selection)
     with target_of(settings, sandbox=sandbox) as target:
         store = StateStore.open(settings.state, command="migrate-cli apply")
+        if store.restored is not None:
+            view.note(store.restored.told)
         try:
             refuse_leftovers(settings.state)
             setup = setup_of(settings, source, sandbox=sandbox) | shard_setup(selection)
@@ -173,7 +175,7 @@ class ApplyRun:
                 self._tally.book_missing()
             if failure is None and not run.drain.is_set() and selection == Selection(shard=selection.shard):
                 self._note_missing(selection)
-            found = [*files.findings(), *(resumption.findings() if resumption else ())]
+            found = [*files.findings(), *(resumption.findings() if resumption else ()), *self._restored()]
             self._note_findings(found + ([_by_presence(conversations)] if conversations.by_presence else []))
             if run.pilot is not None and run.pilot.stopped_by is not None:
                 self._tally.pilot_stopped(run.pilot.stopped_by)
@@ -183,6 +185,8 @@ class ApplyRun:
                 result.data["images_by_presence"] = conversations.by_presence
             if failure is not None or run.drain.is_set():
                 result.data["reached"] = {"threads": self._tally.threads["total"], "of": expected}
+            if self._store.restored is not None:
+                result.data["restored"] = self._store.restored.as_dict()
             if resumption is not None:
                 result.data["resumes"] = resumption.run_id
             if run.pilot is not None:
@@ -195,6 +199,11 @@ class ApplyRun:
         """What to pass over, where this run goes on with one over a live source that ended early."""
         resumption = Resumption(self._store, self._source, selection, self._tally)
         return None if resumption.run_id is None else resumption
+
+    def _restored(self) -> list[Finding]:
+        """Say that the state file was made again, if it was."""
+        restored = self._store.restored
+        return [] if restored is None else [finding("state-restored", restored.told)]
 
     def _load_run(self, target: ConversationsTarget, clock: WallClock, files: RunFiles, wishes: Wishes) -> LoadRun:
         return LoadRun(

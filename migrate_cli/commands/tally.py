@@ -31,8 +31,12 @@ LISTED = 1000
 """Longest list of findings, threads or unreadable entries that a result carries; the state file has them all."""
 
 _ALREADY = {
-    Action.DONE: "unchanged", Action.CHANGED: "changed", Action.GROWN: "grown", Action.REREAD: "read_differently",
-}  # fmt: skip
+    Action.DONE: "unchanged",
+    Action.LEARN: "unchanged",
+    Action.CHANGED: "changed",
+    Action.GROWN: "grown",
+    Action.REREAD: "read_differently",
+}
 _SINCE = {
     Action.CHANGED: ("source-changed", "the source has changed since this thread was loaded"),
     Action.GROWN: ("source-grown", "new messages stand at the end of this thread; load them with --append"),

@@ -12,6 +12,7 @@ from migrate_cli.state.check import check_file
 from migrate_cli.state.lock import holder
 from migrate_cli.state.opening import check_is_ours, check_place, damaged
 from migrate_cli.state.reader import StateReader
+from migrate_cli.state.restoring import Restored, foresee
 from migrate_cli.state.setup import SANDBOX
 
 _CURE = "Do what the sentence says; a state file is never made anew, because that would migrate everything twice."
@@ -21,17 +22,19 @@ _REHEARSED = (
     "migrate-cli doctor --rehearsal."
 )
 _COMPARE = (
-    "Keep a copy, restore the .bak beside it (newer ids are taken up from .map.jsonl), and run doctor again; "
-    "then compare everything: migrate-cli verify."
+    "Move the state file (with -wal and -shm, if they are there) to another folder, and run migrate-cli apply, which "
+    "restores it from the .bak and the .map.jsonl beside it; then compare everything: migrate-cli verify."
 )
+_RESTORE = "Run migrate-cli apply: it restores the state file before it does anything else."
 
 
 def check_state(path: Path, *, sandbox: bool = False) -> Check:
     """Look at the state file as the next `apply` (in the `sandbox`, for a rehearsal) would, without taking its lock."""
     try:
         check_place(path, create=True)
-        if not path.exists():
-            return ok("state", f"there is no {path} yet; the first apply starts it")
+        restored = foresee(path)[1] if holder(path) is None else None
+        if restored is not None or not path.exists():
+            return _before_apply(path, restored)
         check_is_ours(path)
         with StateReader(path) as reader:
             summary = reader.summary()
@@ -49,6 +52,12 @@ def check_state(path: Path, *, sandbox: bool = False) -> Check:
         told = "; ".join(f"{fault.check}: {fault.detail}" for fault in faults)
         return failure("state", f"{path} does not agree with itself: {told}", _COMPARE, ExitCode.STATE)
     return _of_summary(path, summary)
+
+
+def _before_apply(path: Path, restored: Restored | None) -> Check:
+    if restored is None:
+        return ok("state", f"there is no {path} yet; the first apply starts it")
+    return warning("state", f"the next apply says: {restored.told}", _RESTORE)
 
 
 def _of_summary(path: Path, summary: JsonObject) -> Check:

@@ -25,6 +25,8 @@ class Action(StrEnum):
     """Loaded, but the source has changed since: reported, never followed silently."""
     REREAD = "reread"
     """Loaded by a version that read or hashed otherwise, so that nobody can say whether the source has changed."""
+    LEARN = "learn"
+    """Loaded, but the ids of its items were lost with the state file: asked for again, and nothing is sent."""
     CONFLICT = "conflict"
     """Begun, but what was sent is no longer the beginning of what the source says."""
     LEAVE = "leave"
@@ -54,12 +56,20 @@ def decide(draft: Draft, known: Progress | None, recorded: Sequence[bytes], *, r
 
 
 def _of_loaded(draft: Draft, known: Progress, recorded: Sequence[bytes]) -> Action:
-    if known.digest == draft.digest:
+    if known.restored and _may_learn(draft, known):
+        return Action.LEARN
+    if known.digest == draft.digest and not known.restored:
         return Action.DONE
     same_start = known.digest == digest_of_all(recorded, draft.metadata)
     if same_start and is_prefix(recorded, draft):
         return Action.GROWN
     return Action.CHANGED if read_alike(known.digest, known.reader) else Action.REREAD
+
+
+def _may_learn(draft: Draft, known: Progress) -> bool:
+    """Whether the draft begins with what was loaded, of which only the digest of the whole is left."""
+    first = [item.digest for item in draft.items[: known.restored]]
+    return len(first) == known.restored and known.digest in (draft.digest, digest_of_all(first, draft.metadata))
 
 
 def is_prefix(recorded: Sequence[bytes], draft: Draft) -> bool:

@@ -64,6 +64,8 @@ class Progress:
     """The sentence to it."""
     touched_at: float | None = None
     """Wall clock (Unix seconds) of the last thing noted about the thread by an earlier run."""
+    restored: int = 0
+    """Items that are in the conversation of a thread that was loaded, where their ids were lost with the state file."""
     unheard: bool = False
     """Nothing was ever noted of the thread, so the journal has nothing to clear away."""
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from migrate_cli.errors import AnswerOutOfBounds
 from migrate_cli.listing import Walk, behind
 from migrate_cli.load.context import Context, Stopped
-from migrate_cli.load.reconcile import Adopt, Conflict, Reading
+from migrate_cli.load.reconcile import Adopt, Conflict, Reading, matches
 from migrate_cli.model import JsonObject, ThreadState
 from migrate_cli.replies import Applied, Refused
 
@@ -66,6 +66,20 @@ def _known_ids(load: Context) -> set[str]:
 
 def _earlier(load: Context) -> list[str]:
     return load.journal.item_ids(load.draft.thread_id)[: load.known_from] if load.known_from else []
+
+
+async def learn(load: Context) -> list[str]:
+    """Return the ids of the draft's items behind those that are known, which were loaded. Raises Stopped.
+
+    What comes after them is a conversation that went on.
+    """
+    wanted = load.draft.items[load.progress.position :]
+    found = (await list_after(load, load.progress.anchor))[: len(wanted)]
+    alike = sum(matches(item, got) for item, got in zip(wanted, found, strict=False))
+    if alike < len(wanted):
+        detail = f"{len(wanted) - alike} items are not where they were loaded; their ids were lost with the state file"
+        raise Stopped(ThreadState.IN_DOUBT, "unexplained-items", detail)
+    return [str(got.get("id")) for got in found]
 
 
 async def check_whole(load: Context) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from migrate_cli.convert.canonical import read_alike
@@ -280,6 +280,8 @@ class LoadRun:
         known = self._store.progress_of(draft.thread_id)
         draft = with_notes(draft, self._refused.get(draft.thread_id, {}))
         action = decide(draft, known, self._recorded(draft, known), retry_failed=self._retry_failed)
+        if known is not None and action is Action.LEARN:
+            action = await self._learn(draft, known)
         if action is Action.SKIP:
             self._store.skip(draft, draft.skip_reason or "nothing-to-load")
         if known is not None and action is Action.CONFLICT:
@@ -295,6 +297,14 @@ class LoadRun:
         progress = known if known is not None and action is Action.RESUME else self._fresh(draft, known)
         self._say_waiting(progress)
         return await self._run_load(self._load(draft, progress, read_back=read_back), action)
+
+    async def _learn(self, draft: Draft, known: Progress) -> Action:
+        """Learn again what was lost with the state file of a thread that is loaded; return what is to be done then."""
+        loaded = replace(draft, items=draft.items[: known.restored], digest=known.digest)
+        load = self._load(loaded, known, read_back=False)
+        await load.learn()
+        known.code, known.detail = load.code, load.detail
+        return decide(draft, known, [item.digest for item in loaded.items])
 
     def _say_waiting(self, progress: Progress) -> None:
         """Say, once for the run, that threads of an earlier run wait before they go on."""

@@ -20,10 +20,10 @@ from migrate_cli.convert.batches import batches
 from migrate_cli.errors import AuthError, TemporaryError, UsageError
 from migrate_cli.load.context import INTERRUPTED, Context, Stopped
 from migrate_cli.load.interface import Clock, Journal, Progress, Target
-from migrate_cli.load.looking import check_whole, list_after
+from migrate_cli.load.looking import check_whole, learn, list_after
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.refusal import handle_refusal
-from migrate_cli.load.sending import append, note_doubt, reconcile
+from migrate_cli.load.sending import adopt, append, note_doubt, reconcile
 from migrate_cli.model import Draft, ThreadState
 from migrate_cli.replies import Ambiguous, Applied, Draining, Refused
 
@@ -99,6 +99,20 @@ class ThreadLoad:
     async def untouched(self) -> bool:
         """Whether nothing stands behind what was loaded, so that more may be appended. Raises Stopped."""
         return not await list_after(self._load, self._load.progress.anchor)
+
+    async def learn(self) -> None:
+        """Ask for the ids of what was loaded, where they were lost with the state file; nothing is sent."""
+        load = self._load
+        try:
+            ids = await learn(load)
+        except Draining:
+            return None
+        except Stopped as stop:
+            return self._end(stop.state, stop.code, stop.detail)
+        load.journal.begin(load.progress, load.draft)
+        load.progress.ambiguous, load.progress.unclear, load.progress.restored = False, 0, 0
+        adopt(load, ids)
+        return self._end(ThreadState.LOADED)
 
     async def _steps(self) -> None:
         load = self._load

@@ -36,7 +36,7 @@ _COUNTS: tuple[tuple[str, str, str], ...] = (
     (
         "states",
         """SELECT count(*) FROM thread WHERE state IN ('loaded', 'verified') AND items IS NOT NULL
-            AND digest IS NOT NULL AND position < items""",
+            AND digest IS NOT NULL AND position < items AND reason IS NOT 'restored'""",
         "{} threads count as loaded and have fewer items than they should",
     ),
     (
@@ -74,6 +74,15 @@ def check_file(path: Path) -> list[Fault]:
         conn.execute("BEGIN")
         broken = list(_pages(conn))
         return broken or [fault for check in _CHECKS for fault in check(conn, path)]
+
+
+def sound(path: Path) -> bool:
+    """Whether a file agrees with itself, without its write-ahead log: what was copied amid a commit does not."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as conn:
+            return not (list(_pages(conn)) or list(_counts(conn, path)))
+    except sqlite3.Error:
+        return False
 
 
 def possible_orphans(path: Path) -> int:

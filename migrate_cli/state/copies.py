@@ -1,41 +1,58 @@
 """The copies beside the state file, which cannot be rebuilt: an append-only list of ids, and a backup.
 
-The list gets its line before the commit: a line too many is taken up again at the next start, a line too few would be
-a conversation that only one file knows. It is not flushed at each commit, the database is.
+The list gets its lines before the commit, and both are flushed before anybody acts on them: a line too many is taken up
+again at the next start, a line too few would be a conversation that only one file knows. Neither copy is ever replaced
+but in one step, by one that knows as much.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from migrate_cli.errors import StateDamaged
+from migrate_cli.state import identity
+from migrate_cli.state.lines import Head, IdLine, Line, decode, encode
 from migrate_cli.state.opening import backup_path, map_path, private_file
+
+_TAIL = 1 << 16
+"""Bytes at the end in which the last whole line is looked for first."""
 
 
 @dataclass(frozen=True, slots=True)
-class IdLine:
-    """One line of the list: a conversation was made, or its thread reached a state."""
+class Listed:
+    """What a list of ids says of itself."""
 
-    thread_id: str
-    conversation_id: str
-    at: str
-    """ISO 8601, UTC."""
-    state: str | None = None
-    """None when the conversation was just made; `loaded`, `undone` …"""
-    items: int | None = None
+    state: str | None
+    """The state's id; None in a list of an older version."""
+    line: int
+    """The number of its last whole line."""
+    size: int
 
-    def encode(self) -> bytes:
-        """The line as JSON, with its newline."""
-        fields: dict[str, Any] = {"thread_id": self.thread_id, "conversation_id": self.conversation_id, "at": self.at}
-        if self.state is not None:
-            fields |= {"state": self.state, "items": self.items}
-        return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
+
+def look_at_list(path: Path) -> Listed | None:
+    """Return what the list at this path says of itself; None where there is none, or nothing in it."""
+    try:
+        with path.open("rb") as file:
+            first, size = decode(file.readline()), os.fstat(file.fileno()).st_size
+            if not size:
+                return None
+            head = first[0] if first is not None and isinstance(first[0], Head) else None
+            if head is None:
+                return Listed(None, 0, size)
+            span = _TAIL
+            while True:
+                file.seek(max(0, size - span))
+                numbers = [found[1] or 0 for raw in file.read().split(b"\n") if (found := decode(raw)) is not None]
+                if numbers or span >= size:
+                    return Listed(head.state, max(numbers, default=head.line), size)
+                span *= 16
+    except OSError:
+        return None
 
 
 class SecondCopy:
@@ -43,54 +60,98 @@ class SecondCopy:
 
     def __init__(self, state_file: Path) -> None:
         self._state_file = state_file
-        self._fd = private_file(map_path(state_file), os.O_RDWR | os.O_APPEND)
+        self._path = map_path(state_file)
+        self.listed = look_at_list(self._path)
+        """What was there when it was opened."""
+        fresh = not self._path.exists()
+        self._fd = private_file(self._path, os.O_RDWR | os.O_APPEND)
+        if fresh:
+            _flush_folder(self._path)
         self.size = self._end_with_newline()
         """Bytes in the list; the state file records it, so that a restored backup knows what it missed."""
+        self.line = self.listed.line if self.listed else 0
+        """The number of the last line."""
 
-    def append(self, lines: Sequence[IdLine]) -> int:
-        """Append the lines and return the list's new size. Raises OSError."""
+    def append(self, lines: Sequence[Line]) -> None:
+        """Append the lines and make them durable. Raises OSError."""
         if lines:
-            self._append(b"".join(line.encode() for line in lines))
-        return self.size
+            self._append(self._numbered(lines))
+            os.fsync(self._fd)
+            self.line += len(lines)
 
-    def rescue(self, lines: Sequence[IdLine]) -> dict[str, str]:
+    def rescue(self, lines: Sequence[Line]) -> dict[str, str]:
         """Make the lines durable in the list alone; return those that could not be, as conversation by thread."""
         try:
             # The newline ends what an append that failed may have left half written.
-            self._append(b"\n" + b"".join(line.encode() for line in lines))
+            self._append(b"\n" + self._numbered(lines))
             os.fsync(self._fd)
         except OSError:
-            return {line.thread_id: line.conversation_id for line in lines}
+            return {line.thread_id: line.conversation_id for line in lines if isinstance(line, IdLine)}
+        self.line += len(lines)
         return {}
 
-    def lines_from(self, offset: int) -> Iterator[IdLine]:
-        """Yield the lines that begin at or after a byte offset; what is not a line of ours is passed over."""
-        with map_path(self._state_file).open("rb") as file:
-            file.seek(offset)
+    def lines_after(self, number: int, offset: int) -> Iterator[tuple[Line, int | None]]:
+        """Yield the lines behind a number, each with its own; those of an older list, which has none, behind an offset.
+
+        `offset` is where they should begin; where they do not, the whole list is read. What is not a line of ours is
+        passed over. Raises StateDamaged where numbered lines are missing.
+        """
+        numbered = self.listed is not None and self.listed.state is not None
+        begin = offset if not numbered or self._ends_with(number, offset) else 0
+        highest = number
+        with self._path.open("rb") as file:
+            file.seek(begin)
             for raw in file:
-                line = _decode(raw)
-                if line is not None:
-                    yield line
+                found = decode(raw)
+                if found is None:
+                    continue
+                line, n = found
+                if isinstance(line, Head):
+                    highest = max(highest, line.line)
+                elif n is None:
+                    if not numbered:
+                        yield line, None
+                elif n > number:
+                    if n > highest + 1:
+                        raise _cut(self._path, n - highest - 1)
+                    highest = max(highest, n)
+                    yield line, n
 
-    def rewrite(self, lines: Iterator[IdLine]) -> None:
-        """Replace the list, for a file that was lost or cut: it then says again what the state file knows."""
-        os.ftruncate(self._fd, 0)
-        self.size = 0
+    def rewrite(self, state: str, number: int, lines: Iterable[Line]) -> None:
+        """Replace the list, for one that was lost or cut: it then says again what the state file knows."""
+        fresh = self._path.with_name(self._path.name + ".new")
+        os.close(self._fd)
+        self._fd, self.size, self.line = private_file(fresh, os.O_WRONLY | os.O_TRUNC), 0, number
+        self._append(Head(state, number).encode())
         for line in lines:
-            self._append(line.encode())
+            self._append(encode(line, number))
         os.fsync(self._fd)
+        os.close(self._fd)
+        fresh.replace(self._path)
+        _flush_folder(self._path)
+        self._fd = private_file(self._path, os.O_RDWR | os.O_APPEND)
+        self.listed = Listed(state, number, self.size)
 
-    def backup(self, conn: sqlite3.Connection) -> None:
-        """Copy the database as it is now, then put the copy in the place of the old backup in one step."""
+    def leave_backup_behind(self, session: identity.Identity) -> None:
+        """Mark the backup as one that knows less from now on. Raises sqlite3.Error."""
+        identity.leave_behind(backup_path(self._state_file), session)
+
+    def backup(self, conn: sqlite3.Connection, *, beyond: str = "") -> None:
+        """Copy the database as it is now, then put the copy in the place of the old backup in one step.
+
+        `beyond` is the session that goes on, if one does.
+        """
         os.fsync(self._fd)
         final = backup_path(self._state_file)
         fresh = final.with_name(final.name + ".new")
         fd = private_file(fresh, os.O_RDWR | os.O_TRUNC)
-        with contextlib.closing(sqlite3.connect(fresh)) as copy:
+        with contextlib.closing(sqlite3.connect(fresh, isolation_level=None)) as copy:
             conn.backup(copy)
+            identity.make_backup(copy, beyond)
         os.fsync(fd)
         os.close(fd)
         fresh.replace(final)
+        _flush_folder(final)
 
     def close(self) -> None:
         """Flush and close the list."""
@@ -98,25 +159,49 @@ class SecondCopy:
             os.fsync(self._fd)
         os.close(self._fd)
 
+    def _numbered(self, lines: Sequence[Line]) -> bytes:
+        return b"".join(encode(line, number) for number, line in enumerate(lines, self.line + 1))
+
     def _append(self, data: bytes) -> None:
         while data:
             written = os.write(self._fd, data)
             self.size += written
             data = data[written:]
 
+    def _ends_with(self, number: int, offset: int) -> bool:
+        """Whether the lines before the offset end with the one of this number."""
+        if not 0 < offset <= self.size:
+            return False
+        begin = max(0, offset - _TAIL)
+        text = self._read(begin, offset - begin)
+        found = decode(text[:-1].rsplit(b"\n", 1)[-1]) if text.endswith(b"\n") else None
+        return found is not None and found[1] == number
+
     def _end_with_newline(self) -> int:
         """A line that a crash cut off must not swallow the next one."""
         size = os.fstat(self._fd).st_size
-        if size:
-            os.lseek(self._fd, -1, os.SEEK_END)
-            if os.read(self._fd, 1) != b"\n":
-                size += os.write(self._fd, b"\n")
+        if size and self._read(size - 1, 1) != b"\n":
+            size += os.write(self._fd, b"\n")
         return size
 
+    def _read(self, offset: int, count: int) -> bytes:
+        os.lseek(self._fd, offset, os.SEEK_SET)
+        return os.read(self._fd, count)
 
-def _decode(raw: bytes) -> IdLine | None:
+
+def _cut(path: Path, count: int) -> StateDamaged:
+    return StateDamaged(
+        f"The list of ids {path} lacks {count:,} of its lines, so it does not prove what was migrated; put an "
+        "undamaged copy of it, or of the state file, in its place, and run again."
+    )
+
+
+def _flush_folder(path: Path) -> None:
+    """Make a file's name durable, where the system can."""
+    if os.name != "posix":
+        return
+    fd = os.open(path.parent, os.O_RDONLY)
     try:
-        data = json.loads(raw)
-        return IdLine(data["thread_id"], data["conversation_id"], data["at"], data.get("state"), data.get("items"))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
+        os.fsync(fd)
+    finally:
+        os.close(fd)

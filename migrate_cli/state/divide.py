@@ -14,7 +14,7 @@ from pathlib import Path
 from migrate_cli.errors import StateError
 from migrate_cli.sources.interface import shard_of
 from migrate_cli.state import opening
-from migrate_cli.state.store import COPY_SIZE, SHARD
+from migrate_cli.state.store import SHARD
 
 _OF_THREADS = ("item", "thread_finding", "aside", "refused_item")
 _WHOLE = ("run", "file", "file_copy")
@@ -69,7 +69,7 @@ def _fill(conn: sqlite3.Connection, number: int, total: int) -> None:
         _copy(conn, table, f"thread IN ({mine})")
     for table in _WHOLE:
         _copy(conn, table, "1")
-    _copy(conn, "setup", f"key NOT IN ('{COPY_SIZE}', '{SHARD}')")
+    _copy(conn, "setup", f"key <> '{SHARD}'")
     conn.execute("INSERT INTO part.setup VALUES (?, ?)", (SHARD, f"{number}/{total}"))
     conn.execute("COMMIT")
 

@@ -17,18 +17,13 @@ from pathlib import Path
 from migrate_cli import __version__
 from migrate_cli.errors import ExitCode, StateError
 from migrate_cli.model import JsonObject, Problem, Result
-from migrate_cli.state import opening, statements
-from migrate_cli.state.copies import IdLine, SecondCopy
+from migrate_cli.state import identity, opening, statements
+from migrate_cli.state.copies import SecondCopy
 from migrate_cli.state.lock import StateLock
 from migrate_cli.state.merge_inputs import COMMAND, Part, Shards, distinct, joined_shards, lock_and_open, same_setup
 from migrate_cli.state.merge_rows import STATE, Conflict, Joiner
-from migrate_cli.state.store import COPY_SIZE, SHARD, StateStore, new_run_id
+from migrate_cli.state.store import SHARD, StateStore, new_run_id
 
-_REWRITE = str(1 << 62)
-"""A recorded size that no list of ids has: until the real one is recorded, whoever opens the file writes it anew."""
-_LINES = """
-SELECT id, conversation_id, updated_at, state, position FROM thread
-WHERE conversation_id IS NOT NULL AND key IN (SELECT key FROM temp.came) ORDER BY key"""
 _AT_ONCE = 1000
 _NAMED = 3
 """How many threads a refusal names."""
@@ -116,12 +111,22 @@ class _Merge:
         conn, empty = self._conn, False
         try:
             opening.tune(conn, self._into)
+            session = identity.new_session(conn, None)
             empty = not conn.execute("SELECT 1 FROM run UNION ALL SELECT 1 FROM setup LIMIT 1").fetchone()
             conn.execute("BEGIN IMMEDIATE")
+            identity.open_session(conn, session)
+            conn.execute("COMMIT")
+            identity.settle_log(conn)
+            conn.execute("BEGIN IMMEDIATE")
             merged = self._join()
+            came = conn.execute("SELECT 1 FROM temp.came LIMIT 1").fetchone() is not None
+            if came:
+                # From the commit on, the file knows more than its copies, and they say so.
+                identity.note_line(conn, session.line + 1, session.size)
+                identity.leave_behind(opening.backup_path(self._into), session)
             conn.execute("COMMIT")
             empty = False
-            self._copies()
+            self._copies(session.state, session.line + 1, came=came)
         except (sqlite3.Error, OSError) as error:
             raise opening.translate(error, self._into) from error
         finally:
@@ -174,18 +179,18 @@ class _Merge:
         for note in (
             *statements.new_run(self._run_id, "merge", __version__, options, now),
             *statements.end_run(self._run_id, merged.result().envelope(), now),
-            *statements.setup([*setup.items(), (COPY_SIZE, _REWRITE)]),
+            *statements.setup(setup.items()),
         ):
             self._conn.executemany(note.sql, note.rows)
 
-    def _copies(self) -> None:
-        """Append the ids to the list beside the file, then renew the backup."""
+    def _copies(self, state: str, line: int, *, came: bool) -> None:
+        """Write the list of ids beside the file anew, if there are new ones, then renew the backup."""
         copy = SecondCopy(self._into)
         try:
-            rows = self._conn.execute(_LINES)
-            while some := rows.fetchmany(_AT_ONCE):
-                copy.append([_line(*row) for row in some])
-            self._conn.execute("UPDATE setup SET value = ? WHERE key = ?", (str(copy.size), COPY_SIZE))
+            if came:
+                copy.rewrite(state, line, statements.known_lines(self._conn.execute))
+                identity.note_line(self._conn, line, copy.size)
+            identity.close_session(self._conn)
             copy.backup(self._conn)
         finally:
             copy.close()
@@ -206,13 +211,6 @@ class _Merge:
 
 def _plain(counts: Counter[str]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if not name.startswith(STATE)}
-
-
-def _line(thread_id: str, conversation_id: str, at: int, state: str, items: int) -> IdLine:
-    stamp = statements.stamp(at)
-    if state in ("loaded", "verified", "differs"):
-        return IdLine(thread_id, conversation_id, stamp, "loaded", items)
-    return IdLine(thread_id, conversation_id, stamp, *(("undone", 0) if state == "undone" else ()))
 
 
 def _remove(path: Path) -> None:

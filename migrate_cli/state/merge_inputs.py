@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Self
 
 from migrate_cli.errors import SetupMismatch, UsageError
-from migrate_cli.state import migrations, opening
+from migrate_cli.state import identity, migrations, opening
+from migrate_cli.state.copies import look_at_list
 from migrate_cli.state.lock import StateLock
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.setup import SEEN, SOURCE, upgraded
-from migrate_cli.state.store import COPY_SIZE, SHARD, StateStore
+from migrate_cli.state.store import SHARD, StateStore
 
 _ONE_MIGRATION = "merge only what one migration wrote"
 COMMAND = "migrate-cli merge"
@@ -63,7 +64,7 @@ class Part:
     @classmethod
     def of(cls, path: Path, connection: sqlite3.Connection) -> Self:
         """Read the setup of an open file."""
-        setup = upgraded(dict(connection.execute("SELECT key, value FROM setup WHERE key <> ?", (COPY_SIZE,))))
+        setup = upgraded(dict(connection.execute("SELECT key, value FROM setup")))
         return cls(path, connection, setup, Shards.parse(setup.pop(SHARD, None)))
 
 
@@ -144,10 +145,10 @@ def _take_up(path: Path) -> None:
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as conn:
             (version,) = conn.execute("PRAGMA user_version").fetchone()
-            rows = conn.execute("SELECT value FROM setup WHERE key = ?", (COPY_SIZE,)).fetchall()
+            here = identity.read(conn)
     except sqlite3.Error:
         return  # the reader says what is wrong with it
-    listed = opening.map_path(path)
-    size = listed.stat().st_size if listed.is_file() else 0
-    if version < len(migrations.STEPS) or size > (int(rows[0][0]) if rows else 0):
+    listed = look_at_list(opening.map_path(path))
+    behind = listed is not None and (listed.line > here.line or listed.size > here.size)
+    if version < len(migrations.STEPS) or here.open or behind:
         StateStore.open(path, create=False, command=COMMAND).close()

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from migrate_cli.state import identity
 from migrate_cli.state.item_ids import SHOWN, packed
 
 if TYPE_CHECKING:
@@ -189,6 +190,15 @@ def m007_what_lost_uploads_sent(db: Database) -> None:
         db.conn.execute(f"ALTER TABLE {table} ADD COLUMN lost_as TEXT")
 
 
+def m008_identity(db: Database) -> None:
+    """Which state this is and how much it knows (`identity.py`); the size of the list of ids moves there."""
+    was = identity.read(db.conn)
+    db.conn.execute("CREATE TABLE identity (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
+    rows = [("state", was.state), ("map_bytes", str(was.size))]
+    db.conn.executemany("INSERT INTO identity VALUES (?, ?)", rows)
+    db.conn.execute("DELETE FROM setup WHERE key = 'map_bytes'")
+
+
 STEPS: tuple[Callable[[Database], None], ...] = (
     m001_first_schema,
     m002_facts_of_files,
@@ -197,6 +207,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m005_files_of_shards,
     m006_short_ids_of_items,
     m007_what_lost_uploads_sent,
+    m008_identity,
 )
 """All steps, oldest first."""
 

@@ -56,9 +56,16 @@ def check_place(path: Path, *, create: bool) -> None:
         )
 
 
-def missing(path: Path) -> UsageError:
+def missing(path: Path) -> UsageError | StateError:
     """The error for a state file that must be there and is not. Raises UsageError for what can be none."""
     _refuse_other_kinds(path, UsageError)
+    copies = [copy.name for copy in (backup_path(path), map_path(path)) if copy.exists()]
+    if copies:
+        return StateError(
+            f"The state file {path} is missing, but {' and '.join(copies)} {'are' if copies[1:] else 'is'} left of it; "
+            "run `migrate-cli apply`, which restores it from there before it does anything else.",
+            code="state-missing",
+        )
     shards = f"{path.stem}-*of*{path.suffix}"
     pattern = f"{escape(path.stem)}-*of*{escape(path.suffix)}"
     first = min((one.name for one in path.parent.glob(pattern)), default=None)
@@ -101,8 +108,7 @@ def check_is_ours(path: Path) -> None:
     if not head:
         return
     if head[:16] != _MAGIC:
-        backup = backup_path(path)
-        if backup.exists():
+        if backup_path(path).exists() or map_path(path).exists():
             raise damaged(path, "its header is gone")
         raise StateForeign(f"{path} is not a state file of migrate-cli; correct --state ({LOADS_ALL}).")
     if len(head) == 72 and int.from_bytes(head[68:72], "big") not in (migrations.APPLICATION_ID, 0):
@@ -179,13 +185,16 @@ def translate(error: Exception, path: Path) -> StateError:
 
 def damaged(path: Path, why: str) -> StateDamaged:
     """The error for a file that SQLite cannot trust; never start over, because that would double everything."""
-    backup = backup_path(path)
+    copies = [copy for copy in (backup_path(path), map_path(path)) if copy.exists()]
     cure = f"recover it with `sqlite3 {path} .recover`"
-    if backup.exists():
-        cure = f"delete {path}-wal and {path}-shm if they are there, copy {backup} over {path}"
+    if copies:
+        cure = (
+            f"move it (with {path.name}-wal and {path.name}-shm, if they are there) to another folder, and run "
+            f"`migrate-cli apply`, which restores it from {' and '.join(map(str, copies))}"
+        )
     return StateDamaged(
-        f"The state file {path} is damaged ({why}); {cure} and run again (newer ids are taken up from "
-        f"{map_path(path).name}), and do not start a new one: that would migrate everything twice."
+        f"The state file {path} is damaged ({why}); {cure}. Do not start a new one: that would "
+        "migrate everything twice."
     )
 
 

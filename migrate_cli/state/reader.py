@@ -16,6 +16,7 @@ from migrate_cli.model import JsonObject
 from migrate_cli.state import migrations
 from migrate_cli.state.lock import holder
 from migrate_cli.state.opening import followed, missing, translate
+from migrate_cli.state.restoring import check_current
 from migrate_cli.state.setup import LOADS_ALL, upgraded
 
 _LISTED = 200
@@ -50,6 +51,7 @@ class StateReader:
         self.path = Path(path)
         if not self.path.is_file():
             raise missing(self.path)
+        check_current(self.path)
         try:
             self._conn = _connect(self.path)
         except sqlite3.Error as error:
@@ -144,7 +146,7 @@ class StateReader:
 
     def setup(self) -> dict[str, str]:
         """Return the setup that the file records, in the terms of this version."""
-        return upgraded({key: value for key, value in self._all("SELECT key, value FROM setup") if key != "map_bytes"})
+        return upgraded(dict(self._all("SELECT key, value FROM setup")))
 
     def threads(self, *states: str, limit: int | None = None) -> Iterator[JsonObject]:
         """Yield threads in these states (all, without any): ids, state, code, detail and counts."""

@@ -6,15 +6,15 @@ A thread's row is made by whatever names the thread first, so no statement depen
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from migrate_cli.load.interface import Progress
 from migrate_cli.model import Aside, Draft, Finding, Item, JsonObject, Unreadable
-from migrate_cli.state.copies import IdLine
 from migrate_cli.state.item_ids import packed
+from migrate_cli.state.lines import FactLine, IdLine, Line
 from migrate_cli.state.writer import Note
 
 
@@ -75,7 +75,22 @@ UPDATE thread SET state = 'pending', conversation_id = NULL, position = 0, ambig
 _TAKE_UP = """
 INSERT INTO thread (id, state, conversation_id, ambiguous, updated_at) VALUES (?, 'loading', ?, 1, ?)
 ON CONFLICT (id) DO UPDATE SET state = 'loading', conversation_id = excluded.conversation_id, position = 0,
-  ambiguous = 1, updated_at = excluded.updated_at WHERE conversation_id IS NOT excluded.conversation_id"""
+  ambiguous = 1, reason = NULL, updated_at = excluded.updated_at WHERE conversation_id IS NOT excluded.conversation_id
+"""
+RESTORED = "restored"
+"""The reason of a thread that is loaded, as the list of ids says, and whose items' ids are to be learned again."""
+_TAKE_UP_LOADED = """
+INSERT INTO thread (id, state, conversation_id, items, digest, reason, ambiguous, updated_at)
+VALUES (?, 'loaded', ?, ?, ?, 'restored', 1, ?)
+ON CONFLICT (id) DO UPDATE SET state = 'loaded', items = excluded.items, digest = excluded.digest, reason = 'restored',
+  position = iif(conversation_id IS excluded.conversation_id, position, 0), conversation_id = excluded.conversation_id,
+  ambiguous = 1, error_code = NULL, error_detail = NULL, updated_at = excluded.updated_at
+WHERE NOT (state IN ('loaded', 'verified', 'differs') AND conversation_id IS excluded.conversation_id
+  AND position = excluded.items)"""
+_UNSETTLE = """
+UPDATE thread SET ambiguous = max(ambiguous, 1), updated_at = ?
+WHERE state IN ('loading', 'failed') AND conversation_id IS NOT NULL"""
+_FORGET_ONE = _FORGET + " AND conversation_id = ?"
 
 _ENSURE = _sql("""
 INSERT INTO thread (id, state, run, updated_at) VALUES (?, 'pending', <run>, ?) ON CONFLICT (id) DO NOTHING""")
@@ -95,10 +110,11 @@ UPDATE thread SET state = 'loaded', position = ?, ambiguous = 0, reason = NULL, 
   run = <run>, updated_at = ? WHERE id = ?""")
 _UNREADABLE = _sql("INSERT INTO unreadable VALUES (<run>, ?, ?, ?, ?)")
 _ORPHAN = "INSERT INTO orphan VALUES (?, ?, ?, ?)"
-_FILE = """
-INSERT OR REPLACE INTO file (source_file_id, target_file_id, kind, bytes, sha256, status, detail, filename, media_type,
-  transcript, lost_uploads, lost_as, updated_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_FILE_COLUMNS = (
+    "source_file_id", "target_file_id", "kind", "bytes", "sha256", "status", "detail", "filename", "media_type",
+    "transcript", "lost_uploads", "lost_as", "updated_at",
+)  # fmt: skip
+_FILE = f"INSERT OR REPLACE INTO file ({', '.join(_FILE_COLUMNS)}) VALUES ({', '.join('?' * len(_FILE_COLUMNS))})"  # noqa: S608
 _SCRATCH = _sql("INSERT OR REPLACE INTO scratch VALUES (?, ?, <run>, ?)")
 _SCRATCH_GONE = "DELETE FROM scratch WHERE conversation_id = ?"
 _CHAIN = "INSERT OR REPLACE INTO chain VALUES (?, ?, ?)"
@@ -118,7 +134,7 @@ def stamp(now: int) -> str:
 
 def setup(facts: Iterable[tuple[str, str]]) -> list[Note]:
     """Fields of the setup that were not recorded yet."""
-    return [Note(_SETUP, list(facts))]
+    return [Note(_SETUP, [row], line=_fact("setup", row)) for row in facts]
 
 
 def new_run(run_id: str, command: str, version: str, options: JsonObject, now: int) -> list[Note]:
@@ -187,7 +203,11 @@ def outcome(
     )  # fmt: skip
     return [
         Note(
-            _OUTCOME, [row], line=_reached(progress.thread_id, progress.conversation_id, state, progress.position, now)
+            _OUTCOME,
+            [row],
+            line=_reached(
+                progress.thread_id, progress.conversation_id, state, progress.position, now, digest=progress.digest
+            ),
         )
     ]
 
@@ -218,25 +238,29 @@ def skip(draft: Draft, reason: str, run: str | None, now: int) -> list[Note]:
     return [Note(_SKIP, [row]), *_of_draft(draft, run)]
 
 
-def forget(thread_id: str, now: int) -> list[Note]:
-    """A thread starts anew."""
-    return [Note(_FORGET, [(now, thread_id)]), Note(_DROP_ITEMS, [(thread_id, 0)])]
+def forget(thread_id: str, now: int, conversation_id: str | None = None) -> list[Note]:
+    """A thread starts anew, without the conversation that it had, if it had one."""
+    line = None if conversation_id is None else IdLine(thread_id, conversation_id, stamp(now), "forgotten", 0)
+    return [Note(_FORGET, [(now, thread_id)], line=line), Note(_DROP_ITEMS, [(thread_id, 0)])]
 
 
 def refused_item(thread_id: str, place: int, message_id: str | None, code: str, detail: str) -> list[Note]:
     """The target refused an item, and a note will stand in its place."""
-    return [Note(_REFUSED, [(thread_id, place, message_id, code, detail)])]
+    row = (thread_id, place, message_id, code, detail)
+    return [Note(_REFUSED, [row], line=_fact("refused_item", row))]
 
 
 def abandon(thread_id: str, conversation_id: str, now: int) -> list[Note]:
     """A conversation is given up, and its thread starts anew, refused items included."""
-    given_up = Note(_ABANDON, [(conversation_id, thread_id, now)], vital=True)
-    return [given_up, Note(_DROP_REFUSED, [(thread_id,)]), *forget(thread_id, now)]
+    line = _fact("abandoned", (conversation_id, thread_id, now, None))
+    given_up = Note(_ABANDON, [(conversation_id, thread_id, now)], line=line, vital=True)
+    return [given_up, Note(_DROP_REFUSED, [(thread_id,)]), *forget(thread_id, now, conversation_id)]
 
 
 def abandoned_gone(conversation_id: str, now: int) -> list[Note]:
     """A conversation that was given up is deleted."""
-    return [Note(_ABANDONED_GONE, [(now, conversation_id)])]
+    line = FactLine("abandoned", {"conversation_id": conversation_id, "deleted_at": now}, gone=True)
+    return [Note(_ABANDONED_GONE, [(now, conversation_id)], line=line)]
 
 
 def adopted(
@@ -251,11 +275,80 @@ def adopted(
     return [*notes, Note(_ADOPTED, [(len(rows), run, now, thread_id)], line=line)]
 
 
-def take_up(line: IdLine, now: int) -> list[Note]:
-    """A line of the second copy that the state file has missed: the target must be asked what is in there."""
+def take_up(line: Line, now: int) -> list[Note]:
+    """A line of the list of ids that the state file has missed: the target must be asked what is in there."""
+    if isinstance(line, FactLine):
+        return _take_up_fact(line)
+    thread_id, conversation_id = line.thread_id, line.conversation_id
     if line.state == "undone":
-        return [Note(_STATE, [(line.thread_id, "undone", None, None, None, now)])]
-    return [Note(_TAKE_UP, [(line.thread_id, line.conversation_id, now)], vital=True)]
+        return [Note(_STATE, [(thread_id, "undone", None, None, None, now)]), Note(_DROP_REFUSED, [(thread_id,)])]
+    if line.state == "forgotten":
+        forgotten = Note(_FORGET_ONE, [(now, thread_id, conversation_id)])
+        return [forgotten, Note(_DROP_ITEMS, [(thread_id, 0)]), Note(_DROP_REFUSED, [(thread_id,)])]
+    made = Note(_TAKE_UP, [(thread_id, conversation_id, now)], vital=True)
+    if line.state != "loaded" or line.digest is None or line.items is None:
+        return [made]
+    return [made, Note(_TAKE_UP_LOADED, [(thread_id, conversation_id, line.items, line.digest, now)])]
+
+
+_FACTS: dict[str, tuple[tuple[str, ...], str]] = {
+    "setup": (("key", "value"), _SETUP),
+    "file": (_FILE_COLUMNS, _FILE),
+    "scratch": (("conversation_id", "target", "made_at"), "INSERT OR REPLACE INTO scratch VALUES (?, ?, NULL, ?)"),
+    "abandoned": (
+        ("conversation_id", "thread_id", "at", "deleted_at"),
+        "INSERT OR REPLACE INTO abandoned VALUES (?, ?, ?, ?)",
+    ),
+    "refused_item": (("thread_id", "idx", "message_id", "code", "detail"), _REFUSED),
+}
+"""Of each table whose rows stand in the list: the columns, and what writes a row."""
+_FACTS_GONE = {
+    "scratch": (("conversation_id",), _SCRATCH_GONE),
+    "abandoned": (("deleted_at", "conversation_id"), _ABANDONED_GONE),
+}
+
+
+def _take_up_fact(line: FactLine) -> list[Note]:
+    known = (_FACTS_GONE if line.gone else _FACTS).get(line.table)
+    if known is None:
+        return []
+    columns, sql = known
+    return [Note(sql, [tuple(line.row.get(column) for column in columns)])]
+
+
+def _fact(table: str, row: Sequence[Any]) -> FactLine:
+    return FactLine(table, dict(zip(_FACTS[table][0], row, strict=True)))
+
+
+_KNOWN_THREADS = """
+SELECT id, conversation_id, state, position, digest, reason, items, updated_at FROM thread
+WHERE conversation_id IS NOT NULL ORDER BY key"""
+_KNOWN_FACTS = {
+    "setup": "SELECT key, value FROM setup",
+    "file": f"SELECT {', '.join(_FILE_COLUMNS)} FROM file",  # noqa: S608 - columns
+    "scratch": "SELECT conversation_id, target, made_at FROM scratch",
+    "abandoned": "SELECT conversation_id, thread_id, at, deleted_at FROM abandoned",
+    "refused_item": """SELECT thread.id, idx, message_id, code, detail FROM refused_item
+        JOIN thread ON thread.key = refused_item.thread""",
+}
+
+
+def known_lines(ask: Callable[[str], Iterable[Sequence[Any]]]) -> Iterator[Line]:
+    """Yield the lines that say all that a state file knows, as its list of ids would; `ask` runs a question."""
+    for thread_id, conversation_id, reached, position, digest, reason, count, at in ask(_KNOWN_THREADS):
+        yield IdLine(thread_id, conversation_id, stamp(at))
+        end = {"verified": "loaded", "differs": "loaded"}.get(reached, reached)
+        if end in ("loaded", "undone"):
+            items = count if reason == RESTORED else position
+            yield IdLine(thread_id, conversation_id, stamp(at), end, items, digest if end == "loaded" else None)
+    for table, sql in _KNOWN_FACTS.items():
+        for row in ask(sql):
+            yield _fact(table, row)
+
+
+def unsettle(now: int) -> list[Note]:
+    """The file may be older than what was sent: no thread that was under way counts as left at rest."""
+    return [Note(_UNSETTLE, [(now,)])]
 
 
 def findings(
@@ -289,7 +382,7 @@ def orphan(thread_id: str, reason: str, request_id: str | None, now: int) -> lis
 
 def file(row: Sequence[Any], now: int) -> list[Note]:
     """What is known of a file, in the order of the statement's columns."""
-    return [Note(_FILE, [(*row, now)])]
+    return [Note(_FILE, [(*row, now)], line=_fact("file", (*row, now)))]
 
 
 def replay(run: str, row: Sequence[Any]) -> list[Note]:
@@ -299,12 +392,14 @@ def replay(run: str, row: Sequence[Any]) -> list[Note]:
 
 def scratch(conversation_id: str, target: str, run: str | None, now: int) -> list[Note]:
     """A scratch conversation was made; it must be deleted again, whatever happens."""
-    return [Note(_SCRATCH, [(conversation_id, target, run, now)], vital=True)]
+    line = _fact("scratch", (conversation_id, target, now))
+    return [Note(_SCRATCH, [(conversation_id, target, run, now)], line=line, vital=True)]
 
 
 def scratch_gone(conversation_id: str) -> list[Note]:
     """A scratch conversation was deleted."""
-    return [Note(_SCRATCH_GONE, [(conversation_id,)])]
+    line = FactLine("scratch", {"conversation_id": conversation_id}, gone=True)
+    return [Note(_SCRATCH_GONE, [(conversation_id,)], line=line)]
 
 
 def chain(conversation_id: str, response_id: str, now: int) -> list[Note]:
@@ -331,10 +426,12 @@ def _aside_rows(thread_id: str, facts: Iterable[Aside]) -> list[tuple[Any, ...]]
     return [(thread_id, fact.message_id, fact.name, _json(fact.value)) for fact in facts]
 
 
-def _reached(thread_id: str, conversation_id: str | None, state: str, items: int, now: int) -> IdLine | None:
+def _reached(
+    thread_id: str, conversation_id: str | None, state: str, items: int, now: int, *, digest: str | None = None
+) -> IdLine | None:
     if conversation_id is None or state not in ("loaded", "undone"):
         return None
-    return IdLine(thread_id, conversation_id, stamp(now), state, items)
+    return IdLine(thread_id, conversation_id, stamp(now), state, items, digest if state == "loaded" else None)
 
 
 def _json(value: Any) -> str:

@@ -11,6 +11,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,17 @@ from migrate_cli.convert.canonical import READER
 from migrate_cli.errors import SetupMismatch
 from migrate_cli.load.interface import Progress
 from migrate_cli.model import Aside, Draft, Finding, Item, JsonObject, Unreadable
-from migrate_cli.state import opening, statements
+from migrate_cli.state import identity, opening, restoring, statements
 from migrate_cli.state import setup as setups
 from migrate_cli.state.ballast import Ballast
-from migrate_cli.state.copies import IdLine, SecondCopy
+from migrate_cli.state.copies import SecondCopy
 from migrate_cli.state.item_ids import unpacked
 from migrate_cli.state.lock import StateLock
 from migrate_cli.state.marks import Marks
 from migrate_cli.state.reader import OPEN_PILOT
-from migrate_cli.state.writer import Note, Pace, Writer, storable
+from migrate_cli.state.writer import Note, Pace, Writer, execute, storable
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-COPY_SIZE = "map_bytes"
-"""Bookkeeping in the table `setup`: the size of the second copy at the last commit."""
 SHARD = "shard"
 """In the table `setup` of a file that is of one shard only: which, such as `3/8`. A file of the whole stays so, also
 when a run takes a part of it: all that was loaded is known there."""
@@ -45,6 +44,8 @@ class StateStore:
     """The state file, open for writing. Implements `load.interface.Journal`; make it with `StateStore.open`."""
 
     def __init__(self, path: Path, lock: StateLock, now: Callable[[], float], pace: Pace) -> None:
+        plan, self.restored = restoring.prepare(path)
+        """What was made again from the copies, if the file was lost or older than they."""
         self.path = path
         self.run_id: str | None = None
         """The run that what is noted now belongs to."""
@@ -54,19 +55,24 @@ class StateStore:
         self._db = opening.connect(path)
         try:
             self._ballast.take()
+            session = identity.new_session(self._db, plan.state)
             self._copy = SecondCopy(path)
+            self._compare_copies(session, older=plan.older)
             self._reading = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._reading.execute("PRAGMA query_only = 1")
         except (OSError, sqlite3.Error) as error:
             self._ballast.release()
             self._db.close()
             raise opening.translate(error, path) from error
-        self._writer = Writer(self._db, path, self._copy, self._ballast, pace)
+        except BaseException:
+            self._ballast.release()
+            self._db.close()
+            raise
+        self._writer = Writer(self._db, path, self._copy, self._ballast, pace, session)
         self._asked = Marks()
         self._readers: dict[int | None, int | None] = {}
         self._noted: Marks | None = None
         """The threads that have been noted, for a file that had none: it need not be asked about any other."""
-        self._compare_copies()
         if not self._ask("SELECT 1 FROM thread LIMIT 1"):
             self._noted = Marks()
         self._file_copies = bool(self._ask("SELECT 1 FROM file_copy LIMIT 1"))
@@ -110,7 +116,7 @@ class StateStore:
         A field that the file does not have is one that the version which made it did not know: it is recorded now.
         `recognise` is given what is recorded, once all fields agree, and may refuse: nothing is recorded before.
         """
-        stored = {key: value for key, value in self._ask("SELECT key, value FROM setup") if key != COPY_SIZE}
+        stored = dict(self._ask("SELECT key, value FROM setup"))
         known, setup = setups.upgraded(stored), setups.upgraded(setup)
         if refusal := setups.refusal(self.path, known, setup):
             raise SetupMismatch(refusal)
@@ -301,6 +307,7 @@ class StateStore:
             reader=self.reader_of(row["run"]),
             code=row["error_code"],
             detail=row["error_detail"],
+            restored=row["items"] if row["state"] == "loaded" and row["reason"] == statements.RESTORED else 0,
         )
 
     def thread_row(self, thread_id: str) -> dict[str, Any] | None:
@@ -497,17 +504,34 @@ class StateStore:
     def _ask(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         return self._query(sql, *values).fetchall()
 
-    def _compare_copies(self) -> None:
-        """Take up what the second copy knows and the file does not; write the copy anew where it fell behind."""
-        rows = self._ask("SELECT value FROM setup WHERE key = ?", COPY_SIZE)
-        recorded = int(rows[0][0]) if rows else 0
-        if recorded > self._copy.size:
-            known = self._ask("SELECT id, conversation_id, updated_at FROM thread WHERE conversation_id IS NOT NULL")
-            self._copy.rewrite(IdLine(thread, conv, statements.stamp(at)) for thread, conv, at in known)
-            return
-        for line in self._copy.lines_from(recorded):
-            self._note(statements.take_up(line, self._seconds()))
-        self.flush()
+    def _compare_copies(self, here: identity.Identity, *, older: bool) -> None:
+        """Take up what the list of ids knows and the file does not; write the list anew where it knows less.
+
+        All in one transaction: a file that has taken up a part must not count as one that has taken up the whole.
+        """
+        copy, db = self._copy, self._db
+        numbered = copy.listed is not None and copy.listed.state is not None
+        taken = here.line
+        # The size was recorded of a list without numbers only before the file had any.
+        size = 0 if here.line and not numbered else here.size
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            if copy.listed is not None and (copy.line > here.line or (not numbered and copy.size >= size)):
+                for line, number in copy.lines_after(here.line, size):
+                    for note in statements.take_up(line, self._seconds()):
+                        execute(db, note)
+                    taken = max(taken, number or 0)
+            for note in statements.unsettle(self._seconds()) if older else ():
+                execute(db, note)
+            if taken != copy.line or not numbered or here.unlisted:
+                taken = max(taken, copy.line) + 1
+                copy.rewrite(here.state, taken, statements.known_lines(db.execute))
+            identity.open_session(db, replace(here, line=taken, size=copy.size, unlisted=False))
+            db.execute("COMMIT")
+            identity.settle_log(db)
+        except BaseException:
+            db.rollback()
+            raise
 
 
 _OF_THREAD = """

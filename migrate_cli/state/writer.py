@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from migrate_cli.errors import StateDamaged, StateError
+from migrate_cli.state import identity
 from migrate_cli.state.ballast import Ballast
-from migrate_cli.state.copies import IdLine, SecondCopy
+from migrate_cli.state.copies import SecondCopy
+from migrate_cli.state.lines import Line
 from migrate_cli.state.opening import translate
 
 Rows = Sequence[Sequence[Any]]
@@ -33,7 +35,7 @@ class Note:
 
     sql: str
     rows: Rows
-    line: IdLine | None = None
+    line: Line | None = None
     """What the second copy must say about it."""
     vital: bool = False
     """Written even on the last free megabyte: the ids of conversations that exist."""
@@ -65,9 +67,19 @@ class JournalFailed(StateDamaged):
 class Writer:
     """Buffer and thread. `note` and `durable` are called from the event loop (or any thread); the rest is inside."""
 
-    def __init__(self, db: sqlite3.Connection, path: Path, copy: SecondCopy, ballast: Ballast, pace: Pace) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        path: Path,
+        copy: SecondCopy,
+        ballast: Ballast,
+        pace: Pace,
+        session: identity.Identity,
+    ) -> None:
         self._db = db
         self._path = path
+        self._session = session
+        self._backup_is_behind = False
         self._copy = copy
         self._ballast = ballast
         self._pace = pace
@@ -158,6 +170,9 @@ class Writer:
                 self._commit(notes)
             if self.failure is None:
                 self._backup_when_due(ending)
+            elif ending:
+                with contextlib.suppress(sqlite3.Error):
+                    identity.close_session(self._db)
             with self._change:
                 self._busy = False
             _wake(waiters, self.failure)
@@ -182,34 +197,39 @@ class Writer:
             self._change.wait(left)
 
     def _commit(self, notes: list[Note]) -> None:
+        listed = False
         try:
             lines = [note.line for note in notes if note.line is not None]
-            size = self._copy.append(lines)
-            self._write(notes, size)
+            if lines and not self._backup_is_behind:
+                self._copy.leave_backup_behind(self._session)
+                self._backup_is_behind = True
+            self._copy.append(lines)
+            listed = True
+            self._write(notes)
             self.commits += 1
             self._dirty = True
         except Exception as error:  # whatever it is, those who wait must hear of it
-            failure = self._rescue(notes, error)
+            failure = self._rescue(notes, error, listed=listed)
             with self._change:
                 self.failure = failure
                 waiters, self._waiters = self._waiters, []
                 self._notes = []
             _wake(waiters, failure)
 
-    def _write(self, notes: list[Note], copy_size: int) -> None:
+    def _write(self, notes: list[Note], *, unlisted: bool = False) -> None:
         db = self._db
         db.execute("BEGIN")
         try:
             for note in notes:
-                _execute(db, note)
-            db.execute("INSERT OR REPLACE INTO setup VALUES ('map_bytes', ?)", (str(copy_size),))
+                execute(db, note)
+            identity.note_line(db, self._copy.line, self._copy.size, unlisted=unlisted)
             db.execute("COMMIT")
         except BaseException:
             # A full disk can end the transaction by itself; then there is nothing to take back.
             db.rollback()
             raise
 
-    def _rescue(self, notes: list[Note], error: Exception) -> StateError:
+    def _rescue(self, notes: list[Note], error: Exception, *, listed: bool) -> StateError:
         """On the last megabyte, save the ids of conversations that exist; hand back those that cannot be saved."""
         failure = translate(error, self._path)
         with self._change:
@@ -219,7 +239,7 @@ class Writer:
             return failure
         self._ballast.release()
         try:
-            self._write(vital, self._copy.size)
+            self._write(vital, unlisted=not listed)
         except (sqlite3.Error, OSError):
             unsaved = self._copy.rescue([note.line for note in vital if note.line is not None])
             if unsaved:
@@ -228,19 +248,24 @@ class Writer:
 
     def _backup_when_due(self, ending: bool) -> None:
         due = self._backup_wanted or ending or time.monotonic() >= self._backup_at
-        if due and (self._dirty or self._backup_wanted):
-            try:
-                self._copy.backup(self._db)
-                self._dirty = False
-            except (sqlite3.Error, OSError) as error:
-                if self._backup_wanted or ending:
-                    self.failure = translate(error, self._path)
-        if due:
-            self._backup_wanted = False
-            self._backup_at = time.monotonic() + self._pace.backup_every
+        if not due:
+            return
+        try:
+            if ending:
+                identity.close_session(self._db)
+            if self._dirty or self._backup_wanted or (ending and self._backup_is_behind):
+                self._copy.backup(self._db, beyond="" if ending else self._session.session)
+                self._backup_is_behind = not ending
+            self._dirty = False
+        except (sqlite3.Error, OSError) as error:
+            if self._backup_wanted or ending:
+                self.failure = translate(error, self._path)
+        self._backup_wanted = False
+        self._backup_at = time.monotonic() + self._pace.backup_every
 
 
-def _execute(db: sqlite3.Connection, note: Note) -> None:
+def execute(db: sqlite3.Connection, note: Note) -> None:
+    """Write one note; part of the transaction that is under way."""
     try:
         db.executemany(note.sql, note.rows)
     except UnicodeEncodeError:

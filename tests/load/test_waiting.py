@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from migrate_cli.load.policy import LoadPolicy
@@ -184,3 +186,16 @@ def test_a_grown_thread_whose_look_finds_the_run_ending_is_left_for_the_next(tmp
     finally:
         store.close()
     assert seen.ended == {}
+
+
+def test_threads_of_an_earlier_run_wait_together_not_one_after_the_other(tmp_path: Path) -> None:
+    drafts = [draft_of([f"{place}" for place in range(3)], f"thread_{number}") for number in range(40)]
+    world = World()
+    live(world, tmp_path / "m.db", drafts)
+    with closing(sqlite3.connect(tmp_path / "m.db")) as state, state:
+        state.execute("UPDATE thread SET state = 'loading', position = 0")
+        state.execute("DELETE FROM item")
+    began = world.time
+    live(world, tmp_path / "m.db", drafts)
+    assert world.time - began < 20, "two waits of five seconds, and 200 requests"
+    assert [len(items) for items in world.conversations.values()] == [3] * 40

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -77,4 +78,5 @@ def test_a_line_that_a_crash_cut_off_does_not_swallow_the_next(path: Path) -> No
     assert (adopted.state, adopted.conversation_id, adopted.ambiguous) == ("loading", "conv_1", True)
     assert store.progress_of("t2") is None
     store.close()
-    assert copy.read_bytes().endswith(b'"t2"\n')
+    lines = [json.loads(line) for line in copy.read_bytes().splitlines()]
+    assert [line["thread_id"] for line in lines if "thread_id" in line] == ["t1"]

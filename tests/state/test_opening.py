@@ -130,7 +130,7 @@ def test_the_backup_takes_the_place_of_a_damaged_file_and_newer_ids_are_taken_up
     try:
         found = with_copy.progress_of("new")
         assert found is not None
-        assert (found.state, found.conversation_id, found.position, found.ambiguous) == ("loading", "conv_new", 0, True)
+        assert (found.state, found.conversation_id, found.position, found.restored) == ("loaded", "conv_new", 0, 3)
         kept = with_copy.progress_of("old")
         assert kept is not None
         assert (kept.state, kept.position) == ("loaded", 3)

@@ -1,0 +1,277 @@
+"""Which of a state's files can be trusted, and how a lost one is made again from what is left.
+
+A state lies in three files, each of which may be missing, cut, or older than the others: the state file with its
+write-ahead log, its backup, and its list of ids. Whoever opens a state asks here first, under its lock: a run over a
+state that knows less than was done would do it twice. What cannot prove itself is refused; nothing is deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from migrate_cli.errors import StateError, StateForeign
+from migrate_cli.state import identity
+from migrate_cli.state.check import sound
+from migrate_cli.state.copies import Listed, look_at_list
+from migrate_cli.state.identity import Identity
+from migrate_cli.state.lock import holder
+from migrate_cli.state.opening import backup_path, check_is_ours, damaged, map_path, private_file
+
+
+class Base(StrEnum):
+    """What the state file is made of when it is opened."""
+
+    NEW = "new"
+    ITSELF = "itself"
+    BACKUP = "backup"
+    LIST = "list"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was found of one state."""
+
+    path: Path
+    main: Identity | None
+    """The state file without its log; None where it is missing or empty."""
+    logged: Identity | None
+    """The same with its log; None where there is none."""
+    is_sound: bool
+    """Whether the state file without its log agrees with itself; only looked at where that matters."""
+    has_backup: bool
+    backup: Identity | None
+    """None where it is missing or damaged."""
+    listed: Listed | None
+
+    @property
+    def log_is_its_own(self) -> bool:
+        """Whether the write-ahead log was written to this very state file."""
+        if self.main is None or self.logged is None or self.main.backup:
+            return False
+        return self.main.older or (self.main.state, self.main.session) == (self.logged.state, self.logged.session)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to open a state."""
+
+    base: Base
+    aside: tuple[Path, ...] = ()
+    """Files that do not belong to it and are kept under another name."""
+    state: str | None = None
+    """The id of a state that is made again."""
+    takes_list: bool = False
+    """Whether the list of ids knows more than the base."""
+    older: bool = False
+    """Whether the base may be older than what was sent to threads that it knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was made again, for whoever tells of it."""
+
+    base: Base
+    takes_list: bool
+    told: str
+
+    def as_dict(self) -> dict[str, object]:
+        """The fact, as reports show it: `from` names what it was made of."""
+        made_of = [name for name, used in (("backup", self.base is Base.BACKUP), ("list", self.takes_list)) if used]
+        return {"from": made_of, "message": self.told}
+
+
+def look(path: Path) -> Seen:
+    """Look at all files of a state; nothing is changed. Raises StateForeign or StateDamaged for a strange file."""
+    main = logged = None
+    if _size(path):
+        check_is_ours(path)
+        main = identity.look(path, log=False)
+        if main is None:
+            raise damaged(path, "its pages cannot be read")
+        # An empty log is one that nothing was written to since the file said that it is open.
+        logged = identity.look(path, log=True) if _size(_log(path)) else main if _log(path).exists() else None
+    held = backup_path(path)
+    backup = identity.look(held, log=False) if _size(held) and _is_database(held) else None
+    seen = Seen(path, main, logged, True, held.exists(), backup, look_at_list(map_path(path)))
+    return seen if main is None or seen.log_is_its_own or not main.open else replace(seen, is_sound=sound(path))
+
+
+def decide(seen: Seen) -> Plan:
+    """Return how to open the state. Raises StateError where what is left does not prove itself."""
+    log = (_log(seen.path),) if _log(seen.path).exists() else ()
+    if seen.main is None:
+        if not (seen.has_backup or seen.listed):
+            if log:
+                raise _refused(seen, f"only {log[0].name} is left of it, which is of no use without the rest")
+            return Plan(Base.NEW)
+        return _from_copies(seen, log)
+    here = seen.logged if seen.log_is_its_own and seen.logged else seen.main
+    aside = () if seen.log_is_its_own else log
+    _check_same_state(seen, here)
+    listed = seen.listed.line if seen.listed else -1
+    held = seen.backup
+    if seen.main.older and not seen.main.backup:
+        return Plan(Base.ITSELF, aside)
+    settled = seen.log_is_its_own or not here.open
+    proven = settled and not _left_behind(here, held)
+    if listed >= max(here.line, held.line if held else 0) and (proven or seen.is_sound):
+        state, takes_list = seen.listed.state if seen.listed else None, listed > here.line
+        return Plan(Base.ITSELF, aside, state, takes_list, older=takes_list or not settled)
+    if proven and (held is None or held.line <= here.line):
+        return Plan(Base.ITSELF, aside)
+    return _from_copies(seen, (seen.path, *log))
+
+
+def _left_behind(here: Identity, backup: Identity | None) -> bool:
+    """Whether the backup tells of a session that went beyond this file."""
+    return backup is not None and backup.line >= here.line and backup.open not in ("", here.session, here.open)
+
+
+def _from_copies(seen: Seen, aside: tuple[Path, ...]) -> Plan:
+    """Return how to make the state file again from its copies alone."""
+    held, listed, kept = seen.backup, seen.listed, backup_path(seen.path)
+    if held is not None and listed is not None and listed.state not in (None, held.state) and not held.older:
+        raise _strange(map_path(seen.path), kept)
+    if held is not None and not held.older:
+        if listed is not None and (listed.line >= held.line or listed.state is None):
+            takes_list = listed.line > held.line or listed.state is None
+            return Plan(Base.BACKUP, aside, held.state, takes_list, older=True)
+        if not held.open:
+            return Plan(Base.BACKUP, aside, held.state, older=True)
+        raise _refused(
+            seen, f"its backup {kept.name} says that more was loaded after it was made, and no file says what"
+        )
+    if listed is not None:
+        return Plan(Base.LIST, (*aside, kept) if seen.has_backup else aside, listed.state, True, older=True)
+    if held is not None:
+        raise _refused(
+            seen, f"its backup {kept.name} is of an older version, which did not say whether it is the newest"
+        )
+    what = f"its backup {kept.name} is damaged" if seen.has_backup else f"{_log(seen.path).name} is missing"
+    raise _refused(seen, f"{what}, and no other file says what was loaded")
+
+
+def _check_same_state(seen: Seen, here: Identity) -> None:
+    if not here.state:
+        return
+    if seen.listed is not None and seen.listed.state not in (None, here.state):
+        raise _strange(map_path(seen.path), seen.path)
+    if seen.backup is not None and seen.backup.state not in ("", here.state) and seen.backup.older == here.older:
+        raise _strange(backup_path(seen.path), seen.path)
+
+
+def prepare(path: Path) -> tuple[Plan, Restored | None]:
+    """Make the state file ready to be opened, under its lock: from its copies, where it is lost. Raises StateError."""
+    plan, restored = foresee(path)
+    for strange in plan.aside:
+        _set_aside(strange)
+    if plan.base is Base.BACKUP:
+        _copy_back(path)
+    return plan, restored
+
+
+def foresee(path: Path) -> tuple[Plan, Restored | None]:
+    """Return what `prepare` would do, and change nothing. Raises StateError where it would refuse."""
+    seen = look(path)
+    plan = decide(seen)
+    if plan.base is Base.BACKUP and not sound(backup_path(path)):
+        seen = replace(seen, backup=None)
+        plan = decide(seen)
+    told = _sentence(plan, seen)
+    return plan, Restored(plan.base, plan.takes_list, told) if told else None
+
+
+def check_current(path: Path) -> None:
+    """Raise StateError for a state file that knows less than was done, for those who only read it.
+
+    They change nothing: the next `apply` restores it.
+    """
+    if holder(path) is not None or not _size(path):
+        return
+    main, log = identity.look(path, log=False), _log(path)
+    if main is None or main.older or not (log.exists() or main.open):
+        return
+    seen = look(path)
+    if seen.log_is_its_own or seen.main is None or not (seen.main.open or log.exists()):
+        return
+    listed = seen.listed
+    if not log.exists() and listed is not None and (listed.state, listed.line) == (main.state, main.line):
+        return
+    raise StateError(
+        f"{path} is older than what was done: a run that was killed left the rest in its {log.name}, which is missing "
+        "or belongs to another file; run `migrate-cli apply`, which takes up the rest from the copies beside it.",
+        code="state-behind",
+    )
+
+
+def _sentence(plan: Plan, seen: Seen) -> str:
+    """What is said of a state that is made again; empty where it is as it was left."""
+    name, listed, held = seen.path.name, map_path(seen.path).name, backup_path(seen.path).name
+    why = "is missing" if seen.main is None else "is older than what was done"
+    if plan.base is Base.LIST:
+        return f"{name} {why}; it is made again from {listed}."
+    if plan.base is Base.BACKUP:
+        return f"{name} {why}; it is restored from {held}{f' and {listed}' if plan.takes_list else ''}."
+    if plan.base is Base.ITSELF and (plan.aside or (seen.main is not None and plan.takes_list)):
+        return f"{name} is older than what was done; the rest is taken up from {listed}." if plan.takes_list else ""
+    return ""
+
+
+def _refused(seen: Seen, why: str) -> StateError:
+    path = seen.path
+    return StateError(
+        f"The state file {path} cannot be restored: {why}. Put {path.name} with its {_log(path).name}, or "
+        f"{map_path(path).name}, back from a copy of your own, and run again; a new state file would load everything "
+        "again.",
+        code="state-unproven",
+    )
+
+
+def _strange(path: Path, other: Path) -> StateForeign:
+    return StateForeign(
+        f"{path} and {other.name} are of different migrations; move the one that does not belong here elsewhere, and "
+        "run again."
+    )
+
+
+def _set_aside(path: Path) -> None:
+    """Keep a file under a name that nobody opens."""
+    number = 1
+    while (kept := path.with_name(f"{path.name}.set-aside-{number}")).exists():
+        number += 1
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(kept)
+    if path.name.endswith("-wal"):
+        path.with_name(path.name.removesuffix("-wal") + "-shm").unlink(missing_ok=True)
+
+
+def _copy_back(path: Path) -> None:
+    """Put a copy of the backup in the place of the state file, in one step."""
+    fresh = path.with_name(path.name + ".new")
+    fd = private_file(fresh, os.O_WRONLY | os.O_TRUNC)
+    with backup_path(path).open("rb") as old, os.fdopen(fd, "wb") as new:
+        shutil.copyfileobj(old, new)
+        new.flush()
+        os.fsync(new.fileno())
+    fresh.replace(path)
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _is_database(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\x00"
