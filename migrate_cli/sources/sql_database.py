@@ -104,6 +104,8 @@ class _Sqlite(Database):
         self._path = path
         if not path.is_file():
             raise SourceError(f"There is no database file {path}; check source.url.", code="no-such-path")
+        if _lacks_bytes(path):
+            raise _damaged(path)
         try:
             self._conn = _connected(path, writable=writable)
         except sqlite3.Error as error:
@@ -163,9 +165,25 @@ class _Sqlite(Database):
         if name.startswith("SQLITE_NOTADB"):
             return SourceError(f"{self._path} is not an SQLite database; check source.url.", code="not-a-database")
         if name.startswith("SQLITE_CORRUPT"):
-            detail = f"The database {self._path} is damaged or was cut off; copy it again, or restore it."
-            return SourceError(detail, code="database")
+            return _damaged(self._path)
         return SourceError(f"The database {self._path} refuses: {_reason(error)}.", code="database")
+
+
+def _damaged(path: Path) -> SourceError:
+    return SourceError(f"The database {path} is damaged or was cut off; copy it again, or restore it.", code="database")
+
+
+def _lacks_bytes(path: Path) -> bool:
+    """Whether a file is shorter than its header says: SQLite takes zeros for what a page lacks.
+
+    With a log beside it, the header may be ahead of the file.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(100)
+    if len(head) < 100 or head[24:28] != head[92:96] or path.with_name(path.name + "-wal").exists():
+        return False
+    size = int.from_bytes(head[16:18], "big")
+    return path.stat().st_size < (65536 if size == 1 else size) * int.from_bytes(head[28:32], "big")
 
 
 def _connected(path: Path, *, writable: bool) -> sqlite3.Connection:

@@ -77,7 +77,7 @@ def test_the_thread_of_a_cut_line_waits_for_a_whole_file(tmp_path: Path, read: A
     assert read(tmp_path / "m.jsonl").ids == ["thread_A", "thread_B"]
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99, 0.99999])
 def test_a_cut_database_is_refused_in_one_sentence(share: float, tmp_path: Path) -> None:
     path = tmp_path / "app.db"
     with closing(sqlite3.connect(path)) as database:
@@ -88,8 +88,6 @@ def test_a_cut_database_is_refused_in_one_sentence(share: float, tmp_path: Path)
         database.commit()
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
-    configured = load_settings(
-        None, {"source.kind": "sql", "source.url": f"sqlite:///{path}", "source.table": "messages"}
-    )
+    named = {"source.kind": "sql", "source.url": f"sqlite:///{path}", "source.table": "messages"}
     with pytest.raises(SourceError, match="is damaged or was cut off"):
-        list(open_configured(configured).threads(Selection()))
+        list(open_configured(load_settings(None, named)).threads(Selection()))
