@@ -1,7 +1,16 @@
 # Everything runs in a local environment that this file makes; nothing else has to be prepared.
-PYTHON ?= python3
+# Each Python has an environment of its own: the first lives in .venv, and one of another version that is named with
+# PYTHON=… in .venv-3.13 and the like.
+ifeq ($(origin PYTHON),undefined)
+PYTHON := python3
 VENV   := .venv
-BIN    := $(VENV)/bin
+else
+VERSION := import sys; print("%d.%d" % sys.version_info[:2])
+NAMED   := $(shell $(PYTHON) -c '$(VERSION)')
+FIRST   := $(shell .venv/bin/python -c '$(VERSION)' 2>/dev/null)
+VENV    := .venv$(addprefix -,$(if $(FIRST),$(filter-out $(FIRST),$(NAMED))))
+endif
+BIN     := $(VENV)/bin
 
 .PHONY: demo test lint check crash live proof docs clean
 
@@ -50,4 +59,4 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-* build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
