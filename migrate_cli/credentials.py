@@ -6,13 +6,13 @@ Every key and token is registered as a secret before it is used. Nothing here se
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from migrate_cli.bounds import loads
 from migrate_cli.errors import AuthError, UsageError
 from migrate_cli.secrets import register_secret, scrub
 
@@ -177,7 +177,7 @@ def token_in(printed: str) -> str | None:
     """Return the token in what a command printed: the one word of it, or a field of a JSON object."""
     text = printed.strip()
     try:
-        value = json.loads(text)
+        value = loads(text)
     except ValueError:
         value = text
     if isinstance(value, dict):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from migrate_cli import bounds
 from migrate_cli.bounds import Bounds, TooDeepError, is_too_deep, loads, set_bounds
@@ -52,6 +52,7 @@ def test_deeper_json_is_refused_with_the_setting_that_raises_the_bound(text: str
             loads(data)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(0, 3))
 def test_depth_is_that_of_the_deepest_branch(depth: int, place: int) -> None:
     value: Any = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from migrate_cli.model import JsonObject
 from migrate_cli.sse import UNREADABLE, EventParser
@@ -34,6 +34,7 @@ def test_an_event_without_its_empty_line_never_was() -> None:
     assert list(EventParser().feed(b'data: {"a":1}\n')) == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["\r", "\n", "\r\n", "data: ", "{", "}", '"a":1', "\ufeff", "é", "x"])), st.data())
 def test_it_does_not_matter_how_the_bytes_are_cut(words: list[str], data: st.DataObject) -> None:
     text = "".join(words).encode()

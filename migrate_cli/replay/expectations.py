@@ -5,7 +5,6 @@ Details name what was expected and what was counted; they never repeat the answe
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from migrate_cli.bounds import loads
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.answer import Ending
 from migrate_cli.replay.schemas import valid_schema, violation
@@ -167,7 +167,7 @@ def _schema(expect: Expect, facts: Facts) -> Iterator[Verdict]:
     if expect.json_schema is None:
         return
     try:
-        value = json.loads(facts.text)
+        value = loads(facts.text)
     except ValueError:
         yield Verdict("json_schema", False, "the answer is no JSON")
         return
@@ -192,7 +192,7 @@ def _tools(expect: Expect, facts: Facts) -> Iterator[Verdict]:
 
 def _arguments_wrong(schema: JsonObject, call: ToolCall) -> str | None:
     try:
-        value = json.loads(call.arguments)
+        value = loads(call.arguments)
     except ValueError:
         return "its arguments are no JSON"
     return violation(schema, value)

@@ -37,6 +37,8 @@ def violation(schema: JsonObject, value: Any) -> str | None:
         error = best_match(_validator(_key(schema)).iter_errors(value))
     except Unresolvable as missing:
         return f"the schema refers to {missing.ref}, which is not in it"
+    except RecursionError:
+        return "the schema refers to itself, or the value is nested, too deeply to be compared"
     if error is None:
         return None
     where = "/".join(str(step) for step in error.absolute_path)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from migrate_cli.bounds import loads
 from migrate_cli.model import JsonObject
 
 
@@ -34,8 +35,8 @@ def _canonical(arguments: Any) -> str:
     """The arguments without the differences that mean nothing: spaces, and the order of keys."""
     if isinstance(arguments, str):
         try:
-            arguments = json.loads(arguments or "{}")
-        except (ValueError, RecursionError):
+            arguments = loads(arguments or "{}")
+        except ValueError:
             return str(arguments)
     return json.dumps(arguments, sort_keys=True, ensure_ascii=False)
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from migrate_cli.bounds import loads
 from migrate_cli.errors import UsageError
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.answer import FunctionCall
@@ -156,8 +157,8 @@ def resolve(place: str, folder: Path) -> Handler:
 
 def _arguments(call: FunctionCall, tool: Tool) -> tuple[JsonObject, str | None]:
     try:
-        value = json.loads(call.arguments or "{}")
-    except (ValueError, RecursionError):
+        value = loads(call.arguments or "{}")
+    except ValueError:
         return {}, "the arguments are no JSON"
     if not isinstance(value, dict):
         return {}, "the arguments are no JSON object"
@@ -208,7 +209,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text)
+        return loads(text)
     except ValueError:
         return text.strip()
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
+from migrate_cli.bounds import is_too_deep, too_deep
 from migrate_cli.errors import MigrateError, SourceError, UsageError
 from migrate_cli.model import JsonObject, Thread, Unreadable
 from migrate_cli.secrets import scrub
@@ -75,6 +76,9 @@ class Guarded(Source):
                 yield entry
             elif not isinstance(entry, Thread):
                 raise self._odd(f"yielded {type(entry).__name__} in place of a Thread or an Unreadable")
+            elif selection.wants(entry.id) and _is_too_deep(entry):
+                detail = f"The source gives in the thread {entry.id} JSON {too_deep()}. The others are read."
+                yield Unreadable(entry.origin, "json-too-deep", detail, entry.id)
             elif selection.wants(entry.id):
                 new = seen.add(entry.id)
                 yield entry if new else _twice(entry)
@@ -118,6 +122,13 @@ def _guarded(point: EntryPoint, call: Callable[[], T]) -> T:
             "It is a package of its own; tell its authors.",
             code="source-plugin",
         ) from error
+
+
+def _is_too_deep(thread: Thread) -> bool:
+    """Whether a thread that lies in memory holds what is nested too deeply; others read their messages themselves."""
+    held = thread.messages if isinstance(thread.messages, tuple) else ()
+    parts = [[list(message.content), message.metadata] for message in held]
+    return is_too_deep([thread.metadata, thread.tool_resources, parts])
 
 
 def _twice(thread: Thread) -> Unreadable:

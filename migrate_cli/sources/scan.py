@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from migrate_cli.bounds import too_long
 from migrate_cli.model import Origin
 from migrate_cli.sources import probe
 from migrate_cli.sources.faults import FAULTS, fault_of
@@ -291,6 +292,11 @@ class Scanner:
         stretches: dict[str, int] = {}
         try:
             for row in csv_rows(found):
+                if row.too_long:
+                    here = replace(found.input.origin, line=row.line)
+                    detail = f"{here}: The row that ends here has {too_long('a cell')}. The other rows are read."
+                    self._shelf.problem(here, "string-too-long", detail)
+                    continue
                 pieces = list(found.shape.pieces(row.cells))
                 if row.cut:
                     self._cut_row(found, row, pieces)

@@ -6,11 +6,11 @@ Reading is the export's; this adds what only the manifest knows. Hashes are comp
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from migrate_cli.bounds import bounds, loads, too_long
 from migrate_cli.model import JsonObject, Origin, Thread, Unreadable
 from migrate_cli.sources.export import ExportSource
 from migrate_cli.sources.interface import Selection
@@ -68,8 +68,11 @@ class SnapshotSource(ExportSource):
 def entries_of(path: Path, kind: str) -> Iterator[JsonObject]:
     """Yield the lines of one of a snapshot's lists; nothing where it is missing or damaged, which others tell."""
     try:
-        lines = gzip.decompress(path.read_bytes()).splitlines()
-        values = [json.loads(line) for line in lines]
+        with gzip.open(path) as packed:
+            text = packed.read(bounds().string_bytes + 1)
+        if len(text) > bounds().string_bytes:
+            raise ValueError(too_long("a list"))
+        values = [loads(line) for line in text.splitlines()]
     except (OSError, EOFError, zlib.error, ValueError):
         return
     yield from (value for value in values if value.get("object") == f"{HEADER}.{kind}")

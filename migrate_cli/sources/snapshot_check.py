@@ -6,12 +6,12 @@ Read-only; what is wrong is returned, never repaired.
 from __future__ import annotations
 
 import gzip
-import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from migrate_cli.bounds import loads
 from migrate_cli.model import Problem
 from migrate_cli.sources.shapes.snapshot import THREAD
 from migrate_cli.sources.snapshot import entries_of
@@ -78,7 +78,7 @@ def _count(verified: Verified, folder: Path, part: Part) -> None:
     try:
         with gzip.open(folder / part.name) as lines:
             for line in lines:
-                value = json.loads(line)
+                value = loads(line)
                 kind = value.get("object")
                 threads += kind in (THREAD, "thread")
                 messages += len(value["messages"]) if kind == THREAD else kind == "thread.message"

@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from migrate_cli.bounds import loads
 from migrate_cli.errors import SourceError
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.shapes.snapshot import HEADER
@@ -78,7 +79,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Return the manifest. Raises SourceError where the folder holds none, or one of a newer version."""
     path = folder / MANIFEST
     try:
-        head, *parts = [json.loads(line) for line in path.read_bytes().splitlines()]
+        head, *parts = [loads(line) for line in path.read_bytes().splitlines()]
         if head.get("object") != HEADER or int(head["version"]) > VERSION:
             raise SourceError(f"{path} was written by a newer version of migrate-cli; update it", code="snapshot-newer")
         names = Part.__dataclass_fields__
@@ -111,7 +112,7 @@ def is_snapshot(folder: Path) -> bool:
         if not path.is_file():
             return False
         with path.open("rb") as stream:
-            head = json.loads(stream.readline(1 << 16))
+            head = loads(stream.readline(1 << 16))
     except (OSError, ValueError):
         return False
     return isinstance(head, dict) and head.get("object") == HEADER

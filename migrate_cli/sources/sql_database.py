@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from migrate_cli.bounds import bounds, too_long
 from migrate_cli.errors import AuthError, MigrateError, SourceError, TemporaryError, UsageError
 from migrate_cli.secrets import register_secret, scrub
 
 PAGE = 1000
 """Rows that are fetched at a time."""
+_LONGEST_OF_SQLITE = 2**31 - 1
 _BUSY_SECONDS = 10
 _LONGEST_REASON = 300
 _AUTH_WORDS = ("authentication failed", "access denied", "no password supplied", "login failed")
@@ -110,6 +112,7 @@ class _Sqlite(Database):
             self._conn = _connected(path, writable=writable)
         except sqlite3.Error as error:
             raise self._fault(error) from error
+        self._conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(bounds().string_bytes, _LONGEST_OF_SQLITE))
 
     def quote(self, name: str) -> str:
         return '"' + name.replace('"', '""') + '"'
@@ -160,6 +163,8 @@ class _Sqlite(Database):
 
     def _fault(self, error: sqlite3.Error) -> MigrateError:
         name = getattr(error, "sqlite_errorname", None) or ""
+        if name == "SQLITE_TOOBIG":
+            return SourceError(f"{self._path} holds {too_long('a row')}.", code="string-too-long")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return TemporaryError(f"Another program is writing to {self._path}; run the same command again later.")
         if name.startswith("SQLITE_NOTADB"):

@@ -6,7 +6,6 @@ What a flat message is, `shapes/flat.py` knows; here stand the columns and types
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from types import NoneType
 from typing import Any
 from uuid import UUID
 
+from migrate_cli.bounds import is_too_deep, loads, too_deep
 from migrate_cli.errors import SourceError
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id, unix_seconds
@@ -103,6 +103,8 @@ class RowReader:
     def entry(self, row: Sequence[Any]) -> Entry:
         """Read one row."""
         values = {name: plain(value) for name, value in zip(self._names, row, strict=False)}
+        if deep := [name for name, value in values.items() if is_too_deep(value)]:
+            raise SourceError(f"A row has in the column {deep[0]} JSON {too_deep()}.", code="json-too-deep")
         flat = {name: value for name, value in values.items() if name not in self._own}
         columns = self._found.flat
         flat[columns["text"]] = self._content(flat[columns["text"]])
@@ -125,7 +127,7 @@ class RowReader:
         if not isinstance(value, str) or self._found.plain_text or not value.lstrip().startswith(("[", "{")):
             return value
         try:
-            parsed = json.loads(value)
+            parsed = loads(value)
         except ValueError:
             return value
         return parsed if _are_parts(parsed) else value
@@ -224,7 +226,7 @@ def _parsed(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        return loads(value)
     except ValueError:
         return None
 

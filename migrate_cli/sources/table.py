@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, TextIO
 
-from migrate_cli.sources.probe import LARGE, Found, NotOursError
+from migrate_cli.bounds import bounds
+from migrate_cli.sources.probe import Found, NotOursError
 
 
 class Row(NamedTuple):
@@ -24,19 +25,27 @@ class Row(NamedTuple):
     """Whether the file ends in the middle of it; the last cell is the one that is cut."""
     open_end: bool = False
     """Whether the file ends without the end of its line, so that its last cell may be cut."""
+    too_long: bool = False
+    """Whether a cell has more characters than `limits.string_bytes` allows; then there are no cells."""
+
+
+class _LongLineError(Exception):
+    """A line is longer than any cell may be."""
 
 
 def csv_rows(found: Found) -> Iterator[Row]:
     """Yield the rows of a table; raises NotOursError where the text is broken."""
-    csv.field_size_limit(LARGE)
+    csv.field_size_limit(bounds().string_bytes)
     with io.TextIOWrapper(found.input.open(), encoding="utf-8-sig", newline="") as text:
         lines = _Lines(text)
         reader = csv.reader(lines, delimiter=found.delimiter)
         try:
             header = next(reader, [])
             lines.taken.clear()
-            for cells in reader:
-                if cells:
+            for cells in _cells(reader, lines):
+                if cells is None:
+                    yield Row(reader.line_num, {}, too_long=True)
+                elif cells:
                     yield _row(header, cells, reader.line_num, lines, found.delimiter)
                 lines.taken.clear()
         except csv.Error as error:
@@ -52,11 +61,26 @@ def csv_rows(found: Found) -> Iterator[Row]:
             raise NotOursError("csv-encoding", detail, reader.line_num) from None
 
 
+def _cells(reader: Iterator[list[str]], lines: _Lines) -> Iterator[list[str] | None]:
+    """Yield the rows' cells; None for a row with a cell that is too long, which is passed over."""
+    while True:
+        try:
+            yield next(reader)
+        except StopIteration:
+            return
+        except (_LongLineError, csv.Error) as error:
+            if isinstance(error, csv.Error) and "field limit" not in str(error):
+                raise
+            lines.pass_row()
+            yield None
+
+
 class _Lines:
     """The lines of a text. `taken` are those of the row at hand."""
 
-    def __init__(self, text: Iterable[str]) -> None:
-        self._text = iter(text)
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self._most = bounds().string_bytes
         self._next: str | None = None
         self._fault: UnicodeDecodeError | None = None
         self._look_ahead()
@@ -71,11 +95,26 @@ class _Lines:
             raise self._fault or StopIteration
         self._look_ahead()
         self.taken.append(line)
+        if self._goes_on(line):
+            raise _LongLineError
         return line
+
+    def pass_row(self) -> None:
+        """Go on behind the row at hand, as its quotes tell: one that is open holds line ends, and so may go on."""
+        quotes = sum(line.count('"') for line in self.taken)
+        last = self.taken[-1]
+        while (self._goes_on(last) or quotes % 2) and self._next is not None:
+            last = self._next
+            quotes += last.count('"')
+            self._look_ahead()
+
+    def _goes_on(self, line: str) -> bool:
+        """Whether a line is only the beginning of one."""
+        return len(line) >= self._most and not line.endswith(("\n", "\r")) and not self.over
 
     def _look_ahead(self) -> None:
         try:
-            self._next = next(self._text, None)
+            self._next = self._text.readline(self._most) or None
         except UnicodeDecodeError as error:
             self._next, self._fault = None, error
 

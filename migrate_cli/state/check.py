@@ -5,13 +5,13 @@ Each check returns what it found wrong, as sentences with counts; an empty list 
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from migrate_cli.bounds import loads
 from migrate_cli.model import ThreadState
 from migrate_cli.state.opening import map_path
 
@@ -141,7 +141,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
     with path.open("rb") as file:
         for raw in file:
             try:
-                line = json.loads(raw)
+                line = loads(raw)
                 yield line["conversation_id"], line["thread_id"]
             except (ValueError, KeyError, TypeError):
                 continue

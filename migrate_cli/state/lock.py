@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from migrate_cli.bounds import loads
 from migrate_cli.errors import StateError, StateLocked
 from migrate_cli.state.opening import followed, private_file
 
@@ -131,7 +132,7 @@ def _take(fd: int) -> bool:
 
 def _read(path: Path) -> Holder | None:
     try:
-        data: Any = json.loads(path.read_text("utf-8"))
+        data: Any = loads(path.read_text("utf-8"))
         return Holder(int(data["pid"]), str(data["host"]), str(data["command"]), str(data["since"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

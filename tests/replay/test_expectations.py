@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import rapidfuzz.fuzz  # noqa: F401 - so that no example is slow because it is the first
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from migrate_cli.replay.answer import Ending
 from migrate_cli.replay.expectations import Expect, Facts, ToolCall, check, similarity
@@ -64,6 +64,7 @@ def test_an_expectation_holds_or_does_not(expect: dict[str, Any], more: dict[str
     assert len(verdicts) >= 1 + len([key for key in expect if key != "status"])
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1))
 def test_no_detail_repeats_the_answer(answer: str) -> None:
     expect = Expect.model_validate(
@@ -74,6 +75,7 @@ def test_no_detail_repeats_the_answer(answer: str) -> None:
         assert "canary" not in verdict.detail
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_likeness_is_a_share_and_the_same_both_ways(one: str, other: str) -> None:
     assert 0 <= similarity(one, other) == similarity(other, one) <= 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from migrate_cli import bounds
 from migrate_cli.bounds import Bounds, set_bounds
@@ -115,6 +115,73 @@ def test_what_a_document_as_a_whole_says_of_its_thread_must_be_readable(odd: str
     assert caught.value.code == code
 
 
+CELL = "x" * (2 * MEGABYTE)
+LINES = "\n" * (2 * MEGABYTE)
+
+
+@pytest.mark.parametrize(
+    "long",
+    [
+        f"thread_a,user,{CELL}",
+        f'thread_a,user,"{CELL}"',
+        f'thread_a,user,"a ""quoted"" {LINES} word"',
+        f'thread_a,"{CELL}",{LINES}',
+    ],
+    ids=["plain", "quoted", "of many lines", "an early cell"],
+)
+def test_a_row_with_a_cell_that_is_too_long_is_named_and_the_other_rows_are_read(
+    long: str, tmp_path: Path, read: Any
+) -> None:
+    rows = ["thread_id,role,content", "thread_a,user,one", long, "thread_a,user,two", 'thread_b,user,"a, ""b"""']
+    (tmp_path / "rows.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    reading = read(tmp_path)
+    assert {found.id: [one.content[0]["text"]["value"] for one in found.messages] for found in reading.threads} == {
+        "thread_a": ["one", "two"],
+        "thread_b": ['a, "b"'],
+    }
+    assert reading.codes == ["string-too-long"]
+    assert "a cell of more than 1,048,576 bytes; limits.string_bytes" in reading.unreadable[0].detail
+
+
+def test_a_cell_as_long_as_allowed_is_read(tmp_path: Path, read: Any) -> None:
+    set_bounds(Bounds(string_bytes=16 * MEGABYTE))
+    cell = "x" * 10 * MEGABYTE
+    (tmp_path / "rows.csv").write_text(f"thread_id,role,content\nthread_a,user,{cell}\n", encoding="utf-8")
+    (found,) = read(tmp_path).threads
+    assert len(found.messages[0].content[0]["text"]["value"]) == len(cell)
+
+
+def test_a_cell_of_json_that_is_too_deep_stays_a_text(tmp_path: Path, read: Any) -> None:
+    cell = '[{""type"": ""text"", ""text"": ' + DEEPEST[:60_000] + "]" * 60_000 + "}]"
+    (tmp_path / "rows.csv").write_text(f'thread_id,role,content\nthread_a,user,"{cell}"\n', encoding="utf-8")
+    (found,) = read(tmp_path).threads
+    assert found.messages[0].content[0]["text"]["value"] == cell.replace('""', '"')
+
+
+def test_a_recorded_answer_that_is_too_deep_is_told(tmp_path: Path, read: Any) -> None:
+    answer = f'{{"object": "list", "data": [{message(1, "a", DEEPEST)}]}}'
+    url = "https://host.example/v1/threads/thread_a/messages"
+    recording = {"Entries": [{"RequestUri": url, "RequestMethod": "GET", "ResponseBody": answer}]}
+    (tmp_path / "session.json").write_text(json.dumps(recording), encoding="utf-8")
+    (tmp_path / "good.json").write_text(thread("b"), encoding="utf-8")
+    reading = read(tmp_path)
+    assert reading.ids == ["thread_b"]
+    assert reading.codes == ["json-too-deep"]
+    assert "A recorded answer is nested more than 20 levels deep" in reading.unreadable[0].detail
+
+
+def test_a_recording_that_has_to_be_held_is_no_larger_than_a_string(
+    tmp_path: Path, read: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("migrate_cli.sources.probe.LARGE", 64)
+    recording = {"Entries": [{"RequestUri": "https://host.example/", "ResponseBody": "x" * 1000}] * 2000}
+    (tmp_path / "session.json").write_text(json.dumps(recording), encoding="utf-8")
+    (tmp_path / "good.json").write_text(thread("b"), encoding="utf-8")
+    reading = read(tmp_path)
+    assert reading.ids == ["thread_b"]
+    assert reading.codes == ["string-too-long"]
+
+
 def values(depth: int) -> st.SearchStrategy[Any]:
     leaves = st.integers(0, 9) | st.text(alphabet='ab\\"[]{}é', max_size=12)
     return st.recursive(
@@ -137,6 +204,7 @@ def without(value: Any, level: int = 1) -> Any:
     return {key: without(each, level + 1) for key, each in value.items()}
 
 
+@settings(deadline=None)
 @given(values(20), st.integers(1, 9))
 def test_exactly_what_is_too_deep_or_too_long_is_cut_out_wherever_the_pieces_end(value: Any, chunk: int) -> None:
     text = json.dumps(value, ensure_ascii=False).encode()
@@ -151,6 +219,7 @@ def test_exactly_what_is_too_deep_or_too_long_is_cut_out_wherever_the_pieces_end
     assert json.loads(rest) == without(value)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(['"', "\\", "a", " ", "é"]), max_size=200))
 def test_pieces_grow_while_a_string_goes_on_so_that_it_is_read_in_few(words: list[str]) -> None:
     string = json.dumps("".join(words) * 500).encode()

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from migrate_cli.commands.prepare import open_configured
 from migrate_cli.errors import SourceError, TemporaryError, UsageError
-from migrate_cli.model import Origin, Thread, Unreadable
+from migrate_cli.model import Message, Origin, Thread, Unreadable
 from migrate_cli.settings import load_settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.sources.plugins import open_plugin
@@ -171,3 +171,20 @@ def test_an_unknown_kind_is_told_with_the_closest_one(odd: type[Odd]) -> None:
         open_plugin("sqll", {})
     with pytest.raises(UsageError, match="export, api, sql, snapshot, odd"):
         open_plugin("zzz", {})
+
+
+def test_a_thread_that_is_nested_too_deeply_is_told_and_the_others_go_on(odd: type[Odd]) -> None:
+    def nested(depth: int) -> Thread:
+        value: Any = []
+        for _ in range(depth):
+            value = [value]
+        part = {"type": "odd", "odd": value}
+        message = Message(id="msg_1", role="user", content=(part,))
+        return Thread(id=f"thread_{depth}", messages=(message,), origin=Origin("odd"), shape="odd")
+
+    odd.gives = (nested(5_000), nested(5))
+    found = list(open_plugin("odd", {}).threads(Selection()))
+    assert [(one.code, one.thread_id) for one in found if isinstance(one, Unreadable)] == [
+        ("json-too-deep", "thread_5000")
+    ]
+    assert [one.id for one in found if isinstance(one, Thread)] == ["thread_5"]

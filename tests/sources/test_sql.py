@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from migrate_cli.bounds import Bounds, bounds, set_bounds
 from migrate_cli.errors import AuthError, MigrateError, SourceError, TemporaryError, UsageError
 from migrate_cli.model import Message, Thread, Unreadable
 from migrate_cli.secrets import forget_secrets, scrub
@@ -435,3 +436,22 @@ def test_all_messages_of_the_suite_are_in_the_table(sqlite: Shop) -> None:
     reading = read(sqlite.source(columns=COLUMNS))
     assert sum(len(list(thread.messages)) for thread in reading.threads) == len(EVERY)
     assert sqlite.source(columns=COLUMNS).expected() == len(THREADS)
+
+
+def test_a_row_that_is_too_long_is_told_with_the_setting_that_raises_the_bound(sqlite: Shop) -> None:
+    sqlite.run("CREATE TABLE messages (thread_id TEXT, role TEXT, text TEXT)")
+    sqlite.run("INSERT INTO messages VALUES ('a', 'user', printf('%.*c', 2000000, 'x'))")
+    before = bounds()
+    set_bounds(Bounds(string_bytes=1 << 20))
+    try:
+        with pytest.raises(SourceError, match=r"a row of more than 1,048,576 bytes; limits\.string_bytes"):
+            list(sqlite.source().threads(Selection()))
+    finally:
+        set_bounds(before)
+
+
+def test_a_column_of_json_that_is_nested_too_deeply_is_told(postgres: Shop) -> None:
+    postgres.run("CREATE TABLE messages (thread_id TEXT, role TEXT, text JSONB)")
+    postgres.run(f"INSERT INTO messages VALUES ('a', 'user', '{'[' * 300 + ']' * 300}')")
+    with pytest.raises(SourceError, match=r"the column text JSON nested more than 200 levels deep; limits\.json_depth"):
+        list(postgres.source().threads(Selection()))

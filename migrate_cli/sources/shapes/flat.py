@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from migrate_cli.bounds import loads
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.shapes.base import Form, Piece, Shape, loose_pieces
 
@@ -184,7 +185,7 @@ def _mapping(value: Any) -> JsonObject:
 
 def _parsed(value: str) -> Any:
     try:
-        return json.loads(value)
+        return loads(value)
     except ValueError:
         return None
 

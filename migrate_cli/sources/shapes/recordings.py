@@ -6,13 +6,14 @@ answered last; the order is that of the list answers, whose direction the reques
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from migrate_cli.bounds import TooDeepError, loads
 from migrate_cli.model import JsonObject
+from migrate_cli.sources.jsontext import TOO_DEEP, BadJsonError
 from migrate_cli.sources.normalise import clean_id, unix_seconds
 from migrate_cli.sources.records import Kind, is_list_answer, kind_of
 from migrate_cli.sources.shapes.base import Form, Growth, Loose, Piece, Shape
@@ -102,7 +103,10 @@ def _body(body: Any) -> Any:
     if not isinstance(body, str):
         return body
     try:
-        return json.loads(body)
+        return loads(body)
+    except TooDeepError as error:
+        # What it holds would be missing without a word.
+        raise BadJsonError(TOO_DEEP, f"A recorded answer is {error}.") from None
     except ValueError:
         return body
 
