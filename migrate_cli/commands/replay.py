@@ -74,6 +74,8 @@ def replay(
     suite = None if choices.suite is None else load_suite(choices.suite)
     with target_of(settings, sandbox=sandbox) as target:
         store = StateStore.open(settings.state, command="migrate-cli replay")
+        if store.restored is not None:
+            view.note(store.restored.told)
         try:
             _check_target(settings, store, sandbox=sandbox)
             cases = cases_of(settings, choices, suite, store)

@@ -76,7 +76,7 @@ def apply_divided(
         with ShardFolder.locked(settings) as folder:
             if folder.path.is_dir():
                 folder.join()
-            with _held(settings, source, setup):
+            with _held(settings, source, setup, view):
                 tasks = _tasks(settings, engine, wish, folder)
                 view.start(expected, "Migrating")
                 run = DividedRun(engine, tasks, Board(view), view, settings.load.max_errors)
@@ -178,9 +178,11 @@ class DividedRun:
 
 
 @contextmanager
-def _held(settings: Settings, source: Source, setup: dict[str, str]) -> Iterator[None]:
+def _held(settings: Settings, source: Source, setup: dict[str, str], view: ProgressView) -> Iterator[None]:
     """Hold the state file, so that nobody else loads what the shards load."""
     store = StateStore.open(settings.state, command=COMMAND)
+    if store.restored is not None:
+        view.note(store.restored.told)
     try:
         store.check_setup(setup, recognised(settings, source, store))
         store.flush()

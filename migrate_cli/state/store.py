@@ -6,6 +6,7 @@ answered from the file, so they do not see what was noted and not yet committed.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sqlite3
 import sys
@@ -30,6 +31,7 @@ from migrate_cli.state.marks import Marks
 from migrate_cli.state.reader import OPEN_PILOT
 from migrate_cli.state.writer import Note, Pace, Writer, execute, storable
 
+_log = logging.getLogger(__name__)
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 SHARD = "shard"
 """In the table `setup` of a file that is of one shard only: which, such as `3/8`. A file of the whole stays so, also
@@ -96,10 +98,13 @@ class StateStore:
         opening.check_place(path, create=create)
         lock = StateLock(path, command or "migrate-cli " + " ".join(sys.argv[1:2]))
         try:
-            return cls(path, lock, now, pace or Pace())
+            store = cls(path, lock, now, pace or Pace())
         except BaseException:
             lock.release()
             raise
+        if store.restored is not None:
+            _log.info(store.restored.told)
+        return store
 
     @property
     def commits(self) -> int:

@@ -203,9 +203,10 @@ class Writer:
             if lines and not self._backup_is_behind:
                 self._copy.leave_backup_behind(self._session)
                 self._backup_is_behind = True
-            self._copy.append(lines)
+            flushed = self._copy.append(lines)
             listed = True
             self._write(notes)
+            flushed()
             self.commits += 1
             self._dirty = True
         except Exception as error:  # whatever it is, those who wait must hear of it

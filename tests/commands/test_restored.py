@@ -89,6 +89,7 @@ def test_after_a_clean_end_any_file_is_enough(
     outcome = cli("apply", export, "--output", "json")
     assert (outcome.json["exit_code"], outcome.json["data"]["writes"]) == (0, 0)
     assert ("is missing; it is" in outcome.err) == ("" not in left)
+    assert ("is missing; it is" in beside(".log").read_text()) == ("" not in left)
     assert ("restored" in outcome.json["data"]) == ("" not in left)
     assert held(target) == before
     assert_right(export, target)

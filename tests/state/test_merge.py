@@ -404,7 +404,7 @@ def test_a_conversation_that_was_given_up_since_does_not_come_back(tmp_path: Pat
 def list_too(path: Path, line: IdLine) -> None:
     """Append a line to the list of ids that the state file beside it does not know of."""
     copy = SecondCopy(path)
-    copy.append([line])
+    copy.append([line])()
     copy.close()
 
 
