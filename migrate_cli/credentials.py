@@ -101,12 +101,12 @@ class CommandToken(Token):
                 *self._command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
             )
         except OSError as error:
             raise _no_token(name, f"cannot be run ({error.strerror or error})") from error
         try:
-            out, complaint = await asyncio.wait_for(process.communicate(), COMMAND_PATIENCE)
+            out, _ = await asyncio.wait_for(process.communicate(), COMMAND_PATIENCE)
         except TimeoutError:
             raise _no_token(name, f"did not end within {COMMAND_PATIENCE:g} s") from None
         finally:
@@ -115,7 +115,8 @@ class CommandToken(Token):
                 process.kill()
                 await process.wait()
         if process.returncode:
-            raise _no_token(name, f"ended with {process.returncode}{_first_line(complaint)}")
+            # What it said may hold a token or a password that nobody can tell from a word.
+            raise _no_token(name, f"ended with {process.returncode}")
         token = token_in(out.decode("utf-8", "replace"))
         if token is None:
             raise _no_token(name, "printed no token")

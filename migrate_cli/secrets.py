@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 MASK = "***"
@@ -16,6 +18,8 @@ MASK = "***"
 
 SHORTEST_SECRET = 6
 """Shorter values are not registered: replacing every `abc` would make reports unreadable and protect nothing."""
+
+_CUT = "…"
 
 _registered: set[str] = set()
 
@@ -56,9 +60,32 @@ def register_secret(value: str | None) -> None:
     _registered.update({plain, quote(plain, safe="", errors="replace"), json.dumps(plain)[1:-1], repr(plain)[1:-1]})
 
 
+def holds_secret(identifier: str) -> bool:
+    """Whether an id holds a secret that is long enough to be nothing else: a host that gives out such ids echoes.
+
+    Ids are stored and shown as they are, so such a one is none.
+    """
+    return any(len(secret) >= _UNMISTAKABLE and secret in identifier for secret in _registered)
+
+
+_UNMISTAKABLE = 16
+
+
 def forget_secrets() -> None:
     """Drop every registered value; for programs that run several commands in one process."""
     _registered.clear()
+
+
+def register_named(pairs: Mapping[str, str]) -> None:
+    """Register those values that are secrets by their names, or look like keys; others are ordinary words."""
+    for name, value in pairs.items():
+        if _SECRET_NAME.search(name) or _KEY_LIKE.fullmatch(value):
+            register_secret(value)
+
+
+_SECRET_NAME = re.compile(r"(?i)key|token|secret|sig|auth|passw|cookie|credential|session|\bcode\b")
+_KEY_LIKE = re.compile(r"(?!\d{4}-\d\d-\d\d)(?=.*\d)(?=.*[A-Za-z])[\w.~+/=-]{16,}")
+"""Words of some length with letters and digits; a date with something after it is a version."""
 
 
 _ANY_WORD = re.compile("|".join(sorted({re.escape(word) for words, _, _ in _PATTERNS for word in words})), re.I)
@@ -68,6 +95,8 @@ def scrub(text: str) -> str:
     """Return the text with every secret that is known or looks like one replaced by `***`."""
     for secret in sorted(_registered, key=len, reverse=True):
         text = text.replace(secret, MASK)
+        if _CUT in text:
+            text = _without_beginning(text, secret)
     if _ANY_WORD.search(text) is None:
         return text
     lower = text.lower()
@@ -75,3 +104,23 @@ def scrub(text: str) -> str:
         if any(word in lower for word in words):
             text = pattern.sub(replacement, text)
     return text
+
+
+def _without_beginning(text: str, secret: str) -> str:
+    """Mask the beginning of a secret where a text was cut in the middle of it."""
+    *pieces, last = text.split(_CUT)
+    for place, piece in enumerate(pieces):
+        for length in range(min(len(secret), len(piece)), SHORTEST_SECRET - 1, -1):
+            if piece.endswith(secret[:length]):
+                pieces[place] = piece[:-length] + MASK
+                break
+    return _CUT.join([*pieces, last])
+
+
+def scrub_all(value: Any) -> Any:
+    """Return a JSON value with every text in it scrubbed, keys of objects too."""
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, dict):
+        return {scrub(str(key)): scrub_all(child) for key, child in value.items()}
+    return [scrub_all(child) for child in value] if isinstance(value, list | tuple) else value

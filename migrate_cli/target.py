@@ -17,6 +17,7 @@ from migrate_cli.errors import AnswerOutOfBounds, TemporaryError
 from migrate_cli.model import JsonObject
 from migrate_cli.openai_client import ApiClient
 from migrate_cli.replies import Ambiguous, Applied, Page, Refused, Reply
+from migrate_cli.secrets import holds_secret
 
 PAGE = 100
 IMAGE_URLS = "message.input_image.image_url"
@@ -152,4 +153,4 @@ def _include(images: bool) -> dict[str, Any]:
 
 
 def _is_id(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
+    return isinstance(value, str) and bool(value) and not holds_secret(value)

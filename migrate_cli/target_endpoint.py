@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from migrate_cli.credentials import CommandToken, Credentials, IdentityToken, KeyHeader
 from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import UsageError
-from migrate_cli.secrets import register_secret
+from migrate_cli.secrets import register_named, register_secret
 from migrate_cli.settings import Settings, TargetSettings
 
 V1 = "/openai/v1"
@@ -27,6 +27,8 @@ def endpoint_of(settings: Settings) -> Endpoint:
     credentials = _credentials(target, key)
     if not key and credentials is None and target.preset != "self-hosted":
         raise UsageError(f"there is no key for {base_url}: {_ways(target)}", code="no-key")
+    register_named(target.headers)
+    register_named(target.query)
     return Endpoint(
         base_url,
         "" if credentials is not None else key,

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from migrate_cli.secrets import MASK, forget_secrets, register_secret, scrub
+from migrate_cli.secrets import MASK, forget_secrets, holds_secret, register_named, register_secret, scrub, scrub_all
 
 
 @pytest.fixture(autouse=True)
@@ -101,3 +101,36 @@ def test_no_registered_value_survives(before: str, after: str, secret: str) -> N
     register_secret(secret)
     assert secret not in scrub(before + secret + after)
     forget_secrets()
+
+
+def test_the_beginning_of_a_secret_where_a_text_was_cut_is_masked() -> None:
+    register_secret(CANARY)
+    assert scrub(f"the role {CANARY[:9]}… is unknown, and {CANARY[:7]}…") == f"the role {MASK}… is unknown, and {MASK}…"
+    assert scrub("a word… and another…") == "a word… and another…"
+
+
+def test_values_are_secrets_by_their_names_or_by_their_looks() -> None:
+    register_named(
+        {
+            "code": "open-sesame",
+            "X-Gateway-Token": "plain-words",
+            "x": "a1b2c3d4e5f6a7b8",
+            "api-version": "2025-05-01-preview",
+        }
+    )
+    register_named({"X-Team": "blue-whales-and-others"})
+    assert scrub("open-sesame plain-words a1b2c3d4e5f6a7b8") == f"{MASK} {MASK} {MASK}"
+    assert scrub("2025-05-01-preview blue-whales-and-others") == "2025-05-01-preview blue-whales-and-others"
+
+
+def test_an_id_that_holds_a_secret_is_known() -> None:
+    register_secret(CANARY)
+    register_secret("production")
+    assert holds_secret(f"conv_{CANARY}")
+    assert not holds_secret("thread_production_1")
+
+
+def test_every_text_in_a_value_is_scrubbed() -> None:
+    register_secret(CANARY)
+    value = {"a": [f"x {CANARY}", 1, None, {CANARY: True}], "b": ("y", CANARY)}
+    assert scrub_all(value) == {"a": [f"x {MASK}", 1, None, {MASK: True}], "b": ["y", MASK]}

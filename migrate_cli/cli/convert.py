@@ -11,6 +11,7 @@ import typer
 from migrate_cli.cli.frame import Frame, common_options
 from migrate_cli.cli.options import Format, Source, Thread
 from migrate_cli.commands.choices import Code
+from migrate_cli.report.escape import visible
 
 if TYPE_CHECKING:
     from migrate_cli.model import Result
@@ -80,4 +81,4 @@ def _tell(frame: Frame, result: Result) -> None:
     if frame.quiet:
         return
     for row in result.data.get("finding_list", ()):
-        sys.stderr.write(f"migrate-cli: {row['severity']}: {row['code']}: {row['detail']}\n")
+        sys.stderr.write(f"migrate-cli: {row['severity']}: {row['code']}: {visible(row['detail'])}\n")

@@ -131,7 +131,7 @@ class Frame:
         code = result.exit_code if exit_code is None else exit_code
         if code in RESUMABLE:
             again = shlex.join(["migrate-cli", *sys.argv[1:]])
-            sys.stderr.write(f"Nothing is lost. To go on, run the same command again: {again}\n")
+            sys.stderr.write(f"Nothing is lost. To go on, run the same command again: {visible(again)}\n")
         raise typer.Exit(int(code))
 
     def show(self, result: Result, fmt: OutputFormat, *, with_content: bool = False) -> None:
@@ -278,7 +278,7 @@ def _fail(frame: Frame, code: ExitCode, name: str, message: str) -> NoReturn:
 
         emit([render(Result(frame.command, {}, code, errors=[Problem(name, sentence)]), OutputFormat.JSON)])
     else:
-        sys.stderr.write(f"migrate-cli: {sentence}\n")
+        sys.stderr.write(f"migrate-cli: {visible(sentence)}\n")
     raise typer.Exit(int(code))
 
 

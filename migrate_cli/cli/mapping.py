@@ -35,6 +35,9 @@ def map_export(
     level: Annotated[
         MapLevel, typer.Option("--level", help="One row for each thread, message or file.")
     ] = MapLevel.THREADS,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="csv: leave cells that a spreadsheet would obey as they are.")
+    ] = False,
     to_sql: Annotated[
         bool, typer.Option("--to-sql", help="Write conversation ids into a table of yours; a dry run without --yes.")
     ] = False,
@@ -67,7 +70,7 @@ def map_export(
     if not (to_sql or print_sql):
         from migrate_cli.commands.mapping import export  # noqa: PLC0415
 
-        emit(export(settings, level, format_))
+        emit(export(settings, level, format_, raw=raw))
         return
     from migrate_cli.commands.map_to_sql import Place, Wishes, place_of, statements, url_of, write_back  # noqa: PLC0415
 

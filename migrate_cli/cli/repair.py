@@ -11,6 +11,7 @@ import typer
 from migrate_cli.cli.dividing import made_whole
 from migrate_cli.cli.frame import Frame, common_options
 from migrate_cli.cli.options import Rehearsal, Thread, Workers
+from migrate_cli.report.escape import visible
 
 if TYPE_CHECKING:
     from migrate_cli.settings import Settings
@@ -146,5 +147,5 @@ def _confirm(message: str, *, see: str = "--dry-run") -> None:
     if not sys.stdin.isatty():
         what = message[:1].lower() + message[1:].rstrip(".")
         raise UsageError(f"this {what}, and nobody is here to be asked; add --yes to do it, or {see} to see it")
-    if not typer.confirm(f"{message} Go on?", err=True):
+    if not typer.confirm(f"{visible(message)} Go on?", err=True):
         raise UsageError("nothing was deleted", code="not-confirmed")

@@ -77,7 +77,9 @@ def _tell(error: Any, args: list[str]) -> NoReturn:
         result = Result(command, {}, ExitCode.USAGE, errors=[Problem("usage", sentence)])
         write_out(render(result, OutputFormat.JSON))
     else:
-        sys.stderr.write(f"migrate-cli: {sentence}\n")
+        from migrate_cli.report.escape import visible  # noqa: PLC0415 - --help needs it not
+
+        sys.stderr.write(f"migrate-cli: {visible(sentence)}\n")
     sys.exit(ExitCode.USAGE)
 
 

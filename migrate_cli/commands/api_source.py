@@ -12,6 +12,7 @@ from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import UsageError
 from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer
+from migrate_cli.secrets import register_named
 from migrate_cli.settings import Settings
 from migrate_cli.sources.api.presets import PRESETS, ApiPreset
 from migrate_cli.sources.api.source import ApiSource, Wanted
@@ -32,6 +33,7 @@ def open_api(settings: Settings, *, roster: Path | None = None) -> ApiSource:
         rate /= 2
     base_url = _base_url(settings, preset)
     _check_credentials(settings, preset, base_url)
+    register_named(source.query)
 
     def connect() -> ApiClient:
         endpoint = Endpoint(

@@ -36,6 +36,7 @@ from migrate_cli.load.run import LoadRun
 from migrate_cli.model import Finding, Problem, Result, Thread, Unreadable
 from migrate_cli.openai_client import ApiClient
 from migrate_cli.pacing import Pacer
+from migrate_cli.report.escape import visible
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.settings import Settings
 from migrate_cli.sources.interface import Selection, Source
@@ -106,7 +107,7 @@ def _by_presence(target: ConversationsTarget) -> Finding:
 def _tell_unsaved(unsaved: dict[str, str]) -> None:
     """Say on stderr which conversations no disk remembers: nothing else will ever know their ids."""
     for thread_id, conversation_id in unsaved.items():
-        sys.stderr.write(f"migrate-cli: could not be saved: {thread_id} is {conversation_id}\n")
+        sys.stderr.write(f"migrate-cli: could not be saved: {visible(thread_id)} is {visible(conversation_id)}\n")
 
 
 class ApplyRun:

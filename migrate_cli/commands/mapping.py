@@ -11,6 +11,7 @@ from typing import Literal
 from migrate_cli.commands.choices import MapFormat, MapLevel
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject, Problem, Result
+from migrate_cli.report.escape import cell
 from migrate_cli.settings import Settings
 from migrate_cli.state.reader import StateReader
 
@@ -39,11 +40,17 @@ def look_up(settings: Settings, ids: list[str]) -> Result:
     return Result("map", {"rows": rows}, ExitCode.CHECK_FAILED if unknown else ExitCode.OK, errors=problems)
 
 
-def export(settings: Settings, level: MapLevel, fmt: MapFormat) -> Iterator[str]:
-    """Yield the mapping as text, row by row, so that a million rows need no memory."""
+def export(settings: Settings, level: MapLevel, fmt: MapFormat, *, raw: bool = False) -> Iterator[str]:
+    """Yield the mapping as text, row by row, so that a million rows need no memory.
+
+    CSV is opened in spreadsheets, which obey ids that look like formulas, so its cells are made harmless unless `raw`.
+    """
     with StateReader(settings.state) as reader:
         literal: Literal["threads", "messages", "files"] = level.value
-        yield from _FORMATS[fmt](reader.export_map(literal), level)
+        rows: Iterable[JsonObject] = reader.export_map(literal)
+        if fmt is MapFormat.CSV and not raw:
+            rows = ({name: cell(value) for name, value in row.items()} for row in rows)
+        yield from _FORMATS[fmt](rows, level)
 
 
 def _csv(rows: Iterable[JsonObject], level: MapLevel) -> Iterator[str]:

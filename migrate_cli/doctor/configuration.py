@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,6 +15,8 @@ from migrate_cli.secrets import MASK, register_secret, scrub
 from migrate_cli.settings import Settings
 from migrate_cli.target_endpoint import token_way
 
+_MAY_BE_SECRET = frozenset({"target.query", "target.headers", "source.query", "source.options"})
+
 
 def settings_rows(settings: Settings) -> list[JsonObject]:
     """Every setting: its dotted name, its value, where the value came from, and whether it differs from the default."""
@@ -22,7 +24,7 @@ def settings_rows(settings: Settings) -> list[JsonObject]:
     return [
         {
             "setting": name,
-            "value": _shown(value),
+            "value": _shown(_masked(name, value)),
             "from": settings.where(name),
             "changed": name not in defaults or value != defaults[name],
         }
@@ -75,6 +77,16 @@ def _leaves(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from _leaves(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+def _masked(name: str, value: Any) -> Any:
+    """Mappings that may hold secrets without their values, and of a command its program alone."""
+    if name in _MAY_BE_SECRET and isinstance(value, Mapping):
+        return dict.fromkeys(value, MASK)
+    if name.endswith(".token_command") and value:
+        words = value.split() if isinstance(value, str) else value
+        return f"{words[0]} {MASK}" if len(words) > 1 else " ".join(words)
+    return value
 
 
 def _shown(value: Any) -> Any:

@@ -16,6 +16,7 @@ from migrate_cli.files import audio
 from migrate_cli.files.local import LocalFile
 from migrate_cli.openai_client import ApiClient, Form
 from migrate_cli.replies import Ambiguous, Applied, Refused, Reply
+from migrate_cli.secrets import holds_secret
 
 PAGE = 100
 MOST_PAGES = 500
@@ -102,7 +103,9 @@ class FileHost:
         """Send a file, once; `Applied` only when the answer holds an id. Raises OSError where it cannot be read."""
         reply = await self._send("/files", local, local.filename, {"purpose": purpose})
         identifier = reply.body.get("id") if isinstance(reply, Applied) else None
-        if isinstance(reply, Applied) and not (isinstance(identifier, str) and identifier):
+        if isinstance(reply, Applied) and not (
+            isinstance(identifier, str) and identifier and not holds_secret(identifier)
+        ):
             return Ambiguous("the answer held no file id", reply.request_id)
         return reply
 

@@ -12,6 +12,7 @@ from typing import Any
 from migrate_cli.convert.canonical import digest_of, same
 from migrate_cli.convert.presence import forms_of
 from migrate_cli.model import Item, JsonObject
+from migrate_cli.secrets import holds_secret
 from migrate_cli.target import decode
 
 _SCRAMBLED = (
@@ -137,4 +138,5 @@ def fewest_runs(ours: Sequence[bytes], extra: Sequence[bytes]) -> int | None:
 
 
 def _has_id(item: dict[str, Any]) -> bool:
-    return isinstance(item.get("id"), str) and bool(item["id"])
+    identifier = item.get("id")
+    return isinstance(identifier, str) and bool(identifier) and not holds_secret(identifier)

@@ -19,6 +19,8 @@ from migrate_cli.replay.answer import Image
 from migrate_cli.replay.outcome import CaseRun
 from migrate_cli.replay.tools import Outcome
 from migrate_cli.replay.turns import Watcher
+from migrate_cli.report.escape import visible
+from migrate_cli.secrets import scrub_all
 from migrate_cli.writing import open_for_writing, write
 
 
@@ -112,7 +114,9 @@ class EventFile:
 
     def _ended(self, error: OSError) -> None:
         reason = error.strerror or str(error)
-        sys.stderr.write(f"The events no longer go to {self._path} ({reason}); the replay goes on without them.\n")
+        sys.stderr.write(
+            f"The events no longer go to {visible(self._path)} ({reason}); the replay goes on without them.\n"
+        )
 
     def watch(self, case_id: str, number: int) -> CaseWatcher:
         """Return a watcher that writes the events of one run of a case."""
@@ -128,7 +132,7 @@ class _EventWriter(Silent):
         self._where["turn"] = number
 
     def event(self, event: JsonObject) -> None:
-        self._file.write(json.dumps({**self._where, "event": event}, ensure_ascii=False) + "\n")
+        self._file.write(json.dumps({**self._where, "event": scrub_all(event)}, ensure_ascii=False) + "\n")
 
 
 class ImageFolder:
@@ -157,7 +161,9 @@ class ImageFolder:
             self._folder.mkdir(parents=True, exist_ok=True)
             write(path, data)
         except OSError as error:
-            sys.stderr.write(f"The image {path} cannot be saved ({error.strerror or error}); check --images.\n")
+            sys.stderr.write(
+                f"The image {visible(path)} cannot be saved ({error.strerror or error}); check --images.\n"
+            )
             return
         self.saved.append(path)
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.document import build, objects, text
-from migrate_cli.report.escape import plural
+from migrate_cli.report.escape import plural, visible
 
 
 class Verdict(StrEnum):
@@ -69,7 +69,7 @@ def _run_case(result: Result) -> Case:
         verdict=Verdict.FAILED if result.exit_code == 4 else Verdict.ERROR if stopped else Verdict.PASSED,
         kind=f"exit-{result.exit_code}" if stopped else "",
         message=document.headline if stopped else "",
-        output="\n".join([document.headline, *general]),
+        output="\n".join(visible(line) for line in (document.headline, *general)),
         seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
     )
 
@@ -90,7 +90,7 @@ def _thread_cases(result: Result) -> Iterator[Case]:
     for thread_id in dict.fromkeys([*states, *reasons, *problems, *differences]):
         state = states.get(thread_id, "skipped" if thread_id in reasons else "")
         mine = [*findings.get(thread_id, ()), *differences.get(thread_id, ())]
-        output = "\n".join(_sentence(entry) for entry in mine)
+        output = "\n".join(visible(_sentence(entry)) for entry in mine)
         kind, message, verdict = state.replace("_", "-"), "", Verdict.PASSED
         if thread_id in problems:
             kind, message, verdict = problems[thread_id].code, problems[thread_id].message, Verdict.FAILED

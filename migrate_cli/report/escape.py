@@ -34,6 +34,14 @@ def visible_block(value: object) -> str:
     )
 
 
+def cell(value: object) -> object:
+    """Return a cell of a table that a spreadsheet may open: no formula, and no character that anything obeys."""
+    if not isinstance(value, str):
+        return value
+    quoted = "'" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else ""
+    return quoted + _UNSAFE.sub(_as_escape, value)
+
+
 def _as_escape(hit: re.Match[str]) -> str:
     code = ord(hit.group())
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

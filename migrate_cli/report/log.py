@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 from migrate_cli.errors import UsageError
 from migrate_cli.lasting import lasting_stream
+from migrate_cli.report.escape import visible, visible_block
 from migrate_cli.secrets import scrub
 from migrate_cli.writing import open_for_writing
 
@@ -36,8 +37,13 @@ class PlainFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s  %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """Format everything, then scrub it, tracebacks included."""
-        return scrub(super().format(record))
+        """Format everything, then mask it and escape control characters, tracebacks included."""
+        return visible_block(super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
+        """Keep a message on its line: a name with a line end in it must not look like a line of ours."""
+        record.message = visible(record.message)
+        return super().formatMessage(record)
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802, ARG002
         """UTC with milliseconds; overrides the standard library's name and parameters."""
@@ -115,7 +121,9 @@ class _FileHandler(logging.StreamHandler[TextIO]):
 
     def _ended(self, error: OSError) -> None:
         reason = error.strerror or str(error)
-        sys.stderr.write(f"The log file {self._path} takes no more ({reason}); the command goes on without it.\n")
+        sys.stderr.write(
+            f"The log file {visible(self._path)} takes no more ({reason}); the command goes on without it.\n"
+        )
 
     def close(self) -> None:
         """Close the file too."""

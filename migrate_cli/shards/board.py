@@ -6,6 +6,7 @@ import sys
 from collections import Counter, defaultdict
 
 from migrate_cli.model import JsonObject
+from migrate_cli.report.escape import visible
 from migrate_cli.report.progress import ProgressView
 
 
@@ -34,7 +35,7 @@ class Board:
             self._view.note(f"shard {index}: {line.get('text')}")
         elif kind == "stderr":
             # Such as ids that no disk remembers: never left out.
-            sys.stderr.write(f"shard {index}: {line.get('text')}\n")
+            sys.stderr.write(f"shard {index}: {visible(line.get('text'))}\n")
 
     def _progress(self, index: int, line: JsonObject) -> None:
         known = self._states[index]

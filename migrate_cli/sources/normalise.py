@@ -13,6 +13,7 @@ from typing import Any
 
 from migrate_cli.findings import finding
 from migrate_cli.model import Attachment, Finding, JsonObject, Message, Run, RunStep
+from migrate_cli.secrets import holds_secret
 
 MILLISECONDS_FROM = 1e11
 """Numbers above this are milliseconds: as seconds they would lie beyond the year 5000."""
@@ -74,6 +75,8 @@ def clean_id(value: Any) -> str | None:
     if value is None:
         return None
     if isinstance(value, str):
+        if holds_secret(value):
+            return None
         if value.isascii():
             return value.strip() or None
         return value.encode("utf-8", "backslashreplace").decode().strip() or None

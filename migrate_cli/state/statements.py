@@ -13,6 +13,7 @@ from typing import Any
 
 from migrate_cli.load.interface import Progress
 from migrate_cli.model import Aside, Draft, Finding, Item, JsonObject, Unreadable
+from migrate_cli.secrets import scrub, scrub_all
 from migrate_cli.state.item_ids import packed
 from migrate_cli.state.lines import FactLine, IdLine, Line
 from migrate_cli.state.writer import Note
@@ -145,7 +146,7 @@ def new_run(run_id: str, command: str, version: str, options: JsonObject, now: i
 
 def end_run(run_id: str, envelope: JsonObject, now: int) -> list[Note]:
     """A run ended, with the result that its command printed."""
-    row = (now, envelope.get("status", "failed"), envelope.get("exit_code"), _json(envelope), run_id)
+    row = (now, envelope.get("status", "failed"), envelope.get("exit_code"), _json(scrub_all(envelope)), run_id)
     return [Note(_END_RUN, [row])]
 
 
@@ -372,7 +373,7 @@ def aside(thread_id: str, facts: Iterable[Aside], run: str | None, now: int) -> 
 
 def unreadable(entry: Unreadable, run: str | None) -> list[Note]:
     """Something in the source could not be read."""
-    return [Note(_UNREADABLE, [(run, entry.thread_id, str(entry.origin), entry.code, entry.detail)])]
+    return [Note(_UNREADABLE, [(run, entry.thread_id, scrub(str(entry.origin)), entry.code, scrub(entry.detail))])]
 
 
 def orphan(thread_id: str, reason: str, request_id: str | None, now: int) -> list[Note]:
@@ -419,7 +420,7 @@ def _of_draft(draft: Draft, run: str | None, *, first: bool = False) -> list[Not
 
 
 def _finding_rows(thread_id: str | None, found: Iterable[Finding], run: str | None) -> list[tuple[Any, ...]]:
-    return [(thread_id, one.message_id, one.code, str(one.severity), one.detail, run) for one in found]
+    return [(thread_id, one.message_id, one.code, str(one.severity), scrub(one.detail), run) for one in found]
 
 
 def _aside_rows(thread_id: str, facts: Iterable[Aside]) -> list[tuple[Any, ...]]:

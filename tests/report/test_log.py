@@ -102,3 +102,23 @@ def test_after_closing_nothing_is_written_any_more(tmp_path: Path) -> None:
     set_up_logging(path)()
     LOG.error("too late")
     assert path.read_text() == ""
+
+
+@pytest.mark.parametrize("json_lines", [False, True])
+def test_a_name_with_control_characters_makes_no_line_and_no_colour_of_its_own(
+    tmp_path: Path, json_lines: bool
+) -> None:
+    path, stream = tmp_path / "run.log", io.StringIO()
+    close = set_up_logging(path, json_lines=json_lines, stream=stream)
+    name = "a\n2026-01-31T12:00:00.000Z INFO migrate_cli  all is well\x1b[2K\r\u202eb"
+    LOG.warning("%s cannot be read", name)
+    try:
+        raise OSError(f"{name} is gone")
+    except OSError:
+        LOG.exception("failed")
+    close()
+    text = path.read_text()
+    assert sum("failed" in line for line in text.splitlines()) == 1
+    assert len([line for line in text.splitlines() if "cannot be read" in line and "all is well" in line]) == 1
+    for character in "\x1b\r\u202e":
+        assert character not in text + stream.getvalue()
