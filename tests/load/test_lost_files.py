@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any, cast
@@ -42,7 +43,7 @@ class Life:
     """One process over a state file: its commits are operations of the world, and it backs up after one of them."""
 
     def __init__(self, world: World, path: Path, *, backup_at: int = 0) -> None:
-        self.world, self.path, self.backup_at = world, path, backup_at
+        self.world, self.path, self.backup_at, self.drafts = world, path, backup_at, DRAFTS
         self.seen = Seen()
 
     def run(self) -> bool:
@@ -64,7 +65,7 @@ class Life:
         run = LoadRun(
             target=target, store=cast("StateStore", _Mortal(self)), clock=clock, policy=policy, observer=self.seen
         )
-        await run.run(iter(DRAFTS))
+        await run.run(iter(self.drafts))
 
 
 class _Mortal:
@@ -120,33 +121,94 @@ def quick() -> Iterator[Path]:
 
 @pytest.mark.parametrize("left", SUBSETS, ids=lambda left: "+".join(name or ".db" for name in left))
 def test_whatever_is_left_of_a_run_that_died_goes_on_rightly_or_is_refused(quick: Path, left: tuple[str, ...]) -> None:
-    refusals = 0
     for number, operation in enumerate([*range(2, LAST + 1)] * 2):
-        backup_at = (0, 3, 8)[number // 2 % 3]
-        fault = (Fault.KILL_BEFORE, Fault.KILL_AFTER, Fault.KILL_LATE)[number % 3]
-        folder = quick / f"{number}"
-        world = World(plan={operation: fault})
-        (folder / "alive").mkdir(parents=True)
-        Life(world, folder / "alive" / "m.db", backup_at=backup_at).run()
-        kept, again = folder / "dead", folder / "again"
-        if not kept.exists():
-            shutil.copytree(folder / "alive", kept)
+        kept = died(quick / f"{number}", operation, number)
+        again = quick / f"{number}" / "again"
         again.mkdir()
         for name in left:
-            if (kept / f"m.db{name}").exists():
-                shutil.copy(kept / f"m.db{name}", again)
-        if not any(again.iterdir()):
+            if (kept.folder / f"m.db{name}").exists():
+                shutil.copy(kept.folder / f"m.db{name}", again)
+        if any(again.iterdir()):
+            goes_on(kept, again, proven=".map.jsonl" in left or {"", "-wal"} <= set(left))
+
+
+@pytest.mark.parametrize("left", [(), ("-wal",), (".map.jsonl",), ("-wal", ".map.jsonl")], ids="+".join)
+def test_a_backup_of_a_run_that_died_put_in_the_place_of_its_state_file_goes_on_rightly_or_is_refused(
+    quick: Path, left: tuple[str, ...]
+) -> None:
+    for number, operation in enumerate([*range(2, LAST + 1)] * 2):
+        kept = died(quick / f"{number}", operation, number)
+        if not (kept.folder / "m.db.bak").exists():
             continue
+        again = quick / f"{number}" / "again"
+        again.mkdir()
+        for name in left:
+            if (kept.folder / f"m.db{name}").exists():
+                shutil.copy(kept.folder / f"m.db{name}", again)
+        shutil.copy(kept.folder / "m.db.bak", again / "m.db")
+        goes_on(kept, again, proven=".map.jsonl" in left)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.99])
+def test_a_list_that_was_cut_is_written_again_by_a_state_file_that_knows_more(quick: Path, share: float) -> None:
+    for number, operation in enumerate(range(2, LAST + 1)):
+        kept = died(quick / f"{number}", operation, number)
+        again = quick / f"{number}" / "again"
+        shutil.copytree(kept.folder, again)
+        listed = again / "m.db.map.jsonl"
+        whole = listed.read_bytes()
+        listed.write_bytes(whole[: int(len(whole) * share)])
+        goes_on(kept, again, proven=True)
+
+
+@pytest.mark.parametrize("left", [(".bak",), ("",), ("", ".bak")], ids=lambda left: "+".join(n or ".db" for n in left))
+def test_what_a_clean_end_left_is_not_the_newest_once_a_later_run_has_died(quick: Path, left: tuple[str, ...]) -> None:
+    for later in range(2, 6):
+        world, alive, again = World(), quick / f"{later}" / "alive", quick / f"{later}" / "again"
+        for folder in (alive, again):
+            folder.mkdir(parents=True)
+        first = Life(world, alive / "m.db")
+        first.drafts = DRAFTS[:1]
+        assert first.run()
+        world.plan = {world.operation + later: Fault.KILL_LATE}
+        assert not Life(world, alive / "m.db").run()
         world.plan = {}
-        try:
-            assert Life(world, again / "m.db").run()
-        except StateError as error:
-            # Only what is right to refuse: where no list is left, and no state file with its log.
-            assert error.code == "state-unproven", error
-            assert ".map.jsonl" not in left
-            assert not {"", "-wal"} <= set(left)
-            refusals += 1
-            again = kept
-            assert Life(world, again / "m.db").run()
-        assert right(world, again / "m.db"), (operation, backup_at, fault, left)
-    assert refusals == 0 or ".map.jsonl" not in left
+        dead = alive.parent / "dead"
+        for name in left:
+            shutil.copy(dead / f"m.db{name}", again)
+        with pytest.raises(StateError) as refused:
+            Life(world, again / "m.db").run()
+        assert refused.value.code == "state-unproven"
+        goes_on(Dead(world, dead), dead, proven=True)
+
+
+@dataclass
+class Dead:
+    """A run that died: what the target holds, and its files as they were at that moment."""
+
+    world: World
+    folder: Path
+
+
+def died(folder: Path, operation: int, number: int) -> Dead:
+    """Let a run die at an operation; the number turns the kind of death and the moment of the backup."""
+    fault = (Fault.KILL_BEFORE, Fault.KILL_AFTER, Fault.KILL_LATE)[number % 3]
+    world = World(plan={operation: fault})
+    (folder / "alive").mkdir(parents=True)
+    Life(world, folder / "alive" / "m.db", backup_at=(0, 3, 8)[number // 2 % 3]).run()
+    if not (folder / "dead").exists():
+        shutil.copytree(folder / "alive", folder / "dead")
+    world.plan = {}
+    return Dead(world, folder / "dead")
+
+
+def goes_on(dead: Dead, again: Path, *, proven: bool) -> None:
+    """Run over what is left: it ends rightly, or, unless that is `proven`, is refused until the rest is put back."""
+    try:
+        assert Life(dead.world, again / "m.db").run()
+    except StateError as error:
+        assert error.code == "state-unproven", error
+        assert not proven, error
+        again = dead.folder
+        assert Life(dead.world, again / "m.db").run()
+    assert right(dead.world, again / "m.db")

@@ -53,6 +53,7 @@ class Figures:
     threads: int = 0
     messages: int = 0
     kills: int = 0
+    lost_files: int = 0
     lives: int = 0
     requests: int = 0
     faults: Counter[str] = field(default_factory=Counter)
@@ -80,6 +81,7 @@ class Figures:
             f"threads                      {self.threads:>9,}",
             f"messages                     {self.messages:>9,}",
             f"kills (SIGKILL)              {self.kills:>9,}",
+            f"of them with files lost      {self.lost_files:>9,}",
             f"requests served              {self.requests:>9,}",
             f"faults injected              {injected:>9,}",
             f"threads with a duplicate     {self.duplicated:>9,}",
@@ -198,9 +200,29 @@ def live_and_die(figures: Figures, folder: Path, export: Path, url: str, chance:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             figures.kills += 1
+            figures.lost_files += lose_files(folder, chance)
             return False
         time.sleep(0.005)
     return code == 0
+
+
+ENOUGH = (("", "-wal"), (".map.jsonl",))
+"""Files of a state that a killed run can go on from."""
+
+
+def lose_files(folder: Path, chance: random.Random) -> bool:
+    """Half of the time, take away files of the state, and never what is needed to go on; return whether any is gone."""
+    if chance.random() < 0.5:
+        return False
+    needed = chance.choice(ENOUGH)
+    if not all((folder / f"migration.db{ending}").exists() for ending in needed):
+        return False
+    gone = [ending for ending in ("", "-wal", ".bak", ".map.jsonl") if ending not in needed and chance.random() < 0.7]
+    for ending in gone:
+        (folder / f"migration.db{ending}").unlink(missing_ok=True)
+    if "-wal" in gone or "" in gone:
+        (folder / "migration.db-shm").unlink(missing_ok=True)
+    return bool(gone)
 
 
 def crash_round(figures: Figures, *, seed: int, threads: int, kills: int, faults: tuple[str, ...] = FAULTS) -> None:
