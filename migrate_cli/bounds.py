@@ -88,7 +88,10 @@ def is_too_deep(value: Any) -> bool:
 
 def too_deep() -> str:
     """Half a sentence about JSON."""
-    return f"nested more than {_now.json_depth:,} levels deep; limits.json_depth raises the bound (to {DEEPEST:,})"
+    nested = f"nested more than {_now.json_depth:,} levels deep"
+    return (
+        f"{nested}; limits.json_depth raises the bound" if _now.json_depth < DEEPEST else f"{nested}, the most allowed"
+    )
 
 
 def too_long(what: str) -> str:

@@ -24,7 +24,7 @@ Record = tuple[int, int, int, Any]
 
 
 BadLine = Callable[[Origin, str, str, str | None], None]
-"""Is told of a line that cannot be read: origin, code, sentence, and the thread that a cut line names."""
+"""Is told of a line that cannot be read: origin, code, sentence, and the thread that it names, which lacks it."""
 
 LongLine = Callable[[int, int, int], None]
 """Takes a line that is too long to be held: its number, where it begins and ends (bytes)."""
@@ -55,7 +55,7 @@ def records(
                     long_line(number, start, end)
                 else:
                     here = replace(input_.origin, line=number)
-                    problem(here, "string-too-long", f"{here}: {too_long('A line')}. The other lines are read.", None)
+                    problem(*_left_out(here, "string-too-long", f"{too_long('A line')}.", line))
                 continue
             value = jsontext.line(line)
             if value is not None:
@@ -82,14 +82,25 @@ def _fault(origin: Origin, number: int, line: bytes) -> tuple[Origin, str, str, 
         jsontext.parse(line.strip(b"\xef\xbb\xbf \t\r\n"))
     except BadJsonError as bad:
         if bad.code == "file-cut-off" and not line.endswith(b"\n"):
-            named = _NAMES_THREAD.search(line)
-            thread = named[1].decode() if named else None
+            thread = _thread_in(line)
             lacking = f" The thread {thread} is not read, for it may lack more." if thread else ""
             detail = f"{here}: The last line is cut off; export the file again.{lacking} The other lines are read."
             return here, "file-cut-off", detail, thread
         if bad.code == jsontext.TOO_DEEP:
-            return here, bad.code, f"{here}: {bad.detail} The other lines are read.", None
+            return _left_out(here, bad.code, bad.detail, line)
     return here, "not-json", f"{here}: The line is not JSON. The other lines are read.", None
+
+
+def _thread_in(line: bytes) -> str | None:
+    named = _NAMES_THREAD.search(line)
+    return named[1].decode() if named else None
+
+
+def _left_out(here: Origin, code: str, why: str, line: bytes) -> tuple[Origin, str, str, str | None]:
+    """What is told of a line that could be read with another bound."""
+    thread = _thread_in(line)
+    lacking = f" The thread {thread} is not read, for it would lack it." if thread else ""
+    return here, code, f"{here}: {why}{lacking} The other lines are read.", thread
 
 
 @dataclass(slots=True)

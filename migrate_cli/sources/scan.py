@@ -29,6 +29,7 @@ from migrate_cli.sources.shelf import Block, Shelf
 from migrate_cli.sources.table import Row, csv_rows
 
 _KEPT = frozenset({Kind.ASSISTANT, Kind.FILE})
+_OF_THREADS = frozenset({Kind.MESSAGE, Kind.RUN, Kind.STEP})
 _BATCH = 500
 
 
@@ -65,6 +66,8 @@ class Scanner:
         self._last_named: str | None = None
         self._done = Names()
         """The files and long lines that need not be read again: their objects, or their faults, are on the shelf."""
+        self._lost = False
+        """Whether an entry of the document at hand was left out that does not tell its thread."""
 
     def survey(self, input_: Input) -> bool:
         """Index a file whose objects may have siblings; return False for one that holds whole threads."""
@@ -162,6 +165,7 @@ class Scanner:
     def _spool(self, found: Found, pieces: Iterator[Loose]) -> None:
         """Write the objects to the spool; the fragments of one large document are one stretch for each thread."""
         stretches: dict[tuple[Kind, str], int] = {}
+        self._lost = False
         for piece in pieces:
             if piece.kind in _KEPT:
                 self._keep(piece)
@@ -176,6 +180,9 @@ class Scanner:
                 )
             self._shelf.spool(piece.kind, thread, stretches[key], piece.raws)
             self._remark(thread, piece)
+        if self._lost:
+            for _, thread in stretches:
+                self._shelf.hold_back(thread)
 
     def _loose(self, found: Found, pieces: Iterable[Piece]) -> Iterator[Loose]:
         """Take the fragments of one huge thread apart; other pieces are loose already."""
@@ -348,11 +355,17 @@ class Scanner:
             detail = f"{origin}: The compressed file is cut off; copy it again. What came before the cut is read."
             self._shelf.problem(origin, "file-cut-off", detail)
 
-    def _refuse_entry(self, input_: Input, code: str, detail: str) -> None:
-        """Tell of an entry of a document that is left out."""
-        self._shelf.problem(
-            input_.origin, code, f"{input_.origin}: {detail}. The others are read.", named_thread(input_)
-        )
+    def _refuse_entry(self, input_: Input, code: str, detail: str, entry: Any) -> None:
+        """Tell of an entry of a document that is left out; a thread that would lack it waits for another bound."""
+        thread = None
+        if kind_of(entry) in _OF_THREADS:
+            thread = clean_id(entry.get("thread_id"))
+            self._lost |= thread is None
+        lacking = ""
+        if thread is not None:
+            self._shelf.hold_back(thread)
+            lacking = f" The thread {thread} is not read, for it would lack it."
+        self._shelf.problem(input_.origin, code, f"{input_.origin}: {detail}.{lacking} The others are read.", thread)
 
     def _refuse(self, input_: Input, error: Exception, tally: Tally) -> None:
         fault = fault_of(input_, error)

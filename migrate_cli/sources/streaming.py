@@ -31,8 +31,8 @@ _LONE_SURROGATE = re.compile(
 )
 
 
-Refuse = Callable[[str, str], None]
-"""Is told of an entry that is left out: code, and a sentence."""
+Refuse = Callable[[str, str, Any], None]
+"""Is told of an entry that is left out: code, half a sentence, and what is left of it."""
 
 
 class Streamed:
@@ -76,7 +76,7 @@ class Streamed:
                         if code is None:
                             yield {key: value}
                         else:
-                            refuse(code, f"What stands under {key[:80]} holds {sentence(code)}")
+                            refuse(code, f"What stands under {key[:80]} holds {sentence(code)}", {key: value})
             else:
                 yield from self._object_fragments(batch, refuse)
         except (ijson.JSONError, UnicodeDecodeError) as error:
@@ -111,7 +111,7 @@ class Streamed:
             if code is None:
                 yield entry
             else:
-                refuse(code, f"Entry {number:,}{of} holds {sentence(code)}")
+                refuse(code, f"Entry {number:,}{of} holds {sentence(code)}", entry)
 
     def _cut_in(self, value: Any) -> str | None:
         """Return why something was cut out of a value; None for one that is whole."""
