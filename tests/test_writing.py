@@ -268,7 +268,7 @@ def test_a_state_file_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o660
 
 
-@pytest.mark.parametrize("name", ["s.db", "s.db.lock", "s.db.map.jsonl"])
+@pytest.mark.parametrize("name", ["s.db", "s.db.lock", "s.db.map.jsonl", "s.db.bak", "s.db-wal"])
 def test_a_pipe_where_a_state_file_should_be_is_one_sentence(name: str, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / name)
     with pytest.raises(StateError):

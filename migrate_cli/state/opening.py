@@ -43,6 +43,10 @@ _SENTENCES: tuple[tuple[str, type[StateError], str], ...] = (
 def check_place(path: Path, *, create: bool) -> None:
     """Check the path before anything is made there. Raises UsageError or StateError."""
     _refuse_other_kinds(path, StateError)
+    wal = followed(path).with_name(followed(path).name + "-wal")
+    for beside in (backup_path(path), map_path(path), wal):
+        if beside.exists() and not beside.is_file():
+            raise StateError(f"{beside} is no file, but belongs to the state file {path}; move it away.")
     if not path.parent.is_dir():
         raise StateError(f"The folder {path.parent} for the state file does not exist; create it or correct --state.")
     if not path.exists() and not create:
