@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from migrate_cli.bounds import loads
 from migrate_cli.convert.book import Book
 from migrate_cli.convert.builtin_calls import (
     code_interpreter_call,
@@ -205,8 +204,8 @@ def _arguments(call: Call, book: Book) -> tuple[str, bool]:
 
 def _is_json(text: str) -> bool:
     try:
-        loads(text)
-    except ValueError:
+        json.loads(text)
+    except (ValueError, RecursionError):
         return False
     return True
 
