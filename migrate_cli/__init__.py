@@ -5,7 +5,7 @@ This module must stay free of imports that cost time: `--version` is answered fr
 `Migrator`, which is loaded when it is first named.
 """
 
-__version__ = "0.1.0"
+from migrate_cli.version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

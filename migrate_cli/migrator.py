@@ -31,7 +31,7 @@ from migrate_cli.errors import (
     UsageError,
 )
 from migrate_cli.model import CONVERSATION_GONE, UNKNOWN_THREAD, JsonObject, Problem, Result, ThreadState
-from migrate_cli.settings import Settings, load_settings
+from migrate_cli.settings.model import Settings, load_settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX, of_rehearsal
@@ -236,7 +236,7 @@ class Migrator:
     def _migrate(self, batch: list[str]) -> None:
         """Load these threads under one lock and resolve their futures; raises what concerns all of them."""
         from migrate_cli.commands.apply import ApplyRun, Wishes  # noqa: PLC0415 - only where something is migrated
-        from migrate_cli.commands.prepare import open_configured, setup_of, target_of  # noqa: PLC0415
+        from migrate_cli.commands.context import open_configured, setup_of, target_of  # noqa: PLC0415
         from migrate_cli.commands.recognise import recognised  # noqa: PLC0415
         from migrate_cli.report.progress import progress_view  # noqa: PLC0415
 

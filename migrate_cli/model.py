@@ -12,6 +12,10 @@ from typing import Any
 
 JsonObject = dict[str, Any]
 
+READER = 1
+"""The generation of reading and converting. Raise it whenever a source that has not changed may become other items or
+metadata than before: what was loaded is then known to be read differently, and not taken for a change of the source."""
+
 
 class Severity(StrEnum):
     """How much a finding matters: an error is a loss, a warning a visible change, info a change of form only."""
@@ -296,3 +300,121 @@ class Result:
             "data": self.data,
             "errors": [problem.as_dict() for problem in self.errors],
         }
+
+
+class Status(StrEnum):
+    """How far one file has come; the column `status` of the public view `file_map`."""
+
+    PRESENT = "present"
+    """The target has it, under the source's id."""
+    MISSING = "missing"
+    """The target does not have it, or there are no bytes to upload."""
+    UNKNOWN = "unknown"
+    """The target would not say."""
+    UPLOADED = "uploaded"
+    """Its bytes were sent; `target_id` is the new id."""
+    REFUSED = "refused"
+    """The target takes no such file, or it is over a limit."""
+    TRANSCRIBED = "transcribed"
+    UNTRANSCRIBED = "untranscribed"
+    """Audio that was to be transcribed and could not be; `detail` says why."""
+
+
+LASTING = frozenset({Status.PRESENT, Status.UNKNOWN, Status.UPLOADED, Status.TRANSCRIBED})
+"""What the target has answered, and what must not change, since drafts were made from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentAs:
+    """What went out with an upload: by this a copy of it is known again."""
+
+    filename: str
+    bytes: int
+    purpose: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Uploads of a file whose answer is not known: each may have left a copy at the target that nothing names."""
+
+    count: int = 0
+    since: float | None = None
+    """When the first of them went out, in Unix seconds of this machine; None where nobody knows any more."""
+    last: float = 0.0
+    """When the last of them did."""
+    sent_as: SentAs | None = None
+    """What all of them sent; None where they sent different bytes, so that no copy can be told for certain."""
+
+    def one_more(self, sent_as: SentAs, now: float) -> Lost:
+        """One more upload goes out."""
+        first = not self.count
+        alike = first or self.sent_as == sent_as
+        since = now if first else self.since
+        return Lost(self.count + 1, since if alike else None, now, sent_as if alike else None)
+
+
+NOTHING_LOST = Lost()
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One file; a field is None where nothing is known."""
+
+    status: Status
+    target_id: str | None = None
+    kind: str | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+    filename: str | None = None
+    media_type: str | None = None
+    transcript: str | None = None
+    detail: str | None = None
+    """Why it is missing, refused or without transcript; never content."""
+    lost: Lost = NOTHING_LOST
+
+    @property
+    def sent(self) -> bool:
+        """Whether its bytes went to the target, so that a refusal is the target's and not this program's."""
+        return self.sha256 is not None
+
+
+class OnRefused(StrEnum):
+    """What becomes of an item that the target refuses for good."""
+
+    FAIL = "fail"
+    """The thread fails, with the item's name."""
+    NOTE = "note"
+    """A note stands in the item's place, and the thread goes on."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the journal knows of one thread's load; the loader reads and updates it, the journal keeps it."""
+
+    thread_id: str
+    state: str = "pending"
+    conversation_id: str | None = None
+    position: int = 0
+    """Items known to be in the conversation."""
+    anchor: str | None = None
+    """Id of the last of them."""
+    ambiguous: bool = False
+    """Some answer was once lost or unclear, so the thread is read back whole before it counts as loaded."""
+    unclear: int = 0
+    """How many sends had an unclear answer: there can be that many late duplicates."""
+    attempts: int = 0
+    digest: str = ""
+    """The draft's digest when loading began."""
+    reader: int | None = READER
+    """The generation of reading (`READER`) that made that draft; None where nobody noted it."""
+    code: str | None = None
+    """Why it stands where it does, for threads that failed, that differ, or that a person set aside."""
+    detail: str | None = None
+    """The sentence to it."""
+    touched_at: float | None = None
+    """Wall clock (Unix seconds) of the last thing noted about the thread by an earlier run."""
+    restored: int = 0
+    """Items that are in the conversation of a thread that was loaded, where their ids were lost with the state file."""
+    unheard: bool = False
+    """Nothing was ever noted of the thread, so the journal has nothing to clear away."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from migrate_cli.model import Thread
-from migrate_cli.sources.detect import open_source
+from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection
 
 from bench import page

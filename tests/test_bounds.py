@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from migrate_cli import bounds
 from migrate_cli.bounds import Bounds, TooDeepError, is_too_deep, loads, set_bounds
-from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import AnswerOutOfBounds, SettingsError
-from migrate_cli.openai_client import ApiClient, Form
-from migrate_cli.pacing import Pacer
-from migrate_cli.replies import Ambiguous, Applied, OutOfBounds
-from migrate_cli.settings import load_settings
-from migrate_cli.sse import UNREADABLE, EventParser, StreamBroken, StreamRefused
-from migrate_cli.target import ConversationsTarget
+from migrate_cli.http.client import ApiClient, Form
+from migrate_cli.http.endpoint import Endpoint
+from migrate_cli.http.outcomes import Ambiguous, Applied, OutOfBounds
+from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.sse import UNREADABLE, EventParser, StreamBroken, StreamRefused
+from migrate_cli.settings.model import load_settings
+from migrate_cli.target.conversations import ConversationsTarget
 
 MEGABYTE = 1 << 20
 
@@ -182,7 +182,7 @@ def test_packed_streams_and_files_are_unpacked_whole_and_told_where_they_are_cut
 def test_a_download_that_unpacks_beyond_the_largest_file_is_broken_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("migrate_cli.bounded._LARGEST_FILE", 2 * MEGABYTE)
+    monkeypatch.setattr("migrate_cli.http.bounded_body._LARGEST_FILE", 2 * MEGABYTE)
 
     async def ask(client: ApiClient) -> Any:
         with pytest.raises(AnswerOutOfBounds, match=r"/files/file-1/content: the answer has more than"):

@@ -19,7 +19,7 @@ from migrate_cli.model import Message, Origin, Thread, Unreadable
 from migrate_cli.sandbox.audit import read_conversations
 from migrate_cli.sandbox.server import EmbeddedSandbox
 from migrate_cli.secrets import forget_secrets
-from migrate_cli.settings import load_settings
+from migrate_cli.settings.model import load_settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.lock import StateLock
 from migrate_cli.state.store import StateStore

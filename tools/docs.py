@@ -22,9 +22,9 @@ from typing import Any
 import yaml
 from migrate_cli.cli.app import app
 from migrate_cli.cli.frame import common_options
-from migrate_cli.convert.table import TABLE
+from migrate_cli.convert.conversion_table import TABLE
 from migrate_cli.findings import CATALOGUE, UNREADABLE
-from migrate_cli.settings_layers import flat
+from migrate_cli.settings.layers import flat
 from migrate_cli.sources.shapes import SHAPES
 from typer.main import get_command
 

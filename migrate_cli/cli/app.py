@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from migrate_cli import __version__
 from migrate_cli.cli import check, convert, mapping, migrate, repair, replay, report, serve, setup, snapshot
 from migrate_cli.cli.frame import emit
 from migrate_cli.cli.usage import Commands
+from migrate_cli.version import __version__
 
 app = typer.Typer(
     name="migrate-cli",

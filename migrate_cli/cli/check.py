@@ -21,7 +21,7 @@ from migrate_cli.cli.options import (
     WithContent,
     Workers,
 )
-from migrate_cli.commands.choices import Target
+from migrate_cli.commands.option_types import Target
 
 app = typer.Typer()
 
@@ -83,7 +83,7 @@ def verify(
 
     Example: `migrate-cli verify ./export --report verify.html`
     """
-    from migrate_cli.commands.prepare import rehearsing, selection_of  # noqa: PLC0415
+    from migrate_cli.commands.context import rehearsing, selection_of  # noqa: PLC0415
     from migrate_cli.commands.shards import for_shard  # noqa: PLC0415
     from migrate_cli.commands.verify import VerifyChoices  # noqa: PLC0415
     from migrate_cli.commands.verify import verify as run  # noqa: PLC0415

@@ -10,7 +10,7 @@ import typer
 
 from migrate_cli.cli.frame import Frame, common_options
 from migrate_cli.cli.options import Format, Source, Thread
-from migrate_cli.commands.choices import Code
+from migrate_cli.commands.option_types import Code
 from migrate_cli.report.escape import visible
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def assistants(
     """
     from migrate_cli.commands.assistants import Wish  # noqa: PLC0415 - --help must not wait for it
     from migrate_cli.commands.assistants import assistants as run  # noqa: PLC0415
-    from migrate_cli.commands.prepare import selection_of  # noqa: PLC0415
+    from migrate_cli.commands.context import selection_of  # noqa: PLC0415
 
     settings = frame.settings(source__path=source, source__format=format_)
     selection = selection_of(thread or [], None, None, None)

@@ -13,7 +13,7 @@ from migrate_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from migrate_cli.model import Result
-    from migrate_cli.settings import Settings
+    from migrate_cli.settings.model import Settings
     from migrate_cli.sources.interface import Selection
 
 MOST_PROCESSES = 256

@@ -20,18 +20,18 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from migrate_cli import __version__
 from migrate_cli.cli.sentence import as_clause
-from migrate_cli.commands.choices import ProgressMode
+from migrate_cli.commands.option_types import ProgressMode
 from migrate_cli.errors import ExitCode, MigrateError, UsageError, exit_code_for
 from migrate_cli.report.escape import visible
 from migrate_cli.report.interface import OutputFormat
 from migrate_cli.secrets import scrub
+from migrate_cli.version import __version__
 
 if TYPE_CHECKING:
     from migrate_cli.model import Result
     from migrate_cli.report.progress import ProgressView
-    from migrate_cli.settings import Settings
+    from migrate_cli.settings.model import Settings
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Frame:
 
         Raises SettingsError.
         """
-        from migrate_cli.settings import load_settings  # noqa: PLC0415 - pydantic is slow to import, --help needs none
+        from migrate_cli.settings.model import load_settings  # noqa: PLC0415 - pydantic is slow to import, --help needs none
 
         own = {"state": str(self.state) if self.state else None, "report.output": self.output and self.output.value}
         settings = load_settings(self.config, {**own, **_dotted(flags)}, env_file=self.env_file, called=_called)

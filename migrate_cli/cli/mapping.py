@@ -9,10 +9,10 @@ import typer
 
 from migrate_cli.cli.frame import Frame, common_options, emit
 from migrate_cli.cli.options import Rehearsal
-from migrate_cli.commands.choices import MapFormat, MapLevel
+from migrate_cli.commands.option_types import MapFormat, MapLevel
 
 if TYPE_CHECKING:
-    from migrate_cli.settings import Settings
+    from migrate_cli.settings.model import Settings
 
 map_app = typer.Typer(
     no_args_is_help=True,

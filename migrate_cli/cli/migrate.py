@@ -25,8 +25,8 @@ from migrate_cli.cli.options import (
     WithContent,
     Workers,
 )
-from migrate_cli.commands.choices import Target
-from migrate_cli.load.policy import OnRefused
+from migrate_cli.commands.option_types import Target
+from migrate_cli.model import OnRefused
 from migrate_cli.report.interface import OutputFormat
 
 app = typer.Typer()
@@ -119,10 +119,10 @@ def plan(
 
     Example: `migrate-cli plan ./export --check --max-dropped 1% --save plan.json`
     """
+    from migrate_cli.commands.context import selection_of  # noqa: PLC0415
     from migrate_cli.commands.plan import PlanChoices  # noqa: PLC0415
     from migrate_cli.commands.plan import plan as run  # noqa: PLC0415
     from migrate_cli.commands.plan_gate import Gate  # noqa: PLC0415
-    from migrate_cli.commands.prepare import selection_of  # noqa: PLC0415
     from migrate_cli.commands.shards import for_shard  # noqa: PLC0415
 
     checked = check or fail_on is not None or max_dropped is not None
@@ -175,7 +175,7 @@ def apply(
     Example: `migrate-cli apply ./export --target sandbox`
     """
     from migrate_cli.commands.apply import apply as run  # noqa: PLC0415
-    from migrate_cli.commands.prepare import rehearsing, selection_of  # noqa: PLC0415
+    from migrate_cli.commands.context import rehearsing, selection_of  # noqa: PLC0415
     from migrate_cli.commands.shards import for_shard  # noqa: PLC0415
 
     settings = frame.settings(

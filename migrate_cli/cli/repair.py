@@ -14,7 +14,7 @@ from migrate_cli.cli.options import Rehearsal, Thread, Workers
 from migrate_cli.report.escape import visible
 
 if TYPE_CHECKING:
-    from migrate_cli.settings import Settings
+    from migrate_cli.settings.model import Settings
 
 app = typer.Typer()
 
@@ -118,8 +118,8 @@ def merge(
 
     Example: `migrate-cli merge migration-*of4.db --state migration.db`
     """
+    from migrate_cli.commands.context import rehearsing  # noqa: PLC0415
     from migrate_cli.commands.merge import merge as run  # noqa: PLC0415
-    from migrate_cli.commands.prepare import rehearsing  # noqa: PLC0415
     from migrate_cli.state.rehearsal import is_rehearsal  # noqa: PLC0415
 
     settings = rehearsing(frame.settings(), sandbox=all(map(is_rehearsal, states)))

@@ -9,7 +9,7 @@ import typer
 
 from migrate_cli.cli.frame import Frame, common_options
 from migrate_cli.cli.options import Redact, Thread, ThreadsFrom, WithContent
-from migrate_cli.commands.choices import ReplayMode, Target
+from migrate_cli.commands.option_types import ReplayMode, Target
 
 app = typer.Typer()
 
@@ -97,9 +97,10 @@ def replay(
 
     Example: `migrate-cli replay replay.yaml --workers 8 --report replay.html`
     """
-    from migrate_cli.commands.prepare import rehearsing, selection_of  # noqa: PLC0415
-    from migrate_cli.commands.replay import Choices, write_example  # noqa: PLC0415
+    from migrate_cli.commands.context import rehearsing, selection_of  # noqa: PLC0415
     from migrate_cli.commands.replay import replay as run  # noqa: PLC0415
+    from migrate_cli.commands.replay_cases import Choices  # noqa: PLC0415
+    from migrate_cli.commands.replay_example import write_example  # noqa: PLC0415
 
     flags: dict[str, Any] = {
         "source.path": source, "report.with_content": with_content, "report.redact": redact,
@@ -119,6 +120,6 @@ def replay(
 
 def _beside(report: Path | None) -> Path | None:
     """The folder for images that belongs to a report; there is none beside a pipe or a device."""
-    from migrate_cli.writing import is_plain  # noqa: PLC0415 - --help writes nothing
+    from migrate_cli.disk.output import is_plain  # noqa: PLC0415 - --help writes nothing
 
     return None if report is None or not is_plain(report) else report.with_name(f"{report.stem}-images")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from migrate_cli.cli.frame import Frame, common_options, emit
-from migrate_cli.commands.choices import SourceHost
+from migrate_cli.commands.option_types import SourceHost
 from migrate_cli.report.interface import OutputFormat
 from migrate_cli.sandbox.choices import KnownFiles
 

@@ -9,7 +9,7 @@ import typer
 
 from migrate_cli.cli.frame import Frame, common_options
 from migrate_cli.cli.options import Format, Rehearsal, Source
-from migrate_cli.commands.choices import Target
+from migrate_cli.commands.option_types import Target
 
 app = typer.Typer()
 
@@ -59,8 +59,8 @@ def doctor(
 
     Example: `migrate-cli doctor ./export`
     """
+    from migrate_cli.commands.context import rehearsing  # noqa: PLC0415
     from migrate_cli.commands.doctor import doctor as run  # noqa: PLC0415
-    from migrate_cli.commands.prepare import rehearsing  # noqa: PLC0415
 
     settings = frame.settings(rehearsal=rehearsal, source__path=source, source__format=format_)
     sandbox = rehearsal or target is Target.SANDBOX

@@ -39,7 +39,7 @@ def snapshot(
     Running it again goes on where it stopped. Example: `migrate-cli snapshot --discover --out snapshot`
     """
     from migrate_cli.commands import snapshot as commands  # noqa: PLC0415
-    from migrate_cli.commands.prepare import selection_of  # noqa: PLC0415
+    from migrate_cli.commands.context import selection_of  # noqa: PLC0415
     from migrate_cli.commands.shards import for_shard  # noqa: PLC0415
 
     if verify:

@@ -7,13 +7,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from migrate_cli.convert.options import Files
-from migrate_cli.credentials import CommandToken, Credentials, IdentityToken, KeyHeader
-from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import UsageError
-from migrate_cli.openai_client import ApiClient
-from migrate_cli.pacing import Pacer
+from migrate_cli.http.client import ApiClient
+from migrate_cli.http.credentials import CommandToken, Credentials, IdentityToken, KeyHeader
+from migrate_cli.http.endpoint import Endpoint
+from migrate_cli.http.rate_limiter import Pacer
 from migrate_cli.secrets import register_named
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
 from migrate_cli.sources.api.presets import PRESETS, ApiPreset
 from migrate_cli.sources.api.source import ApiSource, Wanted
 

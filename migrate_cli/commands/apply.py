@@ -9,11 +9,7 @@ from collections.abc import AsyncGenerator, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from migrate_cli.commands.content import content_book, without_content
-from migrate_cli.commands.files import RunFiles, for_apply
-from migrate_cli.commands.interrupts import Interrupts
-from migrate_cli.commands.plan_file import refuse_changes
-from migrate_cli.commands.prepare import (
+from migrate_cli.commands.context import (
     TargetChoice,
     begun,
     expected_of,
@@ -23,27 +19,32 @@ from migrate_cli.commands.prepare import (
     setup_of,
     target_of,
 )
+from migrate_cli.commands.files import RunFiles, for_apply
+from migrate_cli.commands.plan_file import refuse_changes
 from migrate_cli.commands.recognise import recognised
 from migrate_cli.commands.resuming import Resumption
+from migrate_cli.commands.run_totals import Tally
 from migrate_cli.commands.shards import shard_data, shard_setup
-from migrate_cli.commands.tally import Tally
+from migrate_cli.commands.signals import Interrupts
 from migrate_cli.errors import ExitCode, MigrateError
-from migrate_cli.feed import piped
-from migrate_cli.files.desk import Entry, FileDesk
+from migrate_cli.files.resolver import FileDesk
 from migrate_cli.findings import finding
-from migrate_cli.load.clock import WallClock
+from migrate_cli.http.client import ApiClient
+from migrate_cli.http.rate_limiter import Pacer
 from migrate_cli.load.run import LoadRun
 from migrate_cli.model import Finding, Problem, Result, Thread, Unreadable
-from migrate_cli.openai_client import ApiClient
-from migrate_cli.pacing import Pacer
 from migrate_cli.report.escape import visible
 from migrate_cli.report.progress import ProgressView
-from migrate_cli.settings import Settings
+from migrate_cli.report.side_by_side import content_book, without_content
+from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.divide import refuse_leftovers
 from migrate_cli.state.store import StateStore
 from migrate_cli.state.writer import JournalFailed
-from migrate_cli.target import ConversationsTarget
+from migrate_cli.target.conversations import ConversationsTarget
+from migrate_cli.work.clock import WallClock
+from migrate_cli.work.ordered import Entry
+from migrate_cli.work.queue import piped
 
 _FAREWELL = "migrate-cli: stopped at once; run the same command again to go on\n"
 

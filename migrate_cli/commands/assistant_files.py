@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 
-from migrate_cli.convert.mentions import resource_files
+from migrate_cli.convert.file_references import resource_files
 from migrate_cli.errors import SourceError
-from migrate_cli.files.desk import FileDesk
+from migrate_cli.files.resolver import FileDesk
 from migrate_cli.findings import finding
 from migrate_cli.model import Finding, JsonObject
 from migrate_cli.sources.interface import Selection, Source

@@ -11,19 +11,19 @@ from pathlib import Path
 
 from migrate_cli.commands.assistants_found import Collection, Found
 from migrate_cli.commands.assistants_text import file_stem, suite_text
-from migrate_cli.commands.choices import Code
-from migrate_cli.commands.prepare import open_configured
-from migrate_cli.commands.tally import LISTED, finding_row
+from migrate_cli.commands.context import open_configured
+from migrate_cli.commands.option_types import Code
+from migrate_cli.commands.run_totals import LISTED, finding_row
 from migrate_cli.convert.assistant import Configuration, convert_assistant
-from migrate_cli.convert.code import LANGUAGES
+from migrate_cli.convert.code_templates import LANGUAGES
 from migrate_cli.convert.options import Files
+from migrate_cli.disk.output import open_for_writing
 from migrate_cli.errors import UsageError
 from migrate_cli.findings import finding
 from migrate_cli.model import Finding, JsonObject, Result
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection
 from migrate_cli.state.reader import StateReader
-from migrate_cli.writing import open_for_writing
 
 SUFFIX = {Code.PYTHON: ".py", Code.TYPESCRIPT: ".ts"}
 

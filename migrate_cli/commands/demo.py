@@ -11,12 +11,13 @@ from pathlib import Path
 from migrate_cli.commands.apply import apply
 from migrate_cli.commands.mapping import look_up
 from migrate_cli.commands.plan import plan
-from migrate_cli.commands.replay import Choices, replay
+from migrate_cli.commands.replay import replay
+from migrate_cli.commands.replay_cases import Choices
 from migrate_cli.commands.status import status
 from migrate_cli.commands.verify import VerifyChoices, verify
 from migrate_cli.model import Result
 from migrate_cli.report.progress import ProgressView
-from migrate_cli.settings import Settings, load_settings
+from migrate_cli.settings.model import Settings, load_settings
 from migrate_cli.sources.interface import Selection
 from migrate_cli.state.reader import StateReader
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 
-from migrate_cli.commands.prepare import open_configured, target_of
+from migrate_cli.commands.context import open_configured, target_of
 from migrate_cli.doctor.check import Check, failed, ok, worst
 from migrate_cli.doctor.configuration import check_key, check_settings, settings_rows
 from migrate_cli.doctor.machine import check_disk, check_versions, versions
 from migrate_cli.doctor.source import check_source
 from migrate_cli.doctor.state import check_state
-from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import MigrateError
+from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.model import JsonObject, Problem, Result
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
 
 
 def doctor(settings: Settings, *, sandbox: bool, live: bool) -> Result:

@@ -9,27 +9,26 @@ import asyncio
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 
-from migrate_cli.commands.again import draft_again, recorded_target
-from migrate_cli.commands.prepare import TargetChoice, policy_of
+from migrate_cli.commands.context import TargetChoice, policy_of
+from migrate_cli.commands.recorded_target import draft_again, recorded_target
 from migrate_cli.convert.canonical import digest_of
 from migrate_cli.errors import ExitCode, UsageError
-from migrate_cli.listing import Walk
-from migrate_cli.load.clock import WallClock
+from migrate_cli.http.client import ApiClient
+from migrate_cli.http.rate_limiter import Pacer
 from migrate_cli.load.context import Context, Stopped
-from migrate_cli.load.interface import Progress
-from migrate_cli.load.looking import delete
-from migrate_cli.model import Draft, Item, JsonObject, Ledger, Problem, Result, ThreadState
-from migrate_cli.openai_client import ApiClient
-from migrate_cli.pacing import Pacer
-from migrate_cli.settings import Settings
+from migrate_cli.load.read_back import delete
+from migrate_cli.model import Draft, Item, JsonObject, Ledger, Problem, Progress, Result, ThreadState
+from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection
 from migrate_cli.state.store import StateStore
-from migrate_cli.target import ConversationsTarget
+from migrate_cli.target.conversations import ConversationsTarget
+from migrate_cli.target.pages import Walk
+from migrate_cli.verify.comparisons import LOADED, Tasks
 from migrate_cli.verify.conversation import Task, compare
 from migrate_cli.verify.copies import Copy, copies_in
 from migrate_cli.verify.outcome import Verdict
 from migrate_cli.verify.run import state_of
-from migrate_cli.verify.tasks import LOADED, Tasks
+from migrate_cli.work.clock import WallClock
 
 SHOWN = 200
 _Row = tuple[str | None, str, bytes]

@@ -13,24 +13,24 @@ from types import TracebackType
 from typing import Self
 
 from migrate_cli.commands.assistant_files import carries_assistants, carry_assistants
-from migrate_cli.commands.prepare import target_of
+from migrate_cli.commands.context import target_of
 from migrate_cli.convert.options import Files
 from migrate_cli.errors import TemporaryError, UsageError
 from migrate_cli.files import audio
-from migrate_cli.files.desk import FileDesk
-from migrate_cli.files.distant import Distant, Promises, Spool
-from migrate_cli.files.foretell import ForetoldWork
+from migrate_cli.files.dry_run import ForetoldWork
+from migrate_cli.files.fact_cache import KnownFiles, OwnRows, Rows, no_own_rows, no_rows
 from migrate_cli.files.host import FileHost
-from migrate_cli.files.known import KnownFiles, OwnRows, Rows, no_own_rows, no_rows
 from migrate_cli.files.needs import FilePolicy
 from migrate_cli.files.record import FileMemory
+from migrate_cli.files.remote import Distant, Promises, Spool
+from migrate_cli.files.resolver import FileDesk
 from migrate_cli.files.sending import Clock
-from migrate_cli.files.work import TargetWork, Work
+from migrate_cli.files.transfer import TargetWork, Work
 from migrate_cli.findings import finding
+from migrate_cli.http.client import ApiClient
+from migrate_cli.http.rate_limiter import Pacer
 from migrate_cli.model import Finding, JsonObject
-from migrate_cli.openai_client import ApiClient
-from migrate_cli.pacing import Pacer
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection, Source
 
 SPOOL = ".files"

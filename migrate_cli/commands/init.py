@@ -6,9 +6,9 @@ import os
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from migrate_cli.disk.output import open_for_writing
 from migrate_cli.errors import UsageError
 from migrate_cli.model import Result
-from migrate_cli.writing import open_for_writing
 
 
 def init(path: Path, *, force: bool) -> Result:

@@ -15,10 +15,10 @@ from typing import Any
 
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.model import JsonObject, Problem, Result, ThreadState
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
 from migrate_cli.sources.normalise import clean_id
-from migrate_cli.sources.sql_database import Database, UnfitValueError, open_database
-from migrate_cli.sources.sql_rows import plain
+from migrate_cli.sources.sql.database import Database, UnfitValueError, open_database
+from migrate_cli.sources.sql.rows import plain
 from migrate_cli.state.reader import StateReader
 
 BATCH = 1000

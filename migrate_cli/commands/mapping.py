@@ -8,11 +8,11 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from migrate_cli.commands.choices import MapFormat, MapLevel
+from migrate_cli.commands.option_types import MapFormat, MapLevel
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject, Problem, Result
 from migrate_cli.report.escape import cell
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
 from migrate_cli.state.reader import StateReader
 
 _COLUMNS: dict[MapLevel, tuple[str, ...]] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from migrate_cli.model import Result
 from migrate_cli.report.status import command_options
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
 from migrate_cli.state import merge as states
 from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.setup import SOURCE

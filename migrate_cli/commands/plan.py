@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from migrate_cli.commands.content import content_book
+from migrate_cli.commands.context import expected_of, named_source, open_configured, policy_of
 from migrate_cli.commands.files import RunFiles, for_plan
 from migrate_cli.commands.plan_file import (
     Plan,
@@ -23,22 +23,21 @@ from migrate_cli.commands.plan_file import (
     save_plan,
 )
 from migrate_cli.commands.plan_gate import Gate
-from migrate_cli.commands.plan_tokens import TokenTally, model_window
-from migrate_cli.commands.prepare import expected_of, named_source, open_configured, policy_of
+from migrate_cli.commands.run_totals import Tally
 from migrate_cli.commands.shards import shard_data, share
-from migrate_cli.commands.tally import Tally
 from migrate_cli.convert.batches import batches
 from migrate_cli.convert.validate import validate_draft
 from migrate_cli.errors import ExitCode, UsageError
-from migrate_cli.feed import piped
-from migrate_cli.files.desk import Entry
-from migrate_cli.files.window import in_order
+from migrate_cli.files.tokens import TokenTally, model_window
+from migrate_cli.http.client import ApiClient
 from migrate_cli.model import Draft, JsonObject, Problem, Result, Thread, Unreadable
-from migrate_cli.openai_client import ApiClient
 from migrate_cli.report.progress import ProgressView
-from migrate_cli.settings import Settings
+from migrate_cli.report.side_by_side import content_book
+from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection, Source
-from migrate_cli.target_endpoint import base_url_of
+from migrate_cli.target.endpoint import base_url_of
+from migrate_cli.work.ordered import Entry, in_order
+from migrate_cli.work.queue import piped
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from migrate_cli import __version__, writing
+from migrate_cli.commands.context import setup_of
 from migrate_cli.commands.files import RunFiles
-from migrate_cli.commands.prepare import setup_of
+from migrate_cli.disk import output
+from migrate_cli.disk.input import text_of
 from migrate_cli.errors import UsageError
-from migrate_cli.files.known import no_rows
+from migrate_cli.files.fact_cache import no_rows
 from migrate_cli.model import Draft, JsonObject, Thread, Unreadable
-from migrate_cli.reading import text_of
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.setup import SEEN, upgraded
+from migrate_cli.version import __version__
 
 VERSION = 1
 """The version of the file's form; it changes when an older program would misread the file."""
@@ -164,7 +165,7 @@ def read_plan(path: Path) -> Plan:
 
 def check_place(path: Path) -> None:
     """Raise UsageError before any work when `save_plan` would fail for a reason that can be seen now."""
-    why = writing.obstacle(path)
+    why = output.obstacle(path)
     if why is not None:
         raise _unwritable(path, why)
 
@@ -172,7 +173,7 @@ def check_place(path: Path) -> None:
 def save_plan(path: Path, plan: Plan) -> None:
     """Write a plan where a path leads. Raises UsageError when it cannot be written."""
     try:
-        writing.write(path, json.dumps(plan.as_dict(), separators=(",", ":"), sort_keys=True))
+        output.write(path, json.dumps(plan.as_dict(), separators=(",", ":"), sort_keys=True))
     except OSError as error:
         raise _unwritable(path, error.strerror or str(error)) from error
 

@@ -14,7 +14,7 @@ from migrate_cli.errors import SetupMismatch
 from migrate_cli.load.decide import is_prefix
 from migrate_cli.load.refusal import with_notes
 from migrate_cli.model import Draft
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Source
 from migrate_cli.state.setup import LOADS_ALL, SEEN
 from migrate_cli.state.store import StateStore

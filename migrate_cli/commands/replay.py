@@ -9,59 +9,35 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 
-from migrate_cli.commands.prepare import TargetChoice, open_configured, target_of
-from migrate_cli.commands.replay_cases import Cases, cases_of, others_of
+from migrate_cli.commands.context import TargetChoice, target_of
+from migrate_cli.commands.replay_cases import Cases, Choices, cases_of, others_of
 from migrate_cli.commands.replay_data import data_of, exit_code_of, problems_of, without_answers
-from migrate_cli.convert.text import counted
 from migrate_cli.errors import SetupMismatch, UsageError
 from migrate_cli.files.host import FileHost
 from migrate_cli.files.local import LocalFile
+from migrate_cli.http.client import ApiClient
+from migrate_cli.http.outcomes import Applied, NotApplied, Refused
+from migrate_cli.http.rate_limiter import Pacer
 from migrate_cli.model import JsonObject, Result
-from migrate_cli.openai_client import ApiClient
-from migrate_cli.pacing import Pacer
-from migrate_cli.replay.example import example
-from migrate_cli.replay.faults import CaseFault, TryAgain
+from migrate_cli.replay.budget import Limits, Meter, Price, price_of
+from migrate_cli.replay.console import Lines, Screen, ask_person
+from migrate_cli.replay.errors import CaseFault, TryAgain
+from migrate_cli.replay.event_sinks import CaseWatcher, EventFile, ImageFolder, Several
 from migrate_cli.replay.inputs import Inputs
 from migrate_cli.replay.jobs import thinks
-from migrate_cli.replay.live import Lines, Screen, ask_person
-from migrate_cli.replay.meter import Limits, Meter, Price, price_of
+from migrate_cli.replay.modes import Ground, Mode
 from migrate_cli.replay.outcome import CaseRun
-from migrate_cli.replay.places import Ground, Mode
 from migrate_cli.replay.run import Job, Plan, ReplayRun
-from migrate_cli.replay.scratch import Scratches
 from migrate_cli.replay.suite import load_suite
 from migrate_cli.replay.tools import ToolPolicy
 from migrate_cli.replay.turns import Rules, Streamer
-from migrate_cli.replay.watchers import CaseWatcher, EventFile, ImageFolder, Several
-from migrate_cli.replies import Applied, NotApplied, Refused
 from migrate_cli.report.progress import LiveProgress, ProgressView
-from migrate_cli.settings import Settings
-from migrate_cli.sources.interface import Selection
-from migrate_cli.state.reader import StateReader
+from migrate_cli.settings.model import Settings
 from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.store import StateStore
-from migrate_cli.target import ConversationsTarget
-from migrate_cli.writing import open_for_writing
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """The options of one invocation that are no settings."""
-
-    suite: Path | None = None
-    cases: tuple[str, ...] = ()
-    sample: int | None = None
-    repeat: int = 1
-    last_turn: bool = False
-    stub_tools: bool = False
-    model: str | None = None
-    events: Path | None = None
-    images: Path | None = None
-    against: str | None = None
-    selection: Selection = field(default_factory=Selection)
+from migrate_cli.target.conversations import ConversationsTarget
+from migrate_cli.target.scratch import Scratches
 
 
 def replay(
@@ -86,51 +62,6 @@ def replay(
         finally:
             view.close()
             store.close()
-
-
-def write_example(settings: Settings, path: Path) -> Result:
-    """`replay --init`: write an example suite. Raises UsageError when the file is there already."""
-    from migrate_cli.replay.baseline import configurations  # noqa: PLC0415 - only for examples and baselines
-
-    threads: list[str] = []
-    rehearsed = False
-    if settings.state.is_file():
-        with StateReader(settings.state) as reader:
-            rehearsed = reader.setup().get("target.base_url") == SANDBOX
-            threads = [str(row["thread_id"]) for row in reader.threads("loaded", "verified", limit=3)]
-    found: list[JsonObject] = []
-    if settings.source.path is not None or settings.source.base_url is not None:
-        source = open_configured(settings)
-        for _ in source.threads(Selection(limit=3)):
-            pass  # some sources only meet their assistants while they read threads
-        found = list(configurations(source.assistants()).values())
-    text = example(path.name, threads, found)
-    try:
-        with os.fdopen(open_for_writing(path, os.O_EXCL, mode=0o644), "w", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise UsageError(f"{path} is there already; name another file, or delete it") from None
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
-    return Result(
-        "replay",
-        {
-            "message": _written(path, len(threads), len(found)),
-            "written": str(path),
-            "threads": len(threads),
-            "assistants": len(found),
-            "next": [
-                f"Edit what {path} asks and expects; its comments and docs/replay.md say how",
-                f"Run it: migrate-cli replay {path}{' --target sandbox' if rehearsed else ''}",
-            ],
-        },
-    )
-
-
-def _written(path: Path, threads: int, assistants: int) -> str:
-    cases = f"{counted(threads, 'case')} on migrated threads" if threads else "one case without a conversation"
-    setup = "the setup of an assistant of the source" if assistants else "a setup to be filled in"
-    return f"{path} is written, an example suite: {cases}, and {setup}."
 
 
 def _looks_on(view: ProgressView) -> bool:

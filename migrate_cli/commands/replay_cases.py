@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrate_cli.commands.prepare import open_configured
+from migrate_cli.commands.context import open_configured
 from migrate_cli.errors import UsageError
+from migrate_cli.files.local import LocalFile
 from migrate_cli.model import JsonObject, Thread, Unreadable
 from migrate_cli.replay.baseline import LastTurn, case_of, configurations, last_turns, questions_of
-from migrate_cli.replay.going import warnings
+from migrate_cli.replay.deprecations import warnings
 from migrate_cli.replay.inputs import Inputs
 from migrate_cli.replay.jobs import jobs_of
-from migrate_cli.replay.places import Mode
+from migrate_cli.replay.modes import Mode
 from migrate_cli.replay.run import Job, chosen
 from migrate_cli.replay.suite import Part, Suite
 from migrate_cli.replay.tools import resolve
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
+from migrate_cli.sources.interface import Selection
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.store import StateStore
 
 if TYPE_CHECKING:
-    from migrate_cli.commands.replay import Choices
     from migrate_cli.files.local import LocalFile
 
 
@@ -153,3 +154,20 @@ def _secrets(settings: Settings) -> Callable[[str], str | None]:
         return None if value is None else value.get_secret_value()
 
     return secret
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The options of one invocation that are no settings."""
+
+    suite: Path | None = None
+    cases: tuple[str, ...] = ()
+    sample: int | None = None
+    repeat: int = 1
+    last_turn: bool = False
+    stub_tools: bool = False
+    model: str | None = None
+    events: Path | None = None
+    images: Path | None = None
+    against: str | None = None
+    selection: Selection = field(default_factory=Selection)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from migrate_cli.commands.replay_cases import Cases
 from migrate_cli.errors import ExitCode, MigrateError
 from migrate_cli.model import JsonObject, Problem
+from migrate_cli.replay.budget import Meter
 from migrate_cli.replay.compare import compare
-from migrate_cli.replay.meter import Meter
 from migrate_cli.replay.outcome import CaseRun, Status, shown
 from migrate_cli.replay.run import Seen
-from migrate_cli.replay.scratch import Scratches
 from migrate_cli.report.redact import redact
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
+from migrate_cli.target.scratch import Scratches
 
 
 def data_of(

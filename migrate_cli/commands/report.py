@@ -10,7 +10,7 @@ from collections import Counter
 
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.model import CONVERSATION_GONE, JsonObject, Problem, Result
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
 from migrate_cli.state.reader import StateReader
 
 _FACTS = ("thread_id", "conversation_id", "state", "messages", "items", "findings")

@@ -7,25 +7,24 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 
-from migrate_cli.commands.again import draft_again, recorded_target
-from migrate_cli.commands.prepare import TargetChoice, policy_of
+from migrate_cli.commands.context import TargetChoice, policy_of
+from migrate_cli.commands.recorded_target import draft_again, recorded_target
 from migrate_cli.convert.canonical import digest_of
 from migrate_cli.convert.presence import forms_of
 from migrate_cli.convert.text import counted
 from migrate_cli.errors import ExitCode, UsageError
-from migrate_cli.load.clock import WallClock
+from migrate_cli.http.client import ApiClient
+from migrate_cli.http.rate_limiter import Pacer
 from migrate_cli.load.context import Context, Stopped
 from migrate_cli.load.decide import SET_ASIDE
-from migrate_cli.load.interface import Progress
-from migrate_cli.load.looking import list_after
-from migrate_cli.model import Draft, JsonObject, Problem, Result
-from migrate_cli.openai_client import ApiClient
-from migrate_cli.pacing import Pacer
-from migrate_cli.settings import Settings
+from migrate_cli.load.read_back import list_after
+from migrate_cli.model import Draft, JsonObject, Problem, Progress, Result
+from migrate_cli.settings.model import Settings
 from migrate_cli.state.store import StateStore
-from migrate_cli.target import ConversationsTarget
+from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.verify.copies import copies_in
 from migrate_cli.verify.known import Known
+from migrate_cli.work.clock import WallClock
 
 SHOWN = 200
 _DROP = "Delete the copies of our own, and nothing else: migrate-cli resolve {thread} --drop-copies"

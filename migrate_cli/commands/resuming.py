@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 
-from migrate_cli.commands.tally import Tally
+from migrate_cli.commands.run_totals import Tally
 from migrate_cli.findings import finding
 from migrate_cli.model import Finding, Thread, Unreadable
 from migrate_cli.sources.api.source import ApiSource

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from migrate_cli.commands.choices import SourceHost
+from migrate_cli.commands.option_types import SourceHost
 from migrate_cli.sandbox.assistants_quirks import SourcePreset, SourceQuirks, quirks_of
 from migrate_cli.sandbox.fault_plan import NO_FAULTS, FaultPlan
 from migrate_cli.sandbox.fault_spec import plan_from_specs, read_plan
@@ -102,7 +102,7 @@ def serve(
 
 def _load(data: Path, export: str) -> dict[str, int]:
     from migrate_cli.sandbox.assistants_load import load_source  # noqa: PLC0415 - only where a source is asked for
-    from migrate_cli.sources.detect import open_source  # noqa: PLC0415
+    from migrate_cli.sources.export.open import open_source  # noqa: PLC0415
 
     loaded = load_source(data, open_source(export))
     return {"threads": loaded.threads, "messages": loaded.messages}

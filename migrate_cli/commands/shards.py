@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from migrate_cli.model import JsonObject
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection
-from migrate_cli.sources.shards import share_of, state_file_of
+from migrate_cli.sources.shard_numbers import share_of, state_file_of
 
 
 def for_shard(settings: Settings, selection: Selection, state: Path | None = None) -> Settings:

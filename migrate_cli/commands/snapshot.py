@@ -12,18 +12,18 @@ from pathlib import Path
 from types import FrameType
 
 from migrate_cli.commands.api_source import open_api
-from migrate_cli.commands.prepare import check_list
+from migrate_cli.commands.context import check_list
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
 from migrate_cli.model import JsonObject, Problem, Result, Thread, Unreadable
 from migrate_cli.report.progress import ProgressView
-from migrate_cli.settings import Settings
-from migrate_cli.sources.api.record import Sheaf, ThreadRecord
+from migrate_cli.settings.model import Settings
 from migrate_cli.sources.api.source import ApiSource
+from migrate_cli.sources.api.thread_record import Sheaf, ThreadRecord
 from migrate_cli.sources.interface import Selection, Source
-from migrate_cli.sources.snapshot_check import verify_snapshot
-from migrate_cli.sources.snapshot_layout import FILES, ROSTER, Manifest
-from migrate_cli.sources.snapshot_wire import message_objects, run_object, step_object, thread_object
-from migrate_cli.sources.snapshot_write import Archive
+from migrate_cli.sources.snapshot.check import verify_snapshot
+from migrate_cli.sources.snapshot.layout import FILES, ROSTER, Manifest
+from migrate_cli.sources.snapshot.writer import Archive
+from migrate_cli.wire_objects import message_objects, run_object, step_object, thread_object
 
 LISTED = 1000
 """Longest list of problems in a result; the snapshot has them all."""

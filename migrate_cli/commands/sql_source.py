@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from migrate_cli.errors import UsageError
-from migrate_cli.settings import Settings
-from migrate_cli.sources.sql import Rows, SqlSource
+from migrate_cli.settings.model import Settings
+from migrate_cli.sources.sql.source import Rows, SqlSource
 
 
 def open_sql(settings: Settings) -> SqlSource:

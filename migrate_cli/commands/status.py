@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from migrate_cli.model import Result
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
 from migrate_cli.state.reader import StateReader
 
 WATCH_EVERY = 2.0

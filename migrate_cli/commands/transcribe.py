@@ -6,20 +6,20 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from migrate_cli.commands.context import target_of
 from migrate_cli.commands.files import model_findings
-from migrate_cli.commands.prepare import target_of
-from migrate_cli.commands.tally import finding_row
+from migrate_cli.commands.run_totals import finding_row
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.files import audio
 from migrate_cli.files.host import FileHost
 from migrate_cli.files.local import LocalFile, look_at
 from migrate_cli.files.sending import send
-from migrate_cli.files.work import check_model
+from migrate_cli.files.transfer import check_model
+from migrate_cli.http.client import ApiClient
+from migrate_cli.http.outcomes import Refused
+from migrate_cli.http.rate_limiter import Pacer
 from migrate_cli.model import JsonObject, Problem, Result
-from migrate_cli.openai_client import ApiClient
-from migrate_cli.pacing import Pacer
-from migrate_cli.replies import Refused
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
 
 AT_ONCE = 4
 

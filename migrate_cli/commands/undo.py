@@ -7,22 +7,22 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrate_cli.commands.again import recorded_target
-from migrate_cli.commands.interrupts import Interrupts
-from migrate_cli.commands.prepare import TargetChoice, policy_of
+from migrate_cli.commands.context import TargetChoice, policy_of
+from migrate_cli.commands.recorded_target import recorded_target
+from migrate_cli.commands.signals import Interrupts
 from migrate_cli.convert.text import counted
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
-from migrate_cli.load.clock import WallClock
+from migrate_cli.http.client import ApiClient
+from migrate_cli.http.rate_limiter import Pacer
 from migrate_cli.load.undo import DELETED, GONE, KEPT, REFUSED, UNFINISHED, Created, UndoRun
 from migrate_cli.model import JsonObject, Problem, Result
-from migrate_cli.openai_client import ApiClient
-from migrate_cli.pacing import Pacer
 from migrate_cli.report.progress import ProgressView
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.store import StateStore
-from migrate_cli.target import ConversationsTarget
+from migrate_cli.target.conversations import ConversationsTarget
+from migrate_cli.work.clock import WallClock
 
 _HANDED_OUT = frozenset({"loaded", "verified", "differs", "in_doubt"})
 """States in which others may know the conversation, so that what they wrote is not deleted with ours."""

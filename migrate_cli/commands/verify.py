@@ -10,9 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from migrate_cli.commands.files import as_recorded
-from migrate_cli.commands.interrupts import Interrupts
-from migrate_cli.commands.prepare import (
+from migrate_cli.commands.context import (
     TargetChoice,
     check_list,
     expected_of,
@@ -20,26 +18,28 @@ from migrate_cli.commands.prepare import (
     setup_of,
     target_of,
 )
+from migrate_cli.commands.files import as_recorded
 from migrate_cli.commands.recognise import recognised
 from migrate_cli.commands.shards import shard_data, shard_setup
+from migrate_cli.commands.signals import Interrupts
 from migrate_cli.commands.verify_tally import VerifyTally
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
+from migrate_cli.http.client import ApiClient
+from migrate_cli.http.rate_limiter import Pacer
 from migrate_cli.load.refusal import with_notes
 from migrate_cli.model import Draft, JsonObject, Problem, Result, Unreadable
-from migrate_cli.openai_client import ApiClient
-from migrate_cli.pacing import Pacer
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.report.redact import redact_excerpt
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.store import StateStore
-from migrate_cli.target import ConversationsTarget
+from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.verify.choice import Sample
+from migrate_cli.verify.comparisons import LOADED, Entry, Tasks
 from migrate_cli.verify.files import FileCheck
 from migrate_cli.verify.run import UNREADABLE, VerifyRun
-from migrate_cli.verify.tasks import LOADED, Entry, Tasks
 
 EVERY_STATE = (
     "loaded", "verified", "differs", "in_doubt", "failed", "loading", "creating", "pending", "skipped", "undone",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
-from migrate_cli.commands.tally import LISTED
+from migrate_cli.commands.run_totals import LISTED
 from migrate_cli.findings import holes_in
 from migrate_cli.model import Draft, JsonObject, Problem, ThreadState, Unreadable
 from migrate_cli.report.progress import ProgressView
+from migrate_cli.verify.comparisons import Earlier, Entry, NotLoaded
 from migrate_cli.verify.conversation import Task
 from migrate_cli.verify.outcome import Outcome, Verdict
 from migrate_cli.verify.run import HIDDEN, NOT_COMPARED
-from migrate_cli.verify.tasks import Earlier, Entry, NotLoaded
 
 LISTED_ASIDE = 10_000
 """Threads that differ are listed further than those that do not: they are what a reader looks for."""

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from migrate_cli.convert import limits
-from migrate_cli.convert.models_going import going, is_reasoning
+from migrate_cli.convert.model_catalogue import going, is_reasoning
 from migrate_cli.convert.text import plain, short
 from migrate_cli.findings import finding
 from migrate_cli.model import Finding, JsonObject

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from migrate_cli.convert.content import write_image_file
 from migrate_cli.convert.limits import FILE_ID, MAX_FILE_BYTES
 from migrate_cli.convert.media import Kind, kind_of
+from migrate_cli.convert.message_builder import Sheet
 from migrate_cli.convert.options import Attachments, FileFact
-from migrate_cli.convert.sheet import Sheet
 from migrate_cli.convert.text import short, tidy
 from migrate_cli.model import Attachment, Fate, JsonObject
 

@@ -13,13 +13,10 @@ from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
-from migrate_cli.model import JsonObject
+from migrate_cli.model import READER, JsonObject
 
 ALGORITHM = "blake2b-128"
 """Named in every stored hash of a whole draft, so that it can change later without guessing."""
-READER = 1
-"""The generation of reading and converting. Raise it whenever a source that has not changed may become other items or
-metadata than before: what was loaded is then known to be read differently, and not taken for a change of the source."""
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 _quoted: Callable[[str], str] = encode_basestring

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from migrate_cli.convert.limits import FILE_ID
+from migrate_cli.convert.message_builder import Sheet
 from migrate_cli.convert.options import Citations
-from migrate_cli.convert.sheet import Sheet
 from migrate_cli.convert.text import counted, plain, short
 from migrate_cli.model import Fate, JsonObject
 

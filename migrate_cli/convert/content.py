@@ -10,7 +10,7 @@ from typing import Any
 
 from migrate_cli.convert.citations import MARKER_OPENS, cite
 from migrate_cli.convert.limits import DETAILS, FILE_ID, IMAGE_DATA_URL, MAX_FILE_BYTES, MAX_IMAGE_URL, WEB_URL
-from migrate_cli.convert.sheet import Sheet
+from migrate_cli.convert.message_builder import Sheet
 from migrate_cli.convert.text import plain, short, tidy
 from migrate_cli.model import Fate, JsonObject
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from migrate_cli.convert.attachments import convert_attachments
-from migrate_cli.convert.book import Book
-from migrate_cli.convert.census import count_message
 from migrate_cli.convert.content import convert_part
+from migrate_cli.convert.draft_builder import Book
+from migrate_cli.convert.message_builder import IMAGE_NOTE, Sheet, message_body, text_part
 from migrate_cli.convert.metadata import iso_time
-from migrate_cli.convert.one_text import put_one_text
 from migrate_cli.convert.options import Incomplete, Timestamps
-from migrate_cli.convert.sheet import IMAGE_NOTE, Sheet, message_body, text_part
+from migrate_cli.convert.part_count import count_message
+from migrate_cli.convert.plain_message import put_one_text
 from migrate_cli.convert.text import counted, short
 from migrate_cli.model import Fate, JsonObject, Message
 

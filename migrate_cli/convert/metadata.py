@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from migrate_cli.convert.book import Book
+from migrate_cli.convert.draft_builder import Book
 from migrate_cli.convert.limits import MAX_METADATA_KEY, MAX_METADATA_PAIRS, MAX_METADATA_VALUE
 from migrate_cli.convert.text import counted, short, tidy
 from migrate_cli.model import Fate, Thread

@@ -1,4 +1,4 @@
-"""The choices that a user has in conversion, as one frozen value. `settings.py` fills it; the converter obeys it."""
+"""The choices that a user has in conversion, as one frozen value that the settings fill and the converter obeys."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from migrate_cli.convert.book import Book
+from migrate_cli.convert.draft_builder import Book
 from migrate_cli.convert.text import counted, short
 from migrate_cli.model import Run, RunStep, Thread
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from migrate_cli.convert.book import Book
+from migrate_cli.convert.draft_builder import Book
 from migrate_cli.convert.options import Tail
 from migrate_cli.convert.text import counted
 from migrate_cli.model import Fate, Item

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrate_cli.convert.book import Book
 from migrate_cli.convert.builtin_calls import names_in
 from migrate_cli.convert.canonical import digest_of_all
-from migrate_cli.convert.census import count_frame, count_message
-from migrate_cli.convert.mentions import resource_files, vector_stores
+from migrate_cli.convert.draft_builder import Book
+from migrate_cli.convert.file_references import resource_files, vector_stores
 from migrate_cli.convert.message import convert_message
 from migrate_cli.convert.metadata import convert_metadata
 from migrate_cli.convert.options import NO_FACTS, ConvertOptions, FileFacts, Files
+from migrate_cli.convert.part_count import count_frame, count_message
 from migrate_cli.convert.steps import Placement, place_steps
 from migrate_cli.convert.tail import TailCutter, TokenEstimate, estimate_tokens
 from migrate_cli.convert.text import counted, short

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from migrate_cli.convert.book import Book
 from migrate_cli.convert.builtin_calls import (
     code_interpreter_call,
     code_interpreter_text,
@@ -19,10 +18,11 @@ from migrate_cli.convert.builtin_calls import (
     file_search_text,
     other_text,
 )
-from migrate_cli.convert.census import count_step
+from migrate_cli.convert.draft_builder import Book
 from migrate_cli.convert.limits import FUNCTION_NAME, MAX_CALL_ID, MAX_NAME, MAX_TEXT
+from migrate_cli.convert.message_builder import message_body, text_part
 from migrate_cli.convert.options import ToolCalls
-from migrate_cli.convert.sheet import message_body, text_part
+from migrate_cli.convert.part_count import count_step
 from migrate_cli.convert.steps import Placed
 from migrate_cli.convert.text import counted, pieces, short, tidy
 from migrate_cli.model import Fate, JsonObject, RunStep

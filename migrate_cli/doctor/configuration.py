@@ -12,8 +12,8 @@ from migrate_cli.doctor.check import Check, failure, ok
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject
 from migrate_cli.secrets import MASK, register_secret, scrub
-from migrate_cli.settings import Settings
-from migrate_cli.target_endpoint import token_way
+from migrate_cli.settings.model import Settings
+from migrate_cli.target.endpoint import token_way
 
 _MAY_BE_SECRET = frozenset({"target.query", "target.headers", "source.query", "source.options"})
 

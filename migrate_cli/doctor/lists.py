@@ -10,8 +10,8 @@ import time
 from migrate_cli.doctor.check import Verdict
 from migrate_cli.doctor.fact import Fact
 from migrate_cli.doctor.scratch import PAGE, Scratch, Unclear, entries, said, text_of
-from migrate_cli.replies import Refused
-from migrate_cli.target import IMAGE_URLS
+from migrate_cli.http.outcomes import Refused
+from migrate_cli.target.conversations import IMAGE_URLS
 
 BATCH = 20
 """Items in one request that the specification allows."""

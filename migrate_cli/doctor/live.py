@@ -15,10 +15,10 @@ from migrate_cli.doctor.fact import Fact
 from migrate_cli.doctor.lists import BATCH, include, order_and_listing, request_order
 from migrate_cli.doctor.scratch import Scratch, Sleep, Unclear, said, strictly, text_of
 from migrate_cli.doctor.target import brief
-from migrate_cli.endpoint import Endpoint, segment
 from migrate_cli.errors import ExitCode
+from migrate_cli.http.endpoint import Endpoint, segment
+from migrate_cli.http.outcomes import Applied, Refused
 from migrate_cli.model import JsonObject
-from migrate_cli.replies import Applied, Refused
 
 TRIES = 3
 """Times that a question is asked before its answer is called unknown."""

@@ -8,9 +8,9 @@ import sqlite3
 from importlib import metadata
 from pathlib import Path
 
-from migrate_cli import __version__
 from migrate_cli.doctor.check import Check, failure, ok, warning
 from migrate_cli.errors import ExitCode
+from migrate_cli.version import __version__
 
 LIBRARIES = ("openai", "aiohttp", "sqlite-utils", "pydantic", "typer", "rich")
 """Those whose version can change what a run does or shows."""

@@ -13,12 +13,12 @@ from dataclasses import replace
 from secrets import token_hex
 from typing import Any
 
-from migrate_cli.endpoint import Endpoint, segment
 from migrate_cli.errors import MigrateError
+from migrate_cli.http.client import ApiClient
+from migrate_cli.http.endpoint import Endpoint, segment
+from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, Refused
+from migrate_cli.http.rate_limiter import Pacer
 from migrate_cli.model import JsonObject
-from migrate_cli.openai_client import ApiClient
-from migrate_cli.pacing import Pacer
-from migrate_cli.replies import Ambiguous, Applied, NotApplied, Refused
 
 MARK = {"migrate_cli": "doctor scratch, delete me"}
 """Metadata by which a person knows a conversation that could not be deleted."""

@@ -8,7 +8,7 @@ from itertools import islice
 from migrate_cli.doctor.check import Check, failed, ok, warning
 from migrate_cli.errors import MigrateError
 from migrate_cli.model import Thread
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection, Source
 
 LOOKED_AT = 20

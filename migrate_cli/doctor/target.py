@@ -6,11 +6,11 @@ import asyncio
 import time
 
 from migrate_cli.doctor.check import Check, failed, failure, ok, warning
-from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import AuthError, ExitCode, TemporaryError
-from migrate_cli.openai_client import ApiClient
-from migrate_cli.pacing import Pacer
-from migrate_cli.replies import Applied, Refused
+from migrate_cli.http.client import ApiClient
+from migrate_cli.http.endpoint import Endpoint
+from migrate_cli.http.outcomes import Applied, Refused
+from migrate_cli.http.rate_limiter import Pacer
 
 NOWHERE = "conv_000000000000000000000000000000000000000000000000"
 """An id of the right form that stands for nothing."""

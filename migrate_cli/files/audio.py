@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from migrate_cli.convert.models_going import Going
+from migrate_cli.convert.model_catalogue import Going
 
 MAX_AUDIO_BYTES = 25_000_000
 """25 MB; larger files are not sent."""

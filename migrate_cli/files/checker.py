@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from migrate_cli.files.host import FileHost
-from migrate_cli.files.record import FileRecord, Status
 from migrate_cli.findings import finding
-from migrate_cli.model import Finding
-from migrate_cli.replies import Applied
+from migrate_cli.http.outcomes import Applied
+from migrate_cli.model import FileRecord, Finding, Status
 
 
 class Checker:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from migrate_cli.endpoint import segment
 from migrate_cli.errors import TemporaryError
 from migrate_cli.files import audio
 from migrate_cli.files.local import LocalFile
-from migrate_cli.openai_client import ApiClient, Form
-from migrate_cli.replies import Ambiguous, Applied, Refused, Reply
+from migrate_cli.http.client import ApiClient, Form
+from migrate_cli.http.endpoint import segment
+from migrate_cli.http.outcomes import Ambiguous, Applied, Refused, Reply
 from migrate_cli.secrets import holds_secret
 
 PAGE = 100

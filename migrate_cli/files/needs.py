@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from migrate_cli.convert.file_references import Place
 from migrate_cli.convert.limits import MAX_FILE_BYTES
 from migrate_cli.convert.media import Kind, kind_of
-from migrate_cli.convert.mentions import Place
 from migrate_cli.convert.options import Attachments, Citations, ConvertOptions, Files
 from migrate_cli.files import audio
 from migrate_cli.files.local import FileLook
-from migrate_cli.files.record import LASTING, FileRecord, Status
+from migrate_cli.model import LASTING, FileRecord, Status
 from migrate_cli.sources.interface import FileInfo
 
 MAX_UPLOAD_BYTES = 512_000_000

@@ -7,89 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from migrate_cli.convert.options import FileFact
+from migrate_cli.model import FileRecord, Lost, SentAs, Status
 from migrate_cli.sources.interface import FileInfo
-
-
-class Status(StrEnum):
-    """How far one file has come; the column `status` of the public view `file_map`."""
-
-    PRESENT = "present"
-    """The target has it, under the source's id."""
-    MISSING = "missing"
-    """The target does not have it, or there are no bytes to upload."""
-    UNKNOWN = "unknown"
-    """The target would not say."""
-    UPLOADED = "uploaded"
-    """Its bytes were sent; `target_id` is the new id."""
-    REFUSED = "refused"
-    """The target takes no such file, or it is over a limit."""
-    TRANSCRIBED = "transcribed"
-    UNTRANSCRIBED = "untranscribed"
-    """Audio that was to be transcribed and could not be; `detail` says why."""
-
-
-LASTING = frozenset({Status.PRESENT, Status.UNKNOWN, Status.UPLOADED, Status.TRANSCRIBED})
-"""What the target has answered, and what must not change, since drafts were made from it."""
-
-
-@dataclass(frozen=True, slots=True)
-class SentAs:
-    """What went out with an upload: by this a copy of it is known again."""
-
-    filename: str
-    bytes: int
-    purpose: str
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """Uploads of a file whose answer is not known: each may have left a copy at the target that nothing names."""
-
-    count: int = 0
-    since: float | None = None
-    """When the first of them went out, in Unix seconds of this machine; None where nobody knows any more."""
-    last: float = 0.0
-    """When the last of them did."""
-    sent_as: SentAs | None = None
-    """What all of them sent; None where they sent different bytes, so that no copy can be told for certain."""
-
-    def one_more(self, sent_as: SentAs, now: float) -> Lost:
-        """One more upload goes out."""
-        first = not self.count
-        alike = first or self.sent_as == sent_as
-        since = now if first else self.since
-        return Lost(self.count + 1, since if alike else None, now, sent_as if alike else None)
-
-
-NOTHING_LOST = Lost()
-
-
-@dataclass(frozen=True, slots=True)
-class FileRecord:
-    """One file; a field is None where nothing is known."""
-
-    status: Status
-    target_id: str | None = None
-    kind: str | None = None
-    bytes: int | None = None
-    sha256: str | None = None
-    filename: str | None = None
-    media_type: str | None = None
-    transcript: str | None = None
-    detail: str | None = None
-    """Why it is missing, refused or without transcript; never content."""
-    lost: Lost = NOTHING_LOST
-
-    @property
-    def sent(self) -> bool:
-        """Whether its bytes went to the target, so that a refusal is the target's and not this program's."""
-        return self.sha256 is not None
 
 
 class FileMemory(Protocol):

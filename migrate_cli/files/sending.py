@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from migrate_cli.errors import TemporaryError
-from migrate_cli.replies import Ambiguous, Applied, Draining, NotApplied, Refused, Reply
+from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, NotApplied, Refused, Reply
 
 ATTEMPTS = 8
 """Answers that may be unclear, one after the other, before the run ends for now."""

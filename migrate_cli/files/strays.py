@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 
 from migrate_cli.errors import TemporaryError
 from migrate_cli.files.host import FileHost, Listed, Standing
-from migrate_cli.files.record import FileMemory, FileRecord, Lost, SentAs, note, record_of
+from migrate_cli.files.record import FileMemory, note, record_of
 from migrate_cli.files.sending import Clock, send
-from migrate_cli.replies import Draining, Refused
+from migrate_cli.http.outcomes import Draining, Refused
+from migrate_cli.model import FileRecord, Lost, SentAs
 
 SLACK = 2.0
 """Seconds by which times may differ: files have whole seconds, and clocks are compared by a header of whole seconds."""

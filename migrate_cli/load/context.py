@@ -1,6 +1,6 @@
 """What the steps of one thread's load share: its draft, its progress, the world around it, and how it ends early.
 
-It must not send or compare anything; the steps do (`thread.py`, `sending.py`, `looking.py`, `refusal.py`).
+It must not send or compare anything; the steps do (`thread.py`, `append.py`, `read_back.py`, `refusal.py`).
 """
 
 from __future__ import annotations
@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from migrate_cli.load.interface import Clock, Journal, Progress, Target
+from migrate_cli.http.outcomes import Reply
+from migrate_cli.load.interface import Journal, Target
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.retry import Retry
-from migrate_cli.model import Draft, ThreadState
-from migrate_cli.replies import Reply
+from migrate_cli.model import Draft, Progress, ThreadState
+from migrate_cli.work.clock import Clock
 
 
 class Stopped(Exception):

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from migrate_cli.convert.canonical import digest_of_all, read_alike
-from migrate_cli.load.interface import Progress
-from migrate_cli.model import Draft, ThreadState
+from migrate_cli.model import Draft, Progress, ThreadState
 
 
 class Action(StrEnum):

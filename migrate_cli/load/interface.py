@@ -6,18 +6,16 @@ Every write answers with a *value* that says what is known about it; nothing her
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
-from migrate_cli.convert.canonical import READER
-from migrate_cli.model import Draft, Item
-from migrate_cli.replies import Page, Refused, Reply
+from migrate_cli.http.outcomes import Page, Refused, Reply
+from migrate_cli.model import Draft, Item, Progress
 
 
 class Target(Protocol):
     """The calls of the Conversations API that loading needs. Pacing and reads' retries happen behind it.
 
-    Raises AuthError and TemporaryError for what ends the whole run, and Draining (see `replies.py`) for a request
+    Raises AuthError and TemporaryError for what ends the whole run, and Draining (see `http/outcomes.py`) for a request
     that was not sent because the run is ending; nothing else.
     """
 
@@ -36,38 +34,6 @@ class Target(Protocol):
 
     async def delete_item(self, conversation_id: str, item_id: str) -> Reply:
         """Delete one item."""
-
-
-@dataclass(slots=True)
-class Progress:
-    """What the journal knows of one thread's load; the loader reads and updates it, the journal keeps it."""
-
-    thread_id: str
-    state: str = "pending"
-    conversation_id: str | None = None
-    position: int = 0
-    """Items known to be in the conversation."""
-    anchor: str | None = None
-    """Id of the last of them."""
-    ambiguous: bool = False
-    """Some answer was once lost or unclear, so the thread is read back whole before it counts as loaded."""
-    unclear: int = 0
-    """How many sends had an unclear answer: there can be that many late duplicates."""
-    attempts: int = 0
-    digest: str = ""
-    """The draft's digest when loading began."""
-    reader: int | None = READER
-    """The generation of reading (`canonical.READER`) that made that draft; None where nobody noted it."""
-    code: str | None = None
-    """Why it stands where it does, for threads that failed, that differ, or that a person set aside."""
-    detail: str | None = None
-    """The sentence to it."""
-    touched_at: float | None = None
-    """Wall clock (Unix seconds) of the last thing noted about the thread by an earlier run."""
-    restored: int = 0
-    """Items that are in the conversation of a thread that was loaded, where their ids were lost with the state file."""
-    unheard: bool = False
-    """Nothing was ever noted of the thread, so the journal has nothing to clear away."""
 
 
 class Journal(Protocol):
@@ -99,16 +65,3 @@ class Journal(Protocol):
 
     async def durable(self) -> None:
         """Return once everything noted so far is on disk."""
-
-
-class Clock(Protocol):
-    """Time, so that tests need none."""
-
-    def now(self) -> float:
-        """Seconds, monotonic."""
-
-    def wall(self) -> float:
-        """Unix seconds, to compare with what an earlier run noted."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""

@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class OnRefused(StrEnum):
-    """What becomes of an item that the target refuses for good."""
-
-    FAIL = "fail"
-    """The thread fails, with the item's name."""
-    NOTE = "note"
-    """A note stands in the item's place, and the thread goes on."""
+from migrate_cli.model import OnRefused
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from migrate_cli.convert.canonical import digest_of, same
 from migrate_cli.convert.presence import forms_of
 from migrate_cli.model import Item, JsonObject
 from migrate_cli.secrets import holds_secret
-from migrate_cli.target import decode
+from migrate_cli.target.conversations import decode
 
 _SCRAMBLED = (
     "the answer held the items in another order than they were sent; "

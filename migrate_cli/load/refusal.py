@@ -11,12 +11,11 @@ from dataclasses import replace
 
 from migrate_cli.convert.canonical import digest_of, encode
 from migrate_cli.findings import finding
+from migrate_cli.http.outcomes import Refused
+from migrate_cli.load.append import append, reconcile
 from migrate_cli.load.context import Context, Stopped
-from migrate_cli.load.policy import OnRefused
-from migrate_cli.load.sending import append, reconcile
-from migrate_cli.model import REFUSED_NOTE, Draft, Item, Ledger, ThreadState
-from migrate_cli.replies import Refused
-from migrate_cli.target import INCLUDE_REFUSED, decode
+from migrate_cli.model import REFUSED_NOTE, Draft, Item, Ledger, OnRefused, ThreadState
+from migrate_cli.target.conversations import INCLUDE_REFUSED, decode
 
 
 def with_notes(draft: Draft, refused: Mapping[int, tuple[str, str]]) -> Draft:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from migrate_cli.errors import TemporaryError
-from migrate_cli.load.interface import Clock
+from migrate_cli.http.outcomes import Ambiguous, NotApplied, Reply
 from migrate_cli.load.policy import LoadPolicy
-from migrate_cli.replies import Ambiguous, NotApplied, Reply
+from migrate_cli.work.clock import Clock
 
 SHORTEST_WAIT = 0.5
 LONGEST_WAIT = 30.0

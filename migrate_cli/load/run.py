@@ -16,16 +16,17 @@ from typing import Any, Protocol
 
 from migrate_cli.convert.canonical import read_alike
 from migrate_cli.errors import MigrateError, TemporaryError
-from migrate_cli.feed import Feed, feeding
+from migrate_cli.http.outcomes import Draining
 from migrate_cli.load.context import Stopped
 from migrate_cli.load.decide import Action, decide
-from migrate_cli.load.interface import Clock, Journal, Progress, Target
+from migrate_cli.load.interface import Journal, Target
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.refusal import with_notes
 from migrate_cli.load.thread import ThreadLoad, left_to_settle
-from migrate_cli.model import Draft, Thread, ThreadState, Unreadable
-from migrate_cli.replies import Draining
-from migrate_cli.workers import at_rest
+from migrate_cli.model import Draft, Progress, Thread, ThreadState, Unreadable
+from migrate_cli.work.clock import Clock
+from migrate_cli.work.pool import at_rest
+from migrate_cli.work.queue import Feed, feeding
 
 READ_DIFFERENTLY = "read-differently"
 OTHER_VERSION = "this version of migrate-cli reads the thread otherwise than the one that loaded it"

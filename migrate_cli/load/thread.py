@@ -18,14 +18,15 @@ from typing import Any
 
 from migrate_cli.convert.batches import batches
 from migrate_cli.errors import AuthError, TemporaryError, UsageError
+from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, Refused
+from migrate_cli.load.append import adopt, append, note_doubt, reconcile
 from migrate_cli.load.context import INTERRUPTED, Context, Stopped
-from migrate_cli.load.interface import Clock, Journal, Progress, Target
-from migrate_cli.load.looking import check_whole, learn, list_after
+from migrate_cli.load.interface import Journal, Target
 from migrate_cli.load.policy import LoadPolicy
+from migrate_cli.load.read_back import check_whole, learn, list_after
 from migrate_cli.load.refusal import handle_refusal
-from migrate_cli.load.sending import adopt, append, note_doubt, reconcile
-from migrate_cli.model import Draft, ThreadState
-from migrate_cli.replies import Ambiguous, Applied, Draining, Refused
+from migrate_cli.model import Draft, Progress, ThreadState
+from migrate_cli.work.clock import Clock
 
 _RUN_ENDED = "the run that was loading this thread ended"
 

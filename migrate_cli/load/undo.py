@@ -13,11 +13,11 @@ from functools import partial
 from typing import Any, Protocol
 
 from migrate_cli.errors import MigrateError
-from migrate_cli.listing import Lists, Walk
-from migrate_cli.load.interface import Clock
+from migrate_cli.http.outcomes import Applied, Draining, Refused, Reply
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.retry import Retry
-from migrate_cli.replies import Applied, Draining, Refused, Reply
+from migrate_cli.target.pages import Lists, Walk
+from migrate_cli.work.clock import Clock
 
 DELETED, GONE, KEPT, REFUSED, UNFINISHED = "deleted", "gone", "kept", "refused", "unfinished"
 

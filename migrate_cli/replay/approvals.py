@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from migrate_cli.model import JsonObject
-from migrate_cli.replay.answer import ApprovalRequest
+from migrate_cli.replay.response import ApprovalRequest
 
 Ask = Callable[[ApprovalRequest], bool]
 """Asks a person; may block."""

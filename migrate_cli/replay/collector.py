@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from migrate_cli.error_bodies import holds_error
+from migrate_cli.http.error_bodies import holds_error
 from migrate_cli.model import JsonObject
 from migrate_cli.replay import items as parts
-from migrate_cli.replay.answer import Answer, Ending, Image
+from migrate_cli.replay.response import Answer, Ending, Image
 
 _PIECES: dict[str, tuple[str, str]] = {
     "response.output_text": ("text", "text"),

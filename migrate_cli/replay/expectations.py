@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from migrate_cli.bounds import loads
 from migrate_cli.model import JsonObject
-from migrate_cli.replay.answer import Ending
+from migrate_cli.replay.response import Ending
 from migrate_cli.replay.schemas import valid_schema, violation
 
 SHOWN = 80

@@ -10,10 +10,10 @@ from typing import Any
 
 from migrate_cli.convert.canonical import digest_of
 from migrate_cli.convert.presence import PARTS_IN, hidden_images, is_hidden
-from migrate_cli.listing import Walk, behind
 from migrate_cli.model import JsonObject
-from migrate_cli.replay.faults import CaseFault
-from migrate_cli.target import ConversationsTarget
+from migrate_cli.replay.errors import CaseFault
+from migrate_cli.target.conversations import ConversationsTarget
+from migrate_cli.target.pages import Walk, behind
 
 _SERVER_FIELDS = frozenset({"id", "status", "created_by", "created_at", "object"})
 _NEED_ID = {

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from migrate_cli.error_bodies import told_in
+from migrate_cli.http.error_bodies import told_in
 from migrate_cli.model import JsonObject
-from migrate_cli.replay.answer import ApprovalRequest, FunctionCall, Image, ToolUse, Usage
+from migrate_cli.replay.response import ApprovalRequest, FunctionCall, Image, ToolUse, Usage
 
 _KINDS = {
     "web_search_call": ("web_search", "action"),

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from migrate_cli.convert.models_going import is_reasoning
+from migrate_cli.convert.model_catalogue import is_reasoning
 from migrate_cli.errors import UsageError
 from migrate_cli.model import JsonObject
-from migrate_cli.replay.places import Mode
+from migrate_cli.replay.modes import Mode
 from migrate_cli.replay.requests import Secret, fields_of
 from migrate_cli.replay.run import Job
 from migrate_cli.replay.suite import Case, Suite

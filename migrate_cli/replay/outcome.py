@@ -8,9 +8,9 @@ from enum import StrEnum
 from statistics import median
 
 from migrate_cli.model import JsonObject
-from migrate_cli.replay.answer import Usage
 from migrate_cli.replay.approvals import Decided
 from migrate_cli.replay.expectations import Verdict
+from migrate_cli.replay.response import Usage
 from migrate_cli.replay.turns import Turn
 from migrate_cli.secrets import scrub
 

@@ -12,21 +12,21 @@ from dataclasses import dataclass, field
 
 from migrate_cli.errors import MigrateError
 from migrate_cli.model import JsonObject
-from migrate_cli.replay.answer import Ending
 from migrate_cli.replay.approvals import Approvals, Ask
+from migrate_cli.replay.budget import Meter
+from migrate_cli.replay.errors import CaseFault, LimitReached, TryAgain
+from migrate_cli.replay.event_sinks import CaseWatcher
 from migrate_cli.replay.expectations import Expect, check
-from migrate_cli.replay.faults import CaseFault, LimitReached, TryAgain
 from migrate_cli.replay.history import History, hidden_in, read_history, sendable
 from migrate_cli.replay.inputs import Inputs
-from migrate_cli.replay.meter import Meter
+from migrate_cli.replay.modes import Chain, Copy, Ground, InPlace, Mode, Place, Stateless
 from migrate_cli.replay.outcome import CaseRun, Status
-from migrate_cli.replay.places import Chain, Copy, Ground, InPlace, Mode, Place, Stateless
-from migrate_cli.replay.stubs import Stubs
+from migrate_cli.replay.recorded_outputs import Stubs
+from migrate_cli.replay.response import Ending
 from migrate_cli.replay.suite import Case
 from migrate_cli.replay.tools import ToolPolicy, ToolRunner
 from migrate_cli.replay.toolspec import Tool
 from migrate_cli.replay.turns import Rules, Streamer, Turn, TurnRunner
-from migrate_cli.replay.watchers import CaseWatcher
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,10 @@ from typing import Any
 from migrate_cli.bounds import loads
 from migrate_cli.errors import UsageError
 from migrate_cli.model import JsonObject
-from migrate_cli.replay.answer import FunctionCall
-from migrate_cli.replay.results import as_output, failure
+from migrate_cli.replay.recorded_outputs import Stubs
+from migrate_cli.replay.response import FunctionCall
 from migrate_cli.replay.schemas import violation
-from migrate_cli.replay.stubs import Stubs
+from migrate_cli.replay.tool_output import as_output, failure
 from migrate_cli.replay.toolspec import Tool
 
 DEFAULT_TIMEOUT = 30.0

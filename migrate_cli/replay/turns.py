@@ -14,17 +14,17 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from migrate_cli.convert.canonical import encode
+from migrate_cli.http.outcomes import NotApplied, Refused
+from migrate_cli.http.sse import StreamBroken, StreamRefused
 from migrate_cli.model import JsonObject
-from migrate_cli.replay.answer import Answer, Ending, Usage
 from migrate_cli.replay.approvals import Approvals, Decided, Decision
+from migrate_cli.replay.budget import Meter
 from migrate_cli.replay.collector import Collector, is_token
+from migrate_cli.replay.errors import CaseFault, TryAgain
 from migrate_cli.replay.expectations import Facts, ToolCall
-from migrate_cli.replay.faults import CaseFault, TryAgain
-from migrate_cli.replay.meter import Meter
-from migrate_cli.replay.places import Again, Place
+from migrate_cli.replay.modes import Again, Place
+from migrate_cli.replay.response import Answer, Ending, Usage
 from migrate_cli.replay.tools import Outcome, ToolRunner
-from migrate_cli.replies import NotApplied, Refused
-from migrate_cli.sse import StreamBroken, StreamRefused
 
 TEMPORARY = frozenset({"server_error", "rate_limit_exceeded", "timeout", "overloaded_error", "internal_error"})
 """Codes with which a response fails although the request is in order."""

@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
+from migrate_cli.disk.input import text_of
 from migrate_cli.errors import UsageError
-from migrate_cli.reading import text_of
-from migrate_cli.yaml_bounds import check_yaml
-from migrate_cli.yaml_faults import yaml_fault
+from migrate_cli.settings.yaml_bounds import check_yaml
+from migrate_cli.settings.yaml_errors import yaml_fault
 
 Place = tuple[str | int, ...]
 """The way to a value: keys and list positions (0-based)."""

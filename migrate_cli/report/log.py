@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
+from migrate_cli.disk.output import open_for_writing
+from migrate_cli.disk.stderr import lasting_stream
 from migrate_cli.errors import UsageError
-from migrate_cli.lasting import lasting_stream
 from migrate_cli.report.escape import visible, visible_block
 from migrate_cli.secrets import scrub
-from migrate_cli.writing import open_for_writing
 
 LOGGER = "migrate_cli"
 """The root of this program's loggers; modules use `logging.getLogger(__name__)`."""

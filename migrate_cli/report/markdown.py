@@ -12,11 +12,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from migrate_cli.disk.output import open_for_writing
 from migrate_cli.model import Result
 from migrate_cli.report.document import Bar, Column, Lines, Pairs, Section, Table, Tone, build
 from migrate_cli.report.escape import NOTHING, plural, visible, visible_block
 from migrate_cli.report.interface import View
-from migrate_cli.writing import open_for_writing
 
 SUMMARY_LIMIT = 1024 * 1024
 """Bytes that GitHub accepts as the summary of one step."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
-from migrate_cli import writing
+from migrate_cli.disk import output
 from migrate_cli.errors import UsageError
 from migrate_cli.report.interface import OutputFormat
 
@@ -71,7 +71,7 @@ def write_out(text: str, stream: TextIO | None = None) -> None:
 def write_report(path: Path, text: str) -> None:
     """Write the report where a path leads. Raises UsageError when it cannot be written."""
     try:
-        writing.write(path, text)
+        output.write(path, text)
     except OSError as error:
         raise _unwritable(path, error.strerror or str(error)) from error
 
@@ -79,7 +79,7 @@ def write_report(path: Path, text: str) -> None:
 def check_report_path(path: Path) -> None:
     """Raise UsageError before any work when `write_report` would fail for a reason that can be seen now."""
     form_of(path, OutputFormat.TEXT)
-    why = writing.obstacle(path)
+    why = output.obstacle(path)
     if why is not None:
         raise _unwritable(path, why)
 

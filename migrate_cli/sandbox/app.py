@@ -12,14 +12,14 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from migrate_cli.sandbox.api_error import ApiError
-from migrate_cli.sandbox.assistants_door import SourceDoor
+from migrate_cli.sandbox.assistants_auth import SourceDoor
 from migrate_cli.sandbox.assistants_endpoints import AssistantsEndpoints
 from migrate_cli.sandbox.assistants_store import AssistantsStore
+from migrate_cli.sandbox.auth import CONTROL_PREFIX, Gate, Loopback, WriterLocks
 from migrate_cli.sandbox.control import ControlEndpoints
 from migrate_cli.sandbox.conversations import ConversationEndpoints
 from migrate_cli.sandbox.faults import Faults
 from migrate_cli.sandbox.files import FileEndpoints
-from migrate_cli.sandbox.gate import CONTROL_PREFIX, Gate, Loopback, WriterLocks
 from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.requests import json_answer
 from migrate_cli.sandbox.responses.endpoints import ResponseEndpoints

@@ -10,7 +10,7 @@ from migrate_cli.model import Run, RunStep, Thread, Unreadable
 from migrate_cli.sandbox.assistants_store import AssistantsStore, SourceKind
 from migrate_cli.sandbox.store import CHUNK, Store
 from migrate_cli.sources.interface import FileInfo, Selection, Source
-from migrate_cli.sources.snapshot_wire import message_objects, run_object, step_object, thread_object
+from migrate_cli.wire_objects import message_objects, run_object, step_object, thread_object
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from migrate_cli.sandbox.api_error import ApiError, bad_request, conversation_locked, invalid_item
 from migrate_cli.sandbox.encoding import encode, encode_any
-from migrate_cli.sandbox.exchange import Answer, Exchange, first_of
+from migrate_cli.sandbox.fault_exchange import Answer, Exchange, first_of
 from migrate_cli.sandbox.fault_plan import FaultRule, Kind
 from migrate_cli.sandbox.fault_streams import STREAM_ACTIONS
 from migrate_cli.sandbox.rate_limit import out_of_quota, rate_limited

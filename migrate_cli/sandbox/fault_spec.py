@@ -17,8 +17,8 @@ from typing import Any
 
 import yaml
 
+from migrate_cli.disk.input import text_of
 from migrate_cli.errors import UsageError
-from migrate_cli.reading import text_of
 from migrate_cli.sandbox.api_error import FORMS
 from migrate_cli.sandbox.fault_plan import ENDPOINTS, GROUPS, PARAMETERS, FaultPlan, FaultRule, Kind, Parameter
 

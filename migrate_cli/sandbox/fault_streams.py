@@ -12,7 +12,7 @@ from typing import Protocol
 from starlette.types import Message
 
 from migrate_cli.sandbox.encoding import encode
-from migrate_cli.sandbox.exchange import Exchange, first_of
+from migrate_cli.sandbox.fault_exchange import Exchange, first_of
 from migrate_cli.sandbox.fault_plan import FaultRule, Kind
 
 Change = Callable[[int, Message], Awaitable[list[Message] | None]]

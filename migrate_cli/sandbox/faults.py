@@ -17,10 +17,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from migrate_cli.sandbox.api_error import reworded
-from migrate_cli.sandbox.exchange import Exchange, first_of
+from migrate_cli.sandbox.auth import error_answer
 from migrate_cli.sandbox.fault_actions import ACTIONS
+from migrate_cli.sandbox.fault_exchange import Exchange, first_of
 from migrate_cli.sandbox.fault_plan import Dice, FaultPlan, Kind, endpoint_of
-from migrate_cli.sandbox.gate import error_answer
 from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.rate_limit import Bucket, rate_limited
 

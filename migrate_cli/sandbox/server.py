@@ -15,10 +15,10 @@ import uvicorn
 
 from migrate_cli.errors import UsageError
 from migrate_cli.sandbox.app import Sandbox
-from migrate_cli.sandbox.gate import CONTROL_PREFIX
+from migrate_cli.sandbox.auth import CONTROL_PREFIX
+from migrate_cli.sandbox.connection import Wire, protocol_class
 from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.store import Store
-from migrate_cli.sandbox.wire import Wire, protocol_class
 
 HOST = "127.0.0.1"
 

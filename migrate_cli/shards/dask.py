@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from migrate_cli.errors import TemporaryError, UsageError
 from migrate_cli.model import JsonObject
-from migrate_cli.shards.attempt import Stop, run_shard
 from migrate_cli.shards.engine import Put
+from migrate_cli.shards.process import Stop, run_shard
 from migrate_cli.shards.task import ShardEnd, ShardTask
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from migrate_cli.model import JsonObject
-from migrate_cli.shards.attempt import Stop, run_shard
+from migrate_cli.shards.process import Stop, run_shard
 from migrate_cli.shards.task import ShardEnd, ShardTask
 
 Event = tuple[int, JsonObject] | ShardEnd

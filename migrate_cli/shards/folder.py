@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from migrate_cli.commands.merge import merge
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
 from migrate_cli.state import opening
 from migrate_cli.state.divide import divide, folder_of
 from migrate_cli.state.lock import StateLock

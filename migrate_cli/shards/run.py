@@ -18,30 +18,30 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from migrate_cli.commands.interrupts import STOPPING
-from migrate_cli.commands.plan_file import refuse_changes
-from migrate_cli.commands.prepare import (
+from migrate_cli.commands.context import (
     begun,
     expected_of,
     named_source,
     open_configured,
     setup_of,
 )
+from migrate_cli.commands.plan_file import refuse_changes
 from migrate_cli.commands.recognise import recognised
+from migrate_cli.commands.signals import STOPPING
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.model import JsonObject, Origin, Problem, Result, Unreadable
 from migrate_cli.report.progress import ProgressView
-from migrate_cli.settings import Settings
+from migrate_cli.settings.model import Settings
 from migrate_cli.shards import totals
-from migrate_cli.shards.board import Board
 from migrate_cli.shards.engine import Engine, Event
 from migrate_cli.shards.folder import COMMAND, ShardFolder
+from migrate_cli.shards.progress import Board
 from migrate_cli.shards.task import FATAL, ShardEnd, ShardTask, worst
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.store import StateStore
-from migrate_cli.target_endpoint import endpoint_of
+from migrate_cli.target.endpoint import endpoint_of
 
 _FAREWELL = "migrate-cli: stopped at once; run the same command again to go on\n"
 _TICK = 0.2
@@ -272,7 +272,7 @@ def _remember(settings: Settings, result: Result, selection: Selection, expected
 
     What they could not read is noted under it too: the state file answers for its last `apply`.
     """
-    from migrate_cli.commands.content import without_content  # noqa: PLC0415 - beside its only use
+    from migrate_cli.report.side_by_side import without_content  # noqa: PLC0415 - beside its only use
 
     with StateReader(settings.state) as reader:
         unread = reader.unreadable()

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from migrate_cli.commands.tally import LISTED
+from migrate_cli.commands.run_totals import LISTED
 from migrate_cli.commands.timeline import Timeline
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject, Problem

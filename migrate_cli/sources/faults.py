@@ -5,10 +5,10 @@ from __future__ import annotations
 import gzip
 import zlib
 
-from migrate_cli.sources.archives import ArchiveError
-from migrate_cli.sources.inputs import Input
-from migrate_cli.sources.jsontext import BadJsonError
-from migrate_cli.sources.probe import NotOursError
+from migrate_cli.sources.export.archives import ArchiveError
+from migrate_cli.sources.export.inputs import Input
+from migrate_cli.sources.export.json_text import BadJsonError
+from migrate_cli.sources.export.recognise import NotOursError
 
 FAULTS = (NotOursError, BadJsonError, ArchiveError, OSError, EOFError, zlib.error)
 

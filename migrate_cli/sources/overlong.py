@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import IO
 
 from migrate_cli.bounds import bounds, too_deep, too_long
-from migrate_cli.sources.jsontext import TOO_DEEP, BadJsonError
+from migrate_cli.sources.export.json_text import TOO_DEEP, BadJsonError
 
 _CHUNK = 1 << 20
 _MOST_CUTS = 10_000

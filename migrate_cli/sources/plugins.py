@@ -15,8 +15,8 @@ from migrate_cli.bounds import is_too_deep, too_deep
 from migrate_cli.errors import MigrateError, SourceError, UsageError
 from migrate_cli.model import JsonObject, Thread, Unreadable
 from migrate_cli.secrets import scrub
+from migrate_cli.sources.disk_set import Names
 from migrate_cli.sources.interface import FileInfo, Selection, ShapeTaken, Source
-from migrate_cli.sources.names import Names
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
 from migrate_cli.bounds import bounds
-from migrate_cli.sources.probe import Found, NotOursError
+from migrate_cli.sources.export.recognise import Found, NotOursError
 
 
 class Row(NamedTuple):

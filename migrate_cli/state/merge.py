@@ -14,15 +14,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from migrate_cli import __version__
 from migrate_cli.errors import ExitCode, StateError
 from migrate_cli.model import JsonObject, Problem, Result
 from migrate_cli.state import identity, opening, statements
-from migrate_cli.state.copies import SecondCopy
+from migrate_cli.state.backup import SecondCopy
 from migrate_cli.state.lock import StateLock
 from migrate_cli.state.merge_inputs import COMMAND, Part, Shards, distinct, joined_shards, lock_and_open, same_setup
 from migrate_cli.state.merge_rows import STATE, Conflict, Joiner
 from migrate_cli.state.store import SHARD, StateStore, new_run_id
+from migrate_cli.version import __version__
 
 _AT_ONCE = 1000
 _NAMED = 3

@@ -16,7 +16,7 @@ from typing import Self
 
 from migrate_cli.errors import SetupMismatch, UsageError
 from migrate_cli.state import identity, migrations, opening
-from migrate_cli.state.copies import look_at_list
+from migrate_cli.state.backup import look_at_list
 from migrate_cli.state.lock import StateLock
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.setup import SEEN, SOURCE, upgraded

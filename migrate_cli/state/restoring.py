@@ -16,8 +16,8 @@ from pathlib import Path
 
 from migrate_cli.errors import StateError, StateForeign
 from migrate_cli.state import identity
+from migrate_cli.state.backup import Listed, look_at_list
 from migrate_cli.state.check import sound
-from migrate_cli.state.copies import Listed, look_at_list
 from migrate_cli.state.identity import Identity
 from migrate_cli.state.lock import holder
 from migrate_cli.state.opening import backup_path, check_is_ours, damaged, map_path, private_file

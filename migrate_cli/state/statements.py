@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from migrate_cli.load.interface import Progress
-from migrate_cli.model import Aside, Draft, Finding, Item, JsonObject, Unreadable
+from migrate_cli.model import Aside, Draft, Finding, Item, JsonObject, Progress, Unreadable
 from migrate_cli.secrets import scrub, scrub_all
 from migrate_cli.state.item_ids import packed
 from migrate_cli.state.lines import FactLine, IdLine, Line

@@ -16,20 +16,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from migrate_cli import __version__
-from migrate_cli.convert.canonical import READER
 from migrate_cli.errors import SetupMismatch
-from migrate_cli.load.interface import Progress
-from migrate_cli.model import Aside, Draft, Finding, Item, JsonObject, Unreadable
+from migrate_cli.model import READER, Aside, Draft, Finding, Item, JsonObject, Progress, Unreadable
 from migrate_cli.state import identity, opening, restoring, statements
 from migrate_cli.state import setup as setups
-from migrate_cli.state.ballast import Ballast
-from migrate_cli.state.copies import SecondCopy
+from migrate_cli.state.backup import SecondCopy
+from migrate_cli.state.disk_reserve import Ballast
 from migrate_cli.state.item_ids import unpacked
 from migrate_cli.state.lock import StateLock
 from migrate_cli.state.marks import Marks
 from migrate_cli.state.reader import OPEN_PILOT
 from migrate_cli.state.writer import Note, Pace, Writer, execute, storable
+from migrate_cli.version import __version__
 
 _log = logging.getLogger(__name__)
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -334,7 +332,7 @@ class StateStore:
         return rows[0][0] if rows else None
 
     def reader_of(self, run: int | None) -> int | None:
-        """Return the generation of reading (`canonical.READER`) that a run worked with; None where nobody noted it."""
+        """Return the generation of reading (`READER`) that a run worked with; None where nobody noted it."""
         if run not in self._readers:
             rows = self._ask("SELECT json_extract(options, '$.reader') FROM run WHERE key = ?", run)
             self._readers[run] = rows[0][0] if rows else None

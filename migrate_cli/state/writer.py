@@ -19,8 +19,8 @@ from typing import Any
 
 from migrate_cli.errors import StateDamaged, StateError
 from migrate_cli.state import identity
-from migrate_cli.state.ballast import Ballast
-from migrate_cli.state.copies import SecondCopy
+from migrate_cli.state.backup import SecondCopy
+from migrate_cli.state.disk_reserve import Ballast
 from migrate_cli.state.lines import Line
 from migrate_cli.state.opening import translate
 

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from migrate_cli.listing import Lists, Walk
+from migrate_cli.http.outcomes import Refused
 from migrate_cli.model import Item, JsonObject
-from migrate_cli.replies import Refused
+from migrate_cli.target.pages import Lists, Walk
 from migrate_cli.verify.known import Known
 from migrate_cli.verify.march import March, gone, unread
 from migrate_cli.verify.metadata import compare_metadata, compare_whole

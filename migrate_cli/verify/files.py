@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from migrate_cli.endpoint import segment
+from migrate_cli.http.endpoint import segment
+from migrate_cli.http.outcomes import Applied, Refused
 from migrate_cli.model import JsonObject
-from migrate_cli.replies import Applied, Refused
 from migrate_cli.verify.outcome import Difference, Outcome, Verdict
 
 SizeOf = Callable[[str], int | None]

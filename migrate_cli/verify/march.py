@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from migrate_cli.convert.canonical import digest_of
 from migrate_cli.convert.presence import Presence, hidden_images
 from migrate_cli.model import CONVERSATION_GONE, Item, JsonObject
+from migrate_cli.verify.classify import settle
 from migrate_cli.verify.known import Known
 from migrate_cli.verify.outcome import Difference, Outcome, Verdict
 from migrate_cli.verify.parted import Later, Parted, Seen
-from migrate_cli.verify.settle import settle
 
 BODIES = 200
 """Foreign items that are kept whole, to say how they differ; of more, only that they differ."""

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from migrate_cli.errors import MigrateError, TemporaryError, Unanswered
-from migrate_cli.feed import Feed, feeding
 from migrate_cli.model import ThreadState
+from migrate_cli.verify.comparisons import Entry
 from migrate_cli.verify.conversation import EachPage, Reads, Task, compare
 from migrate_cli.verify.march import unread
 from migrate_cli.verify.outcome import Verdict
-from migrate_cli.verify.tasks import Entry
-from migrate_cli.workers import at_rest
+from migrate_cli.work.pool import at_rest
+from migrate_cli.work.queue import Feed, feeding
 
 GRACE = 2.0
 """Seconds that comparisons under way get when the run is to end. They change nothing, and the next run repeats them."""

@@ -196,7 +196,7 @@ def test_no_artefact_of_any_command_holds_a_secret(
 ) -> None:
     import os
 
-    monkeypatch.setattr("migrate_cli.openai_client.LONGEST_BACKOFF", 0.0)
+    monkeypatch.setattr("migrate_cli.http.client.LONGEST_BACKOFF", 0.0)
     echo.status, echo.form = status, form
     run_all(cli, tmp_path, os.environ["SOURCE_BASE_URL"], "own.yaml")
     events = (tmp_path / "events.jsonl").read_text()

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from migrate_cli.convert import canonical
 from migrate_cli.migrator import Migrator
+from migrate_cli.model import READER
 from migrate_cli.sandbox.server import EmbeddedSandbox
-from migrate_cli.sources import intake
+from migrate_cli.sources.export import input_files
 
 from support.exports import message, thread, thread_id, write_export
 
@@ -55,7 +56,7 @@ def lines(export: Path) -> bytes:
 
 def on_stdin(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
     # The runner of the tests has a standard input of its own.
-    monkeypatch.setattr(intake, "sys", SimpleNamespace(stdin=SimpleNamespace(buffer=BytesIO(data))))
+    monkeypatch.setattr(input_files, "sys", SimpleNamespace(stdin=SimpleNamespace(buffer=BytesIO(data))))
 
 
 def test_a_moved_export_goes_on_where_it_was(cli: Cli, tmp_path: Path, target: EmbeddedSandbox) -> None:
@@ -230,7 +231,7 @@ def test_an_application_may_find_the_export_elsewhere(tmp_path: Path, cli: Cli, 
 
 def differently(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this version be one that reads differently than the one that wrote the state file."""
-    monkeypatch.setattr(canonical, "READER", canonical.READER + 1)
+    monkeypatch.setattr(canonical, "READER", READER + 1)
 
 
 def test_what_another_version_loaded_and_this_one_reads_differently_is_no_change_of_the_source(

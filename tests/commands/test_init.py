@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from migrate_cli.settings import Settings, load_settings
+from migrate_cli.settings.model import Settings, load_settings
 
 from .conftest import Cli  # noqa: TID252 - the folder's own fixtures
 

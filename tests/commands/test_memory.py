@@ -8,14 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from migrate_cli.commands.tally import Tally
+from migrate_cli.commands.run_totals import Tally
 from migrate_cli.load.decide import Action
-from migrate_cli.load.interface import Progress
-from migrate_cli.model import Draft, Ledger, Unreadable
+from migrate_cli.model import Draft, Ledger, Progress, Unreadable
 from migrate_cli.report.progress import SilentProgress
-from migrate_cli.sources import names
+from migrate_cli.sources import disk_set
 from migrate_cli.sources.interface import Selection
-from migrate_cli.verify.tasks import Tasks
+from migrate_cli.verify.comparisons import Tasks
 
 from .conftest import Cli  # noqa: TID252 - the folder's own fixtures
 
@@ -28,7 +27,7 @@ EACH = 20
 @pytest.fixture(autouse=True)
 def _names_that_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory holds so many names and no more; here that is reached in both cases."""
-    monkeypatch.setattr(names, "FEW", FEW // 2)
+    monkeypatch.setattr(disk_set, "FEW", FEW // 2)
 
 
 def peak_of(work: Callable[[], object]) -> int:

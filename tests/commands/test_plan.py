@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from migrate_cli.commands import plan_tokens
 from migrate_cli.commands.plan_gate import Gate, MostDropped
-from migrate_cli.commands.plan_tokens import model_window, token_counter
 from migrate_cli.convert.models_windows import WINDOWS
 from migrate_cli.errors import UsageError
+from migrate_cli.files import tokens
+from migrate_cli.files.tokens import model_window, token_counter
 from migrate_cli.findings import CATALOGUE
 from migrate_cli.model import Ledger, Severity
 from migrate_cli.sandbox.server import EmbeddedSandbox
@@ -199,7 +199,7 @@ def test_tiktoken_without_its_encoding_is_said_and_never_fetches(
 def test_a_damaged_encoding_is_never_fetched_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "tiktoken", SimpleNamespace())
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
-    (tmp_path / plan_tokens.CACHED_AS).write_bytes(b"damaged")
+    (tmp_path / tokens.CACHED_AS).write_bytes(b"damaged")
     assert "tiktoken cannot count" in token_counter()[1]
 
 
@@ -207,8 +207,8 @@ def test_tiktoken_counts_where_its_encoding_is_there(monkeypatch: pytest.MonkeyP
     words = SimpleNamespace(encode_ordinary=str.split)
     monkeypatch.setitem(sys.modules, "tiktoken", SimpleNamespace(get_encoding=lambda name: words))
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(plan_tokens, "SHA256", hashlib.sha256(b"encoding").hexdigest())
-    (tmp_path / plan_tokens.CACHED_AS).write_bytes(b"encoding")
+    monkeypatch.setattr(tokens, "SHA256", hashlib.sha256(b"encoding").hexdigest())
+    (tmp_path / tokens.CACHED_AS).write_bytes(b"encoding")
     count, by = token_counter()
     assert by.startswith("tiktoken, o200k_base")
     assert count("three words here") == 3

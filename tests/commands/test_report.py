@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from migrate_cli.commands import tally
+from migrate_cli.commands import run_totals
 
 from support.exports import message, thread, thread_id, write_export
 
@@ -102,7 +102,7 @@ def test_a_run_that_went_wrong_ends_with_0_and_keeps_its_own_code_inside(cli: Cl
 def test_lists_that_were_cut_are_filled_from_the_tables(
     cli: Cli, export: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tally, "LISTED", 1)
+    monkeypatch.setattr(run_totals, "LISTED", 1)
     cut = cli("apply", export, "--target", "sandbox", "--state", "migration.db", "--output", "json").json["data"]
     assert cut["thread_list_cut"] == 2
     whole = cli("report", "--output", "json").json["data"]
@@ -116,7 +116,7 @@ def test_lists_that_were_cut_are_filled_from_the_tables(
 def test_a_list_that_cannot_be_filled_for_sure_still_says_that_it_was_cut(
     cli: Cli, export: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tally, "LISTED", 1)
+    monkeypatch.setattr(run_totals, "LISTED", 1)
     cli("apply", export, "--target", "sandbox", "--state", "migration.db", "--output", "json")
     state_rows(f"DELETE FROM thread WHERE id <> '{thread_id(1)}'")
     state_rows("DELETE FROM thread_finding")

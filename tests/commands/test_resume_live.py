@@ -17,7 +17,7 @@ import pytest
 from migrate_cli.sandbox.assistants_load import load_source
 from migrate_cli.sandbox.assistants_quirks import SourcePreset
 from migrate_cli.sandbox.server import EmbeddedSandbox
-from migrate_cli.sources.detect import open_source
+from migrate_cli.sources.export.open import open_source
 
 from support.exports import texts_of, thread_id, write_export
 from support.hosts import KEY, RunningHost, host

@@ -71,8 +71,8 @@ def test_no_report_log_or_state_file_holds_the_key(
 ) -> None:
     if status in (429, 500, 200):
         monkeypatch.setattr("migrate_cli.load.retry.SHORTEST_WAIT", 0.0)
-        monkeypatch.setattr("migrate_cli.pacing.LATENESS", 0.0)
-        monkeypatch.setattr("migrate_cli.commands.prepare.LoadPolicy", _impatient)
+        monkeypatch.setattr("migrate_cli.http.rate_limiter.LATENESS", 0.0)
+        monkeypatch.setattr("migrate_cli.commands.context.LoadPolicy", _impatient)
     leaky.status = status
     leaky.whole = status != 200
     export = write_export(tmp_path / "export", [2])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from migrate_cli.errors import SettingsError
 from migrate_cli.migrator import Migrator
-from migrate_cli.settings import load_settings
+from migrate_cli.settings.model import load_settings
 
 from support.exports import write_export
 

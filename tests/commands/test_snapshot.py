@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx2
 import pytest
 from migrate_cli.sandbox.assistants_quirks import SourcePreset
-from migrate_cli.sources.detect import open_source
-from migrate_cli.sources.snapshot_layout import read_manifest
+from migrate_cli.sources.export.open import open_source
+from migrate_cli.sources.snapshot.layout import read_manifest
 
 from commands.conftest import Cli
 from support.exports import thread_id, write_export
@@ -22,7 +22,7 @@ from support.hosts import KEY, RunningHost, digests, host, read
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 SMALL_PARTS = (
-    "import migrate_cli.sources.snapshot_write as w; w.PART_THREADS = 7; w.LONG = 40;"
+    "import migrate_cli.sources.snapshot.writer as w; w.PART_THREADS = 7; w.LONG = 40;"
     "from migrate_cli.__main__ import main; main()"
 )
 
@@ -125,7 +125,7 @@ def test_a_thread_that_is_gone_makes_the_snapshot_partial_and_stays_said(
 def test_a_host_that_stops_answering_leaves_a_snapshot_to_go_on_with(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("migrate_cli.openai_client.LONGEST_BACKOFF", 0.01)
+    monkeypatch.setattr("migrate_cli.http.client.LONGEST_BACKOFF", 0.01)
     export = write_export(tmp_path / "export", [2] * 40)
     with host(tmp_path, export, SourcePreset.FOUNDRY) as running:
         assert cli("snapshot", running.url, "--discover", "--limit", "9").code == 0

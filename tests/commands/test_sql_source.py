@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from migrate_cli.sandbox.server import EmbeddedSandbox
 from migrate_cli.secrets import forget_secrets
-from migrate_cli.sources.sql_database import open_database
+from migrate_cli.sources.sql.database import open_database
 
 from support.postgres import PASSWORD, cluster, folder_of_programs
 

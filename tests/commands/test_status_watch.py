@@ -6,7 +6,7 @@ from pathlib import Path
 
 from migrate_cli.commands.status import watch
 from migrate_cli.sandbox.server import EmbeddedSandbox
-from migrate_cli.settings import load_settings
+from migrate_cli.settings.model import load_settings
 from migrate_cli.state.store import StateStore
 
 from support.exports import write_export

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from migrate_cli.commands import map_to_sql
-from migrate_cli.load.interface import Progress
+from migrate_cli.model import Progress
 from migrate_cli.secrets import forget_secrets
-from migrate_cli.sources.sql_database import open_database
+from migrate_cli.sources.sql.database import open_database
 from migrate_cli.state.store import StateStore
 
 from support.postgres import PASSWORD, cluster, folder_of_programs

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from migrate_cli.convert.assistant import MARKDOWN, Configuration, convert_assistant
-from migrate_cli.convert.code import as_python, as_typescript
-from migrate_cli.convert.models_going import MODELS_GOING, going, is_reasoning
+from migrate_cli.convert.code_templates import as_python, as_typescript
+from migrate_cli.convert.model_catalogue import MODELS_GOING, going, is_reasoning
 from pydantic import TypeAdapter
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from migrate_cli.convert.file_references import Place, files_of
 from migrate_cli.convert.media import Kind, kind_of
-from migrate_cli.convert.mentions import Place, files_of
 from migrate_cli.convert.options import Attachments, ConvertOptions, FileFact, FileFacts
 from migrate_cli.convert.sniff import sniff
 from migrate_cli.convert.thread import convert_thread

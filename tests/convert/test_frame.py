@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from migrate_cli.convert.census import count_parts
 from migrate_cli.convert.options import ConvertOptions, Tail
+from migrate_cli.convert.part_count import count_parts
 from migrate_cli.convert.thread import convert_thread
 from migrate_cli.findings import finding
 from migrate_cli.model import Draft, Message, Run, Thread

@@ -6,7 +6,6 @@ from itertools import pairwise
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from migrate_cli.convert.canonical import digest_of
-from migrate_cli.convert.census import count_parts
 from migrate_cli.convert.options import (
     AssistantImages,
     Attachments,
@@ -19,6 +18,7 @@ from migrate_cli.convert.options import (
     Timestamps,
     ToolCalls,
 )
+from migrate_cli.convert.part_count import count_parts
 from migrate_cli.convert.text import tidy
 from migrate_cli.convert.thread import convert_thread
 from migrate_cli.convert.validate import validate_draft

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from migrate_cli.convert.canonical import ALGORITHM, READER, read_alike
+from migrate_cli.convert.canonical import ALGORITHM, read_alike
 from migrate_cli.convert.options import ConvertOptions
 from migrate_cli.convert.thread import convert_thread
-from migrate_cli.model import Thread
-from migrate_cli.sources.detect import open_source
+from migrate_cli.model import READER, Thread
+from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection
 
 GOLDEN = Path(__file__).parent / "golden" / "reader.json"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from migrate_cli.convert.assistant import convert_assistant
-from migrate_cli.convert.census import count_parts
+from migrate_cli.convert.part_count import count_parts
 from migrate_cli.convert.thread import convert_thread
 from migrate_cli.convert.validate import validate_draft
 from migrate_cli.model import Draft, Thread

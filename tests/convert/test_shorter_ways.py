@@ -9,8 +9,8 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from migrate_cli.convert.book import Book
 from migrate_cli.convert.canonical import canonical, digest_of, encode, encode_item
+from migrate_cli.convert.draft_builder import Book
 from migrate_cli.convert.limits import MAX_TEXT
 from migrate_cli.convert.message import convert_message, convert_parts
 from migrate_cli.convert.metadata import iso_time

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from migrate_cli.convert.conversion_table import TABLE, Row
 from migrate_cli.convert.limits import MAX_TEXT
 from migrate_cli.convert.options import (
     AssistantImages,
@@ -17,7 +18,6 @@ from migrate_cli.convert.options import (
     Tail,
     ToolCalls,
 )
-from migrate_cli.convert.table import TABLE, Row
 from migrate_cli.convert.thread import convert_thread
 from migrate_cli.model import Attachment, Run, Thread
 

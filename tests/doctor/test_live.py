@@ -15,8 +15,8 @@ from migrate_cli.doctor.check import Check, Verdict
 from migrate_cli.doctor.fact import Fact
 from migrate_cli.doctor.live import QUESTIONS, find_out
 from migrate_cli.doctor.scratch import Scratch, said, strictly
-from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import ExitCode
+from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.model import Message, Origin, Thread
 from migrate_cli.sandbox.audit import read_conversations
 from migrate_cli.sandbox.fault_spec import plan_from_specs

@@ -9,18 +9,17 @@ from typing import Any
 
 import pytest
 from migrate_cli.convert.options import ConvertOptions, Files
-from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import TemporaryError
-from migrate_cli.files.desk import FileDesk
-from migrate_cli.files.known import KnownFiles
+from migrate_cli.files.fact_cache import KnownFiles
 from migrate_cli.files.needs import FilePolicy
-from migrate_cli.files.record import FileRecord, Status
-from migrate_cli.files.window import WIDTH, in_order
-from migrate_cli.files.work import Job
-from migrate_cli.model import Attachment, Draft, Finding, Message, Origin, Thread, Unreadable
-from migrate_cli.openai_client import ApiClient
-from migrate_cli.pacing import Pacer
-from migrate_cli.replies import Draining
+from migrate_cli.files.resolver import FileDesk
+from migrate_cli.files.transfer import Job
+from migrate_cli.http.client import ApiClient
+from migrate_cli.http.endpoint import Endpoint
+from migrate_cli.http.outcomes import Draining
+from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.model import Attachment, Draft, FileRecord, Finding, Message, Origin, Status, Thread, Unreadable
+from migrate_cli.work.ordered import WIDTH, in_order
 
 POLICY = FilePolicy(ConvertOptions())
 

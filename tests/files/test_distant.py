@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from migrate_cli.errors import TemporaryError
-from migrate_cli.files.distant import AT_ONCE, SMALL, Promises, Spool
 from migrate_cli.files.local import LocalFile
-from migrate_cli.replies import Draining
+from migrate_cli.files.remote import AT_ONCE, SMALL, Promises, Spool
+from migrate_cli.http.outcomes import Draining
 from migrate_cli.sources.interface import FileInfo
 
 

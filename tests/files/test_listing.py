@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from migrate_cli.endpoint import Endpoint
 from migrate_cli.files.host import FileHost, Listed
-from migrate_cli.openai_client import ApiClient
-from migrate_cli.pacing import Pacer
+from migrate_cli.http.client import ApiClient
+from migrate_cli.http.endpoint import Endpoint
+from migrate_cli.http.rate_limiter import Pacer
 from migrate_cli.sandbox.fault_spec import plan_from_specs
 from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.server import EmbeddedSandbox

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from migrate_cli.convert.file_references import Place
 from migrate_cli.convert.media import Kind, kind_of
-from migrate_cli.convert.mentions import Place
 from migrate_cli.convert.options import Attachments, Citations, ConvertOptions, Files
 from migrate_cli.files.local import LocalFile
 from migrate_cli.files.needs import FilePolicy, Need, purpose_of, too_large
-from migrate_cli.files.record import FileRecord, Status
+from migrate_cli.model import FileRecord, Status
 from migrate_cli.sources.interface import FileInfo
 
 KEEP = FilePolicy(ConvertOptions())

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.files.host import FileHost, Listed, Standing
-from migrate_cli.files.record import NOTHING_LOST, FileRecord, Lost, SentAs, Status, note, record_of
+from migrate_cli.files.record import note, record_of
 from migrate_cli.files.strays import SLACK, Strays
-from migrate_cli.replies import Applied, Refused, Reply
+from migrate_cli.http.outcomes import Applied, Refused, Reply
+from migrate_cli.model import NOTHING_LOST, FileRecord, Lost, SentAs, Status
 
 NOW = 1_000_000.0
 SINCE = NOW - 100

@@ -10,15 +10,14 @@ from typing import Any
 import pytest
 from migrate_cli.errors import TemporaryError, UsageError
 from migrate_cli.files.checker import Checker
-from migrate_cli.files.foretell import ForetoldWork
+from migrate_cli.files.dry_run import ForetoldWork
 from migrate_cli.files.host import FileHost, Listed
 from migrate_cli.files.local import LocalFile, look_at
 from migrate_cli.files.needs import Need
-from migrate_cli.files.record import FileRecord, Lost, Status
 from migrate_cli.files.sending import ATTEMPTS, send
-from migrate_cli.files.work import Job, TargetWork
-from migrate_cli.model import Finding
-from migrate_cli.replies import Ambiguous, Applied, Draining, NotApplied, Refused, Reply
+from migrate_cli.files.transfer import Job, TargetWork
+from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, NotApplied, Refused, Reply
+from migrate_cli.model import FileRecord, Finding, Lost, Status
 
 NOT_THERE = Refused(404, "http-404", "No such File object")
 

@@ -11,20 +11,19 @@ from typing import Any
 
 import httpx2
 import pytest
-from migrate_cli.endpoint import Endpoint
-from migrate_cli.load.clock import WallClock
+from migrate_cli.http.client import ApiClient
+from migrate_cli.http.endpoint import Endpoint
+from migrate_cli.http.rate_limiter import Pacer
 from migrate_cli.load.decide import Action
-from migrate_cli.load.interface import Progress
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.run import LoadRun
-from migrate_cli.model import Draft, Unreadable
-from migrate_cli.openai_client import ApiClient
-from migrate_cli.pacing import Pacer
+from migrate_cli.model import Draft, Progress, Unreadable
 from migrate_cli.sandbox.audit import read_conversations
 from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.server import EmbeddedSandbox
 from migrate_cli.state.store import StateStore
-from migrate_cli.target import ConversationsTarget
+from migrate_cli.target.conversations import ConversationsTarget
+from migrate_cli.work.clock import WallClock
 
 QUICK = LoadPolicy(workers=4, settle=0.08, timeout=0.5, late=0.3, patience=5.0, connect_patience=3.0, pilot=0)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from migrate_cli.load.decide import Action, decide
-from migrate_cli.load.interface import Progress
+from migrate_cli.model import Progress
 
 from support.world import draft_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from migrate_cli.errors import AuthError, TemporaryError
-from migrate_cli.load.policy import OnRefused
+from migrate_cli.model import OnRefused
 from migrate_cli.sandbox.fault_plan import Kind
 
 from support.world import draft_of

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from migrate_cli.line import FIRST, PART, Line
+from migrate_cli.http.line_speed import FIRST, PART, Line
 
 from support.slow_line import slow_line
 from support.world import draft_of

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from migrate_cli.http.outcomes import Draining, Page, Refused, Reply
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.run import LoadRun
 from migrate_cli.model import Draft
-from migrate_cli.replies import Draining, Page, Refused, Reply
 from migrate_cli.state.store import StateStore
 
 from support.world import Fault, Killed, MemoryClock, MemoryTarget, World, draft_of, migrate

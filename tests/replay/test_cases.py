@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from migrate_cli.http.outcomes import Applied, Page, Reply
 from migrate_cli.model import JsonObject, Message, Origin, Thread
 from migrate_cli.replay.baseline import last_turn, last_turns, questions_of
 from migrate_cli.replay.compare import compare
+from migrate_cli.replay.errors import CaseFault
 from migrate_cli.replay.example import example
-from migrate_cli.replay.faults import CaseFault
 from migrate_cli.replay.history import History, items_after, sendable
 from migrate_cli.replay.run import Job, chosen
-from migrate_cli.replay.scratch import Scratches
 from migrate_cli.replay.suite import Case, Part, Suite
-from migrate_cli.replies import Applied, Page, Reply
 from migrate_cli.state.store import StateStore
-from migrate_cli.target import ConversationsTarget
+from migrate_cli.target.conversations import ConversationsTarget
+from migrate_cli.target.scratch import Scratches
 
 
 def said(number: int, role: str, text: str, **more: Any) -> Message:

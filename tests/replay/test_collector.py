@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from migrate_cli.replay.answer import Answer, Ending, FunctionCall
+from migrate_cli.http.sse import EventParser
 from migrate_cli.replay.collector import Collector, is_token
-from migrate_cli.sse import EventParser
+from migrate_cli.replay.response import Answer, Ending, FunctionCall
 
 from support.events import Event, call, events_of, framed, message, response, stream_of
 

@@ -8,12 +8,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from migrate_cli.replay.answer import Answer, ApprovalRequest, Ending, FunctionCall, Image, Usage
-from migrate_cli.replay.live import Lines, Screen, line_of
+from migrate_cli.replay.console import Lines, Screen, line_of
+from migrate_cli.replay.event_sinks import EventFile, ImageFolder, Several
 from migrate_cli.replay.outcome import CaseRun, Status
+from migrate_cli.replay.response import Answer, ApprovalRequest, Ending, FunctionCall, Image, Usage
 from migrate_cli.replay.tools import Outcome
 from migrate_cli.replay.turns import Turn
-from migrate_cli.replay.watchers import EventFile, ImageFolder, Several
 from rich.console import Console
 
 from support.events import message, stream_of

@@ -9,7 +9,7 @@ _PROBE = """
 import sys
 sys.modules["openai"] = None
 before = set(sys.modules)
-import migrate_cli.replay.collector, migrate_cli.replay.stubs, migrate_cli.replay.compare
+import migrate_cli.replay.collector, migrate_cli.replay.recorded_outputs, migrate_cli.replay.compare
 print(*sorted(set(sys.modules) - before))
 """
 

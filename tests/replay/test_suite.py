@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from migrate_cli.errors import UsageError
-from migrate_cli.replay.going import warnings
+from migrate_cli.replay.deprecations import warnings
 from migrate_cli.replay.requests import fields_of
 from migrate_cli.replay.suite import Suite, load_suite
 

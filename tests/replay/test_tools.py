@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.errors import UsageError
-from migrate_cli.replay.answer import ApprovalRequest, FunctionCall
 from migrate_cli.replay.approvals import Approvals, Decided
-from migrate_cli.replay.results import as_output, failure, size_of
-from migrate_cli.replay.stubs import Stubs
+from migrate_cli.replay.recorded_outputs import Stubs
+from migrate_cli.replay.response import ApprovalRequest, FunctionCall
+from migrate_cli.replay.tool_output import as_output, failure, size_of
 from migrate_cli.replay.tools import Outcome, ToolPolicy, ToolRunner, resolve
 from migrate_cli.replay.toolspec import Tool
 

@@ -8,17 +8,17 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 import pytest
+from migrate_cli.http.outcomes import Ambiguous, NotApplied, Refused
+from migrate_cli.http.sse import StreamBroken, StreamRefused
 from migrate_cli.model import JsonObject
-from migrate_cli.replay.answer import Answer, Ending, Usage
 from migrate_cli.replay.approvals import Approvals
-from migrate_cli.replay.faults import CaseFault, LimitReached, TryAgain
-from migrate_cli.replay.meter import Limits, Meter, Price, cost_of, price_of
-from migrate_cli.replay.places import Again, Place
+from migrate_cli.replay.budget import Limits, Meter, Price, cost_of, price_of
+from migrate_cli.replay.errors import CaseFault, LimitReached, TryAgain
+from migrate_cli.replay.event_sinks import Silent
+from migrate_cli.replay.modes import Again, Place
+from migrate_cli.replay.response import Answer, Ending, Usage
 from migrate_cli.replay.tools import ToolPolicy, ToolRunner
 from migrate_cli.replay.turns import Rules, Turn, TurnRunner
-from migrate_cli.replay.watchers import Silent
-from migrate_cli.replies import Ambiguous, NotApplied, Refused
-from migrate_cli.sse import StreamBroken, StreamRefused
 
 from support.events import Event, call, message, stream_of
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.report.progress import JsonProgress
-from migrate_cli.settings import load_settings
-from migrate_cli.shards.board import Board
+from migrate_cli.settings.model import load_settings
 from migrate_cli.shards.engine import Put
+from migrate_cli.shards.progress import Board
 from migrate_cli.shards.run import DividedRun, limits
 from migrate_cli.shards.task import WORST_FIRST, ShardEnd, ShardTask, worst
 from migrate_cli.shards.totals import add_up, codes_of, problems_of, timeline_of

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from migrate_cli.model import Message, Thread, Unreadable
-from migrate_cli.sources.detect import open_source
+from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection, Source
 
 ALL = Selection()

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from migrate_cli.endpoint import Endpoint
 from migrate_cli.errors import TemporaryError, UsageError
-from migrate_cli.openai_client import ApiClient
-from migrate_cli.origins import redirected
-from migrate_cli.replies import Applied, Refused
+from migrate_cli.http.client import ApiClient
+from migrate_cli.http.endpoint import Endpoint
+from migrate_cli.http.origins import redirected
+from migrate_cli.http.outcomes import Applied, Refused
 from migrate_cli.sources.api.downloads import MOST_ALIKE, HostFiles
 from migrate_cli.sources.api.host import Host
 from migrate_cli.sources.api.presets import PRESETS

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.errors import UsageError
+from migrate_cli.sources.api.id_list import Roster
 from migrate_cli.sources.api.ids import Problem, fault_of, ids_in
-from migrate_cli.sources.api.roster import Roster
 
 
 def ids(path: Path | str, **columns: str) -> tuple[list[str], list[str]]:

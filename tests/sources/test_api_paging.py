@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.errors import TemporaryError
+from migrate_cli.http.outcomes import Refused
 from migrate_cli.model import JsonObject
-from migrate_cli.replies import Refused
 from migrate_cli.sources.api import paging
 from migrate_cli.sources.api.host import Host, RefusedError
 from migrate_cli.sources.api.paging import LIMIT, Listing, pages

@@ -12,15 +12,15 @@ from typing import Any
 
 import httpx2
 import pytest
-from migrate_cli.credentials import CommandToken, Token
 from migrate_cli.errors import AuthError, SourceError, TemporaryError
+from migrate_cli.http.credentials import CommandToken, Token
 from migrate_cli.model import Run, Thread
 from migrate_cli.sandbox.assistants_quirks import SourcePreset
-from migrate_cli.sources.api import record as records
+from migrate_cli.sources.api import thread_record as records
 from migrate_cli.sources.api.background import stream
-from migrate_cli.sources.api.patience import patiently
 from migrate_cli.sources.api.presets import PRESETS
-from migrate_cli.sources.detect import open_source
+from migrate_cli.sources.api.stall_notice import patiently
+from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection
 
 from support.exports import thread, thread_id, write_export

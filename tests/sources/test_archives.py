@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from migrate_cli.errors import SourceError
 from migrate_cli.model import Unreadable
-from migrate_cli.sources.detect import open_source
+from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection
 
 OUTSIDE = ["../evil.json", "/etc/evil.json", "a/../../evil.json", "C:/evil.json", "..\\evil.json"]
@@ -97,7 +97,7 @@ def test_links_in_a_zip_are_refused(tmp_path: Path, read: Any, wire: Any) -> Non
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a bomb of what unpacks to more than 100,000 bytes."""
-    monkeypatch.setattr("migrate_cli.sources.archives.ALWAYS_ALLOWED", 100_000)
+    monkeypatch.setattr("migrate_cli.sources.export.archives.ALWAYS_ALLOWED", 100_000)
 
 
 @pytest.mark.usefixtures("small_limits")
@@ -114,7 +114,7 @@ def test_a_tar_bomb_is_refused(tmp_path: Path) -> None:
 def test_a_bomb_in_a_folder_does_not_stop_the_others(
     tmp_path: Path, read: Any, wire: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("migrate_cli.sources.probe._LARGE_PACKED", 20)
+    monkeypatch.setattr("migrate_cli.sources.export.recognise._LARGE_PACKED", 20)
     (tmp_path / "m.json").write_text(json.dumps([wire(1)]))
     zipped(tmp_path / "a.zip", {"m.json": "[" + " " * 5_000_000 + "]"})
     (tmp_path / "b.json.gz").write_bytes(gzip.compress(b"[" + b" " * 5_000_000 + b"]"))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from migrate_cli.errors import SourceError
-from migrate_cli.sources.detect import SHAPES, open_source
+from migrate_cli.sources.export.open import SHAPES, open_source
 from migrate_cli.sources.interface import Selection
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 from migrate_cli.model import Message
-from migrate_cli.sources.detect import SHAPES
+from migrate_cli.sources.export.open import SHAPES
 from migrate_cli.sources.interface import Selection
 
 START = 1_755_000_000
@@ -369,10 +369,10 @@ def test_standard_input_is_read_like_a_file(written: Any, read: Any, monkeypatch
 
 
 def test_huge_files_are_read_like_small_ones(written: Any, read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("migrate_cli.sources.probe.LARGE", 600)
-    monkeypatch.setattr("migrate_cli.sources.probe._LARGE_PACKED", 20)
+    monkeypatch.setattr("migrate_cli.sources.export.recognise.LARGE", 600)
+    monkeypatch.setattr("migrate_cli.sources.export.recognise._LARGE_PACKED", 20)
     monkeypatch.setattr("migrate_cli.sources.shapes.base.Shape.batch", 4)
-    monkeypatch.setattr("migrate_cli.sources.assemble.LONG", 10)
+    monkeypatch.setattr("migrate_cli.sources.export.assemble.LONG", 10)
 
     assert {found.id: list(found.messages) for found in read(written.folder).threads} == expected()
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from migrate_cli.commands.prepare import open_configured
+from migrate_cli.commands.context import open_configured
 from migrate_cli.errors import SourceError
-from migrate_cli.settings import load_settings
+from migrate_cli.settings.model import load_settings
 from migrate_cli.sources.interface import Selection
 
 COUNT = 30
@@ -33,7 +33,7 @@ def test_the_whole_lines_of_a_cut_gzip_are_read(
     share: float, large: bool, tmp_path: Path, read: Any, wire: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if large:
-        monkeypatch.setattr("migrate_cli.sources.probe._LARGE_PACKED", 20)
+        monkeypatch.setattr("migrate_cli.sources.export.recognise._LARGE_PACKED", 20)
     whole = gzip.compress("".join(json.dumps(one) + "\n" for one in threads(wire)).encode())
     (tmp_path / "t.jsonl.gz").write_bytes(whole[: int(len(whole) * share)])
     reading = read(tmp_path / "t.jsonl.gz")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from migrate_cli.sources.detect import SHAPES
+from migrate_cli.sources.export.open import SHAPES
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "fixtures"

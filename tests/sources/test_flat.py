@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from migrate_cli.errors import SourceError
-from migrate_cli.sources.detect import open_source
+from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection
 
 

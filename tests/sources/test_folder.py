@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from migrate_cli.sources import folder
-from migrate_cli.sources.folder import entries, order
+from migrate_cli.sources.export import folder
+from migrate_cli.sources.export.folder import entries, order
 
 NAMES = [
     "1.json", "2.json", "010.json", "10.json", "a1.json", "a2.json", "a10.json", "a10b.json", "b.json", "page-2.json",

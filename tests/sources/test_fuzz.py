@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from migrate_cli.errors import SourceError
 from migrate_cli.model import Thread
-from migrate_cli.sources.detect import SHAPES, open_source
+from migrate_cli.sources.export.open import SHAPES, open_source
 from migrate_cli.sources.interface import Selection
 
 SCALARS = (

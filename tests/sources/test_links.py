@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from migrate_cli.errors import SourceError
 from migrate_cli.model import Unreadable
-from migrate_cli.sources.detect import open_source
-from migrate_cli.sources.export import ExportSource
+from migrate_cli.sources.export.open import open_source
+from migrate_cli.sources.export.source import ExportSource
 from migrate_cli.sources.interface import Selection
-from migrate_cli.sources.snapshot_layout import is_snapshot
+from migrate_cli.sources.snapshot.layout import is_snapshot
 
 
 def document(number: int) -> str:

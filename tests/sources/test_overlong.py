@@ -18,7 +18,7 @@ from migrate_cli import bounds
 from migrate_cli.bounds import Bounds, set_bounds
 from migrate_cli.errors import SourceError
 from migrate_cli.sources import overlong
-from migrate_cli.sources.detect import open_source
+from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection
 
 MEGABYTE = 1 << 20
@@ -90,7 +90,7 @@ KEPT: dict[str, dict[str, list[str]]] = {
 def test_the_odd_entry_is_named_its_thread_waits_and_the_others_are_read(
     kind: str, odd: str, large: bool, tmp_path: Path, read: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("migrate_cli.sources.probe.LARGE", 64 if large else 8 * MEGABYTE)
+    monkeypatch.setattr("migrate_cli.sources.export.recognise.LARGE", 64 if large else 8 * MEGABYTE)
     name, text = FILES[kind]
     value, code, setting = ODD[odd]
     (tmp_path / name).write_text(text(value), encoding="utf-8")
@@ -172,7 +172,7 @@ def test_a_recorded_answer_that_is_too_deep_is_told(tmp_path: Path, read: Any) -
 def test_a_recording_that_has_to_be_held_is_no_larger_than_a_string(
     tmp_path: Path, read: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("migrate_cli.sources.probe.LARGE", 64)
+    monkeypatch.setattr("migrate_cli.sources.export.recognise.LARGE", 64)
     recording = {"Entries": [{"RequestUri": "https://host.example/", "ResponseBody": "x" * 1000}] * 2000}
     (tmp_path / "session.json").write_text(json.dumps(recording), encoding="utf-8")
     (tmp_path / "good.json").write_text(thread("b"), encoding="utf-8")

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
-from migrate_cli.commands.prepare import open_configured
+from migrate_cli.commands.context import open_configured
 from migrate_cli.errors import SourceError, TemporaryError, UsageError
 from migrate_cli.model import Message, Origin, Thread, Unreadable
-from migrate_cli.settings import load_settings
+from migrate_cli.settings.model import load_settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.sources.plugins import open_plugin
 

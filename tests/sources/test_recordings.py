@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from migrate_cli.errors import SourceError
-from migrate_cli.sources.detect import open_source
+from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection
 
 BASE = "https://host.example/v1/threads/thread_A/messages"

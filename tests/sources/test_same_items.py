@@ -17,11 +17,11 @@ from migrate_cli.commands.snapshot import snapshot
 from migrate_cli.report.progress import progress_view
 from migrate_cli.sandbox.assistants_quirks import SourcePreset
 from migrate_cli.secrets import forget_secrets
-from migrate_cli.settings import load_settings
-from migrate_cli.sources.detect import open_source
+from migrate_cli.settings.model import load_settings
+from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection, Source
-from migrate_cli.sources.sql import Rows, SqlSource
-from migrate_cli.sources.sql_database import open_database
+from migrate_cli.sources.sql.database import open_database
+from migrate_cli.sources.sql.source import Rows, SqlSource
 
 from support.exports import message, thread_id
 from support.hosts import KEY, RunningHost, digests, host, read

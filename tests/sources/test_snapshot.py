@@ -11,13 +11,13 @@ import pytest
 from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.findings import finding
 from migrate_cli.model import Origin, Unreadable
-from migrate_cli.sources.api.record import Sheaf, ThreadRecord
-from migrate_cli.sources.detect import open_source
+from migrate_cli.sources.api.thread_record import Sheaf, ThreadRecord
+from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection
-from migrate_cli.sources.snapshot import SnapshotSource
-from migrate_cli.sources.snapshot_check import verify_snapshot
-from migrate_cli.sources.snapshot_layout import MANIFEST, read_manifest
-from migrate_cli.sources.snapshot_write import Archive, file_ids_in
+from migrate_cli.sources.snapshot.check import verify_snapshot
+from migrate_cli.sources.snapshot.layout import MANIFEST, read_manifest
+from migrate_cli.sources.snapshot.source import SnapshotSource
+from migrate_cli.sources.snapshot.writer import Archive, file_ids_in
 
 from support.exports import thread, thread_id
 from support.hosts import read

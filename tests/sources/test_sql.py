@@ -15,10 +15,10 @@ from migrate_cli.bounds import Bounds, bounds, set_bounds
 from migrate_cli.errors import AuthError, MigrateError, SourceError, TemporaryError, UsageError
 from migrate_cli.model import Message, Thread, Unreadable
 from migrate_cli.secrets import forget_secrets, scrub
-from migrate_cli.sources import sql_pile
 from migrate_cli.sources.interface import Selection
-from migrate_cli.sources.sql import Rows, SqlSource
-from migrate_cli.sources.sql_database import open_database
+from migrate_cli.sources.sql import grouping
+from migrate_cli.sources.sql.database import open_database
+from migrate_cli.sources.sql.source import Rows, SqlSource
 
 from support.postgres import PASSWORD, cluster, folder_of_programs
 
@@ -296,7 +296,7 @@ def test_threads_that_the_database_cannot_tell_apart_are_told(sqlite: Shop) -> N
 
 
 def test_a_long_thread_is_not_held_and_can_be_read_twice(sqlite: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sql_pile, "LONG", 10)
+    monkeypatch.setattr(grouping, "LONG", 10)
     fill(sqlite)
     thread = next(thread for thread in read(sqlite.source(columns=COLUMNS)).threads if thread.id == LONG)
 
@@ -423,7 +423,7 @@ def test_nothing_but_the_standard_library_is_needed_for_a_file(sqlite: Shop) -> 
     fill(sqlite)
     code = (
         "import sys; sys.modules['sqlalchemy'] = None\n"
-        "from migrate_cli.sources.sql import Rows, SqlSource\n"
+        "from migrate_cli.sources.sql.source import Rows, SqlSource\n"
         "from migrate_cli.sources.interface import Selection\n"
         f"print(len(list(SqlSource({sqlite.url!r}, Rows()).threads(Selection()))))"
     )

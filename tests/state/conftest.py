@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from migrate_cli.load.interface import Progress
-from migrate_cli.model import Draft, Finding, Item, Ledger, Severity
+from migrate_cli.model import Draft, Finding, Item, Ledger, Progress, Severity
 from migrate_cli.state.store import StateStore
 from migrate_cli.state.writer import Pace
 

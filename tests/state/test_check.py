@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from migrate_cli.load.interface import Progress
+from migrate_cli.model import Progress
 from migrate_cli.state.check import check_file, possible_orphans
 from migrate_cli.state.store import StateStore
 

@@ -13,7 +13,7 @@ from migrate_cli.state.store import StateStore
 
 VICTIM = """
 import asyncio, sys
-from migrate_cli.load.interface import Progress
+from migrate_cli.model import Progress
 from migrate_cli.model import Draft, Item, Ledger
 from migrate_cli.state.store import StateStore
 

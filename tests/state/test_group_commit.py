@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 from migrate_cli.errors import StateDamaged, StateError
-from migrate_cli.load.interface import Progress
-from migrate_cli.model import Draft, Ledger
+from migrate_cli.model import Draft, Ledger, Progress
 from migrate_cli.state import opening
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.store import StateStore

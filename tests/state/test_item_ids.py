@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from migrate_cli.load.interface import Progress
+from migrate_cli.model import Progress
 from migrate_cli.state import migrations
 from migrate_cli.state.item_ids import SHOWN, packed, unpacked
 from migrate_cli.state.reader import StateReader

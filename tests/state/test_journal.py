@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from migrate_cli.errors import SetupMismatch
-from migrate_cli.load.interface import Journal, Progress
-from migrate_cli.model import Aside, Draft, Finding, Ledger, Origin, Severity, Unreadable
+from migrate_cli.load.interface import Journal
+from migrate_cli.model import Aside, Draft, Finding, Ledger, Origin, Progress, Severity, Unreadable
 from migrate_cli.state.opening import map_path
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.store import StateStore

@@ -20,11 +20,10 @@ from migrate_cli.errors import (
     StateLocked,
     UsageError,
 )
-from migrate_cli.load.interface import Progress
-from migrate_cli.model import Aside, Finding, Origin, Severity, Unreadable
+from migrate_cli.model import Aside, Finding, Origin, Progress, Severity, Unreadable
 from migrate_cli.state import migrations
+from migrate_cli.state.backup import SecondCopy
 from migrate_cli.state.check import check_file
-from migrate_cli.state.copies import SecondCopy
 from migrate_cli.state.lines import IdLine
 from migrate_cli.state.merge import merge
 from migrate_cli.state.merge_rows import LOST_RACE

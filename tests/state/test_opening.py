@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from migrate_cli.errors import ExitCode, StateDamaged, StateError, StateForeign, UsageError
-from migrate_cli.load.interface import Progress
+from migrate_cli.model import Progress
 from migrate_cli.state import opening
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.store import StateStore

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from migrate_cli.convert.canonical import READER
-from migrate_cli.load.interface import Progress
+from migrate_cli.model import READER, Progress
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.store import StateStore
 

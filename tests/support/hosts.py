@@ -10,11 +10,11 @@ from typing import Any
 
 from migrate_cli.convert.options import ConvertOptions
 from migrate_cli.convert.thread import convert_thread
-from migrate_cli.credentials import Credentials, KeyHeader
-from migrate_cli.endpoint import Endpoint
+from migrate_cli.http.client import ApiClient
+from migrate_cli.http.credentials import Credentials, KeyHeader
+from migrate_cli.http.endpoint import Endpoint
+from migrate_cli.http.rate_limiter import Pacer
 from migrate_cli.model import Thread, Unreadable
-from migrate_cli.openai_client import ApiClient
-from migrate_cli.pacing import Pacer
 from migrate_cli.sandbox.assistants_load import load_source
 from migrate_cli.sandbox.assistants_quirks import SourcePreset, SourceQuirks, quirks_of
 from migrate_cli.sandbox.fault_spec import plan_from_specs
@@ -22,7 +22,7 @@ from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.server import EmbeddedSandbox
 from migrate_cli.sources.api.presets import PRESETS
 from migrate_cli.sources.api.source import ApiSource, Wanted
-from migrate_cli.sources.detect import open_source
+from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection, Source
 
 KEY = "source-key-0123456789"

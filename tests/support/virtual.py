@@ -13,7 +13,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from migrate_cli.pacing import Pacer, Sign
+from migrate_cli.http.rate_limiter import Pacer, Sign
 from migrate_cli.sandbox.rate_limit import Bucket
 
 

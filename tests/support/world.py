@@ -13,11 +13,10 @@ from enum import StrEnum
 from typing import Any
 
 from migrate_cli.convert.canonical import digest_of, digest_of_all, encode
-from migrate_cli.load.interface import Progress
+from migrate_cli.http.outcomes import Ambiguous, Applied, Page, Refused, Reply
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.thread import ThreadLoad
-from migrate_cli.model import Draft, Item, JsonObject, Ledger, ThreadState
-from migrate_cli.replies import Ambiguous, Applied, Page, Refused, Reply
+from migrate_cli.model import Draft, Item, JsonObject, Ledger, Progress, ThreadState
 
 
 class Fault(StrEnum):

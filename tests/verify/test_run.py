@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from migrate_cli.errors import TemporaryError, Unanswered
+from migrate_cli.http.outcomes import Page, Refused
 from migrate_cli.model import Draft, JsonObject
-from migrate_cli.replies import Page, Refused
-from migrate_cli.target import decode
+from migrate_cli.target.conversations import decode
+from migrate_cli.verify.comparisons import Entry
 from migrate_cli.verify.conversation import Task, compare
 from migrate_cli.verify.outcome import Verdict
 from migrate_cli.verify.run import GRACE, IN_A_ROW, VerifyRun
-from migrate_cli.verify.tasks import Entry
 
 from support.virtual import run_virtual
 from support.world import draft_of

@@ -17,13 +17,13 @@ from migrate_cli.sandbox.encoding import encode
 from migrate_cli.sandbox.include import check_include
 from migrate_cli.sandbox.options import KnownFiles, SandboxOptions
 from migrate_cli.sandbox.requests import include_values, json_answer, page_limit, page_order, read_json
-from migrate_cli.sandbox.responses.archive import Archive, StoredResponse
-from migrate_cli.sandbox.responses.asked import Asked, check_request
-from migrate_cli.sandbox.responses.brain import Thought, think
-from migrate_cli.sandbox.responses.envelope import FINAL, as_sent, begun, ended, seen, stream
+from migrate_cli.sandbox.responses.context_queries import Sight
+from migrate_cli.sandbox.responses.file_search import Library
 from migrate_cli.sandbox.responses.history import Context, Histories
-from migrate_cli.sandbox.responses.holdings import Library
-from migrate_cli.sandbox.responses.sight import Sight
+from migrate_cli.sandbox.responses.request import Asked, check_request
+from migrate_cli.sandbox.responses.response_object import FINAL, as_sent, begun, ended, seen, stream
+from migrate_cli.sandbox.responses.response_store import Archive, StoredResponse
+from migrate_cli.sandbox.responses.scripted_model import Thought, think
 from migrate_cli.sandbox.responses.tools import check_vector_store
 from migrate_cli.sandbox.store import Store, StoredItem
 

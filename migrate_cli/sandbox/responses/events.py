@@ -13,7 +13,7 @@ from itertools import groupby
 
 from migrate_cli.model import JsonObject
 from migrate_cli.sandbox import ids
-from migrate_cli.sandbox.responses.picture import picture
+from migrate_cli.sandbox.responses.png import picture
 
 MOST_DELTAS = 64
 """Deltas that one text is sent in, at most."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from migrate_cli.model import JsonObject
 from migrate_cli.sandbox import ids
 from migrate_cli.sandbox.api_error import ApiError, bad_request, not_found
-from migrate_cli.sandbox.responses.archive import Archive, StoredResponse
-from migrate_cli.sandbox.responses.asked import Asked
 from migrate_cli.sandbox.responses.items import check_input, check_pairs
+from migrate_cli.sandbox.responses.request import Asked
+from migrate_cli.sandbox.responses.response_store import Archive, StoredResponse
 from migrate_cli.sandbox.responses.tokens import CONTEXT_WINDOW, context_tokens, item_tokens
 from migrate_cli.sandbox.rules import CheckedItem, KnownFile
 from migrate_cli.sandbox.store import Conversation, Store

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from migrate_cli.model import JsonObject
-from migrate_cli.sandbox.responses.acts import Act, Note
 from migrate_cli.sandbox.responses.cues import Cue
+from migrate_cli.sandbox.responses.hosted_tools import Act, Note
 
 _READ_ONLY = ("search", "fetch", "get", "list", "read", "find", "track", "lookup")
 

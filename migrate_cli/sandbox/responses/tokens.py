@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from migrate_cli.model import JsonObject
 from migrate_cli.sandbox.encoding import encode
-from migrate_cli.sandbox.responses.sight import parts_of, text_of
+from migrate_cli.sandbox.responses.context_queries import parts_of, text_of
 
 CONTEXT_WINDOW = 400_000
 """Tokens that a model takes at most."""

@@ -10,12 +10,12 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-from migrate_cli.endpoint import segment
 from migrate_cli.errors import TemporaryError, UsageError
-from migrate_cli.origins import REDIRECTED
-from migrate_cli.replies import Refused
+from migrate_cli.http.endpoint import segment
+from migrate_cli.http.origins import REDIRECTED
+from migrate_cli.http.outcomes import Refused
 from migrate_cli.sources.api.host import Host, RefusedError
-from migrate_cli.sources.filestore import file_info
+from migrate_cli.sources.export.stored_files import file_info
 from migrate_cli.sources.interface import FileInfo
 
 MOST_ALIKE = 10

@@ -12,9 +12,9 @@ from typing import Any
 
 from migrate_cli.errors import AnswerOutOfBounds, SourceError, TemporaryError, Unanswered
 from migrate_cli.findings import finding
+from migrate_cli.http.client import READ_ATTEMPTS, WELL_BACKOFF, ApiClient
+from migrate_cli.http.outcomes import Applied, Refused
 from migrate_cli.model import Finding, JsonObject
-from migrate_cli.openai_client import READ_ATTEMPTS, WELL_BACKOFF, ApiClient
-from migrate_cli.replies import Applied, Refused
 from migrate_cli.sources.api.presets import ApiPreset
 from migrate_cli.sources.normalise import MILLISECONDS_FROM
 

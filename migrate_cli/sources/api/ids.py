@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from migrate_cli.disk.input import text_of
 from migrate_cli.errors import UsageError
 from migrate_cli.model import JsonObject
-from migrate_cli.reading import text_of
 
 STDIN = "-"
 COLUMN = "thread_id"

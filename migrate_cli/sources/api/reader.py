@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from migrate_cli.endpoint import segment
 from migrate_cli.errors import AnswerOutOfBounds, TemporaryError, Unanswered
 from migrate_cli.findings import finding
+from migrate_cli.http.endpoint import segment
 from migrate_cli.model import JsonObject, Origin, Unreadable
 from migrate_cli.sources.api.host import Host, RefusedError
 from migrate_cli.sources.api.ids import Named
 from migrate_cli.sources.api.paging import Listing, pages
-from migrate_cli.sources.api.record import ThreadRecord, arrange
+from migrate_cli.sources.api.thread_record import ThreadRecord, arrange
 from migrate_cli.sources.normalise import clean_id
 
 SEARCH_RESULTS = "step_details.tool_calls[*].file_search.results[*].content"

@@ -1,7 +1,7 @@
 """The `api` source: threads read from a host that still answers, several at a time, in a stable order.
 
-It puts the parts together: which threads (`ids.py`, `roster.py`, listing), reading them (`reader.py`), and handing them
-over (`background.py`). It must not know settings or write anything but its roster.
+It puts the parts together: which threads (`ids.py`, `id_list.py`, listing), reading them (`reader.py`), and handing
+them over (`background.py`). It must not know settings or write anything but its roster.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from migrate_cli.errors import SourceError
+from migrate_cli.http.client import ApiClient
 from migrate_cli.model import JsonObject, Origin, Thread, Unreadable
-from migrate_cli.openai_client import ApiClient
-from migrate_cli.sources.api.at_once import in_order
 from migrate_cli.sources.api.background import stream
 from migrate_cli.sources.api.downloads import HostFiles
 from migrate_cli.sources.api.host import Host, RefusedError
+from migrate_cli.sources.api.id_list import Roster
 from migrate_cli.sources.api.ids import Named, Problem, fault_of, ids_in, wrong_id
+from migrate_cli.sources.api.ordered_reads import in_order
 from migrate_cli.sources.api.paging import Listing, pages
-from migrate_cli.sources.api.patience import patiently
 from migrate_cli.sources.api.presets import ApiPreset
 from migrate_cli.sources.api.reader import ThreadReader
-from migrate_cli.sources.api.record import SHAPE, ThreadRecord, thread_of
-from migrate_cli.sources.api.roster import Roster
-from migrate_cli.sources.filestore import file_info
+from migrate_cli.sources.api.stall_notice import patiently
+from migrate_cli.sources.api.thread_record import SHAPE, ThreadRecord, thread_of
+from migrate_cli.sources.export.stored_files import file_info
 from migrate_cli.sources.interface import FileFetcher, FileInfo, Selection, ShapeTaken, Source
 from migrate_cli.sources.normalise import clean_id
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id
-from migrate_cli.sources.records import Kind, kind_of
+from migrate_cli.sources.record_kinds import Kind, kind_of
 
 
 @dataclass(frozen=True, slots=True)

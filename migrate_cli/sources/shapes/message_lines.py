@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from migrate_cli.sources.normalise import clean_id
-from migrate_cli.sources.records import Kind, kind_of
+from migrate_cli.sources.record_kinds import Kind, kind_of
 from migrate_cli.sources.shapes.base import Form, Loose, Piece, Shape, loose_pieces
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from migrate_cli.sources.records import Kind, first_kind, is_list_answer
+from migrate_cli.sources.record_kinds import Kind, first_kind, is_list_answer
 from migrate_cli.sources.shapes.base import INCOMPLETE, Piece, Shape, loose_pieces
 from migrate_cli.sources.shapes.thread_file import entries_of
 

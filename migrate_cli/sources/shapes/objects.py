@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from migrate_cli.sources.records import Kind, first_kind, is_list_answer, kind_of
+from migrate_cli.sources.record_kinds import Kind, first_kind, is_list_answer, kind_of
 from migrate_cli.sources.shapes.base import Piece, Shape, loose_pieces
 
 _LOOK_AT = 20

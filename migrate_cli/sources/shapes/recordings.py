@@ -13,9 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from migrate_cli.bounds import TooDeepError, loads
 from migrate_cli.model import JsonObject
-from migrate_cli.sources.jsontext import TOO_DEEP, BadJsonError
+from migrate_cli.sources.export.json_text import TOO_DEEP, BadJsonError
 from migrate_cli.sources.normalise import clean_id, unix_seconds
-from migrate_cli.sources.records import Kind, is_list_answer, kind_of
+from migrate_cli.sources.record_kinds import Kind, is_list_answer, kind_of
 from migrate_cli.sources.shapes.base import Form, Growth, Loose, Piece, Shape
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from migrate_cli.findings import CATALOGUE
-from migrate_cli.sources.records import Kind
+from migrate_cli.sources.record_kinds import Kind
 from migrate_cli.sources.shapes.base import Form, Loose, Piece, Remark, Shape
 from migrate_cli.sources.shapes.thread_file import whole_thread
 

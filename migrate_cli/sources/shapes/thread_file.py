@@ -7,7 +7,7 @@ from typing import Any
 
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id
-from migrate_cli.sources.records import is_list_answer
+from migrate_cli.sources.record_kinds import is_list_answer
 from migrate_cli.sources.shapes.base import INCOMPLETE, Piece, Shape, Whole, thread_id_in
 
 _LISTS = ("messages", "runs", "run_steps", "steps")

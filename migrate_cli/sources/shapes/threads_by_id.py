@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from migrate_cli.sources.records import Kind, first_kind, is_list_answer
+from migrate_cli.sources.record_kinds import Kind, first_kind, is_list_answer
 from migrate_cli.sources.shapes.base import Growth, Piece, Shape, Whole
 from migrate_cli.sources.shapes.thread_file import ThreadFile, entries_of, whole_thread
 

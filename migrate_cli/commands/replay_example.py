@@ -1,0 +1,62 @@
+"""commands/replay.py pieces."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from migrate_cli.commands.context import open_configured
+from migrate_cli.convert.text import counted
+from migrate_cli.disk.output import open_for_writing
+from migrate_cli.errors import UsageError
+from migrate_cli.model import JsonObject, Result
+from migrate_cli.replay.example import example
+from migrate_cli.settings.model import Settings
+from migrate_cli.sources.interface import Selection
+from migrate_cli.state.reader import StateReader
+from migrate_cli.state.rehearsal import SANDBOX
+
+
+def write_example(settings: Settings, path: Path) -> Result:
+    """`replay --init`: write an example suite. Raises UsageError when the file is there already."""
+    from migrate_cli.replay.baseline import configurations  # noqa: PLC0415 - only for examples and baselines
+
+    threads: list[str] = []
+    rehearsed = False
+    if settings.state.is_file():
+        with StateReader(settings.state) as reader:
+            rehearsed = reader.setup().get("target.base_url") == SANDBOX
+            threads = [str(row["thread_id"]) for row in reader.threads("loaded", "verified", limit=3)]
+    found: list[JsonObject] = []
+    if settings.source.path is not None or settings.source.base_url is not None:
+        source = open_configured(settings)
+        for _ in source.threads(Selection(limit=3)):
+            pass  # some sources only meet their assistants while they read threads
+        found = list(configurations(source.assistants()).values())
+    text = example(path.name, threads, found)
+    try:
+        with os.fdopen(open_for_writing(path, os.O_EXCL, mode=0o644), "w", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already; name another file, or delete it") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
+    return Result(
+        "replay",
+        {
+            "message": _written(path, len(threads), len(found)),
+            "written": str(path),
+            "threads": len(threads),
+            "assistants": len(found),
+            "next": [
+                f"Edit what {path} asks and expects; its comments and docs/replay.md say how",
+                f"Run it: migrate-cli replay {path}{' --target sandbox' if rehearsed else ''}",
+            ],
+        },
+    )
+
+
+def _written(path: Path, threads: int, assistants: int) -> str:
+    cases = f"{counted(threads, 'case')} on migrated threads" if threads else "one case without a conversation"
+    setup = "the setup of an assistant of the source" if assistants else "a setup to be filled in"
+    return f"{path} is written, an example suite: {cases}, and {setup}."

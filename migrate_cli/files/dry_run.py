@@ -1,0 +1,57 @@
+"""What the work on files would find, for `plan`: nothing is sent, and the target is asked only where there is a key."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from migrate_cli.errors import MigrateError
+from migrate_cli.files import audio
+from migrate_cli.files.checker import Checker
+from migrate_cli.files.host import FileHost
+from migrate_cli.files.needs import Need, too_large
+from migrate_cli.files.transfer import Job, lack_of, lacking, of_local
+from migrate_cli.model import FileRecord, Finding, Status
+
+
+class ForetoldWork:
+    """What `apply` would find, for `plan`: nothing is sent; the target is asked for files only where there is a key."""
+
+    def __init__(self, host: FileHost | None) -> None:
+        self.counts: Counter[str] = Counter()
+        self.findings: list[Finding] = []
+        self._checker = None if host is None else Checker(host, self.findings)
+
+    async def do(self, job: Job) -> FileRecord | None:
+        """Foretell it."""
+        record = await self._foretold(job)
+        if record is not None:
+            self.counts[record.status.value] += 1
+        return record
+
+    async def _foretold(self, job: Job) -> FileRecord | None:
+        local = job.local
+        if job.need is Need.CHECK:
+            return await self._asked(job.file_id)
+        if lacking(job):
+            return lack_of(job)
+        if local is None:
+            return None
+        if job.need is Need.NOTHING:
+            return of_local(local)
+        if job.need is Need.TRANSCRIBE:
+            reason = audio.refusal(local.filename, local.bytes, local.media_type)
+            status = Status.UNTRANSCRIBED if reason else Status.TRANSCRIBED
+            return replace(of_local(local), status=status, transcript=None if reason else "…", detail=reason)
+        reason = too_large(local, aside=job.aside)
+        return replace(of_local(local), status=Status.REFUSED if reason else Status.UPLOADED, detail=reason)
+
+    async def _asked(self, file_id: str) -> FileRecord | None:
+        if self._checker is None:
+            return None
+        try:
+            return await self._checker.check(file_id)
+        except MigrateError as error:
+            # Planning needs no target: what cannot be asked is left open.
+            self._checker.give_up(str(error))
+            return None

@@ -1,0 +1,223 @@
+"""Gets to know files: asks the target, uploads bytes, has audio transcribed; each once, and remembered.
+
+It knows neither threads nor drafts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from migrate_cli.errors import UsageError
+from migrate_cli.files import audio
+from migrate_cli.files.checker import Checker
+from migrate_cli.files.host import FileHost
+from migrate_cli.files.local import FileLook, LocalFile, sha256_of
+from migrate_cli.files.needs import Need, purpose_of, too_large
+from migrate_cli.files.record import FileMemory, note
+from migrate_cli.files.sending import Clock, send
+from migrate_cli.files.strays import Strays
+from migrate_cli.findings import finding
+from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, Refused, Reply
+from migrate_cli.model import NOTHING_LOST, FileRecord, Finding, Lost, SentAs, Status
+
+NO_BYTES = "its bytes are not in the export's files/ folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be found out about one file."""
+
+    need: Need
+    file_id: str
+    local: FileLook | None
+    """Its bytes, where there are any; for foretelling, a promise of them is enough."""
+    known: FileRecord | None
+    """What was recorded before."""
+    lack: str = NO_BYTES
+    """Why there are none, where some would be needed."""
+    aside: bool = False
+    """Whether no conversation names the file."""
+
+
+class Work(Protocol):
+    """Does what files need. `counts` and `findings` tell of the run as a whole."""
+
+    counts: Counter[str]
+    findings: list[Finding]
+
+    async def do(self, job: Job) -> FileRecord | None:
+        """Return what was found out; None where nothing could be."""
+
+
+class TargetWork:
+    """The real work, for `apply`."""
+
+    def __init__(
+        self,
+        host: FileHost,
+        memory: FileMemory,
+        clock: Clock,
+        *,
+        preset: str,
+        audio_model: str,
+        wall: Callable[[], float] = time.time,
+        quiet: float = 0.0,
+        alone: bool = True,
+        draining: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.strays = Strays(host, memory, clock, wall=wall, quiet=quiet, alone=alone, draining=draining)
+        self.counts: Counter[str] = Counter()
+        self.findings: list[Finding] = []
+        self._wall = wall
+        self._lost: dict[str, Lost] = {}
+        """What is known of lost uploads of the files that were uploaded in this run."""
+        self._host, self._memory, self._clock, self._draining = host, memory, clock, draining
+        self._preset, self._model = preset, audio_model
+        self._checker = Checker(host, self.findings)
+
+    async def do(self, job: Job) -> FileRecord | None:
+        """Do it, and note it; what was sent is on disk before anything can name it."""
+        try:
+            record = await self._done(job)
+        except OSError as error:
+            # Bytes that were there a moment ago; without `sha256` the next run looks again.
+            status = Status.UNTRANSCRIBED if job.need is Need.TRANSCRIBE else Status.MISSING
+            record = FileRecord(status, detail=f"its bytes cannot be read: {error.strerror or type(error).__name__}")
+        if record is not None:
+            # Whatever becomes of the file, copies that were left are not forgotten.
+            before = job.known.lost if job.known else NOTHING_LOST
+            record = replace(record, lost=self._lost.get(job.file_id, before))
+            self.counts[record.status.value] += 1
+            note(self._memory, job.file_id, record)
+            if record.sent:
+                await self._memory.durable()
+        return record
+
+    async def _done(self, job: Job) -> FileRecord | None:
+        if job.need is Need.CHECK:
+            return await self._checker.check(job.file_id)
+        if lacking(job):
+            return lack_of(job)
+        if not isinstance(job.local, LocalFile):
+            return None
+        if job.need is Need.NOTHING:
+            return of_local(job.local)
+        if job.need is Need.UPLOAD:
+            return await self._upload(job, job.local)
+        return await self._transcribe(job.local)
+
+    async def _upload(self, job: Job, local: LocalFile) -> FileRecord:
+        file_id, known, base = job.file_id, job.known, of_local(local)
+        reason = too_large(local, aside=job.aside)
+        if reason is not None:
+            return replace(base, status=Status.REFUSED, detail=reason)
+        sha256 = await sha256_of(local.path)
+        purpose = purpose_of(local.kind, self._preset)
+        sent_as = SentAs(local.filename, local.bytes, purpose, sha256)
+        self._lost[file_id] = known.lost if known else NOTHING_LOST
+        sent = await send(
+            lambda: self._attempt(file_id, local, sent_as),
+            self._clock,
+            f"the upload of {file_id}",
+            draining=self._draining,
+        )
+        base = replace(base, sha256=sha256)
+        if isinstance(sent.reply, Refused):
+            return replace(base, status=Status.REFUSED, detail=_refused(sent.reply))
+        return replace(base, status=Status.UPLOADED, target_id=sent.reply.body["id"])
+
+    async def _attempt(self, file_id: str, local: LocalFile, sent_as: SentAs) -> Reply:
+        """Adopt the copy that an earlier upload left, or upload once."""
+        before = self._lost[file_id]
+        adopted = await self.strays.adopt(file_id, before, sent_as)
+        if adopted is not None:
+            self._lost[file_id] = replace(before, count=before.count - 1)
+            return Applied({"id": adopted})
+        # On disk before it is sent, so that a copy is not forgotten if this process dies meanwhile.
+        under_way = before.one_more(sent_as, self._wall())
+        self._note_unfinished(file_id, under_way)
+        await self._memory.durable()
+        try:
+            reply = await self._host.upload(local, sent_as.purpose)
+        except Draining:
+            # It has not gone out, so no copy of it can stand anywhere.
+            self._note_unfinished(file_id, before)
+            raise
+        if isinstance(reply, Ambiguous):
+            self._lost[file_id] = under_way
+        elif not isinstance(reply, Applied):
+            self._note_unfinished(file_id, before)
+        return reply
+
+    def _note_unfinished(self, file_id: str, lost: Lost) -> None:
+        """Without `sha256` the row settles nothing: the next run looks for a copy, or uploads again."""
+        note(self._memory, file_id, FileRecord(Status.MISSING, detail="its upload had begun", lost=lost))
+
+    async def settle(self) -> None:
+        """Once nothing is under way: delete the copies that are certainly left over."""
+        await self.strays.settle()
+        await self._memory.durable()
+
+    def tell_left(self) -> None:
+        """Count, once at the end, the copies that may be at the target and that nothing names."""
+        self.counts += self.strays.counts
+        if left := self.strays.left():
+            self.counts["possible_orphans"] = left
+            detail = f"The answers to {left:,} uploads were lost; each may have left a copy that nothing names."
+            self.findings.append(finding("upload-answer-lost", detail))
+
+    async def _transcribe(self, local: LocalFile) -> FileRecord:
+        base = replace(of_local(local), status=Status.UNTRANSCRIBED, kind="audio")
+        reason = audio.refusal(local.filename, local.bytes, local.media_type)
+        if reason is not None:
+            return replace(base, detail=reason)
+        base = replace(base, sha256=await sha256_of(local.path))
+        sent = await send(
+            lambda: self._host.transcribe(local, self._model),
+            self._clock,
+            f"the transcription of {local.filename}",
+            draining=self._draining,
+        )
+        if isinstance(sent.reply, Refused):
+            check_model(sent.reply, self._model)
+            return replace(base, detail=_refused(sent.reply))
+        return replace(base, status=Status.TRANSCRIBED, transcript=sent.reply.body["text"])
+
+
+def check_model(reply: Refused, model: str) -> None:
+    """Raise UsageError where not the file was refused but the model, which no other file will change."""
+    if reply.status == 404 or reply.code == "model_not_found":
+        raise UsageError(
+            f"the target cannot transcribe with {model} ({reply.status}: {reply.message}); set audio.model to one that "
+            "it has, or audio.transcribe to false",
+            code="audio-model-refused",
+        )
+
+
+def lacking(job: Job) -> bool:
+    """Whether the file would have to be sent, and there are no bytes."""
+    return job.need is Need.LACKING or (job.need in (Need.UPLOAD, Need.TRANSCRIBE) and job.local is None)
+
+
+def lack_of(job: Job) -> FileRecord:
+    """Return the record of a file whose bytes are lacking; without `sha256` the next run looks again."""
+    return FileRecord(Status.UNTRANSCRIBED if job.need is Need.TRANSCRIBE else Status.MISSING, detail=job.lack)
+
+
+def of_local(local: FileLook) -> FileRecord:
+    """Return what the bytes tell, with the status still open."""
+    return FileRecord(
+        Status.UNKNOWN,
+        kind=local.kind.value,
+        bytes=local.bytes,
+        filename=local.filename,
+        media_type=local.media_type,
+    )
+
+
+def _refused(reply: Refused) -> str:
+    return f"the target refused it ({reply.status}: {reply.message})"

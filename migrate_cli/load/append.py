@@ -1,0 +1,66 @@
+"""Sending one batch of items and finding out what became of it: by the answer, or by asking after every doubt.
+
+A batch is never sent again before the target was asked what it holds. It must not decide what to send.
+"""
+
+from __future__ import annotations
+
+from migrate_cli.http.outcomes import Ambiguous, Applied, Reply
+from migrate_cli.load.context import Context, Stopped
+from migrate_cli.load.read_back import delete, list_after
+from migrate_cli.load.reconcile import Adopt, Conflict, echo, prefix
+from migrate_cli.model import ThreadState
+
+MOST_PATIENT = 4
+"""The settling time grows with each doubt about a thread, up to so many times."""
+
+
+async def append(load: Context, start: int, stop: int) -> Reply | None:
+    """Send one batch and take in what is known afterwards; returns the reply when it was not simply applied."""
+    sent = load.draft.items[start:stop]
+    images = any(b'"image_url"' in item.body for item in sent)
+    began = load.clock.now()
+    reply = await load.target.append_items(load.conversation, [item.body for item in sent], images=images)
+    if isinstance(reply, Applied):
+        verdict = echo(sent, reply.body)
+        if isinstance(verdict, Adopt):
+            adopt(load, verdict.ids)
+            return None
+        reply = Ambiguous(verdict.seen, reply.request_id)
+    if isinstance(reply, Ambiguous):
+        load.quiet = max(load.quiet, min(load.clock.now() - began, load.policy.timeout))
+        await note_doubt(load, reply.reason)
+        await load.sleep(max(load.quiet, load.policy.settle * min(load.progress.unclear, MOST_PATIENT)))
+        await reconcile(load, reply.reason)
+    return reply
+
+
+async def note_doubt(load: Context, reason: str) -> None:
+    """Make a doubt durable: how many late copies may be ours must survive the process."""
+    load.progress.ambiguous = True
+    load.progress.unclear += 1
+    load.journal.ambiguity(load.progress, reason)
+    load.last_doubt = load.clock.now()
+    await load.journal.durable()
+
+
+async def reconcile(load: Context, reason: str) -> None:
+    """List what comes after the anchor and adopt it, when it is a prefix of what was to come. Raises Stopped."""
+    found = await list_after(load, load.progress.anchor)
+    verdict = prefix(load.draft.items, load.progress.position, found, unclear=load.progress.unclear)
+    if isinstance(verdict, Conflict):
+        raise Stopped(ThreadState.IN_DOUBT, "unexplained-items", f"after a doubt ({reason}): {verdict.seen}")
+    adopt(load, verdict.ids)
+    for item_id in verdict.surplus:
+        await delete(load, item_id)
+
+
+def adopt(load: Context, ids: list[str]) -> None:
+    """Note that the next items are in the conversation, under these ids."""
+    if not ids:
+        return
+    start = load.progress.position
+    load.progress.position = start + len(ids)
+    load.progress.anchor = ids[-1]
+    load.ids.extend(ids)
+    load.journal.items(load.progress, start, load.draft.items[start : load.progress.position], ids)

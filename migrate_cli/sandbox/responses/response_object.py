@@ -1,0 +1,113 @@
+"""The response object, its stream of events, and how an event is written. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from migrate_cli.model import JsonObject
+from migrate_cli.sandbox.encoding import encode
+from migrate_cli.sandbox.include import visible
+from migrate_cli.sandbox.responses.events import Manner, output_events
+from migrate_cli.sandbox.responses.request import Asked
+from migrate_cli.sandbox.responses.scripted_model import Thought
+from migrate_cli.sandbox.responses.tokens import usage
+
+FINAL = frozenset({"response.completed", "response.incomplete", "response.failed", "error"})
+"""The types of events that end a stream."""
+
+_NO_TOKENS: JsonObject = {"image_tokens": 0, "text_tokens": 0}
+
+
+def begun(identifier: str, created_at: int, asked: Asked) -> JsonObject:
+    """The response object before anything was said."""
+    whole: JsonObject = {
+        "id": identifier,
+        "object": "response",
+        "created_at": created_at,
+        "status": "in_progress",
+        "background": False,
+        "billing": {"payer": "developer"},
+        "completed_at": None,
+        "conversation": {"id": asked.conversation} if asked.conversation else None,
+        "error": None,
+        "frequency_penalty": 0.0,
+        "incomplete_details": None,
+        "instructions": asked.instructions,
+        "max_output_tokens": asked.max_output_tokens,
+        "max_tool_calls": asked.max_tool_calls,
+        "model": asked.model,
+        "moderation": None,
+        "output": [],
+        "parallel_tool_calls": asked.parallel,
+        "presence_penalty": 0.0,
+        "previous_response_id": asked.previous,
+        "reasoning": asked.reasoning,
+        "store": asked.store,
+        "text": asked.text,
+        "tool_choice": asked.tool_choice,
+        "tool_usage": _tool_usage([]),
+        "tools": asked.tools,
+        "truncation": asked.truncation,
+        "usage": None,
+        "metadata": asked.metadata,
+    }
+    if not asked.conversation:
+        del whole["conversation"]
+    return whole | asked.echoed
+
+
+def ended(response: JsonObject, thought: Thought, output: list[JsonObject], input_tokens: int, now: int) -> JsonObject:
+    """The response object at its end, `output` being the items as this client may see them."""
+    status = "failed" if thought.status == "error" else thought.status
+    whole = response | {
+        "status": status,
+        "completed_at": now if status == "completed" else None,
+        "output": output,
+        "service_tier": "default" if response["service_tier"] == "auto" else response["service_tier"],
+        "tool_usage": _tool_usage(output),
+    }
+    if status == "incomplete":
+        whole["incomplete_details"] = {"reason": thought.reason}
+    if status == "failed":
+        return whole | {"error": {"code": "server_error", "message": thought.error}}
+    return whole | {"usage": usage(input_tokens, thought.output)}
+
+
+def seen(items: list[JsonObject], include: frozenset[str]) -> list[JsonObject]:
+    """The items as a client sees them that asked for these extras."""
+    return [visible(item, include) for item in items]
+
+
+def stream(begin: JsonObject, end: JsonObject, thought: Thought, asked: Asked) -> Iterator[JsonObject]:
+    """Yield every event of a stream, numbered; the last one's type is in `FINAL`."""
+    manner = Manner(asked.obfuscate, thought.partial_images)
+    for number, event in enumerate(_events(begin, end, thought, manner)):
+        yield {"type": event["type"], "sequence_number": number, **event}
+
+
+def _events(begin: JsonObject, end: JsonObject, thought: Thought, manner: Manner) -> Iterator[JsonObject]:
+    yield {"type": "response.created", "response": begin}
+    yield {"type": "response.in_progress", "response": begin}
+    yield from output_events(end["output"], manner)
+    if thought.status == "error":
+        yield {"type": "error", "code": "server_error", "message": thought.error, "param": None}
+    else:
+        yield {"type": f"response.{end['status']}", "response": end}
+
+
+def as_sent(event: JsonObject) -> bytes:
+    """An event as it goes over the wire."""
+    return f"event: {event['type']}\ndata: ".encode() + encode(event) + b"\n\n"
+
+
+def _tool_usage(output: list[Any]) -> JsonObject:
+    searches = sum(item["type"] == "web_search_call" for item in output)
+    image: JsonObject = {
+        "input_tokens": 0,
+        "input_tokens_details": _NO_TOKENS,
+        "output_tokens": 0,
+        "output_tokens_details": _NO_TOKENS,
+        "total_tokens": 0,
+    }
+    return {"image_gen": image, "web_search": {"num_requests": searches}}

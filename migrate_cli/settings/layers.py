@@ -1,0 +1,176 @@
+"""The layers that settings come from: each a nested mapping, with a way to say where a value stands.
+
+Here files, variables and flags are read and shaped; whether a value is right, `model.py` decides.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from pydantic_settings import BaseSettings, EnvSettingsSource
+from pydantic_settings import SettingsError as LibraryError
+from pydantic_settings.sources.utils import parse_env_vars
+
+from migrate_cli.errors import SettingsError
+
+_PREFIX = "MIGRATE_"
+_KEY_NAMES = frozenset({"api_key", "apikey", "key", "token", "secret", "password", "bearer", "authorization"})
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer; `place` turns a dotted key into `migration.yaml:12`, `environment MIGRATE_STATE` and so on."""
+
+    values: dict[str, Any]
+    place: Callable[[str], str]
+    called: Callable[[str], str] | None = None
+    """Where the place of a value is its name: how whoever gave it calls it."""
+
+
+def file_layer(path: Path, settings: type[BaseSettings], *, relative: Sequence[str]) -> Layer:
+    """Read a settings file; the paths named in `relative` are taken from its folder. Raises SettingsError."""
+    from migrate_cli.settings.yaml_document import read_yaml  # noqa: PLC0415 - YAML is slow to import, and often there is no file
+
+    file = read_yaml(path)
+    values = {
+        name: value for name, value in file.values.items() if value is not None or name not in settings.model_fields
+    }
+    for name in flat(values):
+        section, _, last = name.rpartition(".")
+        if last.lower().replace("-", "_") in _KEY_NAMES and not section.endswith("_env"):
+            raise SettingsError(
+                f"{file.place(name)}: keys do not belong in a settings file; put it into an environment variable "
+                "and name that variable with api_key_env."
+            )
+    for name in relative:
+        _rebase(values, name, path.parent)
+    return Layer(values, file.place)
+
+
+def env_layer(name: str, values: Mapping[str, str], settings: type[BaseSettings], own: Mapping[str, str]) -> Layer:
+    """Take the `MIGRATE_…` variables, and those with names of their own. Raises SettingsError."""
+    _refuse_unknown(name, values, settings)
+    nested: dict[str, Any] = {}
+    places: dict[str, str] = {}
+    for variable, dotted in own.items():
+        if values.get(variable):
+            _put(nested, dotted, values[variable])
+            places[dotted] = variable
+    try:
+        prefixed = _Variables(settings, values)()
+    except LibraryError as error:
+        raise SettingsError(
+            f"{name}: {_section_of(error)} is not JSON; give each setting a variable of its own, such as "
+            f"{_PREFIX}LOAD__WORKERS."
+        ) from None
+    for dotted in flat(prefixed):
+        places[dotted] = _PREFIX + dotted.upper().replace(".", "__")
+    return Layer(_merge(nested, prefixed), lambda dotted: f"{name} {places.get(dotted, dotted)}")
+
+
+def flag_layer(overrides: Mapping[str, Any], called: Callable[[str], str]) -> Layer:
+    """Take flags by dotted name (or nested), `called` otherwise by the user; None means that one was not given."""
+    nested: dict[str, Any] = {}
+    for name, value in overrides.items():
+        if value is not None:
+            _put(nested, name, value)
+    return Layer(nested, lambda dotted: f"option {dotted}", called)
+
+
+def variables(path: Path) -> dict[str, str]:
+    """The variables of a .env file; none when there is no such file."""
+    if not path.is_file():
+        return {}
+    try:
+        return {name: value for name, value in dotenv_values(path, encoding="utf-8-sig").items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{path} cannot be read ({error.__class__.__name__}); check its permissions, and that it is UTF-8 text."
+        ) from None
+
+
+def merged(layers: Sequence[Layer]) -> dict[str, Any]:
+    """One mapping out of all layers, weakest first."""
+    whole: dict[str, Any] = {}
+    for layer in layers:
+        whole = _merge(whole, layer.values)
+    return whole
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield the dotted names of all leaves."""
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+class _Variables(EnvSettingsSource):
+    """The library's reading of nested variables, from a mapping of our choice."""
+
+    def __init__(self, settings: type[BaseSettings], values: Mapping[str, str]) -> None:
+        self._values = values
+        super().__init__(settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return parse_env_vars(self._values, False, self.env_ignore_empty, self.env_parse_none_str)
+
+
+def _section_of(error: LibraryError) -> str:
+    """The variable that the library could not parse; its message names the field in quotes."""
+    quoted = str(error).split('"')
+    return _PREFIX + quoted[1].upper() if len(quoted) > 2 else "a variable"
+
+
+def _refuse_unknown(layer: str, values: Mapping[str, str], settings: type[BaseSettings]) -> None:
+    """A variable with our prefix that names no section is a typing mistake, unless it looks like somebody else's."""
+    for variable in values:
+        if not variable.upper().startswith(_PREFIX):
+            continue
+        section, separator, _ = variable[len(_PREFIX) :].lower().partition("__")
+        if section in settings.model_fields:
+            continue
+        close = difflib.get_close_matches(section, settings.model_fields, 1)
+        if separator or close:
+            hint = f"did you mean {_PREFIX}{close[0].upper()}{separator}…?" if close else "remove it."
+            raise SettingsError(f"{layer}: {variable} names no setting; {hint}")
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    whole = dict(below)
+    for name, value in above.items():
+        old = whole.get(name)
+        whole[name] = _merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return whole
+
+
+def _put(nested: dict[str, Any], dotted: str, value: Any) -> None:
+    *sections, last = dotted.split(".")
+    for section in sections:
+        nested = nested.setdefault(section, {})
+    nested[last] = value
+
+
+def _rebase(values: dict[str, Any], dotted: str, folder: Path) -> None:
+    *sections, last = dotted.split(".")
+    holder: Any = values
+    for section in sections:
+        holder = holder.get(section) if isinstance(holder, dict) else None
+    if isinstance(holder, dict) and isinstance(holder.get(last), str) and holder[last] not in ("", "-"):
+        holder[last] = _from(folder, holder[last])
+
+
+def _from(folder: Path, place: str) -> str:
+    """A path, or the path in the URL of an SQLite file, taken from a folder; other URLs name no file."""
+    if "://" not in place:
+        return str(folder / Path(place).expanduser())
+    scheme, separator, path = place.partition(":///")
+    if scheme.startswith("sqlite") and separator and path and not path.startswith(":"):
+        return f"{scheme}:///{folder / Path(path).expanduser()}"
+    return place

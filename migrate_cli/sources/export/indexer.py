@@ -1,0 +1,400 @@
+"""Reads the files of an export into the shelf, or into whole threads where a file needs no sibling.
+
+What a file is, `recognise.py` tells; how a thread is put together, `assemble.py` knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from migrate_cli.bounds import too_long
+from migrate_cli.model import Origin
+from migrate_cli.sources.disk_set import Names
+from migrate_cli.sources.export import recognise
+from migrate_cli.sources.export.index import Block, Shelf
+from migrate_cli.sources.export.inputs import Input
+from migrate_cli.sources.export.json_lines import Record, Run, records
+from migrate_cli.sources.export.json_text import BadJsonError
+from migrate_cli.sources.export.recognise import Found, NotOursError, Probe, named_thread, stem
+from migrate_cli.sources.faults import FAULTS, fault_of
+from migrate_cli.sources.interface import ShapeTaken
+from migrate_cli.sources.normalise import clean_id
+from migrate_cli.sources.record_kinds import Kind, kind_of
+from migrate_cli.sources.shapes.base import Form, Growth, Loose, Piece, Remark, Shape, Whole
+from migrate_cli.sources.shapes.flat import FlatRow
+from migrate_cli.sources.shapes.recordings import HttpSession, VcrJson
+from migrate_cli.sources.table import Row, csv_rows
+
+_KEPT = frozenset({Kind.ASSISTANT, Kind.FILE})
+_OF_THREADS = frozenset({Kind.MESSAGE, Kind.RUN, Kind.STEP})
+_BATCH = 500
+
+
+@dataclass(slots=True)
+class Tally:
+    """Which shape how many files were taken for."""
+
+    files: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
+
+    def take(self, shape: str, origin: Origin) -> None:
+        """Count one file."""
+        self.files[shape] = self.files.get(shape, 0) + 1
+        self.examples.setdefault(shape, str(origin))
+
+    def add(self, other: Tally) -> None:
+        """Add another tally to this one."""
+        for name, count in other.files.items():
+            self.files[name] = self.files.get(name, 0) + count
+            self.examples.setdefault(name, other.examples[name])
+
+    def shapes(self) -> list[ShapeTaken]:
+        """Return the counts, by name."""
+        return [ShapeTaken(name, self.files[name], self.examples[name]) for name in sorted(self.files)]
+
+
+class Scanner:
+    """Reads one file after the other; what is wrong with one goes to the shelf as a problem."""
+
+    def __init__(self, shelf: Shelf, prober: Probe, tally: Tally) -> None:
+        self._shelf = shelf
+        self._probe = prober
+        self._tally = tally
+        self._last_named: str | None = None
+        self._done = Names()
+        """The files and long lines that need not be read again: their objects, or their faults, are on the shelf."""
+        self._lost = False
+        """Whether an entry of the document at hand was left out that does not tell its thread."""
+
+    def survey(self, input_: Input) -> bool:
+        """Index a file whose objects may have siblings; return False for one that holds whole threads."""
+        try:
+            if self._probe.surely_whole(input_):
+                return False
+            found = self._probe.look(input_)
+            if found.shape.whole and not _one_huge_thread(found):
+                return False
+            self._index(found)
+            self._tell_cut(found)
+            self._tally.take(found.shape.name, input_.origin)
+        except FAULTS as error:
+            self._refuse(input_, error, self._tally)
+        self._done.add(str(input_.origin))
+        return True
+
+    def wholes(self, input_: Input, tally: Tally) -> Iterator[tuple[Shape, Whole]]:
+        """Yield the whole threads of a file, if it still holds any that are not on the shelf."""
+        if str(input_.origin) in self._done:
+            return
+        held = False
+        try:
+            found = self._probe.look(input_)
+            if not found.shape.whole or _one_huge_thread(found):
+                self._index(found)
+                self._tell_cut(found)
+                self._tally.take(found.shape.name, input_.origin)
+                self._done.add(str(input_.origin))
+                return
+            for piece in self._pieces(found):
+                if isinstance(piece, Whole):
+                    held = True
+                    yield found.shape, piece
+            self._tell_cut(found)
+            tally.take(found.shape.name, input_.origin)
+        except FAULTS as error:
+            self._refuse(input_, error, tally if held else self._tally)
+            if not held:
+                self._done.add(str(input_.origin))
+
+    def _pieces(self, found: Found) -> Iterator[Piece]:
+        """Cut a file of any form and size into pieces."""
+        if found.shape.form is Form.LINES:
+            for number, _, _, value in self._records(found):
+                pieces = list(found.shape.pieces(value))
+                if not pieces:
+                    self._unknown_line(found, number)
+                yield from pieces
+        elif found.large is not None:
+            refuse = partial(self._refuse_entry, found.input)
+            for fragment in found.large.fragments(found.shape.growth, found.shape.batch, refuse):
+                yield from found.shape.pieces(fragment)
+        else:
+            yield from found.shape.pieces(found.value)
+
+    # Indexing
+
+    def _index(self, found: Found) -> None:
+        if found.shape.form is Form.LINES:
+            self._index_lines(found)
+        elif found.shape.form is Form.CSV:
+            self._index_table(found)
+        elif found.large is not None:
+            self._spool(found, self._loose(found, self._pieces(found)))
+        else:
+            self._index_document(found)
+
+    def _index_document(self, found: Found) -> None:
+        """Index by reference where the messages are about one thread, else by way of the spool."""
+        pieces = list(self._loose(found, found.shape.pieces(found.value)))
+        if not pieces and isinstance(found.shape, (HttpSession, VcrJson)):
+            detail = (
+                f"{found.input.origin} is a recording, but no thread was read in it; record one that lists messages."
+            )
+            raise NotOursError("no-thread-in-recording", detail)
+        messages = [place for place, piece in enumerate(pieces) if piece.kind is Kind.MESSAGE]
+        if len(messages) == 1 and found.shape.growth is not Growth.NONE:
+            place = messages[0]
+            piece = pieces.pop(place)
+            thread = self._thread_of(found.input, piece)
+            if thread is not None:
+                self._check_name(found.input, piece)
+                self._refer(found, piece, place, thread)
+        self._spool(found, iter(pieces))
+
+    def _refer(self, found: Found, piece: Loose, place: int, thread: str) -> None:
+        stretch = self._shelf.stretch(found.shape.name, found.input, api_page=piece.api_page, has_more=piece.has_more)
+        block = Block(piece.kind, thread, stretch, piece=place, entries=len(piece.raws))
+        if piece.raws:
+            block.measure(piece.raws[0], piece.raws[-1])
+        self._shelf.add(block)
+        self._remark(thread, piece)
+
+    def _spool(self, found: Found, pieces: Iterator[Loose]) -> None:
+        """Write the objects to the spool; the fragments of one large document are one stretch for each thread."""
+        stretches: dict[tuple[Kind, str], int] = {}
+        self._lost = False
+        for piece in pieces:
+            if piece.kind in _KEPT:
+                self._keep(piece)
+                continue
+            thread = self._thread_of(found.input, piece)
+            if thread is None:
+                continue
+            key = (piece.kind, thread)
+            if key not in stretches or found.large is None:
+                stretches[key] = self._shelf.stretch(
+                    found.shape.name, found.input, api_page=piece.api_page, has_more=piece.has_more, spooled=True
+                )
+            self._shelf.spool(piece.kind, thread, stretches[key], piece.raws)
+            self._remark(thread, piece)
+        if self._lost:
+            for _, thread in stretches:
+                self._shelf.hold_back(thread)
+
+    def _loose(self, found: Found, pieces: Iterable[Piece]) -> Iterator[Loose]:
+        """Take the fragments of one huge thread apart; other pieces are loose already."""
+        seen: set[str] = set()
+        for piece in pieces:
+            if isinstance(piece, Loose):
+                yield piece
+                continue
+            thread = piece.thread_id or named_thread(found.input) or stem(found.input)
+            first = thread not in seen
+            seen.add(thread)
+            for kind, raws in (
+                (Kind.THREAD, [piece.thread] if piece.thread and first else []),
+                (Kind.MESSAGE, piece.messages),
+                (Kind.RUN, piece.runs),
+                (Kind.STEP, piece.steps),
+            ):
+                if raws:
+                    yield Loose(kind, raws, thread, piece.api_page, remarks=piece.remarks)
+
+    def _remark(self, thread: str, piece: Loose) -> None:
+        for remark in piece.remarks:
+            self._shelf.remark(thread, remark)
+
+    def _check_name(self, input_: Input, piece: Loose) -> None:
+        remark = name_remark(input_, piece.thread_id)
+        if remark is not None and piece.thread_id is not None:
+            self._shelf.remark(piece.thread_id, remark)
+
+    def _keep(self, piece: Loose) -> None:
+        for raw in filter(kind_of, piece.raws):
+            self._shelf.keep(piece.kind, clean_id(raw.get("id")) or "", raw)
+
+    def _thread_of(self, input_: Input, piece: Loose) -> str | None:
+        """Return the thread that a piece belongs to, by its own word or by the file's name."""
+        if piece.thread_id is not None:
+            return piece.thread_id
+        if not piece.raws:
+            return named_thread(input_)
+        named = named_thread(input_) or (stem(input_) if piece.kind is Kind.MESSAGE else None)
+        if named is not None and named != self._last_named:
+            self._last_named = named
+            self._shelf.remark(named, NAMED_BY_FILE)
+        if named is None:
+            detail = f"The {piece.kind.value} objects name no thread; put them into a file named after their thread."
+            self._shelf.problem(input_.origin, "object-without-thread", detail)
+        return named
+
+    # Lines and tables
+
+    def _index_lines(self, found: Found) -> None:
+        stretch = self._shelf.stretch(found.shape.name, found.input)
+        run: Run | None = None
+        for number, start, end, value in self._records(found):
+            piece = self._line_piece(found, number, value)
+            thread = None if piece is None else self._thread_of(found.input, piece)
+            if run is not None and not run.goes_on(piece, thread, start):
+                self._shelf.add(run.block())
+                run = None
+            if piece is None or thread is None:
+                continue
+            if run is None:
+                run = Run(piece.kind, thread, stretch, start, piece.raws[0])
+            run.entries += 1
+            run.end = end
+            run.last = piece.raws[0]
+        if run is not None:
+            self._shelf.add(run.block())
+
+    def _line_piece(self, found: Found, number: int, value: Any) -> Loose | None:
+        """Return what a line holds for a thread; assistants and files are kept, what is unknown is a problem."""
+        piece = found.shape.record(value)
+        if piece is not None and piece.kind in _KEPT:
+            self._keep(piece)
+            return None
+        if piece is None and kind_of(value) is None:
+            self._unknown_line(found, number)
+        return piece
+
+    def _unknown_line(self, found: Found, number: int) -> None:
+        here = replace(found.input.origin, line=number)
+        detail = f"{here}: The line holds nothing that is known beside {found.shape.name}. The other lines are read."
+        self._shelf.problem(here, "unknown-line", detail)
+
+    def _records(self, found: Found) -> Iterator[Record]:
+        if found.shape.document is None:
+            return records(found.input, self._bad_line)
+        take = partial(self._long_line, found)
+        return records(found.input, self._bad_line, most=recognise.LARGE, long_line=take)
+
+    def _bad_line(self, origin: Origin, code: str, detail: str, thread: str | None) -> None:
+        """Tell of a line; the thread of one that is cut off is not whole, and waits for a whole file."""
+        if thread is not None:
+            self._shelf.hold_back(thread)
+        self._shelf.problem(origin, code, detail, thread)
+
+    def _long_line(self, found: Found, number: int, start: int, end: int) -> None:
+        """Put a thread that is too long to be held onto the shelf, the first time that its line is met."""
+        here = replace(found.input.origin, line=number)
+        if found.shape.document is None or not self._done.add(str(here)):
+            return
+        try:
+            line = self._probe.long_line(found.input, start, end, found.shape.document)
+            self._spool(line, self._loose(line, self._pieces(line)))
+        except NotOursError:
+            self._unknown_line(found, number)
+        except BadJsonError as bad:
+            detail = f"{here}: {bad.detail} What stands before is read, and so are the other lines."
+            self._shelf.problem(here, bad.code, detail)
+
+    def _index_table(self, found: Found) -> None:
+        """Turn rows into wire messages in the spool, a batch at a time; rows before a fault are kept."""
+        batch: list[Piece] = []
+        stretches: dict[str, int] = {}
+        try:
+            for row in csv_rows(found):
+                if row.too_long:
+                    here = replace(found.input.origin, line=row.line)
+                    detail = f"{here}: The row that ends here has {too_long('a cell')}. The other rows are read."
+                    self._shelf.problem(here, "string-too-long", detail)
+                    continue
+                pieces = list(found.shape.pieces(row.cells))
+                if row.cut:
+                    self._cut_row(found, row, pieces)
+                    break
+                batch += pieces
+                if row.open_end:
+                    self._doubt_row(found, pieces)
+                if len(batch) >= _BATCH:
+                    self._spool_rows(found, batch, stretches)
+                    batch = []
+        finally:
+            self._spool_rows(found, batch, stretches)
+
+    def _cut_row(self, found: Found, row: Row, pieces: list[Piece]) -> None:
+        """Tell that the file ends in the middle of a row; its thread is not whole, and waits for a whole file."""
+        here = replace(found.input.origin, line=row.line)
+        detail = f"{here}: The file ends in the middle of this row; it was cut off. Export it again."
+        known = list(row.cells)[:-1]
+        thread = next((piece.thread_id for piece in pieces if isinstance(piece, Loose)), None)
+        column = found.shape.thread_column(row.cells) if isinstance(found.shape, FlatRow) else None
+        if thread is not None and column in known:
+            self._shelf.hold_back(thread)
+            detail += f" The thread {thread} is not read, for it may lack more."
+        else:
+            thread = None
+        self._shelf.problem(here, "file-cut-off", f"{detail} The other rows are read.", thread)
+
+    def _doubt_row(self, found: Found, pieces: list[Piece]) -> None:
+        for piece in pieces:
+            if isinstance(piece, Loose) and (thread := self._thread_of(found.input, piece)):
+                self._shelf.remark(thread, MAY_BE_CUT)
+
+    def _spool_rows(self, found: Found, batch: list[Piece], stretches: dict[str, int]) -> None:
+        rows: dict[str, list[Any]] = {}
+        for piece in batch:
+            if isinstance(piece, Loose) and (thread := self._thread_of(found.input, piece)):
+                rows.setdefault(thread, []).extend(piece.raws)
+        for thread, raws in rows.items():
+            if thread not in stretches:
+                stretches[thread] = self._shelf.stretch(found.shape.name, found.input, spooled=True)
+            self._shelf.spool(Kind.MESSAGE, thread, stretches[thread], raws)
+
+    # Problems
+
+    def _tell_cut(self, found: Found) -> None:
+        """Tell of a packed file that breaks off what its unpacked lines may not show."""
+        if found.cut:
+            origin = found.input.origin
+            detail = f"{origin}: The compressed file is cut off; copy it again. What came before the cut is read."
+            self._shelf.problem(origin, "file-cut-off", detail)
+
+    def _refuse_entry(self, input_: Input, code: str, detail: str, entry: Any) -> None:
+        """Tell of an entry of a document that is left out; a thread that would lack it waits for another bound."""
+        thread = None
+        if kind_of(entry) in _OF_THREADS:
+            thread = clean_id(entry.get("thread_id"))
+            self._lost |= thread is None
+        lacking = ""
+        if thread is not None:
+            self._shelf.hold_back(thread)
+            lacking = f" The thread {thread} is not read, for it would lack it."
+        self._shelf.problem(input_.origin, code, f"{input_.origin}: {detail}.{lacking} The others are read.", thread)
+
+    def _refuse(self, input_: Input, error: Exception, tally: Tally) -> None:
+        fault = fault_of(input_, error)
+        if fault.code is None:
+            tally.take("ignored", input_.origin)
+            return
+        tally.take("unreadable", input_.origin)
+        origin = Origin(input_.origin.path, input_.origin.member, fault.line)
+        self._shelf.problem(origin, fault.code, fault.detail, named_thread(input_))
+
+
+MAY_BE_CUT = Remark(
+    "file-may-be-cut", "The file's last row has no end of its line, so that its last cell may be cut; compare it."
+)
+
+NAMED_BY_FILE = Remark(
+    "thread-id-from-file-name", "No message tells the thread's id, so it is taken from the file's name."
+)
+
+
+def _one_huge_thread(found: Found) -> bool:
+    """Whether a thread is too long to be held, so that even its own file has to be indexed."""
+    return found.large is not None and found.shape.growth is Growth.LISTS and isinstance(found.large.sketch(), dict)
+
+
+def name_remark(input_: Input, thread_id: str | None) -> Remark | None:
+    """Return the finding for a file whose name tells another thread than its messages."""
+    named = named_thread(input_, folders=False)
+    if named is None or thread_id is None or named == thread_id:
+        return None
+    detail = f"The file is named after {named}, but its messages belong to {thread_id}; the messages win."
+    return Remark("thread-id-from-message", detail)

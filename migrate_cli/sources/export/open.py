@@ -1,0 +1,74 @@
+"""Opens a path as a source; the shapes are told by content, never by file name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+
+from migrate_cli.errors import SourceError
+from migrate_cli.sources.export.folder import NO_FILE
+from migrate_cli.sources.export.input_files import STDIN
+from migrate_cli.sources.export.inputs import walk
+from migrate_cli.sources.export.source import ExportSource
+from migrate_cli.sources.interface import Source
+from migrate_cli.sources.shapes import SHAPES, ShapeTable
+from migrate_cli.sources.shapes.flat import FIELDS
+from migrate_cli.sources.shapes.snapshot import Snapshot
+from migrate_cli.sources.snapshot.layout import is_snapshot
+from migrate_cli.sources.snapshot.source import SnapshotSource
+
+__all__ = ["SHAPES", "open_source"]
+
+
+def open_source(
+    path: str,
+    *,
+    format: str = "auto",
+    columns: Mapping[str, str] | None = None,
+    roles: Mapping[str, str] | None = None,
+) -> Source:
+    """Return the export at a path, or on standard input for `-`. Raises SourceError for what cannot be read at all.
+
+    `format` is `auto` or the name of a shape in `SHAPES`; `columns` names the columns of flat rows, field → column, and
+    `roles` says what their roles mean, the row's role → the role to write.
+    """
+    if format != "auto" and format not in SHAPES:
+        raise SourceError(f"There is no format {format}{_closest(format, SHAPES)}. {_KNOWN}", code="unknown-format")
+    for field in columns or {}:
+        if field not in FIELDS:
+            known = ", ".join(FIELDS)
+            detail = f"source.columns names no field {field}{_closest(field, FIELDS)}. Fields are {known}."
+            raise SourceError(detail, code="unknown-column")
+    if path != STDIN:
+        _check(path)
+        if format in ("auto", Snapshot.name) and is_snapshot(Path(path).expanduser()):
+            return SnapshotSource(path)
+    return ExportSource(path, ShapeTable(None if format == "auto" else format, columns, roles))
+
+
+_KNOWN = f"Known are auto, {', '.join(SHAPES)}."
+
+
+def _check(path: str) -> None:
+    root = Path(path).expanduser()
+    if not root.exists():
+        if root.is_symlink():
+            detail = f"{path} is a link to nothing, or in a circle; name the export itself as SOURCE."
+            raise SourceError(detail, code="no-such-path")
+        raise SourceError(f"There is no file or folder {path}; name the export as SOURCE.", code="no-such-path")
+    if not root.is_dir():
+        if not root.is_file():
+            detail = f"{path} is {NO_FILE}; name a file or folder as SOURCE, or - for standard input."
+            raise SourceError(detail, code="no-plain-file")
+        return
+    refused: list[str] = []
+    if next(walk(root, lambda _origin, _code, detail: refused.append(detail)), None) is None:
+        if refused:
+            raise SourceError(f"The folder {path} holds no file that can be read: {refused[0]}", code="empty-folder")
+        raise SourceError(f"The folder {path} is empty; name the folder that holds the export.", code="empty-folder")
+
+
+def _closest(word: str, known: Mapping[str, object]) -> str:
+    close = difflib.get_close_matches(word, known, 1)
+    return f"; did you mean {close[0]}?" if close else ""

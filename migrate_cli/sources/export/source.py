@@ -1,0 +1,169 @@
+"""An export on disk as a source: whole threads are streamed, and what is spread over files is joined.
+
+Two walks: the first looks into every file and indexes what belongs together (`indexer.py`, `index.py`); the second
+reads the files that hold whole threads, one at a time. Then the joined threads follow, and what could not be read.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+
+from migrate_cli.errors import SourceError
+from migrate_cli.model import JsonObject, Origin, Thread, Unreadable
+from migrate_cli.sources.disk_set import Names, temporary_folder
+from migrate_cli.sources.export.assemble import Assembler
+from migrate_cli.sources.export.index import Shelf
+from migrate_cli.sources.export.indexer import NAMED_BY_FILE, Scanner, Tally, name_remark
+from migrate_cli.sources.export.input_files import Intake
+from migrate_cli.sources.export.inputs import Input
+from migrate_cli.sources.export.recognise import Probe, named_thread, stem
+from migrate_cli.sources.export.stored_files import files_of
+from migrate_cli.sources.interface import FileInfo, Selection, ShapeTaken, Source
+from migrate_cli.sources.record_kinds import Kind
+from migrate_cli.sources.shapes import ShapeTable
+from migrate_cli.sources.shapes.base import Whole
+from migrate_cli.sources.shapes.thread_file import ThreadFile
+
+
+class ExportSource(Source):
+    """Files of saved threads: one, a folder, archives, or standard input. Its temporary index goes with it."""
+
+    kind = "export"
+    known_by_content = True
+
+    def __init__(self, path: str, table: ShapeTable) -> None:
+        self._path = path
+        self._shelf = Shelf()
+        self._intake = Intake(path, self._shelf.folder, self._shelf.problem)
+        self._surveyed = Tally()
+        self._read = Tally()
+        self._probe = Probe(table, self._shelf.folder)
+        self._scanner = Scanner(self._shelf, self._probe, self._surveyed)
+        self._assembler = Assembler(self._shelf, table)
+        self._whole_files: int | None = None
+
+    @property
+    def identity(self) -> str:
+        """The resolved path, or the hash of what came in on standard input."""
+        return self._intake.identity
+
+    def close(self) -> None:
+        """Delete the temporary files; the source cannot be read any more."""
+        self._shelf.close()
+
+    def threads(self, selection: Selection) -> Iterator[Thread | Unreadable]:
+        """Yield whole threads in the order of their files, then joined ones, then what could not be read."""
+        left = selection.limit
+        if left is not None and left <= 0:
+            return
+        for found in self._all(selection):
+            yield found
+            if isinstance(found, Thread) and left is not None:
+                left -= 1
+                if left == 0:
+                    return
+
+    def some(self, wanted: Callable[[str], bool]) -> Iterator[Thread]:
+        """Yield wanted threads, whole ones first; others are not put together, and what is unreadable is passed by."""
+        self._survey()
+        tally = Tally()
+        for input_ in self._intake:
+            for shape, whole in self._scanner.wholes(input_, tally):
+                thread_id = self._name(input_, whole, one=isinstance(shape, ThreadFile))
+                if wanted(thread_id):
+                    yield self._assembler.whole(whole, thread_id, input_.origin, shape.name)
+        yield from (self._assembler.joined(thread_id) for thread_id in self._shelf.threads() if wanted(thread_id))
+
+    def shapes(self) -> list[ShapeTaken]:
+        """Return which shapes files were taken for; `ignored` and `unreadable` count the others."""
+        both = Tally()
+        both.add(self._surveyed)
+        both.add(self._read)
+        return both.shapes()
+
+    def expected(self) -> int | None:
+        """Return how many threads there are, unless a file holds an unknown number of whole threads."""
+        whole = self._survey()
+        return None if self._probe.several else whole + self._shelf.count()
+
+    def assistants(self) -> Iterator[JsonObject]:
+        """Yield the assistant objects, each id once."""
+        self._survey()
+        yield from self._shelf.objects(Kind.ASSISTANT)
+
+    def files(self) -> Mapping[str, FileInfo]:
+        """Return the file objects of the export and the bytes in its `files/` folders, by file id."""
+        self._survey()
+        return files_of(self._shelf.objects(Kind.FILE), self._intake.stored())
+
+    def _survey(self) -> int:
+        """Index what is spread over files, once, and return how many files hold whole threads."""
+        if self._whole_files is None:
+            try:
+                self._whole_files = sum(not self._scanner.survey(input_) for input_ in self._intake)
+            except sqlite3.Error as error:
+                raise temporary_folder(error) from error
+        return self._whole_files
+
+    def _all(self, selection: Selection) -> Iterator[Thread | Unreadable]:
+        seen = Names()
+        self._survey()
+        self._read = Tally()
+        for input_ in self._intake:
+            yield from self._whole_threads(input_, selection, seen)
+        yield from self._joined_threads(selection, seen)
+        if not seen:
+            self._refuse_all()
+        yield from self._problems(selection)
+
+    def _whole_threads(self, input_: Input, selection: Selection, seen: Names) -> Iterator[Thread | Unreadable]:
+        for shape, whole in self._scanner.wholes(input_, self._read):
+            thread_id = self._name(input_, whole, one=isinstance(shape, ThreadFile))
+            known = not seen.add(thread_id)
+            if not selection.wants(thread_id):
+                continue
+            if known:
+                yield _duplicate(input_.origin, thread_id)
+            else:
+                yield self._assembler.whole(whole, thread_id, input_.origin, shape.name)
+
+    def _name(self, input_: Input, whole: Whole, *, one: bool) -> str:
+        """Return the id of a whole thread; `one` when it has the file for itself, so that the file's name counts."""
+        remark = name_remark(input_, whole.thread_id) if one else None
+        if whole.thread_id is None:
+            remark = NAMED_BY_FILE
+        if remark is not None:
+            whole.remarks = (*whole.remarks, remark)
+        return whole.thread_id or named_thread(input_) or stem(input_)
+
+    def _joined_threads(self, selection: Selection, seen: Names) -> Iterator[Thread | Unreadable]:
+        for thread_id in self._shelf.threads():
+            known = not seen.add(thread_id)
+            if not selection.wants(thread_id) or thread_id in self._shelf.held:
+                continue
+            if not known:
+                yield self._assembler.joined(thread_id)
+            elif self._shelf.blocks(thread_id).get(Kind.MESSAGE):
+                yield _duplicate(self._assembler.origin(thread_id), thread_id)
+
+    def _problems(self, selection: Selection) -> Iterator[Unreadable]:
+        for origin, code, detail, thread_id in self._shelf.problems():
+            if thread_id is None or selection.wants(thread_id):
+                yield Unreadable(origin, code, detail, thread_id)
+
+    def _refuse_all(self) -> None:
+        """Raise SourceError where nothing at all was read: a single file's fault, or that a folder is bare."""
+        problem = next(self._shelf.problems(), None)
+        if problem is None:
+            known = ", ".join(taken.shape for taken in self.shapes() if taken.shape != "ignored")
+            also = f"; it holds {known}" if known else ""
+            detail = f"{self._path} holds no threads{also}. Name the file or folder that the export was saved to."
+            raise SourceError(detail, code="no-threads")
+        if self._intake.single:
+            raise SourceError(problem[2], code=problem[1])
+
+
+def _duplicate(origin: Origin, thread_id: str) -> Unreadable:
+    detail = f"{origin} holds the thread {thread_id} once more; the first one is read. Remove one of the two."
+    return Unreadable(origin, "duplicate-thread-id", detail, thread_id)

@@ -1,0 +1,1 @@
+"""Archives of a live source that this program wrote: layout, writing, checking, reading."""

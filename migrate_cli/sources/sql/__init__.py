@@ -1,0 +1,1 @@
+"""A database's own tables as a source. Must only read."""
