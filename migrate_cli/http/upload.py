@@ -44,6 +44,10 @@ class Upload(payload.Payload):
         """Return it as text."""
         return str(self._value, encoding, errors)
 
+    def __deepcopy__(self, memo: object) -> bytes:
+        """Return the bytes: recorders of HTTP copy each request, and a body on its way belongs to one event loop."""
+        return bytes(self._value)
+
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Send it."""
         await self.write_with_length(writer, None)
