@@ -35,11 +35,6 @@ class Upload(payload.Payload):
         self._began = self._loop.time()
         self._over: float | None = None
 
-    @property
-    def bytes(self) -> int:
-        """How large it is."""
-        return self._size or 0
-
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """Return it as text."""
         return str(self._value, encoding, errors)
@@ -66,7 +61,7 @@ class Upload(payload.Payload):
         """How many bytes have certainly left this machine."""
         waiting = 0 if self._transport is None else _waiting(self._transport)
         gone = max(0, self._written - waiting)
-        if self._over is None and gone >= self.bytes:
+        if self._over is None and gone >= (self._size or 0):
             self._over = self._loop.time()
         return gone
 
