@@ -13,7 +13,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import httpx2
 import pytest
+from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.server import EmbeddedSandbox
 
 from support.exports import texts_of, thread_id, write_export
@@ -143,13 +145,19 @@ def test_killed_at_random_moments_and_run_again_it_ends_the_same(
 
 
 def test_one_interrupt_drains_and_the_next_run_goes_on(cli: Cli, tmp_path: Path, target: EmbeddedSandbox) -> None:
-    export = write_export(tmp_path / "export", [400] * 60)
-    process = subprocess.Popen(
-        command("apply", export, "--output", "json", "--workers", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    _wait_for_items(target.data, 0, process)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    export = write_export(tmp_path / "export", [100] * 60)
+    with httpx2.Client(base_url=target.control_url, headers=CONTROL_HEADERS) as control:
+        # So slow that the interrupt comes long before the end, however busy the machine is.
+        control.post("/faults", json={"rules": ["append:latency:ms=500"]})
+        process = subprocess.Popen(
+            command("apply", export, "--output", "json", "--workers", "2"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        _wait_for_items(target.data, 0, process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        control.post("/faults", json={"rules": []})
     assert process.returncode == 130, err
     stopped = json.loads(out)
     assert stopped["exit_code"] == 130

@@ -20,6 +20,7 @@ from migrate_cli.http.outcomes import Draining
 from migrate_cli.http.rate_limiter import Pacer
 from migrate_cli.model import Attachment, Draft, FileRecord, Finding, Message, Origin, Status, Thread, Unreadable
 from migrate_cli.work.ordered import WIDTH, in_order
+from migrate_cli.work.queue import AT_ONCE
 
 POLICY = FilePolicy(ConvertOptions())
 
@@ -136,23 +137,37 @@ def test_the_order_of_the_feed_is_kept() -> None:
     assert names == [None if n % 5 == 0 else f"thread_{n}" for n in range(200)]
 
 
-def test_only_a_window_of_threads_waits_at_a_time() -> None:
-    read = 0
+def test_only_a_window_of_threads_waits_at_a_time_and_few_are_read_ahead_of_it() -> None:
+    """However long the clock lets a go of reading be."""
+    read = given = waiting = most_read = most_waiting = 0
 
     def source() -> Iterator[Thread]:
-        nonlocal read
+        nonlocal read, most_read
         for number in range(500):
             read += 1
+            most_read = max(most_read, read - given)
             yield thread(number, f"file-{number}")
 
-    async def first() -> None:
-        own = desk(Answering())
-        stream = in_order(own.feed(source()), own.draft)
-        await anext(stream)
-        await stream.aclose()  # type: ignore[attr-defined]  # it is a generator
+    own = desk(Answering())
 
-    asyncio.run(first())
-    assert read <= WIDTH
+    async def draft(one: Thread) -> Draft | None:
+        nonlocal waiting, most_waiting
+        waiting += 1
+        most_waiting = max(most_waiting, waiting)
+        try:
+            return await own.draft(one)
+        finally:
+            waiting -= 1
+
+    async def whole() -> None:
+        nonlocal given
+        async for _ in in_order(own.feed(source()), draft):
+            given += 1
+
+    asyncio.run(whole())
+    assert given == 500
+    assert 1 < most_waiting <= WIDTH
+    assert most_read < WIDTH + AT_ONCE
 
 
 def test_facts_of_a_thread_outlast_the_memory_for_all() -> None:
