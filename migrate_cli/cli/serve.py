@@ -10,7 +10,7 @@ import typer
 from migrate_cli.cli.frame import Frame, common_options, emit
 from migrate_cli.commands.option_types import SourceHost
 from migrate_cli.report.interface import OutputFormat
-from migrate_cli.sandbox.choices import KnownFiles
+from migrate_cli.sandbox.choices import FileIdCheck
 
 app = typer.Typer()
 
@@ -30,7 +30,7 @@ TokenSeconds = Annotated[
     float | None, typer.Option("--token-seconds", help="A bearer token of the source expires after N seconds.")
 ]
 Known = Annotated[
-    KnownFiles, typer.Option("--known-files", help="Which file ids items may name: any, or uploaded ones only.")
+    FileIdCheck, typer.Option("--known-files", help="Which file ids items may name: any, or uploaded ones only.")
 ]
 StrictAssistant = Annotated[
     bool, typer.Option("--strict-assistant", help="Refuse assistant messages without id and status.")
@@ -89,7 +89,7 @@ def sandbox(
     source_preset: SourcePreset = SourceHost.OPENAI,
     token_requests: TokenRequests = None,
     token_seconds: TokenSeconds = None,
-    known_files: Known = KnownFiles.ANY,
+    known_files: Known = FileIdCheck.ANY,
     strict_assistant: StrictAssistant = False,
     fault: Fault = None,
     faults: Faults = None,

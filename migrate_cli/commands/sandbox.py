@@ -9,7 +9,7 @@ from migrate_cli.commands.option_types import SourceHost
 from migrate_cli.sandbox.assistants_quirks import SourcePreset, SourceQuirks, quirks_of
 from migrate_cli.sandbox.fault_plan import NO_FAULTS, FaultPlan
 from migrate_cli.sandbox.fault_spec import plan_from_specs, read_plan
-from migrate_cli.sandbox.options import KnownFiles, SandboxOptions
+from migrate_cli.sandbox.options import FileIdCheck, SandboxOptions
 from migrate_cli.sandbox.server import run_server
 
 _BANNER = """\
@@ -62,7 +62,7 @@ def serve(
     source_preset: SourceHost = SourceHost.OPENAI,
     token_requests: int | None = None,
     token_seconds: float | None = None,
-    known_files: KnownFiles = KnownFiles.ANY,
+    known_files: FileIdCheck = FileIdCheck.ANY,
     strict_assistant: bool = False,
     faults: FaultPlan = NO_FAULTS,
 ) -> None:

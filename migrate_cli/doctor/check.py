@@ -9,7 +9,7 @@ from migrate_cli.errors import ExitCode, MigrateError
 from migrate_cli.model import JsonObject
 
 
-class Verdict(StrEnum):
+class CheckVerdict(StrEnum):
     """How a check ended."""
 
     OK = "ok"
@@ -24,7 +24,7 @@ class Check:
     """One line of the doctor's report."""
 
     name: str
-    verdict: Verdict
+    verdict: CheckVerdict
     detail: str
     """One sentence: what was found."""
     next: str | None = None
@@ -39,17 +39,17 @@ class Check:
 
 def ok(name: str, detail: str) -> Check:
     """All is well."""
-    return Check(name, Verdict.OK, detail)
+    return Check(name, CheckVerdict.OK, detail)
 
 
 def warning(name: str, detail: str, next_step: str) -> Check:
     """It works, with a reservation."""
-    return Check(name, Verdict.WARNING, detail, next_step)
+    return Check(name, CheckVerdict.WARNING, detail, next_step)
 
 
 def failure(name: str, detail: str, next_step: str, code: ExitCode) -> Check:
     """It does not work."""
-    return Check(name, Verdict.FAILURE, detail, next_step, code)
+    return Check(name, CheckVerdict.FAILURE, detail, next_step, code)
 
 
 def failed(name: str, error: MigrateError, next_step: str) -> Check:

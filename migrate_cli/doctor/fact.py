@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from migrate_cli.doctor.check import Check, Verdict, failure, warning
+from migrate_cli.doctor.check import Check, CheckVerdict, failure, warning
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject
 
@@ -18,7 +18,7 @@ class Fact:
     """One word, stable, for programs."""
     detail: str
     next: str | None = None
-    verdict: Verdict = Verdict.OK
+    verdict: CheckVerdict = CheckVerdict.OK
 
     def as_dict(self) -> JsonObject:
         """The fact as JSON."""
@@ -26,8 +26,8 @@ class Fact:
 
     def as_check(self) -> Check | None:
         """The line that it adds to the checks: only what needs somebody's attention."""
-        if self.verdict is Verdict.OK or self.next is None:
+        if self.verdict is CheckVerdict.OK or self.next is None:
             return None
-        if self.verdict is Verdict.WARNING:
+        if self.verdict is CheckVerdict.WARNING:
             return warning(f"live {self.name}", self.detail, self.next)
         return failure(f"live {self.name}", self.detail, self.next, ExitCode.PARTIAL)

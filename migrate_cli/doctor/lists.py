@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from migrate_cli.doctor.check import Verdict
+from migrate_cli.doctor.check import CheckVerdict
 from migrate_cli.doctor.fact import Fact
 from migrate_cli.doctor.scratch import PAGE, Scratch, Unclear, entries, said, text_of
 from migrate_cli.http.outcomes import Refused
@@ -45,10 +45,10 @@ def _order(sent: list[str], stored: list[str | None]) -> Fact:
     if sorted(map(str, stored)) == sorted(sent):
         detail = "the items of one request are listed in another order than they were sent in"
         next_step = "Set load.batch_items to 1, so that each request holds one item, and verify afterwards."
-        return Fact("item-order", "scrambled", detail, next_step, Verdict.FAILURE)
+        return Fact("item-order", "scrambled", detail, next_step, CheckVerdict.FAILURE)
     detail = f"of {len(sent)} items sent at once, {len(stored)} are listed right afterwards"
     return Fact(
-        "item-order", "lossy", detail, "Do not migrate to this target before that is understood.", Verdict.FAILURE
+        "item-order", "lossy", detail, "Do not migrate to this target before that is understood.", CheckVerdict.FAILURE
     )
 
 
@@ -60,7 +60,7 @@ def _echo(sent: list[str], echo: list[str | None]) -> Fact:
         "incomplete",
         "an append does not answer with its items in order, so each batch has to be read back",
         "Expect more requests; nothing is lost by it.",
-        Verdict.WARNING,
+        CheckVerdict.WARNING,
     )
 
 
@@ -90,7 +90,7 @@ async def _paging(scratch: Scratch, conversation: str, ids: list[str]) -> Fact:
         fresh = [str(item.get("id")) for item in entries(page) if item.get("id") not in seen]
         if not fresh:
             detail = "a list ignores `after`, so only the first page of a conversation can be read back (100 items)"
-            return Fact("paging", "after-ignored", detail, _FIRST_PAGE_ONLY, Verdict.FAILURE)
+            return Fact("paging", "after-ignored", detail, _FIRST_PAGE_ONLY, CheckVerdict.FAILURE)
         seen += fresh
         cursor = seen[-1]
         lied = lied or bool(page.get("has_more")) != (len(seen) < len(ids))
@@ -118,7 +118,7 @@ async def request_order(scratch: Scratch) -> list[Fact]:
     if sorted(map(str, stored)) != sorted(sent):
         raise Unclear(f"of {len(sent)} items, {len(stored)} are listed")
     detail = "the items of requests that follow each other within a second are listed in another order"
-    return [Fact("request-order", "scrambled", detail, _SECONDS_APART, Verdict.FAILURE)]
+    return [Fact("request-order", "scrambled", detail, _SECONDS_APART, CheckVerdict.FAILURE)]
 
 
 _SECONDS_APART = (
@@ -135,7 +135,9 @@ async def include(scratch: Scratch) -> list[Fact]:
     if isinstance(reply, Refused):
         detail = f"an image as a data URL was refused: {reply.message}"
         return [
-            Fact("include", "no-images", detail, "Expect such messages to fail; see --on-refused.", Verdict.WARNING)
+            Fact(
+                "include", "no-images", detail, "Expect such messages to fail; see --on-refused.", CheckVerdict.WARNING
+            )
         ]
     page = await scratch.listed(conversation, order="asc", limit=PAGE, include=[IMAGE_URLS])
     if isinstance(page, Refused):
@@ -145,4 +147,4 @@ async def include(scratch: Scratch) -> list[Fact]:
     if any(part.get("image_url") == ONE_PIXEL for part in parts):
         return [Fact("include", "taken", "image addresses come back where they are asked for")]
     detail = "image addresses do not come back although the request for them is taken"
-    return [Fact("include", "ignored", detail, "Expect verify to report images by URL as lost.", Verdict.WARNING)]
+    return [Fact("include", "ignored", detail, "Expect verify to report images by URL as lost.", CheckVerdict.WARNING)]

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from secrets import token_hex
 
-from migrate_cli.doctor.check import Check, Verdict, failure, ok, warning
+from migrate_cli.doctor.check import Check, CheckVerdict, failure, ok, warning
 from migrate_cli.doctor.fact import Fact
 from migrate_cli.doctor.lists import BATCH, include, order_and_listing, request_order
 from migrate_cli.doctor.scratch import Scratch, Sleep, Unclear, said, strictly, text_of
@@ -66,7 +66,7 @@ async def _ask(scratch: Scratch, name: str, question: Question) -> list[Fact]:
             "unknown",
             f"{_NOT_FOUND_OUT}{reason}",
             "Run doctor --live again when the target is calm.",
-            Verdict.WARNING,
+            CheckVerdict.WARNING,
         )
     ]
 
@@ -111,15 +111,17 @@ async def _item_limit(scratch: Scratch) -> list[Fact]:
         stored = len(await scratch.items(conversation))
         if stored < size:
             detail = f"of {size} items in one request, {stored} were stored, and success was answered"
-            return [Fact("item-limit", "lossy", detail, f"Set load.batch_items to {stored or 1}.", Verdict.FAILURE)]
+            return [
+                Fact("item-limit", "lossy", detail, f"Set load.batch_items to {stored or 1}.", CheckVerdict.FAILURE)
+            ]
         if size > BATCH:
             return [Fact("item-limit", "none-at-20", f"{size} items in one request are taken; 20 are sent")]
         if size == BATCH:
             return [Fact("item-limit", "20", "20 items in one request are taken, 21 are refused")]
         detail = f"{size} items in one request are taken, larger requests were refused"
-        return [Fact("item-limit", str(size), detail, f"Set load.batch_items to {size}.", Verdict.WARNING)]
+        return [Fact("item-limit", str(size), detail, f"Set load.batch_items to {size}.", CheckVerdict.WARNING)]
     detail = f"not even one item was taken: {reply.message if isinstance(reply, Refused) else ''}"
-    return [Fact("item-limit", "0", detail, "Look whether this is the right target and key.", Verdict.FAILURE)]
+    return [Fact("item-limit", "0", detail, "Look whether this is the right target and key.", CheckVerdict.FAILURE)]
 
 
 async def _refused_batch(scratch: Scratch) -> list[Fact]:
@@ -146,12 +148,16 @@ async def _text(scratch: Scratch) -> list[Fact]:
             break
     if isinstance(reply, Refused):
         detail = f"a text with unusual characters was refused: {reply.message}"
-        return [Fact("text", "refused", detail, "Expect such messages to fail; see --on-refused.", Verdict.WARNING)]
+        return [
+            Fact("text", "refused", detail, "Expect such messages to fail; see --on-refused.", CheckVerdict.WARNING)
+        ]
     texts = [text_of(item) for item in await scratch.items(conversation)]
     if texts == [ODD_TEXT, ODD_TEXT]:
         return [Fact("text", "exact", "texts come back to the letter: blanks, line ends, accents, emoji, markup")]
     detail = "texts do not come back to the letter (blanks, line ends, accents, emoji or markup change)"
-    return [Fact("text", "changed", detail, "Do not migrate to this target: verify would differ.", Verdict.FAILURE)]
+    return [
+        Fact("text", "changed", detail, "Do not migrate to this target: verify would differ.", CheckVerdict.FAILURE)
+    ]
 
 
 async def _metadata(scratch: Scratch) -> list[Fact]:
@@ -188,11 +194,11 @@ async def _assistant_content(scratch: Scratch) -> list[Fact]:
     detail = f"assistant messages are taken as: {', '.join(taken) or 'nothing that was tried'} (sent: {sent})"
     answer = next((name for name in ("plain", "strict") if name in taken), "refused")
     if answer == "refused":
-        return [Fact("assistant-content", answer, detail, "This target cannot hold answers.", Verdict.FAILURE)]
+        return [Fact("assistant-content", answer, detail, "This target cannot hold answers.", CheckVerdict.FAILURE)]
     if sent in taken:
         return [Fact("assistant-content", answer, detail)]
     change = f"Set convert.strict_assistant to {'false' if scratch.strict else 'true'}."
-    return [Fact("assistant-content", answer, detail, change, Verdict.FAILURE)]
+    return [Fact("assistant-content", answer, detail, change, CheckVerdict.FAILURE)]
 
 
 async def _string_content(scratch: Scratch) -> list[Fact]:
@@ -236,7 +242,7 @@ async def _second_delete(scratch: Scratch) -> list[Fact]:
     path = f"/conversations/{segment(conversation)}"
     if isinstance(first := await scratch.send("DELETE", path), Refused):
         detail = f"a conversation cannot be deleted: {first.message}"
-        return [Fact("delete", "refused", detail, "undo will not work at this target.", Verdict.WARNING)]
+        return [Fact("delete", "refused", detail, "undo will not work at this target.", CheckVerdict.WARNING)]
     if isinstance(await scratch.send("DELETE", path), Refused):
         return [Fact("delete", "gone", "a conversation is gone once deleted; a second delete is refused")]
     return [Fact("delete", "repeatable", "a second delete of a conversation is answered like the first")]

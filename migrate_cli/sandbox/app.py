@@ -12,13 +12,13 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from migrate_cli.sandbox.api_error import ApiError
-from migrate_cli.sandbox.assistants_auth import SourceDoor
+from migrate_cli.sandbox.assistants_auth import SourceAuthMiddleware
 from migrate_cli.sandbox.assistants_endpoints import AssistantsEndpoints
 from migrate_cli.sandbox.assistants_store import AssistantsStore
-from migrate_cli.sandbox.auth import CONTROL_PREFIX, Gate, Loopback, WriterLocks
+from migrate_cli.sandbox.auth import CONTROL_PREFIX, ConversationLocks, KeyMiddleware, LoopbackMiddleware
 from migrate_cli.sandbox.control import ControlEndpoints
 from migrate_cli.sandbox.conversations import ConversationEndpoints
-from migrate_cli.sandbox.faults import Faults
+from migrate_cli.sandbox.faults import FaultMiddleware
 from migrate_cli.sandbox.files import FileEndpoints
 from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.requests import json_answer
@@ -39,11 +39,11 @@ class Sandbox:
         ]
         if options.source is not None:
             routes += AssistantsEndpoints(AssistantsStore(store.connection), options.source).routes()
-        self.faults = Faults(_application(routes), options)
-        self._api = WriterLocks(self.faults, options)
+        self.faults = FaultMiddleware(_application(routes), options)
+        self._api = ConversationLocks(self.faults, options)
         self._control = _application(ControlEndpoints(self.faults).routes())
-        gate = Gate(self._dispatch, options)
-        self._front = Loopback(gate if options.source is None else SourceDoor(gate, options.source))
+        gate = KeyMiddleware(self._dispatch, options)
+        self._front = LoopbackMiddleware(gate if options.source is None else SourceAuthMiddleware(gate, options.source))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

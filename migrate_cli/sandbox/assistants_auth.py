@@ -22,21 +22,21 @@ _OWN = ("threads", "assistants")
 
 
 @dataclass(slots=True)
-class _Life:
+class _TokenUse:
     """How long a token has been in use."""
 
     since: float
     requests: int = 0
 
 
-class SourceDoor:
+class SourceAuthMiddleware:
     """Lets requests in that come as the host wants them; others are answered as the host answers them."""
 
     def __init__(self, app: ASGIApp, quirks: SourceQuirks, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
         self._quirks = quirks
         self._clock = clock
-        self._tokens: dict[str, _Life] = {}
+        self._tokens: dict[str, _TokenUse] = {}
         pattern = re.escape(quirks.base).replace(re.escape("{project}"), "[^/]+")
         # Under /v1 the target lives too: only what belongs to the source side is the door's business.
         below = rf"/(?:{'|'.join(_OWN)})(?:/.*)?" if quirks.base == "/v1" else "(?:/.*)?"
@@ -78,7 +78,7 @@ class SourceDoor:
         quirks, now = self._quirks, self._clock()
         if quirks.token_requests is None and quirks.token_seconds is None:
             return False
-        life = self._tokens.setdefault(token, _Life(now))
+        life = self._tokens.setdefault(token, _TokenUse(now))
         life.requests += 1
         if quirks.token_requests is not None and life.requests > quirks.token_requests:
             return True

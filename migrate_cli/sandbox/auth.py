@@ -21,7 +21,7 @@ _PREFIX = "/v1/conversations/"
 _RESPONSES = "/v1/responses"
 
 
-class Loopback:
+class LoopbackMiddleware:
     """Lets through only what is addressed to this machine by a loopback name.
 
     A web page whose own name was made to mean 127.0.0.1 gets no further, since browsers send that name.
@@ -40,7 +40,7 @@ class Loopback:
             await error_answer(error)(scope, receive, send)
 
 
-class Gate:
+class KeyMiddleware:
     """Stamps `x-request-id` on every answer and lets through only requests with an acceptable key."""
 
     def __init__(self, app: ASGIApp, options: SandboxOptions) -> None:
@@ -81,7 +81,7 @@ class Gate:
         return None if accepted else _unauthorized("Incorrect API key provided.")
 
 
-class WriterLocks:
+class ConversationLocks:
     """Refuses a write to a conversation while another one, or a response in it, is being served."""
 
     def __init__(self, app: ASGIApp, options: SandboxOptions) -> None:

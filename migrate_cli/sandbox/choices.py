@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class KnownFiles(StrEnum):
+class FileIdCheck(StrEnum):
     """Which file ids items may name."""
 
     ANY = "any"

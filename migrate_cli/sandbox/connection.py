@@ -19,7 +19,7 @@ _STATE_KEY = "sandbox_wire"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-class Wire(asyncio.Transport):
+class ResettableTransport(asyncio.Transport):
     """A transport that sends what is written in one turn of the event loop with one call."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -82,23 +82,23 @@ class Wire(asyncio.Transport):
         self._waiting.clear()
 
 
-class _WithWire:
+class _ResettableProtocol:
     """Puts a Wire between uvicorn's protocol and its transport, and into the scope of every request."""
 
     app_state: dict[str, Any]
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        wire = Wire(transport)
-        self.app_state = {**self.app_state, _STATE_KEY: wire}
-        super().connection_made(wire)  # type: ignore[misc]  # the protocol that this class is mixed into
+        resettable = ResettableTransport(transport)
+        self.app_state = {**self.app_state, _STATE_KEY: resettable}
+        super().connection_made(resettable)  # type: ignore[misc]  # the protocol that this class is mixed into
 
 
 def protocol_class() -> type[asyncio.Protocol]:
     """The HTTP protocol to serve with."""
-    return type("WiredProtocol", (_WithWire, AutoHTTPProtocol), {})
+    return type("WiredProtocol", (_ResettableProtocol, AutoHTTPProtocol), {})
 
 
-def wire_of(scope: Scope) -> Wire | None:
+def transport_of(scope: Scope) -> ResettableTransport | None:
     """The connection that a request came on; None where it was not served by `protocol_class`."""
-    wire = scope.get("state", {}).get(_STATE_KEY)
-    return wire if isinstance(wire, Wire) else None
+    resettable = scope.get("state", {}).get(_STATE_KEY)
+    return resettable if isinstance(resettable, ResettableTransport) else None

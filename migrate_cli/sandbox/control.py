@@ -9,7 +9,7 @@ from starlette.routing import Route
 from migrate_cli.errors import UsageError
 from migrate_cli.sandbox.api_error import ApiError, bad_request
 from migrate_cli.sandbox.fault_spec import plan_from
-from migrate_cli.sandbox.faults import Faults
+from migrate_cli.sandbox.faults import FaultMiddleware
 from migrate_cli.sandbox.requests import json_answer, read_json
 
 _MAX_BODY = 1024 * 1024
@@ -21,7 +21,7 @@ first, and the sandbox answers no such question."""
 class ControlEndpoints:
     """`GET` and `POST /_sandbox/faults`, `GET /_sandbox/stats`, `POST /_sandbox/land`."""
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: FaultMiddleware) -> None:
         self._faults = faults
 
     def routes(self) -> list[Route]:

@@ -13,7 +13,7 @@ from migrate_cli.model import JsonObject
 from migrate_cli.sandbox.api_error import bad_request, not_found
 from migrate_cli.sandbox.encoding import encode
 from migrate_cli.sandbox.include import check_include, visible
-from migrate_cli.sandbox.options import KnownFiles, MetadataUpdate, SandboxOptions
+from migrate_cli.sandbox.options import FileIdCheck, MetadataUpdate, SandboxOptions
 from migrate_cli.sandbox.requests import include_values, json_answer, page_limit, page_order, raw_answer, read_json
 from migrate_cli.sandbox.rules import CheckedItem, check_batch, check_fields, check_metadata, check_strict_assistants
 from migrate_cli.sandbox.rules_tools import check_tool_item
@@ -119,7 +119,7 @@ class ConversationEndpoints:
         return checked
 
     def _known_file(self, identifier: str) -> bool:
-        return self._options.known_files is KnownFiles.ANY or self._store.file(identifier) is not None
+        return self._options.known_files is FileIdCheck.ANY or self._store.file(identifier) is not None
 
     def _find(self, request: Request) -> Conversation:
         identifier = request.path_params["conversation_id"]

@@ -10,11 +10,11 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from migrate_cli.sandbox.connection import wire_of
+from migrate_cli.sandbox.connection import transport_of
 
 
 @dataclass(slots=True)
-class Answer:
+class CapturedResponse:
     """A whole answer of the inner application."""
 
     status: int = 500
@@ -22,7 +22,7 @@ class Answer:
     body: bytes = b""
 
 
-class Exchange:
+class InterceptedRequest:
     """A request on its way, and the connection that it came on."""
 
     def __init__(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,9 +52,9 @@ class Exchange:
         else:
             await self._app(self.scope, _replay(self._body, self._receive), self.send)
 
-    async def perform(self, body: bytes | None = None, query: bytes | None = None) -> Answer:
+    async def perform(self, body: bytes | None = None, query: bytes | None = None) -> CapturedResponse:
         """Let the inner application do its work (on another body or query, if given), and keep its answer."""
-        answer = Answer()
+        answer = CapturedResponse()
 
         async def keep(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -72,20 +72,20 @@ class Exchange:
 
     async def break_off(self) -> None:
         """Send what waits, then break the connection in the middle of the answer."""
-        wire = wire_of(self.scope)
-        if wire is None:
+        transport = transport_of(self.scope)
+        if transport is None:
             raise ConnectionResetError
-        wire.abort_after_sending()
+        transport.abort_after_sending()
         await self.gone()
 
-    async def answer(self, answer: Answer) -> None:
+    async def answer(self, answer: CapturedResponse) -> None:
         """Send an answer, with the length that its body has."""
         headers = [pair for pair in answer.headers if pair[0].lower() != b"content-length"]
         headers.append((b"content-length", str(len(answer.body)).encode()))
         await self.send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await self.send({"type": "http.response.body", "body": answer.body})
 
-    async def answer_half(self, answer: Answer) -> None:
+    async def answer_half(self, answer: CapturedResponse) -> None:
         """Send the head and half of the body of an answer, then break the connection."""
         await self.send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         half = answer.body[: len(answer.body) // 2]
@@ -94,10 +94,10 @@ class Exchange:
 
     async def reset(self) -> None:
         """Break the connection off, so that the client sees a reset."""
-        wire = wire_of(self.scope)
-        if wire is None:
+        transport = transport_of(self.scope)
+        if transport is None:
             raise ConnectionResetError
-        wire.reset()
+        transport.reset()
         await self.gone()
 
     async def gone(self) -> None:

@@ -13,7 +13,7 @@ from enum import StrEnum
 Parameter = float | str | None
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """What can go wrong. *Before* means that nothing was done, *after* that the work was done and committed."""
 
     LATENCY = "latency"
@@ -99,30 +99,30 @@ class Kind(StrEnum):
     """After `after` events comes a top-level `error`, and the stream ends; the turn is lost."""
 
 
-PARAMETERS: Mapping[Kind, Mapping[str, Parameter]] = {
-    Kind.LATENCY: {"ms": 50.0},
-    Kind.LOGNORMAL: {"median": 50.0, "sigma": 0.5},
-    Kind.RATE_LIMITED: {"retry_after": 1.0},
-    Kind.LIMIT: {"limit": 60.0, "burst": None},
-    Kind.POISON: {"text": ""},
-    Kind.PARTIAL: {"items": None, "status": 500.0},
-    Kind.LATE: {"seconds": 1.0, "answer": "reset"},
-    Kind.HANG: {"seconds": None},
-    Kind.HANG_AFTER: {"seconds": None},
-    Kind.DOWN: {"seconds": 1.0},
-    Kind.ERRORS: {"form": "detail"},
-    Kind.STREAM_CUT: {"after": 5.0},
-    Kind.STREAM_CUT_AFTER: {"after": 5.0},
-    Kind.STREAM_END: {"after": 5.0},
-    Kind.STREAM_STALL: {"after": 5.0, "seconds": None},
-    Kind.STREAM_GARBAGE: {"after": 5.0},
-    Kind.STREAM_SHUFFLE: {"after": 5.0},
-    Kind.STREAM_ERROR: {"after": 5.0},
+PARAMETERS: Mapping[FaultKind, Mapping[str, Parameter]] = {
+    FaultKind.LATENCY: {"ms": 50.0},
+    FaultKind.LOGNORMAL: {"median": 50.0, "sigma": 0.5},
+    FaultKind.RATE_LIMITED: {"retry_after": 1.0},
+    FaultKind.LIMIT: {"limit": 60.0, "burst": None},
+    FaultKind.POISON: {"text": ""},
+    FaultKind.PARTIAL: {"items": None, "status": 500.0},
+    FaultKind.LATE: {"seconds": 1.0, "answer": "reset"},
+    FaultKind.HANG: {"seconds": None},
+    FaultKind.HANG_AFTER: {"seconds": None},
+    FaultKind.DOWN: {"seconds": 1.0},
+    FaultKind.ERRORS: {"form": "detail"},
+    FaultKind.STREAM_CUT: {"after": 5.0},
+    FaultKind.STREAM_CUT_AFTER: {"after": 5.0},
+    FaultKind.STREAM_END: {"after": 5.0},
+    FaultKind.STREAM_STALL: {"after": 5.0, "seconds": None},
+    FaultKind.STREAM_GARBAGE: {"after": 5.0},
+    FaultKind.STREAM_SHUFFLE: {"after": 5.0},
+    FaultKind.STREAM_ERROR: {"after": 5.0},
 }
 """The parameters of each kind, with their defaults; kinds that are not named have none."""
 
-DELAYS = frozenset({Kind.LATENCY, Kind.LOGNORMAL})
-LASTING = frozenset({Kind.LIMIT, Kind.ERRORS})
+DELAYS = frozenset({FaultKind.LATENCY, FaultKind.LOGNORMAL})
+LASTING = frozenset({FaultKind.LIMIT, FaultKind.ERRORS})
 """Kinds that are no strokes of chance: they hold for all requests of their endpoints, whatever else strikes."""
 
 ENDPOINTS = (
@@ -198,7 +198,7 @@ class FaultRule:
 
     endpoints: tuple[str, ...]
     """Names of `ENDPOINTS` or `GROUPS`."""
-    kind: Kind
+    kind: FaultKind
     probability: float = 1.0
     nth: tuple[int, ...] = ()
     """If given, only these requests (the first is 1) at the rule's endpoints are struck."""
@@ -251,35 +251,37 @@ NO_FAULTS = FaultPlan()
 
 
 @dataclass(frozen=True, slots=True)
-class Strike:
+class FaultDecision:
     """What happens to one request: delays, and at most one fault besides."""
 
     delay: float = 0.0
     """Seconds, all delays together."""
-    delays: tuple[Kind, ...] = ()
+    delays: tuple[FaultKind, ...] = ()
     """The kinds of delay that it is made of."""
     rule: FaultRule | None = None
 
 
-class Dice:
+class FaultSelector:
     """Decides, request by request. Each rule has its own chance, so that one more rule does not change the others."""
 
     def __init__(self, plan: FaultPlan) -> None:
         self.plan = plan
-        self._rules = [_Counted(rule, random.Random(f"{plan.seed}/{n}/{rule}")) for n, rule in enumerate(plan.rules)]  # noqa: S311 - chance, no secret
+        self._rules = [_RuleState(rule, random.Random(f"{plan.seed}/{n}/{rule}")) for n, rule in enumerate(plan.rules)]  # noqa: S311 - chance, no secret
 
     def needs_body(self, endpoint: str, method: str, path: str = "") -> bool:
         """Whether the decision depends on what the request says."""
-        return any(each.rule.kind is Kind.POISON and each.rule.matches(endpoint, method, path) for each in self._rules)
+        return any(
+            each.rule.kind is FaultKind.POISON and each.rule.matches(endpoint, method, path) for each in self._rules
+        )
 
-    def strike(self, endpoint: str, method: str, body: bytes = b"", path: str = "") -> Strike:
+    def decide(self, endpoint: str, method: str, body: bytes = b"", path: str = "") -> FaultDecision:
         """Decide about the next request; the first rule that strikes wins, delays add up."""
         delay, chosen, delays = 0.0, None, []
         for each in self._rules:
             rule = each.rule
             if rule.kind in LASTING or not rule.matches(endpoint, method, path):
                 continue
-            if rule.kind is Kind.POISON and not _holds(body, rule.text("text")):
+            if rule.kind is FaultKind.POISON and not _holds(body, rule.text("text")):
                 continue
             if rule.kind in DELAYS:
                 if each.strikes():
@@ -287,23 +289,23 @@ class Dice:
                     delays.append(rule.kind)
             elif each.strikes(wanted=chosen is None):
                 chosen = rule
-        return Strike(delay, tuple(delays), chosen)
+        return FaultDecision(delay, tuple(delays), chosen)
 
     def limit(self, endpoint: str, method: str, path: str = "") -> FaultRule | None:
         """The limit in requests a minute that holds for this endpoint."""
-        return self._lasting(Kind.LIMIT, endpoint, method, path)
+        return self._lasting(FaultKind.LIMIT, endpoint, method, path)
 
     def form_of_errors(self, endpoint: str, method: str, path: str = "") -> str | None:
         """The form in which errors are told at this endpoint, where it is not the real service's."""
-        rule = self._lasting(Kind.ERRORS, endpoint, method, path)
+        rule = self._lasting(FaultKind.ERRORS, endpoint, method, path)
         return None if rule is None else rule.text("form")
 
-    def _lasting(self, kind: Kind, endpoint: str, method: str, path: str) -> FaultRule | None:
+    def _lasting(self, kind: FaultKind, endpoint: str, method: str, path: str) -> FaultRule | None:
         rules = (each.rule for each in self._rules)
         return next((rule for rule in rules if rule.kind is kind and rule.matches(endpoint, method, path)), None)
 
 
-class _Counted:
+class _RuleState:
     """A rule with its own chance and its counts of requests seen and struck."""
 
     def __init__(self, rule: FaultRule, chance: random.Random) -> None:
@@ -325,7 +327,7 @@ class _Counted:
 
     def delay(self) -> float:
         """Seconds of delay."""
-        if self.rule.kind is Kind.LATENCY:
+        if self.rule.kind is FaultKind.LATENCY:
             return (self.rule.number("ms") or 0.0) / 1000
         median, sigma = self.rule.number("median") or 0.0, self.rule.number("sigma") or 0.0
         return median / 1000 * self._chance.lognormvariate(0.0, sigma)

@@ -20,7 +20,7 @@ import yaml
 from migrate_cli.disk.input import text_of
 from migrate_cli.errors import UsageError
 from migrate_cli.sandbox.api_error import FORMS
-from migrate_cli.sandbox.fault_plan import ENDPOINTS, GROUPS, PARAMETERS, FaultPlan, FaultRule, Kind, Parameter
+from migrate_cli.sandbox.fault_plan import ENDPOINTS, GROUPS, PARAMETERS, FaultKind, FaultPlan, FaultRule, Parameter
 
 _TEXTS = frozenset({"text", "answer", "form"})
 _COMMON = ("probability", "nth", "count", "path")
@@ -44,10 +44,10 @@ def parse_rule(spec: str) -> FaultRule:
 def rule_from(values: Mapping[str, Any], shown: str | None = None) -> FaultRule:
     """Return the rule that a mapping describes; `shown` is how messages name it."""
     where = f"Fault '{shown or values}'"
-    kind = _one_of(str(values.get("kind", "")), tuple(Kind), where, "kind")
+    kind = _one_of(str(values.get("kind", "")), tuple(FaultKind), where, "kind")
     endpoints = values.get("endpoints", values.get("endpoint", "*"))
     names = endpoints.split(",") if isinstance(endpoints, str) else list(endpoints or ())
-    own = PARAMETERS.get(Kind(kind), {})
+    own = PARAMETERS.get(FaultKind(kind), {})
     parameters: dict[str, Parameter] = {}
     for name, value in values.items():
         if name in ("kind", "endpoint", "endpoints", *_COMMON):
@@ -56,7 +56,7 @@ def rule_from(values: Mapping[str, Any], shown: str | None = None) -> FaultRule:
         parameters[name] = str(value) if name in _TEXTS else _number(value, where, name)
     rule = FaultRule(
         endpoints=tuple(_one_of(name, (*GROUPS, *ENDPOINTS), where, "endpoint") for name in names),
-        kind=Kind(kind),
+        kind=FaultKind(kind),
         probability=_number(values.get("probability", 1.0), where, "probability"),
         nth=_numbers(values.get("nth"), where),
         count=None if values.get("count") is None else int(_number(values["count"], where, "count")),
@@ -103,15 +103,15 @@ def _any_rule(rule: Any) -> FaultRule:
 def _sensible(rule: FaultRule, where: str) -> FaultRule:
     if not 0 <= rule.probability <= 1:
         raise UsageError(f"{where}: the probability must be between 0 and 1.")
-    if rule.kind is Kind.POISON and not rule.text("text"):
+    if rule.kind is FaultKind.POISON and not rule.text("text"):
         raise UsageError(f"{where}: poison needs text=…, the mark by which a request is known.")
-    if rule.kind is Kind.LATE and rule.text("answer") not in ("reset", "hang"):
+    if rule.kind is FaultKind.LATE and rule.text("answer") not in ("reset", "hang"):
         raise UsageError(f"{where}: answer must be reset or hang.")
-    if rule.kind is Kind.ERRORS:
+    if rule.kind is FaultKind.ERRORS:
         _one_of(rule.text("form"), FORMS, where, "form")
     if any(isinstance(value, float) and value < 0 for value in rule.parameters.values()):
         raise UsageError(f"{where}: parameters cannot be negative.")
-    if rule.kind is Kind.LIMIT and not rule.number("limit"):
+    if rule.kind is FaultKind.LIMIT and not rule.number("limit"):
         raise UsageError(f"{where}: limit must be at least 1.")
     return rule
 

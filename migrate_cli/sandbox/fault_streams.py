@@ -12,23 +12,23 @@ from typing import Protocol
 from starlette.types import Message
 
 from migrate_cli.sandbox.encoding import encode
-from migrate_cli.sandbox.fault_exchange import Exchange, first_of
-from migrate_cli.sandbox.fault_plan import FaultRule, Kind
+from migrate_cli.sandbox.fault_exchange import InterceptedRequest, first_of
+from migrate_cli.sandbox.fault_plan import FaultKind, FaultRule
 
 Change = Callable[[int, Message], Awaitable[list[Message] | None]]
 """Given an event's number from 1 on and its message, returns what is sent in its place, or None to stop the work."""
 
 
-class Closing(Protocol):
+class ServerState(Protocol):
     """What these faults need to know of the server."""
 
     closing: asyncio.Event
     """Set when the server stops: nothing may wait any longer."""
 
 
-async def _through(exchange: Exchange, change: Change) -> bool:
+async def _through(request: InterceptedRequest, change: Change) -> bool:
     """Let the application answer through `change`; return whether that stopped it in the middle."""
-    stopped, numbers = asyncio.Event(), _Numbers()
+    stopped, numbers = asyncio.Event(), _EventCounter()
 
     async def send(message: Message) -> None:
         number = numbers.of(message)
@@ -37,12 +37,12 @@ async def _through(exchange: Exchange, change: Change) -> bool:
             stopped.set()
             await asyncio.Event().wait()
         for each in sent or ():
-            await exchange.send(each)
+            await request.send(each)
 
-    return await first_of(exchange.run(send), stopped.wait()) == 1
+    return await first_of(request.run(send), stopped.wait()) == 1
 
 
-class _Numbers:
+class _EventCounter:
     """Counts the events of one answer, its end included."""
 
     def __init__(self) -> None:
@@ -67,12 +67,12 @@ def _stop_after(rule: FaultRule) -> Change:
     return change
 
 
-async def _cut(exchange: Exchange, rule: FaultRule, _: Closing) -> None:
-    if await _through(exchange, _stop_after(rule)):
-        await exchange.break_off()
+async def _cut(request: InterceptedRequest, rule: FaultRule, _: ServerState) -> None:
+    if await _through(request, _stop_after(rule)):
+        await request.break_off()
 
 
-async def _cut_after(exchange: Exchange, rule: FaultRule, _: Closing) -> None:
+async def _cut_after(request: InterceptedRequest, rule: FaultRule, _: ServerState) -> None:
     after, lost = int(rule.number("after") or 0), False
 
     async def change(number: int, message: Message) -> list[Message]:
@@ -80,18 +80,18 @@ async def _cut_after(exchange: Exchange, rule: FaultRule, _: Closing) -> None:
         lost = lost or number > after
         return [] if lost else [message]
 
-    await _through(exchange, change)
+    await _through(request, change)
     if lost:
-        await exchange.break_off()
+        await request.break_off()
 
 
-async def _end(exchange: Exchange, rule: FaultRule, _: Closing) -> None:
-    if await _through(exchange, _stop_after(rule)):
-        await exchange.send({"type": "http.response.body", "body": b""})
+async def _end(request: InterceptedRequest, rule: FaultRule, _: ServerState) -> None:
+    if await _through(request, _stop_after(rule)):
+        await request.send({"type": "http.response.body", "body": b""})
 
 
-async def _error(exchange: Exchange, rule: FaultRule, _: Closing) -> None:
-    if await _through(exchange, _stop_after(rule)):
+async def _error(request: InterceptedRequest, rule: FaultRule, _: ServerState) -> None:
+    if await _through(request, _stop_after(rule)):
         number = int(rule.number("after") or 0)
         event = {
             "type": "error",
@@ -100,23 +100,23 @@ async def _error(exchange: Exchange, rule: FaultRule, _: Closing) -> None:
             "message": "The server had an error while processing your request. Sorry about that!",
             "param": None,
         }
-        await exchange.send({"type": "http.response.body", "body": b"event: error\ndata: " + encode(event) + b"\n\n"})
+        await request.send({"type": "http.response.body", "body": b"event: error\ndata: " + encode(event) + b"\n\n"})
 
 
-async def _stall(exchange: Exchange, rule: FaultRule, around: Closing) -> None:
+async def _stall(request: InterceptedRequest, rule: FaultRule, server: ServerState) -> None:
     after = int(rule.number("after") or 0)
 
     async def change(number: int, message: Message) -> list[Message] | None:
         if number == after + 1:
-            ended = await first_of(exchange.gone(), around.closing.wait(), seconds=rule.number("seconds"))
+            ended = await first_of(request.gone(), server.closing.wait(), seconds=rule.number("seconds"))
             return [message] if ended is None else None
         return [message]
 
-    if await _through(exchange, change):
-        await exchange.reset()
+    if await _through(request, change):
+        await request.reset()
 
 
-async def _garbage(exchange: Exchange, rule: FaultRule, _: Closing) -> None:
+async def _garbage(request: InterceptedRequest, rule: FaultRule, _: ServerState) -> None:
     after = int(rule.number("after") or 0)
 
     async def change(number: int, message: Message) -> list[Message]:
@@ -125,10 +125,10 @@ async def _garbage(exchange: Exchange, rule: FaultRule, _: Closing) -> None:
             message = {**message, "body": body[: len(body) * 2 // 3].rstrip() + b"\n\n"}
         return [message]
 
-    await _through(exchange, change)
+    await _through(request, change)
 
 
-async def _shuffle(exchange: Exchange, rule: FaultRule, _: Closing) -> None:
+async def _shuffle(request: InterceptedRequest, rule: FaultRule, _: ServerState) -> None:
     after = int(rule.number("after") or 0)
     held: list[Message] = []
 
@@ -141,15 +141,15 @@ async def _shuffle(exchange: Exchange, rule: FaultRule, _: Closing) -> None:
         late = held.pop()
         return [message, late] if message.get("more_body") else [late, message]
 
-    await _through(exchange, change)
+    await _through(request, change)
 
 
-STREAM_ACTIONS: Mapping[Kind, Callable[[Exchange, FaultRule, Closing], Awaitable[None]]] = {
-    Kind.STREAM_CUT: _cut,
-    Kind.STREAM_CUT_AFTER: _cut_after,
-    Kind.STREAM_END: _end,
-    Kind.STREAM_STALL: _stall,
-    Kind.STREAM_GARBAGE: _garbage,
-    Kind.STREAM_SHUFFLE: _shuffle,
-    Kind.STREAM_ERROR: _error,
+STREAM_ACTIONS: Mapping[FaultKind, Callable[[InterceptedRequest, FaultRule, ServerState], Awaitable[None]]] = {
+    FaultKind.STREAM_CUT: _cut,
+    FaultKind.STREAM_CUT_AFTER: _cut_after,
+    FaultKind.STREAM_END: _end,
+    FaultKind.STREAM_STALL: _stall,
+    FaultKind.STREAM_GARBAGE: _garbage,
+    FaultKind.STREAM_SHUFFLE: _shuffle,
+    FaultKind.STREAM_ERROR: _error,
 }

@@ -19,21 +19,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from migrate_cli.sandbox.api_error import reworded
 from migrate_cli.sandbox.auth import error_answer
 from migrate_cli.sandbox.fault_actions import ACTIONS
-from migrate_cli.sandbox.fault_exchange import Exchange, first_of
-from migrate_cli.sandbox.fault_plan import Dice, FaultPlan, Kind, endpoint_of
+from migrate_cli.sandbox.fault_exchange import InterceptedRequest, first_of
+from migrate_cli.sandbox.fault_plan import FaultKind, FaultPlan, FaultSelector, endpoint_of
 from migrate_cli.sandbox.options import SandboxOptions
-from migrate_cli.sandbox.rate_limit import Bucket, rate_limited
+from migrate_cli.sandbox.rate_limit import TokenBucket, rate_limited
 
 
-class Faults:
+class FaultMiddleware:
     """Serves every request, well or badly. The plan can change while it runs."""
 
     def __init__(self, app: ASGIApp, options: SandboxOptions, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
         self._latency = options.latency_ms / 1000
-        self._dice = Dice(options.faults)
+        self._selector = FaultSelector(options.faults)
         self._clock = clock
-        self._bucket: Bucket | None = None
+        self._bucket: TokenBucket | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._requests: Counter[str] = Counter()
         self._statuses: Counter[str] = Counter()
@@ -47,11 +47,11 @@ class Faults:
     @property
     def plan(self) -> FaultPlan:
         """The plan in force."""
-        return self._dice.plan
+        return self._selector.plan
 
     def change(self, plan: FaultPlan) -> None:
         """Follow another plan from the next request on; its counts start anew."""
-        self._dice = Dice(plan)
+        self._selector = FaultSelector(plan)
 
     def stats(self) -> dict[str, Any]:
         """What was asked, answered and done wrong so far; `late` counts commits that are still to come."""
@@ -97,46 +97,46 @@ class Faults:
         """Serve one request."""
         endpoint = endpoint_of(scope["method"], scope["path"])
         self._requests[endpoint] += 1
-        form = self._dice.form_of_errors(endpoint, scope["method"], scope["path"])
+        form = self._selector.form_of_errors(endpoint, scope["method"], scope["path"])
         counting = self._counting(send if form is None else _reworded(send, form))
-        exchange = Exchange(self._app, scope, receive, counting)
+        request = InterceptedRequest(self._app, scope, receive, counting)
         with contextlib.suppress(ClientDisconnect):
-            if not self._dice.plan.rules and not self._latency:
-                await exchange.serve()
-            elif not await self._over_limit(endpoint, exchange, receive):
-                await self._strike(endpoint, exchange)
+            if not self._selector.plan.rules and not self._latency:
+                await request.serve()
+            elif not await self._over_limit(endpoint, request, receive):
+                await self._carry_out(endpoint, request)
 
-    async def _strike(self, endpoint: str, exchange: Exchange) -> None:
-        method, path = exchange.scope["method"], exchange.scope["path"]
-        body = await exchange.body() if self._dice.needs_body(endpoint, method, path) else b""
-        strike = self._dice.strike(endpoint, method, body, path)
-        if self._latency or strike.delay:
+    async def _carry_out(self, endpoint: str, request: InterceptedRequest) -> None:
+        method, path = request.scope["method"], request.scope["path"]
+        body = await request.body() if self._selector.needs_body(endpoint, method, path) else b""
+        decision = self._selector.decide(endpoint, method, body, path)
+        if self._latency or decision.delay:
             # A request that has arrived is carried out, also when its client has given up meanwhile.
-            await exchange.body()
-            await asyncio.sleep(self._latency + strike.delay)
-        self._struck.update(f"{endpoint}:{kind}" for kind in strike.delays)
-        if strike.rule is None:
-            await exchange.serve()
+            await request.body()
+            await asyncio.sleep(self._latency + decision.delay)
+        self._struck.update(f"{endpoint}:{kind}" for kind in decision.delays)
+        if decision.rule is None:
+            await request.serve()
             return
-        self._struck[f"{endpoint}:{strike.rule.kind}"] += 1
-        await ACTIONS[strike.rule.kind](exchange, strike.rule, self)
+        self._struck[f"{endpoint}:{decision.rule.kind}"] += 1
+        await ACTIONS[decision.rule.kind](request, decision.rule, self)
 
-    async def _over_limit(self, endpoint: str, exchange: Exchange, receive: Receive) -> bool:
-        rule = self._dice.limit(endpoint, exchange.scope["method"], exchange.scope["path"])
+    async def _over_limit(self, endpoint: str, request: InterceptedRequest, receive: Receive) -> bool:
+        rule = self._selector.limit(endpoint, request.scope["method"], request.scope["path"])
         if rule is None:
             return False
         limit, burst, now = rule.number("limit") or 1.0, rule.number("burst"), self._clock()
         if self._bucket is None:
-            self._bucket = Bucket(limit, burst, now)
+            self._bucket = TokenBucket(limit, burst, now)
         else:
             self._bucket.change(limit, burst, now)
         wait = self._bucket.take(now)
         headers = self._bucket.headers()
         if wait:
-            self._struck[f"{endpoint}:{Kind.LIMIT}"] += 1
-            await error_answer(rate_limited(wait, headers))(exchange.scope, receive, exchange.send)
+            self._struck[f"{endpoint}:{FaultKind.LIMIT}"] += 1
+            await error_answer(rate_limited(wait, headers))(request.scope, receive, request.send)
             return True
-        exchange.send = _with_headers(exchange.send, headers)
+        request.send = _with_headers(request.send, headers)
         return False
 
     def _counting(self, send: Send) -> Send:

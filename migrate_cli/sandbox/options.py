@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from migrate_cli.sandbox.assistants_quirks import SourceQuirks
-from migrate_cli.sandbox.choices import KnownFiles, MetadataUpdate
+from migrate_cli.sandbox.choices import FileIdCheck, MetadataUpdate
 from migrate_cli.sandbox.fault_plan import NO_FAULTS, FaultPlan
 
-__all__ = ["KnownFiles", "MetadataUpdate", "SandboxOptions"]
+__all__ = ["FileIdCheck", "MetadataUpdate", "SandboxOptions"]
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxOptions:
     """Everything that can be chosen about a sandbox; the defaults suit a rehearsal."""
 
-    known_files: KnownFiles = KnownFiles.ANY
+    known_files: FileIdCheck = FileIdCheck.ANY
     """`any`: every well-formed file id is taken, because in a rehearsal the real files are at the real service and
     only their ids are known. `strict`: an id must have been uploaded to this sandbox, as the real service wants it."""
     api_key: str | None = None

@@ -7,7 +7,7 @@ import math
 from migrate_cli.sandbox.api_error import ApiError
 
 
-class Bucket:
+class TokenBucket:
     """Holds at most `burst` requests and gains `limit` of them a minute. Both can change at any time."""
 
     def __init__(self, limit: float, burst: float | None, now: float) -> None:

@@ -16,7 +16,7 @@ import uvicorn
 from migrate_cli.errors import UsageError
 from migrate_cli.sandbox.app import Sandbox
 from migrate_cli.sandbox.auth import CONTROL_PREFIX
-from migrate_cli.sandbox.connection import Wire, protocol_class
+from migrate_cli.sandbox.connection import ResettableTransport, protocol_class
 from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.store import Store
 
@@ -181,8 +181,8 @@ class _Server(uvicorn.Server):
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):
-            if isinstance(wire := connection.transport, Wire):
-                wire.reset()
+            if isinstance(transport := connection.transport, ResettableTransport):
+                transport.reset()
         self._coming_back = asyncio.create_task(self._come_back(port, seconds))
 
     async def _come_back(self, port: int, seconds: float) -> None:

@@ -15,7 +15,7 @@ import httpx2
 import pytest
 from migrate_cli.sandbox.audit import read_conversations
 from migrate_cli.sandbox.fault_spec import plan_from_specs
-from migrate_cli.sandbox.options import KnownFiles, SandboxOptions
+from migrate_cli.sandbox.options import FileIdCheck, SandboxOptions
 from migrate_cli.sandbox.server import EmbeddedSandbox
 from openai import OpenAI
 
@@ -32,7 +32,7 @@ class Strict:
     """A target that knows only files which were uploaded to it, and that can be told to misbehave."""
 
     def __init__(self, data: Path, *faults: str) -> None:
-        self.sandbox = EmbeddedSandbox(data, SandboxOptions(KnownFiles.STRICT, faults=plan_from_specs(faults)))
+        self.sandbox = EmbeddedSandbox(data, SandboxOptions(FileIdCheck.STRICT, faults=plan_from_specs(faults)))
 
     def __enter__(self) -> Strict:
         self.sandbox.start()

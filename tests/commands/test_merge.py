@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from migrate_cli.sandbox.options import KnownFiles, SandboxOptions
+from migrate_cli.sandbox.options import FileIdCheck, SandboxOptions
 from migrate_cli.sandbox.server import EmbeddedSandbox
 
 from support.exports import message, texts_of, thread, thread_id, write_export
@@ -231,7 +231,7 @@ def test_a_rehearsal_in_shards_is_verified_as_one(cli: Cli, tmp_path: Path) -> N
 @pytest.fixture
 def strict(tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedSandbox]:
     """A target that knows only files which were uploaded to it."""
-    with EmbeddedSandbox(tmp_path / "strict.db", SandboxOptions(KnownFiles.STRICT)) as target:
+    with EmbeddedSandbox(tmp_path / "strict.db", SandboxOptions(FileIdCheck.STRICT)) as target:
         monkeypatch.setenv("OPENAI_BASE_URL", target.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", "sk-test-key-0123456789")
         monkeypatch.setenv("MIGRATE_CONVERT__FILES", "upload")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from migrate_cli.convert.options import ConvertOptions
 from migrate_cli.convert.thread import convert_thread
-from migrate_cli.doctor.check import Check, Verdict
+from migrate_cli.doctor.check import Check, CheckVerdict
 from migrate_cli.doctor.fact import Fact
 from migrate_cli.doctor.live import QUESTIONS, find_out
 from migrate_cli.doctor.scratch import Scratch, said, strictly
@@ -47,7 +47,7 @@ def left_behind(data: Path) -> list[str]:
     return [identifier for identifier, _, _ in read_conversations(data, deleted=False)]
 
 
-def verdicts(checks: list[Check]) -> dict[str, Verdict]:
+def verdicts(checks: list[Check]) -> dict[str, CheckVerdict]:
     return {check.name: check.verdict for check in checks}
 
 
@@ -72,7 +72,7 @@ def test_a_server_by_the_book_is_described_whole(visit: Visit, tmp_path: Path) -
         "delete": "gone",
         "two-writers": "apart",
     }
-    assert verdicts(checks) == {"live": Verdict.OK}
+    assert verdicts(checks) == {"live": CheckVerdict.OK}
     assert not left_behind(tmp_path / "target.db")
     assert all(not items for _, _, items in read_conversations(tmp_path / "target.db"))
 
@@ -80,23 +80,25 @@ def test_a_server_by_the_book_is_described_whole(visit: Visit, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("fault", "fact", "answer", "verdict"),
     [
-        ("append:scramble", "item-order", "scrambled", Verdict.FAILURE),
+        ("append:scramble", "item-order", "scrambled", CheckVerdict.FAILURE),
         ("create:ignore-items", "items-in-create", "ignored", None),
-        ("list:ignore-after", "paging", "after-ignored", Verdict.FAILURE),
-        ("append,list:mix-seconds", "request-order", "scrambled", Verdict.FAILURE),
+        ("list:ignore-after", "paging", "after-ignored", CheckVerdict.FAILURE),
+        ("append,list:mix-seconds", "request-order", "scrambled", CheckVerdict.FAILURE),
         ("append,list:mix-seconds", "item-order", "kept", None),
         ("list:no-include", "include", "refused", None),
-        ("append:poison:text=image_url", "include", "no-images", Verdict.WARNING),
+        ("append:poison:text=image_url", "include", "no-images", CheckVerdict.WARNING),
         ("list:always-more", "paging", "has-more-wrong", None),
         ("list:never-more", "paging", "has-more-wrong", None),
-        ("append:partial:items=1:status=400", "item-limit", "0", Verdict.FAILURE),
+        ("append:partial:items=1:status=400", "item-limit", "0", CheckVerdict.FAILURE),
         ("append:poison:text=nobody", "refused-batch", "all-or-nothing", None),
-        ("append:poison:text=CRLF", "text", "refused", Verdict.WARNING),
-        ("append:poison:text=assistant", "assistant-content", "refused", Verdict.FAILURE),
+        ("append:poison:text=CRLF", "text", "refused", CheckVerdict.WARNING),
+        ("append:poison:text=assistant", "assistant-content", "refused", CheckVerdict.FAILURE),
         ("delete:poison:text=x", "delete", "gone", None),
     ],
 )
-def test_each_odd_habit_is_found(visit: Visit, fault: str, fact: str, answer: str, verdict: Verdict | None) -> None:
+def test_each_odd_habit_is_found(
+    visit: Visit, fault: str, fact: str, answer: str, verdict: CheckVerdict | None
+) -> None:
     facts, checks = visit(fault)
     assert facts[fact] == answer
     assert verdicts(checks).get(f"live {fact}") == verdict
@@ -113,13 +115,13 @@ def test_a_target_that_insists_on_strict_assistant_messages_is_told_with_the_set
     facts, checks = visit(strict_assistant=True)
     assert [facts["assistant-content"], facts["text"]] == ["strict", "exact"]
     (told,) = [check for check in checks if check.name == "live assistant-content"]
-    assert told.verdict is Verdict.FAILURE and told.next == "Set convert.strict_assistant to true."
+    assert told.verdict is CheckVerdict.FAILURE and told.next == "Set convert.strict_assistant to true."
 
 
 def test_where_the_setting_sends_them_already_all_is_well(visit: Visit) -> None:
     facts, checks = visit(strict=True, strict_assistant=True)
     assert facts["assistant-content"] == "strict"
-    assert verdicts(checks) == {"live": Verdict.OK}
+    assert verdicts(checks) == {"live": CheckVerdict.OK}
 
 
 def test_the_strict_form_is_what_such_a_target_is_sent_by_the_settings() -> None:
@@ -145,14 +147,14 @@ def test_what_stays_unclear_is_called_unknown(visit: Visit) -> None:
     facts, checks = visit("append:500-after")
     assert facts["text"] == "unknown"
     assert facts["metadata-update"] == "replaces"
-    assert verdicts(checks)["live text"] is Verdict.WARNING
+    assert verdicts(checks)["live text"] is CheckVerdict.WARNING
 
 
 @pytest.mark.parametrize("fault", ["writes:500", "writes:html", "writes:429:retry_after=0", "create:reset-after"])
 def test_a_target_that_answers_no_post_is_a_temporary_failure(visit: Visit, fault: str) -> None:
     facts, checks = visit(fault)
     (told,) = [check for check in checks if check.name == "live"]
-    assert (told.verdict, told.exit_code) == (Verdict.FAILURE, ExitCode.TEMPORARY)
+    assert (told.verdict, told.exit_code) == (CheckVerdict.FAILURE, ExitCode.TEMPORARY)
     assert "no POST" in told.detail
     assert list(facts.values()) == ["unknown"], "nothing more is asked of it"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from migrate_cli.errors import AuthError, TemporaryError
 from migrate_cli.model import OnRefused
-from migrate_cli.sandbox.fault_plan import Kind
+from migrate_cli.sandbox.fault_plan import FaultKind
 
 from support.world import draft_of
 
@@ -30,7 +30,7 @@ def test_this_file_knows_every_kind_of_fault() -> None:
         "latency", "lognormal", "429-bare", "quota", "rpm", "413", "poison", "scramble", "ignore-items",
         "ignore-after", "always-more", "never-more", "mix-seconds", "no-include", "errors",
     }  # fmt: skip
-    assert named | elsewhere == {kind for kind in Kind if not kind.startswith("stream-")}
+    assert named | elsewhere == {kind for kind in FaultKind if not kind.startswith("stream-")}
 
 
 @pytest.mark.parametrize("kind", EVERY)

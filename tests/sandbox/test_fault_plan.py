@@ -15,34 +15,34 @@ from migrate_cli.sandbox.fault_plan import (
     ENDPOINTS,
     GROUPS,
     LASTING,
-    Dice,
+    FaultKind,
     FaultPlan,
     FaultRule,
-    Kind,
+    FaultSelector,
     endpoint_of,
 )
 from migrate_cli.sandbox.fault_spec import parse_rule, plan_from, plan_from_specs, read_plan
 
 
-def struck(plan: FaultPlan, requests: int, endpoint: str = "append", method: str = "POST") -> list[Kind | None]:
-    dice = Dice(plan)
-    found = [dice.strike(endpoint, method).rule for _ in range(requests)]
+def struck(plan: FaultPlan, requests: int, endpoint: str = "append", method: str = "POST") -> list[FaultKind | None]:
+    dice = FaultSelector(plan)
+    found = [dice.decide(endpoint, method).rule for _ in range(requests)]
     return [rule.kind if rule else None for rule in found]
 
 
 def test_a_line_names_endpoints_kind_chance_and_parameters() -> None:
     rule = parse_rule("create,append:late:0.25:seconds=3:count=2:nth=1,4")
-    assert rule == FaultRule(("create", "append"), Kind.LATE, 0.25, (1, 4), 2, {"seconds": 3.0})
+    assert rule == FaultRule(("create", "append"), FaultKind.LATE, 0.25, (1, 4), 2, {"seconds": 3.0})
     assert parse_rule("*:500").probability == 1.0
 
 
 def test_a_rule_for_a_path_strikes_that_path_alone() -> None:
     rule = parse_rule("reads:500:path=thread_7")
     assert parse_rule(str(rule)) == rule
-    dice = Dice(FaultPlan((rule,)))
-    assert dice.strike("messages", "GET", path="/v1/threads/thread_7/messages").rule == rule
-    assert dice.strike("messages", "GET", path="/v1/threads/thread_8/messages").rule is None
-    assert dice.strike("messages", "POST", path="/v1/threads/thread_7/messages").rule is None
+    dice = FaultSelector(FaultPlan((rule,)))
+    assert dice.decide("messages", "GET", path="/v1/threads/thread_7/messages").rule == rule
+    assert dice.decide("messages", "GET", path="/v1/threads/thread_8/messages").rule is None
+    assert dice.decide("messages", "POST", path="/v1/threads/thread_7/messages").rule is None
 
 
 def test_a_plan_file_takes_lines_and_mappings(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_plan_file_takes_lines_and_mappings(tmp_path: Path) -> None:
     )
     plan = read_plan(path)
     assert plan.seed == 7
-    assert [rule.kind for rule in plan.rules] == [Kind.RESET_AFTER, Kind.SERVER_ERROR, Kind.POISON]
+    assert [rule.kind for rule in plan.rules] == [FaultKind.RESET_AFTER, FaultKind.SERVER_ERROR, FaultKind.POISON]
     assert plan.rules[1].nth == (1, 2)
     assert plan.rules[2].text("text") == "BAD: mark"
 
@@ -103,7 +103,7 @@ def test_a_plan_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 RULES = st.builds(
     FaultRule,
     st.lists(st.sampled_from(ENDPOINTS + GROUPS), min_size=1, max_size=3).map(tuple),
-    st.sampled_from([Kind.SERVER_ERROR, Kind.RESET_AFTER, Kind.LOCKED]),
+    st.sampled_from([FaultKind.SERVER_ERROR, FaultKind.RESET_AFTER, FaultKind.LOCKED]),
     st.floats(0, 1).map(lambda chance: round(chance, 3)),
     st.lists(st.integers(1, 50), max_size=3).map(tuple),
     st.none() | st.integers(0, 9),
@@ -124,7 +124,7 @@ def test_the_same_seed_strikes_the_same_requests(rules: list[FaultRule], seed: i
 def test_another_rule_does_not_change_whom_the_first_strikes() -> None:
     alone = struck(plan_from_specs(["append:500:0.3"], seed=1), 200)
     both = struck(plan_from_specs(["append:500:0.3", "append:locked:0.5"], seed=1), 200)
-    assert [kind == Kind.SERVER_ERROR for kind in alone] == [kind == Kind.SERVER_ERROR for kind in both]
+    assert [kind == FaultKind.SERVER_ERROR for kind in alone] == [kind == FaultKind.SERVER_ERROR for kind in both]
 
 
 def test_chance_is_about_what_was_asked_for() -> None:
@@ -143,14 +143,14 @@ def test_the_first_rule_that_strikes_wins() -> None:
 
 
 def test_delays_add_up_and_strike_beside_a_fault() -> None:
-    strike = Dice(plan_from_specs(["*:latency:ms=20", "*:latency:ms=30", "*:500"])).strike("append", "POST")
+    strike = FaultSelector(plan_from_specs(["*:latency:ms=20", "*:latency:ms=30", "*:500"])).decide("append", "POST")
     assert strike.delay == pytest.approx(0.05)
     assert strike.rule is not None
 
 
 def test_lognormal_delays_have_the_median_asked_for() -> None:
-    dice = Dice(plan_from_specs(["*:lognormal:median=100:sigma=0.5"]))
-    delays = sorted(dice.strike("list", "GET").delay for _ in range(2001))
+    dice = FaultSelector(plan_from_specs(["*:lognormal:median=100:sigma=0.5"]))
+    delays = sorted(dice.decide("list", "GET").delay for _ in range(2001))
     assert 0.09 < delays[1000] < 0.11
     assert delays[-1] > 0.3
 
@@ -162,11 +162,11 @@ def test_rules_are_about_their_endpoints_only() -> None:
 
 
 def test_poison_is_known_by_its_mark_also_when_it_is_escaped() -> None:
-    dice = Dice(plan_from_specs(["append:poison:text=Gift-é"]))
+    dice = FaultSelector(plan_from_specs(["append:poison:text=Gift-é"]))
     assert dice.needs_body("append", "POST")
-    assert dice.strike("append", "POST", b'{"text": "harmless"}').rule is None
-    assert dice.strike("append", "POST", '{"text": "a Gift-é"}'.encode()).rule is not None
-    assert dice.strike("append", "POST", b'{"text": "a Gift-\\u00e9"}').rule is not None
+    assert dice.decide("append", "POST", b'{"text": "harmless"}').rule is None
+    assert dice.decide("append", "POST", '{"text": "a Gift-é"}'.encode()).rule is not None
+    assert dice.decide("append", "POST", b'{"text": "a Gift-\\u00e9"}').rule is not None
 
 
 @pytest.mark.parametrize(
@@ -191,4 +191,4 @@ def test_every_request_has_the_name_of_its_endpoint(method: str, path: str, name
 
 
 def test_every_kind_is_carried_out_by_something() -> None:
-    assert set(ACTIONS) | DELAYS | LASTING == set(Kind)
+    assert set(ACTIONS) | DELAYS | LASTING == set(FaultKind)

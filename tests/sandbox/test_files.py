@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import openai as sdk
 import pytest
-from migrate_cli.sandbox.options import KnownFiles, SandboxOptions
+from migrate_cli.sandbox.options import FileIdCheck, SandboxOptions
 from openai import OpenAI
 
 
@@ -88,7 +88,7 @@ def test_files_are_listed_by_purpose_in_pages(start: Any) -> None:
 
 
 def test_a_strict_sandbox_wants_files_to_be_uploaded_first(start: Any) -> None:
-    _, http = start(SandboxOptions(known_files=KnownFiles.STRICT))
+    _, http = start(SandboxOptions(known_files=FileIdCheck.STRICT))
 
     def create(file_id: str) -> int:
         part = {"type": "input_file", "file_id": file_id}

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import openai as sdk
 import pytest
-from migrate_cli.sandbox.fault_plan import Kind
+from migrate_cli.sandbox.fault_plan import FaultKind
 from migrate_cli.sandbox.fault_spec import plan_from_specs
 from migrate_cli.sandbox.fault_streams import STREAM_ACTIONS
 from migrate_cli.sandbox.options import SandboxOptions
@@ -97,7 +97,7 @@ def test_an_error_can_come_in_the_middle(bench: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", list(STREAM_ACTIONS))
-def test_answers_without_a_stream_are_spared(bench: Any, kind: Kind) -> None:
+def test_answers_without_a_stream_are_spared(bench: Any, kind: FaultKind) -> None:
     spared = bench(f"responses:{kind}")
     answer = spared.client.responses.create(model=MODEL, input="Hello")
     assert answer.status == "completed"

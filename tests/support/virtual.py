@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from migrate_cli.http.rate_limiter import Pacer, Sign
-from migrate_cli.sandbox.rate_limit import Bucket
+from migrate_cli.sandbox.rate_limit import TokenBucket
 
 
 class _Jump(selectors.SelectSelector):
@@ -101,7 +101,7 @@ class Host:
     def __init__(self, case: Case, seed: int) -> None:
         self.case, self.random = case, random.Random(seed)
         self.limit = case.limit
-        self.bucket = Bucket(case.limit, case.limit / 60 * case.burst_seconds, 0.0)
+        self.bucket = TokenBucket(case.limit, case.limit / 60 * case.burst_seconds, 0.0)
         self.log: list[tuple[float, bool]] = []
         self.served = 0
 

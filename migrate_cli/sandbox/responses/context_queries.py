@@ -21,7 +21,7 @@ Reader = Callable[[JsonObject], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class ModelContext:
     """The context in front of the model."""
 
     items: Sequence[JsonObject]
@@ -55,17 +55,17 @@ def text_of(item: JsonObject) -> str:
     return "\n".join(str(part.get("text") or part.get("refusal") or "") for part in parts_of(item)).strip()
 
 
-def answer(sight: Sight) -> str:
+def answer(context: ModelContext) -> str:
     """Answer the last user message: what it asks about the context, or one sentence that shows what was seen."""
-    said = without_cues(sight.last_user_text())
-    answers = [reply(sight) for pattern, reply in _QUESTIONS if pattern.search(said)]
-    return " ".join(answers) or _summary(sight, said)
+    said = without_cues(context.last_user_text())
+    answers = [reply(context) for pattern, reply in _QUESTIONS if pattern.search(said)]
+    return " ".join(answers) or _summary(context, said)
 
 
-def _summary(sight: Sight, said: str) -> str:
-    count = len(sight.messages())
+def _summary(context: ModelContext, said: str) -> str:
+    count = len(context.messages())
     seen = f"I see {count} message{'' if count == 1 else 's'} in this conversation."
-    users = sight.messages("user")
+    users = context.messages("user")
     named = names_in(users[-1:]) if users else []
     came = f" It came with {', '.join(named)}." if named else ""
     return f"You said: {quoted(said)}.{came} {seen}" if users else f"Nobody has said anything yet. {seen}"
@@ -93,63 +93,65 @@ def quoted(text: Any) -> str:
     return f'"{shown}"' if len(shown) <= MOST_QUOTED else f'"{shown[:MOST_QUOTED]}…"'
 
 
-def _last_time(sight: Sight) -> str:
-    earlier = sight.messages("user")[:-1]
+def _last_time(context: ModelContext) -> str:
+    earlier = context.messages("user")[:-1]
     return f"Last time you asked: {quoted(text_of(earlier[-1]))}." if earlier else "You have not asked anything before."
 
 
-def _first(sight: Sight) -> str:
-    return f"Your first message was: {quoted(text_of(sight.messages('user')[0]))}."
+def _first(context: ModelContext) -> str:
+    return f"Your first message was: {quoted(text_of(context.messages('user')[0]))}."
 
 
-def _last_answer(sight: Sight) -> str:
-    own = sight.messages("assistant")
+def _last_answer(context: ModelContext) -> str:
+    own = context.messages("assistant")
     return f"My last answer was: {quoted(text_of(own[-1]))}." if own else "I have not answered anything before."
 
 
-def _count_messages(sight: Sight) -> str:
-    users, own = len(sight.messages("user")), len(sight.messages("assistant"))
-    whole = len(sight.messages())
+def _count_messages(context: ModelContext) -> str:
+    users, own = len(context.messages("user")), len(context.messages("assistant"))
+    whole = len(context.messages())
     return f"I see {whole} message{'' if whole == 1 else 's'}: {users} from you, this one included, and {own} from me."
 
 
-def _count_items(sight: Sight) -> str:
-    return f"I see {len(sight.items)} item{'' if len(sight.items) == 1 else 's'} in all."
+def _count_items(context: ModelContext) -> str:
+    return f"I see {len(context.items)} item{'' if len(context.items) == 1 else 's'} in all."
 
 
-def _files(sight: Sight) -> str:
-    names = [name for part in sight.parts("input_file") if (name := _name(part))]
+def _files(context: ModelContext) -> str:
+    names = [name for part in context.parts("input_file") if (name := _name(part))]
     return f"I see {len(set(names))} file(s): {', '.join(dict.fromkeys(names))}." if names else "I see no files."
 
 
-def _images(sight: Sight) -> str:
-    names = [name for part in sight.parts("input_image") if (name := _name(part))]
+def _images(context: ModelContext) -> str:
+    names = [name for part in context.parts("input_image") if (name := _name(part))]
     return f"I see {len(set(names))} image(s): {', '.join(dict.fromkeys(names))}." if names else "I see no images."
 
 
-def _file_content(sight: Sight) -> str:
-    for part in reversed(sight.parts("input_file")):
-        text = sight.read(part)
+def _file_content(context: ModelContext) -> str:
+    for part in reversed(context.parts("input_file")):
+        text = context.read(part)
         if text:
             return f"The file {_name(part)} begins: {quoted(text)}."
     return "I see no file that I can read."
 
 
-def _instructions(sight: Sight) -> str:
-    return f"My instructions are: {quoted(sight.instructions)}." if sight.instructions else "I have no instructions."
+def _instructions(context: ModelContext) -> str:
+    return (
+        f"My instructions are: {quoted(context.instructions)}." if context.instructions else "I have no instructions."
+    )
 
 
-def _tools(sight: Sight) -> str:
-    names = [str(tool.get("name") or tool.get("server_label") or tool["type"]) for tool in sight.tools]
+def _tools(context: ModelContext) -> str:
+    names = [str(tool.get("name") or tool.get("server_label") or tool["type"]) for tool in context.tools]
     return f"My tools are: {', '.join(names)}." if names else "I have no tools."
 
 
-def _outputs(sight: Sight) -> str:
-    outputs = [item for item in sight.items if item["type"] == "function_call_output"]
+def _outputs(context: ModelContext) -> str:
+    outputs = [item for item in context.items if item["type"] == "function_call_output"]
     return f"I see {len(outputs)} function output(s)."
 
 
-_QUESTIONS: tuple[tuple[re.Pattern[str], Callable[[Sight], str]], ...] = tuple(
+_QUESTIONS: tuple[tuple[re.Pattern[str], Callable[[ModelContext], str]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), reply)
     for pattern, reply in (
         (r"\b(last time|(ask|say|said|want)\w*\b.*\b(before|previously)|previous (message|question))\b", _last_time),

@@ -1,4 +1,7 @@
-"""The Responses endpoints: read a request, let the model think, stream or answer, store. No rules, no SQL here."""
+"""The Responses endpoints: check a request, generate the output, answer or stream it, store the turn.
+
+It must not hold rules (`request.py`, `items.py`) or SQL (`response_store.py`).
+"""
 
 from __future__ import annotations
 
@@ -15,15 +18,15 @@ from migrate_cli.model import JsonObject
 from migrate_cli.sandbox.api_error import ApiError, not_found
 from migrate_cli.sandbox.encoding import encode
 from migrate_cli.sandbox.include import check_include
-from migrate_cli.sandbox.options import KnownFiles, SandboxOptions
+from migrate_cli.sandbox.options import FileIdCheck, SandboxOptions
 from migrate_cli.sandbox.requests import include_values, json_answer, page_limit, page_order, read_json
-from migrate_cli.sandbox.responses.context_queries import Sight
-from migrate_cli.sandbox.responses.file_search import Library
-from migrate_cli.sandbox.responses.history import Context, Histories
-from migrate_cli.sandbox.responses.request import Asked, check_request
+from migrate_cli.sandbox.responses.context_queries import ModelContext
+from migrate_cli.sandbox.responses.file_search import UploadedFiles
+from migrate_cli.sandbox.responses.history import ContextReader, TurnContext
+from migrate_cli.sandbox.responses.request import ResponseRequest, check_request
 from migrate_cli.sandbox.responses.response_object import FINAL, as_sent, begun, ended, seen, stream
-from migrate_cli.sandbox.responses.response_store import Archive, StoredResponse
-from migrate_cli.sandbox.responses.scripted_model import Thought, think
+from migrate_cli.sandbox.responses.response_store import ResponseStore, StoredResponse
+from migrate_cli.sandbox.responses.scripted_model import ModelOutput, generate
 from migrate_cli.sandbox.responses.tools import check_vector_store
 from migrate_cli.sandbox.store import Store, StoredItem
 
@@ -37,9 +40,9 @@ class ResponseEndpoints:
     def __init__(self, store: Store, options: SandboxOptions) -> None:
         self._store = store
         self._options = options
-        self._archive = Archive(store.connection)
-        self._histories = Histories(store, self._archive, self._known_file)
-        self._library = Library(store)
+        self._responses = ResponseStore(store.connection)
+        self._contexts = ContextReader(store, self._responses, self._known_file)
+        self._files = UploadedFiles(store)
 
     def routes(self) -> list[Route]:
         """The routes."""
@@ -55,17 +58,17 @@ class ResponseEndpoints:
     async def create(self, request: Request) -> Response:
         """Answer one turn, as a stream where that is asked for."""
         body = await read_json(request, self._options.max_body_bytes)
-        asked = check_request(body, self._known_file)
-        context = self._histories.context(asked)
-        sight = Sight(context.items, asked.instructions, asked.tools, self._library.begin)
-        thought = think(asked, sight, self._library)
-        turn = _Turn(self._archive, asked, context, thought)
-        if asked.stream:
+        parsed = check_request(body, self._known_file)
+        context = self._contexts.context(parsed)
+        model_context = ModelContext(context.items, parsed.instructions, parsed.tools, self._files.begin)
+        generated = generate(parsed, model_context, self._files)
+        turn = _ResponseTurn(self._responses, parsed, context, generated)
+        if parsed.stream:
             headers = {"cache-control": "no-cache"}
             events = turn.events(self._options.event_ms / 1000)
             return StreamingResponse(events, headers=headers, media_type="text/event-stream; charset=utf-8")
-        if thought.status == "error":
-            raise ApiError(500, thought.error or "", kind="server_error", code="server_error")
+        if generated.status == "error":
+            raise ApiError(500, generated.error or "", kind="server_error", code="server_error")
         turn.keep()
         return json_answer(turn.end)
 
@@ -78,7 +81,7 @@ class ResponseEndpoints:
     async def delete(self, request: Request) -> Response:
         """Delete a stored response; responses that follow it keep their history."""
         found = self._find(request)
-        self._archive.delete(found.id)
+        self._responses.delete(found.id)
         return json_answer({"id": found.id, "object": "response", "deleted": True})
 
     async def input_items(self, request: Request) -> Response:
@@ -128,33 +131,35 @@ class ResponseEndpoints:
 
     def _find(self, request: Request) -> StoredResponse:
         identifier = request.path_params["response_id"]
-        found = self._archive.response(identifier)
+        found = self._responses.response(identifier)
         if found is None or found.deleted:
             raise not_found(f"Response with id '{identifier[:80]}'")
         return found
 
     def _known_file(self, identifier: str) -> bool:
-        return self._options.known_files is KnownFiles.ANY or self._store.file(identifier) is not None
+        return self._options.known_files is FileIdCheck.ANY or self._store.file(identifier) is not None
 
 
-class _Turn:
+class _ResponseTurn:
     """One response from its beginning to its end."""
 
-    def __init__(self, archive: Archive, asked: Asked, context: Context, thought: Thought) -> None:
-        self._archive = archive
-        self._asked = asked
+    def __init__(
+        self, responses: ResponseStore, parsed: ResponseRequest, context: TurnContext, generated: ModelOutput
+    ) -> None:
+        self._responses = responses
+        self._request = parsed
         self._context = context
-        self._thought = thought
+        self._generated = generated
         now = int(time.time())
         self.output: list[JsonObject] = [
-            {"id": context.next_id(item["type"], place), **item} for place, item in enumerate(thought.output)
+            {"id": context.next_id(item["type"], place), **item} for place, item in enumerate(generated.output)
         ]
-        self.begin = begun(context.response_id, now, asked)
-        self.end = ended(self.begin, thought, seen(self.output, asked.include), context.tokens, now)
+        self.begin = begun(context.response_id, now, parsed)
+        self.end = ended(self.begin, generated, seen(self.output, parsed.include), context.tokens, now)
 
     async def events(self, pause: float) -> AsyncIterator[bytes]:
         """Yield the stream, so many seconds between two events; it is stored just before the last one."""
-        for event in stream(self.begin, self.end, self._thought, self._asked):
+        for event in stream(self.begin, self.end, self._generated, self._request):
             if event["type"] in FINAL:
                 self.keep()
             yield as_sent(event)
@@ -164,10 +169,10 @@ class _Turn:
     def keep(self) -> None:
         """Store the response if that is wanted, and add its items to the conversation if it is complete."""
         context, response = self._context, None
-        if self._asked.store and self._thought.status != "error":
+        if self._request.store and self._generated.status != "error":
             response = StoredResponse(
                 id=context.response_id,
-                previous=self._asked.previous,
+                previous=self._request.previous,
                 conversation=context.conversation.number if context.conversation else None,
                 start=context.start,
                 body={**self.end, "output": []},
@@ -175,8 +180,8 @@ class _Turn:
                 output=self.output,
             )
         number = context.conversation.number if context.conversation else None
-        complete = number is not None and self._thought.status == "completed"
-        self._archive.add_turn(response, number, context.start, self._items() if complete else [])
+        complete = number is not None and self._generated.status == "completed"
+        self._responses.add_turn(response, number, context.start, self._items() if complete else [])
 
     def _items(self) -> list[StoredItem]:
         new = [_stored(item.body, item.partly_hidden) for item in self._context.new]

@@ -22,18 +22,18 @@ Events = Iterator[JsonObject]
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class StreamOptions:
     """How a stream is written."""
 
     obfuscate: bool = True
     partial_images: int = 0
 
 
-def output_events(output: Sequence[JsonObject], manner: Manner) -> Events:
+def output_events(output: Sequence[JsonObject], options: StreamOptions) -> Events:
     """Yield the events of all items, in order."""
     places = enumerate(output)
     for is_call, group in groupby(places, key=lambda each: each[1]["type"] == "function_call"):
-        streams = [item_events(item, place, manner) for place, item in group]
+        streams = [item_events(item, place, options) for place, item in group]
         if is_call:
             yield from _in_turns(streams)
         else:
@@ -41,11 +41,11 @@ def output_events(output: Sequence[JsonObject], manner: Manner) -> Events:
                 yield from stream
 
 
-def item_events(item: JsonObject, place: int, manner: Manner) -> Events:
+def item_events(item: JsonObject, place: int, options: StreamOptions) -> Events:
     """Yield the events of one finished item at this place of the output."""
     begin, middle = _KINDS.get(item["type"], _PLAIN)
     yield {"type": "response.output_item.added", "output_index": place, "item": begin(item)}
-    for event in middle(item, manner):
+    for event in middle(item, options):
         kind = event.pop("type")
         yield {"type": f"response.{kind}", "item_id": item["id"], "output_index": place, **event}
     yield {"type": "response.output_item.done", "output_index": place, "item": item}
@@ -75,22 +75,22 @@ def json_pieces(text: str) -> list[str]:
     return ["".join(words[start : start + size]) for start in range(0, len(words), size)]
 
 
-def _delta(text: str, manner: Manner) -> JsonObject:
+def _delta(text: str, options: StreamOptions) -> JsonObject:
     """A delta, padded so that its length does not show."""
-    return {"delta": text} | ({"obfuscation": ids.padding(16 - len(text) % 16)} if manner.obfuscate else {})
+    return {"delta": text} | ({"obfuscation": ids.padding(16 - len(text) % 16)} if options.obfuscate else {})
 
 
-def _message(item: JsonObject, manner: Manner) -> Events:
+def _message(item: JsonObject, options: StreamOptions) -> Events:
     for index, part in enumerate(item["content"]):
         parted = _refusal if part["type"] == "refusal" else _text
-        for event in parted(part, manner):
+        for event in parted(part, options):
             yield {"type": event.pop("type"), "content_index": index, **event}
 
 
-def _text(part: JsonObject, manner: Manner) -> Events:
+def _text(part: JsonObject, options: StreamOptions) -> Events:
     yield {"type": "content_part.added", "part": {**part, "annotations": [], "text": ""}}
     for text in pieces(part["text"]):
-        delta = _delta(text, manner)
+        delta = _delta(text, options)
         yield {"type": "output_text.delta", "delta": delta.pop("delta"), "logprobs": [], **delta}
     for place, annotation in enumerate(part["annotations"]):
         yield {"type": "output_text.annotation.added", "annotation_index": place, "annotation": annotation}
@@ -98,43 +98,43 @@ def _text(part: JsonObject, manner: Manner) -> Events:
     yield {"type": "content_part.done", "part": part}
 
 
-def _refusal(part: JsonObject, manner: Manner) -> Events:
+def _refusal(part: JsonObject, options: StreamOptions) -> Events:
     yield {"type": "content_part.added", "part": {"type": "refusal", "refusal": ""}}
     for text in pieces(part["refusal"]):
-        yield {"type": "refusal.delta", **_delta(text, manner)}
+        yield {"type": "refusal.delta", **_delta(text, options)}
     yield {"type": "refusal.done", "refusal": part["refusal"]}
     yield {"type": "content_part.done", "part": part}
 
 
-def _function_call(item: JsonObject, manner: Manner) -> Events:
+def _function_call(item: JsonObject, options: StreamOptions) -> Events:
     for text in json_pieces(item["arguments"]):
-        yield {"type": "function_call_arguments.delta", **_delta(text, manner)}
+        yield {"type": "function_call_arguments.delta", **_delta(text, options)}
     yield {"type": "function_call_arguments.done", "arguments": item["arguments"]}
 
 
-def _searching(kind: str) -> Callable[[JsonObject, Manner], Events]:
-    def events(_: JsonObject, __: Manner) -> Events:
+def _searching(kind: str) -> Callable[[JsonObject, StreamOptions], Events]:
+    def events(_: JsonObject, __: StreamOptions) -> Events:
         for step in ("in_progress", "searching", "completed"):
             yield {"type": f"{kind}.{step}"}
 
     return events
 
 
-def _code(item: JsonObject, manner: Manner) -> Events:
+def _code(item: JsonObject, options: StreamOptions) -> Events:
     yield {"type": "code_interpreter_call.in_progress"}
     for text in pieces(item["code"]):
-        yield {"type": "code_interpreter_call_code.delta", **_delta(text, manner)}
+        yield {"type": "code_interpreter_call_code.delta", **_delta(text, options)}
     yield {"type": "code_interpreter_call_code.done", "code": item["code"]}
     yield {"type": "code_interpreter_call.interpreting"}
     yield {"type": "code_interpreter_call.completed"}
 
 
-def _image(item: JsonObject, manner: Manner) -> Events:
+def _image(item: JsonObject, options: StreamOptions) -> Events:
     yield {"type": "image_generation_call.in_progress"}
     yield {"type": "image_generation_call.generating"}
     shown = {name: item[name] for name in ("background", "output_format", "quality", "size")}
-    for place in range(manner.partial_images):
-        partial = picture(item["revised_prompt"], (place + 1) / (manner.partial_images + 1))
+    for place in range(options.partial_images):
+        partial = picture(item["revised_prompt"], (place + 1) / (options.partial_images + 1))
         yield {
             "type": "image_generation_call.partial_image",
             "partial_image_index": place,
@@ -144,29 +144,29 @@ def _image(item: JsonObject, manner: Manner) -> Events:
     yield {"type": "image_generation_call.completed"}
 
 
-def _mcp_call(item: JsonObject, manner: Manner) -> Events:
+def _mcp_call(item: JsonObject, options: StreamOptions) -> Events:
     yield {"type": "mcp_call.in_progress"}
-    yield {"type": "mcp_call_arguments.delta", **_delta(item["arguments"], manner)}
+    yield {"type": "mcp_call_arguments.delta", **_delta(item["arguments"], options)}
     yield {"type": "mcp_call_arguments.done", "arguments": item["arguments"]}
     yield {"type": f"mcp_call.{'failed' if item['error'] else 'completed'}"}
 
 
-def _mcp_list(_: JsonObject, __: Manner) -> Events:
+def _mcp_list(_: JsonObject, __: StreamOptions) -> Events:
     yield {"type": "mcp_list_tools.in_progress"}
     yield {"type": "mcp_list_tools.completed"}
 
 
-def _reasoning(item: JsonObject, manner: Manner) -> Events:
+def _reasoning(item: JsonObject, options: StreamOptions) -> Events:
     for place, part in enumerate(item["summary"]):
         where = {"summary_index": place}
         yield {"type": "reasoning_summary_part.added", **where, "part": {**part, "text": ""}}
         for text in pieces(part["text"]):
-            yield {"type": "reasoning_summary_text.delta", **where, **_delta(text, manner)}
+            yield {"type": "reasoning_summary_text.delta", **where, **_delta(text, options)}
         yield {"type": "reasoning_summary_text.done", **where, "text": part["text"]}
         yield {"type": "reasoning_summary_part.done", **where, "part": part}
 
 
-def _nothing(_: JsonObject, __: Manner) -> Events:
+def _nothing(_: JsonObject, __: StreamOptions) -> Events:
     return iter(())
 
 
@@ -181,7 +181,7 @@ def _beginning(**empty: object) -> Callable[[JsonObject], JsonObject]:
 
 
 _PLAIN = (_beginning(), _nothing)
-_KINDS: dict[str, tuple[Callable[[JsonObject], JsonObject], Callable[[JsonObject, Manner], Events]]] = {
+_KINDS: dict[str, tuple[Callable[[JsonObject], JsonObject], Callable[[JsonObject, StreamOptions], Events]]] = {
     "message": (_beginning(content=[]), _message),
     "function_call": (_beginning(arguments=""), _function_call),
     "web_search_call": (_beginning(), _searching("web_search_call")),

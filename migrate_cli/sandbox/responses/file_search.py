@@ -8,7 +8,7 @@ import re
 from itertools import islice
 
 from migrate_cli.model import JsonObject
-from migrate_cli.sandbox.responses.hosted_tools import Hit
+from migrate_cli.sandbox.responses.hosted_tools import SearchHit
 from migrate_cli.sandbox.store import Store, StoredFile
 
 READ = 64 * 1024
@@ -19,13 +19,13 @@ SEARCHED = 200
 """Files that a search looks into, the newest first."""
 
 
-class Library:
+class UploadedFiles:
     """A `Shelf` over the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def search(self, query: str, limit: int) -> list[Hit]:
+    def search(self, query: str, limit: int) -> list[SearchHit]:
         """Passages of uploaded files that hold a word of the query, those with the most words first."""
         words = {word for word in re.findall(r"\w+", query.casefold()) if len(word) > 2}
         files, _ = self._store.files(purpose=None, after=None, limit=SEARCHED, descending=True)
@@ -34,7 +34,7 @@ class Library:
             text = self._text(file)
             score = sum(word in text.casefold() for word in words)
             if score:
-                found.append((score, Hit(file.id, file.filename, _around(text, words))))
+                found.append((score, SearchHit(file.id, file.filename, _around(text, words))))
         found.sort(key=lambda each: -each[0])
         return [hit for _, hit in found[:limit]]
 

@@ -10,15 +10,15 @@ from migrate_cli.model import JsonObject
 from migrate_cli.sandbox import ids
 from migrate_cli.sandbox.api_error import ApiError, bad_request, not_found
 from migrate_cli.sandbox.responses.items import check_input, check_pairs
-from migrate_cli.sandbox.responses.request import Asked
-from migrate_cli.sandbox.responses.response_store import Archive, StoredResponse
+from migrate_cli.sandbox.responses.request import ResponseRequest
+from migrate_cli.sandbox.responses.response_store import ResponseStore, StoredResponse
 from migrate_cli.sandbox.responses.tokens import CONTEXT_WINDOW, context_tokens, item_tokens
 from migrate_cli.sandbox.rules import CheckedItem, KnownFile
 from migrate_cli.sandbox.store import Conversation, Store
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class TurnContext:
     """Everything that goes before a response, and where its items will stand."""
 
     response_id: str
@@ -40,22 +40,22 @@ class Context:
         return ids.item_id(kind, owner, self.start + place)
 
 
-class Histories:
+class ContextReader:
     """Finds contexts in the store."""
 
-    def __init__(self, store: Store, archive: Archive, known_file: KnownFile) -> None:
+    def __init__(self, store: Store, responses: ResponseStore, known_file: KnownFile) -> None:
         self._store = store
-        self._archive = archive
+        self._responses = responses
         self._known_file = known_file
 
-    def context(self, asked: Asked) -> Context:
+    def context(self, request: ResponseRequest) -> TurnContext:
         """Return the context of a request; raise ApiError where it cannot be, or breaks a rule."""
-        conversation = None if asked.conversation is None else self._conversation(asked.conversation)
-        past = self._past(conversation, asked.previous)
+        conversation = None if request.conversation is None else self._conversation(request.conversation)
+        past = self._past(conversation, request.previous)
         known = {str(item["id"]): item for item in past}
-        checked = check_input(asked.input, self._known_file, lambda name: known.get(name) or self._find(name))
+        checked = check_input(request.input, self._known_file, lambda name: known.get(name) or self._find(name))
         response_id = ids.response_id()
-        start = self._archive.next_position(conversation.number) if conversation else 0
+        start = self._responses.next_position(conversation.number) if conversation else 0
         owner = conversation.id if conversation else response_id
         new, visible = [], []
         for place, item in enumerate(checked, start):
@@ -63,8 +63,8 @@ class Histories:
             new.append(CheckedItem({**item.body, "id": identifier}, item.partly_hidden))
             visible.append({"id": identifier, **item.body})
         check_pairs([*past, *visible], visible)
-        items, tokens = _fitting([*past, *visible], asked)
-        return Context(response_id, conversation, start, new, items, tokens)
+        items, tokens = _fitting([*past, *visible], request)
+        return TurnContext(response_id, conversation, start, new, items, tokens)
 
     def _conversation(self, identifier: str) -> Conversation:
         found = self._store.conversation(identifier)
@@ -74,10 +74,10 @@ class Histories:
 
     def _past(self, conversation: Conversation | None, previous: str | None) -> list[JsonObject]:
         if conversation is not None:
-            return [json.loads(body) for body in self._archive.bodies(conversation.number)]
+            return [json.loads(body) for body in self._responses.bodies(conversation.number)]
         if previous is None:
             return []
-        found = self._archive.response(previous)
+        found = self._responses.response(previous)
         if found is None or found.deleted:
             raise bad_request(
                 f"Previous response with id '{previous[:80]}' not found.",
@@ -93,25 +93,25 @@ class Histories:
         while each is not None:
             turns.append([*each.input, *each.output])
             if each.conversation is not None:
-                bodies = self._archive.bodies(each.conversation, before=each.start)
+                bodies = self._responses.bodies(each.conversation, before=each.start)
                 turns.append([json.loads(body) for body in bodies])
                 break
-            each = self._archive.response(each.previous) if each.previous else None
+            each = self._responses.response(each.previous) if each.previous else None
         return [item for turn in reversed(turns) for item in turn]
 
     def _find(self, identifier: str) -> JsonObject | None:
         """An item of any stored response that was not in a conversation."""
-        found = self._archive.response_of_item(identifier)
+        found = self._responses.response_of_item(identifier)
         items: Iterable[JsonObject] = [*found.input, *found.output] if found else ()
         return next((item for item in items if item["id"] == identifier), None)
 
 
-def _fitting(items: list[JsonObject], asked: Asked) -> tuple[list[JsonObject], int]:
+def _fitting(items: list[JsonObject], request: ResponseRequest) -> tuple[list[JsonObject], int]:
     """The items that fit into the model's window, and the tokens of the whole request."""
-    tokens = context_tokens(items, asked.instructions, asked.tools)
+    tokens = context_tokens(items, request.instructions, request.tools)
     if tokens <= CONTEXT_WINDOW:
         return items, tokens
-    if asked.truncation != "auto":
+    if request.truncation != "auto":
         raise ApiError(
             400,
             "Your input exceeds the context window of this model. Please adjust your input and try again.",

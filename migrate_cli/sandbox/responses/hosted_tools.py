@@ -1,4 +1,4 @@
-"""What the model's hosted tools do: each returns the items that show the work, and a note for the answer. Pure.
+"""What the model's hosted tools do: each returns the items that show the work, and a sentence for the answer. Pure.
 
 Items are in their finished form, without ids; `events.py` streams them.
 """
@@ -17,7 +17,7 @@ from migrate_cli.sandbox.responses.png import picture
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class AnnotatedText:
     """A sentence for the answer; the annotations' indices count from its beginning."""
 
     text: str
@@ -25,17 +25,17 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class CueResult:
     """What one cue came to."""
 
     items: tuple[JsonObject, ...] = ()
-    note: Note | None = None
+    sentence: AnnotatedText | None = None
     pending: bool = False
     """The client has to answer before the model goes on."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
+class SearchHit:
     """One passage that a search found."""
 
     file_id: str
@@ -43,17 +43,17 @@ class Hit:
     text: str
 
 
-class Shelf(Protocol):
+class FileSearch(Protocol):
     """The files that the model can look into."""
 
-    def search(self, query: str, limit: int) -> list[Hit]:
+    def search(self, query: str, limit: int) -> list[SearchHit]:
         """Passages that hold a word of the query."""
 
     def begin(self, part: JsonObject) -> str | None:
         """The beginning of an `input_file` part's text."""
 
 
-def function_call(name: str, arguments: str, call_id: str) -> Act:
+def function_call(name: str, arguments: str, call_id: str) -> CueResult:
     """Call one of the client's functions."""
     call = {
         "type": "function_call",
@@ -62,10 +62,10 @@ def function_call(name: str, arguments: str, call_id: str) -> Act:
         "call_id": call_id,
         "name": name,
     }
-    return Act((call,), pending=True)
+    return CueResult((call,), pending=True)
 
 
-def web_search(query: str) -> Act:
+def web_search(query: str) -> CueResult:
     """Find two pages, always the same for a query."""
     urls = [f"https://example.com/{place}?q={quote_plus(query)}" for place in ("news", "wiki")]
     action = {
@@ -87,13 +87,13 @@ def web_search(query: str) -> Act:
             }
         )
         text += f" {mark}"
-    note = Note(f"{text}.", tuple(annotations))
-    return Act(({"type": "web_search_call", "status": "completed", "action": action},), note)
+    sentence = AnnotatedText(f"{text}.", tuple(annotations))
+    return CueResult(({"type": "web_search_call", "status": "completed", "action": action},), sentence)
 
 
-def file_search(query: str, tool: JsonObject, shelf: Shelf) -> Act:
+def file_search(query: str, tool: JsonObject, files: FileSearch) -> CueResult:
     """Search uploaded files; where nothing fits, each vector store has one passage that is made up for the query."""
-    hits = shelf.search(query, int(tool["max_num_results"])) or [_made_up(query, each) for each in _stores(tool)]
+    hits = files.search(query, int(tool["max_num_results"])) or [_made_up(query, each) for each in _stores(tool)]
     results = [
         {
             "attributes": {},
@@ -109,7 +109,7 @@ def file_search(query: str, tool: JsonObject, shelf: Shelf) -> Act:
     annotations = tuple(
         {"type": "file_citation", "file_id": hit.file_id, "filename": hit.filename, "index": len(text)} for hit in hits
     )
-    return Act((item,), Note(text, annotations))
+    return CueResult((item,), AnnotatedText(text, annotations))
 
 
 def _stores(tool: JsonObject) -> Sequence[str]:
@@ -117,12 +117,12 @@ def _stores(tool: JsonObject) -> Sequence[str]:
     return stores
 
 
-def _made_up(query: str, store: str) -> Hit:
+def _made_up(query: str, store: str) -> SearchHit:
     digest = hashlib.sha256(f"{store}/{query}".encode("utf-8", "replace")).hexdigest()
-    return Hit(f"file-{digest[:22]}", f"{store}.txt", f"a passage of {store} on {query}.")
+    return SearchHit(f"file-{digest[:22]}", f"{store}.txt", f"a passage of {store} on {query}.")
 
 
-def run_code(code: str, tool: JsonObject, container_id: str) -> Act:
+def run_code(code: str, tool: JsonObject, container_id: str) -> CueResult:
     """Run code in the request's container, or in a new one."""
     container = tool["container"]
     logs = run(code)
@@ -135,10 +135,10 @@ def run_code(code: str, tool: JsonObject, container_id: str) -> Act:
     }
     files = [] if isinstance(container, str) else container.get("file_ids") or []
     beside = f" with {', '.join(files)} beside it" if files else ""
-    return Act((item,), Note(f"The code printed: {logs.strip()}{beside}"))
+    return CueResult((item,), AnnotatedText(f"The code printed: {logs.strip()}{beside}"))
 
 
-def make_image(prompt: str, tool: JsonObject) -> Act:
+def make_image(prompt: str, tool: JsonObject) -> CueResult:
     """Paint a picture of 16 by 16 pixels, whatever size was asked for."""
     item: JsonObject = {
         "type": "image_generation_call",
@@ -151,10 +151,10 @@ def make_image(prompt: str, tool: JsonObject) -> Act:
         "revised_prompt": prompt,
         "size": tool.get("size") or "1024x1024",
     }
-    return Act((item,), Note(f"Here is the picture of {prompt}."))
+    return CueResult((item,), AnnotatedText(f"Here is the picture of {prompt}."))
 
 
-def reason(text: str, *, encrypted: bool) -> Act:
+def reason(text: str, *, encrypted: bool) -> CueResult:
     """Think; the summary is the text."""
     item: JsonObject = {
         "type": "reasoning",
@@ -162,7 +162,7 @@ def reason(text: str, *, encrypted: bool) -> Act:
     }
     if encrypted:
         item["encrypted_content"] = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-    return Act((item,))
+    return CueResult((item,))
 
 
 def message(content: list[JsonObject], *, complete: bool = True) -> JsonObject:
@@ -176,16 +176,16 @@ def text_part(text: str, annotations: Sequence[JsonObject] = ()) -> JsonObject:
     return {"type": "output_text", "annotations": list(annotations), "logprobs": [], "text": text}
 
 
-def joined(notes: Sequence[Note]) -> Note:
+def joined(sentences: Sequence[AnnotatedText]) -> AnnotatedText:
     """Several notes as one text, the annotations moved along."""
     text, annotations = "", []
-    for note in notes:
+    for sentence in sentences:
         text += " " if text else ""
-        for each in note.annotations:
+        for each in sentence.annotations:
             moved: dict[str, Any] = {
                 key: value + len(text) if key in ("start_index", "end_index", "index") else value
                 for key, value in each.items()
             }
             annotations.append(moved)
-        text += note.text
-    return Note(text, tuple(annotations))
+        text += sentence.text
+    return AnnotatedText(text, tuple(annotations))

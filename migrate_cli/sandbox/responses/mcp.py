@@ -11,20 +11,20 @@ from typing import Any
 
 from migrate_cli.model import JsonObject
 from migrate_cli.sandbox.responses.cues import Cue
-from migrate_cli.sandbox.responses.hosted_tools import Act, Note
+from migrate_cli.sandbox.responses.hosted_tools import AnnotatedText, CueResult
 
 _READ_ONLY = ("search", "fetch", "get", "list", "read", "find", "track", "lookup")
 
 
-def call(cue: Cue, tools: Iterable[JsonObject]) -> Act:
+def call(cue: Cue, tools: Iterable[JsonObject]) -> CueResult:
     """Call a tool of a server, or ask whether it may be called."""
     label, _, name = cue.text.partition(" ")
     name = name.strip()
     server = next((tool for tool in tools if tool["type"] == "mcp" and tool["server_label"] == label), None)
     if server is None:
-        return Act(note=Note(f"I have no MCP server named {label}."))
+        return CueResult(sentence=AnnotatedText(f"I have no MCP server named {label}."))
     if not _matches(server.get("allowed_tools"), name, default=True):
-        return Act(note=Note(f"The tool {name} of {label} is not among the allowed tools."))
+        return CueResult(sentence=AnnotatedText(f"The tool {name} of {label} is not among the allowed tools."))
     if needs_approval(server.get("require_approval"), name):
         request = {
             "type": "mcp_approval_request",
@@ -32,11 +32,11 @@ def call(cue: Cue, tools: Iterable[JsonObject]) -> Act:
             "name": name,
             "server_label": label,
         }
-        return Act((request,), pending=True)
+        return CueResult((request,), pending=True)
     return carried_out(label, name, cue.arguments, None)
 
 
-def carried_out(label: str, name: str, arguments: str, approval: str | None) -> Act:
+def carried_out(label: str, name: str, arguments: str, approval: str | None) -> CueResult:
     """The call of a tool, and what it answered; `approval` is the id of the request that was approved."""
     failed = name.startswith("fail")
     error = {"type": "mcp_tool_execution_error", "content": [{"type": "text", "text": f"{name} failed."}]}
@@ -51,21 +51,25 @@ def carried_out(label: str, name: str, arguments: str, approval: str | None) -> 
         "output": None if failed else output,
         "server_label": label,
     }
-    return Act((item,), Note(f"{label} failed at {name}." if failed else f"{label} answered: {output}"))
+    return CueResult((item,), AnnotatedText(f"{label} failed at {name}." if failed else f"{label} answered: {output}"))
 
 
-def answered(responses: Sequence[JsonObject], context: Iterable[JsonObject]) -> list[Act]:
+def answered(responses: Sequence[JsonObject], context: Iterable[JsonObject]) -> list[CueResult]:
     """Carry out what was approved; say what was not."""
     requests = {item["id"]: item for item in context if item["type"] == "mcp_approval_request"}
-    acts = []
+    results = []
     for response in responses:
         asked = requests[response["approval_request_id"]]
         if response["approve"]:
-            acts.append(carried_out(asked["server_label"], asked["name"], asked["arguments"], asked["id"]))
+            results.append(carried_out(asked["server_label"], asked["name"], asked["arguments"], asked["id"]))
         else:
             why = f" ({response['reason']})" if response.get("reason") else ""
-            acts.append(Act(note=Note(f"You did not approve {asked['name']} of {asked['server_label']}{why}.")))
-    return acts
+            results.append(
+                CueResult(
+                    sentence=AnnotatedText(f"You did not approve {asked['name']} of {asked['server_label']}{why}.")
+                )
+            )
+    return results
 
 
 def listing(server: JsonObject, called: Sequence[str]) -> JsonObject:

@@ -60,7 +60,7 @@ _ALLOWED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ResponseRequest:
     """What a client wants, with every default filled in."""
 
     model: str
@@ -93,7 +93,7 @@ class Asked:
         return form
 
 
-def check_request(body: Any, known_file: KnownFile) -> Asked:
+def check_request(body: Any, known_file: KnownFile) -> ResponseRequest:
     """Return the request, or raise ApiError for the first parameter that the service would refuse."""
     fields = _fields(body)
     model = _model(fields)
@@ -101,7 +101,7 @@ def check_request(body: Any, known_file: KnownFile) -> Asked:
     tools = check_tools(a_list(fields.get("tools"), "tools"), known_file)
     conversation, previous = _history(fields)
     _refuse_what_is_missing_here(fields)
-    return Asked(
+    return ResponseRequest(
         model=model,
         input=_input(fields, conversation or previous),
         instructions=a_text(fields.get("instructions"), "instructions"),

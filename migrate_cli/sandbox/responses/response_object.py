@@ -8,9 +8,9 @@ from typing import Any
 from migrate_cli.model import JsonObject
 from migrate_cli.sandbox.encoding import encode
 from migrate_cli.sandbox.include import visible
-from migrate_cli.sandbox.responses.events import Manner, output_events
-from migrate_cli.sandbox.responses.request import Asked
-from migrate_cli.sandbox.responses.scripted_model import Thought
+from migrate_cli.sandbox.responses.events import StreamOptions, output_events
+from migrate_cli.sandbox.responses.request import ResponseRequest
+from migrate_cli.sandbox.responses.scripted_model import ModelOutput
 from migrate_cli.sandbox.responses.tokens import usage
 
 FINAL = frozenset({"response.completed", "response.incomplete", "response.failed", "error"})
@@ -19,7 +19,7 @@ FINAL = frozenset({"response.completed", "response.incomplete", "response.failed
 _NO_TOKENS: JsonObject = {"image_tokens": 0, "text_tokens": 0}
 
 
-def begun(identifier: str, created_at: int, asked: Asked) -> JsonObject:
+def begun(identifier: str, created_at: int, request: ResponseRequest) -> JsonObject:
     """The response object before anything was said."""
     whole: JsonObject = {
         "id": identifier,
@@ -29,37 +29,39 @@ def begun(identifier: str, created_at: int, asked: Asked) -> JsonObject:
         "background": False,
         "billing": {"payer": "developer"},
         "completed_at": None,
-        "conversation": {"id": asked.conversation} if asked.conversation else None,
+        "conversation": {"id": request.conversation} if request.conversation else None,
         "error": None,
         "frequency_penalty": 0.0,
         "incomplete_details": None,
-        "instructions": asked.instructions,
-        "max_output_tokens": asked.max_output_tokens,
-        "max_tool_calls": asked.max_tool_calls,
-        "model": asked.model,
+        "instructions": request.instructions,
+        "max_output_tokens": request.max_output_tokens,
+        "max_tool_calls": request.max_tool_calls,
+        "model": request.model,
         "moderation": None,
         "output": [],
-        "parallel_tool_calls": asked.parallel,
+        "parallel_tool_calls": request.parallel,
         "presence_penalty": 0.0,
-        "previous_response_id": asked.previous,
-        "reasoning": asked.reasoning,
-        "store": asked.store,
-        "text": asked.text,
-        "tool_choice": asked.tool_choice,
+        "previous_response_id": request.previous,
+        "reasoning": request.reasoning,
+        "store": request.store,
+        "text": request.text,
+        "tool_choice": request.tool_choice,
         "tool_usage": _tool_usage([]),
-        "tools": asked.tools,
-        "truncation": asked.truncation,
+        "tools": request.tools,
+        "truncation": request.truncation,
         "usage": None,
-        "metadata": asked.metadata,
+        "metadata": request.metadata,
     }
-    if not asked.conversation:
+    if not request.conversation:
         del whole["conversation"]
-    return whole | asked.echoed
+    return whole | request.echoed
 
 
-def ended(response: JsonObject, thought: Thought, output: list[JsonObject], input_tokens: int, now: int) -> JsonObject:
+def ended(
+    response: JsonObject, generated: ModelOutput, output: list[JsonObject], input_tokens: int, now: int
+) -> JsonObject:
     """The response object at its end, `output` being the items as this client may see them."""
-    status = "failed" if thought.status == "error" else thought.status
+    status = "failed" if generated.status == "error" else generated.status
     whole = response | {
         "status": status,
         "completed_at": now if status == "completed" else None,
@@ -68,10 +70,10 @@ def ended(response: JsonObject, thought: Thought, output: list[JsonObject], inpu
         "tool_usage": _tool_usage(output),
     }
     if status == "incomplete":
-        whole["incomplete_details"] = {"reason": thought.reason}
+        whole["incomplete_details"] = {"reason": generated.reason}
     if status == "failed":
-        return whole | {"error": {"code": "server_error", "message": thought.error}}
-    return whole | {"usage": usage(input_tokens, thought.output)}
+        return whole | {"error": {"code": "server_error", "message": generated.error}}
+    return whole | {"usage": usage(input_tokens, generated.output)}
 
 
 def seen(items: list[JsonObject], include: frozenset[str]) -> list[JsonObject]:
@@ -79,19 +81,21 @@ def seen(items: list[JsonObject], include: frozenset[str]) -> list[JsonObject]:
     return [visible(item, include) for item in items]
 
 
-def stream(begin: JsonObject, end: JsonObject, thought: Thought, asked: Asked) -> Iterator[JsonObject]:
+def stream(
+    begin: JsonObject, end: JsonObject, generated: ModelOutput, request: ResponseRequest
+) -> Iterator[JsonObject]:
     """Yield every event of a stream, numbered; the last one's type is in `FINAL`."""
-    manner = Manner(asked.obfuscate, thought.partial_images)
-    for number, event in enumerate(_events(begin, end, thought, manner)):
+    options = StreamOptions(request.obfuscate, generated.partial_images)
+    for number, event in enumerate(_events(begin, end, generated, options)):
         yield {"type": event["type"], "sequence_number": number, **event}
 
 
-def _events(begin: JsonObject, end: JsonObject, thought: Thought, manner: Manner) -> Iterator[JsonObject]:
+def _events(begin: JsonObject, end: JsonObject, generated: ModelOutput, options: StreamOptions) -> Iterator[JsonObject]:
     yield {"type": "response.created", "response": begin}
     yield {"type": "response.in_progress", "response": begin}
-    yield from output_events(end["output"], manner)
-    if thought.status == "error":
-        yield {"type": "error", "code": "server_error", "message": thought.error, "param": None}
+    yield from output_events(end["output"], options)
+    if generated.status == "error":
+        yield {"type": "error", "code": "server_error", "message": generated.error, "param": None}
     else:
         yield {"type": f"response.{end['status']}", "response": end}
 

@@ -47,7 +47,7 @@ class StoredResponse:
     deleted: bool = False
 
 
-class Archive:
+class ResponseStore:
     """Reads and writes responses. One instance belongs to one thread at a time."""
 
     def __init__(self, db: sqlite3.Connection) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 from migrate_cli.model import JsonObject
 from migrate_cli.sandbox import ids
 from migrate_cli.sandbox.responses import hosted_tools, mcp
-from migrate_cli.sandbox.responses.context_queries import Sight, answer
+from migrate_cli.sandbox.responses.context_queries import ModelContext, answer
 from migrate_cli.sandbox.responses.cues import Cue, CueKind, without_cues
-from migrate_cli.sandbox.responses.hosted_tools import Act, Note, Shelf
-from migrate_cli.sandbox.responses.request import Asked
+from migrate_cli.sandbox.responses.hosted_tools import AnnotatedText, CueResult, FileSearch
+from migrate_cli.sandbox.responses.request import ResponseRequest
 from migrate_cli.sandbox.responses.schemas import example_of
 from migrate_cli.sandbox.responses.tokens import item_tokens, tokens_in
 from migrate_cli.sandbox.responses.tools import chosen
@@ -27,7 +27,7 @@ _REFUSAL = "I'm sorry, but I can't help with that."
 
 
 @dataclass(frozen=True, slots=True)
-class Thought:
+class ModelOutput:
     """What a response will be."""
 
     output: list[JsonObject]
@@ -42,14 +42,14 @@ class Thought:
 
 
 @dataclass(slots=True)
-class _Turn:
+class _OutputBuilder:
     """One response in the making."""
 
-    asked: Asked
-    sight: Sight
-    shelf: Shelf
+    request: ResponseRequest
+    context: ModelContext
+    files: FileSearch
     output: list[JsonObject] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
+    sentences: list[AnnotatedText] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     refusal: str | None = None
     pending: bool = False
@@ -57,64 +57,64 @@ class _Turn:
     reason: str | None = None
     error: str | None = None
 
-    def take(self, act: Act) -> None:
+    def take(self, act: CueResult) -> None:
         self.output += act.items
         self.pending = self.pending or act.pending
-        if act.note is not None:
-            self.notes.append(act.note)
+        if act.sentence is not None:
+            self.sentences.append(act.sentence)
 
     def offered(self, *kinds: str) -> JsonObject | None:
         """The first tool of these kinds that the model may use now."""
         return next((tool for tool in self.tools() if tool["type"].startswith(kinds)), None)
 
     def tools(self) -> Sequence[JsonObject]:
-        choice = self.asked.tool_choice
+        choice = self.request.tool_choice
         if choice == "none":
             return ()
         if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
-            return [tool for each in choice["tools"] if (tool := chosen(each, self.asked.tools))]
-        return self.asked.tools
+            return [tool for each in choice["tools"] if (tool := chosen(each, self.request.tools))]
+        return self.request.tools
 
 
-def think(asked: Asked, sight: Sight, shelf: Shelf) -> Thought:
+def generate(request: ResponseRequest, context: ModelContext, files: FileSearch) -> ModelOutput:
     """Decide on the whole output of one response."""
-    turn = _Turn(asked, sight, shelf)
-    since = since_last_user(sight.items)
+    builder = _OutputBuilder(request, context, files)
+    since = since_last_user(context.items)
     runs = runs_of_answers(since)
     fresh = not since or bool(runs and since[-1]["type"] in ANSWERS)
-    cues = cues_of_round(sight.last_user_text(), len(runs), parallel=asked.parallel) if fresh else []
-    _list_servers(turn, cues)
+    cues = cues_of_round(context.last_user_text(), len(runs), parallel=request.parallel) if fresh else []
+    _list_servers(builder, cues)
     if runs and fresh:
-        _take_answers(turn, runs[-1])
+        _take_answers(builder, runs[-1])
     for cue in cues:
-        _DO[cue.kind](turn, cue)
+        _DO[cue.kind](builder, cue)
     if not cues:
-        _forced_call(turn)
-    _limit_hosted_calls(turn)
-    if turn.status not in ("failed", "error"):
-        _say(turn)
-    tool = turn.offered("image_generation")
+        _forced_call(builder)
+    _limit_hosted_calls(builder)
+    if builder.status not in ("failed", "error"):
+        _say(builder)
+    tool = builder.offered("image_generation")
     partial = int(tool.get("partial_images") or 0) if tool else 0
-    return Thought(turn.output, turn.status, turn.reason, turn.error, partial)
+    return ModelOutput(builder.output, builder.status, builder.reason, builder.error, partial)
 
 
-def _list_servers(turn: _Turn, cues: Sequence[Cue]) -> None:
-    known = {item["server_label"] for item in turn.sight.items if item["type"] == "mcp_list_tools"}
-    for tool in turn.tools():
+def _list_servers(builder: _OutputBuilder, cues: Sequence[Cue]) -> None:
+    known = {item["server_label"] for item in builder.context.items if item["type"] == "mcp_list_tools"}
+    for tool in builder.tools():
         if tool["type"] == "mcp" and tool["server_label"] not in known:
             called = [cue.text.partition(" ")[2].strip() for cue in cues if cue.kind is CueKind.MCP]
-            turn.output.append(mcp.listing(tool, [name for name in called if name]))
+            builder.output.append(mcp.listing(tool, [name for name in called if name]))
 
 
-def _take_answers(turn: _Turn, answers: Sequence[JsonObject]) -> None:
-    calls = {item.get("call_id"): item for item in turn.sight.items if item["type"].endswith("_call")}
+def _take_answers(builder: _OutputBuilder, answers: Sequence[JsonObject]) -> None:
+    calls = {item.get("call_id"): item for item in builder.context.items if item["type"].endswith("_call")}
     for item in answers:
         if item["type"] != "mcp_approval_response":
             name = calls.get(item["call_id"], {}).get("name", item["type"])
-            turn.notes.append(Note(f"{name} returned: {_shown(item['output'])}"))
+            builder.sentences.append(AnnotatedText(f"{name} returned: {_shown(item['output'])}"))
     responses = [item for item in answers if item["type"] == "mcp_approval_response"]
-    for act in mcp.answered(responses, turn.sight.items):
-        turn.take(act)
+    for act in mcp.answered(responses, builder.context.items):
+        builder.take(act)
 
 
 def _shown(output: Any) -> str:
@@ -123,61 +123,67 @@ def _shown(output: Any) -> str:
     return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
 
 
-def _call(turn: _Turn, cue: Cue) -> None:
-    names = [tool["name"] for tool in turn.tools() if tool["type"] == "function"]
+def _call(builder: _OutputBuilder, cue: Cue) -> None:
+    names = [tool["name"] for tool in builder.tools() if tool["type"] == "function"]
     if cue.kind is CueKind.CALL and cue.text not in names:
-        turn.notes.append(Note(f"I have no function named {cue.text}."))
+        builder.sentences.append(AnnotatedText(f"I have no function named {cue.text}."))
     else:
-        turn.take(hosted_tools.function_call(cue.text, cue.arguments, ids.call_id()))
+        builder.take(hosted_tools.function_call(cue.text, cue.arguments, ids.call_id()))
 
 
-def _hosted(kinds: tuple[str, ...], act: Callable[[_Turn, Cue, JsonObject], Act]) -> Callable[[_Turn, Cue], None]:
+def _hosted(
+    kinds: tuple[str, ...], act: Callable[[_OutputBuilder, Cue, JsonObject], CueResult]
+) -> Callable[[_OutputBuilder, Cue], None]:
     """Use a hosted tool, if the request offers it."""
 
-    def do(turn: _Turn, cue: Cue) -> None:
-        tool = turn.offered(*kinds)
-        turn.take(Act(note=Note(f"I have no {kinds[0]} tool.")) if tool is None else act(turn, cue, tool))
+    def do(builder: _OutputBuilder, cue: Cue) -> None:
+        tool = builder.offered(*kinds)
+        builder.take(
+            CueResult(sentence=AnnotatedText(f"I have no {kinds[0]} tool."))
+            if tool is None
+            else act(builder, cue, tool)
+        )
 
     return do
 
 
-def _reason(turn: _Turn, cue: Cue) -> None:
-    turn.take(hosted_tools.reason(cue.text, encrypted="reasoning.encrypted_content" in turn.asked.include))
+def _reason(builder: _OutputBuilder, cue: Cue) -> None:
+    builder.take(hosted_tools.reason(cue.text, encrypted="reasoning.encrypted_content" in builder.request.include))
 
 
-def _say_cue(turn: _Turn, cue: Cue) -> None:
-    turn.said.append(cue.text)
+def _say_cue(builder: _OutputBuilder, cue: Cue) -> None:
+    builder.said.append(cue.text)
 
 
-def _echo(turn: _Turn, _: Cue) -> None:
-    turn.said.append(without_cues(turn.sight.last_user_text()) or "(nothing)")
+def _echo(builder: _OutputBuilder, _: Cue) -> None:
+    builder.said.append(without_cues(builder.context.last_user_text()) or "(nothing)")
 
 
-def _refuse(turn: _Turn, cue: Cue) -> None:
-    turn.refusal = cue.text or _REFUSAL
+def _refuse(builder: _OutputBuilder, cue: Cue) -> None:
+    builder.refusal = cue.text or _REFUSAL
 
 
-def _incomplete(turn: _Turn, cue: Cue) -> None:
-    turn.status, turn.reason = "incomplete", cue.text or "max_output_tokens"
+def _incomplete(builder: _OutputBuilder, cue: Cue) -> None:
+    builder.status, builder.reason = "incomplete", cue.text or "max_output_tokens"
 
 
-def _fail(turn: _Turn, cue: Cue) -> None:
-    turn.status = "failed" if cue.kind is CueKind.FAIL else "error"
-    turn.error = cue.text or "The server had an error while processing your request. Sorry about that!"
+def _fail(builder: _OutputBuilder, cue: Cue) -> None:
+    builder.status = "failed" if cue.kind is CueKind.FAIL else "error"
+    builder.error = cue.text or "The server had an error while processing your request. Sorry about that!"
 
 
-_DO: dict[CueKind, Callable[[_Turn, Cue], None]] = {
+_DO: dict[CueKind, Callable[[_OutputBuilder, Cue], None]] = {
     CueKind.CALL: _call,
     CueKind.CALL_UNKNOWN: _call,
     CueKind.WEB_SEARCH: _hosted(("web_search",), lambda _, cue, __: hosted_tools.web_search(cue.text)),
     CueKind.FILE_SEARCH: _hosted(
-        ("file_search",), lambda turn, cue, tool: hosted_tools.file_search(cue.text, tool, turn.shelf)
+        ("file_search",), lambda builder, cue, tool: hosted_tools.file_search(cue.text, tool, builder.files)
     ),
     CueKind.CODE: _hosted(
         ("code_interpreter",), lambda _, cue, tool: hosted_tools.run_code(cue.text, tool, ids.container_id())
     ),
     CueKind.IMAGE: _hosted(("image_generation",), lambda _, cue, tool: hosted_tools.make_image(cue.text, tool)),
-    CueKind.MCP: lambda turn, cue: turn.take(mcp.call(cue, turn.tools())),
+    CueKind.MCP: lambda builder, cue: builder.take(mcp.call(cue, builder.tools())),
     CueKind.REASON: _reason,
     CueKind.SAY: _say_cue,
     CueKind.ECHO: _echo,
@@ -188,65 +194,65 @@ _DO: dict[CueKind, Callable[[_Turn, Cue], None]] = {
 }
 
 
-def _forced_call(turn: _Turn) -> None:
+def _forced_call(builder: _OutputBuilder) -> None:
     """Call the function that `tool_choice` insists on, with arguments that fit its schema."""
-    choice, tool = turn.asked.tool_choice, None
+    choice, tool = builder.request.tool_choice, None
     if choice == "required" or (isinstance(choice, dict) and choice.get("mode") == "required"):
-        tool = turn.offered("function")
+        tool = builder.offered("function")
     elif isinstance(choice, dict) and choice.get("type") == "function":
-        tool = chosen(choice, turn.asked.tools)
+        tool = chosen(choice, builder.request.tools)
     if tool is not None:
         arguments = example_of(tool.get("parameters") or {"type": "object"}, "example")
-        turn.take(hosted_tools.function_call(tool["name"], json.dumps(arguments, ensure_ascii=False), ids.call_id()))
+        builder.take(hosted_tools.function_call(tool["name"], json.dumps(arguments, ensure_ascii=False), ids.call_id()))
 
 
-def _limit_hosted_calls(turn: _Turn) -> None:
+def _limit_hosted_calls(builder: _OutputBuilder) -> None:
     """Leave out the hosted calls beyond `max_tool_calls`, as the real service ignores them."""
-    left = turn.asked.max_tool_calls
+    left = builder.request.max_tool_calls
     if left is None:
         return
     kept = []
-    for item in turn.output:
+    for item in builder.output:
         if item["type"].endswith("_call") and item["type"] != "function_call":
             left -= 1
             if left < 0:
                 continue
         kept.append(item)
-    turn.output = kept
+    builder.output = kept
 
 
-def _say(turn: _Turn) -> None:
+def _say(builder: _OutputBuilder) -> None:
     """Put the message where it belongs: at the end, or before calls that wait for their answers."""
-    if turn.refusal is not None:
-        turn.output.append(hosted_tools.message([{"type": "refusal", "refusal": turn.refusal}]))
+    if builder.refusal is not None:
+        builder.output.append(hosted_tools.message([{"type": "refusal", "refusal": builder.refusal}]))
         return
-    if turn.pending and not turn.said:
+    if builder.pending and not builder.said:
         return
-    note = Note("\n".join(turn.said)) if turn.said else _answer(turn)
-    note = _cut(turn, _formatted(turn, note))
-    part = hosted_tools.text_part(note.text, note.annotations)
-    item = hosted_tools.message([part], complete=turn.status == "completed")
-    waiting = [place for place, each in enumerate(turn.output) if each["type"] in _WAITING]
-    turn.output.insert(waiting[0] if waiting else len(turn.output), item)
+    sentence = AnnotatedText("\n".join(builder.said)) if builder.said else _answer(builder)
+    sentence = _cut(builder, _formatted(builder, sentence))
+    part = hosted_tools.text_part(sentence.text, sentence.annotations)
+    item = hosted_tools.message([part], complete=builder.status == "completed")
+    waiting = [place for place, each in enumerate(builder.output) if each["type"] in _WAITING]
+    builder.output.insert(waiting[0] if waiting else len(builder.output), item)
 
 
 _WAITING = frozenset({"function_call", "mcp_approval_request"})
 
 
-def _answer(turn: _Turn) -> Note:
-    if turn.notes:
-        return hosted_tools.joined(turn.notes)
-    return Note(answer(turn.sight))
+def _answer(builder: _OutputBuilder) -> AnnotatedText:
+    if builder.sentences:
+        return hosted_tools.joined(builder.sentences)
+    return AnnotatedText(answer(builder.context))
 
 
-def _formatted(turn: _Turn, note: Note) -> Note:
-    form = turn.asked.format
+def _formatted(builder: _OutputBuilder, sentence: AnnotatedText) -> AnnotatedText:
+    form = builder.request.format
     if form["type"] == "text":
-        return note
-    if turn.said and _is_json(note.text):
-        return Note(note.text)
-    value = {"answer": note.text} if form["type"] == "json_object" else example_of(form["schema"], note.text)
-    return Note(json.dumps(value, ensure_ascii=False))
+        return sentence
+    if builder.said and _is_json(sentence.text):
+        return AnnotatedText(sentence.text)
+    value = {"answer": sentence.text} if form["type"] == "json_object" else example_of(form["schema"], sentence.text)
+    return AnnotatedText(json.dumps(value, ensure_ascii=False))
 
 
 def _is_json(text: str) -> bool:
@@ -257,23 +263,23 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _cut(turn: _Turn, note: Note) -> Note:
+def _cut(builder: _OutputBuilder, sentence: AnnotatedText) -> AnnotatedText:
     """Stop in the middle where that is wanted, or where `max_output_tokens` does not reach further."""
-    most = turn.asked.max_output_tokens
-    room = len(note.text)
+    most = builder.request.max_output_tokens
+    room = len(sentence.text)
     if most is not None:
-        used = sum(item_tokens(item) for item in turn.output)
-        if used + tokens_in(note.text) > most:
-            turn.status, turn.reason = "incomplete", "max_output_tokens"
+        used = sum(item_tokens(item) for item in builder.output)
+        if used + tokens_in(sentence.text) > most:
+            builder.status, builder.reason = "incomplete", "max_output_tokens"
             room = max(4, (most - used) * 4)
-    elif turn.status == "incomplete":
-        room = (len(note.text) + 1) // 2
-    if turn.status == "completed":
-        return note
+    elif builder.status == "incomplete":
+        room = (len(sentence.text) + 1) // 2
+    if builder.status == "completed":
+        return sentence
     return replace(
-        note,
-        text=note.text[:room],
+        sentence,
+        text=sentence.text[:room],
         annotations=tuple(
-            each for each in note.annotations if int(each.get("end_index") or each.get("index") or 0) <= room
+            each for each in sentence.annotations if int(each.get("end_index") or each.get("index") or 0) <= room
         ),
     )
