@@ -19,6 +19,7 @@ Messages are one sentence that says what, where and what to do. They never hold 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -143,3 +144,10 @@ def exit_code_for(error: BaseException) -> ExitCode:
     if isinstance(error, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
     return ExitCode.UNEXPECTED
+
+
+def closest(wrong: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The known word that a wrong one was most likely meant to be, for `did you mean …?`; None where none is alike."""
+    from difflib import get_close_matches  # noqa: PLC0415 - most runs end without a mistyped word
+
+    return next(iter(get_close_matches(wrong, list(known), 1, cutoff)), None)

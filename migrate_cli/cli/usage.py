@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from migrate_cli.errors import ExitCode
+from migrate_cli.errors import ExitCode, closest
 
 # Where the parser keeps this class has changed with its versions; that bad parameters are one of it has not.
 ParserError: Any = typer.BadParameter.__base__
@@ -129,8 +128,8 @@ def _no_option(error: Any, args: list[str]) -> str:
 
 
 def _nearest(wrong: str, known: Iterable[str]) -> str:
-    near = get_close_matches(wrong, list(known), 1, cutoff=0.7)
-    return f" (did you mean {near[0]}?)" if near else ""
+    near = closest(wrong, known, cutoff=0.7)
+    return f" (did you mean {near}?)" if near else ""
 
 
 def _name(error: Any) -> str:

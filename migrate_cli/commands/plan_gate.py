@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from migrate_cli.convert.text import counted
-from migrate_cli.errors import UsageError
+from migrate_cli.errors import UsageError, closest
 from migrate_cli.findings import CATALOGUE
 from migrate_cli.model import Ledger, Problem, Severity
 
@@ -93,7 +92,7 @@ def _codes_of(word: str) -> frozenset[str]:
         return frozenset(code for code, entry in CATALOGUE.items() if entry.severity in severities)
     if word in CATALOGUE:
         return frozenset({word})
-    near = get_close_matches(word, [*_SEVERITIES, *CATALOGUE], 1, cutoff=0.0)[0]
+    near = closest(word, [*_SEVERITIES, *CATALOGUE], cutoff=0.0)
     raise UsageError(
         f"--fail-on takes error, warning or codes of findings, and {word} is none of them; did you mean {near}?"
     )

@@ -10,13 +10,12 @@ import math
 import os
 import tempfile
 from collections import Counter
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from migrate_cli.convert.models_windows import WINDOWS, window_of
 from migrate_cli.convert.tail import TokenEstimate, estimate_tokens, weigh_item
-from migrate_cli.errors import UsageError
+from migrate_cli.errors import UsageError, closest
 from migrate_cli.model import Draft, Item, JsonObject
 
 ENCODING = "o200k_base"
@@ -84,8 +83,8 @@ def model_window(text: str) -> tuple[str, int]:
         return name, int(tokens)
     window = window_of(name)
     if window is None:
-        near = get_close_matches(name, WINDOWS, 1)
-        hint = f"did you mean {near[0]}? Or give" if near else "give"
+        near = closest(name, WINDOWS)
+        hint = f"did you mean {near}? Or give" if near else "give"
         raise UsageError(f"the window of the model {name} is not known; {hint} it yourself: --model {name}=TOKENS")
     return name, window
 

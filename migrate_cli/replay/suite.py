@@ -13,9 +13,9 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from migrate_cli.errors import UsageError
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.expectations import Expect, Strict, Texts
-from migrate_cli.replay.suite_errors import sentence_for
 from migrate_cli.replay.toolspec import Tool
-from migrate_cli.replay.yamltext import Document, read_document
+from migrate_cli.settings.validation_errors import document_sentence
+from migrate_cli.settings.yaml_document import BadYamlError, Document, RepeatedKeyError, read_document
 
 PART_KEYS = ("text", "file", "image", "audio")
 
@@ -147,7 +147,7 @@ class Suite(Setup):
 
 def load_suite(path: Path) -> Suite:
     """Read and check a suite. Raises UsageError in one sentence with file, line and what is allowed there."""
-    document = read_document(path)
+    document = _read(path)
     if not isinstance(document.value, dict):
         raise UsageError(
             f"{path} must hold `model`, `tools` and `cases`; write an example with migrate-cli replay --init"
@@ -155,8 +155,25 @@ def load_suite(path: Path) -> Suite:
     return _checked(document)
 
 
+def _read(path: Path) -> Document:
+    try:
+        return read_document(path)
+    except OSError as error:
+        raise UsageError(
+            f"the suite {path} cannot be read ({error.strerror or error}); check the path, or write one with --init"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the suite {path} is no UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except BadYamlError as error:
+        raise UsageError(str(error)) from None
+    except RepeatedKeyError as error:
+        raise UsageError(
+            f"{error}: {error.place[-1]} stands in line {error.earlier} already; keep one of them"
+        ) from None
+
+
 def _checked(document: Document) -> Suite:
     try:
         return Suite.model_validate(document.value)
     except ValidationError as error:
-        raise UsageError(sentence_for(error, document, Suite)) from None
+        raise UsageError(document_sentence(error, document.value, document.where, Suite, "the suite")) from None

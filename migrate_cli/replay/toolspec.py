@@ -6,12 +6,12 @@ reads the environment.
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from migrate_cli.errors import closest
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.schemas import valid_schema
 
@@ -99,8 +99,8 @@ class Tool(BaseModel):
     def _known(self, names: frozenset[str]) -> None:
         for name in self.given:
             if name not in names:
-                close = difflib.get_close_matches(name, names, 1, 0.6)
-                raise ValueError(f"a tool without the key {name}{f'; did you mean {close[0]}?' if close else ''}")
+                close = closest(name, names)
+                raise ValueError(f"a tool without the key {name}{f'; did you mean {close}?' if close else ''}")
 
     @property
     def given(self) -> JsonObject:

@@ -10,7 +10,6 @@ A line is `ENDPOINTS:KIND[:PROBABILITY][:NAME=VALUE…]`; endpoints are separate
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import yaml
 
 from migrate_cli.disk.input import text_of
-from migrate_cli.errors import UsageError
+from migrate_cli.errors import UsageError, closest
 from migrate_cli.sandbox.api_error import FORMS
 from migrate_cli.sandbox.fault_plan import ENDPOINTS, GROUPS, PARAMETERS, FaultKind, FaultPlan, FaultRule, Parameter
 
@@ -119,8 +118,8 @@ def _sensible(rule: FaultRule, where: str) -> FaultRule:
 def _one_of(value: Any, known: tuple[str, ...], where: str, what: str) -> str:
     if value in known:
         return str(value)
-    close = difflib.get_close_matches(str(value), known, n=1)
-    hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known) or 'none'}."
+    close = closest(str(value), known)
+    hint = f"did you mean '{close}'?" if close else f"known: {', '.join(known) or 'none'}."
     raise UsageError(f"{where}: unknown {what} '{value}'; {hint}")
 
 

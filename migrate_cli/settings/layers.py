@@ -5,7 +5,6 @@ Here files, variables and flags are read and shaped; whether a value is right, `
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource
 from pydantic_settings import SettingsError as LibraryError
 from pydantic_settings.sources.utils import parse_env_vars
 
-from migrate_cli.errors import SettingsError
+from migrate_cli.errors import SettingsError, closest
 
 _PREFIX = "MIGRATE_"
 _KEY_NAMES = frozenset({"api_key", "apikey", "key", "token", "secret", "password", "bearer", "authorization"})
@@ -34,22 +33,46 @@ class Layer:
 
 def file_layer(path: Path, settings: type[BaseSettings], *, relative: Sequence[str]) -> Layer:
     """Read a settings file; the paths named in `relative` are taken from its folder. Raises SettingsError."""
-    from migrate_cli.settings.yaml_document import read_yaml  # noqa: PLC0415 - YAML is slow to import, and often there is no file
-
-    file = read_yaml(path)
-    values = {
-        name: value for name, value in file.values.items() if value is not None or name not in settings.model_fields
-    }
+    said, places = _read_file(path)
+    values = {name: value for name, value in said.items() if value is not None or name not in settings.model_fields}
     for name in flat(values):
         section, _, last = name.rpartition(".")
         if last.lower().replace("-", "_") in _KEY_NAMES and not section.endswith("_env"):
             raise SettingsError(
-                f"{file.place(name)}: keys do not belong in a settings file; put it into an environment variable "
+                f"{places(name)}: keys do not belong in a settings file; put it into an environment variable "
                 "and name that variable with api_key_env."
             )
     for name in relative:
         _rebase(values, name, path.parent)
-    return Layer(values, file.place)
+    return Layer(values, places)
+
+
+def _read_file(path: Path) -> tuple[dict[str, Any], Callable[[str], str]]:
+    """Return what a settings file says, and what tells the line of a dotted key. Raises SettingsError."""
+    # YAML is slow to import, and often there is no file.
+    from migrate_cli.settings.yaml_document import BadYamlError, RepeatedKeyError, read_document  # noqa: PLC0415
+
+    try:
+        document = read_document(path)
+    except FileNotFoundError:
+        raise SettingsError(f"There is no settings file {path}; make one with `migrate-cli init`.") from None
+    except IsADirectoryError:
+        raise SettingsError(f"{path} is a folder; name the settings file in it.") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from None
+    except OSError as error:
+        raise SettingsError(
+            f"The settings file {path} cannot be read ({error.strerror}); check its permissions."
+        ) from None
+    except BadYamlError as error:
+        raise SettingsError(f"{error}.") from None
+    except RepeatedKeyError as error:
+        name = ".".join(map(str, error.place))
+        raise SettingsError(f"{error}: {name} was already set in line {error.earlier}; keep one of them.") from None
+    if document.value is not None and not isinstance(document.value, dict):
+        raise SettingsError(f"{path} must hold settings as `key: value` lines; see migration.yaml.example.")
+    lines = {".".join(map(str, place)): line for place, line in document.lines.items()}
+    return document.value or {}, lambda name: f"{path}:{lines[name]}" if name in lines else str(path)
 
 
 def env_layer(name: str, values: Mapping[str, str], settings: type[BaseSettings], own: Mapping[str, str]) -> Layer:
@@ -136,9 +159,9 @@ def _refuse_unknown(layer: str, values: Mapping[str, str], settings: type[BaseSe
         section, separator, _ = variable[len(_PREFIX) :].lower().partition("__")
         if section in settings.model_fields:
             continue
-        close = difflib.get_close_matches(section, settings.model_fields, 1)
+        close = closest(section, settings.model_fields)
         if separator or close:
-            hint = f"did you mean {_PREFIX}{close[0].upper()}{separator}…?" if close else "remove it."
+            hint = f"did you mean {_PREFIX}{close.upper()}{separator}…?" if close else "remove it."
             raise SettingsError(f"{layer}: {variable} names no setting; {hint}")
 
 

@@ -44,7 +44,7 @@ from migrate_cli.errors import SettingsError
 from migrate_cli.model import OnRefused
 from migrate_cli.settings.layers import Layer, env_layer, file_layer, flag_layer, flat, merged, variables
 from migrate_cli.settings.trust import lies_in, not_read, refuse_in_source, source_among, told_of
-from migrate_cli.settings.validation_errors import sentence_for
+from migrate_cli.settings.validation_errors import settings_sentence
 
 DEFAULT_FILE = Path("migration.yaml")
 ENV_FILE = Path(".env")
@@ -363,7 +363,7 @@ class Settings(BaseSettings):
         try:
             settings = cls(**merged(layers))
         except ValidationError as error:
-            raise SettingsError(sentence_for(error, layers, cls)) from None
+            raise SettingsError(settings_sentence(error, layers, cls)) from None
         for layer in layers:
             for name in flat(layer.values):
                 settings._origins[name] = layer.place(name)

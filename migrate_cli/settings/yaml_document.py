@@ -1,6 +1,7 @@
-"""Reads a YAML mapping together with the line of every key, so that a complaint can say where.
+"""Reads a YAML document together with the line of every key and list entry, so that an error can say where.
 
-It knows YAML, not settings: names, types and defaults are `model.py`'s.
+It knows YAML, not what the document is for: names, types and defaults belong to `model.py` and to the replay suite,
+and so does the class of error that a bad document raises. It must not check values.
 """
 
 from __future__ import annotations
@@ -12,70 +13,74 @@ from typing import Any
 import yaml
 
 from migrate_cli.disk.input import text_of
-from migrate_cli.errors import SettingsError
 from migrate_cli.settings.yaml_bounds import check_yaml
 from migrate_cli.settings.yaml_errors import yaml_fault
 
+Place = tuple[str | int, ...]
+"""The way to a value: keys and list positions (0-based)."""
+
+
+class BadYamlError(Exception):
+    """The text is not YAML that can be taken; the message is the sentence, without the full stop."""
+
+
+class RepeatedKeyError(Exception):
+    """A key stands twice in the same mapping, of which YAML would silently drop the first."""
+
+    def __init__(self, path: Path, place: Place, line: int, earlier: int) -> None:
+        super().__init__(f"{path}:{line}")
+        self.place = place
+        self.earlier = earlier
+        """The line of the first."""
+
 
 @dataclass(frozen=True, slots=True)
-class YamlFile:
+class Document:
     """What a file says, and where it says it."""
 
     path: Path
-    values: dict[str, Any]
-    lines: dict[str, int] = field(default_factory=dict)
-    """Line (1-based) by dotted key, such as `load.workers`."""
+    value: Any
+    """None for an empty document."""
+    lines: dict[Place, int] = field(default_factory=dict)
+    """Line (1-based) by place."""
 
-    def place(self, key: str) -> str:
-        """`migration.yaml:12`, or the file alone for a key that is not in it."""
-        line = self.lines.get(key)
-        return str(self.path) if line is None else f"{self.path}:{line}"
-
-
-def read_yaml(path: Path) -> YamlFile:
-    """Read one mapping. Raises SettingsError, with the line, for bad YAML and for a key that is there twice."""
-    try:
-        text = text_of(path)
-    except FileNotFoundError:
-        raise SettingsError(f"There is no settings file {path}; make one with `migrate-cli init`.") from None
-    except IsADirectoryError:
-        raise SettingsError(f"{path} is a folder; name the settings file in it.") from None
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from None
-    except OSError as error:
-        raise SettingsError(
-            f"The settings file {path} cannot be read ({error.strerror}); check its permissions."
-        ) from None
-    return _parse(text, path)
+    def where(self, place: Place) -> str:
+        """`suite.yaml:12`: the line of the value, or of the innermost value around the place where it is missing."""
+        for length in range(len(place), -1, -1):
+            if place[:length] in self.lines:
+                return f"{self.path}:{self.lines[place[:length]]}"
+        return str(self.path)
 
 
-def _parse(text: str, path: Path) -> YamlFile:
+def read_document(path: Path) -> Document:
+    """Read one document. Raises OSError and UnicodeDecodeError, BadYamlError and RepeatedKeyError."""
+    text = text_of(path)
     loader = None
     try:
         check_yaml(text, yaml.SafeLoader)
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
-        lines: dict[str, int] = {}
-        if node is not None:
-            _walk(node, "", lines, path)
-        values = {} if node is None else loader.construct_document(node)
+        if node is None:
+            return Document(path, None)
+        lines: dict[Place, int] = {}
+        _note_lines(node, (), lines, path)
+        return Document(path, loader.construct_document(node), lines)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SettingsError(f"{yaml_fault(error, path)}.") from None
+        raise BadYamlError(yaml_fault(error, path)) from None
     finally:
         if loader is not None:
             loader.dispose()
-    if values is not None and not isinstance(values, dict):
-        raise SettingsError(f"{path} must hold settings as `key: value` lines; see migration.yaml.example.")
-    return YamlFile(path, values or {}, lines)
 
 
-def _walk(node: yaml.Node, prefix: str, lines: dict[str, int], path: Path) -> None:
-    if not isinstance(node, yaml.MappingNode):
-        return
-    for key, value in node.value:
-        name = f"{prefix}{key.value}"
-        line = key.start_mark.line + 1
-        if name in lines:
-            raise SettingsError(f"{path}:{line}: {name} was already set in line {lines[name]}; keep one of them.")
-        lines[name] = line
-        _walk(value, f"{name}.", lines, path)
+def _note_lines(node: yaml.Node, place: Place, lines: dict[Place, int], path: Path) -> None:
+    lines.setdefault(place, node.start_mark.line + 1)
+    if isinstance(node, yaml.SequenceNode):
+        for index, entry in enumerate(node.value):
+            _note_lines(entry, (*place, index), lines, path)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            line, inner = key.start_mark.line + 1, (*place, str(key.value))
+            if inner in lines:
+                raise RepeatedKeyError(path, inner, line, lines[inner])
+            lines[inner] = line
+            _note_lines(value, inner, lines, path)

@@ -6,13 +6,12 @@ it raises becomes one sentence that names it. It must not trust that a package f
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
 from migrate_cli.bounds import is_too_deep, too_deep
-from migrate_cli.errors import MigrateError, SourceError, UsageError
+from migrate_cli.errors import MigrateError, SourceError, UsageError, closest
 from migrate_cli.model import JsonObject, Thread, Unreadable
 from migrate_cli.secrets import scrub
 from migrate_cli.sources.disk_set import Names
@@ -46,8 +45,8 @@ def _point(kind: str) -> EntryPoint:
     if kind in found:
         return found[kind]
     known = [*OWN, *found]
-    close = difflib.get_close_matches(kind, known, 1)
-    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}."
+    close = closest(kind, known)
+    hint = f"did you mean {close}?" if close else f"there are {', '.join(known)}."
     raise UsageError(f"there is no source {kind}; {hint} A package brings one by the entry point group {GROUP}.")
 
 

@@ -17,14 +17,15 @@ from migrate_cli.commands.plan_file import read_plan
 from migrate_cli.disk import input
 from migrate_cli.errors import UsageError
 from migrate_cli.files.local import look_at
-from migrate_cli.replay.yamltext import read_document
+from migrate_cli.replay.suite import load_suite
 from migrate_cli.sandbox.fault_spec import read_plan as read_faults
-from migrate_cli.settings.yaml_document import read_yaml
+from migrate_cli.settings.layers import file_layer
+from migrate_cli.settings.model import Settings
 from migrate_cli.sources.api.ids import ids_in
 
 READERS: dict[str, Callable[[Path], Any]] = {
-    "settings": read_yaml,
-    "suite": read_document,
+    "settings": lambda path: file_layer(path, Settings, relative=()),
+    "suite": load_suite,
     "plan": read_plan,
     "ids": lambda path: selection_of([], str(path), None, None),
     "listed ids": lambda path: list(ids_in(str(path), {}, [])),

@@ -190,12 +190,17 @@ def test_a_url_with_a_password_is_refused_without_repeating_it() -> None:
         ("load: {workers: 3\n", "migration.yaml:2"),
         ("a: 1\na: 2\n", "migration.yaml:2"),
         ("load: {workers: 1, workers: 2}", "load.workers was already set"),
+        ("source: {options: {a: [{b: 1, b: 2}]}}", "source.options.a.0.b was already set"),
         ("- a\n- b\n", "must hold settings"),
         ("state: !!python/object:os.system x\n", "migration.yaml:1"),
     ],
 )
 def test_broken_yaml_is_refused_with_its_line(text: str, place: str) -> None:
     assert place in refused(text)
+
+
+def test_a_price_that_is_missing_is_said_to_be_missing() -> None:
+    assert "replay.prices.m.output must be there" in refused("replay: {prices: {m: {input: 1}}}")
 
 
 def test_a_file_that_is_not_there_not_a_file_or_not_text_is_refused(tmp_path: Path) -> None:

@@ -8,12 +8,18 @@ import pytest
 from migrate_cli.errors import MigrateError
 from migrate_cli.model import Thread, Unreadable
 from migrate_cli.replay.suite import load_suite
-from migrate_cli.settings.yaml_document import read_yaml
+from migrate_cli.settings.layers import file_layer
+from migrate_cli.settings.model import Settings
+from migrate_cli.settings.yaml_document import read_document
 from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection
 
 
-@pytest.mark.parametrize("read", [read_yaml, load_suite])
+def read_settings(path: Path) -> object:
+    return file_layer(path, Settings, relative=())
+
+
+@pytest.mark.parametrize("read", [read_settings, load_suite])
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -41,7 +47,7 @@ LEVELS = "\n".join(f"l{level}: &l{level} [{', '.join([f'*l{level - 1}'] * 9)}]" 
 BOMB = f"l0: &l0 [a, b, c, d, e, f, g, h, i]\n{LEVELS}\n"
 
 
-@pytest.mark.parametrize("read", [read_yaml, load_suite])
+@pytest.mark.parametrize("read", [read_settings, load_suite])
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -62,7 +68,7 @@ def test_yaml_that_would_become_too_much_is_never_loaded(tmp_path: Path, read: o
 def test_aliases_in_measure_are_as_good_as_what_they_stand_for(tmp_path: Path) -> None:
     path = tmp_path / "file.yaml"
     path.write_text("a: &a {x: 1}\nb: {<<: *a, y: 2}\nc: [*a, *a]\n")
-    assert read_yaml(path).values == {"a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": [{"x": 1}, {"x": 1}]}
+    assert read_document(path).value == {"a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": [{"x": 1}, {"x": 1}]}
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 
-from migrate_cli.errors import SourceError
+from migrate_cli.errors import SourceError, closest
 from migrate_cli.sources.export.folder import NO_FILE
 from migrate_cli.sources.export.input_files import STDIN
 from migrate_cli.sources.export.inputs import walk
@@ -70,5 +69,5 @@ def _check(path: str) -> None:
 
 
 def _closest(word: str, known: Mapping[str, object]) -> str:
-    close = difflib.get_close_matches(word, known, 1)
-    return f"; did you mean {close[0]}?" if close else ""
+    close = closest(word, known)
+    return f"; did you mean {close}?" if close else ""

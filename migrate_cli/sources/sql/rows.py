@@ -5,7 +5,6 @@ What a flat message is, `shapes/flat.py` knows; here stand the columns and types
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from migrate_cli.bounds import is_too_deep, loads, too_deep
-from migrate_cli.errors import SourceError
+from migrate_cli.errors import SourceError, closest
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id, unix_seconds
 from migrate_cli.sources.shapes.flat import FIELDS, NEEDED, Columns, wire_message
@@ -210,8 +209,8 @@ def _own_columns(columns: Sequence[str], named: Mapping[str, str], flat_named: M
 def _check_field(name: str) -> None:
     known = [*FIELDS, "content", *OWN_FIELDS]
     if name not in known:
-        close = difflib.get_close_matches(name, known, 1)
-        hint = f"; did you mean {close[0]}?" if close else ""
+        close = closest(name, known)
+        hint = f"; did you mean {close}?" if close else ""
         raise SourceError(
             f"source.columns names no field {name}{hint}. Fields are {', '.join(known)}.", code="unknown-column"
         )
