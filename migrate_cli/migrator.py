@@ -235,10 +235,8 @@ class Migrator:
 
     def _migrate(self, batch: list[str]) -> None:
         """Load these threads under one lock and resolve their futures; raises what concerns all of them."""
-        from migrate_cli.commands.apply import ApplyRun, Wishes  # noqa: PLC0415 - only where something is migrated
-        from migrate_cli.commands.context import open_configured, setup_of, target_of  # noqa: PLC0415
+        from migrate_cli.commands.context import open_configured, setup_of  # noqa: PLC0415 - only to migrate
         from migrate_cli.commands.recognise import recognised  # noqa: PLC0415
-        from migrate_cli.report.progress import progress_view  # noqa: PLC0415
 
         if self._source is None:
             self._source = open_configured(self._settings)
@@ -253,14 +251,21 @@ class Migrator:
                 store.check_setup(setup, recognised(self._settings, self._source, store))
                 self._recognised = True
             left = self._without_known(batch)
-            with target_of(self._settings, sandbox=self._sandbox) as target:
-                run = ApplyRun(self._settings, self._source, store, target, progress_view("none", False, True))
-                wishes = Wishes(retry_failed=self._retry_failed)
-                result = asyncio.run(run.go(Selection(frozenset(left)), wishes, command="ensure")) if left else None
+            result = self._applied(left, self._source, store) if left else None
         finally:
             store.close()
         if result is not None:
             self._answer_all(left, result)
+
+    def _applied(self, thread_ids: list[str], source: Source, store: StateStore) -> Result:
+        from migrate_cli.commands.apply import ApplyOptions, ApplyRun  # noqa: PLC0415 - only where something is migrated
+        from migrate_cli.commands.context import target_of  # noqa: PLC0415
+        from migrate_cli.report.progress import progress_view  # noqa: PLC0415
+
+        options = ApplyOptions(Selection(frozenset(thread_ids)), retry_failed=self._retry_failed, command="ensure")
+        view = progress_view("none", False, True)
+        with target_of(self._settings, sandbox=self._sandbox) as target:
+            return asyncio.run(ApplyRun(self._settings, source, store, target, view, options).go())
 
     def _opened(self, batch: list[str]) -> StateStore | None:
         """Open the state file, waiting for its lock; None when other processes have migrated all of it meanwhile."""

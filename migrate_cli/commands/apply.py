@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncGenerator, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from migrate_cli.commands.context import (
@@ -25,14 +26,14 @@ from migrate_cli.commands.recognise import recognised
 from migrate_cli.commands.resuming import Resumption
 from migrate_cli.commands.run_totals import Tally
 from migrate_cli.commands.shards import shard_data, shard_setup
-from migrate_cli.commands.signals import Interrupts
+from migrate_cli.commands.signals import STOPPED, Interrupts
 from migrate_cli.errors import ExitCode, MigrateError
 from migrate_cli.files.resolver import FileDesk
 from migrate_cli.findings import finding
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.rate_limiter import Pacer
 from migrate_cli.load.run import LoadRun
-from migrate_cli.model import Finding, Problem, Result, Thread, Unreadable
+from migrate_cli.model import Finding, JsonObject, Problem, Result, Thread, Unreadable
 from migrate_cli.report.escape import visible
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.report.side_by_side import content_book, without_content
@@ -46,20 +47,25 @@ from migrate_cli.work.clock import WallClock
 from migrate_cli.work.ordered import Entry
 from migrate_cli.work.queue import piped
 
-_FAREWELL = "migrate-cli: stopped at once; run the same command again to go on\n"
-
 _WANTING = ("failed", "in_doubt", "deferred", "differs", "gone", "changed", "grown", "unknown", "incomplete")
 """Counts of threads that are not in the target as they should be."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What a person asked of this one run, beside the settings."""
+class ApplyOptions:
+    """What one run was asked to do, besides the settings."""
 
+    selection: Selection = field(default_factory=Selection)
     retry_failed: bool = False
     """Try threads again that failed before."""
     append: bool = False
     """Append what has grown at the end of threads that were loaded before."""
+    command: str = "apply"
+    """The name under which the state file records the run."""
+
+    def recorded(self) -> JsonObject:
+        """Return the options as the state file records them; the selection is recorded as its shard."""
+        return {"retry_failed": self.retry_failed, "append": self.append}
 
 
 def apply(
@@ -76,7 +82,6 @@ def apply(
 
     With a `plan_file`, everything is converted once before anything is sent, and must be as it was planned.
     """
-    wishes = Wishes(retry_failed, append)
     source = open_configured(settings)
     source.tell = view.note
     if plan_file is not None:
@@ -90,8 +95,8 @@ def apply(
             refuse_leftovers(settings.state)
             setup = setup_of(settings, source, sandbox=sandbox) | shard_setup(selection)
             store.check_setup(setup, recognised(settings, source, store))
-            run = ApplyRun(settings, source, store, target, view)
-            return asyncio.run(run.go(selection, wishes, entries))
+            options = ApplyOptions(selection, retry_failed=retry_failed, append=append)
+            return asyncio.run(ApplyRun(settings, source, store, target, view, options).go(entries))
         except JournalFailed as failure:
             _tell_unsaved(failure.unsaved)
             raise
@@ -111,32 +116,67 @@ def _tell_unsaved(unsaved: dict[str, str]) -> None:
         sys.stderr.write(f"migrate-cli: could not be saved: {visible(thread_id)} is {visible(conversation_id)}\n")
 
 
+@dataclass(frozen=True, slots=True)
+class _Stages:
+    """What a run works with once it is connected; `load.drain` is set when it is to stop."""
+
+    client: ApiClient
+    conversations: ConversationsTarget
+    files: RunFiles
+    load: LoadRun
+
+
 class ApplyRun:
     """One invocation, from the first thread to the result."""
 
     def __init__(
-        self, settings: Settings, source: Source, store: StateStore, target: TargetChoice, view: ProgressView
+        self,
+        settings: Settings,
+        source: Source,
+        store: StateStore,
+        target: TargetChoice,
+        view: ProgressView,
+        options: ApplyOptions,
     ) -> None:
-        self._settings, self._source, self._store, self._target, self._view = settings, source, store, target, view
+        self._settings, self._source, self._store, self._target = settings, source, store, target
+        self._view, self._options = view, options
+        self._began = time.monotonic()
         self._content = content_book(settings)
         self._tally = Tally(view, self._content)
+        self._expected = expected_of(source, options.selection)
+        self._resumption = self._resumed()
         self._interrupts: Interrupts | None = None
 
-    async def go(
-        self,
-        selection: Selection,
-        wishes: Wishes,
-        entries: Iterator[Thread | Unreadable] | None = None,
-        *,
-        command: str = "apply",
-    ) -> Result:
-        """Load what the selection wants; `entries` is that, begun already; the state file calls the run `command`."""
-        began = time.monotonic()
-        expected = expected_of(self._source, selection)
-        resumption = None if wishes.append or command != "apply" else self._resumption(selection)
-        whole = {"expected": expected} if selection == Selection() else {}
-        options = {**asdict(wishes), "sandbox": self._target.sandbox, **whole, **shard_data(self._settings, selection)}
-        run_id = self._store.start_run(command, options)
+    async def go(self, entries: Iterator[Thread | Unreadable] | None = None) -> Result:
+        """Load what the selection wants. `entries` are its threads, if reading them has begun already."""
+        run_id = self._start()
+        async with self._connected() as stages:
+            failure = await self._load(stages, entries)
+            self._complete_tally(stages, failure)
+            result = self._result(run_id, stages, failure)
+        await self._finish(run_id, result)
+        return result
+
+    # ---- prepare
+
+    def _resumed(self) -> Resumption | None:
+        """What to pass over, where this run goes on with one over a live source that ended early."""
+        if self._options.append or self._options.command != "apply":
+            return None
+        resumption = Resumption(self._store, self._source, self._options.selection, self._tally)
+        return None if resumption.run_id is None else resumption
+
+    def _start(self) -> str:
+        """Note in the state file that the run begins; return its id."""
+        selection = self._options.selection
+        whole = {"expected": self._expected} if selection == Selection() else {}
+        shard = shard_data(self._settings, selection)
+        options = {**self._options.recorded(), "sandbox": self._target.sandbox, **whole, **shard}
+        return self._store.start_run(self._options.command, options)
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[_Stages]:
+        """Open the client of the target and the files of the run, and close both whatever happens."""
         policy, clock = policy_of(self._settings), WallClock()
         pacer = Pacer(
             most_in_flight=policy.workers,
@@ -144,7 +184,6 @@ class ApplyRun:
             sleep=clock.sleep,
             draining=clock.draining,
         )
-        failure: MigrateError | None = None
         async with (
             ApiClient(self._target.endpoint, pacer, sleep=clock.sleep) as client,
             for_apply(
@@ -154,116 +193,128 @@ class ApplyRun:
                 self._store,
                 clock,
                 sandbox=self._target.sandbox,
-                alone=selection.shard is None,
+                alone=self._options.selection.shard is None,
                 draining=clock.draining,
             ) as files,
         ):
             conversations = ConversationsTarget(client)
-            run = self._load_run(conversations, clock, files, wishes)
-            clock.wake_on(run.drain)
-            self._tally.want(selection)
-            self._view.start(expected, "Migrating")
-            self._interrupts = Interrupts(run.drain, self._view, farewell=_FAREWELL)
-            with self._interrupts.handled():
-                try:
-                    arriving = resumption.arriving() if resumption else self._source.arriving(selection)
-                    await run.run(self._drafts(files.desk, arriving, entries or self._source.threads(selection)))
-                    if not run.drain.is_set():
-                        await files.carry_assistants(selection)
-                        await files.settle()
-                except MigrateError as error:
-                    failure = error
-            if failure is None and not run.drain.is_set():
-                self._tally.book_missing()
-            if failure is None and not run.drain.is_set() and selection == Selection(shard=selection.shard):
-                self._note_missing(selection)
-            found = [*files.findings(), *(resumption.findings() if resumption else ()), *self._restored()]
-            self._note_findings(found + ([_by_presence(conversations)] if conversations.by_presence else []))
-            if run.pilot is not None and run.pilot.stopped_by is not None:
-                self._tally.pilot_stopped(run.pilot.stopped_by)
-            result = self._result(client, run_id, failure, time.monotonic() - began)
-            result.data |= files.data() | shard_data(self._settings, selection)
-            if conversations.by_presence:
-                result.data["images_by_presence"] = conversations.by_presence
-            if failure is not None or run.drain.is_set():
-                result.data["reached"] = {"threads": self._tally.threads["total"], "of": expected}
-            if self._store.restored is not None:
-                result.data["restored"] = self._store.restored.as_dict()
-            if resumption is not None:
-                result.data["resumes"] = resumption.run_id
-            if run.pilot is not None:
-                result.data["pilot"] = run.pilot.as_dict()
-        self._store.finish_run(run_id, without_content(result.envelope()))
-        await self._store.durable()
-        return result
+            load = LoadRun(
+                target=conversations,
+                store=self._store,
+                clock=clock,
+                policy=policy,
+                observer=self._tally,
+                prepare=files.desk.draft,
+                retry_failed=self._options.retry_failed,
+                append=self._options.append,
+                pilot=self._store.pilot_due(policy.pilot),
+                live=self._source.live,
+            )
+            clock.wake_on(load.drain)
+            yield _Stages(client, conversations, files, load)
 
-    def _resumption(self, selection: Selection) -> Resumption | None:
-        """What to pass over, where this run goes on with one over a live source that ended early."""
-        resumption = Resumption(self._store, self._source, selection, self._tally)
-        return None if resumption.run_id is None else resumption
+    # ---- read, convert and load
 
-    def _restored(self) -> list[Finding]:
-        """Say that the state file was made again, if it was."""
-        restored = self._store.restored
-        return [] if restored is None else [finding("state-restored", restored.told)]
-
-    def _load_run(self, target: ConversationsTarget, clock: WallClock, files: RunFiles, wishes: Wishes) -> LoadRun:
-        return LoadRun(
-            target=target,
-            store=self._store,
-            clock=clock,
-            policy=policy_of(self._settings),
-            observer=self._tally,
-            prepare=files.desk.draft,
-            retry_failed=wishes.retry_failed,
-            append=wishes.append,
-            pilot=self._store.pilot_due(policy_of(self._settings).pilot),
-            live=self._source.live,
-        )
+    async def _load(self, stages: _Stages, entries: Iterator[Thread | Unreadable] | None) -> MigrateError | None:
+        """Load every thread, then the files that belong to none. Returns what ended the run before its end."""
+        selection, files, drain = self._options.selection, stages.files, stages.load.drain
+        self._tally.want(selection)
+        self._view.start(self._expected, "Migrating")
+        self._interrupts = Interrupts(self._view, drain.set, farewell=STOPPED)
+        with self._interrupts.on_loop():
+            try:
+                await stages.load.run(self._drafts(files.desk, entries))
+                if not drain.is_set():
+                    await files.carry_assistants(selection)
+                    await files.settle()
+            except MigrateError as error:
+                return error
+        return None
 
     def _drafts(
-        self,
-        desk: FileDesk,
-        arriving: AsyncGenerator[Thread | Unreadable] | None,
-        blocking: Iterator[Thread | Unreadable],
+        self, desk: FileDesk, entries: Iterator[Thread | Unreadable] | None
     ) -> Iterator[Entry] | AsyncGenerator[Entry]:
-        """Convert what arrives on the event loop, or else what blocks while it is read."""
+        """Convert threads as they arrive on the event loop; a source that blocks while it is read is iterated."""
+        selection = self._options.selection
 
         def converted(threads: Iterator[Thread | Unreadable]) -> Iterator[Entry]:
-            return desk.feed(self._watched(threads))
+            return desk.feed(threads if self._content is None else self._content.watch(threads))
 
-        return converted(blocking) if arriving is None else piped(arriving, converted)
+        arriving = self._resumption.arriving() if self._resumption else self._source.arriving(selection)
+        if arriving is not None:
+            return piped(arriving, converted)
+        return converted(entries or self._source.threads(selection))
 
-    def _watched(self, entries: Iterator[Thread | Unreadable]) -> Iterator[Thread | Unreadable]:
-        return entries if self._content is None else self._content.watch(entries)
+    # ---- tally
 
-    def _note_missing(self, selection: Selection) -> None:
-        """Report threads that were loaded once and that the source, or all of one shard, no longer has."""
-        for thread_id in self._store.unasked():
-            if selection.wants(thread_id):
-                self._tally.missing(thread_id)
-
-    def _note_findings(self, found: list[Finding]) -> None:
-        """Note what concerns the run as a whole; a later run of the same kind finds it anew."""
+    def _complete_tally(self, stages: _Stages, failure: MigrateError | None) -> None:
+        """Count what no single thread tells: threads that are missing, and findings about the run as a whole."""
+        if failure is None and not stages.load.drain.is_set():
+            self._count_missing()
+        # Findings without a thread belong to the run: the next run of the same kind finds them again.
+        found = self._findings(stages)
         self._tally.add_findings(found)
         self._store.findings(None, found)
+        pilot = stages.load.pilot
+        if pilot is not None and pilot.stopped_by is not None:
+            self._tally.pilot_stopped(pilot.stopped_by)
 
-    def _result(self, client: ApiClient, run_id: str, failure: MigrateError | None, seconds: float) -> Result:
-        tally = self._tally
-        problems = list(tally.problems)
+    def _count_missing(self) -> None:
+        """Only a source that was read to its end shows what it lacks: ids that were named, or threads loaded before."""
+        selection = self._options.selection
+        self._tally.book_missing()
+        if selection == Selection(shard=selection.shard):
+            for thread_id in self._store.unasked():
+                if selection.wants(thread_id):
+                    self._tally.missing(thread_id)
+
+    def _findings(self, stages: _Stages) -> list[Finding]:
+        found = stages.files.findings()
+        if self._resumption is not None:
+            found += self._resumption.findings()
+        if self._store.restored is not None:
+            found.append(finding("state-restored", self._store.restored.told))
+        if stages.conversations.by_presence:
+            found.append(_by_presence(stages.conversations))
+        return found
+
+    # ---- finish
+
+    def _result(self, run_id: str, stages: _Stages, failure: MigrateError | None) -> Result:
+        problems = list(self._tally.problems)
         if failure is not None:
             problems.insert(0, Problem(failure.code, str(failure)))
-        data = tally.data() | {
-            "requests": client.traffic.as_dict(),
-            "writes": client.traffic.writes,
-            "timeline": tally.timeline(),
+        data = self._data(stages) | self._circumstances(stages, failure)
+        return Result("apply", data, self._exit_code(failure), run_id, problems)
+
+    def _data(self, stages: _Stages) -> JsonObject:
+        """What every result says."""
+        traffic = stages.client.traffic
+        data = self._tally.data() | {
+            "requests": traffic.as_dict(),
+            "writes": traffic.writes,
+            "timeline": self._tally.timeline(),
             "commits": self._store.commits,
             "target": self._target.as_dict(),
             "state": str(self._settings.state),
-            "seconds": round(seconds, 3),
+            "seconds": round(time.monotonic() - self._began, 3),
         }
-        data |= named_source(self._settings)
-        return Result("apply", data, self._exit_code(failure), run_id, problems)
+        return data | named_source(self._settings) | stages.files.data()
+
+    def _circumstances(self, stages: _Stages, failure: MigrateError | None) -> JsonObject:
+        """What a result says only where it applies."""
+        data = shard_data(self._settings, self._options.selection)
+        if stages.conversations.by_presence:
+            data["images_by_presence"] = stages.conversations.by_presence
+        if failure is not None or stages.load.drain.is_set():
+            data["reached"] = {"threads": self._tally.threads["total"], "of": self._expected}
+        if self._store.restored is not None:
+            data["restored"] = self._store.restored.as_dict()
+        if self._resumption is not None:
+            data["resumes"] = self._resumption.run_id
+        if stages.load.pilot is not None:
+            data["pilot"] = stages.load.pilot.as_dict()
+        return data
 
     def _exit_code(self, failure: MigrateError | None) -> ExitCode:
         if failure is not None:
@@ -272,3 +323,8 @@ class ApplyRun:
             return ExitCode.INTERRUPTED
         threads = self._tally.threads
         return ExitCode.PARTIAL if any(threads[state] for state in _WANTING) else ExitCode.OK
+
+    async def _finish(self, run_id: str, result: Result) -> None:
+        """Record the result, without texts of messages, and wait until the disk has it."""
+        self._store.finish_run(run_id, without_content(result.envelope()))
+        await self._store.durable()

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 
 from migrate_cli.commands.context import TargetChoice, target_of
 from migrate_cli.commands.replay_cases import Cases, Choices, cases_of, others_of
 from migrate_cli.commands.replay_data import data_of, exit_code_of, problems_of, without_answers
-from migrate_cli.errors import SetupMismatch, UsageError
+from migrate_cli.commands.signals import Interrupts
+from migrate_cli.errors import MigrateError, SetupMismatch, UsageError
 from migrate_cli.files.host import FileHost
 from migrate_cli.files.local import LocalFile
 from migrate_cli.http.client import ApiClient
@@ -28,7 +28,7 @@ from migrate_cli.replay.inputs import Inputs
 from migrate_cli.replay.jobs import thinks
 from migrate_cli.replay.modes import Ground, Mode
 from migrate_cli.replay.outcome import CaseRun
-from migrate_cli.replay.run import Job, Plan, ReplayRun
+from migrate_cli.replay.run import Job, Plan, ReplayRun, Seen
 from migrate_cli.replay.suite import load_suite
 from migrate_cli.replay.tools import ToolPolicy
 from migrate_cli.replay.turns import Rules, Streamer
@@ -38,6 +38,8 @@ from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.store import StateStore
 from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.target.scratch import Scratches
+
+_STOPPING = "Stopping: cases under way are allowed to end. Press Ctrl-C again to stop at once."
 
 
 def replay(
@@ -96,6 +98,17 @@ def _prices(settings: Settings) -> dict[str, Price]:
     return {name: Price(price.input, price.output, price.cached) for name, price in settings.replay.prices.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    """What a replay has when all cases are done."""
+
+    runs: list[list[CaseRun]]
+    """The attempts at each case, in the order of the cases."""
+    seen: Seen
+    swept: int
+    """Scratch conversations of earlier replays that were deleted first."""
+
+
 class _Replay:
     """One invocation, from the first case to the result."""
 
@@ -111,45 +124,49 @@ class _Replay:
     ) -> None:
         self._settings, self._choices, self._store, self._target = settings, choices, store, target
         self._view, self._cases, self._others = view, cases, others
+        self._began = time.monotonic()
         self._meter = Meter(
             Limits(settings.replay.max_cost, settings.replay.max_tokens, settings.replay.max_tool_calls),
             _prices(settings),
         )
         self._images = None if choices.images is None else ImageFolder(choices.images)
-        self._interrupted = False
+        self._screen: Screen | None = None
+        self._interrupts: Interrupts | None = None
 
     async def go(self, terminal: bool) -> Result:
-        began = time.monotonic()
-        mode = self._settings.replay.mode
-        run_id = self._store.start_run("replay", {"mode": mode, "sandbox": self._target.sandbox})
-        load, replay = self._settings.load, self._settings.replay
-        pacer = Pacer(most_in_flight=max(replay.workers, 8), requests_per_minute=load.max_requests_per_minute)
+        """Run the cases. `terminal` says whether a person looks on."""
+        run_id = self._start()
+        load, workers = self._settings.load, self._settings.replay.workers
+        pacer = Pacer(most_in_flight=max(workers, 8), requests_per_minute=load.max_requests_per_minute)
         with ExitStack() as stack:
             async with ApiClient(self._target.endpoint, pacer) as client:
-                watch = self._watch(stack, terminal)
                 ground = self._ground(client)
-                swept = await ground.scratches.sweep()
-                run = ReplayRun(
-                    ground, self._stream(client), self._inputs(client), self._meter, self._plan(terminal), watch,
-                    self._record,
-                )  # fmt: skip
-                with self._signals(run.drain):
-                    runs = await run.run(self._cases.jobs)
-                    seen = await run.check_untouched()
-                data = data_of(self._settings, self._cases, runs, seen, ground.scratches, self._meter, self._others)
-                data |= {
-                    "swept": swept,
-                    "images": [str(path) for path in self._images.saved] if self._images else [],
-                    "requests": client.traffic.as_dict(),
-                    "target": self._target.as_dict(),
-                    "state": str(self._settings.state),
-                    "seconds": round(time.monotonic() - began, 3),
-                }
-        code = exit_code_of(data, run.failure, interrupted=self._interrupted)
-        result = Result("replay", data, code, run_id, problems_of(data, run.failure))
-        self._store.finish_run(run_id, without_answers(result.envelope()))
-        await self._store.durable()
+                run = self._prepared(client, ground, self._watch(stack, terminal), terminal)
+                finished = await self._run_cases(run, ground)
+                data = self._data(client, ground, finished)
+        result = self._result(run_id, data, run.failure)
+        await self._finish(run_id, result)
         return result
+
+    # ---- prepare
+
+    def _start(self) -> str:
+        """Note in the state file that the replay begins; return its id."""
+        options = {"mode": self._settings.replay.mode, "sandbox": self._target.sandbox}
+        return self._store.start_run("replay", options)
+
+    def _prepared(
+        self, client: ApiClient, ground: Ground, watch: Callable[[str, int], CaseWatcher], terminal: bool
+    ) -> ReplayRun:
+        return ReplayRun(
+            ground,
+            self._stream(client),
+            self._inputs(client),
+            self._meter,
+            self._plan(terminal),
+            watch,
+            self._record,
+        )
 
     def _ground(self, client: ApiClient) -> Ground:
         target = ConversationsTarget(client)
@@ -193,8 +210,6 @@ class _Replay:
 
         return Inputs(self._cases.folder, self._cases.mapped, transcribe)
 
-    _screen: Screen | None = None
-
     def _watch(self, stack: ExitStack, terminal: bool) -> Callable[[str, int], CaseWatcher]:
         """One case at a time on a terminal is shown live; otherwise there is a line for each case that ends."""
         alone = self._settings.replay.workers == 1 or len(self._cases.jobs) * self._choices.repeat == 1
@@ -206,6 +221,17 @@ class _Replay:
         events = stack.enter_context(EventFile(self._choices.events)) if self._choices.events else None
         makers = [maker.watch for maker in (show, events, self._images) if maker is not None]
         return lambda case_id, number: Several([make(case_id, number) for make in makers])
+
+    # ---- run
+
+    async def _run_cases(self, run: ReplayRun, ground: Ground) -> _Finished:
+        """Delete what earlier replays left, run every case, and see whether migrated conversations are as before."""
+        swept = await ground.scratches.sweep()
+        self._interrupts = Interrupts(self._view, run.drain.set, notice=_STOPPING)
+        with self._interrupts.on_loop():
+            runs = await run.run(self._cases.jobs)
+            seen = await run.check_untouched()
+        return _Finished(runs, seen, swept)
 
     def _record(self, run: CaseRun) -> None:
         name = run.case_id if self._choices.repeat == 1 else f"{run.case_id}#{run.number}"
@@ -220,26 +246,36 @@ class _Replay:
             detail=run.detail() or None,
         )
 
-    @contextmanager
-    def _signals(self, drain: asyncio.Event) -> Iterator[None]:
-        """First Ctrl-C or SIGTERM: cases under way may end. Second: stop at once; the next run deletes what is left."""
-        loop = asyncio.get_running_loop()
+    # ---- finish
 
-        def stop() -> None:
-            if self._interrupted:
-                self._view.close()
-                os._exit(130)
-            self._interrupted = True
-            self._view.note("Stopping: cases under way are allowed to end. Press Ctrl-C again to stop at once.")
-            drain.set()
+    def _data(self, client: ApiClient, ground: Ground, finished: _Finished) -> JsonObject:
+        data = data_of(
+            self._settings,
+            self._cases,
+            finished.runs,
+            finished.seen,
+            ground.scratches,
+            self._meter,
+            self._others,
+        )
+        return data | {
+            "swept": finished.swept,
+            "images": [str(path) for path in self._images.saved] if self._images else [],
+            "requests": client.traffic.as_dict(),
+            "target": self._target.as_dict(),
+            "state": str(self._settings.state),
+            "seconds": round(time.monotonic() - self._began, 3),
+        }
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
+    def _result(self, run_id: str, data: JsonObject, failure: MigrateError | None) -> Result:
+        interrupted = self._interrupts is not None and self._interrupts.met
+        code = exit_code_of(data, failure, interrupted=interrupted)
+        return Result("replay", data, code, run_id, problems_of(data, failure))
+
+    async def _finish(self, run_id: str, result: Result) -> None:
+        """Record the result, without answers, and wait until the disk has it."""
+        self._store.finish_run(run_id, without_answers(result.envelope()))
+        await self._store.durable()
 
 
 def _wait(reply: object) -> float | None:

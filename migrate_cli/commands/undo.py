@@ -110,8 +110,8 @@ class _Undo:
             run = UndoRun(target=ConversationsTarget(client), clock=clock, policy=policy, observer=self, force=force)
             clock.wake_on(run.drain)
             self._view.start(expected, "Undoing")
-            interrupts = Interrupts(run.drain, self._view)
-            with interrupts.handled(), StateReader(self._settings.state) as reader:
+            interrupts = Interrupts(self._view, run.drain.set)
+            with interrupts.on_loop(), StateReader(self._settings.state) as reader:
                 try:
                     await run.run(self._created(reader))
                 except MigrateError as error:

@@ -40,6 +40,7 @@ from migrate_cli.verify.choice import Sample
 from migrate_cli.verify.comparisons import LOADED, Entry, Tasks
 from migrate_cli.verify.files import FileCheck
 from migrate_cli.verify.run import UNREADABLE, VerifyRun
+from migrate_cli.work.clock import WallClock
 
 EVERY_STATE = (
     "loaded", "verified", "differs", "in_doubt", "failed", "loading", "creating", "pending", "skipped", "undone",
@@ -119,13 +120,14 @@ class _Verify:
         earlier, since = self._unfinished(selection)
         options = self._choices.recorded() | {"selection": _recorded(selection), "since": since, "resumes": earlier}
         run_id = self._store.start_run("verify", options)
-        drain = asyncio.Event()
-        interrupts = Interrupts(drain, self._view)
+        drain, clock = asyncio.Event(), WallClock()
+        clock.wake_on(drain)
+        interrupts = Interrupts(self._view, drain.set)
         failure: MigrateError | None = None
         workers = self._settings.load.workers
         # A conversation is two requests at a time: its items and its metadata.
         pacer = Pacer(most_in_flight=2 * workers, requests_per_minute=self._settings.load.max_requests_per_minute)
-        async with ApiClient(self._target.endpoint, pacer, sleep=interrupts.sleep) as client:
+        async with ApiClient(self._target.endpoint, pacer, sleep=clock.sleep) as client:
             run = VerifyRun(
                 target=ConversationsTarget(client),
                 states=self._store,
@@ -138,7 +140,7 @@ class _Verify:
                 drain=drain,
             )
             self._view.start(expected_of(self._source, selection) if self._source else None, "Verifying")
-            with interrupts.handled():
+            with interrupts.on_loop():
                 try:
                     await run.run(self._entries(selection, since))
                 except MigrateError as error:

@@ -7,11 +7,7 @@ file, shows what they tell as one, passes signals on, and stops all where one me
 
 from __future__ import annotations
 
-import os
 import queue
-import signal
-import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,7 +23,7 @@ from migrate_cli.commands.context import (
 )
 from migrate_cli.commands.plan_file import refuse_changes
 from migrate_cli.commands.recognise import recognised
-from migrate_cli.commands.signals import STOPPING
+from migrate_cli.commands.signals import STOPPED, Interrupts
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.model import JsonObject, Origin, Problem, Result, Unreadable
 from migrate_cli.report.progress import ProgressView
@@ -43,7 +39,6 @@ from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.store import StateStore
 from migrate_cli.target.endpoint import endpoint_of
 
-_FAREWELL = "migrate-cli: stopped at once; run the same command again to go on\n"
 _TICK = 0.2
 """Seconds in which a signal is noticed at the latest."""
 
@@ -102,25 +97,28 @@ class DividedRun:
         self._engine, self.tasks, self._board, self._view = engine, tasks, board, view
         self._max_errors = max_errors
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._asked = 0
-        self._level = 0
-        self.interrupted = False
-        """Whether a person stopped it."""
+        self._draining = False
+        self._interrupts = Interrupts(view, self._drain, farewell=STOPPED, abort=lambda: engine.stop(2))
         self.too_many = False
         """Whether it was stopped because too many threads failed, all shards together."""
 
     @property
+    def interrupted(self) -> bool:
+        """Whether a person stopped it."""
+        return self._interrupts.met
+
+    @property
     def stopped(self) -> bool:
         """Whether shards were asked to stop before their end."""
-        return self._level > 0
+        return self._draining
 
     def go(self) -> list[ShardEnd]:
         """Run all shards and return how each ended. A second signal ends the process."""
         ends: list[ShardEnd] = []
-        with self._signals():
+        with self._interrupts.counted():
             self._engine.start(self.tasks, self._events.put)
             while len(ends) < len(self.tasks):
-                self._look_for_signals()
+                self._interrupts.check()
                 try:
                     event = self._events.get(timeout=_TICK)
                 except queue.Empty:
@@ -136,45 +134,15 @@ class DividedRun:
         return ends
 
     def _count_failures(self) -> None:
-        if self._max_errors is not None and self._board.failed > self._max_errors and not self._level:
+        if self._max_errors is not None and self._board.failed > self._max_errors and not self._draining:
             self.too_many = True
             self._drain()
 
     def _drain(self) -> None:
-        if not self._level:
-            self._level = 1
+        if not self._draining:
+            self._draining = True
             self._board.quiet = True
             self._engine.stop(1)
-
-    def _look_for_signals(self) -> None:
-        if self._asked and not self.interrupted:
-            self.interrupted = True
-            self._view.note(STOPPING)
-            self._drain()
-        if self._asked > 1:
-            self._engine.stop(2)
-            self._view.close()
-            sys.stderr.write(_FAREWELL)
-            sys.stderr.flush()
-            os._exit(ExitCode.INTERRUPTED)
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Count SIGINT and SIGTERM while the block runs, if this is the main thread: others get none."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        before = [signal.signal(number, self._count) for number in numbers]
-        try:
-            yield
-        finally:
-            for number, handler in zip(numbers, before, strict=True):
-                signal.signal(number, handler)
-
-    def _count(self, *_: object) -> None:
-        # Only counted: the thread that is interrupted may be drawing, or hold a lock.
-        self._asked += 1
 
 
 @contextmanager
