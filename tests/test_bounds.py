@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from migrate_cli import bounds
 from migrate_cli.bounds import Bounds, TooDeepError, is_too_deep, loads, set_bounds
 from migrate_cli.errors import AnswerOutOfBounds, SettingsError
-from migrate_cli.http.client import ApiClient, Form
+from migrate_cli.http.client import ApiClient, MultipartForm
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.http.outcomes import Ambiguous, Applied, OutOfBounds
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.http.sse import UNREADABLE, EventParser, StreamBroken, StreamRefused
 from migrate_cli.settings.model import load_settings
 from migrate_cli.target.conversations import ConversationsTarget
@@ -106,7 +106,7 @@ def answered(answer: Callable[[str], bytes], ask: Callable[[ApiClient], Awaitabl
     async def main() -> Any:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-        async with server, ApiClient(Endpoint(url, "sk-test", timeout=5.0), Pacer(most_in_flight=1)) as client:
+        async with server, ApiClient(Endpoint(url, "sk-test", timeout=5.0), RateLimiter(most_in_flight=1)) as client:
             return await ask(client)
 
     return asyncio.run(main()), seen
@@ -142,7 +142,7 @@ def test_an_answer_that_is_nested_too_deeply_is_unclear_for_a_write_and_not_repe
 @pytest.mark.parametrize("status", [b"400 Bad Request", b"500 Oh no"])
 def test_the_body_of_an_error_is_bounded_too(status: bytes) -> None:
     head = b"HTTP/1.1 " + status + b"\r\nContent-Type: application/json\r\n"
-    form = Form({"purpose": "user_data"}, io.BytesIO(b"abc"), "a.txt", bytes=3)
+    form = MultipartForm({"purpose": "user_data"}, io.BytesIO(b"abc"), "a.txt", bytes=3)
 
     async def ask(client: ApiClient) -> Any:
         return [await client.write("POST", "/x", content) for content in (b"{}", form)]

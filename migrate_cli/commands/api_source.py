@@ -11,7 +11,7 @@ from migrate_cli.errors import UsageError
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.credentials import CommandToken, Credentials, IdentityToken, KeyHeader
 from migrate_cli.http.endpoint import Endpoint
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.secrets import register_named
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.api.presets import PRESETS, ApiPreset
@@ -44,7 +44,7 @@ def open_api(settings: Settings, *, roster: Path | None = None) -> ApiSource:
             query={**preset.query, **source.query},
             credentials=_credentials(settings, preset),
         )
-        return ApiClient(endpoint, Pacer(most_in_flight=source.readers, requests_per_minute=rate))
+        return ApiClient(endpoint, RateLimiter(most_in_flight=source.readers, requests_per_minute=rate))
 
     wanted = Wanted(
         discover=source.discover,

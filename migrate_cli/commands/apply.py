@@ -31,7 +31,7 @@ from migrate_cli.errors import ExitCode, MigrateError
 from migrate_cli.files.resolver import FileDesk
 from migrate_cli.findings import finding
 from migrate_cli.http.client import ApiClient
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.load.run import LoadRun
 from migrate_cli.model import Finding, JsonObject, Problem, Result, Thread, Unreadable
 from migrate_cli.report.escape import visible
@@ -178,14 +178,14 @@ class ApplyRun:
     async def _connected(self) -> AsyncIterator[_Stages]:
         """Open the client of the target and the files of the run, and close both whatever happens."""
         policy, clock = policy_of(self._settings), WallClock()
-        pacer = Pacer(
+        limiter = RateLimiter(
             most_in_flight=policy.workers,
             requests_per_minute=self._settings.load.max_requests_per_minute,
             sleep=clock.sleep,
             draining=clock.draining,
         )
         async with (
-            ApiClient(self._target.endpoint, pacer, sleep=clock.sleep) as client,
+            ApiClient(self._target.endpoint, limiter, sleep=clock.sleep) as client,
             for_apply(
                 self._settings,
                 self._source,

@@ -14,7 +14,7 @@ from migrate_cli.commands.recorded_target import draft_again, recorded_target
 from migrate_cli.convert.canonical import digest_of
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.http.client import ApiClient
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.load.context import Context, Stopped
 from migrate_cli.load.read_back import delete
 from migrate_cli.model import Draft, Item, JsonObject, Ledger, Problem, Progress, Result, ThreadState
@@ -75,12 +75,12 @@ class _DropCopies:
 
     async def look(self) -> list[Copy]:
         """Return the copies. Raises UsageError where the conversation cannot be read to its end."""
-        async with ApiClient(self._target.endpoint, Pacer(most_in_flight=1)) as client:
+        async with ApiClient(self._target.endpoint, RateLimiter(most_in_flight=1)) as client:
             return self._copies(await self._rows(ConversationsTarget(client)))
 
     async def drop(self, confirmed: Collection[str]) -> Result:
         """Delete what was confirmed and is a copy still; say what was deleted and what verifying found."""
-        async with ApiClient(self._target.endpoint, Pacer(most_in_flight=2)) as client:
+        async with ApiClient(self._target.endpoint, RateLimiter(most_in_flight=2)) as client:
             target = ConversationsTarget(client)
             rows = await self._rows(target)
             copies = [one for one in self._copies(rows) if one.item_id in confirmed]

@@ -28,7 +28,7 @@ from migrate_cli.files.sending import Clock
 from migrate_cli.files.transfer import TargetWork, Work
 from migrate_cli.findings import finding
 from migrate_cli.http.client import ApiClient
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.model import Finding, JsonObject
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection, Source
@@ -159,7 +159,7 @@ def for_plan(settings: Settings, source: Source) -> Iterator[tuple[RunFiles, Api
     distant = Promises(source.fetching) if _gives_bytes(source) else None
     try:
         with target_of(settings, sandbox=False) as target:
-            client = ApiClient(target.endpoint, Pacer(most_in_flight=settings.load.workers), sleep=_Impatient())
+            client = ApiClient(target.endpoint, RateLimiter(most_in_flight=settings.load.workers), sleep=_Impatient())
             work = ForetoldWork(FileHost(client))
             yield RunFiles(settings, source, work, check=True, rows=no_rows, distant=distant), client
     except UsageError as error:

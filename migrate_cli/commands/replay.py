@@ -18,7 +18,7 @@ from migrate_cli.files.host import FileHost
 from migrate_cli.files.local import LocalFile
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.outcomes import Applied, NotApplied, Refused
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.replay.budget import Limits, Meter, Price, price_of
 from migrate_cli.replay.console import Lines, Screen, ask_person
@@ -137,9 +137,9 @@ class _Replay:
         """Run the cases. `terminal` says whether a person looks on."""
         run_id = self._start()
         load, workers = self._settings.load, self._settings.replay.workers
-        pacer = Pacer(most_in_flight=max(workers, 8), requests_per_minute=load.max_requests_per_minute)
+        limiter = RateLimiter(most_in_flight=max(workers, 8), requests_per_minute=load.max_requests_per_minute)
         with ExitStack() as stack:
-            async with ApiClient(self._target.endpoint, pacer) as client:
+            async with ApiClient(self._target.endpoint, limiter) as client:
                 ground = self._ground(client)
                 run = self._prepared(client, ground, self._watch(stack, terminal), terminal)
                 finished = await self._run_cases(run, ground)

@@ -14,7 +14,7 @@ from migrate_cli.convert.presence import forms_of
 from migrate_cli.convert.text import counted
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.http.client import ApiClient
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.load.context import Context, Stopped
 from migrate_cli.load.decide import SET_ASIDE
 from migrate_cli.load.read_back import list_after
@@ -139,8 +139,8 @@ class _Resolve:
     async def _standing(self, draft: Draft) -> _Standing:
         """List the conversation and compare it. Raises Stopped when it is gone."""
         clock, policy = WallClock(), policy_of(self._settings)
-        pacer = Pacer(most_in_flight=1)
-        async with ApiClient(self._target.endpoint, pacer) as client:
+        limiter = RateLimiter(most_in_flight=1)
+        async with ApiClient(self._target.endpoint, limiter) as client:
             load = Context(
                 draft, self._known, ConversationsTarget(client), self._store, clock, policy, draining=lambda: False
             )

@@ -17,7 +17,7 @@ from migrate_cli.files.sending import send
 from migrate_cli.files.transfer import check_model
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.outcomes import Refused
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.model import JsonObject, Problem, Result
 from migrate_cli.settings.model import Settings
 
@@ -28,7 +28,7 @@ def transcribe(settings: Settings, paths: list[Path]) -> Result:
     """Transcribe files; exit 3 when some of them cannot be. Raises UsageError before anything is sent."""
     locals_ = [_looked_at(path) for path in paths]
     with target_of(settings, sandbox=False) as target:
-        client = ApiClient(target.endpoint, Pacer(most_in_flight=AT_ONCE))
+        client = ApiClient(target.endpoint, RateLimiter(most_in_flight=AT_ONCE))
         rows = asyncio.run(_all(client, locals_, settings.audio.model))
     problems = [Problem("audio-not-transcribed", f"{row['file']}: {row['error']}") for row in rows if row["error"]]
     found = [finding_row(found) for found in model_findings(settings.audio.model)]

@@ -13,7 +13,7 @@ from migrate_cli.commands.signals import Interrupts
 from migrate_cli.convert.text import counted
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
 from migrate_cli.http.client import ApiClient
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.load.undo import DELETED, GONE, KEPT, REFUSED, UNFINISHED, Created, UndoRun
 from migrate_cli.model import JsonObject, Problem, Result
 from migrate_cli.report.progress import ProgressView
@@ -99,14 +99,14 @@ class _Undo:
     async def go(self, expected: int, *, force: bool) -> Result:
         run_id = self._store.start_run("undo", {"run": self._choice.run_id, "threads": sorted(self._choice.threads)})
         clock, policy = WallClock(), policy_of(self._settings)
-        pacer = Pacer(
+        limiter = RateLimiter(
             most_in_flight=policy.workers,
             requests_per_minute=self._settings.load.max_requests_per_minute,
             sleep=clock.sleep,
             draining=clock.draining,
         )
         failure: MigrateError | None = None
-        async with ApiClient(self._target.endpoint, pacer, sleep=clock.sleep) as client:
+        async with ApiClient(self._target.endpoint, limiter, sleep=clock.sleep) as client:
             run = UndoRun(target=ConversationsTarget(client), clock=clock, policy=policy, observer=self, force=force)
             clock.wake_on(run.drain)
             self._view.start(expected, "Undoing")

@@ -25,7 +25,7 @@ from migrate_cli.commands.signals import Interrupts
 from migrate_cli.commands.verify_tally import VerifyTally
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
 from migrate_cli.http.client import ApiClient
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.load.refusal import with_notes
 from migrate_cli.model import Draft, JsonObject, Problem, Result, Unreadable
 from migrate_cli.report.progress import ProgressView
@@ -126,8 +126,10 @@ class _Verify:
         failure: MigrateError | None = None
         workers = self._settings.load.workers
         # A conversation is two requests at a time: its items and its metadata.
-        pacer = Pacer(most_in_flight=2 * workers, requests_per_minute=self._settings.load.max_requests_per_minute)
-        async with ApiClient(self._target.endpoint, pacer, sleep=clock.sleep) as client:
+        limiter = RateLimiter(
+            most_in_flight=2 * workers, requests_per_minute=self._settings.load.max_requests_per_minute
+        )
+        async with ApiClient(self._target.endpoint, limiter, sleep=clock.sleep) as client:
             run = VerifyRun(
                 target=ConversationsTarget(client),
                 states=self._store,

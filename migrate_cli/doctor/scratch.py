@@ -17,7 +17,7 @@ from migrate_cli.errors import MigrateError
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.endpoint import Endpoint, segment
 from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, Refused
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.model import JsonObject
 
 MARK = {"migrate_cli": "doctor scratch, delete me"}
@@ -158,7 +158,7 @@ class Scratch:
 
     def _connect(self, headers: Mapping[str, str]) -> ApiClient:
         endpoint = replace(self._endpoint, headers={**self._endpoint.headers, **headers})
-        return ApiClient(endpoint, Pacer(most_in_flight=4, breaker=False), sleep=self._sleep)
+        return ApiClient(endpoint, RateLimiter(most_in_flight=4, breaker=False), sleep=self._sleep)
 
 
 def entries(page: JsonObject) -> list[JsonObject]:

@@ -10,7 +10,7 @@ from migrate_cli.errors import AuthError, ExitCode, TemporaryError
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.http.outcomes import Applied, Refused
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 
 NOWHERE = "conv_000000000000000000000000000000000000000000000000"
 """An id of the right form that stands for nothing."""
@@ -25,7 +25,7 @@ async def brief(seconds: float) -> None:
 
 async def check_target(endpoint: Endpoint) -> list[Check]:
     """Ask for a conversation that cannot exist, and for its items; judge the two refusals."""
-    async with ApiClient(endpoint, Pacer(most_in_flight=1), sleep=brief) as client:
+    async with ApiClient(endpoint, RateLimiter(most_in_flight=1), sleep=brief) as client:
         try:
             whole = await client.read(f"/conversations/{NOWHERE}")
             began = time.monotonic()  # the first request also pays for loading the client and for connecting

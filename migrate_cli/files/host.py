@@ -13,7 +13,7 @@ from typing import Any
 from migrate_cli.errors import TemporaryError
 from migrate_cli.files import audio
 from migrate_cli.files.local import LocalFile
-from migrate_cli.http.client import ApiClient, Form
+from migrate_cli.http.client import ApiClient, MultipartForm
 from migrate_cli.http.endpoint import segment
 from migrate_cli.http.outcomes import Ambiguous, Applied, Refused, Reply
 from migrate_cli.secrets import holds_secret
@@ -119,7 +119,7 @@ class FileHost:
 
     async def _send(self, path: str, local: LocalFile, name: str, fields: dict[str, str]) -> Reply:
         with local.path.open("rb") as stream:
-            form = Form(fields, stream, name, local.content_type, local.bytes)
+            form = MultipartForm(fields, stream, name, local.content_type, local.bytes)
             return await self._client.write("POST", path, form)
 
 

@@ -27,7 +27,7 @@ from migrate_cli.sources.interface import FileInfo
 from migrate_cli.work.ordered import Entry
 
 AT_ONCE = 32
-"""Files of one thread that are worked on together; the pacer decides how many requests that means."""
+"""Files of one thread that are worked on together; the limiter decides how many requests that means."""
 
 Places = dict[str, set[Place]]
 """Where each file is mentioned."""

@@ -23,7 +23,7 @@ from migrate_cli.http import bounded_body
 from migrate_cli.http.endpoint import NO_KEY, USER_AGENT, Endpoint, headers_of
 from migrate_cli.http.line_speed import FIRST
 from migrate_cli.http.origins import MOST_REDIRECTS, circling, goes_on_at, redirected
-from migrate_cli.http.outage import Silence
+from migrate_cli.http.outage import Outage
 from migrate_cli.http.outcomes import (
     Ambiguous,
     Applied,
@@ -36,9 +36,16 @@ from migrate_cli.http.outcomes import (
     of_success,
     rate_told,
 )
-from migrate_cli.http.rate_limiter import Pacer, Sign
+from migrate_cli.http.rate_limiter import RateLimiter, Signal
 from migrate_cli.http.sse import EventParser, StreamBroken, StreamRefused
-from migrate_cli.http.transport import SLOWEST_UPLOAD, Answer, TooLargeError, Wire, proxy_wants_name, transport_failure
+from migrate_cli.http.transport import (
+    SLOWEST_UPLOAD,
+    HttpTransport,
+    RawResponse,
+    TooLargeError,
+    proxy_wants_name,
+    transport_failure,
+)
 from migrate_cli.model import JsonObject
 from migrate_cli.secrets import register_secret
 
@@ -70,7 +77,7 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class MultipartForm:
     """A body as multipart form data: fields and one file, which is read from disk as it goes out."""
 
     fields: Mapping[str, str]
@@ -95,18 +102,18 @@ class ApiClient:
     """One host, called through the official client with raw bodies, paced. Use as an async context manager."""
 
     def __init__(
-        self, endpoint: Endpoint, pacer: Pacer, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self, endpoint: Endpoint, limiter: RateLimiter, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
         register_secret(endpoint.api_key)
         self.endpoint = endpoint
         self.traffic = Traffic()
-        self.pacer = pacer
+        self.limiter = limiter
         self._sleep = sleep
         self._fine = 0
         """Answers so far that were clear."""
-        self._silence = Silence(endpoint.timeout)
+        self._outage = Outage(endpoint.timeout)
         self._client: openai.AsyncOpenAI | None = None
-        self._wire: Wire | None = None
+        self._http: HttpTransport | None = None
         self._trust: ssl.SSLContext | None = None
 
     async def __aenter__(self) -> ApiClient:
@@ -115,18 +122,22 @@ class ApiClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._wire is not None:
-            await self._wire.close()
+        if self._http is not None:
+            await self._http.close()
         if self._client is not None:
             await self._client.close()
 
     @property
     def carries(self) -> int:
         """Bytes that one request may have, going by what the line was found to carry."""
-        return FIRST if self._wire is None else self._wire.line.carries
+        return FIRST if self._http is None else self._http.line.carries
 
     async def write(
-        self, method: str, path: str, content: bytes | Form | None = None, query: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        content: bytes | MultipartForm | None = None,
+        query: Mapping[str, Any] | None = None,
     ) -> Reply:
         """Send one POST or DELETE, once. Raises AuthError on a bad key, TemporaryError on a spent quota."""
         self.traffic.writes += 1
@@ -170,7 +181,7 @@ class ApiClient:
             )  # the client takes none of dots alone
 
         async def once(*, alone: bool) -> Reply:
-            async with self.pacer.slot() as began:
+            async with self.limiter.slot() as began:
                 self.traffic.sent += 1
                 reply, sign, wait = await self._save(file_id, path)
                 self._report(sign, began, wait, f"/files/{file_id}", alone=alone)
@@ -185,12 +196,12 @@ class ApiClient:
     ) -> Applied | Refused:
         """Make of a first reply one that tells something, with further attempts where it must be."""
         made = 1
-        if _tells_nothing(reply) and attempts > 1 and self._silence.seconds is None:
+        if _tells_nothing(reply) and attempts > 1 and self._outage.seconds is None:
             reply, made = await self._again(once, reply, attempts, longest, before)
         if isinstance(reply, OutOfBounds):
             raise AnswerOutOfBounds(self.endpoint.base_url, path, reply.reason)
         if isinstance(reply, NotApplied | Ambiguous):
-            raise Unanswered(self.endpoint.base_url, made, reply.reason, silence=self._silence.seconds)
+            raise Unanswered(self.endpoint.base_url, made, reply.reason, silence=self._outage.seconds)
         return reply
 
     async def _again(self, once: Once, first: Reply, attempts: int, longest: float, before: int) -> tuple[Reply, int]:
@@ -208,7 +219,7 @@ class ApiClient:
         made = [first]
 
         def alone() -> bool:
-            return self.pacer.host_is_well and self._fine > before
+            return self.limiter.host_is_well and self._fine > before
 
         async def attempt() -> Reply:
             nonlocal before
@@ -228,7 +239,7 @@ class ApiClient:
 
         retrying = AsyncRetrying(
             retry=retry_if_result(_tells_nothing),
-            stop=lambda state: state.attempt_number >= attempts or self._silence.seconds is not None,
+            stop=lambda state: state.attempt_number >= attempts or self._outage.seconds is not None,
             wait=wait,
             sleep=self._sleep,
             before_sleep=count,
@@ -250,13 +261,13 @@ class ApiClient:
         self.traffic.writes += 1
         if self._client is None:
             self._connect()
-        async with self.pacer.slot() as began:
+        async with self.limiter.slot() as began:
             self.traffic.sent += 1
             on_sent()
             opened, sign, wait = await self._open_stream(path, content, idle)
-            self.pacer.report(sign, began=began, wait=wait)
+            self.limiter.report(sign, began=began, wait=wait)
         if isinstance(opened, NotApplied | Refused | Ambiguous):
-            self.traffic.throttled += sign is Sign.THROTTLED
+            self.traffic.throttled += sign is Signal.THROTTLED
             self.traffic.ambiguous += isinstance(opened, Ambiguous)
             raise StreamRefused(opened)
         parser = EventParser()
@@ -270,7 +281,7 @@ class ApiClient:
 
     async def _open_stream(
         self, path: str, content: bytes, idle: float, renewals: int = 0
-    ) -> tuple[httpx2.Response | NotApplied | Refused | Ambiguous, Sign, float | None]:
+    ) -> tuple[httpx2.Response | NotApplied | Refused | Ambiguous, Signal, float | None]:
         import httpx2  # noqa: PLC0415 - comes with openai and is as slow to import
         import openai  # noqa: PLC0415 - costs more than a second
 
@@ -301,61 +312,61 @@ class ApiClient:
         kind = stream.response.headers.get("content-type", "")
         if not kind.startswith("text/event-stream"):
             await stream.response.aclose()
-            return Ambiguous(f"the answer was no event stream but {kind or 'of no named type'}"), Sign.TROUBLE, None
-        return stream.response, Sign.FINE, None
+            return Ambiguous(f"the answer was no event stream but {kind or 'of no named type'}"), Signal.TROUBLE, None
+        return stream.response, Signal.FINE, None
 
     async def _send(
         self,
         method: str,
         path: str,
-        content: bytes | Form | None,
+        content: bytes | MultipartForm | None,
         query: Mapping[str, Any],
         *,
         alone: bool = False,
     ) -> Reply:
-        pacer = self.pacer
-        began = pacer.at_once()
+        limiter = self.limiter
+        began = limiter.at_once()
         if began is None:
-            began = await pacer.take()
+            began = await limiter.take()
         try:
             self.traffic.sent += 1
             reply, sign, wait = await self._exchange(method, path, content, query)
             self._report(sign, began, wait, path, alone=alone)
         finally:
-            pacer.release()
-        if sign is Sign.THROTTLED:
+            limiter.release()
+        if sign is Signal.THROTTLED:
             self.traffic.throttled += 1
         return reply
 
-    def _report(self, sign: Sign, began: float, wait: float | None, path: str, *, alone: bool) -> None:
-        """Tell the pacer; what fails again while the host answers others says nothing new about the host."""
-        self._fine += sign is Sign.FINE
-        if sign in (Sign.TROUBLE, Sign.UNREACHABLE):
-            self._silence.failed(path)
+    def _report(self, sign: Signal, began: float, wait: float | None, path: str, *, alone: bool) -> None:
+        """Tell the limiter; what fails again while the host answers others says nothing new about the host."""
+        self._fine += sign is Signal.FINE
+        if sign in (Signal.TROUBLE, Signal.UNREACHABLE):
+            self._outage.failed(path)
         else:
-            self._silence.broken()
-        if alone and sign is Sign.TROUBLE:
-            sign = Sign.NEUTRAL
-        self.pacer.report(sign, began=began, wait=wait)
+            self._outage.broken()
+        if alone and sign is Signal.TROUBLE:
+            sign = Signal.NEUTRAL
+        self.limiter.report(sign, began=began, wait=wait)
 
     async def _exchange(
-        self, method: str, path: str, content: bytes | Form | None, query: Mapping[str, Any], renewals: int = 0
-    ) -> tuple[Reply, Sign, float | None]:
-        if isinstance(content, Form):
+        self, method: str, path: str, content: bytes | MultipartForm | None, query: Mapping[str, Any], renewals: int = 0
+    ) -> tuple[Reply, Signal, float | None]:
+        if isinstance(content, MultipartForm):
             return await self._upload(path, content)
-        wire = self._wire or self._open_wire()
+        http = self._http or self._open_http()
         own = await self.endpoint.credentials.headers() if self.endpoint.credentials is not None else None
         asked = {**self.endpoint.query, **query} if self.endpoint.query else query
-        answer = await wire.exchange(method, path, asked, content, own)
+        answer = await http.exchange(method, path, asked, content, own)
         place, followed = self.endpoint.base_url + path, 0
-        while isinstance(answer, Answer) and (
+        while isinstance(answer, RawResponse) and (
             onward := goes_on_at(place, method, answer.status, answer.headers.get("location"))
         ):
             place, followed = onward, followed + 1
             if followed > MOST_REDIRECTS:
                 raise circling(self.endpoint.base_url)
-            answer = await wire.exchange(method, place, {}, content, own)
-        if not isinstance(answer, Answer):
+            answer = await http.exchange(method, place, {}, content, own)
+        if not isinstance(answer, RawResponse):
             return answer, _sign_of(answer), None
         if answer.status >= 300:
             if answer.status == 401 and await self._renewed(own, renewals):
@@ -363,9 +374,9 @@ class ApiClient:
             return self._refusal(answer.status, answer.headers, answer.content)
         reply = of_success(answer.content, answer.headers)
         self._learn(answer.headers)
-        return reply, Sign.FINE if isinstance(reply, Applied) else _sign_of(reply), None
+        return reply, Signal.FINE if isinstance(reply, Applied) else _sign_of(reply), None
 
-    async def _upload(self, path: str, form: Form, renewals: int = 0) -> tuple[Reply, Sign, float | None]:
+    async def _upload(self, path: str, form: MultipartForm, renewals: int = 0) -> tuple[Reply, Signal, float | None]:
         import httpx2  # noqa: PLC0415 - comes with openai and is as slow to import
         import openai  # noqa: PLC0415 - costs more than a second
 
@@ -388,9 +399,9 @@ class ApiClient:
             return failure, _sign_of(failure), None
         reply = of_success(response.content, response.headers)
         self._learn(response.headers)
-        return reply, Sign.FINE if isinstance(reply, Applied) else _sign_of(reply), None
+        return reply, Signal.FINE if isinstance(reply, Applied) else _sign_of(reply), None
 
-    async def _save(self, file_id: str, path: Path, renewals: int = 0) -> tuple[Reply, Sign, float | None]:
+    async def _save(self, file_id: str, path: Path, renewals: int = 0) -> tuple[Reply, Signal, float | None]:
         import httpx2  # noqa: PLC0415 - comes with openai and is as slow to import
         import openai  # noqa: PLC0415 - costs more than a second
 
@@ -417,8 +428,8 @@ class ApiClient:
             return failure, _sign_of(failure), None
         size = await asyncio.to_thread(lambda: path.stat().st_size)
         if expected is not None and answer.headers.get("content-encoding") is None and size != int(expected):
-            return Ambiguous("the file's content broke off"), Sign.TROUBLE, None
-        return Applied({"bytes": size}), Sign.FINE, None
+            return Ambiguous("the file's content broke off"), Signal.TROUBLE, None
+        return Applied({"bytes": size}), Signal.FINE, None
 
     async def _renewed(self, own: Mapping[str, Any] | None, renewals: int) -> bool:
         """Whether a request that was refused for its token is worth sending again with another."""
@@ -434,11 +445,11 @@ class ApiClient:
         return {"Authorization": openai.Omit(), **await self.endpoint.credentials.headers()}
 
     def _learn(self, headers: Mapping[str, str]) -> None:
-        """Let the pacer know what the rate headers tell, while it does not know better itself."""
-        if self.pacer.wants_hint and (told := rate_told(headers)) is not None:
-            self.pacer.hint(*told)
+        """Let the limiter know what the rate headers tell, while it does not know better itself."""
+        if self.limiter.wants_hint and (told := rate_told(headers)) is not None:
+            self.limiter.hint(*told)
 
-    def _refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> tuple[Reply, Sign, float | None]:
+    def _refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> tuple[Reply, Signal, float | None]:
         if 300 <= status < 400:
             raise redirected(self.endpoint.base_url, headers.get("location"))
         code, message = error_of(status, content)
@@ -454,12 +465,14 @@ class ApiClient:
         reply = of_error(status, headers, content)
         if status == 429 and isinstance(reply, NotApplied):
             self._learn(headers)
-            return reply, Sign.THROTTLED, reply.wait
-        return reply, Sign.TROUBLE if isinstance(reply, Ambiguous) else Sign.NEUTRAL, None
+            return reply, Signal.THROTTLED, reply.wait
+        return reply, Signal.TROUBLE if isinstance(reply, Ambiguous) else Signal.NEUTRAL, None
 
-    def _open_wire(self) -> Wire:
-        self._wire = Wire(self.endpoint.base_url, headers_of(self.endpoint), self.endpoint.timeout, self._trusted())
-        return self._wire
+    def _open_http(self) -> HttpTransport:
+        self._http = HttpTransport(
+            self.endpoint.base_url, headers_of(self.endpoint), self.endpoint.timeout, self._trusted()
+        )
+        return self._http
 
     def _connect(self) -> openai.AsyncOpenAI:
         import openai  # noqa: PLC0415 - costs more than a second
@@ -527,7 +540,7 @@ def _tells_nothing(reply: Reply) -> bool:
     return isinstance(reply, NotApplied | Ambiguous) and not isinstance(reply, OutOfBounds)
 
 
-def _sign_of(failure: NotApplied | Ambiguous) -> Sign:
+def _sign_of(failure: NotApplied | Ambiguous) -> Signal:
     if isinstance(failure, OutOfBounds):
-        return Sign.NEUTRAL  # the host is well: it answers
-    return Sign.UNREACHABLE if isinstance(failure, NotApplied) else Sign.TROUBLE
+        return Signal.NEUTRAL  # the host is well: it answers
+    return Signal.UNREACHABLE if isinstance(failure, NotApplied) else Signal.TROUBLE

@@ -8,7 +8,7 @@ FIRST = 256_000
 """Bytes of a request before anything is known of the line."""
 
 
-class Line:
+class LineSpeed:
     """One host's. `timeout` is that of a request, in seconds."""
 
     def __init__(self, timeout: float) -> None:

@@ -13,7 +13,7 @@ ENOUGH = 4
 """Different paths that were asked for in that time: one object alone may be what the host cannot give."""
 
 
-class Silence:
+class Outage:
     """One host's. `timeout` is that of a request, in seconds."""
 
     def __init__(self, timeout: float) -> None:

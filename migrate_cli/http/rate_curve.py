@@ -20,7 +20,7 @@ LONGEST_SECONDS = 30.0
 """What cycles grow to: longer ones mean fewer 429s, and a server may ask for a whole second after each."""
 
 
-class Meter:
+class ThroughputMeter:
     """Counts answers and tells how many a second there were lately."""
 
     def __init__(self, since: float) -> None:

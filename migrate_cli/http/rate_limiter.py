@@ -1,4 +1,4 @@
-"""How fast to go: one pacer for all requests to one host.
+"""How fast to go: one limiter for all requests to one host.
 
 It starts gently and doubles for as long as it goes well (quick start). The first 429 says that there is a limit: it
 starts once more from one request at a time, measures what is let through until the next 429, and from then on spaces
@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
 from migrate_cli.http.outcomes import Draining
-from migrate_cli.http.rate_curve import Meter, RateCurve
+from migrate_cli.http.rate_curve import RateCurve, ThroughputMeter
 
 FIRST_WINDOW = 4.0
 BREAKER_LOOKS_AT = 50
@@ -33,7 +33,7 @@ TOO_SOON = 8
 """So few answers between two 429s mean that the rate was far off, not a little."""
 
 
-class Sign(StrEnum):
+class Signal(StrEnum):
     """What an answer says about the pace."""
 
     FINE = "fine"
@@ -46,21 +46,21 @@ class Sign(StrEnum):
 
 
 class Slot:
-    """One turn of a pacer's, for `async with`."""
+    """One turn of a limiter's, for `async with`."""
 
-    __slots__ = ("_pacer",)
+    __slots__ = ("_limiter",)
 
-    def __init__(self, pacer: Pacer) -> None:
-        self._pacer = pacer
+    def __init__(self, limiter: RateLimiter) -> None:
+        self._limiter = limiter
 
     async def __aenter__(self) -> float:
-        return await self._pacer.take()
+        return await self._limiter.take()
 
     async def __aexit__(self, *_error: object) -> None:
-        self._pacer.release()
+        self._limiter.release()
 
 
-class Pacer:
+class RateLimiter:
     """Hands out slots for requests. `window` is how many may be in flight, `rate` how many a second; None: any."""
 
     def __init__(
@@ -83,7 +83,7 @@ class Pacer:
         self._quick_start = True
         self._searching = False
         self._curve: RateCurve | None = None
-        self._meter = Meter(now())
+        self._meter = ThroughputMeter(now())
         self._hint: float | None = None
         self._in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -143,18 +143,18 @@ class Pacer:
         self._in_flight -= 1
         self._wake()
 
-    def report(self, sign: Sign, *, began: float, wait: float | None = None) -> None:
+    def report(self, sign: Signal, *, began: float, wait: float | None = None) -> None:
         """Learn from one answer. `wait` is what the server asked for; without it, throttling pauses a little."""
         now = self._now()
-        if sign is Sign.FINE:
+        if sign is Signal.FINE:
             if began >= self._last_cut:
                 self._meter.count(now)
                 self._grow()
-        elif sign is Sign.THROTTLED:
+        elif sign is Signal.THROTTLED:
             self._throttled(began, now, wait)
-        elif sign in (Sign.TROUBLE, Sign.UNREACHABLE):
+        elif sign in (Signal.TROUBLE, Signal.UNREACHABLE):
             self._cut_window(began, now)
-        if sign in (Sign.FINE, Sign.TROUBLE):
+        if sign in (Signal.FINE, Signal.TROUBLE):
             self._watch(sign, now)
 
     def hint(self, per_second: float, remaining: float) -> None:
@@ -200,7 +200,7 @@ class Pacer:
         self._searching = self._quick_start = True
         self._hint = None
         self.window = 1.0
-        self._meter = Meter(max(now, self._not_before))
+        self._meter = ThroughputMeter(max(now, self._not_before))
 
     def _follow(self, per_second: float) -> None:
         """Space requests evenly from now on; how many are in flight follows from that."""
@@ -216,10 +216,10 @@ class Pacer:
             self.window = max(1.0, self.window / 2)
             self._last_cut = now
 
-    def _watch(self, sign: Sign, now: float) -> None:
+    def _watch(self, sign: Signal, now: float) -> None:
         """Pause when most answers are unclear: each of them is a doubt that costs requests to settle."""
-        self._unclear.append(sign is Sign.TROUBLE)
-        if self._breaker and sign is Sign.TROUBLE and sum(self._unclear) * 2 > BREAKER_LOOKS_AT:
+        self._unclear.append(sign is Signal.TROUBLE)
+        if self._breaker and sign is Signal.TROUBLE and sum(self._unclear) * 2 > BREAKER_LOOKS_AT:
             self._unclear.clear()
             self.opened_breaker += 1
             self._hold(now, BREAKER_PAUSE)

@@ -17,7 +17,7 @@ from urllib.parse import quote_plus, urlsplit
 from migrate_cli.bounds import bounds, too_large
 from migrate_cli.errors import UsageError
 from migrate_cli.http.deadlines import Deadline, Deadlines
-from migrate_cli.http.line_speed import Line
+from migrate_cli.http.line_speed import LineSpeed
 from migrate_cli.http.outcomes import Ambiguous, NotApplied, OutOfBounds
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class TooLargeError(ConnectionError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RawResponse:
     """What came back: any status, with a body that is whole."""
 
     status: int
@@ -59,7 +59,7 @@ class Answer:
     content: bytes
 
 
-class Wire:
+class HttpTransport:
     """One host's connections, kept open between requests. To be closed in the event loop that used it."""
 
     def __init__(self, base_url: str, headers: Mapping[str, str], timeout: float, trust: ssl.SSLContext | None) -> None:
@@ -68,7 +68,7 @@ class Wire:
 
         from migrate_cli.http.upload import TOLD, Upload  # noqa: PLC0415 - needs aiohttp
 
-        self.line = Line(timeout)
+        self.line = LineSpeed(timeout)
         """What this host's line was found to carry."""
         self._upload, self._told = Upload, TOLD
         self._base = base_url.rstrip("/")
@@ -95,7 +95,7 @@ class Wire:
         query: Mapping[str, Any],
         content: bytes | None = None,
         own: Mapping[str, str] | None = None,
-    ) -> Answer | NotApplied | Ambiguous:
+    ) -> RawResponse | NotApplied | Ambiguous:
         """Send one request, once. `own` headers go before the session's, such as a token. Raises UsageError.
 
         `path` follows the base URL, or is a whole address (of a redirect that is followed, see `origins.py`).
@@ -120,7 +120,7 @@ class Wire:
                     allow_redirects=False,
                     proxy=self._proxy,
                 )
-                return Answer(response.status, response.headers, await _whole(response, deadline))
+                return RawResponse(response.status, response.headers, await _whole(response, deadline))
         except self._failures as error:
             return transport_failure(error)
         finally:

@@ -17,7 +17,7 @@ from migrate_cli.files.transfer import Job
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.http.outcomes import Draining
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.model import Attachment, Draft, FileRecord, Finding, Message, Origin, Status, Thread, Unreadable
 from migrate_cli.work.ordered import WIDTH, in_order
 from migrate_cli.work.queue import AT_ONCE
@@ -185,12 +185,12 @@ def test_what_ends_the_run_is_raised_and_draining_gives_nothing() -> None:
 
 @pytest.mark.parametrize("of_assistants", [False, True])
 def test_a_file_that_waits_for_its_turn_while_the_run_drains_ends_nothing(*, of_assistants: bool) -> None:
-    """The pacer is what says so, deep below the desk."""
+    """The limiter is what says so, deep below the desk."""
 
     class Sending(Answering):
         async def do(self, job: Job) -> FileRecord | None:
             endpoint = Endpoint("http://127.0.0.1:9/v1", "sk-test-000000000000")
-            async with ApiClient(endpoint, Pacer(most_in_flight=1, draining=lambda: True)) as client:
+            async with ApiClient(endpoint, RateLimiter(most_in_flight=1, draining=lambda: True)) as client:
                 await client.write("POST", "/files", b"{}")
             raise AssertionError("sent")
 

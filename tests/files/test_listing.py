@@ -10,7 +10,7 @@ import pytest
 from migrate_cli.files.host import FileHost, Listed
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.endpoint import Endpoint
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.sandbox.fault_spec import plan_from_specs
 from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.server import EmbeddedSandbox
@@ -27,7 +27,7 @@ def listed(folder: Path, moment: float, *faults: str) -> tuple[Listed | None, in
         _fill(data)
 
         async def ask() -> tuple[Listed | None, int]:
-            async with ApiClient(Endpoint(sandbox.base_url, "any-key"), Pacer(most_in_flight=1)) as client:
+            async with ApiClient(Endpoint(sandbox.base_url, "any-key"), RateLimiter(most_in_flight=1)) as client:
                 return await FileHost(client).made_since(moment, time.time), client.traffic.sent
 
         return asyncio.run(ask())

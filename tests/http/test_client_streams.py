@@ -12,7 +12,7 @@ from migrate_cli.errors import AuthError
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.http.outcomes import Ambiguous, NotApplied, Refused
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.http.sse import StreamBroken, StreamRefused
 from migrate_cli.sandbox.fault_spec import plan_from_specs
 from migrate_cli.sandbox.options import SandboxOptions
@@ -29,7 +29,7 @@ def asked(
     events: list[Any] = []
 
     async def ask(url: str) -> tuple[BaseException | None, ApiClient]:
-        async with ApiClient(Endpoint(url, key, timeout=5.0), Pacer(most_in_flight=4)) as client:
+        async with ApiClient(Endpoint(url, key, timeout=5.0), RateLimiter(most_in_flight=4)) as client:
             try:
                 async for event in client.stream("/responses", json.dumps(body or BODY).encode(), idle=idle):
                     events.append(event)

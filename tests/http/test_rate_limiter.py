@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 from migrate_cli.http.outcomes import Draining, rate_told
-from migrate_cli.http.rate_curve import Meter, RateCurve
-from migrate_cli.http.rate_limiter import BREAKER_LOOKS_AT, BREAKER_PAUSE, Pacer, Sign
+from migrate_cli.http.rate_curve import RateCurve, ThroughputMeter
+from migrate_cli.http.rate_limiter import BREAKER_LOOKS_AT, BREAKER_PAUSE, RateLimiter, Signal
 
 from support.virtual import CASES, Case, run_virtual, simulate
 
@@ -62,14 +62,14 @@ def test_a_wait_that_the_server_asks_for_holds_every_worker() -> None:
 
     async def work() -> None:
         loop = asyncio.get_running_loop()
-        pacer = Pacer(most_in_flight=8, now=loop.time, jitter=lambda: 0.0)
-        async with pacer.slot() as began:
-            pacer.report(Sign.THROTTLED, began=began, wait=20.0)
+        limiter = RateLimiter(most_in_flight=8, now=loop.time, jitter=lambda: 0.0)
+        async with limiter.slot() as began:
+            limiter.report(Signal.THROTTLED, began=began, wait=20.0)
 
         async def one() -> None:
-            async with pacer.slot() as began:
+            async with limiter.slot() as began:
                 begun.append(began)
-                pacer.report(Sign.FINE, began=began)
+                limiter.report(Signal.FINE, began=began)
 
         await asyncio.gather(*(one() for _ in range(20)))
 
@@ -80,50 +80,50 @@ def test_a_wait_that_the_server_asks_for_holds_every_worker() -> None:
 
 def test_trouble_halves_what_is_in_flight_once_for_each_round_trip() -> None:
     now = [0.0]
-    pacer = Pacer(most_in_flight=64, now=lambda: now[0])
+    limiter = RateLimiter(most_in_flight=64, now=lambda: now[0])
     for _ in range(60):
-        pacer.report(Sign.FINE, began=0.0)
-    assert pacer.window == 64
+        limiter.report(Signal.FINE, began=0.0)
+    assert limiter.window == 64
     for _ in range(10):
-        pacer.report(Sign.TROUBLE, began=0.0)
-    assert pacer.window == 32
+        limiter.report(Signal.TROUBLE, began=0.0)
+    assert limiter.window == 32
     now[0] = 1.0
-    pacer.report(Sign.UNREACHABLE, began=0.5)
-    assert pacer.window == 16
+    limiter.report(Signal.UNREACHABLE, began=0.5)
+    assert limiter.window == 16
 
 
 def test_everything_pauses_when_most_answers_are_unclear() -> None:
     async def work() -> float:
         loop = asyncio.get_running_loop()
-        pacer = Pacer(most_in_flight=16, now=loop.time, jitter=lambda: 0.0)
+        limiter = RateLimiter(most_in_flight=16, now=loop.time, jitter=lambda: 0.0)
         for number in range(BREAKER_LOOKS_AT + 4):
-            pacer.report(Sign.TROUBLE if number % 2 or number > 40 else Sign.FINE, began=loop.time())
-        assert pacer.opened_breaker == 1
-        async with pacer.slot() as began:
+            limiter.report(Signal.TROUBLE if number % 2 or number > 40 else Signal.FINE, began=loop.time())
+        assert limiter.opened_breaker == 1
+        async with limiter.slot() as began:
             return began
 
     assert run_virtual(work()) >= BREAKER_PAUSE
 
 
 def test_a_few_unclear_answers_do_not_stop_everything() -> None:
-    pacer = Pacer(most_in_flight=16, now=lambda: 0.0)
+    limiter = RateLimiter(most_in_flight=16, now=lambda: 0.0)
     for number in range(500):
-        pacer.report(Sign.TROUBLE if number % 3 == 0 else Sign.FINE, began=0.0)
-    assert pacer.opened_breaker == 0
+        limiter.report(Signal.TROUBLE if number % 3 == 0 else Signal.FINE, began=0.0)
+    assert limiter.opened_breaker == 0
 
 
 def test_nothing_more_is_sent_once_the_run_drains() -> None:
     async def work() -> int:
         loop = asyncio.get_running_loop()
         draining: list[bool] = []
-        pacer = Pacer(most_in_flight=2, now=loop.time, draining=lambda: bool(draining))
-        pacer.pause(50.0)
+        limiter = RateLimiter(most_in_flight=2, now=loop.time, draining=lambda: bool(draining))
+        limiter.pause(50.0)
         refused = 0
 
         async def one() -> None:
             nonlocal refused
             try:
-                async with pacer.slot():
+                async with limiter.slot():
                     pass
             except Draining:
                 refused += 1
@@ -140,17 +140,17 @@ def test_nothing_more_is_sent_once_the_run_drains() -> None:
 def test_a_worker_that_is_cut_off_gives_its_slot_back() -> None:
     async def work() -> None:
         loop = asyncio.get_running_loop()
-        pacer = Pacer(most_in_flight=1, now=loop.time)
+        limiter = RateLimiter(most_in_flight=1, now=loop.time)
 
         async def hold() -> None:
-            async with pacer.slot():
+            async with limiter.slot():
                 await asyncio.sleep(1000.0)
 
         first, second = asyncio.ensure_future(hold()), asyncio.ensure_future(hold())
         await asyncio.sleep(1.0)
         second.cancel()
         first.cancel()
-        async with pacer.slot():
+        async with limiter.slot():
             return
 
     run_virtual(work())
@@ -171,7 +171,7 @@ def test_the_curve_returns_to_the_limit_and_then_tries_more() -> None:
 
 
 def test_the_meter_tells_the_recent_rate() -> None:
-    meter = Meter(0.0)
+    meter = ThroughputMeter(0.0)
     assert meter.rate(1.0) is None
     for number in range(200):
         meter.count(number / 20)

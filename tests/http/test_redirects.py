@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.errors import UsageError
-from migrate_cli.http.client import ApiClient, Form
+from migrate_cli.http.client import ApiClient, MultipartForm
 from migrate_cli.http.credentials import KeyHeader
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.http.origins import goes_on_at, origin_of, redirected
 from migrate_cli.http.outcomes import Applied
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 from yarl import URL
 
 KEY = "sk-canary-0123456789"
@@ -79,12 +79,12 @@ async def _delete(client: ApiClient, _: Path) -> object:
 
 
 async def _upload(client: ApiClient, _: Path) -> object:
-    form = Form({"purpose": "user_data"}, io.BytesIO(b"FILE BYTES"), "a.txt", bytes=10)
+    form = MultipartForm({"purpose": "user_data"}, io.BytesIO(b"FILE BYTES"), "a.txt", bytes=10)
     return await client.write("POST", "/files", form)
 
 
 async def _transcribe(client: ApiClient, _: Path) -> object:
-    form = Form({"model": "m"}, io.BytesIO(b"FILE BYTES"), "a.mp3", "audio/mpeg", bytes=10)
+    form = MultipartForm({"model": "m"}, io.BytesIO(b"FILE BYTES"), "a.mp3", "audio/mpeg", bytes=10)
     return await client.write("POST", "/audio/transcriptions", form)
 
 
@@ -115,7 +115,7 @@ def outcome(
 
     async def run(url: str) -> object:
         endpoint = Endpoint(url, "", timeout=5.0, headers={"X-Secret": KEY}, credentials=KeyHeader(KEY))
-        async with ApiClient(endpoint, Pacer(most_in_flight=1)) as client:
+        async with ApiClient(endpoint, RateLimiter(most_in_flight=1)) as client:
             try:
                 return await call(client, folder)
             except UsageError as error:

@@ -16,7 +16,7 @@ from migrate_cli.files.host import FileHost
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.endpoint import Endpoint, segment
 from migrate_cli.http.outcomes import Applied, Refused
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.sources.api.downloads import HostFiles
 from migrate_cli.sources.api.host import Host
 from migrate_cli.sources.api.ids import Named
@@ -121,7 +121,7 @@ def test_every_path_that_is_made_of_an_id_has_it_as_one_segment(name: str, ident
 @pytest.mark.parametrize("identifier", ["..", ".", ""])
 def test_a_file_whose_id_is_dots_alone_is_refused_and_nothing_is_asked(identifier: str, tmp_path: Path) -> None:
     async def ask() -> object:
-        async with ApiClient(Endpoint("http://127.0.0.1:9/v1", "k"), Pacer(most_in_flight=1)) as client:
+        async with ApiClient(Endpoint("http://127.0.0.1:9/v1", "k"), RateLimiter(most_in_flight=1)) as client:
             return await client.download(identifier, tmp_path / "file")
 
     assert isinstance(asyncio.run(ask()), Refused)

@@ -19,7 +19,7 @@ from migrate_cli.http import outage, transport
 from migrate_cli.http.client import READ_ATTEMPTS, ApiClient
 from migrate_cli.http.endpoint import Endpoint, headers_of
 from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, Refused, Reply
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.http.transport import proxy_for, transport_failure
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -40,7 +40,10 @@ def asked(answer: bytes, *, method: str = "POST", **endpoint: Any) -> tuple[Repl
     async def ask() -> Reply:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-        async with server, ApiClient(Endpoint(url, KEY, timeout=2.0, **endpoint), Pacer(most_in_flight=1)) as client:
+        async with (
+            server,
+            ApiClient(Endpoint(url, KEY, timeout=2.0, **endpoint), RateLimiter(most_in_flight=1)) as client,
+        ):
             return await client.write(method, "/conversations", b"{}" if method == "POST" else None, query)
 
     return asyncio.run(ask()), seen
@@ -80,9 +83,9 @@ from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.http import outage
 from migrate_cli.http import transport
 from migrate_cli.http.client import READ_ATTEMPTS, ApiClient
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 async def ask():
-    async with ApiClient(Endpoint("http://127.0.0.1:9/v1", "{KEY}"), Pacer(most_in_flight=1)) as client:
+    async with ApiClient(Endpoint("http://127.0.0.1:9/v1", "{KEY}"), RateLimiter(most_in_flight=1)) as client:
         await client.write("POST", "/conversations", b"{{}}")
 asyncio.run(ask())
 assert "openai" not in sys.modules
@@ -106,9 +109,9 @@ def test_a_host_that_takes_too_long_is_told_in_words(longest: float, monkeypatch
         await over.wait()
         writer.close()
 
-    async def ask() -> transport.Answer | NotApplied | Ambiguous:
+    async def ask() -> transport.RawResponse | NotApplied | Ambiguous:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        line = transport.Wire(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", {}, 0.2, None)
+        line = transport.HttpTransport(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", {}, 0.2, None)
         try:
             async with server:
                 reply = await line.exchange("GET", "/threads", {})
@@ -128,7 +131,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 async def exchanged(
     serve: Serve, method: str, content: bytes | None = None
-) -> transport.Answer | NotApplied | Ambiguous:
+) -> transport.RawResponse | NotApplied | Ambiguous:
     """What comes of one request to a server that does this with its connection."""
     over = asyncio.Event()
 
@@ -142,7 +145,7 @@ async def exchanged(
             over.set()
 
     server = await asyncio.start_server(once, "127.0.0.1", 0)
-    line = transport.Wire(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", {}, TIMEOUT, None)
+    line = transport.HttpTransport(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", {}, TIMEOUT, None)
     async with server:
         try:
             return await line.exchange(method, "/threads", {}, content)
@@ -165,7 +168,7 @@ def test_a_body_may_take_longer_than_the_timeout_to_be_sent_while_bytes_move() -
         await writer.drain()
 
     answer = asyncio.run(exchanged(serve, "POST", LARGE))
-    assert isinstance(answer, transport.Answer)
+    assert isinstance(answer, transport.RawResponse)
     assert answer.content == b"{}"
 
 
@@ -212,7 +215,7 @@ def test_an_answer_in_many_parts_may_take_longer_than_the_timeout() -> None:
             await writer.drain()
 
     answer = asyncio.run(exchanged(serve, "GET"))
-    assert isinstance(answer, transport.Answer)
+    assert isinstance(answer, transport.RawResponse)
     assert answer.content == b"xxxxxx"
 
 
@@ -239,7 +242,7 @@ def test_a_host_that_takes_no_connections_was_not_asked() -> None:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         server.close()
         await server.wait_closed()
-        async with ApiClient(Endpoint(url, KEY), Pacer(most_in_flight=1)) as client:
+        async with ApiClient(Endpoint(url, KEY), RateLimiter(most_in_flight=1)) as client:
             return await client.write("POST", "/conversations", b"{}")
 
     assert isinstance(asyncio.run(ask()), NotApplied)
@@ -267,7 +270,7 @@ def test_a_host_without_tls_is_not_taken_for_one_with_a_wrong_certificate() -> N
     async def ask() -> Reply:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-        async with server, ApiClient(Endpoint(url, KEY, timeout=2.0), Pacer(most_in_flight=1)) as client:
+        async with server, ApiClient(Endpoint(url, KEY, timeout=2.0), RateLimiter(most_in_flight=1)) as client:
             return await client.write("POST", "/conversations", b"{}")
 
     with pytest.raises(UsageError, match="speaks no TLS at port"):
@@ -314,10 +317,10 @@ class _Host:
         self.asked = 0
         self._clock, self._answered = clock, answered
 
-    async def exchange(self, _method: str, path: str, *_: object) -> transport.Answer | Ambiguous:
+    async def exchange(self, _method: str, path: str, *_: object) -> transport.RawResponse | Ambiguous:
         self.asked += 1
         if path in self._answered:
-            return transport.Answer(200, {}, b"{}")
+            return transport.RawResponse(200, {}, b"{}")
         self._clock.now += 3.0
         await asyncio.sleep(0)
         return Ambiguous("no answer in time")
@@ -328,9 +331,11 @@ class _Host:
 
 def tries_until_unanswered(host: _Host, clock: _Clock, paths: list[str]) -> list[Unanswered | Applied | Refused]:
     async def ask() -> list[Unanswered | Applied | Refused]:
-        pacer = Pacer(most_in_flight=1, breaker=False, now=lambda: clock.now, sleep=clock.sleep)
-        async with ApiClient(Endpoint("http://host.example/v1", KEY, timeout=3.0), pacer, sleep=clock.sleep) as client:
-            client._wire = host  # type: ignore[assignment]  # it has what is called
+        limiter = RateLimiter(most_in_flight=1, breaker=False, now=lambda: clock.now, sleep=clock.sleep)
+        async with ApiClient(
+            Endpoint("http://host.example/v1", KEY, timeout=3.0), limiter, sleep=clock.sleep
+        ) as client:
+            client._http = host  # type: ignore[assignment]  # it has what is called
             replies = await asyncio.gather(*map(client.read, paths), return_exceptions=True)
         assert all(isinstance(one, Unanswered | Applied | Refused) for one in replies)
         return replies  # type: ignore[return-value]  # see above

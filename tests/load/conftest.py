@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.endpoint import Endpoint
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.load.decide import Action
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.run import LoadRun
@@ -86,9 +86,11 @@ class Bench:
         seen, clock = Seen(), WallClock()
         store = StateStore.open(self.state)
         endpoint = Endpoint(self.base_url or self.server.base_url, "test-key", timeout=policy.timeout)
-        pacer = Pacer(most_in_flight=policy.workers, sleep=clock.sleep, draining=clock.draining, jitter=lambda: 0.0)
+        limiter = RateLimiter(
+            most_in_flight=policy.workers, sleep=clock.sleep, draining=clock.draining, jitter=lambda: 0.0
+        )
         try:
-            async with ApiClient(endpoint, pacer, sleep=_quickly(clock)) as client:
+            async with ApiClient(endpoint, limiter, sleep=_quickly(clock)) as client:
                 run = LoadRun(
                     target=ConversationsTarget(client),
                     store=store,

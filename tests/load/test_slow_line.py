@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from migrate_cli.http.line_speed import FIRST, PART, Line
+from migrate_cli.http.line_speed import FIRST, PART, LineSpeed
 
 from support.slow_line import slow_line
 from support.world import draft_of
@@ -47,7 +47,7 @@ WHILE = 10.0
 
 @given(st.floats(100, 1e9), st.integers(1, 10**8))
 def test_a_request_is_soon_as_large_as_the_line_carries_in_a_part_of_the_timeout(rate: float, most: int) -> None:
-    line = Line(PART * WHILE)
+    line = LineSpeed(PART * WHILE)
     for _ in range(60):
         size = min(line.carries, most)
         line.took(size, size / rate)
@@ -58,14 +58,14 @@ def test_a_request_is_soon_as_large_as_the_line_carries_in_a_part_of_the_timeout
 
 @given(st.lists(st.tuples(st.integers(1, 10**7), st.floats(0, 10_000)), max_size=50))
 def test_whatever_is_measured_a_request_may_hold_something(taken: list[tuple[int, float]]) -> None:
-    line = Line(PART * WHILE)
+    line = LineSpeed(PART * WHILE)
     for size, seconds in taken:
         line.took(size, seconds)
         assert line.carries >= 1
 
 
 def test_small_bodies_and_a_slow_host_say_nothing_about_the_line() -> None:
-    line = Line(PART * WHILE)
+    line = LineSpeed(PART * WHILE)
     for _ in range(100):
         line.took(1_000, WHILE / 2)
     assert line.carries == FIRST

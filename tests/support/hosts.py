@@ -13,7 +13,7 @@ from migrate_cli.convert.thread import convert_thread
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.credentials import Credentials, KeyHeader
 from migrate_cli.http.endpoint import Endpoint
-from migrate_cli.http.rate_limiter import Pacer
+from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.model import Thread, Unreadable
 from migrate_cli.sandbox.assistants_load import load_source
 from migrate_cli.sandbox.assistants_quirks import SourcePreset, SourceQuirks, quirks_of
@@ -51,7 +51,7 @@ class RunningHost:
             endpoint = Endpoint(
                 self.url, KEY, headers=preset.headers, query=preset.query, credentials=chosen, timeout=10
             )
-            return ApiClient(endpoint, Pacer(most_in_flight=8), sleep=_at_once)
+            return ApiClient(endpoint, RateLimiter(most_in_flight=8), sleep=_at_once)
 
         return ApiSource(self.url, connect, preset, Wanted(**wanted), workers=4)
 

@@ -31,7 +31,7 @@ from support import crash
 from support.rich_exports import write_rich_export
 
 THROTTLED = "*:429:0.0005:retry_after=0.05"
-"""Rare: the pacer takes each refusal for a limit, and goes more slowly from then on."""
+"""Rare: the limiter takes each refusal for a limit, and goes more slowly from then on."""
 SOURCE_FAULTS = (
     "reads:lognormal:median=2:sigma=0.8", "reads:500:0.002", "reads:502:0.001", "reads:503:0.001",
     "reads:reset-before:0.002", "reads:reset-after:0.002", "reads:cut:0.002", "reads:break:0.002", THROTTLED,

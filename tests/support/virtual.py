@@ -1,6 +1,6 @@
 """Time that costs none: an event loop whose clock jumps, and a host with a limit to send requests to.
 
-`python -m support.virtual` (in `tests/`) prints the table of the pacer under several limits.
+`python -m support.virtual` (in `tests/`) prints the table of the limiter under several limits.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from migrate_cli.http.rate_limiter import Pacer, Sign
+from migrate_cli.http.rate_limiter import RateLimiter, Signal
 from migrate_cli.sandbox.rate_limit import TokenBucket
 
 
@@ -122,31 +122,33 @@ class Host:
         return float(int(wait) + 1) if self.case.retry_after == "whole" else wait
 
 
-async def _work(host: Host, pacer: Pacer, left: list[int]) -> None:
+async def _work(host: Host, limiter: RateLimiter, left: list[int]) -> None:
     loop = asyncio.get_running_loop()
     while left[0] > 0:
         left[0] -= 1
         done = False
         while not done:
-            async with pacer.slot() as began:
+            async with limiter.slot() as began:
                 latency = host.case.median * host.random.lognormvariate(0.0, host.case.sigma)
                 await asyncio.sleep(latency / 3)
                 wait = host.ask(loop.time())
                 await asyncio.sleep(0.02 if wait else latency * 2 / 3)
-                if host.case.headers and pacer.wants_hint:
-                    pacer.hint(host.limit / 60, host.bucket._level)
+                if host.case.headers and limiter.wants_hint:
+                    limiter.hint(host.limit / 60, host.bucket._level)
                 done = not wait
-                pacer.report(Sign.FINE if done else Sign.THROTTLED, began=began, wait=host.told(wait) if wait else None)
+                limiter.report(
+                    Signal.FINE if done else Signal.THROTTLED, began=began, wait=host.told(wait) if wait else None
+                )
 
 
 async def _simulate(case: Case, seed: int) -> Figures:
     loop = asyncio.get_running_loop()
     host = Host(case, seed)
-    pacer = Pacer(
+    limiter = RateLimiter(
         most_in_flight=case.workers, requests_per_minute=case.cap, now=loop.time, jitter=random.Random(seed).random
     )
     left = [case.requests]
-    await asyncio.gather(*(_work(host, pacer, left) for _ in range(case.workers)))
+    await asyncio.gather(*(_work(host, limiter, left) for _ in range(case.workers)))
     return _figures(case, host)
 
 
