@@ -5,6 +5,7 @@ Values only: nothing here does I/O, and nothing here knows a file format, a serv
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -181,6 +182,22 @@ class Unreadable:
     code: str
     detail: str
     thread_id: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What went wrong, with its place before it."""
+        return placed(str(self.origin), self.detail)
+
+
+def placed(origin: str, detail: str) -> str:
+    """Return a sentence with its place before it, once: a sentence about a file may begin with the file."""
+    file = re.sub(r":\d+$", "", origin)
+    for place in (origin, file):
+        if detail.startswith(f"{place}: "):
+            return f"{origin}: {detail.removeprefix(place)[2:]}"
+        if detail.startswith(f"{place} "):
+            return detail
+    return f"{origin}: {detail}"
 
 
 REFUSED_NOTE = "refused-note"

@@ -102,7 +102,7 @@ def begun(source: Source, selection: Selection) -> Iterator[Thread | Unreadable]
     first = next((entry for entry in met if isinstance(entry, Unreadable)), None)
     if first is not None and selection.thread_ids is None and selection.shard is None:
         more = f" {len(met) - 1:,} more of its entries cannot be read; migrate-cli plan lists them." if met[1:] else ""
-        raise SourceError(f"the source holds no thread that can be read: {first.origin}: {first.detail}{more}")
+        raise SourceError(f"the source holds no thread that can be read: {first.sentence}{more}")
     return iter(met)
 
 

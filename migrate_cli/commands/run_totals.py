@@ -98,7 +98,7 @@ class Tally:
         self.threads["failed"] += 1
         self.threads["total"] += 1
         _append(self.unreadables, {"origin": str(entry.origin), "code": entry.code, "detail": entry.detail})
-        self.problem(entry.code, f"{entry.origin}: {entry.detail}", entry.thread_id)
+        self.problem(entry.code, entry.sentence, entry.thread_id)
         self._view.thread_done("failed", 0)
 
     def resumed(self, row: JsonObject) -> None:

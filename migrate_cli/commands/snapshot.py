@@ -115,7 +115,7 @@ class _Snapshot:
                 self._unreadable += 1
                 self._archive.add_unreadable(entry)
                 if len(self._problems) < LISTED:
-                    self._problems.append(Problem(entry.code, f"{entry.origin}: {entry.detail}", entry.thread_id))
+                    self._problems.append(Problem(entry.code, entry.sentence, entry.thread_id))
                 self._view.thread_done("failed", 0)
             else:
                 self._read += 1

@@ -165,7 +165,7 @@ class VerifyTally:
         if len(self.unreadables) < LISTED:
             row = {"origin": str(entry.origin), "code": entry.code, "detail": entry.detail}
             self.unreadables.append(row)
-        self._problem(entry.code, f"{entry.origin}: {entry.detail}", entry.thread_id)
+        self._problem(entry.code, entry.sentence, entry.thread_id)
         self._view.thread_done("failed", 0)
 
     def _list_differences(self, task: Task, verdict: Verdict) -> None:

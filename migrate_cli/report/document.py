@@ -15,7 +15,7 @@ from importlib import import_module
 from itertools import takewhile
 from typing import cast
 
-from migrate_cli.model import JsonObject, Result
+from migrate_cli.model import JsonObject, Result, placed
 from migrate_cli.report.escape import NOTHING, number, percent, plural
 
 _COMMAND = re.compile(r"migrate-cli (?:map export|[a-z]+)")
@@ -184,7 +184,7 @@ def tone_of(result: Result) -> Tone:
 
 def problems(result: Result) -> tuple[Section, ...]:
     """The result's errors as a section, without those that stand among the unreadable places already."""
-    told = {f"{entry.get('origin')}: {entry.get('detail')}" for entry in objects(result.data, "unreadable")}
+    told = {placed(str(entry.get("origin")), str(entry.get("detail"))) for entry in objects(result.data, "unreadable")}
     errors = [problem for problem in result.errors if problem.message not in told]
     if not errors:
         return ()

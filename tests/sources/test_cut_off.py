@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from migrate_cli.commands.context import open_configured
 from migrate_cli.errors import SourceError
+from migrate_cli.model import Origin, Unreadable
 from migrate_cli.settings.model import load_settings
 from migrate_cli.sources.interface import Selection
 
@@ -91,3 +92,76 @@ def test_a_cut_database_is_refused_in_one_sentence(share: float, tmp_path: Path)
     named = {"source.kind": "sql", "source.url": f"sqlite:///{path}", "source.table": "messages"}
     with pytest.raises(SourceError, match="is damaged or was cut off"):
         list(open_configured(load_settings(None, named)).threads(Selection()))
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
+@pytest.mark.parametrize("form", ["array", "named", "by id"])
+def test_the_whole_threads_of_a_cut_document_are_read(
+    form: str, large: bool, tmp_path: Path, read: Any, wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if large:
+        monkeypatch.setattr("migrate_cli.sources.export.recognise.LARGE", 64)
+    whole = threads(wire)
+    document: Any = {
+        "array": whole,
+        "named": {"threads": whole},
+        "by id": {one["id"]: one["messages"] for one in whole},
+    }[form]
+    text = json.dumps(document)
+    (tmp_path / "t.json").write_text(text[: text.index('"thread_20"') + 40])
+    reading = read(tmp_path / "t.json")
+
+    assert reading.ids == [f"thread_{n}" for n in range(20)]
+    assert reading.codes == ["file-cut-off"]
+    assert reading.unreadable[0].sentence.count("t.json") == 1
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["small", "large"])
+def test_the_thread_at_which_an_array_of_messages_breaks_off_waits_for_a_whole_file(
+    large: bool, tmp_path: Path, read: Any, wire: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if large:
+        monkeypatch.setattr("migrate_cli.sources.export.recognise.LARGE", 64)
+    messages = [wire(n, thread=f"thread_{n // 10}") for n in range(30)]
+    text = json.dumps(messages)
+    (tmp_path / "m.json").write_text(text[:-20])
+    reading = read(tmp_path / "m.json")
+
+    assert reading.ids == ["thread_0", "thread_1"]
+    assert reading.codes == ["file-cut-off"]
+    assert "thread_2 is not read" in reading.unreadable[0].detail
+
+
+def test_a_cut_file_of_one_thread_is_not_read_as_a_shorter_one(tmp_path: Path, read: Any, wire: Any) -> None:
+    text = json.dumps({"id": "thread_A", "messages": [wire(n, thread="thread_A") for n in range(9)]})
+    (tmp_path / "a.json").write_text(text[:-300])
+    (tmp_path / "b.json").write_text(text.replace("thread_A", "thread_B"))
+    reading = read(tmp_path)
+
+    assert reading.ids == ["thread_B"]
+    assert reading.codes == ["file-cut-off"]
+
+
+@pytest.mark.parametrize("damage", ["{oops", '"text": {"value": \x01 1}'])
+def test_the_whole_threads_before_a_damaged_place_are_read(damage: str, tmp_path: Path, read: Any, wire: Any) -> None:
+    text = json.dumps(threads(wire))
+    place = text.index('"thread_20"')
+    (tmp_path / "t.json").write_text(text[:place] + damage + text[place:])
+    reading = read(tmp_path / "t.json")
+
+    assert reading.ids == [f"thread_{n}" for n in range(20)]
+    assert reading.codes == ["not-json"]
+
+
+@pytest.mark.parametrize(
+    ("detail", "told"),
+    [
+        ("a.tar: It ends early.", "a.tar:7: It ends early."),
+        ("a.tar:7: It ends early.", "a.tar:7: It ends early."),
+        ("a.tar is cut off.", "a.tar is cut off."),
+        ("It ends early.", "a.tar:7: It ends early."),
+        ("a.tarred is another file.", "a.tar:7: a.tarred is another file."),
+    ],
+)
+def test_the_place_of_what_cannot_be_read_is_told_once(detail: str, told: str) -> None:
+    assert Unreadable(Origin("a.tar", line=7), "file-cut-off", detail).sentence == told

@@ -166,6 +166,26 @@ class Scanner:
         """Write the objects to the spool; the fragments of one large document are one stretch for each thread."""
         stretches: dict[tuple[Kind, str], int] = {}
         self._lost = False
+        try:
+            self._spool_all(found, pieces, stretches)
+        except BadJsonError as bad:
+            raise self._lacking(found, bad) from None
+        if self._lost:
+            for _, thread in stretches:
+                self._shelf.hold_back(thread)
+
+    def _lacking(self, found: Found, bad: BadJsonError) -> BadJsonError:
+        """Hold back the thread at which an array of its parts breaks off: what follows is most likely of the same."""
+        last = None if found.large is None or found.shape.batch == 1 else found.large.last
+        thread = clean_id(last.get("thread_id")) if isinstance(last, dict) else None
+        thread = thread or (None if last is None else named_thread(found.input) or stem(found.input))
+        if thread is None:
+            return bad
+        self._shelf.hold_back(thread)
+        detail = f"{bad.detail} The thread {thread} is not read, for it may lack more."
+        return BadJsonError(bad.code, detail, bad.line, bad.column)
+
+    def _spool_all(self, found: Found, pieces: Iterator[Loose], stretches: dict[tuple[Kind, str], int]) -> None:
         for piece in pieces:
             if piece.kind in _KEPT:
                 self._keep(piece)
@@ -180,9 +200,6 @@ class Scanner:
                 )
             self._shelf.spool(piece.kind, thread, stretches[key], piece.raws)
             self._remark(thread, piece)
-        if self._lost:
-            for _, thread in stretches:
-                self._shelf.hold_back(thread)
 
     def _loose(self, found: Found, pieces: Iterable[Piece]) -> Iterator[Loose]:
         """Take the fragments of one huge thread apart; other pieces are loose already."""

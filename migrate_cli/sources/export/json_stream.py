@@ -38,11 +38,17 @@ Refuse = Callable[[str, str, Any], None]
 class Streamed:
     """A huge document, opened anew for every pass over it.
 
-    What is too deep or too long in it is never parsed; the entry that holds it is left out and told.
+    What is too deep or too long in it is never parsed; the entry that holds it is left out and told. `broken` is what
+    is known to be wrong with a document, which is then told instead of what the parser says.
     """
 
-    def __init__(self, input_: Input) -> None:
+    def __init__(self, input_: Input, broken: BadJsonError | None = None) -> None:
         self._input = input_
+        self._broken = broken
+        self.fault: BadJsonError | None = None
+        """What ended a sketch early, after its first value."""
+        self.last: Any = None
+        """The last entry that was read of an array."""
         self._parser = ijson.get_backend("python") if _holds_lone_surrogates(input_) else ijson
         self._cuts = cuts(input_.open)
         self._mark = f"left-out-{secrets.token_hex(8)}-"
@@ -57,7 +63,15 @@ class Streamed:
     def _sketch(self) -> Any:
         if self._is_array():
             return list(islice(self._items("item"), 1))
-        return {key: self._sample(key, kind) for key, kind in islice(self._key_kinds(), _LOOK_AT)}
+        sketch: dict[str, Any] = {}
+        try:
+            for key, kind in islice(self._key_kinds(), _LOOK_AT):
+                sketch[key] = self._sample(key, kind)
+        except (ijson.JSONError, UnicodeDecodeError) as error:
+            if not sketch:
+                raise
+            self.fault = _bad(error)
+        return sketch
 
     def fragments(self, growth: Growth, batch: int, refuse: Refuse) -> Iterator[Any]:
         """Yield small documents that make up the whole, arrays in stretches of `batch` entries.
@@ -80,10 +94,10 @@ class Streamed:
             else:
                 yield from self._object_fragments(batch, refuse)
         except (ijson.JSONError, UnicodeDecodeError) as error:
-            raise _bad(error) from None
+            raise self._broken or _bad(error) from None
 
     def _object_fragments(self, batch: int, refuse: Refuse) -> Iterator[Any]:
-        kinds = dict(self._key_kinds())
+        kinds = self._whole_kinds()
         short = {key: next(self._items(key), None) for key, kind in kinds.items() if kind != "start_array"}
         if (code := self._cut_in({**dict.fromkeys(kinds), **short})) is not None:
             raise BadJsonError(code, f"What it says beside its arrays holds {sentence(code)}.")
@@ -95,6 +109,17 @@ class Streamed:
                     yield {**short, key: entries}
         if not yielded:
             yield {**short, **{key: [] for key, kind in kinds.items() if kind == "start_array"}}
+
+    def _whole_kinds(self) -> dict[str, str]:
+        """Return the keys and kinds, without a last value that is neither whole nor an array that was begun."""
+        kinds: dict[str, str] = {}
+        try:
+            for key, kind in self._key_kinds():
+                kinds[key] = kind
+        except (ijson.JSONError, UnicodeDecodeError):
+            if not kinds or kinds[list(kinds)[-1]] != "start_array":
+                raise
+        return kinds
 
     def _is_array(self) -> bool:
         with self._input.open() as stream:
@@ -108,6 +133,7 @@ class Streamed:
         """Yield the entries that can be read."""
         for number, entry in enumerate(self._items(prefix), 1):
             code = self._cut_in(entry)
+            self.last = entry
             if code is None:
                 yield entry
             else:

@@ -202,12 +202,27 @@ class Probe:
                 return Found(self._shape(input_, Form.DOCUMENT, value), input_, value)
             except BadJsonError as bad:
                 if bad.code != json_text.TOO_DEEP:
-                    raise
+                    return self._broken(input_, bad)
         large = Streamed(input_)
-        shape = self._shape(input_, Form.DOCUMENT, large.sketch())
+        sketch = large.sketch()
+        shape = self._shape(input_, Form.DOCUMENT, sketch)
+        if large.fault is not None and not _holds_many(shape, sketch):
+            raise large.fault
         if shape.growth is not Growth.NONE:
             return Found(shape, input_, large=large)
         return Found(shape, input_, json_text.parse(self._held(input_)))
+
+    def _broken(self, input_: Input, bad: BadJsonError) -> Found:
+        """Return a document that breaks off, or is damaged, to be read as far as it goes. Raises BadJsonError."""
+        large = Streamed(input_, bad)
+        try:
+            sketch = large.sketch()
+        except BadJsonError:
+            raise bad from None
+        shape = self._table.find(Form.DOCUMENT, sketch)
+        if shape is None or not _holds_many(shape, sketch):
+            raise bad
+        return Found(shape, input_, large=large)
 
     def _held(self, input_: Input) -> bytes:
         """Return the bytes of a document that cannot be read in fragments. Raises BadJsonError."""
@@ -292,6 +307,13 @@ class Probe:
             return f"{input_.origin} ({outline}) is not of the format {self._table.only}; try --format auto."
         known = ", ".join(self._table.by_name)
         return f"{input_.origin}: the JSON ({outline}) has no shape that is known. Known are {known}."
+
+
+def _holds_many(shape: Shape, sketch: Any) -> bool:
+    """Whether a broken document may hold threads that are whole."""
+    return shape.growth is Growth.PAIRS or (
+        shape.growth is not Growth.NONE and (isinstance(sketch, list) or shape.batch == 1)
+    )
 
 
 def _cut_packed(input_: Input) -> str:
