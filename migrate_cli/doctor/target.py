@@ -94,7 +94,7 @@ async def _knows_path(client: ApiClient) -> bool:
 
 def _unknown_path(reply: Refused) -> bool:
     """Tell "no such conversation" from "no such path": the latter names no conversation, or names the URL."""
-    if reply.status not in (404, 405, 410, 501):
+    if reply.status not in (404, 405, 410):
         return False
     sentence = reply.message.lower()
     return "url" in sentence or "conversation" not in sentence
