@@ -119,5 +119,5 @@ def test_threads_that_wait_for_a_person_are_a_warning_that_says_where_they_are_l
         cli("apply", export)
         found = state_of(cli, export)
     assert (found["verdict"], found["exit_code"]) == ("warning", 0)
-    assert found["detail"] == "migration.db knows 2 threads (1 loaded, 1 failed)"
+    assert found["detail"] == "migration.db knows 2 threads (1 failed, 1 loaded)"
     assert "migrate-cli status --state migration.db lists them" in found["next"]
