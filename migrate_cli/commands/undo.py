@@ -14,7 +14,7 @@ from migrate_cli.convert.text import counted
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.rate_limiter import RateLimiter
-from migrate_cli.load.undo import DELETED, GONE, KEPT, REFUSED, UNFINISHED, Created, UndoRun
+from migrate_cli.load.undo import UNFINISHED, Created, UndoRun
 from migrate_cli.model import JsonObject, Problem, Result
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.settings.model import Settings
@@ -22,6 +22,7 @@ from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.store import StateStore
 from migrate_cli.target.conversations import ConversationsTarget
+from migrate_cli.target.deletion import DELETED, GONE, KEPT, REFUSED
 from migrate_cli.work.clock import WallClock
 
 _HANDED_OUT = frozenset({"loaded", "verified", "differs", "in_doubt"})

@@ -6,12 +6,13 @@ Everything here reads, or deletes by id an item that was certainly ours; it must
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 from migrate_cli.errors import AnswerOutOfBounds
-from migrate_cli.http.outcomes import Applied, Refused
 from migrate_cli.load.context import Context, Stopped
 from migrate_cli.load.reconcile import Adopt, Conflict, Reading, matches
 from migrate_cli.model import JsonObject, ThreadState
+from migrate_cli.target.deletion import delete_until_gone
 from migrate_cli.target.pages import Walk, behind
 
 
@@ -110,13 +111,7 @@ async def _compare(load: Context) -> Adopt | Conflict:
 
 async def delete(load: Context, item_id: str) -> None:
     """Delete one item, however often that takes; one that is gone already is as good. Raises Stopped."""
-    retry = load.retry()
-    while True:
-        reply = await load.target.delete_item(load.conversation, item_id)
-        if isinstance(reply, Applied) or (isinstance(reply, Refused) and reply.status == 404):
-            return
-        if isinstance(reply, Refused):
-            raise Stopped(
-                ThreadState.IN_DOUBT, "late-duplicates", f"item {item_id} could not be deleted: {reply.message}"
-            )
-        await load.wait(retry, reply)
+    delete_item = partial(load.target.delete_item, load.conversation, item_id)
+    if (refused := await delete_until_gone(delete_item, partial(load.wait, load.retry()))) is not None:
+        detail = f"item {item_id} could not be deleted: {refused.message}"
+        raise Stopped(ThreadState.IN_DOUBT, "late-duplicates", detail)

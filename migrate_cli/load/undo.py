@@ -7,29 +7,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from migrate_cli.errors import MigrateError
-from migrate_cli.http.outcomes import Applied, Draining, Refused, Reply
+from migrate_cli.http.outcomes import Ambiguous, Draining, NotApplied
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.retry import Retry
-from migrate_cli.target.pages import Lists, Walk
+from migrate_cli.target.deletion import DELETED, GONE, ConversationDeletion, Deletes, Wait
 from migrate_cli.work.clock import Clock
 
-DELETED, GONE, KEPT, REFUSED, UNFINISHED = "deleted", "gone", "kept", "refused", "unfinished"
-
-
-class UndoTarget(Lists, Protocol):
-    """The calls that undoing needs."""
-
-    async def delete_item(self, conversation_id: str, item_id: str) -> Reply:
-        """Delete one item."""
-
-    async def delete_conversation(self, conversation_id: str) -> Reply:
-        """Delete the conversation."""
+UNFINISHED = "unfinished"
+"""What became of a conversation on which the run ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +47,7 @@ class UndoRun:
     """Undoes many conversations at a time, each item by item."""
 
     def __init__(
-        self, *, target: UndoTarget, clock: Clock, policy: LoadPolicy, observer: UndoObserver, force: bool = False
+        self, *, target: Deletes, clock: Clock, policy: LoadPolicy, observer: UndoObserver, force: bool = False
     ) -> None:
         self.drain = asyncio.Event()
         self._target, self._clock, self._policy = target, clock, policy
@@ -95,43 +85,29 @@ class UndoRun:
             self._observer.undone(created, outcome, items, detail)
 
     async def _undo(self, created: Created, items: Counter[str]) -> tuple[str, str | None]:
-        seen: set[str] = set()
-        while True:
-            walk = Walk(self._target, created.conversation_id, images=False, expected=len(created.item_ids) - len(seen))
-            standing = [str(item["id"]) async for page in walk.pages() for item in page if item.get("id")]
-            if walk.refused is not None and walk.refused.status != 404:
-                return REFUSED, f"its items are not listed: {walk.refused.message} ({walk.refused.status})"
-            if walk.refused is not None:
-                items[GONE] += len(set(created.item_ids) - seen)
-                return GONE, None
-            foreign = [item_id for item_id in standing if item_id not in created.item_ids]
-            if foreign and not (created.ours_alone or self._force):
-                return KEPT, f"{len(foreign)} items stand in it that this migration did not write"
-            # From the end, so that what is left of an interrupted undo is still the beginning of the thread.
-            for item_id in reversed(standing):
-                deleted = await self._delete(partial(self._target.delete_item, created.conversation_id, item_id))
-                if isinstance(deleted, Refused):
-                    return REFUSED, f"item {item_id}: {deleted.message} ({deleted.status})"
-                items[deleted] += 1
-            # Where a target shows the beginning alone, the next items show once these are gone.
-            if not walk.cut_off or seen.issuperset(standing):
-                break
-            seen.update(standing)
-        items[GONE] += len(set(created.item_ids) - seen.union(standing))
-        deleted = await self._delete(partial(self._target.delete_conversation, created.conversation_id))
-        if isinstance(deleted, Refused):
-            return REFUSED, f"{deleted.message} ({deleted.status})"
-        return deleted, None
+        def foreign(standing: Sequence[str]) -> str | None:
+            count = sum(item_id not in created.item_ids for item_id in standing)
+            if not count or created.ours_alone or self._force:
+                return None
+            return f"{count} items stand in it that this migration did not write"
 
-    async def _delete(self, call: Callable[[], Any]) -> str | Refused:
-        """Delete what was seen a moment ago: a 404 now is our own doing, by a request whose answer was lost."""
+        deletion = ConversationDeletion(
+            self._target, created.conversation_id, self._attempts, expected=len(created.item_ids)
+        )
+        try:
+            return await deletion.run(foreign)
+        finally:
+            items[DELETED] = deletion.deleted
+            if deletion.emptied:
+                items[GONE] = len(set(created.item_ids) - deletion.seen)
+
+    def _attempts(self) -> Wait:
+        """A new series of attempts at one request, which ends when the run does."""
         retry = Retry(self._clock, self._policy)
-        while True:
-            reply: Reply = await call()
-            if isinstance(reply, Applied):
-                return DELETED
-            if isinstance(reply, Refused):
-                return DELETED if reply.status == 404 else reply
+
+        async def wait(reply: NotApplied | Ambiguous) -> None:
             await self._clock.sleep(retry.pause(reply))
             if self.drain.is_set():
                 raise Draining
+
+        return wait
