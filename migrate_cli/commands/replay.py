@@ -37,7 +37,7 @@ from migrate_cli.settings.model import Settings
 from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.store import StateStore
 from migrate_cli.target.conversations import ConversationsTarget
-from migrate_cli.target.scratch import Scratches
+from migrate_cli.target.scratch import ScratchConversations
 
 _STOPPING = "Stopping: cases under way are allowed to end. Press Ctrl-C again to stop at once."
 
@@ -172,7 +172,7 @@ class _Replay:
         target = ConversationsTarget(client)
         name = SANDBOX if self._target.sandbox else self._settings.target.base_url
         settle, strict = self._settings.load.settle, self._settings.convert.strict_assistant
-        return Ground(target, self._store, Scratches(target, self._store, name), settle, strict)
+        return Ground(target, self._store, ScratchConversations(target, self._store, name), settle, strict)
 
     def _plan(self, terminal: bool) -> Plan:
         replay = self._settings.replay

@@ -13,7 +13,7 @@ from migrate_cli.replay.outcome import CaseRun, Status, shown
 from migrate_cli.replay.run import Seen
 from migrate_cli.report.redact import redact
 from migrate_cli.settings.model import Settings
-from migrate_cli.target.scratch import Scratches
+from migrate_cli.target.scratch import ScratchConversations
 
 
 def data_of(
@@ -21,7 +21,7 @@ def data_of(
     cases: Cases,
     runs: Sequence[Sequence[CaseRun]],
     seen: Seen,
-    scratches: Scratches,
+    scratches: ScratchConversations,
     meter: Meter,
     others: JsonObject | None,
 ) -> JsonObject:

@@ -9,9 +9,10 @@ import time
 
 from migrate_cli.doctor.check import CheckVerdict
 from migrate_cli.doctor.fact import Fact
-from migrate_cli.doctor.scratch import PAGE, Scratch, Unclear, entries, said, text_of
+from migrate_cli.doctor.probe import PAGE, Probe, entries, said, text_of
 from migrate_cli.http.outcomes import Refused
 from migrate_cli.target.conversations import IMAGE_URLS
+from migrate_cli.target.scratch import Unclear
 
 BATCH = 20
 """Items in one request that the specification allows."""
@@ -21,21 +22,21 @@ _PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA
 ONE_PIXEL = f"data:image/png;base64,{_PNG}"
 
 
-async def order_and_listing(scratch: Scratch) -> list[Fact]:
+async def order_and_listing(probe: Probe) -> list[Fact]:
     """Ask for the order of one request's items, for the answer to it, and for pages."""
     # Neighbours that are alike show a server that takes them for one.
     sent = [f"{number:02}" for number in range(BATCH - 2)] + ["same", "same"]
-    conversation = await scratch.create()
-    reply = await scratch.append(conversation, [said(text) for text in sent])
+    conversation = await probe.create()
+    reply = await probe.append(conversation, [said(text) for text in sent])
     if isinstance(reply, Refused):
         raise Unclear(f"a batch of {BATCH} was refused: {reply.message}")
     echo = [text_of(item) for item in entries(reply.body)]
-    stored = await scratch.items(conversation)
+    stored = await probe.items(conversation)
     return [
         _order(sent, [text_of(item) for item in stored]),
         _echo(sent, echo),
-        await _default_order(scratch, conversation, [str(item.get("id")) for item in stored]),
-        await _paging(scratch, conversation, [str(item.get("id")) for item in stored]),
+        await _default_order(probe, conversation, [str(item.get("id")) for item in stored]),
+        await _paging(probe, conversation, [str(item.get("id")) for item in stored]),
     ]
 
 
@@ -64,8 +65,8 @@ def _echo(sent: list[str], echo: list[str | None]) -> Fact:
     )
 
 
-async def _default_order(scratch: Scratch, conversation: str, ids: list[str]) -> Fact:
-    first = [str(item.get("id")) for item in entries(await scratch.page(conversation, limit=5))]
+async def _default_order(probe: Probe, conversation: str, ids: list[str]) -> Fact:
+    first = [str(item.get("id")) for item in entries(await probe.page(conversation, limit=5))]
     if first == ids[:5]:
         return Fact("default-order", "ascending", "lists begin with the oldest item unless told otherwise")
     if first == ids[::-1][:5]:
@@ -81,12 +82,12 @@ _FIRST_PAGE_ONLY = (
 )
 
 
-async def _paging(scratch: Scratch, conversation: str, ids: list[str]) -> Fact:
+async def _paging(probe: Probe, conversation: str, ids: list[str]) -> Fact:
     size, cursor, seen = 7, None, list[str]()
     lied = False
     while len(seen) < len(ids):
         query = {"order": "asc", "limit": size} | ({"after": cursor} if cursor else {})
-        page = await scratch.page(conversation, **query)
+        page = await probe.page(conversation, **query)
         fresh = [str(item.get("id")) for item in entries(page) if item.get("id") not in seen]
         if not fresh:
             detail = "a list ignores `after`, so only the first page of a conversation can be read back (100 items)"
@@ -99,19 +100,19 @@ async def _paging(scratch: Scratch, conversation: str, ids: list[str]) -> Fact:
     return Fact("paging", "complete", "pages follow each other, and `has_more` tells the last one")
 
 
-async def request_order(scratch: Scratch) -> list[Fact]:
+async def request_order(probe: Probe) -> list[Fact]:
     """Ask for the order of several requests: servers that order by a time in whole seconds mix those of one second."""
-    conversation, began = await scratch.create(), time.monotonic()
+    conversation, began = await probe.create(), time.monotonic()
     sent: list[str] = []
     for number in range(REQUESTS):
         texts = [f"{number}-{place}" for place in range(2)]
-        reply = await scratch.append(conversation, [said(text) for text in texts])
+        reply = await probe.append(conversation, [said(text) for text in texts])
         if isinstance(reply, Refused):
             raise Unclear(f"two items were refused: {reply.message}")
         sent += texts
     if time.monotonic() - began >= REQUESTS - 1:
         raise Unclear("its answers took so long that no two requests need have shared a second")
-    stored = [text_of(item) for item in await scratch.items(conversation)]
+    stored = [text_of(item) for item in await probe.items(conversation)]
     if stored == sent:
         detail = "the items of requests that follow each other within a second are listed in the order of the requests"
         return [Fact("request-order", "kept", detail)]
@@ -127,11 +128,11 @@ _SECONDS_APART = (
 )
 
 
-async def include(scratch: Scratch) -> list[Fact]:
+async def include(probe: Probe) -> list[Fact]:
     """Ask whether an image's address can be asked for."""
-    conversation = await scratch.create()
+    conversation = await probe.create()
     image = {"type": "input_image", "image_url": ONE_PIXEL, "detail": "auto"}
-    reply = await scratch.append(conversation, [{"type": "message", "role": "user", "content": [image]}])
+    reply = await probe.append(conversation, [{"type": "message", "role": "user", "content": [image]}])
     if isinstance(reply, Refused):
         detail = f"an image as a data URL was refused: {reply.message}"
         return [
@@ -139,7 +140,7 @@ async def include(scratch: Scratch) -> list[Fact]:
                 "include", "no-images", detail, "Expect such messages to fail; see --on-refused.", CheckVerdict.WARNING
             )
         ]
-    page = await scratch.listed(conversation, order="asc", limit=PAGE, include=[IMAGE_URLS])
+    page = await probe.listed(conversation, order="asc", limit=PAGE, include=[IMAGE_URLS])
     if isinstance(page, Refused):
         detail = f"a list that asks for image addresses (include[]) is refused ({page.status}: {page.message})"
         return [Fact("include", "refused", f"{detail}; images are compared by presence")]

@@ -1,6 +1,6 @@
 """`doctor --live`: finds out what a target really does, where its documentation leaves it open or cannot be trusted.
 
-Each question has a scratch conversation of its own (see `scratch.py`), made-up text, and an answer in one word and one
+Each question has a scratch conversation of its own (see `probe.py`), made-up text, and an answer in one word and one
 sentence. Nothing of the user's data is sent, and what was made is deleted.
 """
 
@@ -13,12 +13,13 @@ from secrets import token_hex
 from migrate_cli.doctor.check import Check, CheckVerdict, failure, ok, warning
 from migrate_cli.doctor.fact import Fact
 from migrate_cli.doctor.lists import BATCH, include, order_and_listing, request_order
-from migrate_cli.doctor.scratch import Scratch, Sleep, Unclear, said, strictly, text_of
+from migrate_cli.doctor.probe import Probe, said, strictly, text_of
 from migrate_cli.doctor.target import brief
 from migrate_cli.errors import ExitCode
 from migrate_cli.http.endpoint import Endpoint, segment
 from migrate_cli.http.outcomes import Applied, Refused
 from migrate_cli.model import JsonObject
+from migrate_cli.target.scratch import Sleep, Unclear
 
 TRIES = 3
 """Times that a question is asked before its answer is called unknown."""
@@ -30,7 +31,7 @@ ODD_TEXT = (
 
 _NOT_FOUND_OUT = "could not be found out: "
 
-Question = Callable[[Scratch], Awaitable[list[Fact]]]
+Question = Callable[[Probe], Awaitable[list[Fact]]]
 
 
 async def find_out(
@@ -40,24 +41,24 @@ async def find_out(
 
     `strict` says that the settings send assistant messages in the strict form.
     """
-    scratch = Scratch(endpoint, sleep=sleep, strict=strict)
+    probe = Probe(endpoint, sleep=sleep, strict=strict)
     facts: list[Fact] = []
-    async with scratch:
+    async with probe:
         for name, question in QUESTIONS.items():
-            facts += await _ask(scratch, name, question)
-            if not scratch.answered:
+            facts += await _ask(probe, name, question)
+            if not probe.answered:
                 break
-    if not scratch.answered:
-        return [_unanswered(endpoint, facts), *_remains(scratch)], [fact.as_dict() for fact in facts]
+    if not probe.answered:
+        return [_unanswered(endpoint, facts), *_remains(probe)], [fact.as_dict() for fact in facts]
     checks = [check for fact in facts if (check := fact.as_check()) is not None]
-    return [_summary(facts), *checks, *_remains(scratch)], [fact.as_dict() for fact in facts]
+    return [_summary(facts), *checks, *_remains(probe)], [fact.as_dict() for fact in facts]
 
 
-async def _ask(scratch: Scratch, name: str, question: Question) -> list[Fact]:
+async def _ask(probe: Probe, name: str, question: Question) -> list[Fact]:
     reason = ""
     for _ in range(TRIES):
         try:
-            return await question(scratch)
+            return await question(probe)
         except Unclear as unclear:
             reason = str(unclear)
     return [
@@ -86,29 +87,29 @@ def _summary(facts: list[Fact]) -> Check:
     return ok("live", f"{known} of {len(facts)} facts about the target were found out in scratch conversations")
 
 
-def _remains(scratch: Scratch) -> list[Check]:
+def _remains(probe: Probe) -> list[Check]:
     found = []
-    if scratch.left:
-        named = ", ".join(scratch.left)
+    if probe.scratches.left:
+        named = ", ".join(probe.scratches.left)
         found.append(warning("live clean-up", f"not deleted: {named}", "Delete these scratch conversations by hand."))
-    if scratch.lost:
+    if probe.lost:
         found.append(
             warning(
                 "live clean-up",
-                f"{scratch.lost} creates were not answered; each may have left an empty conversation",
+                f"{probe.lost} creates were not answered; each may have left an empty conversation",
                 "Nothing needs to be done: they hold no data, and cannot be found.",
             )
         )
     return found
 
 
-async def _item_limit(scratch: Scratch) -> list[Fact]:
+async def _item_limit(probe: Probe) -> list[Fact]:
     for size in (BATCH + 1, BATCH, BATCH // 2, 5, 1):
-        conversation = await scratch.create()
-        reply = await scratch.append(conversation, [said(f"{number}") for number in range(size)])
+        conversation = await probe.create()
+        reply = await probe.append(conversation, [said(f"{number}") for number in range(size)])
         if isinstance(reply, Refused):
             continue
-        stored = len(await scratch.items(conversation))
+        stored = len(await probe.items(conversation))
         if stored < size:
             detail = f"of {size} items in one request, {stored} were stored, and success was answered"
             return [
@@ -124,11 +125,11 @@ async def _item_limit(scratch: Scratch) -> list[Fact]:
     return [Fact("item-limit", "0", detail, "Look whether this is the right target and key.", CheckVerdict.FAILURE)]
 
 
-async def _refused_batch(scratch: Scratch) -> list[Fact]:
-    conversation = await scratch.create()
+async def _refused_batch(probe: Probe) -> list[Fact]:
+    conversation = await probe.create()
     bad = {"type": "message", "role": "nobody", "content": [{"type": "input_text", "text": "b"}]}
-    reply = await scratch.append(conversation, [said("a"), bad, said("c")])
-    stored = len(await scratch.items(conversation))
+    reply = await probe.append(conversation, [said("a"), bad, said("c")])
+    stored = len(await probe.items(conversation))
     if isinstance(reply, Applied):
         detail = f"an item with a role that does not exist was taken ({stored} of 3 are listed)"
         return [Fact("refused-batch", "not-refused", detail)]
@@ -138,12 +139,12 @@ async def _refused_batch(scratch: Scratch) -> list[Fact]:
     return [Fact("refused-batch", "partial", detail)]
 
 
-async def _text(scratch: Scratch) -> list[Fact]:
+async def _text(probe: Probe) -> list[Fact]:
     question, answer = said(ODD_TEXT), said(ODD_TEXT, "assistant")
     # Whether the target insists on the strict form is another question.
     for form in (answer, strictly(answer)):
-        conversation = await scratch.create()
-        reply = await scratch.append(conversation, [question, form])
+        conversation = await probe.create()
+        reply = await probe.append(conversation, [question, form])
         if isinstance(reply, Applied):
             break
     if isinstance(reply, Refused):
@@ -151,7 +152,7 @@ async def _text(scratch: Scratch) -> list[Fact]:
         return [
             Fact("text", "refused", detail, "Expect such messages to fail; see --on-refused.", CheckVerdict.WARNING)
         ]
-    texts = [text_of(item) for item in await scratch.items(conversation)]
+    texts = [text_of(item) for item in await probe.items(conversation)]
     if texts == [ODD_TEXT, ODD_TEXT]:
         return [Fact("text", "exact", "texts come back to the letter: blanks, line ends, accents, emoji, markup")]
     detail = "texts do not come back to the letter (blanks, line ends, accents, emoji or markup change)"
@@ -160,14 +161,12 @@ async def _text(scratch: Scratch) -> list[Fact]:
     ]
 
 
-async def _metadata(scratch: Scratch) -> list[Fact]:
-    conversation = await scratch.create({"old": "1", "both": "1"})
-    reply = await scratch.send(
-        "POST", f"/conversations/{segment(conversation)}", {"metadata": {"both": "2", "new": "2"}}
-    )
+async def _metadata(probe: Probe) -> list[Fact]:
+    conversation = await probe.create({"old": "1", "both": "1"})
+    reply = await probe.send("POST", f"/conversations/{segment(conversation)}", {"metadata": {"both": "2", "new": "2"}})
     if isinstance(reply, Refused):
         return [Fact("metadata-update", "refused", f"metadata cannot be changed: {reply.message}")]
-    pairs = (await scratch.retrieve(conversation)).get("metadata")
+    pairs = (await probe.retrieve(conversation)).get("metadata")
     answers = {
         str({"both": "2", "new": "2"}): ("replaces", "an update replaces all metadata"),
         str({"both": "2", "new": "2", "old": "1"}): ("merges", "an update adds to the metadata that stands"),
@@ -177,82 +176,82 @@ async def _metadata(scratch: Scratch) -> list[Fact]:
     return [Fact("metadata-update", answer, detail)]
 
 
-async def _items_in_create(scratch: Scratch) -> list[Fact]:
-    conversation = await scratch.create(items=[said("first")])
-    stored = len(await scratch.items(conversation))
+async def _items_in_create(probe: Probe) -> list[Fact]:
+    conversation = await probe.create(items=[said("first")])
+    stored = len(await probe.items(conversation))
     if stored:
         return [Fact("items-in-create", "stored", "items given with a create are stored; the loader gives none")]
     return [Fact("items-in-create", "ignored", "items given with a create are dropped silently; the loader gives none")]
 
 
-async def _assistant_content(scratch: Scratch) -> list[Fact]:
+async def _assistant_content(probe: Probe) -> list[Fact]:
     plain = said("a", "assistant")
     as_string = {"type": "message", "role": "assistant", "content": "a"}
     forms = {"plain": plain, "strict": strictly(plain), "string": as_string}
-    taken = [name for name, item in forms.items() if await _takes(scratch, item)]
-    sent = "strict" if scratch.strict else "plain"
+    taken = [name for name, item in forms.items() if await _takes(probe, item)]
+    sent = "strict" if probe.strict else "plain"
     detail = f"assistant messages are taken as: {', '.join(taken) or 'nothing that was tried'} (sent: {sent})"
     answer = next((name for name in ("plain", "strict") if name in taken), "refused")
     if answer == "refused":
         return [Fact("assistant-content", answer, detail, "This target cannot hold answers.", CheckVerdict.FAILURE)]
     if sent in taken:
         return [Fact("assistant-content", answer, detail)]
-    change = f"Set convert.strict_assistant to {'false' if scratch.strict else 'true'}."
+    change = f"Set convert.strict_assistant to {'false' if probe.strict else 'true'}."
     return [Fact("assistant-content", answer, detail, change, CheckVerdict.FAILURE)]
 
 
-async def _string_content(scratch: Scratch) -> list[Fact]:
-    if await _takes(scratch, {"type": "message", "role": "user", "content": "a"}):
+async def _string_content(probe: Probe) -> list[Fact]:
+    if await _takes(probe, {"type": "message", "role": "user", "content": "a"}):
         return [Fact("string-content", "taken", "content may be a plain text; lists of parts are sent")]
     return [Fact("string-content", "refused", "content must be a list of parts, which is what is sent")]
 
 
-async def _takes(scratch: Scratch, item: JsonObject) -> bool:
-    return isinstance(await scratch.append(await scratch.create(), [item]), Applied)
+async def _takes(probe: Probe, item: JsonObject) -> bool:
+    return isinstance(await probe.append(await probe.create(), [item]), Applied)
 
 
-async def _idempotency(scratch: Scratch) -> list[Fact]:
-    conversation = await scratch.create()
+async def _idempotency(probe: Probe) -> list[Fact]:
+    conversation = await probe.create()
     headers = {"Idempotency-Key": f"migrate-cli-doctor-{token_hex(12)}"}
     for _ in range(2):
-        if isinstance(await scratch.append(conversation, [said("once")], headers), Refused):
+        if isinstance(await probe.append(conversation, [said("once")], headers), Refused):
             return [Fact("idempotency-key", "refused", "a request with Idempotency-Key is refused; none is sent")]
-    if len(await scratch.items(conversation)) == 1:
+    if len(await probe.items(conversation)) == 1:
         return [Fact("idempotency-key", "honoured", "a repeated request with the same Idempotency-Key is done once")]
     return [Fact("idempotency-key", "ignored", "Idempotency-Key is ignored: a repeated request is done twice")]
 
 
-async def _client_ids(scratch: Scratch) -> list[Fact]:
-    conversation, identifier = await scratch.create(), f"msg_{token_hex(24)}"
+async def _client_ids(probe: Probe) -> list[Fact]:
+    conversation, identifier = await probe.create(), f"msg_{token_hex(24)}"
     item = said("mine") | {"id": identifier}
-    if isinstance(await scratch.append(conversation, [item]), Refused):
+    if isinstance(await probe.append(conversation, [item]), Refused):
         return [Fact("client-item-ids", "refused", "items with an id of ours are refused; none are sent")]
-    ids = [entry.get("id") for entry in await scratch.items(conversation)]
+    ids = [entry.get("id") for entry in await probe.items(conversation)]
     if identifier not in ids:
         return [Fact("client-item-ids", "replaced", "an id of ours is replaced by the target's; none are sent")]
-    again = await scratch.append(conversation, [item])
+    again = await probe.append(conversation, [item])
     if isinstance(again, Refused):
         return [Fact("client-item-ids", "unique", "an id of ours is kept, and refused the second time")]
-    count = len(await scratch.items(conversation))
+    count = len(await probe.items(conversation))
     return [Fact("client-item-ids", "kept", f"an id of ours is kept; sent twice, it stands {count} times")]
 
 
-async def _second_delete(scratch: Scratch) -> list[Fact]:
-    conversation = await scratch.create()
+async def _second_delete(probe: Probe) -> list[Fact]:
+    conversation = await probe.create()
     path = f"/conversations/{segment(conversation)}"
-    if isinstance(first := await scratch.send("DELETE", path), Refused):
+    if isinstance(first := await probe.send("DELETE", path), Refused):
         detail = f"a conversation cannot be deleted: {first.message}"
         return [Fact("delete", "refused", detail, "undo will not work at this target.", CheckVerdict.WARNING)]
-    if isinstance(await scratch.send("DELETE", path), Refused):
+    if isinstance(await probe.send("DELETE", path), Refused):
         return [Fact("delete", "gone", "a conversation is gone once deleted; a second delete is refused")]
     return [Fact("delete", "repeatable", "a second delete of a conversation is answered like the first")]
 
 
-async def _two_writers(scratch: Scratch) -> list[Fact]:
-    conversation = await scratch.create()
+async def _two_writers(probe: Probe) -> list[Fact]:
+    conversation = await probe.create()
     batches = [[said(f"{name}{number}") for number in range(BATCH)] for name in "ab"]
-    await asyncio.gather(*(scratch.append(conversation, batch) for batch in batches))
-    order = "".join((text_of(item) or "?")[0] for item in await scratch.items(conversation))
+    await asyncio.gather(*(probe.append(conversation, batch) for batch in batches))
+    order = "".join((text_of(item) or "?")[0] for item in await probe.items(conversation))
     apart = order in ("a" * BATCH + "b" * BATCH, "b" * BATCH + "a" * BATCH)
     if apart:
         return [Fact("two-writers", "apart", "two requests at once to one conversation stay in one piece each")]

@@ -1,4 +1,4 @@
-"""Scratch conversations at a target: made for one question, filled with made-up text, deleted afterwards.
+"""Requests that `doctor --live` sends: to scratch conversations, with made-up text, answered as they came.
 
 It knows how to ask, not what the answers mean. A write whose answer is lost is never repeated inside a conversation:
 the question is asked again in a new one, so that a fault of the network cannot look like a habit of the server.
@@ -6,19 +6,19 @@ the question is asked again in a new one, so that a fault of the network cannot 
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any
 
-from migrate_cli.errors import MigrateError
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.endpoint import Endpoint, segment
 from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, Refused
 from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.model import JsonObject
+from migrate_cli.target.conversations import ConversationsTarget
+from migrate_cli.target.scratch import InMemory, ScratchConversations, Sleep, Unclear
 
 MARK = {"migrate_cli": "doctor scratch, delete me"}
 """Metadata by which a person knows a conversation that could not be deleted."""
@@ -26,15 +26,9 @@ TRIES = 5
 PAGE = 100
 LONGEST_WAIT = 5.0
 
-Sleep = Callable[[float], Awaitable[None]]
 
-
-class Unclear(Exception):
-    """An answer was lost, so that this conversation proves nothing any more."""
-
-
-class Scratch:
-    """All scratch conversations of one visit. Use as an async context manager; `left` is what could not be deleted.
+class Probe:
+    """One visit to a target. Use as an async context manager: at its end the conversations are deleted.
 
     `strict` is how the settings send assistant messages: to the specification's letter, or plain.
     """
@@ -44,21 +38,19 @@ class Scratch:
         self.strict = strict
         self._sleep = sleep
         self._client = self._connect({})
-        self._made: list[str] = []
-        self.left: list[str] = []
+        self.scratches = ScratchConversations(ConversationsTarget(self._client), InMemory(), endpoint.base_url, sleep)
         self.answered = 0
         """Writes that had a clear answer."""
         self.lost = 0
         """Creates whose answer was lost: each may have left one empty conversation."""
 
-    async def __aenter__(self) -> Scratch:
+    async def __aenter__(self) -> Probe:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         # Also when the visit was interrupted: nothing of it may stay behind.
         try:
-            for conversation in self._made:
-                await self._delete(conversation)
+            await self.scratches.sweep()
         finally:
             await self._client.__aexit__(None, None, None)
 
@@ -76,7 +68,7 @@ class Scratch:
         if not isinstance(identifier, str) or not identifier:
             self.lost += 1
             raise Unclear("a create was answered without an id")
-        self._made.append(identifier)
+        await self.scratches.keep_account(identifier)
         return identifier
 
     async def append(
@@ -128,33 +120,6 @@ class Scratch:
         if isinstance(reply, Refused):
             raise Unclear(f"a conversation was refused: {reply.message}")
         return reply.body
-
-    async def _delete(self, conversation: str) -> None:
-        path = f"/conversations/{segment(conversation)}"
-        try:
-            found = await self._client.read(f"{path}/items", {"order": "asc", "limit": PAGE})
-            if isinstance(found, Refused):
-                if found.status != 404:  # else a question has deleted it
-                    self.left.append(conversation)
-                return
-            for item in entries(found.body):
-                await self._gone(f"{path}/items/{segment(str(item.get('id')))}")
-            await self._gone(path)
-        except (Unclear, MigrateError, asyncio.CancelledError):
-            self.left.append(conversation)
-
-    async def _gone(self, path: str) -> None:
-        """Delete one thing; deleting is safe to repeat, and a 404 says that it is gone."""
-        for attempt in range(TRIES):
-            try:
-                reply = await self.send("DELETE", path)
-            except Unclear:
-                if attempt + 1 == TRIES:
-                    raise
-                continue
-            if isinstance(reply, Refused) and reply.status != 404:
-                raise Unclear(reply.message)
-            return
 
     def _connect(self, headers: Mapping[str, str]) -> ApiClient:
         endpoint = replace(self._endpoint, headers={**self._endpoint.headers, **headers})

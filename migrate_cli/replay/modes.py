@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
 from migrate_cli.convert.canonical import encode
 from migrate_cli.convert.limits import MAX_BATCH_ITEMS
 from migrate_cli.model import JsonObject
-from migrate_cli.replay.errors import CaseFault
+from migrate_cli.replay.errors import CaseFault, TryAgain
 from migrate_cli.replay.history import items_after, sendable, strictly
 from migrate_cli.replay.response import Answer
 from migrate_cli.state.store import StateStore
 from migrate_cli.target.conversations import ConversationsTarget
-from migrate_cli.target.scratch import Scratches
+from migrate_cli.target.scratch import ScratchConversations, ScratchRefused, Unclear
 
 
 class Mode(StrEnum):
@@ -49,7 +50,7 @@ class Ground:
 
     target: ConversationsTarget
     store: StateStore
-    scratches: Scratches
+    scratches: ScratchConversations
     settle: float = 5.0
     """Seconds that a request whose answer was lost may still take effect."""
     strict: bool = False
@@ -102,7 +103,8 @@ class Copy(Place):
     async def open(self) -> None:
         """Make the copy; a copy that stands from an earlier attempt is deleted first."""
         await self.close(())
-        self._scratch, self._anchor = await self._ground.scratches.make(self._history)
+        with _as_ends_of_a_case():
+            self._scratch, self._anchor = await self._ground.scratches.make(self._history)
         self._certain = True
 
     def request(self, items: Sequence[JsonObject]) -> JsonObject:
@@ -183,8 +185,9 @@ class InPlace(Place):
         """Answer open calls: a call without an output would make every later response fail."""
         outputs = [item for item in unsent if item.get("type") == "function_call_output"]
         bodies = [encode(item) for item in outputs]
-        for start in range(0, len(bodies), MAX_BATCH_ITEMS):
-            await self._ground.scratches.append(self.conversation_id, bodies[start : start + MAX_BATCH_ITEMS])
+        with _as_ends_of_a_case():
+            for start in range(0, len(bodies), MAX_BATCH_ITEMS):
+                await self._ground.scratches.append(self.conversation_id, bodies[start : start + MAX_BATCH_ITEMS])
 
 
 class Chain(Place):
@@ -223,6 +226,17 @@ class Chain(Place):
         """Remember where the chain ends, unless it ends with a call that nobody answered."""
         if self.conversation_id and self._last and self._last != self._start and not unsent:
             self._ground.store.chain(self.conversation_id, self._last)
+
+
+@contextmanager
+def _as_ends_of_a_case() -> Iterator[None]:
+    """Raise what goes wrong with scratch conversations as that which ends a case, or has it begin anew."""
+    try:
+        yield
+    except ScratchRefused as refused:
+        raise CaseFault(refused.code, str(refused)) from None
+    except Unclear as unclear:
+        raise TryAgain(str(unclear), sure=True) from None
 
 
 def _belongs(item: JsonObject) -> bool:

@@ -14,7 +14,7 @@ from migrate_cli.convert.thread import convert_thread
 from migrate_cli.doctor.check import Check, CheckVerdict
 from migrate_cli.doctor.fact import Fact
 from migrate_cli.doctor.live import QUESTIONS, find_out
-from migrate_cli.doctor.scratch import Scratch, said, strictly
+from migrate_cli.doctor.probe import Probe, said, strictly
 from migrate_cli.errors import ExitCode
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.model import Message, Origin, Thread
@@ -182,8 +182,8 @@ def test_scratch_conversations_that_cannot_be_deleted_are_named(visit: Visit, tm
 def test_an_interrupted_visit_deletes_what_it_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reached = asyncio.Event()
 
-    async def endless(scratch: Scratch) -> list[Fact]:
-        await scratch.append(await scratch.create(), [said("left alone")])
+    async def endless(probe: Probe) -> list[Fact]:
+        await probe.append(await probe.create(), [said("left alone")])
         reached.set()
         await asyncio.Event().wait()
         return []

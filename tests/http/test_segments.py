@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from migrate_cli.doctor.scratch import Scratch
+from migrate_cli.doctor.probe import Probe
 from migrate_cli.files.host import FileHost
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.endpoint import Endpoint, segment
@@ -77,12 +77,11 @@ Asks = Callable[[ApiClient, str], Awaitable[object]]
 
 
 async def _scratch(client: ApiClient, identifier: str) -> object:
-    scratch = Scratch(client.endpoint, sleep=asyncio.sleep)
-    scratch._client = client
-    await scratch.append(identifier, [])
-    await scratch.listed(identifier)
-    await scratch.retrieve(identifier)
-    await scratch._delete(identifier)
+    probe = Probe(client.endpoint, sleep=asyncio.sleep)
+    probe._client = client
+    await probe.append(identifier, [])
+    await probe.listed(identifier)
+    await probe.retrieve(identifier)
     return None
 
 

@@ -18,9 +18,7 @@ from migrate_cli.replay.example import example
 from migrate_cli.replay.history import History, items_after, sendable
 from migrate_cli.replay.run import Job, chosen
 from migrate_cli.replay.suite import Case, Part, Suite
-from migrate_cli.state.store import StateStore
 from migrate_cli.target.conversations import ConversationsTarget
-from migrate_cli.target.scratch import Scratches
 
 
 def said(number: int, role: str, text: str, **more: Any) -> Message:
@@ -180,17 +178,6 @@ def test_a_history_is_read_to_its_end_whatever_has_more_says(page: int) -> None:
 def test_a_history_of_which_only_the_beginning_is_shown_is_not_copied() -> None:
     with pytest.raises(CaseFault, match="can only be read in part"):
         asyncio.run(items_after(Shelf(goes_on=False), "conv_1", None))
-
-
-@pytest.mark.parametrize("goes_on", [True, False])
-def test_a_scratch_conversation_is_emptied_before_it_is_deleted(*, goes_on: bool, tmp_path: Path) -> None:
-    target = Shelf(goes_on=goes_on)
-    store = StateStore.open(tmp_path / "m.db")
-    try:
-        assert asyncio.run(Scratches(target, store, "openai").delete("conv_1"))
-    finally:
-        store.close()
-    assert (target.stored, target.gone) == ({}, True)
 
 
 def test_two_runs_are_put_side_by_side() -> None:
