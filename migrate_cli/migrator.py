@@ -246,9 +246,9 @@ class Migrator:
         try:
             setup = setup_of(self._settings, self._source, sandbox=self._sandbox)
             if self._recognised:
-                store.check_setup(setup)
+                store.runs.check_setup(setup)
             else:
-                store.check_setup(setup, recognised(self._settings, self._source, store))
+                store.runs.check_setup(setup, recognised(self._settings, self._source, store))
                 self._recognised = True
             left = self._without_known(batch)
             result = self._applied(left, self._source, store) if left else None

@@ -219,8 +219,8 @@ def test_a_thread_in_doubt_is_left_to_a_person(make: Make, target: EmbeddedSandb
     migrator = make()
     migrator.ensure(thread_id(1))
     store = StateStore.open(tmp_path / "migration.db")
-    store.set_state(thread_id(1), "in_doubt", "unknown-items", "2 items that nobody here sent")
-    store.set_state(thread_id(2), "failed", "invalid_item", "item 3 was refused")
+    store.repairs.set_state(thread_id(1), "in_doubt", "unknown-items", "2 items that nobody here sent")
+    store.repairs.set_state(thread_id(2), "failed", "invalid_item", "item 3 was refused")
     store.close()
 
     with pytest.raises(migrate_cli.ThreadInDoubt, match="2 items that nobody here sent"):

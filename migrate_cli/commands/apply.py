@@ -94,7 +94,7 @@ def apply(
         try:
             refuse_leftovers(settings.state)
             setup = setup_of(settings, source, sandbox=sandbox) | shard_setup(selection)
-            store.check_setup(setup, recognised(settings, source, store))
+            store.runs.check_setup(setup, recognised(settings, source, store))
             options = ApplyOptions(selection, retry_failed=retry_failed, append=append)
             return asyncio.run(ApplyRun(settings, source, store, target, view, options).go(entries))
         except JournalFailed as failure:
@@ -163,7 +163,7 @@ class ApplyRun:
         """What to pass over, where this run goes on with one over a live source that ended early."""
         if self._options.append or self._options.command != "apply":
             return None
-        resumption = Resumption(self._store, self._source, self._options.selection, self._tally)
+        resumption = Resumption(self._store.runs, self._source, self._options.selection, self._tally)
         return None if resumption.run_id is None else resumption
 
     def _start(self) -> str:
@@ -172,7 +172,7 @@ class ApplyRun:
         whole = {"expected": self._expected} if selection == Selection() else {}
         shard = shard_data(self._settings, selection)
         options = {**self._options.recorded(), "sandbox": self._target.sandbox, **whole, **shard}
-        return self._store.start_run(self._options.command, options)
+        return self._store.runs.start_run(self._options.command, options)
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[_Stages]:
@@ -190,7 +190,7 @@ class ApplyRun:
                 self._settings,
                 self._source,
                 client,
-                self._store,
+                self._store.files,
                 clock,
                 sandbox=self._target.sandbox,
                 alone=self._options.selection.shard is None,
@@ -200,14 +200,14 @@ class ApplyRun:
             conversations = ConversationsTarget(client)
             load = LoadRun(
                 target=conversations,
-                store=self._store,
+                store=self._store.journal,
                 clock=clock,
                 policy=policy,
                 observer=self._tally,
                 prepare=files.desk.draft,
                 retry_failed=self._options.retry_failed,
                 append=self._options.append,
-                pilot=self._store.pilot_due(policy.pilot),
+                pilot=self._store.runs.pilot_due(policy.pilot),
                 live=self._source.live,
             )
             clock.wake_on(load.drain)
@@ -254,7 +254,7 @@ class ApplyRun:
         # Findings without a thread belong to the run: the next run of the same kind finds them again.
         found = self._findings(stages)
         self._tally.add_findings(found)
-        self._store.findings(None, found)
+        self._store.journal.findings(None, found)
         pilot = stages.load.pilot
         if pilot is not None and pilot.stopped_by is not None:
             self._tally.pilot_stopped(pilot.stopped_by)
@@ -264,7 +264,7 @@ class ApplyRun:
         selection = self._options.selection
         self._tally.book_missing()
         if selection == Selection(shard=selection.shard):
-            for thread_id in self._store.unasked():
+            for thread_id in self._store.runs.unasked():
                 if selection.wants(thread_id):
                     self._tally.missing(thread_id)
 
@@ -326,5 +326,5 @@ class ApplyRun:
 
     async def _finish(self, run_id: str, result: Result) -> None:
         """Record the result, without texts of messages, and wait until the disk has it."""
-        self._store.finish_run(run_id, without_content(result.envelope()))
+        self._store.runs.finish_run(run_id, without_content(result.envelope()))
         await self._store.durable()

@@ -21,6 +21,7 @@ from migrate_cli.model import Draft, Item, JsonObject, Ledger, Problem, Progress
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection
 from migrate_cli.state.store import StateStore
+from migrate_cli.state.threads import RecordedThreads
 from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.target.pages import Walk
 from migrate_cli.verify.comparisons import LOADED, Tasks
@@ -51,10 +52,10 @@ def drop_copies(settings: Settings, thread_id: str, confirmed: Collection[str]) 
         store = StateStore.open(settings.state, create=False, command="migrate-cli resolve")
         try:
             run = _DropCopies(settings, store, target, thread_id)
-            run_id = store.start_run("resolve", {"choice": "drop-copies"})
+            run_id = store.runs.start_run("resolve", {"choice": "drop-copies"})
             result = asyncio.run(run.drop(confirmed))
             result.run_id = run_id
-            store.finish_run(run_id, result.envelope())
+            store.runs.finish_run(run_id, result.envelope())
             store.flush()
             return result
         finally:
@@ -66,9 +67,9 @@ class _DropCopies:
 
     def __init__(self, settings: Settings, store: StateStore, target: TargetChoice, thread_id: str) -> None:
         self._settings, self._store, self._target = settings, store, target
-        self._known = _known(settings, store, thread_id)
+        self._known = _known(settings, store.threads, thread_id)
         self._draft = self._source_draft()
-        self._items: Sequence[Item] = store.recorded_items(thread_id)
+        self._items: Sequence[Item] = store.threads.recorded_items(thread_id)
         if self._known.state == ThreadState.IN_DOUBT and self._draft is not None:
             # The state file does not know all of a thread that is in doubt.
             self._items = self._draft.items
@@ -114,7 +115,7 @@ class _DropCopies:
         return rows
 
     def _copies(self, rows: Sequence[_Row]) -> list[Copy]:
-        known = frozenset(self._store.item_ids(self._known.thread_id))
+        known = frozenset(self._store.threads.item_ids(self._known.thread_id))
         stored = [(item_id, digest) for item_id, _, digest in rows]
         return copies_in([item.digest for item in self._items], known, stored)
 
@@ -122,11 +123,11 @@ class _DropCopies:
         thread_id = self._known.thread_id
         draft = self._draft or Draft(thread_id, {}, tuple(self._items), Ledger(), 0)
         clock, policy = WallClock(), policy_of(self._settings)
-        return Context(draft, self._known, target, self._store, clock, policy, draining=lambda: False)
+        return Context(draft, self._known, target, self._store.journal, clock, policy, draining=lambda: False)
 
     async def _verify(self, target: ConversationsTarget) -> Verdict | None:
         """Compare the conversation and note the thread's state; None where it is not loaded and stays as it was."""
-        tasks = Tasks(self._store)
+        tasks = Tasks(self._store.threads)
         thread_id = self._known.thread_id
         entries = (
             tasks.from_state([thread_id], Selection()) if self._draft is None else tasks.from_source([self._draft])
@@ -135,7 +136,7 @@ class _DropCopies:
         if not isinstance(task, Task):
             return None
         verdict = await compare(target, task)
-        self._store.set_state(thread_id, *state_of(verdict, failed=verdict.fails(strict=False)))
+        self._store.repairs.set_state(thread_id, *state_of(verdict, failed=verdict.fails(strict=False)))
         await self._store.durable()
         return verdict
 
@@ -154,7 +155,7 @@ class _DropCopies:
             if item_id is not None
         ]
         if len(taken) == len(ours):
-            self._store.adopt(self._known.thread_id, str(self._known.conversation_id), taken)
+            self._store.repairs.adopt(self._known.thread_id, str(self._known.conversation_id), taken)
             await self._store.durable()
 
     def _source_draft(self) -> Draft | None:
@@ -200,8 +201,8 @@ class _DropCopies:
         return Result("resolve", data, ExitCode.PARTIAL, None, [problem])
 
 
-def _known(settings: Settings, store: StateStore, thread_id: str) -> Progress:
-    known = store.progress_of(thread_id)
+def _known(settings: Settings, threads: RecordedThreads, thread_id: str) -> Progress:
+    known = threads.progress_of(thread_id)
     if known is None:
         raise UsageError(f"the state file {settings.state} does not know {thread_id}; see migrate-cli status")
     if known.conversation_id is None or ThreadState(known.state) not in LOADED | {ThreadState.IN_DOUBT}:

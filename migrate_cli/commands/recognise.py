@@ -18,6 +18,7 @@ from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Source
 from migrate_cli.state.setup import LOADS_ALL, SEEN
 from migrate_cli.state.store import StateStore
+from migrate_cli.state.threads import RecordedThreads
 
 LOOKED_AT = 20
 """Threads that both have and that are compared at most."""
@@ -26,18 +27,18 @@ MANY = 3
 
 
 def recognised(settings: Settings, source: Source, store: StateStore) -> Callable[[Mapping[str, str]], None]:
-    """Return what `StateStore.check_setup` asks: it raises SetupMismatch for an export that the state is not of."""
+    """Return what `RecordedRuns.check_setup` asks: it raises SetupMismatch for an export that the state is not of."""
 
     def check(recorded: Mapping[str, str]) -> None:
-        if source.known_by_content and store.a_thread() is not None:
+        if source.known_by_content and store.threads.a_thread() is not None:
             _check(settings, source, store, recorded.get(SEEN))
 
     return check
 
 
 def _check(settings: Settings, source: Source, store: StateStore, seen: str | None) -> None:
-    desk = as_recorded(settings, source, store)
-    known = _Known(store)
+    desk = as_recorded(settings, source, store.files)
+    known = _Known(store.threads)
     other: list[str] = []
     met = False
     for thread in source.some(known.holds):
@@ -51,8 +52,9 @@ def _check(settings: Settings, source: Source, store: StateStore, seen: str | No
     if not met:
         raise SetupMismatch(
             f"{source.identity} is another export than the one that {settings.state} was written from"
-            f"{_last(seen, source)}: it has none of the threads that the state file holds, such as {store.a_thread()}. "
-            f"Name the right export, or the state file that belongs to this one; {LOADS_ALL}."
+            f"{_last(seen, source)}: it has none of the threads that the state file holds, such as "
+            f"{store.threads.a_thread()}. Name the right export, or the state file that belongs to this one; "
+            f"{LOADS_ALL}."
         )
     if len(other) >= MANY and source.identity != seen:
         raise SetupMismatch(
@@ -70,20 +72,20 @@ def _last(seen: str | None, source: Source) -> str:
 class _Known:
     """What the state file holds of threads."""
 
-    def __init__(self, store: StateStore) -> None:
-        self._store = store
-        self._refused = store.refused_items()
+    def __init__(self, threads: RecordedThreads) -> None:
+        self._threads = threads
+        self._refused = threads.refused_items()
 
     def holds(self, thread_id: str) -> bool:
         """Whether anything is known of the thread."""
-        return self._store.thread_row(thread_id) is not None
+        return self._threads.thread_row(thread_id) is not None
 
     def agrees(self, draft: Draft) -> bool:
         """Whether the draft is what was loaded, or begins with it; true where there is nothing to compare it with."""
-        row = self._store.thread_row(draft.thread_id) or {}
+        row = self._threads.thread_row(draft.thread_id) or {}
         digest = row.get("digest") or ""
-        if digest == draft.digest or not read_alike(digest, self._store.reader_of(row.get("run"))):
+        if digest == draft.digest or not read_alike(digest, self._threads.reader_of(row.get("run"))):
             return True
-        recorded = self._store.recorded_digests(draft.thread_id)
+        recorded = self._threads.recorded_digests(draft.thread_id)
         noted = with_notes(draft, self._refused.get(draft.thread_id, {}))
         return bool(recorded) and is_prefix(recorded, noted)

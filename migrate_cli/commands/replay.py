@@ -35,6 +35,7 @@ from migrate_cli.replay.turns import Rules, Streamer
 from migrate_cli.report.progress import LiveProgress, ProgressView
 from migrate_cli.settings.model import Settings
 from migrate_cli.state.rehearsal import SANDBOX
+from migrate_cli.state.runs import RecordedRuns
 from migrate_cli.state.store import StateStore
 from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.target.scratch import ScratchConversations
@@ -55,8 +56,8 @@ def replay(
         if store.restored is not None:
             view.note(store.restored.told)
         try:
-            _check_target(settings, store, sandbox=sandbox)
-            cases = cases_of(settings, choices, suite, store)
+            _check_target(settings, store.runs, sandbox=sandbox)
+            cases = cases_of(settings, choices, suite, store.files)
             others = others_of(settings, choices)
             _check_prices(settings, cases.jobs)
             run = _Replay(settings, choices, store, target, view, cases, others)
@@ -71,9 +72,9 @@ def _looks_on(view: ProgressView) -> bool:
     return sys.stderr.isatty() and isinstance(view, LiveProgress)
 
 
-def _check_target(settings: Settings, store: StateStore, *, sandbox: bool) -> None:
+def _check_target(settings: Settings, runs: RecordedRuns, *, sandbox: bool) -> None:
     """The conversations are where they were migrated to; another target would not have them."""
-    recorded = store.target_setup().get("target.base_url")
+    recorded = runs.target_setup().get("target.base_url")
     named = SANDBOX if sandbox else settings.target.base_url
     if recorded is not None and recorded != named:
         advice = (
@@ -153,7 +154,7 @@ class _Replay:
     def _start(self) -> str:
         """Note in the state file that the replay begins; return its id."""
         options = {"mode": self._settings.replay.mode, "sandbox": self._target.sandbox}
-        return self._store.start_run("replay", options)
+        return self._store.runs.start_run("replay", options)
 
     def _prepared(
         self, client: ApiClient, ground: Ground, watch: Callable[[str, int], CaseWatcher], terminal: bool
@@ -172,7 +173,8 @@ class _Replay:
         target = ConversationsTarget(client)
         name = SANDBOX if self._target.sandbox else self._settings.target.base_url
         settle, strict = self._settings.load.settle, self._settings.convert.strict_assistant
-        return Ground(target, self._store, ScratchConversations(target, self._store, name), settle, strict)
+        replays = self._store.replays
+        return Ground(target, replays, ScratchConversations(target, replays, name), settle, strict)
 
     def _plan(self, terminal: bool) -> Plan:
         replay = self._settings.replay
@@ -235,7 +237,7 @@ class _Replay:
 
     def _record(self, run: CaseRun) -> None:
         name = run.case_id if self._choices.repeat == 1 else f"{run.case_id}#{run.number}"
-        self._store.replay_result(
+        self._store.replays.replay_result(
             name,
             run.status.value,
             conversation_id=run.conversation_id,
@@ -274,7 +276,7 @@ class _Replay:
 
     async def _finish(self, run_id: str, result: Result) -> None:
         """Record the result, without answers, and wait until the disk has it."""
-        self._store.finish_run(run_id, without_answers(result.envelope()))
+        self._store.runs.finish_run(run_id, without_answers(result.envelope()))
         await self._store.durable()
 
 

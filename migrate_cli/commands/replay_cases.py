@@ -22,8 +22,8 @@ from migrate_cli.replay.suite import Part, Suite
 from migrate_cli.replay.tools import resolve
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection
+from migrate_cli.state.file_records import FileRecords
 from migrate_cli.state.reader import StateReader
-from migrate_cli.state.store import StateStore
 
 if TYPE_CHECKING:
     from migrate_cli.files.local import LocalFile
@@ -42,9 +42,9 @@ class Cases:
     warnings: list[str]
 
 
-def cases_of(settings: Settings, choices: Choices, given: Suite | None, store: StateStore) -> Cases:
+def cases_of(settings: Settings, choices: Choices, given: Suite | None, files: FileRecords) -> Cases:
     """Return the cases of a suite, or of last turns. Raises UsageError for everything that is wrong with them."""
-    mapped = _mapping(store)
+    mapped = _mapping(files)
     with StateReader(settings.state) as reader:
         suite, jobs = _jobs(settings, choices, given, reader, mapped)
     known = {job.case.id for job in jobs}
@@ -140,9 +140,9 @@ def _parts(job: Job) -> list[Part]:
     return [part for turn in job.case.all_turns() for part in turn.input]
 
 
-def _mapping(store: StateStore) -> Callable[[str], str]:
+def _mapping(files: FileRecords) -> Callable[[str], str]:
     def mapped(file_id: str) -> str:
-        row = store.file_row(file_id)
+        row = files.file_row(file_id)
         return str(row["target_file_id"]) if row is not None and row["target_file_id"] else file_id
 
     return mapped

@@ -80,31 +80,31 @@ class _Resolve:
 
     def __init__(self, settings: Settings, store: StateStore, target: TargetChoice, thread_id: str) -> None:
         self._settings, self._store, self._target = settings, store, target
-        known = store.progress_of(thread_id)
+        known = store.threads.progress_of(thread_id)
         if known is None:
             raise UsageError(f"the state file {settings.state} does not know {thread_id}; see migrate-cli status")
         self._known: Progress = known
 
     def settle(self, choice: Choice) -> Result:
         """Do as chosen and say what was done."""
-        known, run_id = self._known, self._store.start_run("resolve", {"choice": choice.value})
+        known, run_id = self._known, self._store.runs.start_run("resolve", {"choice": choice.value})
         if choice is Choice.SKIP:
-            self._store.set_aside(known.thread_id, SET_ASIDE)
+            self._store.repairs.set_aside(known.thread_id, SET_ASIDE)
             result = self._told(f"{known.thread_id} is set aside; apply leaves it alone from now on.")
         elif choice is Choice.RESTART:
             result = self._restart(known)
         else:
             result = asyncio.run(self._look(choice))
         result.run_id = run_id
-        self._store.finish_run(run_id, result.envelope())
+        self._store.runs.finish_run(run_id, result.envelope())
         self._store.flush()
         return result
 
     def _restart(self, known: Progress) -> Result:
         if known.conversation_id is None:
-            self._store.forget(known.thread_id)
+            self._store.repairs.forget(known.thread_id)
             return self._told(f"{known.thread_id} starts anew with the next apply.", "migrate-cli apply")
-        self._store.abandon(known.thread_id, known.conversation_id)
+        self._store.repairs.abandon(known.thread_id, known.conversation_id)
         message = (
             f"{known.thread_id} starts anew with the next apply; conversation {known.conversation_id} is given up, "
             f"and `migrate-cli undo --thread {known.thread_id}` deletes it."
@@ -125,7 +125,7 @@ class _Resolve:
             message = f"{found}; {counted(standing.same, 'item')} as sent."
             return self._unsettled(message, standing.differences, copies=standing.copies)
         places = self._places(draft, standing.items)
-        self._store.adopt(
+        self._store.repairs.adopt(
             known.thread_id,
             known.conversation_id,
             [
@@ -142,11 +142,18 @@ class _Resolve:
         limiter = RateLimiter(most_in_flight=1)
         async with ApiClient(self._target.endpoint, limiter) as client:
             load = Context(
-                draft, self._known, ConversationsTarget(client), self._store, clock, policy, draining=lambda: False
+                draft,
+                self._known,
+                ConversationsTarget(client),
+                self._store.journal,
+                clock,
+                policy,
+                draining=lambda: False,
             )
             items = await list_after(load, None)
         blocks = _blocks(draft, items)
-        digests, ids = self._store.recorded_digests(draft.thread_id), self._store.item_ids(draft.thread_id)
+        threads = self._store.threads
+        digests, ids = threads.recorded_digests(draft.thread_id), threads.item_ids(draft.thread_id)
         known = Known.of(draft.items, digests, ids, changed=False)
         stored = [(str(item.get("id")), digest_of(item)) for item in items]
         copies = {one.place: one.of for one in copies_in([item.digest for item in draft.items], frozenset(ids), stored)}

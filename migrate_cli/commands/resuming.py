@@ -13,19 +13,19 @@ from migrate_cli.findings import finding
 from migrate_cli.model import Finding, Thread, Unreadable
 from migrate_cli.sources.api.source import ApiSource
 from migrate_cli.sources.interface import Selection, Source
-from migrate_cli.state.store import StateStore
+from migrate_cli.state.runs import RecordedRuns
 
 
 class Resumption:
     """What an earlier run has done, as far as the source is told to pass it over. Made before the new run starts."""
 
-    def __init__(self, store: StateStore, source: Source, selection: Selection, tally: Tally) -> None:
+    def __init__(self, runs: RecordedRuns, source: Source, selection: Selection, tally: Tally) -> None:
         # With a limit, the source would give as many threads more.
-        begun = store.broken_off() if isinstance(source, ApiSource) and selection.limit is None else None
+        begun = runs.broken_off() if isinstance(source, ApiSource) and selection.limit is None else None
         self._first = begun[0] if begun else None
         self.run_id = begun[1] if begun else None
         """The first of the runs that ended early; None where there is nothing to go on with."""
-        self._store, self._source, self._selection, self._tally = store, source, selection, tally
+        self._runs, self._source, self._selection, self._tally = runs, source, selection, tally
 
     def arriving(self) -> AsyncGenerator[Thread | Unreadable] | None:
         """Read what the selection wants, on the event loop; what was done is booked in the tally.
@@ -45,7 +45,7 @@ class Resumption:
 
     def _booked(self, first: int) -> Callable[[str], bool]:
         def done(thread_id: str) -> bool:
-            row = self._store.done_since(thread_id, first)
+            row = self._runs.done_since(thread_id, first)
             if row is not None:
                 self._tally.resumed(row)
             return row is not None

@@ -102,7 +102,7 @@ class Tally:
         self._view.thread_done("failed", 0)
 
     def resumed(self, row: JsonObject) -> None:
-        """Book a thread that the runs which this one goes on with have done, from its `StateStore.done_since`."""
+        """Book a thread that the runs which this one goes on with have done, from its `RecordedRuns.done_since`."""
         state = "skipped" if row["state"] == ThreadState.SKIPPED else _of_loaded(row["state"], row["code"])
         self._wanted.discard(row["thread_id"])
         for name in ("total", state, "resumed"):

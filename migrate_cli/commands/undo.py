@@ -98,7 +98,8 @@ class _Undo:
         self._problems: list[Problem] = []
 
     async def go(self, expected: int, *, force: bool) -> Result:
-        run_id = self._store.start_run("undo", {"run": self._choice.run_id, "threads": sorted(self._choice.threads)})
+        options = {"run": self._choice.run_id, "threads": sorted(self._choice.threads)}
+        run_id = self._store.runs.start_run("undo", options)
         clock, policy = WallClock(), policy_of(self._settings)
         limiter = RateLimiter(
             most_in_flight=policy.workers,
@@ -118,7 +119,7 @@ class _Undo:
                 except MigrateError as error:
                     failure = error
             result = self._result(run_id, failure, interrupted=interrupts.met)
-        self._store.finish_run(run_id, result.envelope())
+        self._store.runs.finish_run(run_id, result.envelope())
         await self._store.durable()
         return result
 
@@ -128,9 +129,9 @@ class _Undo:
         self._items.update(items)
         if outcome in (DELETED, GONE):
             if created.abandoned:
-                self._store.abandoned_gone(created.conversation_id)
+                self._store.repairs.abandoned_gone(created.conversation_id)
             else:
-                self._store.undone(created.thread_id, created.conversation_id)
+                self._store.repairs.undone(created.thread_id, created.conversation_id)
         else:
             code, sentence = _WHY[outcome]
             told = f"conversation {created.conversation_id}: {sentence.format(detail=detail)}"
@@ -140,7 +141,7 @@ class _Undo:
     def _created(self, reader: StateReader) -> Iterator[Created]:
         for row in list(reader.created(self._choice.threads, self._choice.run_id)):
             abandoned = bool(row["abandoned"])
-            ids = [] if abandoned else self._store.item_ids(row["thread_id"])
+            ids = [] if abandoned else self._store.threads.item_ids(row["thread_id"])
             alone = abandoned or row["state"] not in _HANDED_OUT
             yield Created(row["thread_id"], row["conversation_id"], frozenset(ids), alone, abandoned)
 

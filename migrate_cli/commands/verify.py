@@ -89,9 +89,9 @@ def verify(
         stack.callback(view.close)
         if source is not None:
             setup = setup_of(settings, source, sandbox=sandbox) | shard_setup(selection)
-            store.check_setup(setup, recognised(settings, source, store))
+            store.runs.check_setup(setup, recognised(settings, source, store))
         else:
-            store.check_setup(setup | _target_setup(settings, sandbox=sandbox) | shard_setup(selection))
+            store.runs.check_setup(setup | _target_setup(settings, sandbox=sandbox) | shard_setup(selection))
         run = _Verify(settings, source, store, reader, target, view, choices)
         return asyncio.run(run.go(selection))
 
@@ -119,7 +119,7 @@ class _Verify:
         began = time.monotonic()
         earlier, since = self._unfinished(selection)
         options = self._choices.recorded() | {"selection": _recorded(selection), "since": since, "resumes": earlier}
-        run_id = self._store.start_run("verify", options)
+        run_id = self._store.runs.start_run("verify", options)
         drain, clock = asyncio.Event(), WallClock()
         clock.wake_on(drain)
         interrupts = Interrupts(self._view, drain.set)
@@ -132,7 +132,7 @@ class _Verify:
         async with ApiClient(self._target.endpoint, limiter, sleep=clock.sleep) as client:
             run = VerifyRun(
                 target=ConversationsTarget(client),
-                states=self._store,
+                states=self._store.repairs,
                 observer=self._tally,
                 workers=workers,
                 strict=self._choices.strict,
@@ -152,13 +152,13 @@ class _Verify:
         result.data |= shard_data(self._settings, selection)
         if earlier is not None:
             result.data["resumes"] = earlier
-        self._store.finish_run(run_id, _without_texts(result.envelope()))
+        self._store.runs.finish_run(run_id, _without_texts(result.envelope()))
         await self._store.durable()
         return result
 
     def _entries(self, selection: Selection, since: int | None) -> Iterator[Entry]:
         """The source's threads first, then those that only the state file has."""
-        tasks = Tasks(self._store, since=since)
+        tasks = Tasks(self._store.threads, since=since)
         chosen = self._chosen(selection)
         if self._source is not None:
             yield from tasks.from_source(self._drafts(self._source, chosen))
@@ -172,8 +172,8 @@ class _Verify:
 
     def _drafts(self, source: Source, selection: Selection) -> Iterator[Draft | Unreadable]:
         """Convert with what `apply` knew of files and refused items, so that the drafts are those that were loaded."""
-        desk = as_recorded(self._settings, source, self._store)
-        refused = self._store.refused_items()
+        desk = as_recorded(self._settings, source, self._store.files)
+        refused = self._store.threads.refused_items()
         for entry in desk.feed(source.threads(selection)):
             if isinstance(entry, Draft):
                 self._tally.read(entry)

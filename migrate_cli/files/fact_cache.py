@@ -26,7 +26,7 @@ Rows = Callable[[str], Mapping[str, Any] | None]
 
 
 OwnRows = Callable[[str, str], Mapping[str, Any] | None]
-"""How a row is found that is a thread's own, by thread id and source id; see `StateStore.own_file_row`."""
+"""How a row is found that is a thread's own, by thread id and source id; see `FileRecords.own_file_row`."""
 
 
 def no_rows(_file_id: str) -> None:

@@ -19,7 +19,7 @@ from migrate_cli.model import JsonObject
 from migrate_cli.replay.errors import CaseFault, TryAgain
 from migrate_cli.replay.history import items_after, sendable, strictly
 from migrate_cli.replay.response import Answer
-from migrate_cli.state.store import StateStore
+from migrate_cli.state.replays import ReplayRecords
 from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.target.scratch import ScratchConversations, ScratchRefused, Unclear
 
@@ -49,7 +49,7 @@ class Ground:
     """What places are made of."""
 
     target: ConversationsTarget
-    store: StateStore
+    records: ReplayRecords
     scratches: ScratchConversations
     settle: float = 5.0
     """Seconds that a request whose answer was lost may still take effect."""
@@ -197,7 +197,7 @@ class Chain(Place):
         self._ground = ground
         self.conversation_id = conversation_id
         self._history = sendable(history, strict=ground.strict)
-        self._start = ground.store.last_response(conversation_id) if conversation_id else None
+        self._start = ground.records.last_response(conversation_id) if conversation_id else None
         self._last = self._start
 
     async def open(self) -> None:
@@ -225,7 +225,7 @@ class Chain(Place):
     async def close(self, unsent: Sequence[JsonObject]) -> None:
         """Remember where the chain ends, unless it ends with a call that nobody answered."""
         if self.conversation_id and self._last and self._last != self._start and not unsent:
-            self._ground.store.chain(self.conversation_id, self._last)
+            self._ground.records.chain(self.conversation_id, self._last)
 
 
 @contextmanager

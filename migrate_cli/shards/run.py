@@ -152,7 +152,7 @@ def _held(settings: Settings, source: Source, setup: dict[str, str], view: Progr
     if store.restored is not None:
         view.note(store.restored.told)
     try:
-        store.check_setup(setup, recognised(settings, source, store))
+        store.runs.check_setup(setup, recognised(settings, source, store))
         store.flush()
         yield
     finally:
@@ -249,10 +249,10 @@ def _remember(settings: Settings, result: Result, selection: Selection, expected
         whole = {"expected": expected} if selection == Selection() else {}
         shards = len(result.data["shards"])
         options: JsonObject = {"sandbox": sandbox, "engine": result.data["engine"], "shards": shards, **whole}
-        result.run_id = store.start_run("apply", options)
+        result.run_id = store.runs.start_run("apply", options)
         for row in unread:
-            store.unreadable(Unreadable(Origin(row["origin"]), row["code"], row["detail"], row["thread_id"]))
-        store.finish_run(result.run_id, without_content(result.envelope()))
+            store.journal.unreadable(Unreadable(Origin(row["origin"]), row["code"], row["detail"], row["thread_id"]))
+        store.runs.finish_run(result.run_id, without_content(result.envelope()))
         store.flush()
     finally:
         store.close()

@@ -14,7 +14,7 @@ from pathlib import Path
 from migrate_cli.errors import StateError
 from migrate_cli.sources.interface import shard_of
 from migrate_cli.state import opening
-from migrate_cli.state.store import SHARD
+from migrate_cli.state.runs import SHARD
 
 _OF_THREADS = ("item", "thread_finding", "aside", "refused_item")
 _WHOLE = ("run", "file", "file_copy")

@@ -21,7 +21,8 @@ from migrate_cli.state.backup import SecondCopy
 from migrate_cli.state.lock import StateLock
 from migrate_cli.state.merge_inputs import COMMAND, Part, Shards, distinct, joined_shards, lock_and_open, same_setup
 from migrate_cli.state.merge_rows import STATE, Conflict, Joiner
-from migrate_cli.state.store import SHARD, StateStore, new_run_id
+from migrate_cli.state.runs import SHARD, new_run_id
+from migrate_cli.state.store import StateStore
 from migrate_cli.version import __version__
 
 _AT_ONCE = 1000

@@ -19,8 +19,9 @@ from migrate_cli.state import identity, migrations, opening
 from migrate_cli.state.backup import look_at_list
 from migrate_cli.state.lock import StateLock
 from migrate_cli.state.reader import StateReader
+from migrate_cli.state.runs import SHARD
 from migrate_cli.state.setup import SEEN, SOURCE, upgraded
-from migrate_cli.state.store import SHARD, StateStore
+from migrate_cli.state.store import StateStore
 
 _ONE_MIGRATION = "merge only what one migration wrote"
 COMMAND = "migrate-cli merge"

@@ -78,7 +78,7 @@ def test_conversations_that_no_disk_remembers_are_named_on_stderr(
     async def full(*_: object, **__: object) -> None:
         raise JournalFailed("The disk of the state file m.db is full.", {"thread_a": "conv_1", "thread_b": "conv_2"})
 
-    monkeypatch.setattr("migrate_cli.state.store.StateStore.durable", full)
+    monkeypatch.setattr("migrate_cli.state.writer.Writer.durable", full)
     outcome = cli("apply", write_export(tmp_path / "export", [2]))
     assert outcome.code == 10
     assert "thread_a is conv_1" in outcome.err

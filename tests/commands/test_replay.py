@@ -521,7 +521,7 @@ def test_a_chain_that_the_server_has_forgotten_begins_with_the_history_again(
     suite = write_suite(tmp_path, [asked | {"expect": {"contains": "I see 6 messages"}}])
     conversation = json.loads(cli("map", thread_id(2), "--output", "json").out)["data"]["rows"][0]["conversation_id"]
     store = StateStore.open(tmp_path / "migration.db")
-    store.chain(conversation, "resp_6b03b4946f0a5322ab1153896cee5c52b232e7e15675b420")
+    store.replays.chain(conversation, "resp_6b03b4946f0a5322ab1153896cee5c52b232e7e15675b420")
     store.close()
     assert run(cli, suite, "--mode", "chain")["exit_code"] == 0
 

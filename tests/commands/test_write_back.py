@@ -31,9 +31,9 @@ def remember(path: Path, threads: dict[str, str]) -> None:
     store = StateStore.open(path)
     for name, state in threads.items():
         progress = Progress(name, state="loading", conversation_id=f"conv_{name}")
-        store.begin(progress, convert_thread(thread(message("hi"), id=name), ConvertOptions()))
-        store.conversation(progress)
-        store.outcome(progress, state)
+        store.journal.begin(progress, convert_thread(thread(message("hi"), id=name), ConvertOptions()))
+        store.journal.conversation(progress)
+        store.journal.outcome(progress, state)
     store.close()
 
 

@@ -93,7 +93,7 @@ class Bench:
             async with ApiClient(endpoint, limiter, sleep=_quickly(clock)) as client:
                 run = LoadRun(
                     target=ConversationsTarget(client),
-                    store=store,
+                    store=store.journal,
                     clock=clock,
                     policy=policy,
                     observer=seen,

@@ -20,6 +20,7 @@ from migrate_cli.errors import StateError
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.run import LoadRun
 from migrate_cli.state.check import check_file
+from migrate_cli.state.journal import LoadJournal
 from migrate_cli.state.store import StateStore
 from migrate_cli.state.writer import Pace
 
@@ -63,7 +64,7 @@ class Life:
         policy = LoadPolicy(workers=1, settle=self.world.settle, pilot=0)
         target = MemoryTarget(self.world)
         run = LoadRun(
-            target=target, store=cast("StateStore", _Mortal(self)), clock=clock, policy=policy, observer=self.seen
+            target=target, store=cast("LoadJournal", _Mortal(self)), clock=clock, policy=policy, observer=self.seen
         )
         await run.run(iter(self.drafts))
 
@@ -75,14 +76,14 @@ class _Mortal:
         self._life = life
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._life.store, name)
+        return getattr(self._life.store.journal, name)
 
     async def durable(self) -> None:
         """Commit, or die before or after."""
         fault = self._life.world.step()
         if fault is Fault.KILL_BEFORE:
             raise Killed
-        await self._life.store.durable()
+        await self._life.store.journal.durable()
         if self._life.world.operation == self._life.backup_at:
             await asyncio.to_thread(self._life.store.backup_now)
         if fault in (Fault.KILL_AFTER, Fault.KILL_LATE):
@@ -95,8 +96,10 @@ def right(world: World, path: Path) -> bool:
     world.land()
     store = StateStore.open(path)
     try:
-        rows = {draft.thread_id: store.thread_row(draft.thread_id) for draft in DRAFTS}
-        mapped = {row["conversation_id"]: store.item_ids(thread) for thread, row in rows.items() if row is not None}
+        rows = {draft.thread_id: store.threads.thread_row(draft.thread_id) for draft in DRAFTS}
+        mapped = {
+            row["conversation_id"]: store.threads.item_ids(thread) for thread, row in rows.items() if row is not None
+        }
     finally:
         store.close()
     found = {name: [item_id for item_id, _ in items] for name, items in world.conversations.items() if items}

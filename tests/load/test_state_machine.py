@@ -16,6 +16,7 @@ from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.run import LoadRun
 from migrate_cli.model import Draft
 from migrate_cli.state.check import check_file
+from migrate_cli.state.journal import LoadJournal
 from migrate_cli.state.store import StateStore
 from migrate_cli.state.writer import Pace
 
@@ -28,21 +29,21 @@ TEXTS = st.lists(st.sampled_from("ab"), min_size=1, max_size=45)
 FAULTS = st.dictionaries(st.integers(1, 14), st.sampled_from(Fault), max_size=5)
 
 
-class _Store:
+class _Journal:
     """The real state file, whose commits are operations of the world, so that a kill can fall before or after one."""
 
-    def __init__(self, store: StateStore, world: World) -> None:
-        self._store, self._world = store, world
+    def __init__(self, journal: LoadJournal, world: World) -> None:
+        self._journal, self._world = journal, world
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
+        return getattr(self._journal, name)
 
     async def durable(self) -> None:
         """Commit, or die before or after."""
         fault = self._world.step()
         if fault is Fault.KILL_BEFORE:
             raise Killed
-        await self._store.durable()
+        await self._journal.durable()
         if fault is not None and fault.kills_after:
             raise Killed
 
@@ -90,7 +91,7 @@ class Migration(RuleBasedStateMachine):
     def grow(self, thread: str, more: list[str]) -> None:
         """New messages come to the end of a source thread that is loaded."""
         with _opened(self._file) as store:
-            known = store.progress_of(thread)
+            known = store.threads.progress_of(thread)
         if known is not None and known.state == "loaded" and len(self.texts[thread]) < 90:
             self.texts[thread] = [*self.texts[thread], *more]
 
@@ -100,7 +101,8 @@ class Migration(RuleBasedStateMachine):
         if not self._file.exists():
             return
         with _opened(self._file) as store:
-            known = {store.thread_row(thread) and store.thread_row(thread)["conversation_id"] for thread in self.texts}  # type: ignore[index]
+            rows = [store.threads.thread_row(thread) for thread in self.texts]
+            known = {row["conversation_id"] for row in rows if row is not None}
         for conversation, stored in self.world.conversations.items():
             assert not stored or conversation in known
 
@@ -123,11 +125,11 @@ class Migration(RuleBasedStateMachine):
         self.world.land()
         with _opened(self._file) as store:
             for thread, texts in self.texts.items():
-                row = store.thread_row(thread)
+                row = store.threads.thread_row(thread)
                 assert row is not None
                 stored = self.world.conversations[row["conversation_id"]]
                 assert [item["content"][0]["text"] for _, item in stored] == texts
-                assert store.item_ids(thread) == [item_id for item_id, _ in stored]
+                assert store.threads.item_ids(thread) == [item_id for item_id, _ in stored]
         assert check_file(self._file) == []
 
     @property
@@ -152,10 +154,10 @@ class Migration(RuleBasedStateMachine):
         return seen
 
     async def _load(self, store: StateStore, seen: Seen, *, append: bool, drain_after: int | None) -> None:
-        store.start_run("apply", {})
+        store.runs.start_run("apply", {})
         run = LoadRun(
             target=MemoryTarget(self.world),
-            store=_Store(store, self.world),
+            store=_Journal(store.journal, self.world),
             clock=MemoryClock(self.world),
             policy=LoadPolicy(workers=2, settle=self.world.settle, pilot=1),
             observer=seen,

@@ -52,10 +52,10 @@ def test_a_pilot_that_does_not_read_back_as_it_was_sent_stops_the_run(bench: Ben
 
 def ended(store: StateStore, began: int, ended: int, pilot: dict[str, Any] | None) -> None:
     """A load that began and ended at these seconds."""
-    store._now = lambda: float(began)
-    run_id = store.start_run("apply", {})
-    store._now = lambda: float(ended)
-    store.finish_run(run_id, {"data": {} if pilot is None else {"pilot": pilot}})
+    store._session.now = lambda: float(began)
+    run_id = store.runs.start_run("apply", {})
+    store._session.now = lambda: float(ended)
+    store.runs.finish_run(run_id, {"data": {} if pilot is None else {"pilot": pilot}})
     store.flush()
 
 
@@ -64,11 +64,11 @@ def test_a_pilot_of_one_shard_is_not_made_up_for_by_that_of_another(tmp_path: Pa
     try:
         ended(store, 10, 20, {"threads": 1, "passed": False, "stopped_by": "t1"})
         ended(store, 10, 30, {"threads": 5, "passed": True})
-        assert store.pilot_due(0)
+        assert store.runs.pilot_due(0)
         ended(store, 40, 50, {"threads": 5, "passed": True})
-        assert not store.pilot_due(0)
+        assert not store.runs.pilot_due(0)
         ended(store, 60, 70, None)
-        assert not store.pilot_due(0)
-        assert store.pilot_due(1)
+        assert not store.runs.pilot_due(0)
+        assert store.runs.pilot_due(1)
     finally:
         store.close()

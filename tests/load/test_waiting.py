@@ -40,7 +40,7 @@ def live(world: World, state: Path, drafts: list[Draft], *, settle: float = 5.0,
     policy = LoadPolicy(workers=2, settle=settle, late=late, pilot=0)
     store = StateStore.open(state, now=clock.wall)
     try:
-        run = LoadRun(target=MemoryTarget(world), store=store, clock=clock, policy=policy, observer=heard)
+        run = LoadRun(target=MemoryTarget(world), store=store.journal, clock=clock, policy=policy, observer=heard)
         with contextlib.suppress(Killed):
             asyncio.run(run.run(iter(drafts)))
     finally:
@@ -84,7 +84,7 @@ def loaded_in_turn(world: World, state: Path, count: int = 5, *, drain: bool = F
     try:
         run = LoadRun(
             target=MemoryTarget(world),
-            store=store,
+            store=store.journal,
             clock=clock,
             policy=LoadPolicy(workers=1, pilot=0),
             observer=heard,
@@ -149,7 +149,7 @@ def test_a_thread_that_was_left_at_rest_goes_on_without_a_wait(tmp_path: Path) -
     try:
         seen, policy = Seen(), LoadPolicy(workers=1, pilot=0)
         target = MemoryTarget(world)
-        run = LoadRun(target=target, store=store, clock=clock, policy=policy, observer=seen)
+        run = LoadRun(target=target, store=store.journal, clock=clock, policy=policy, observer=seen)
         append = target.append_items
 
         async def and_drain(conversation_id: str, bodies: list[bytes], *, images: bool) -> Reply:
@@ -179,10 +179,10 @@ def test_a_grown_thread_whose_look_finds_the_run_ending_is_left_for_the_next(tmp
     try:
         clock = MemoryClock(world)
         seen, policy = Seen(), LoadPolicy(workers=1, pilot=0)
-        run = LoadRun(target=Ending(world), store=store, clock=clock, policy=policy, observer=seen, append=True)
+        run = LoadRun(target=Ending(world), store=store.journal, clock=clock, policy=policy, observer=seen, append=True)
         asyncio.run(run.run(iter([draft_of(["a", "b", "c"])])))
-        assert store.progress_of("thread_1") is not None
-        assert store.item_ids("thread_1") == [item_id for item_id, _ in world.conversations["conv_1"]]
+        assert store.threads.progress_of("thread_1") is not None
+        assert store.threads.item_ids("thread_1") == [item_id for item_id, _ in world.conversations["conv_1"]]
     finally:
         store.close()
     assert seen.ended == {}

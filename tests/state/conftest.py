@@ -55,14 +55,14 @@ def note_load(store: StateStore, thread_id: str, items: int = 3, state: str = "l
     """Begin, conversation, items and outcome of one thread."""
     whole = draft(thread_id, items)
     progress = Progress(thread_id, digest=whole.digest)
-    store.begin(progress, whole)
+    store.journal.begin(progress, whole)
     progress.conversation_id = f"conv_{thread_id}"
-    store.conversation(progress)
+    store.journal.conversation(progress)
     for start in range(0, items, 20):
         batch = whole.items[start : start + 20]
         ids = [f"item_{thread_id}_{start + n}" for n in range(len(batch))]
         progress.position, progress.anchor = start + len(batch), ids[-1]
-        store.items(progress, start, batch, ids)
+        store.journal.items(progress, start, batch, ids)
     progress.state = state
-    store.outcome(progress, state)
+    store.journal.outcome(progress, state)
     return progress

@@ -18,17 +18,17 @@ from support.world import draft_of
 def file(tmp_path: Path) -> Path:
     """A state file with two loaded threads."""
     store = StateStore.open(tmp_path / "m.db")
-    store.start_run("apply", {})
+    store.runs.start_run("apply", {})
     for number in (1, 2):
         draft = draft_of(["a", "b", "c"], f"thread_{number}")
         progress = Progress(draft.thread_id, digest=draft.digest)
-        store.begin(progress, draft)
+        store.journal.begin(progress, draft)
         progress.conversation_id = f"conv_{number}"
-        store.conversation(progress)
+        store.journal.conversation(progress)
         progress.position = 3
-        store.items(progress, 0, draft.items, [f"msg_{number}_{place}" for place in range(3)])
-        store.outcome(progress, "loaded")
-    store.orphan("thread_1", "lost", None)
+        store.journal.items(progress, 0, draft.items, [f"msg_{number}_{place}" for place in range(3)])
+        store.journal.outcome(progress, "loaded")
+    store.journal.orphan("thread_1", "lost", None)
     store.close()
     return tmp_path / "m.db"
 

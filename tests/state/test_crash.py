@@ -25,14 +25,14 @@ async def go():
         name = f"{sys.argv[2]}_{n}"
         items = tuple(Item(b"{}", bytes(16), "message", f"msg_{name}_{i}") for i in range(5))
         progress = Progress(name)
-        store.begin(progress, Draft(name, {}, items, Ledger(), 5))
+        store.journal.begin(progress, Draft(name, {}, items, Ledger(), 5))
         progress.conversation_id = f"conv_{name}"
-        store.conversation(progress)
+        store.journal.conversation(progress)
         await store.durable()
         print(name, flush=True)
         progress.position = 5
-        store.items(progress, 0, items, [f"item_{name}_{i}" for i in range(5)])
-        store.outcome(progress, "loaded")
+        store.journal.items(progress, 0, items, [f"item_{name}_{i}" for i in range(5)])
+        store.journal.outcome(progress, "loaded")
         n += 1
 
 asyncio.run(go())
@@ -58,10 +58,10 @@ def test_no_conversation_that_was_durable_is_lost_by_a_kill(path: Path) -> None:
         durable += killed(path, f"r{round_}", after)
         store = StateStore.open(path)
         for name in durable:
-            progress = store.progress_of(name)
+            progress = store.threads.progress_of(name)
             assert progress is not None
             assert progress.conversation_id == f"conv_{name}"
-            assert progress.position == len(store.item_ids(name))
+            assert progress.position == len(store.threads.item_ids(name))
         store.close()
     conn = sqlite3.connect(path)
     assert conn.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -73,10 +73,10 @@ def test_a_line_that_a_crash_cut_off_does_not_swallow_the_next(path: Path) -> No
     copy = path.with_name(path.name + ".map.jsonl")
     copy.write_bytes(b'{"thread_id":"t1","conversation_id":"conv_1","at":"2026-01-01T00:00:00Z"}\n{"thread_id":"t2"')
     store = StateStore.open(path)
-    adopted = store.progress_of("t1")
+    adopted = store.threads.progress_of("t1")
     assert adopted is not None
     assert (adopted.state, adopted.conversation_id, adopted.ambiguous) == ("loading", "conv_1", True)
-    assert store.progress_of("t2") is None
+    assert store.threads.progress_of("t2") is None
     store.close()
     lines = [json.loads(line) for line in copy.read_bytes().splitlines()]
     assert [line["thread_id"] for line in lines if "thread_id" in line] == ["t1"]

@@ -25,12 +25,12 @@ def test_64_workers_need_at_most_one_commit_for_ten_threads(path: Path) -> None:
     async def worker() -> None:
         for n in left:
             progress = Progress(f"t{n}")
-            store.begin(progress, Draft(progress.thread_id, {}, (), Ledger(), 0))
+            store.journal.begin(progress, Draft(progress.thread_id, {}, (), Ledger(), 0))
             await asyncio.sleep(0)
             progress.conversation_id = f"conv_{n}"
-            store.conversation(progress)
+            store.journal.conversation(progress)
             await store.durable()
-            store.outcome(progress, "loaded")
+            store.journal.outcome(progress, "loaded")
 
     async def go() -> None:
         await asyncio.gather(*(worker() for _ in range(64)))
@@ -48,8 +48,8 @@ def test_a_single_thread_waits_for_nobody(path: Path, load: Load) -> None:
 
     async def go() -> None:
         progress = Progress("t1", conversation_id="conv_1")
-        store.begin(progress, Draft("t1", {}, (), Ledger(), 0))
-        store.conversation(progress)
+        store.journal.begin(progress, Draft("t1", {}, (), Ledger(), 0))
+        store.journal.conversation(progress)
         await store.durable()
 
     asyncio.run(go())
@@ -89,7 +89,7 @@ def test_a_waiter_that_was_cancelled_harms_nobody(path: Path, load: Load) -> Non
 
     async def go() -> None:
         for n in range(20):
-            store.begin(Progress(f"t{n}"), Draft(f"t{n}", {}, (), Ledger(), 0))
+            store.journal.begin(Progress(f"t{n}"), Draft(f"t{n}", {}, (), Ledger(), 0))
         waiter = asyncio.ensure_future(store.durable())
         await asyncio.sleep(0)
         waiter.cancel()
@@ -110,8 +110,8 @@ def fill(store: StateStore, threads: int = 400) -> None:
     """Note more than the limit takes."""
     for n in range(threads):
         progress = Progress(f"thread_{n}", conversation_id=f"conv_{n}")
-        store.conversation(progress)
-        store.orphan(f"thread_{n}", "x" * 200, None)
+        store.journal.conversation(progress)
+        store.journal.orphan(f"thread_{n}", "x" * 200, None)
 
 
 def test_a_full_disk_reaches_all_who_wait_and_stops_all_writing(path: Path, load: Load) -> None:
@@ -122,7 +122,7 @@ def test_a_full_disk_reaches_all_who_wait_and_stops_all_writing(path: Path, load
 
     async def go() -> list[BaseException | None]:
         for n in range(20):
-            store.begin(Progress(f"t{n}"), Draft(f"t{n}", {}, (), Ledger(), 0))
+            store.journal.begin(Progress(f"t{n}"), Draft(f"t{n}", {}, (), Ledger(), 0))
         fill(store)
         return list(await asyncio.gather(*(store.durable() for _ in range(8)), return_exceptions=True))
 
@@ -143,7 +143,7 @@ def test_ids_of_conversations_survive_a_full_disk_in_the_second_copy(path: Path)
     with pytest.raises(StateDamaged):
         store.close()
     again = StateStore.open(path)
-    found = [again.progress_of(f"thread_{n}") for n in range(400)]
+    found = [again.threads.progress_of(f"thread_{n}") for n in range(400)]
     again.close()
     assert [progress and progress.conversation_id for progress in found] == [f"conv_{n}" for n in range(400)]
 
@@ -188,7 +188,7 @@ def test_ids_that_no_disk_takes_are_handed_back(path: Path, monkeypatch: pytest.
 
 def test_a_bug_in_a_statement_stops_the_writer_but_hangs_nobody(store: StateStore, path: Path) -> None:
     store._db.execute("DROP TABLE orphan")
-    store.orphan("t1", "lost", None)
+    store.journal.orphan("t1", "lost", None)
     with pytest.raises(StateDamaged):
         store.flush()
     store._writer.failure = None

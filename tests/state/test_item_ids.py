@@ -37,15 +37,15 @@ def test_the_usual_id_takes_half_the_room() -> None:
 def test_the_public_view_and_every_question_show_ids_as_they_were_given(store: StateStore, path: Path) -> None:
     whole = draft("t1", len(ODD))
     progress = Progress("t1", digest=whole.digest)
-    store.begin(progress, whole)
+    store.journal.begin(progress, whole)
     progress.conversation_id, progress.position = "conv_t1", len(ODD)
-    store.conversation(progress)
-    store.items(progress, 0, whole.items, ODD)
-    store.outcome(progress, "loaded")
+    store.journal.conversation(progress)
+    store.journal.items(progress, 0, whole.items, ODD)
+    store.journal.outcome(progress, "loaded")
     store.flush()
 
-    assert store.item_ids("t1") == ODD
-    assert [store.item_at("t1", place) for place in range(len(ODD))] == ODD
+    assert store.threads.item_ids("t1") == ODD
+    assert [store.threads.item_at("t1", place) for place in range(len(ODD))] == ODD
     with StateReader(path) as reader:
         assert [row["item_id"] for row in reader.export_map("messages")] == ODD
         (row,) = reader.map_ids([USUAL])

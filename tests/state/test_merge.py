@@ -47,10 +47,10 @@ def state(
     """Write a state file as one run of a shard leaves it."""
     store = StateStore.open(path, command="migrate-cli apply", now=lambda: now, pace=Pace(window=0.0, linger=0.0))
     try:
-        store.check_setup({**SETUP, **(setup or {}), **({"shard": shard} if shard else {})})
-        run = store.start_run("apply", {"shard": shard})
+        store.runs.check_setup({**SETUP, **(setup or {}), **({"shard": shard} if shard else {})})
+        run = store.runs.start_run("apply", {"shard": shard})
         fill(store)
-        store.finish_run(run, {"status": "ok", "exit_code": 0})
+        store.runs.finish_run(run, {"status": "ok", "exit_code": 0})
     finally:
         store.close()
     return path
@@ -68,12 +68,12 @@ def loaded(*names: str, items: int = 3) -> Fill:
 
 def pending(name: str) -> Fill:
     """A thread of which only findings are known."""
-    return lambda store: store.findings(name, [])
+    return lambda store: store.journal.findings(name, [])
 
 
 def creating(name: str) -> Fill:
     """A thread whose run was killed before the conversation's id came."""
-    return lambda store: store.begin(Progress(name), draft(name))
+    return lambda store: store.journal.begin(Progress(name), draft(name))
 
 
 def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -107,18 +107,18 @@ def shards(tmp_path: Path) -> list[Path]:
         def fill(store: StateStore) -> None:
             for thread in range(4):
                 note_load(store, f"thread_{number}_{thread}", items=25)
-            store.aside(f"thread_{number}_0", [Aside("msg_1", "metadata", {"colour": "blue"})])
-            store.refused_item(f"thread_{number}_1", 2, "msg_2", "invalid_value", "refused")
-            store.orphan(f"thread_{number}_2", "the answer was lost", None)
-            store.orphan(f"thread_{number}_2", "the answer was lost", None)
-            store.unreadable(Unreadable(Origin("broken.json"), "not-json", "It is no JSON."))
-            store.findings(None, [Finding("files-not-checked", Severity.INFO, "Nobody was asked.")])
-            store.file(f"file-{number}", f"file-new-{number}", "uploaded", sha256="00")
-            store.replay_result(f"case-{number}", "passed", total_ms=12.5)
-            store.scratch(f"conv_scratch_{number}", "https://api.openai.com/v1")
-            store.chain(f"conv_thread_{number}_0", f"resp_{number}")
+            store.journal.aside(f"thread_{number}_0", [Aside("msg_1", "metadata", {"colour": "blue"})])
+            store.journal.refused_item(f"thread_{number}_1", 2, "msg_2", "invalid_value", "refused")
+            store.journal.orphan(f"thread_{number}_2", "the answer was lost", None)
+            store.journal.orphan(f"thread_{number}_2", "the answer was lost", None)
+            store.journal.unreadable(Unreadable(Origin("broken.json"), "not-json", "It is no JSON."))
+            store.journal.findings(None, [Finding("files-not-checked", Severity.INFO, "Nobody was asked.")])
+            store.files.file(f"file-{number}", f"file-new-{number}", "uploaded", sha256="00")
+            store.replays.replay_result(f"case-{number}", "passed", total_ms=12.5)
+            store.replays.scratch(f"conv_scratch_{number}", "https://api.openai.com/v1")
+            store.replays.chain(f"conv_thread_{number}_0", f"resp_{number}")
             note_load(store, f"thread_{number}_x")
-            store.abandon(f"thread_{number}_x", f"conv_thread_{number}_x")
+            store.repairs.abandon(f"thread_{number}_x", f"conv_thread_{number}_x")
 
         return fill
 
@@ -148,10 +148,10 @@ def test_what_hangs_on_a_thread_is_at_that_thread(shards: list[Path], tmp_path: 
     try:
         for number in (1, 2, 3):
             own = f"thread_{number}_1"
-            assert store.item_ids(own) == [f"item_{own}_{n}" for n in range(25)]
-            assert store.refused_items()[own] == {2: ("invalid_value", "refused")}
-            assert store.last_response(f"conv_thread_{number}_0") == f"resp_{number}"
-        assert len(store.scratches("https://api.openai.com/v1")) == 3
+            assert store.threads.item_ids(own) == [f"item_{own}_{n}" for n in range(25)]
+            assert store.threads.refused_items()[own] == {2: ("invalid_value", "refused")}
+            assert store.replays.last_response(f"conv_thread_{number}_0") == f"resp_{number}"
+        assert len(store.replays.scratches("https://api.openai.com/v1")) == 3
     finally:
         store.close()
 
@@ -175,7 +175,7 @@ def test_undo_finds_all_that_was_made(shards: list[Path], tmp_path: Path) -> Non
 
 def test_every_table_and_column_is_carried(shards: list[Path], tmp_path: Path) -> None:
     """A table that is added to the schema must be added to the merge: none may be empty afterwards."""
-    state(tmp_path / "s4.db", lambda store: store.file("file-1", "file-other", "uploaded", sha256="11"))
+    state(tmp_path / "s4.db", lambda store: store.files.file("file-1", "file-other", "uploaded", sha256="11"))
     merge([*shards, tmp_path / "s4.db"], tmp_path / "migration.db")
     conn = sqlite3.connect(tmp_path / "migration.db")
     tables = [row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
@@ -199,11 +199,11 @@ def test_a_run_of_the_destination_goes_on_where_the_shards_stopped(shards: list[
     merge(shards, into)
     store = StateStore.open(into)
     try:
-        store.check_setup(SETUP)
-        known = store.progress_of("thread_2_3")
+        store.runs.check_setup(SETUP)
+        known = store.threads.progress_of("thread_2_3")
         assert known is not None
         assert (known.state, known.position, known.anchor) == ("loaded", 25, "item_thread_2_3_24")
-        assert not store.pilot_due(5)
+        assert not store.runs.pilot_due(5)
         note_load(store, "thread_new")
     finally:
         store.close()
@@ -246,12 +246,12 @@ def test_a_merge_that_lacks_shards_says_so_until_they_come(shards: list[Path], t
     try:
         # Without shard 3 the file must not be taken for the whole: its threads would be loaded twice.
         with pytest.raises(SetupMismatch, match=r"shard was 1\+2/3 and is now not set"):
-            store.check_setup(SETUP)
+            store.runs.check_setup(SETUP)
     finally:
         store.close()
     assert merge(shards[2:], into).missing == ()
     store = StateStore.open(into)
-    store.check_setup(SETUP)
+    store.runs.check_setup(SETUP)
     store.close()
 
 
@@ -269,7 +269,7 @@ def test_a_shard_that_has_gone_on_since_is_taken_up(tmp_path: Path) -> None:
     merge([one], into)
 
     def go_on(store: StateStore) -> None:
-        store.set_state("thread_a", "verified")
+        store.repairs.set_state("thread_a", "verified")
         note_load(store, "thread_b")
 
     state(one, go_on, now=DAY + 60)
@@ -282,7 +282,7 @@ def test_what_the_destination_has_done_since_is_not_taken_back(tmp_path: Path) -
     one = state(tmp_path / "s1.db", loaded("thread_a"), now=DAY)
     into = tmp_path / "migration.db"
     merge([one], into)
-    state(into, lambda store: store.undone("thread_a", "conv_thread_a"), now=DAY + 60)
+    state(into, lambda store: store.repairs.undone("thread_a", "conv_thread_a"), now=DAY + 60)
     merge([one], into)
     assert rows(into, "SELECT state FROM thread") == [("undone",)]
 
@@ -292,7 +292,8 @@ def test_what_the_destination_has_done_since_is_not_taken_back(tmp_path: Path) -
 
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize(
-    "lesser", [pending("thread_a"), creating("thread_a"), lambda store: store.set_state("thread_a", "failed", "x")]
+    "lesser",
+    [pending("thread_a"), creating("thread_a"), lambda store: store.repairs.set_state("thread_a", "failed", "x")],
 )
 def test_the_file_that_has_loaded_a_thread_wins(tmp_path: Path, lesser: Fill, first: bool) -> None:
     # The other one is younger, which must not matter.
@@ -319,7 +320,7 @@ def test_a_doubt_that_the_winner_has_counted_is_not_counted_again(tmp_path: Path
     into = state(tmp_path / "migration.db", creating("thread_a"))
 
     def go_on(store: StateStore) -> None:
-        store.orphan("thread_a", "the run ended while the conversation was being created", None)
+        store.journal.orphan("thread_a", "the run ended while the conversation was being created", None)
         note_load(store, "thread_a")
 
     merge([state(tmp_path / "a.db", go_on, now=DAY + 60)], into)
@@ -342,9 +343,9 @@ def test_of_two_rows_of_one_second_the_one_that_has_come_further_wins(tmp_path: 
 def test_two_conversations_of_one_thread_are_refused_and_nothing_is_merged(tmp_path: Path) -> None:
     def other(store: StateStore) -> None:
         progress = Progress("thread_a")
-        store.begin(progress, draft("thread_a"))
+        store.journal.begin(progress, draft("thread_a"))
         progress.conversation_id = "conv_other"
-        store.conversation(progress)
+        store.journal.conversation(progress)
         note_load(store, "thread_c")
 
     files = [state(tmp_path / "a.db", loaded("thread_a", "thread_b")), state(tmp_path / "b.db", other)]
@@ -377,9 +378,9 @@ def test_a_conflict_is_settled_by_giving_one_conversation_up(tmp_path: Path, set
     def other(store: StateStore) -> None:
         note_load(store, "thread_a")
         if settle == "undo":
-            store.undone("thread_a", "conv_thread_a")
+            store.repairs.undone("thread_a", "conv_thread_a")
         else:
-            store.abandon("thread_a", "conv_thread_a")
+            store.repairs.abandon("thread_a", "conv_thread_a")
 
     mine = state(tmp_path / "a.db", loaded("thread_a"))
     with closing(sqlite3.connect(mine)) as conn, conn:
@@ -393,7 +394,7 @@ def test_a_conversation_that_was_given_up_since_does_not_come_back(tmp_path: Pat
     one = state(tmp_path / "a.db", loaded("thread_a"))
     into = tmp_path / "migration.db"
     merge([one], into)
-    state(one, lambda store: store.abandon("thread_a", "conv_thread_a"), now=DAY + 60)
+    state(one, lambda store: store.repairs.abandon("thread_a", "conv_thread_a"), now=DAY + 60)
     merge([one], into)
     assert rows(into, "SELECT state, conversation_id FROM thread") == [("pending", None)]
     with StateReader(into) as reader:
@@ -443,7 +444,7 @@ def uploaded(thread: str, *files: str) -> Fill:
     def fill(store: StateStore) -> None:
         note_load(store, thread)
         for old, new in (file.split("=") for file in files):
-            store.file(old, new, "uploaded", sha256="00", kind="document")
+            store.files.file(old, new, "uploaded", sha256="00", kind="document")
 
     return fill
 
@@ -459,10 +460,10 @@ def test_each_thread_goes_by_the_uploads_of_its_own_shard(tmp_path: Path) -> Non
         merge(files, into)
         store = StateStore.open(into)
         try:
-            own = {n: store.own_file_row(f"thread_{n}", "file-x") for n in (1, 2, 3)}
-            shared = store.file_row("file-x")
-            alone = store.file_row("file-z")
-            assert store.own_file_row("thread_3", "file-y") is None
+            own = {n: store.files.own_file_row(f"thread_{n}", "file-x") for n in (1, 2, 3)}
+            shared = store.files.file_row("file-x")
+            alone = store.files.file_row("file-z")
+            assert store.files.own_file_row("thread_3", "file-y") is None
         finally:
             store.close()
         assert own[1] is None
@@ -486,7 +487,9 @@ def test_a_merge_of_merges_keeps_every_thread_at_its_uploads(tmp_path: Path) -> 
     merge([tmp_path / "left.db", tmp_path / "right.db"], into)
     store = StateStore.open(into)
     try:
-        told = {n: store.own_file_row(f"thread_{n}", "file-x") or store.file_row("file-x") for n in (1, 2, 3, 4)}
+        told = {
+            n: store.files.own_file_row(f"thread_{n}", "file-x") or store.files.file_row("file-x") for n in (1, 2, 3, 4)
+        }
     finally:
         store.close()
     assert {n: row and row["target_file_id"] for n, row in told.items()} == {n: f"file-x{n}" for n in (1, 2, 3, 4)}

@@ -128,10 +128,10 @@ def test_the_backup_takes_the_place_of_a_damaged_file_and_newer_ids_are_taken_up
     path.write_bytes(backup)
     with_copy = StateStore.open(path)
     try:
-        found = with_copy.progress_of("new")
+        found = with_copy.threads.progress_of("new")
         assert found is not None
         assert (found.state, found.conversation_id, found.position, found.restored) == ("loaded", "conv_new", 0, 3)
-        kept = with_copy.progress_of("old")
+        kept = with_copy.threads.progress_of("old")
         assert kept is not None
         assert (kept.state, kept.position) == ("loaded", 3)
     finally:

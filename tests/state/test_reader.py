@@ -16,12 +16,14 @@ Load = Callable[..., Progress]
 @pytest.fixture
 def reader(store: StateStore, path: Path, load: Load) -> StateReader:
     """A reader of a file with threads in several states, while the writer is alive."""
-    run = store.start_run("apply", {"limit": 3})
+    run = store.runs.start_run("apply", {"limit": 3})
     load(store, "t1", 3)
     load(store, "t2", 2, state="failed")
-    store.outcome(Progress("t3", conversation_id="conv_t3"), "in_doubt", "foreign-items", "2 items are not ours.")
-    store.orphan("t9", "timeout", "req_1")
-    store.finish_run(run, {"status": "partial", "exit_code": 3, "data": {"x": 1}})
+    store.journal.outcome(
+        Progress("t3", conversation_id="conv_t3"), "in_doubt", "foreign-items", "2 items are not ours."
+    )
+    store.journal.orphan("t9", "timeout", "req_1")
+    store.runs.finish_run(run, {"status": "partial", "exit_code": 3, "data": {"x": 1}})
     store.flush()
     return StateReader(path)
 
@@ -94,7 +96,7 @@ def test_a_run_can_be_reported_again(reader: StateReader) -> None:
 
 def test_a_run_that_was_killed_is_called_interrupted(path: Path) -> None:
     store = StateStore.open(path)
-    store.start_run("apply", {})
+    store.runs.start_run("apply", {})
     store.flush()
     with StateReader(path) as reader:
         assert next(reader.runs())["status"] == "running"
@@ -132,10 +134,10 @@ def test_a_million_messages_would_need_less_than_200_bytes_each(path: Path, stor
         name = identity("thread", t, 24)
         progress = Progress(name, conversation_id=identity("conv", t, 48), position=each)
         last = items[-1].message_id
-        store.begin(progress, Draft(name, {}, items, Ledger(), each, digest="d" * 44, last_message_id=last))
-        store.conversation(progress)
-        store.items(progress, 0, items, [identity("msg", n, 48) for n in numbers])
-        store.outcome(progress, "loaded")
+        store.journal.begin(progress, Draft(name, {}, items, Ledger(), each, digest="d" * 44, last_message_id=last))
+        store.journal.conversation(progress)
+        store.journal.items(progress, 0, items, [identity("msg", n, 48) for n in numbers])
+        store.journal.outcome(progress, "loaded")
     store.close()
     empty = 100_000
     assert (path.stat().st_size - empty) / (threads * each) < 200

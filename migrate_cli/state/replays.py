@@ -1,0 +1,54 @@
+"""What a replay keeps in the state file: its results, its scratch conversations, and its chains of responses.
+
+A scratch conversation is recorded before data is sent there, so that a killed run leaves nothing that the next one
+cannot delete. It must not be given the text of answers.
+"""
+
+from __future__ import annotations
+
+from migrate_cli.state import statements
+from migrate_cli.state.session import StatePart
+
+
+class ReplayRecords(StatePart):
+    """Notes and answers what replays leave."""
+
+    def replay_result(
+        self,
+        case_id: str,
+        status: str,
+        *,
+        conversation_id: str | None = None,
+        ttft_ms: float | None = None,
+        total_ms: float | None = None,
+        input_tokens: int | None = None,
+        output_tokens: int | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """Note the result of one replayed case of the current run."""
+        if self._session.run_id is None:
+            raise ValueError("a replay result belongs to a run: call start_run first")
+        row = (case_id, conversation_id, status, ttft_ms, total_ms, input_tokens, output_tokens, detail)
+        self._session.note(statements.replay(self._session.run_id, row))
+
+    def scratch(self, conversation_id: str, target: str) -> None:
+        """Note a scratch conversation of a replay at a target; must be durable before data is sent there."""
+        self._session.note(statements.scratch(conversation_id, target, *self._session.run_and_time()))
+
+    def scratch_gone(self, conversation_id: str) -> None:
+        """Note that a scratch conversation was deleted."""
+        self._session.note(statements.scratch_gone(conversation_id))
+
+    def scratches(self, target: str) -> list[str]:
+        """Return the scratch conversations that are still at a target, oldest first."""
+        sql = "SELECT conversation_id FROM scratch WHERE target = ? ORDER BY made_at, conversation_id"
+        return [row[0] for row in self._session.ask(sql, target)]
+
+    def chain(self, conversation_id: str, response_id: str) -> None:
+        """Note the last response of a conversation that goes on as a chain of responses."""
+        self._session.note(statements.chain(conversation_id, response_id, self._session.seconds()))
+
+    def last_response(self, conversation_id: str) -> str | None:
+        """Return the last response of a conversation that goes on as a chain of responses, or None."""
+        rows = self._session.ask("SELECT response_id FROM chain WHERE conversation_id = ?", conversation_id)
+        return rows[0][0] if rows else None
