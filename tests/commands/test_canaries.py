@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.exports import write_export
+from support.hurry import hurry
 
 from .conftest import Cli, Outcome  # noqa: TID252 - the folder's own fixtures
 
@@ -108,6 +109,7 @@ def _stream(said: str, values: list[str]) -> bytes:
 @pytest.fixture
 def echo(monkeypatch: pytest.MonkeyPatch, cli: Cli, tmp_path: Path) -> Iterator[type[_Echo]]:
     """The host, as target and as source, with a secret in each place that takes one."""
+    hurry(monkeypatch)
     handler = type("Echo", (_Echo,), {})
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -192,11 +194,10 @@ def run_all(cli: Cli, folder: Path, url: str, config: str) -> None:
     ],
 )
 def test_no_artefact_of_any_command_holds_a_secret(
-    cli: Cli, tmp_path: Path, echo: type[_Echo], status: int, form: str, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, tmp_path: Path, echo: type[_Echo], status: int, form: str
 ) -> None:
     import os
 
-    monkeypatch.setattr("migrate_cli.http.client.LONGEST_BACKOFF", 0.0)
     echo.status, echo.form = status, form
     run_all(cli, tmp_path, os.environ["SOURCE_BASE_URL"], "own.yaml")
     events = (tmp_path / "events.jsonl").read_text()
