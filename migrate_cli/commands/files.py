@@ -18,7 +18,7 @@ from migrate_cli.convert.options import Files
 from migrate_cli.errors import TemporaryError, UsageError
 from migrate_cli.files import audio
 from migrate_cli.files.dry_run import ForetoldWork
-from migrate_cli.files.fact_cache import KnownFiles, OwnRows, Rows, no_own_rows, no_rows
+from migrate_cli.files.fact_cache import KnownFiles, OwnRecorded, Recorded, no_own_record, no_record
 from migrate_cli.files.host import FileHost
 from migrate_cli.files.needs import FilePolicy
 from migrate_cli.files.record import FileMemory
@@ -52,8 +52,8 @@ class RunFiles:
         work: Work | None,
         *,
         check: bool,
-        rows: Rows,
-        own: OwnRows = no_own_rows,
+        recorded: Recorded,
+        own: OwnRecorded = no_own_record,
         distant: Distant | None = None,
     ) -> None:
         self._settings = settings
@@ -69,7 +69,7 @@ class RunFiles:
             check=check,
             distant=distant is not None,
         )
-        known = KnownFiles(source.files, policy, rows, own=own)
+        known = KnownFiles(source.files, policy, recorded, own=own)
         self.desk = FileDesk(known, work, live=source.live, distant=distant)
 
     async def __aenter__(self) -> Self:
@@ -147,8 +147,8 @@ def for_apply(
         source,
         work,
         check=not sandbox,
-        rows=memory.file_row,
-        own=memory.own_file_row,
+        recorded=memory.record,
+        own=memory.own_record,
         distant=distant,
     )
 
@@ -161,16 +161,16 @@ def for_plan(settings: Settings, source: Source) -> Iterator[tuple[RunFiles, Api
         with target_of(settings, sandbox=False) as target:
             client = ApiClient(target.endpoint, RateLimiter(most_in_flight=settings.load.workers), sleep=_Impatient())
             work = ForetoldWork(FileHost(client))
-            yield RunFiles(settings, source, work, check=True, rows=no_rows, distant=distant), client
+            yield RunFiles(settings, source, work, check=True, recorded=no_record, distant=distant), client
     except UsageError as error:
         if error.code != "no-key":
             raise
-        yield RunFiles(settings, source, ForetoldWork(None), check=False, rows=no_rows, distant=distant), None
+        yield RunFiles(settings, source, ForetoldWork(None), check=False, recorded=no_record, distant=distant), None
 
 
 def as_recorded(settings: Settings, source: Source, memory: FileMemory) -> FileDesk:
     """Return a desk that converts with what the state file knows and finds out nothing: for `verify`."""
-    return RunFiles(settings, source, None, check=True, rows=memory.file_row, own=memory.own_file_row).desk
+    return RunFiles(settings, source, None, check=True, recorded=memory.record, own=memory.own_record).desk
 
 
 def model_findings(model: str) -> list[Finding]:

@@ -16,7 +16,7 @@ from migrate_cli.commands.files import RunFiles
 from migrate_cli.disk import output
 from migrate_cli.disk.input import text_of
 from migrate_cli.errors import UsageError
-from migrate_cli.files.fact_cache import no_rows
+from migrate_cli.files.fact_cache import no_record
 from migrate_cli.model import Draft, JsonObject, Thread, Unreadable
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection, Source
@@ -72,7 +72,7 @@ def recording(
     settings: Settings, source: Source, entries: Iterator[Thread | Unreadable], plan: Plan
 ) -> Iterator[Thread | Unreadable]:
     """Pass the entries of a source on, and note in the plan what each thread would become."""
-    desk = RunFiles(settings, source, None, check=False, rows=no_rows).desk
+    desk = RunFiles(settings, source, None, check=False, recorded=no_record).desk
     for entry in entries:
         if isinstance(entry, Thread):
             draft = desk.at_once(entry)

@@ -142,8 +142,8 @@ def _parts(job: Job) -> list[Part]:
 
 def _mapping(files: FileRecords) -> Callable[[str], str]:
     def mapped(file_id: str) -> str:
-        row = files.file_row(file_id)
-        return str(row["target_file_id"]) if row is not None and row["target_file_id"] else file_id
+        record = files.record(file_id)
+        return record.target_id if record is not None and record.target_id else file_id
 
     return mapped
 

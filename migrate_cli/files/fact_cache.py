@@ -8,34 +8,31 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from migrate_cli.convert.limits import FILE_ID
 from migrate_cli.convert.options import FileFact
 from migrate_cli.files import local
 from migrate_cli.files.needs import FilePolicy
-from migrate_cli.files.record import fact_of, record_of
+from migrate_cli.files.record import fact_of
 from migrate_cli.model import FileRecord
 from migrate_cli.sources.interface import FileInfo
 
 HELD = 10_000
 """Facts that are held in memory; all others are read again from the state file."""
 
-Rows = Callable[[str], Mapping[str, Any] | None]
-"""How a row of the table `file` is found by its source id."""
+Recorded = Callable[[str], FileRecord | None]
+"""How the record of a file is found by its source id."""
+OwnRecorded = Callable[[str, str], FileRecord | None]
+"""How a record is found that is a thread's own, by thread id and source id; see `FileRecords.own_record`."""
 
 
-OwnRows = Callable[[str, str], Mapping[str, Any] | None]
-"""How a row is found that is a thread's own, by thread id and source id; see `FileRecords.own_file_row`."""
-
-
-def no_rows(_file_id: str) -> None:
+def no_record(_file_id: str) -> None:
     """Nothing was recorded yet."""
     return
 
 
-def no_own_rows(_thread_id: str, _file_id: str) -> None:
-    """All threads go by the same rows."""
+def no_own_record(_thread_id: str, _file_id: str) -> None:
+    """All threads go by the same records."""
     return
 
 
@@ -46,15 +43,15 @@ class KnownFiles:
         self,
         files: Callable[[], Mapping[str, FileInfo]],
         policy: FilePolicy,
-        rows: Rows = no_rows,
+        recorded: Recorded = no_record,
         held: int = HELD,
         *,
-        own: OwnRows = no_own_rows,
+        own: OwnRecorded = no_own_record,
     ) -> None:
         self.policy = policy
         self._files = files
         self._infos: Mapping[str, FileInfo] | None = None
-        self._rows, self._own = rows, own
+        self._recorded, self._own = recorded, own
         self._most = held
         self._held: OrderedDict[str, tuple[FileFact, bool]] = OrderedDict()
         self._lock = threading.RLock()
@@ -68,16 +65,15 @@ class KnownFiles:
 
     def record(self, file_id: str) -> FileRecord | None:
         """What the state file knows of a file."""
-        row = self._rows(file_id)
-        return None if row is None else record_of(row)
+        return self._recorded(file_id)
 
     def look(self, file_id: str, thread_id: str) -> tuple[FileFact, bool]:
         """Return the fact as a thread goes by it, and whether it is settled: False where work may be left to do."""
         own = self._own(thread_id, file_id)
         if own is not None:
-            own_record, source = record_of(own), self.info(file_id)
-            if self.policy.settled(own_record, source):
-                return self._fact(own_record, source), True
+            source = self.info(file_id)
+            if self.policy.settled(own, source):
+                return self._fact(own, source), True
         with self._lock:
             held = self._held.get(file_id)
             if held is not None:

@@ -8,12 +8,12 @@ counted. It must not upload anything.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from migrate_cli.errors import TemporaryError
 from migrate_cli.files.host import FileHost, Listed, Standing
-from migrate_cli.files.record import FileMemory, note, record_of
+from migrate_cli.files.record import FileMemory
 from migrate_cli.files.sending import Clock, send
 from migrate_cli.http.outcomes import Draining, Refused
 from migrate_cli.model import FileRecord, Lost, SentAs
@@ -62,7 +62,7 @@ class Strays:
             return None
         await self._memory.durable()
         alike = _Likeness.of(sent_as)
-        others = (one for source_id, one in self._open() if source_id != file_id)
+        others = (one for source_id, one in self._memory.lost_files() if source_id != file_id)
         if any(one.lost.sent_as is None or _Likeness.of(one.lost.sent_as) == alike for one in others):
             return None
         found = self._copies(listed, alike, lost.since)
@@ -75,7 +75,7 @@ class Strays:
         """Delete the copies that are certainly left over, and keep count of those that may be. Nothing is under way."""
         await self._memory.durable()
         groups: dict[_Likeness, list[tuple[str, FileRecord]]] = {}
-        for source_id, record in self._open():
+        for source_id, record in self._memory.lost_files():
             if record.lost.sent_as is not None and record.lost.since is not None:
                 groups.setdefault(_Likeness.of(record.lost.sent_as), []).append((source_id, record))
         # A copy of a file that has no id yet may still be adopted.
@@ -90,7 +90,7 @@ class Strays:
 
     def left(self) -> int:
         """How many copies may be at the target that nothing names."""
-        return sum(record.lost.count for _, record in self._open())
+        return sum(record.lost.count for _, record in self._memory.lost_files())
 
     async def _settle(self, alike: _Likeness, rows: Sequence[tuple[str, FileRecord]], listed: Listed) -> None:
         count = sum(one.lost.count for _, one in rows)
@@ -109,7 +109,7 @@ class Strays:
             kept = min(count, record.lost.count) if (source_id, record) != rows[-1] else count
             count -= kept
             if kept != record.lost.count:
-                note(self._memory, source_id, replace(record, lost=replace(record.lost, count=kept)))
+                self._memory.note(source_id, replace(record, lost=replace(record.lost, count=kept)))
 
     async def _delete(self, identifier: str) -> bool:
         try:
@@ -137,6 +137,3 @@ class Strays:
             and began <= one.created_at <= now
             and not self._memory.knows_file(one.id)
         ]
-
-    def _open(self) -> Iterable[tuple[str, FileRecord]]:
-        return ((str(row["source_file_id"]), record_of(row)) for row in self._memory.lost_files())

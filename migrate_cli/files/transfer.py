@@ -17,7 +17,7 @@ from migrate_cli.files.checker import Checker
 from migrate_cli.files.host import FileHost
 from migrate_cli.files.local import FileLook, LocalFile, sha256_of
 from migrate_cli.files.needs import Need, purpose_of, too_large
-from migrate_cli.files.record import FileMemory, note
+from migrate_cli.files.record import FileMemory
 from migrate_cli.files.sending import Clock, send
 from migrate_cli.files.strays import Strays
 from migrate_cli.findings import finding
@@ -92,7 +92,7 @@ class TargetWork:
             before = job.known.lost if job.known else NOTHING_LOST
             record = replace(record, lost=self._lost.get(job.file_id, before))
             self.counts[record.status.value] += 1
-            note(self._memory, job.file_id, record)
+            self._memory.note(job.file_id, record)
             if record.sent:
                 await self._memory.durable()
         return record
@@ -155,7 +155,7 @@ class TargetWork:
 
     def _note_unfinished(self, file_id: str, lost: Lost) -> None:
         """Without `sha256` the row settles nothing: the next run looks for a copy, or uploads again."""
-        note(self._memory, file_id, FileRecord(Status.MISSING, detail="its upload had begun", lost=lost))
+        self._memory.note(file_id, FileRecord(Status.MISSING, detail="its upload had begun", lost=lost))
 
     async def settle(self) -> None:
         """Once nothing is under way: delete the copies that are certainly left over."""

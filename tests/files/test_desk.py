@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from migrate_cli.convert.options import ConvertOptions, Files
@@ -56,8 +55,8 @@ def thread(number: int, *files: str) -> Thread:
     return Thread(f"thread_{number}", (Message("msg_1", "user", (text,), attachments),), Origin("x"), "thread-file")
 
 
-def desk(work: Answering | None, rows: dict[str, dict[str, Any]] | None = None, held: int = 100) -> FileDesk:
-    known = KnownFiles(dict, POLICY, (rows or {}).get, held)
+def desk(work: Answering | None, records: dict[str, FileRecord] | None = None, held: int = 100) -> FileDesk:
+    known = KnownFiles(dict, POLICY, (records or {}).get, held)
     return FileDesk(known, work)
 
 
@@ -86,13 +85,9 @@ def test_without_work_everything_is_converted_with_what_is_known() -> None:
 
 
 def test_drafts_are_the_same_whether_facts_were_found_now_or_by_an_earlier_run() -> None:
-    row = {
-        "status": "present", "target_file_id": None, "kind": None, "bytes": 10, "sha256": None, "filename": "plan.pdf",
-        "media_type": None, "transcript": None, "detail": None, "lost_uploads": 0,
-        "lost_as": None,
-    }  # fmt: skip
+    record = FileRecord(Status.PRESENT, bytes=10, filename="plan.pdf")
     first = asyncio.run(desk(Answering()).draft(thread(1, "file-a")))
-    again = desk(None, {"file-a": row}).at_once(thread(1, "file-a"))
+    again = desk(None, {"file-a": record}).at_once(thread(1, "file-a"))
     assert isinstance(again, Draft)
     assert first is not None
     assert first.digest == again.digest
@@ -194,7 +189,9 @@ def test_a_file_that_waits_for_its_turn_while_the_run_drains_ends_nothing(*, of_
                 await client.write("POST", "/files", b"{}")
             raise AssertionError("sent")
 
-    own = FileDesk(KnownFiles(dict, FilePolicy(ConvertOptions(files=Files.UPLOAD)), dict[str, Any]().get), Sending())
+    own = FileDesk(
+        KnownFiles(dict, FilePolicy(ConvertOptions(files=Files.UPLOAD)), dict[str, FileRecord]().get), Sending()
+    )
     if of_assistants:
         assert asyncio.run(own.carry(["file-a"])) == {}
     else:

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.files.host import FileHost, Listed, Standing
-from migrate_cli.files.record import note, record_of
 from migrate_cli.files.strays import SLACK, Strays
 from migrate_cli.http.outcomes import Applied, Refused, Reply
 from migrate_cli.model import NOTHING_LOST, FileRecord, Lost, SentAs, Status
@@ -45,34 +44,31 @@ class Host(FileHost):
 
 
 class Memory:
-    """Rows as the state file keeps them."""
+    """Records as the state file keeps them."""
 
     def __init__(self, records: Mapping[str, FileRecord]) -> None:
-        self.rows: dict[str, dict[str, Any]] = {}
-        for source_id, record in records.items():
-            note(self, source_id, record)
+        self.records = dict(records)
 
-    def file(self, source_file_id: str, target_file_id: str | None, status: str, **more: Any) -> None:
-        known = {"source_file_id": source_file_id, "target_file_id": target_file_id, "status": status}
-        self.rows[source_file_id] = known | more
+    def note(self, file_id: str, record: FileRecord) -> None:
+        self.records[file_id] = record
 
-    def file_row(self, source_file_id: str) -> Mapping[str, Any] | None:
-        return self.rows.get(source_file_id)
+    def record(self, file_id: str) -> FileRecord | None:
+        return self.records.get(file_id)
 
-    def own_file_row(self, thread_id: str, source_file_id: str) -> Mapping[str, Any] | None:
+    def own_record(self, thread_id: str, file_id: str) -> FileRecord | None:
         return None
 
-    def lost_files(self) -> list[Mapping[str, Any]]:
-        return [row for row in self.rows.values() if row["lost_uploads"]]
+    def lost_files(self) -> list[tuple[str, FileRecord]]:
+        return [(file_id, record) for file_id, record in self.records.items() if record.lost.count]
 
     def knows_file(self, target_file_id: str) -> bool:
-        return any(target_file_id in (source_id, row["target_file_id"]) for source_id, row in self.rows.items())
+        return any(target_file_id in (file_id, record.target_id) for file_id, record in self.records.items())
 
     async def durable(self) -> None:
         """All is on disk."""
 
     def lost(self, source_id: str = "file-a") -> Lost:
-        return record_of(self.rows[source_id]).lost
+        return self.records[source_id].lost
 
 
 class Clock:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from migrate_cli.errors import TemporaryError, UsageError
@@ -56,19 +55,19 @@ class Memory:
     """Notes in the order in which they were made."""
 
     def __init__(self) -> None:
-        self.notes: list[dict[str, Any]] = []
+        self.notes: list[FileRecord] = []
         self.flushed = 0
 
-    def file_row(self, source_file_id: str) -> Mapping[str, Any] | None:
+    def record(self, file_id: str) -> FileRecord | None:
         return None
 
-    def own_file_row(self, thread_id: str, source_file_id: str) -> Mapping[str, Any] | None:
+    def own_record(self, thread_id: str, file_id: str) -> FileRecord | None:
         return None
 
-    def file(self, source_file_id: str, target_file_id: str | None, status: str, **more: Any) -> None:
-        self.notes.append({"id": source_file_id, "target": target_file_id, "status": status, **more})
+    def note(self, file_id: str, record: FileRecord) -> None:
+        self.notes.append(record)
 
-    def lost_files(self) -> list[Mapping[str, Any]]:
+    def lost_files(self) -> list[tuple[str, FileRecord]]:
         return []
 
     def knows_file(self, target_file_id: str) -> bool:
@@ -129,7 +128,7 @@ def test_an_upload_is_noted_before_it_is_sent_and_durable_before_it_is_named(pdf
     record = asyncio.run(work(host, memory).do(Job(Need.UPLOAD, "file-a", pdf, None)))
     assert record is not None
     assert record.target_id == "file-new"
-    assert [(note["status"], note["lost_uploads"]) for note in memory.notes] == [
+    assert [(note.status, note.lost.count) for note in memory.notes] == [
         ("missing", 1), ("missing", 2), ("uploaded", 1),
     ]  # fmt: skip
     assert memory.flushed == 3
@@ -206,7 +205,7 @@ def test_an_upload_that_never_got_its_turn_counts_as_no_lost_copy(pdf: LocalFile
     memory = Memory()
     with pytest.raises(Draining):
         asyncio.run(work(Ending(Ambiguous("no answer")), memory).do(Job(Need.UPLOAD, "file-a", pdf, None)))
-    assert [(note["status"], note["lost_uploads"]) for note in memory.notes][-1] == ("missing", 1)
+    assert [(note.status, note.lost.count) for note in memory.notes][-1] == ("missing", 1)
 
 
 @pytest.mark.parametrize(("need", "status"), [(Need.UPLOAD, "missing"), (Need.TRANSCRIBE, "untranscribed")])

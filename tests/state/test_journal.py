@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from migrate_cli.errors import SetupMismatch
 from migrate_cli.load.interface import Journal
-from migrate_cli.model import Aside, Draft, Finding, Ledger, Origin, Progress, Severity, Unreadable
+from migrate_cli.model import Aside, Draft, FileRecord, Finding, Ledger, Origin, Progress, Severity, Status, Unreadable
 from migrate_cli.state.opening import map_path
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.store import StateStore
@@ -188,15 +188,15 @@ def test_what_could_not_be_read_belongs_to_its_run(store: StateStore, path: Path
 
 
 def test_files_and_replays_are_kept(store: StateStore, path: Path) -> None:
-    store.files.file("file-1", "file-2", "uploaded", kind="image", bytes=9, sha256="00")
+    store.files.note("file-1", FileRecord(Status.UPLOADED, "file-2", kind="image", bytes=9, sha256="00"))
     run = store.runs.start_run("replay", {})
     store.replays.replay_result(
         "refund", "passed", conversation_id="conv_1", ttft_ms=1.5, total_ms=9.0, output_tokens=3
     )
     store.flush()
-    row = store.files.file_row("file-1")
-    assert row is not None
-    assert row["target_file_id"] == "file-2"
+    record = store.files.record("file-1")
+    assert record is not None
+    assert record.target_id == "file-2"
     with StateReader(path) as reader:
         assert [case["case_id"] for case in reader.replay_results(run)] == ["refund"]
         assert reader.map_ids(["file-2"])[0]["source_file_id"] == "file-1"

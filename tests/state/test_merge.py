@@ -20,7 +20,7 @@ from migrate_cli.errors import (
     StateLocked,
     UsageError,
 )
-from migrate_cli.model import Aside, Finding, Origin, Progress, Severity, Unreadable
+from migrate_cli.model import Aside, FileRecord, Finding, Origin, Progress, Severity, Status, Unreadable
 from migrate_cli.state import migrations
 from migrate_cli.state.backup import SecondCopy
 from migrate_cli.state.check import check_file
@@ -113,7 +113,7 @@ def shards(tmp_path: Path) -> list[Path]:
             store.journal.orphan(f"thread_{number}_2", "the answer was lost", None)
             store.journal.unreadable(Unreadable(Origin("broken.json"), "not-json", "It is no JSON."))
             store.journal.findings(None, [Finding("files-not-checked", Severity.INFO, "Nobody was asked.")])
-            store.files.file(f"file-{number}", f"file-new-{number}", "uploaded", sha256="00")
+            store.files.note(f"file-{number}", FileRecord(Status.UPLOADED, f"file-new-{number}", sha256="00"))
             store.replays.replay_result(f"case-{number}", "passed", total_ms=12.5)
             store.replays.scratch(f"conv_scratch_{number}", "https://api.openai.com/v1")
             store.replays.chain(f"conv_thread_{number}_0", f"resp_{number}")
@@ -175,7 +175,10 @@ def test_undo_finds_all_that_was_made(shards: list[Path], tmp_path: Path) -> Non
 
 def test_every_table_and_column_is_carried(shards: list[Path], tmp_path: Path) -> None:
     """A table that is added to the schema must be added to the merge: none may be empty afterwards."""
-    state(tmp_path / "s4.db", lambda store: store.files.file("file-1", "file-other", "uploaded", sha256="11"))
+    state(
+        tmp_path / "s4.db",
+        lambda store: store.files.note("file-1", FileRecord(Status.UPLOADED, "file-other", sha256="11")),
+    )
     merge([*shards, tmp_path / "s4.db"], tmp_path / "migration.db")
     conn = sqlite3.connect(tmp_path / "migration.db")
     tables = [row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
@@ -444,7 +447,7 @@ def uploaded(thread: str, *files: str) -> Fill:
     def fill(store: StateStore) -> None:
         note_load(store, thread)
         for old, new in (file.split("=") for file in files):
-            store.files.file(old, new, "uploaded", sha256="00", kind="document")
+            store.files.note(old, FileRecord(Status.UPLOADED, new, sha256="00", kind="document"))
 
     return fill
 
@@ -460,19 +463,19 @@ def test_each_thread_goes_by_the_uploads_of_its_own_shard(tmp_path: Path) -> Non
         merge(files, into)
         store = StateStore.open(into)
         try:
-            own = {n: store.files.own_file_row(f"thread_{n}", "file-x") for n in (1, 2, 3)}
-            shared = store.files.file_row("file-x")
-            alone = store.files.file_row("file-z")
-            assert store.files.own_file_row("thread_3", "file-y") is None
+            own = {n: store.files.own_record(f"thread_{n}", "file-x") for n in (1, 2, 3)}
+            shared = store.files.record("file-x")
+            alone = store.files.record("file-z")
+            assert store.files.own_record("thread_3", "file-y") is None
         finally:
             store.close()
         assert own[1] is None
         assert shared is not None
-        assert shared["target_file_id"] == "file-x1"
+        assert shared.target_id == "file-x1"
         assert own[2] is not None
-        assert own[2]["target_file_id"] == "file-x2"
+        assert own[2].target_id == "file-x2"
         assert own[3] is not None
-        assert own[3]["target_file_id"] == "file-x3"
+        assert own[3].target_id == "file-x3"
         assert alone is not None
         # No id of an upload is lost, and none is there twice.
         ids = [row[0] for row in rows(into, "SELECT target_file_id FROM file_map ORDER BY 1")]
@@ -488,11 +491,11 @@ def test_a_merge_of_merges_keeps_every_thread_at_its_uploads(tmp_path: Path) -> 
     store = StateStore.open(into)
     try:
         told = {
-            n: store.files.own_file_row(f"thread_{n}", "file-x") or store.files.file_row("file-x") for n in (1, 2, 3, 4)
+            n: store.files.own_record(f"thread_{n}", "file-x") or store.files.record("file-x") for n in (1, 2, 3, 4)
         }
     finally:
         store.close()
-    assert {n: row and row["target_file_id"] for n, row in told.items()} == {n: f"file-x{n}" for n in (1, 2, 3, 4)}
+    assert {n: record and record.target_id for n, record in told.items()} == {n: f"file-x{n}" for n in (1, 2, 3, 4)}
 
 
 # ---- what is refused
