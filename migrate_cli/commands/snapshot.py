@@ -18,11 +18,12 @@ from migrate_cli.model import JsonObject, Problem, Result, Thread, Unreadable
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.api.source import ApiSource
-from migrate_cli.sources.api.thread_record import Sheaf, ThreadRecord
+from migrate_cli.sources.api.thread_record import ThreadRecord
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.sources.snapshot.check import verify_snapshot
 from migrate_cli.sources.snapshot.layout import FILES, ROSTER, Manifest
 from migrate_cli.sources.snapshot.writer import Archive
+from migrate_cli.sources.spool import SpooledList
 from migrate_cli.wire_objects import message_objects, run_object, step_object, thread_object
 
 LISTED = 1000
@@ -162,7 +163,7 @@ class _Snapshot:
 
 def _record(thread: Thread) -> ThreadRecord:
     """A thread of a source that keeps no wire objects, as one that does would have given it."""
-    messages = Sheaf()
+    messages = SpooledList()
     messages.extend(message_objects(thread))
     return ThreadRecord(
         thread.id,

@@ -1,37 +1,40 @@
-"""The loader's numbers, as one frozen value that the settings fill."""
+"""The loader's numbers, as one frozen value that the settings fill; what both know has its default there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from migrate_cli.model import OnRefused
+from migrate_cli.settings.model import LoadSettings
+
+_SETTINGS = LoadSettings()
 
 
 @dataclass(frozen=True, slots=True)
 class LoadPolicy:
     """Times in seconds, sizes in bytes."""
 
-    workers: int = 16
-    settle: float = 5.0
+    workers: int = _SETTINGS.workers
+    settle: float = _SETTINGS.settle
     """How long a request whose answer was lost may still take effect; grows with each repetition."""
-    timeout: float = 60.0
+    timeout: float = _SETTINGS.timeout
     """How long a request may take; one that took so long may still be at work, so it gets as long again to settle."""
-    late: float | None = None
+    late: float | None = _SETTINGS.late
     """How long after an unclear answer a request may still take effect, at the most; None: as long as `timeout`."""
     drain: float = 8.0
     """How long requests under way may go on when the run is asked to stop; then they are cut off."""
-    on_refused: OnRefused = OnRefused.FAIL
+    on_refused: OnRefused = _SETTINGS.on_refused
     patience: float = 600.0
     """How long one request may go on being throttled or locked out before the run gives up."""
-    connect_patience: float = 20.0
+    connect_patience: float = _SETTINGS.connect_patience
     """How long a host that refuses connections is tried."""
     unclear_patience: int = 8
     """How many unclear answers in a row one request may have before the run gives up."""
-    batch_items: int = 20
-    batch_bytes: int = 8_000_000
-    pilot: int = 5
+    batch_items: int = _SETTINGS.batch_items
+    batch_bytes: int = _SETTINGS.batch_bytes
+    pilot: int = _SETTINGS.pilot
     """Threads that are loaded first and read back whole; a difference stops the run."""
-    max_errors: int | None = 50
+    max_errors: int | None = _SETTINGS.max_errors
     """Failed threads after which a run is hopeless."""
 
     @property

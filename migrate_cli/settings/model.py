@@ -46,6 +46,7 @@ from migrate_cli.settings.layers import Layer, env_layer, file_layer, flag_layer
 from migrate_cli.settings.trust import lies_in, not_read, refuse_in_source, source_among, told_of
 from migrate_cli.settings.validation_errors import settings_sentence
 
+_OPTIONS = ConvertOptions()
 DEFAULT_FILE = Path("migration.yaml")
 ENV_FILE = Path(".env")
 
@@ -184,18 +185,18 @@ class TailSettings(Section):
 
 
 class ConvertSettings(Section):
-    """What a thread becomes; the fields are those of `ConvertOptions`."""
+    """What a thread becomes; fields and defaults are those of `ConvertOptions`."""
 
-    attachments: Attachments = Attachments.AUTO
-    tool_calls: ToolCalls = ToolCalls.NATIVE
-    assistant_images: AssistantImages = AssistantImages.USER_NOTE
-    citations: Citations = Citations.KEEP
-    timestamps: Timestamps = Timestamps.NONE
-    incomplete: Incomplete = Incomplete.KEEP
-    files: Files = Files.KEEP
+    attachments: Attachments = _OPTIONS.attachments
+    tool_calls: ToolCalls = _OPTIONS.tool_calls
+    assistant_images: AssistantImages = _OPTIONS.assistant_images
+    citations: Citations = _OPTIONS.citations
+    timestamps: Timestamps = _OPTIONS.timestamps
+    incomplete: Incomplete = _OPTIONS.incomplete
+    files: Files = _OPTIONS.files
     tail: Annotated[TailSettings | None, BeforeValidator(_short_tail)] = None
-    strict_assistant: bool = False
-    native_builtin: bool = False
+    strict_assistant: bool = _OPTIONS.strict_assistant
+    native_builtin: bool = _OPTIONS.native_builtin
 
 
 class LoadSettings(Section):

@@ -16,7 +16,7 @@ from migrate_cli.errors import AuthError, SourceError, TemporaryError
 from migrate_cli.http.credentials import CommandToken, Token
 from migrate_cli.model import Run, Thread
 from migrate_cli.sandbox.assistants_quirks import SourcePreset
-from migrate_cli.sources.api import thread_record as records
+from migrate_cli.sources import spool
 from migrate_cli.sources.api.background import stream
 from migrate_cli.sources.api.presets import PRESETS
 from migrate_cli.sources.api.stall_notice import patiently
@@ -156,7 +156,7 @@ def test_a_list_of_threads_that_cannot_be_read_whole_is_said(tmp_path: Path) -> 
 
 
 def test_long_threads_are_read_from_disk_and_turn_out_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "LONG", 50)
+    monkeypatch.setattr(spool, "LONG", 50)
     export = write_export(tmp_path / "export", [120])
     with host(tmp_path, export, SourcePreset.FOUNDRY) as running:
         found, _ = read(running.source(discover=True))

@@ -372,7 +372,7 @@ def test_huge_files_are_read_like_small_ones(written: Any, read: Any, monkeypatc
     monkeypatch.setattr("migrate_cli.sources.export.recognise.LARGE", 600)
     monkeypatch.setattr("migrate_cli.sources.export.recognise._LARGE_PACKED", 20)
     monkeypatch.setattr("migrate_cli.sources.shapes.base.Shape.batch", 4)
-    monkeypatch.setattr("migrate_cli.sources.export.assemble.LONG", 10)
+    monkeypatch.setattr("migrate_cli.sources.spool.LONG", 10)
 
     assert {found.id: list(found.messages) for found in read(written.folder).threads} == expected()
 

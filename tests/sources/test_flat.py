@@ -117,6 +117,13 @@ def test_roles_can_be_mapped_and_those_that_are_not_stay_as_they_are(
     assert [message.role for message in reading.messages("7")] == ["user", "other"]
 
 
+def test_roles_that_are_numbers_can_be_mapped_too(tmp_path: Path, read: Any) -> None:
+    rows = '{"thread_id": 7, "role": 0, "text": "hi"}\n{"thread_id": 7, "role": 1, "text": "ho"}\n'
+    reading = read(write(tmp_path / "rows.jsonl", rows), roles={"0": "user", "1": "assistant"})
+
+    assert [message.role for message in reading.messages("7")] == ["user", "assistant"]
+
+
 @pytest.mark.parametrize("written", ['["file-1", "file-2"]', "file-1 file-2", "file-1,file-2"])
 def test_file_ids_in_a_column_are_attachments(written: str, tmp_path: Path, read: Any) -> None:
     row = {"thread_id": "t", "role": "user", "text": "a", "file_ids": written}

@@ -171,7 +171,7 @@ def test_a_thread_may_be_spread_over_shapes(tmp_path: Path, read: Any, wire: Any
 def test_long_threads_stay_on_disk_and_read_the_same(
     tmp_path: Path, read: Any, wire: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("migrate_cli.sources.export.assemble.LONG", 100)
+    monkeypatch.setattr("migrate_cli.sources.spool.LONG", 100)
     monkeypatch.setattr("migrate_cli.sources.export.json_lines.BLOCK_ENTRIES", 7)
     messages = [wire(number) for number in range(150, 0, -1)]
     messages[40] |= {"id": None}

@@ -11,13 +11,14 @@ import pytest
 from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.findings import finding
 from migrate_cli.model import Origin, Unreadable
-from migrate_cli.sources.api.thread_record import Sheaf, ThreadRecord
+from migrate_cli.sources.api.thread_record import ThreadRecord
 from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection
 from migrate_cli.sources.snapshot.check import verify_snapshot
 from migrate_cli.sources.snapshot.layout import MANIFEST, read_manifest
 from migrate_cli.sources.snapshot.source import SnapshotSource
 from migrate_cli.sources.snapshot.writer import Archive, file_ids_in
+from migrate_cli.sources.spool import SpooledList
 
 from support.exports import thread, thread_id
 from support.hosts import read
@@ -27,9 +28,9 @@ ME = "api:https://host.example/v1"
 
 def record(number: int, messages: int, **more: Any) -> ThreadRecord:
     wire = thread(number, messages)
-    sheaf = Sheaf()
-    sheaf.extend(wire["messages"])
-    return ThreadRecord(thread_id(number), wire["thread"], Origin("host"), sheaf, **more)
+    entries = SpooledList()
+    entries.extend(wire["messages"])
+    return ThreadRecord(thread_id(number), wire["thread"], Origin("host"), entries, **more)
 
 
 def archive(folder: Path) -> Archive:

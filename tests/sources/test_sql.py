@@ -15,8 +15,8 @@ from migrate_cli.bounds import Bounds, bounds, set_bounds
 from migrate_cli.errors import AuthError, MigrateError, SourceError, TemporaryError, UsageError
 from migrate_cli.model import Message, Thread, Unreadable
 from migrate_cli.secrets import forget_secrets, scrub
+from migrate_cli.sources import spool
 from migrate_cli.sources.interface import Selection
-from migrate_cli.sources.sql import grouping
 from migrate_cli.sources.sql.database import open_database
 from migrate_cli.sources.sql.source import Rows, SqlSource
 
@@ -296,7 +296,7 @@ def test_threads_that_the_database_cannot_tell_apart_are_told(sqlite: Shop) -> N
 
 
 def test_a_long_thread_is_not_held_and_can_be_read_twice(sqlite: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grouping, "LONG", 10)
+    monkeypatch.setattr(spool, "LONG", 10)
     fill(sqlite)
     thread = next(thread for thread in read(sqlite.source(columns=COLUMNS)).threads if thread.id == LONG)
 

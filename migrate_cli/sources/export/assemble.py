@@ -20,9 +20,7 @@ from migrate_cli.sources.ordering import Stretch
 from migrate_cli.sources.record_kinds import Kind
 from migrate_cli.sources.shapes import ShapeTable
 from migrate_cli.sources.shapes.base import INCOMPLETE, Loose, Remark, Shape, Whole
-
-LONG = 5_000
-"""Threads with more messages than this are not held."""
+from migrate_cli.sources.spool import LongMessages, is_long
 
 
 class Assembler:
@@ -127,10 +125,11 @@ class _Beside:
         plan = self._plan(Kind.MESSAGE)
         if plan and all(part.row.has_more for part in plan):
             _remark(self._notes, [INCOMPLETE])
-        if sum(part.block.entries for part in plan) > LONG:
-            return LongMessages(self._id, plan, self._notes)
-        raws = [entry for part in plan for entry in part.read()]
-        return tuple(_messages(raws, self._id, self._notes))
+        if is_long(sum(part.block.entries for part in plan)):
+            raws = _EachOnce(plan, self._notes)
+            ordering.note_chronology(raws, self._notes)
+            return LongMessages(raws, self._id, self._notes)
+        return tuple(_messages([entry for part in plan for entry in part.read()], self._id, self._notes))
 
     def row(self) -> StretchRow:
         """Return the stretch that the thread is named after: the first of its messages, or of whatever there is."""
@@ -195,22 +194,23 @@ class Part:
         return values if self.row.wire else [self.shape.entry(value) for value in values]
 
 
-class LongMessages:
-    """The messages of a long thread: read from disk at each iteration, a block at a time."""
+class _EachOnce:
+    """The wire objects of a long list of messages: read from disk at each iteration, a block at a time.
 
-    def __init__(self, thread_id: str, plan: list[Part], notes: Notes) -> None:
-        self._id = thread_id
+    Of messages that are there several times only the first is given. Which those are is found out once, since the
+    ids of a long thread are too many to be held at each reading.
+    """
+
+    def __init__(self, plan: list[Part], notes: Notes) -> None:
         self._plan = plan
         self._repeated = self._repeats()
         if self._repeated:
             self._note_repeats(notes)
-        ordering.note_chronology(self._once(), notes)
-        for _ in normalise.messages_of(self._once(), thread_id, notes):
-            pass
 
-    def __iter__(self) -> Iterator[Message]:
-        """Read the messages, oldest first."""
-        return normalise.messages_of(self._once(), self._id, Notes(self._id))
+    def __iter__(self) -> Iterator[Any]:
+        if not self._repeated:
+            return self._entries()
+        return (raw for place, raw in enumerate(self._entries()) if place not in self._repeated)
 
     def _repeats(self) -> dict[int, str]:
         """Return the places of repeated messages, each with its id."""
@@ -233,11 +233,6 @@ class LongMessages:
                 ordering.note_duplicate(notes, self._repeated[place], same=same)
             elif (message_id := _id_of(raw)) in wanted:
                 firsts[str(message_id)] = _fingerprint(raw)
-
-    def _once(self) -> Iterator[Any]:
-        if not self._repeated:
-            return self._entries()
-        return (raw for place, raw in enumerate(self._entries()) if place not in self._repeated)
 
     def _entries(self) -> Iterator[Any]:
         for part in self._plan:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from migrate_cli.sources.shapes.base import Form, Shape
-from migrate_cli.sources.shapes.flat import Columns, FlatArray, FlatCsv, FlatLines
+from migrate_cli.sources.shapes.flat import Columns, FlatArray, FlatCsv, FlatLines, Roles
 from migrate_cli.sources.shapes.list_page import ListPage
 from migrate_cli.sources.shapes.message_array import MessageArray
 from migrate_cli.sources.shapes.message_lines import MessageLines
@@ -25,7 +25,7 @@ class ShapeTable:
     def __init__(
         self, only: str | None = None, columns: Mapping[str, str] | None = None, roles: Mapping[str, str] | None = None
     ) -> None:
-        names = Columns(columns, roles)
+        names, meanings = Columns(columns), Roles(roles)
         self.only = only
         self.columns = names
         self._shapes: tuple[Shape, ...] = (
@@ -35,9 +35,9 @@ class ShapeTable:
             Snapshot(),
             ListPage(),
             MessagesCapped(),
-            FlatArray(names),
-            FlatLines(names),
-            FlatCsv(names),
+            FlatArray(names, meanings),
+            FlatLines(names, meanings),
+            FlatCsv(names, meanings),
             MessageArray(),
             MessageLines(),
             HttpSession(),

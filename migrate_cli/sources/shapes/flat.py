@@ -30,18 +30,31 @@ FIELDS: dict[str, tuple[str, ...]] = {
 
 NEEDED = ("thread_id", "role", "text")
 
-_ROLES = {"human": "user", "customer": "user", "ai": "assistant", "bot": "assistant", "agent": "assistant"}
+_KNOWN_ROLES = {"human": "user", "customer": "user", "ai": "assistant", "bot": "assistant", "agent": "assistant"}
+
+
+class Roles:
+    """What the roles of rows mean; `named` (a role of the rows → the role to write) wins over what is recognised."""
+
+    def __init__(self, named: Mapping[str, str] | None = None) -> None:
+        self._meanings = _KNOWN_ROLES | {name.strip().lower(): role for name, role in (named or {}).items()}
+
+    def meaning(self, value: Any) -> Any:
+        """Return the role to write; an unknown one stays as it is, in lower case, and conversion tells of it.
+
+        What is no text, such as the number of a role, has a meaning only where it is named.
+        """
+        if isinstance(value, str):
+            name = value.strip().lower()
+            return self._meanings.get(name, name)
+        return value if value is None else self._meanings.get(str(value).strip().lower(), value)
 
 
 class Columns:
-    """Finds the fields of a flat message among columns; `named` (field → column) wins over what is recognised.
+    """Finds the fields of a flat message among columns; `named` (field → column) wins over what is recognised."""
 
-    `roles` (a role of the rows → the role to write) wins over the roles that are recognised.
-    """
-
-    def __init__(self, named: Mapping[str, str] | None = None, roles: Mapping[str, str] | None = None) -> None:
+    def __init__(self, named: Mapping[str, str] | None = None) -> None:
         self._named = dict(named or {})
-        self._roles = {name.strip().lower(): role for name, role in (roles or {}).items()}
 
     def found(self, columns: Iterable[str]) -> dict[str, str]:
         """Return the column of each field that is there."""
@@ -60,13 +73,6 @@ class Columns:
         found = self.found(columns)
         return [field for field in NEEDED if field not in found]
 
-    def role(self, value: Any) -> Any:
-        """Return the role that a row's role stands for; an unknown one stays as it is, in lower case."""
-        if not isinstance(value, str):
-            return value
-        name = value.strip().lower()
-        return self._roles.get(name) or _ROLES.get(name, name)
-
     def fit(self, columns: Iterable[str]) -> bool:
         """Whether rows with these columns can be read."""
         return not self.missing(columns)
@@ -75,8 +81,9 @@ class Columns:
 class FlatRow(Shape):
     """What the three flat shapes share: one row becomes one message."""
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: Columns, roles: Roles) -> None:
         self.columns = columns
+        self._roles = roles
 
     def matches(self, value: Any) -> bool:
         """Recognise a flat object with the needed columns; what says `object` is a wire object."""
@@ -95,9 +102,7 @@ class FlatRow(Shape):
 
     def entry(self, value: Any) -> Any:
         """Return the wire message of a row."""
-        found = self.columns.found(value)
-        message = wire_message(value, found)
-        return {**message, "role": self.columns.role(value.get(found.get("role")))}
+        return wire_message(value, self.columns.found(value), self._roles)
 
 
 class FlatLines(FlatRow):
@@ -135,14 +140,14 @@ class FlatCsv(FlatRow):
     form = Form.CSV
 
 
-def wire_message(row: JsonObject, columns: Mapping[str, str]) -> JsonObject:
+def wire_message(row: JsonObject, columns: Mapping[str, str], roles: Roles) -> JsonObject:
     """Return the wire message of a flat row; columns that mean nothing here become metadata, so that none is lost."""
     values = {field: row.get(column) for field, column in columns.items()}
     message: JsonObject = {
         "object": "thread.message",
         "id": values.get("message_id"),
         "thread_id": values.get("thread_id"),
-        "role": _role(values.get("role")),
+        "role": roles.meaning(values.get("role")),
         "content": _content(values.get("text")),
         "created_at": values.get("created_at"),
         "assistant_id": values.get("assistant_id") or None,
@@ -157,10 +162,6 @@ def wire_message(row: JsonObject, columns: Mapping[str, str]) -> JsonObject:
     if metadata:
         message["metadata"] = metadata
     return message
-
-
-def _role(value: Any) -> Any:
-    return _ROLES.get(value.strip().lower(), value.strip().lower()) if isinstance(value, str) else value
 
 
 def _content(value: Any) -> Any:

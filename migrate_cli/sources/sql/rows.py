@@ -18,7 +18,7 @@ from migrate_cli.bounds import is_too_deep, loads, too_deep
 from migrate_cli.errors import SourceError, closest
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id, unix_seconds
-from migrate_cli.sources.shapes.flat import FIELDS, NEEDED, Columns, wire_message
+from migrate_cli.sources.shapes.flat import FIELDS, NEEDED, Columns, Roles, wire_message
 
 OWN_FIELDS: dict[str, tuple[str, ...]] = {
     "order": ("order", "position", "seq", "sequence", "ordinal", "messageindex", "sortorder", "turn"),
@@ -96,7 +96,7 @@ class RowReader:
 
     def __init__(self, columns: Sequence[str], found: Found, roles: Mapping[str, str]) -> None:
         self._names, self._found = list(columns), found
-        self._roles = {name.strip().lower(): role for name, role in roles.items()}
+        self._roles = Roles(roles)
         self._own = set(found.own.values())
 
     def entry(self, row: Sequence[Any]) -> Entry:
@@ -107,19 +107,14 @@ class RowReader:
         flat = {name: value for name, value in values.items() if name not in self._own}
         columns = self._found.flat
         flat[columns["text"]] = self._content(flat[columns["text"]])
-        message = wire_message(flat, columns)
-        message["role"] = self._role(values[columns["role"]], message["role"])
+        message = wire_message(flat, columns, self._roles)
+        if not isinstance(message["role"], str | None):
+            # A number that nobody named: as text it is an unknown role, which conversion tells of.
+            message["role"] = str(message["role"])
         self._add_own(message, values)
         thread_id = clean_id(values[columns["thread_id"]])
         message["thread_id"] = thread_id
         return Entry(thread_id, message, self._thread(values), self._key(values))
-
-    def _role(self, value: Any, recognised: Any) -> Any:
-        """The role that the settings give; else the usual one; what is unknown stays, and conversion tells it."""
-        if value is None or value == "":
-            return None
-        mapped = self._roles.get(str(value).strip().lower())
-        return mapped or (recognised if isinstance(recognised, str) else str(value))
 
     def _content(self, value: Any) -> Any:
         """Parts where the column holds parts, as JSON or as JSON text; else the text as it stands."""
