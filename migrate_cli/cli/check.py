@@ -21,12 +21,12 @@ from migrate_cli.cli.options import (
     WithContent,
     Workers,
 )
-from migrate_cli.commands.option_types import Target
+from migrate_cli.commands.option_types import TargetName
 
 app = typer.Typer()
 
 Where = Annotated[
-    Target | None, typer.Option("--target", help="`sandbox` verifies a rehearsal on the embedded server.")
+    TargetName | None, typer.Option("--target", help="`sandbox` verifies a rehearsal on the embedded server.")
 ]
 FromState = Annotated[
     bool, typer.Option("--from-state", help="Compare with the hashes in the state file; needs no source.")
@@ -85,7 +85,7 @@ def verify(
     """
     from migrate_cli.commands.context import rehearsing, selection_of  # noqa: PLC0415
     from migrate_cli.commands.shards import for_shard  # noqa: PLC0415
-    from migrate_cli.commands.verify import VerifyChoices  # noqa: PLC0415
+    from migrate_cli.commands.verify import VerifyOptions  # noqa: PLC0415
     from migrate_cli.commands.verify import verify as run  # noqa: PLC0415
     from migrate_cli.verify.choice import Sample  # noqa: PLC0415
 
@@ -98,7 +98,7 @@ def verify(
         report__with_content=with_content,
         report__redact=redact,
     )
-    choices = VerifyChoices(
+    choices = VerifyOptions(
         from_state=from_state,
         sample=None if sample is None else Sample.parse(sample, seed),
         failed=failed,
@@ -107,6 +107,6 @@ def verify(
         fresh=fresh,
     )
     selection = selection_of(thread or [], threads_from, limit, shard)
-    sandbox = target is Target.SANDBOX
+    sandbox = target is TargetName.SANDBOX
     settings = made_whole(for_shard(rehearsing(settings, sandbox=sandbox), selection, frame.state))
     frame.finish(run(settings, selection, choices, sandbox=sandbox, view=frame.view()), settings)

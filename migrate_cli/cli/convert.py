@@ -10,7 +10,7 @@ import typer
 
 from migrate_cli.cli.frame import Frame, common_options
 from migrate_cli.cli.options import Format, Source, Thread
-from migrate_cli.commands.option_types import Code
+from migrate_cli.commands.option_types import CodeLanguage
 from migrate_cli.report.escape import visible
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ def assistants(
         list[str] | None, typer.Option("--assistant", help="Only this assistant; may be repeated.", metavar="ID")
     ] = None,
     thread: Thread = None,
-    code: Annotated[Code | None, typer.Option("--code", help="A small program that streams a response, too.")] = None,
+    code: Annotated[
+        CodeLanguage | None, typer.Option("--code", help="A small program that streams a response, too.")
+    ] = None,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Ask for Markdown in the instructions; newer models answer plainly.")
     ] = False,
@@ -40,13 +42,13 @@ def assistants(
 
     Example: `migrate-cli assistants ./export --code python --out setup`
     """
-    from migrate_cli.commands.assistants import Wish  # noqa: PLC0415 - --help must not wait for it
+    from migrate_cli.commands.assistants import AssistantOptions  # noqa: PLC0415 - --help must not wait for it
     from migrate_cli.commands.assistants import assistants as run  # noqa: PLC0415
     from migrate_cli.commands.context import selection_of  # noqa: PLC0415
 
     settings = frame.settings(source__path=source, source__format=format_)
     selection = selection_of(thread or [], None, None, None)
-    result = run(settings, selection, Wish(tuple(assistant or ()), code, markdown, out, force))
+    result = run(settings, selection, AssistantOptions(tuple(assistant or ()), code, markdown, out, force))
     if "verbatim" in result.data:
         _tell(frame, result)
     frame.finish(result, settings)

@@ -85,10 +85,10 @@ def divided(
     for flag, why in (("--shard", "the run makes shards of its own"), ("--limit", "it counts the threads of one")):
         if options.get(flag) is not None:
             raise UsageError(f"{flag} does not go with {'--engine' if engine else '--processes'}: {why}; leave one out")
-    from migrate_cli.shards.run import Wish, apply_divided  # noqa: PLC0415 - after what can be refused at once
+    from migrate_cli.shards.run import DivideOptions, apply_divided  # noqa: PLC0415 - after what can be refused at once
 
     sandbox = options.get("--target") is not None
-    wish = Wish(tuple(shard_arguments(frame, settings, options)), sandbox, options.get("--plan"))
+    wish = DivideOptions(tuple(shard_arguments(frame, settings, options)), sandbox, options.get("--plan"))
     if engine is None:
         from migrate_cli.shards.engine import Processes as Local  # noqa: PLC0415 - one of two
 

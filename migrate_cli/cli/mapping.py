@@ -72,13 +72,20 @@ def map_export(
 
         emit(export(settings, level, format_, raw=raw))
         return
-    from migrate_cli.commands.map_to_sql import Place, Wishes, place_of, statements, url_of, write_back  # noqa: PLC0415
+    from migrate_cli.commands.map_to_sql import (  # noqa: PLC0415
+        WriteBackOptions,
+        WriteBackTarget,
+        place_of,
+        statements,
+        url_of,
+        write_back,
+    )
 
-    place: Place = place_of(settings, table, thread_column, conversation_column)
+    place: WriteBackTarget = place_of(settings, table, thread_column, conversation_column)
     if print_sql:
         emit(statements(settings, place, url=url, add_column=add_column, overwrite=overwrite))
         return
-    wishes = Wishes(write=yes, add_column=add_column, overwrite=overwrite)
+    wishes = WriteBackOptions(write=yes, add_column=add_column, overwrite=overwrite)
     frame.finish(write_back(settings, url_of(settings, url), place, wishes), settings)
 
 

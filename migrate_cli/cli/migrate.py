@@ -25,7 +25,7 @@ from migrate_cli.cli.options import (
     WithContent,
     Workers,
 )
-from migrate_cli.commands.option_types import Target
+from migrate_cli.commands.option_types import TargetName
 from migrate_cli.model import OnRefused
 from migrate_cli.report.interface import OutputFormat
 
@@ -69,7 +69,7 @@ Against = Annotated[
     Path | None, typer.Option("--against", help="Say what is new since the plan in this file.", metavar="FILE")
 ]
 Where = Annotated[
-    Target | None,
+    TargetName | None,
     typer.Option("--target", help="`sandbox` rehearses on an embedded server; nothing real is written."),
 ]
 MaxErrors = Annotated[int | None, typer.Option("--max-errors", help="Stop after N failed threads.", metavar="N")]
@@ -120,13 +120,13 @@ def plan(
     Example: `migrate-cli plan ./export --check --max-dropped 1% --save plan.json`
     """
     from migrate_cli.commands.context import selection_of  # noqa: PLC0415
-    from migrate_cli.commands.plan import PlanChoices  # noqa: PLC0415
+    from migrate_cli.commands.plan import PlanOptions  # noqa: PLC0415
     from migrate_cli.commands.plan import plan as run  # noqa: PLC0415
-    from migrate_cli.commands.plan_gate import Gate  # noqa: PLC0415
+    from migrate_cli.commands.plan_gate import PlanGate  # noqa: PLC0415
     from migrate_cli.commands.shards import for_shard  # noqa: PLC0415
 
     checked = check or fail_on is not None or max_dropped is not None
-    gate = Gate.parse(fail_on, max_dropped) if checked else None
+    gate = PlanGate.parse(fail_on, max_dropped) if checked else None
     settings = frame.settings(
         source__path=source,
         source__format=format_,
@@ -136,7 +136,7 @@ def plan(
     )
     selection = selection_of(thread or [], threads_from, limit, shard)
     settings = for_shard(settings, selection, frame.state)
-    choices = PlanChoices(gate, rate, model, save, against)
+    choices = PlanOptions(gate, rate, model, save, against)
     frame.finish(run(settings, selection, view=frame.view(), choices=choices), settings)
 
 
@@ -186,7 +186,7 @@ def apply(
     if threads_from is not None and (processes is not None or engine is not None):
         for_all(settings, threads_from)
     selection = selection_of(thread or [], threads_from, limit, shard)
-    settings = for_shard(rehearsing(settings, sandbox=target is Target.SANDBOX), selection, frame.state)
+    settings = for_shard(rehearsing(settings, sandbox=target is TargetName.SANDBOX), selection, frame.state)
     frame.keep_log(settings)
     options = {
         "SOURCE": source, "--target": target and target.value, "--format": format_, "--limit": limit,
@@ -200,7 +200,7 @@ def apply(
     ) or run(
         settings,
         selection,
-        sandbox=target is Target.SANDBOX,
+        sandbox=target is TargetName.SANDBOX,
         view=frame.view(),
         retry_failed=retry_failed,
         append=append,

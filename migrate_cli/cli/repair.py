@@ -45,13 +45,13 @@ def resolve(
 
     Example: `migrate-cli resolve thread_abc --restart`
     """
-    from migrate_cli.commands.resolve import Choice, choice_of  # noqa: PLC0415
+    from migrate_cli.commands.resolve import Resolution, choice_of  # noqa: PLC0415
     from migrate_cli.commands.resolve import resolve as run  # noqa: PLC0415
 
     choice = choice_of(adopt=adopt, restart=restart, skip=skip, drop_copies=drop_copies)
     settings = made_whole(frame.settings(rehearsal=rehearsal))
     frame.keep_log(settings)
-    if choice is Choice.DROP_COPIES:
+    if choice is Resolution.DROP_COPIES:
         _drop_copies(frame, settings, thread, yes=yes)
     frame.finish(run(settings, thread, choice), settings)
 
@@ -80,11 +80,11 @@ def undo(
 
     Example: `migrate-cli undo --thread thread_abc --dry-run`
     """
-    from migrate_cli.commands.undo import UndoChoice, foresee  # noqa: PLC0415
+    from migrate_cli.commands.undo import UndoOptions, foresee  # noqa: PLC0415
     from migrate_cli.commands.undo import undo as run  # noqa: PLC0415
 
     settings = made_whole(frame.settings(rehearsal=rehearsal, load__workers=workers))
-    choice = UndoChoice(frozenset(thread or []), run_id, everything)
+    choice = UndoOptions(frozenset(thread or []), run_id, everything)
     foreseen = foresee(settings, choice)
     if dry_run:
         frame.finish(foreseen, settings)

@@ -9,7 +9,7 @@ import typer
 
 from migrate_cli.cli.frame import Frame, common_options
 from migrate_cli.cli.options import Redact, Thread, ThreadsFrom, WithContent
-from migrate_cli.commands.option_types import ReplayMode, Target
+from migrate_cli.commands.option_types import ReplayMode, TargetName
 
 app = typer.Typer()
 
@@ -19,7 +19,7 @@ Suite = Annotated[
     Path | None, typer.Argument(help="The suite, a YAML file; docs/replay.md explains it.", show_default=False)
 ]
 Where = Annotated[
-    Target | None, typer.Option("--target", help="`sandbox` replays on the embedded server of a rehearsal.")
+    TargetName | None, typer.Option("--target", help="`sandbox` replays on the embedded server of a rehearsal.")
 ]
 Init = Annotated[bool, typer.Option("--init", help="Write an example suite, and do nothing else.")]
 LastTurn = Annotated[
@@ -99,7 +99,7 @@ def replay(
     """
     from migrate_cli.commands.context import rehearsing, selection_of  # noqa: PLC0415
     from migrate_cli.commands.replay import replay as run  # noqa: PLC0415
-    from migrate_cli.commands.replay_cases import Choices  # noqa: PLC0415
+    from migrate_cli.commands.replay_cases import ReplayOptions  # noqa: PLC0415
     from migrate_cli.commands.replay_example import write_example  # noqa: PLC0415
 
     flags: dict[str, Any] = {
@@ -107,15 +107,15 @@ def replay(
         "replay.workers": workers, "replay.mode": mode and mode.value, "replay.max_cost": max_cost,
         "replay.max_tokens": max_tokens, "replay.max_tool_calls": max_tool_calls,
     }  # fmt: skip
-    settings = rehearsing(frame.settings(**flags), sandbox=target is Target.SANDBOX)
+    settings = rehearsing(frame.settings(**flags), sandbox=target is TargetName.SANDBOX)
     if init:
         frame.finish(write_example(settings, suite or DEFAULT_SUITE), settings)
     selection = selection_of(thread or [], threads_from, None, None)
-    choices = Choices(
+    choices = ReplayOptions(
         suite, tuple(case or ()), sample, repeat, last_turn, stub_tools, model, events,
         images or _beside(frame.report), against, selection,
     )  # fmt: skip
-    frame.finish(run(settings, choices, sandbox=target is Target.SANDBOX, view=frame.view()), settings)
+    frame.finish(run(settings, choices, sandbox=target is TargetName.SANDBOX, view=frame.view()), settings)
 
 
 def _beside(report: Path | None) -> Path | None:

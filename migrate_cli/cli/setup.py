@@ -9,7 +9,7 @@ import typer
 
 from migrate_cli.cli.frame import Frame, common_options
 from migrate_cli.cli.options import Format, Rehearsal, Source
-from migrate_cli.commands.option_types import Target
+from migrate_cli.commands.option_types import TargetName
 
 app = typer.Typer()
 
@@ -43,7 +43,7 @@ def doctor(
     source: Source = None,
     format_: Format = None,
     target: Annotated[
-        Target | None, typer.Option("--target", help="`sandbox` looks at the embedded server instead.")
+        TargetName | None, typer.Option("--target", help="`sandbox` looks at the embedded server instead.")
     ] = None,
     rehearsal: Rehearsal = False,
     live: Annotated[
@@ -63,5 +63,5 @@ def doctor(
     from migrate_cli.commands.doctor import doctor as run  # noqa: PLC0415
 
     settings = frame.settings(rehearsal=rehearsal, source__path=source, source__format=format_)
-    sandbox = rehearsal or target is Target.SANDBOX
+    sandbox = rehearsal or target is TargetName.SANDBOX
     frame.finish(run(rehearsing(settings, sandbox=sandbox), sandbox=sandbox, live=live), settings)

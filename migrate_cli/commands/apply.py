@@ -24,7 +24,7 @@ from migrate_cli.commands.files import RunFiles, for_apply
 from migrate_cli.commands.plan_file import refuse_changes
 from migrate_cli.commands.recognise import recognised
 from migrate_cli.commands.resuming import Resumption
-from migrate_cli.commands.run_totals import Tally
+from migrate_cli.commands.run_totals import RunTotals
 from migrate_cli.commands.shards import shard_data, shard_setup
 from migrate_cli.commands.signals import STOPPED, Interrupts
 from migrate_cli.errors import ExitCode, MigrateError
@@ -36,7 +36,7 @@ from migrate_cli.load.run import LoadRun
 from migrate_cli.model import Finding, JsonObject, Problem, Result, Thread, Unreadable
 from migrate_cli.report.escape import visible
 from migrate_cli.report.progress import ProgressView
-from migrate_cli.report.side_by_side import content_book, without_content
+from migrate_cli.report.side_by_side import content_recorder, without_content
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.divide import refuse_leftovers
@@ -141,8 +141,8 @@ class ApplyRun:
         self._settings, self._source, self._store, self._target = settings, source, store, target
         self._view, self._options = view, options
         self._began = time.monotonic()
-        self._content = content_book(settings)
-        self._tally = Tally(view, self._content)
+        self._content = content_recorder(settings)
+        self._tally = RunTotals(view, self._content)
         self._expected = expected_of(source, options.selection)
         self._resumption = self._resumed()
         self._interrupts: Interrupts | None = None

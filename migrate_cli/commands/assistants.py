@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from migrate_cli.commands.assistants_found import Collection, Found
+from migrate_cli.commands.assistants_found import AssistantCollection, FoundAssistant
 from migrate_cli.commands.assistants_text import file_stem, suite_text
 from migrate_cli.commands.context import open_configured
-from migrate_cli.commands.option_types import Code
+from migrate_cli.commands.option_types import CodeLanguage
 from migrate_cli.commands.run_totals import LISTED, finding_row
 from migrate_cli.convert.assistant import Configuration, convert_assistant
 from migrate_cli.convert.code_templates import LANGUAGES
@@ -25,25 +25,25 @@ from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection
 from migrate_cli.state.reader import StateReader
 
-SUFFIX = {Code.PYTHON: ".py", Code.TYPESCRIPT: ".ts"}
+SUFFIX = {CodeLanguage.PYTHON: ".py", CodeLanguage.TYPESCRIPT: ".ts"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class AssistantOptions:
     """What the user asked for."""
 
     assistant_ids: tuple[str, ...] = ()
     """Only these; empty means all."""
-    code: Code | None = None
+    code: CodeLanguage | None = None
     markdown: bool = False
     out: Path | None = None
     force: bool = False
 
 
-def assistants(settings: Settings, selection: Selection, wish: Wish) -> Result:
+def assistants(settings: Settings, selection: Selection, wish: AssistantOptions) -> Result:
     """Convert the assistants of the source. Raises UsageError for a wish that cannot be granted, before any writing."""
     source = open_configured(settings)
-    collection = Collection(source.assistants())
+    collection = AssistantCollection(source.assistants())
     for entry in source.threads(selection):
         collection.read(entry)
     found = _chosen(collection, wish)
@@ -58,7 +58,7 @@ def assistants(settings: Settings, selection: Selection, wish: Wish) -> Result:
     return _result(wish, collection, configurations, files)
 
 
-def _chosen(collection: Collection, wish: Wish) -> list[Found]:
+def _chosen(collection: AssistantCollection, wish: AssistantOptions) -> list[FoundAssistant]:
     found = collection.found()
     if not wish.assistant_ids:
         return found
@@ -82,7 +82,7 @@ def _uploaded(settings: Settings) -> dict[str, str] | None:
         return {row["source_file_id"]: row["target_file_id"] for row in rows if row["status"] == "uploaded"}
 
 
-def _converted(found: Found, wish: Wish, uploaded: dict[str, str] | None) -> Configuration:
+def _converted(found: FoundAssistant, wish: AssistantOptions, uploaded: dict[str, str] | None) -> Configuration:
     return convert_assistant(
         found.assistant,
         thread_resources=[found.resources] if found.resources else [],
@@ -92,7 +92,7 @@ def _converted(found: Found, wish: Wish, uploaded: dict[str, str] | None) -> Con
     )
 
 
-def _findings(found: Found, configuration: Configuration) -> list[Finding]:
+def _findings(found: FoundAssistant, configuration: Configuration) -> list[Finding]:
     own = list(configuration.findings)
     if found.known_from != "object":
         own.insert(0, finding("assistant-inferred", f"Assistant {found.id}: {_INFERRED[found.known_from]}"))
@@ -108,13 +108,15 @@ _INFERRED = {
 }
 
 
-def _texts(wish: Wish, found: Found, configuration: Configuration) -> dict[str, str]:
+def _texts(wish: AssistantOptions, found: FoundAssistant, configuration: Configuration) -> dict[str, str]:
     """The texts to write, by ending."""
     suite = {".yaml": suite_text(configuration, _findings(found, configuration))}
     return suite if wish.code is None else suite | {SUFFIX[wish.code]: LANGUAGES[wish.code](configuration.config)}
 
 
-def _written(wish: Wish, configurations: Iterable[tuple[Found, Configuration]]) -> dict[str, list[str]]:
+def _written(
+    wish: AssistantOptions, configurations: Iterable[tuple[FoundAssistant, Configuration]]
+) -> dict[str, list[str]]:
     """Write a file for each text; nothing at all when one is there already. Return the paths by assistant."""
     folder = wish.out or Path()
     planned: dict[Path, str] = {}
@@ -140,9 +142,9 @@ def _written(wish: Wish, configurations: Iterable[tuple[Found, Configuration]]) 
 
 
 def _result(
-    wish: Wish,
-    collection: Collection,
-    configurations: list[tuple[Found, Configuration]],
+    wish: AssistantOptions,
+    collection: AssistantCollection,
+    configurations: list[tuple[FoundAssistant, Configuration]],
     files: dict[str, list[str]],
 ) -> Result:
     findings = [one for found, configuration in configurations for one in _findings(found, configuration)]

@@ -17,7 +17,7 @@ _IDS = {"file_search": "vector_store_ids", "code_interpreter": "file_ids"}
 
 
 @dataclass(slots=True)
-class Found:
+class FoundAssistant:
     """One assistant, and where it is known from: its `object`, a `run`, or a `message` alone."""
 
     id: str
@@ -30,18 +30,18 @@ class Found:
     newest_run: float = float("-inf")
 
 
-class Collection:
+class AssistantCollection:
     """All assistants of a source. Memory grows with the assistants and their resources, not with the threads."""
 
     def __init__(self, objects: Iterable[JsonObject]) -> None:
-        self._found: dict[str, Found] = {}
+        self._found: dict[str, FoundAssistant] = {}
         self.threads: list[JsonObject] = []
         """Threads with resources of their own: `{thread_id, assistants, tool_resources}`."""
         for assistant in objects:
             assistant_id = str(assistant.get("id") or "")
-            self._found.setdefault(assistant_id, Found(assistant_id, assistant, "object"))
+            self._found.setdefault(assistant_id, FoundAssistant(assistant_id, assistant, "object"))
 
-    def found(self) -> list[Found]:
+    def found(self) -> list[FoundAssistant]:
         """All, in the order in which they were met."""
         return list(self._found.values())
 
@@ -58,12 +58,12 @@ class Collection:
             if message.assistant_id:
                 named[message.assistant_id] = None
         for assistant_id in named:
-            bare = Found(assistant_id, {"id": assistant_id}, "message")
+            bare = FoundAssistant(assistant_id, {"id": assistant_id}, "message")
             self._found.setdefault(assistant_id, bare).threads += 1
         self._take_resources(entry, list(named))
 
     def _take_run(self, assistant_id: str, run: Run) -> None:
-        known = self._found.setdefault(assistant_id, Found(assistant_id, {"id": assistant_id}, "run"))
+        known = self._found.setdefault(assistant_id, FoundAssistant(assistant_id, {"id": assistant_id}, "run"))
         at = run.created_at if run.created_at is not None else 0.0
         if known.known_from == "object" or at < known.newest_run:
             return

@@ -12,9 +12,9 @@ from migrate_cli.commands.apply import apply
 from migrate_cli.commands.mapping import look_up
 from migrate_cli.commands.plan import plan
 from migrate_cli.commands.replay import replay
-from migrate_cli.commands.replay_cases import Choices
+from migrate_cli.commands.replay_cases import ReplayOptions
 from migrate_cli.commands.status import status
-from migrate_cli.commands.verify import VerifyChoices, verify
+from migrate_cli.commands.verify import VerifyOptions, verify
 from migrate_cli.model import Result
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.settings.model import Settings, load_settings
@@ -73,7 +73,7 @@ def demo(folder: Path, *, view: Callable[[], ProgressView]) -> Iterator[Step]:
     yield Step(
         "Verify: read every conversation back and compare it",
         "migrate-cli verify fixtures --target sandbox",
-        lambda: verify(settings, everything, VerifyChoices(), sandbox=True, view=view()),
+        lambda: verify(settings, everything, VerifyOptions(), sandbox=True, view=view()),
         ("outcomes", "threads", "continued", "differences"),
     )
     yield Step(
@@ -87,7 +87,7 @@ def demo(folder: Path, *, view: Callable[[], ProgressView]) -> Iterator[Step]:
     yield Step(
         "Replay: stream test prompts through the new setup, with tools, and check the answers",
         "migrate-cli replay fixtures/replay.yaml --target sandbox --workers 1",
-        lambda: replay(settings, Choices(suite=fixtures() / "replay.yaml"), sandbox=True, view=view()),
+        lambda: replay(settings, ReplayOptions(suite=fixtures() / "replay.yaml"), sandbox=True, view=view()),
         ("suite", "mode", "models", "cases", "totals", "conversations", "scratch", "seconds"),
     )
 

@@ -33,7 +33,7 @@ Ids = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WriteBackTarget:
     """Where the ids go. `thread_column` None is found by its name."""
 
     table: str
@@ -42,7 +42,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class WriteBackOptions:
     """What may be done there."""
 
     write: bool = False
@@ -53,14 +53,16 @@ class Wishes:
     """Replace other values that stand in the column."""
 
 
-def place_of(settings: Settings, table: str | None, thread_column: str | None, conversation_column: str) -> Place:
+def place_of(
+    settings: Settings, table: str | None, thread_column: str | None, conversation_column: str
+) -> WriteBackTarget:
     """Return the place that options name, or else the settings of the source. Raises UsageError without a table."""
     source = settings.source
     table = table or source.table
     if not table:
         raise UsageError("name the table that gets the conversation ids: --table NAME")
     named = source.columns.get("thread_id") or source.columns.get("thread") if source.kind == "sql" else None
-    return Place(table, conversation_column, thread_column or named)
+    return WriteBackTarget(table, conversation_column, thread_column or named)
 
 
 def url_of(settings: Settings, url: str | None) -> str:
@@ -70,7 +72,7 @@ def url_of(settings: Settings, url: str | None) -> str:
     return url or database_url(settings)
 
 
-def write_back(settings: Settings, url: str, place: Place, wishes: Wishes) -> Result:
+def write_back(settings: Settings, url: str, place: WriteBackTarget, wishes: WriteBackOptions) -> Result:
     """Update the table, or say what would be updated; exit 3 when rows hold another id that was kept.
 
     Raises UsageError for columns that are not there, and what opening the database raises.
@@ -86,7 +88,7 @@ def write_back(settings: Settings, url: str, place: Place, wishes: Wishes) -> Re
 
 
 def statements(
-    settings: Settings, place: Place, *, url: str | None, add_column: bool, overwrite: bool
+    settings: Settings, place: WriteBackTarget, *, url: str | None, add_column: bool, overwrite: bool
 ) -> Iterator[str]:
     """Yield the SQL that `write_back` would execute, a transaction for each batch; no database is asked.
 
@@ -112,7 +114,7 @@ def statements(
 class _WriteBack:
     """One pass over the mapping."""
 
-    def __init__(self, database: Database, place: Place, wishes: Wishes) -> None:
+    def __init__(self, database: Database, place: WriteBackTarget, wishes: WriteBackOptions) -> None:
         self._database, self._place, self._wishes = database, place, wishes
         self._table = database.table(place.table)
         self._columns = database.columns(f"SELECT * FROM {self._table} WHERE 1 = 0")  # noqa: S608 - quoted

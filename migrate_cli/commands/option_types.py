@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Target(StrEnum):
+class TargetName(StrEnum):
     """What `--target` takes; without it the configured target is used."""
 
     SANDBOX = "sandbox"
@@ -20,7 +20,7 @@ class ReplayMode(StrEnum):
     CHAIN = "chain"
 
 
-class Code(StrEnum):
+class CodeLanguage(StrEnum):
     """What `assistants --code` takes."""
 
     PYTHON = "python"

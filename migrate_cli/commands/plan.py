@@ -13,7 +13,7 @@ from pathlib import Path
 from migrate_cli.commands.context import expected_of, named_source, open_configured, policy_of
 from migrate_cli.commands.files import RunFiles, for_plan
 from migrate_cli.commands.plan_file import (
-    Plan,
+    PlanRecord,
     against,
     check_place,
     findings_of,
@@ -22,8 +22,8 @@ from migrate_cli.commands.plan_file import (
     recording,
     save_plan,
 )
-from migrate_cli.commands.plan_gate import Gate
-from migrate_cli.commands.run_totals import Tally
+from migrate_cli.commands.plan_gate import PlanGate
+from migrate_cli.commands.run_totals import RunTotals
 from migrate_cli.commands.shards import shard_data, share
 from migrate_cli.convert.batches import batches
 from migrate_cli.convert.validate import validate_draft
@@ -32,7 +32,7 @@ from migrate_cli.files.tokens import TokenTally, model_window
 from migrate_cli.http.client import ApiClient
 from migrate_cli.model import Draft, JsonObject, Problem, Result, Thread, Unreadable
 from migrate_cli.report.progress import ProgressView
-from migrate_cli.report.side_by_side import content_book
+from migrate_cli.report.side_by_side import content_recorder
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.target.endpoint import base_url_of
@@ -41,10 +41,10 @@ from migrate_cli.work.queue import piped
 
 
 @dataclass(frozen=True, slots=True)
-class PlanChoices:
+class PlanOptions:
     """What a person asked of this plan, beside the settings."""
 
-    gate: Gate | None = None
+    gate: PlanGate | None = None
     """The rules of `--check`."""
     rate: int | None = None
     """Requests a minute, for the time; default `load.max_requests_per_minute`."""
@@ -56,12 +56,12 @@ class PlanChoices:
     """An earlier plan to compare with."""
 
 
-def plan(settings: Settings, selection: Selection, *, view: ProgressView, choices: PlanChoices | None = None) -> Result:
+def plan(settings: Settings, selection: Selection, *, view: ProgressView, choices: PlanOptions | None = None) -> Result:
     """Convert all wanted threads and validate what would be sent.
 
     Exit 3 when some of the source cannot be read, 4 when the gate of `choices` fails.
     """
-    choices = choices or PlanChoices()
+    choices = choices or PlanOptions()
     rate = share(settings, choices.rate, selection)
     window = None if choices.model is None else model_window(choices.model)
     earlier = None if choices.against is None else read_plan(choices.against)
@@ -109,7 +109,7 @@ def _target(settings: Settings) -> JsonObject:
     return {"base_url": base_url, "sandbox": False}
 
 
-def _judged(data: JsonObject, tally: Tally, gate: Gate | None) -> Result:
+def _judged(data: JsonObject, tally: RunTotals, gate: PlanGate | None) -> Result:
     """The result; broken rules stand before all other problems, and their exit code before that of unreadable files."""
     broken: list[Problem] = []
     if gate is not None:
@@ -132,9 +132,9 @@ class _Planning:
         self._policy = policy_of(settings)
         self._tokens = TokenTally()
         self._batches = 0
-        self._content = content_book(settings)
-        self.tally = Tally(view, self._content)
-        self.plan = Plan(planned_setup(settings, source))
+        self._content = content_recorder(settings)
+        self.tally = RunTotals(view, self._content)
+        self.plan = PlanRecord(planned_setup(settings, source))
 
     async def read_all(self, selection: Selection, files: RunFiles, client: ApiClient | None) -> None:
         """Book every thread."""

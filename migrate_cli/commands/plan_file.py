@@ -34,7 +34,7 @@ NAMED = 3
 
 
 @dataclass(slots=True)
-class Plan:
+class PlanRecord:
     """What was planned: the setup, what each thread would become, and what was found."""
 
     setup: dict[str, str]
@@ -56,7 +56,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class PlanDifference:
     """How a plan differs from an earlier one; thread ids sorted, settings as sentences."""
 
     new: list[str]
@@ -69,7 +69,7 @@ class Difference:
 
 
 def recording(
-    settings: Settings, source: Source, entries: Iterator[Thread | Unreadable], plan: Plan
+    settings: Settings, source: Source, entries: Iterator[Thread | Unreadable], plan: PlanRecord
 ) -> Iterator[Thread | Unreadable]:
     """Pass the entries of a source on, and note in the plan what each thread would become."""
     desk = RunFiles(settings, source, None, check=False, recorded=no_record).desk
@@ -95,7 +95,7 @@ def refuse_changes(path: Path, settings: Settings, source: Source, selection: Se
     A rehearsal has another target than the plan; that is no change. The selection may be a part of the plan.
     """
     planned = read_plan(path)
-    now = Plan(planned_setup(settings, source))
+    now = PlanRecord(planned_setup(settings, source))
     for _ in recording(settings, source, source.threads(selection), now):
         pass
     found = difference(planned, now, selection, with_target=not sandbox)
@@ -105,12 +105,14 @@ def refuse_changes(path: Path, settings: Settings, source: Source, selection: Se
         )
 
 
-def difference(planned: Plan, now: Plan, selection: Selection, *, with_target: bool = True) -> Difference:
+def difference(
+    planned: PlanRecord, now: PlanRecord, selection: Selection, *, with_target: bool = True
+) -> PlanDifference:
     """Return what has changed since the plan. Threads that the selection leaves out now are not called gone."""
     gone = (
         one for one in planned.threads.keys() - now.threads.keys() if selection.limit is None and selection.wants(one)
     )
-    return Difference(
+    return PlanDifference(
         sorted(now.threads.keys() - planned.threads.keys()),
         sorted(one for one, digest in now.threads.items() if planned.threads.get(one, digest) != digest),
         sorted(gone),
@@ -122,7 +124,7 @@ def difference(planned: Plan, now: Plan, selection: Selection, *, with_target: b
     )
 
 
-def against(path: Path, planned: Plan, now: Plan, selection: Selection) -> JsonObject:
+def against(path: Path, planned: PlanRecord, now: PlanRecord, selection: Selection) -> JsonObject:
     """Return `data["against"]`: what is new since an earlier plan."""
     found = difference(planned, now, selection)
     lists = {"new": found.new, "changed": found.changed, "gone": found.gone}
@@ -138,7 +140,7 @@ def against(path: Path, planned: Plan, now: Plan, selection: Selection) -> JsonO
     }
 
 
-def read_plan(path: Path) -> Plan:
+def read_plan(path: Path) -> PlanRecord:
     """Read a plan. Raises UsageError for a file that cannot be read, is no plan, or is one of another version."""
     try:
         value = json.loads(text_of(path, "utf-8"))
@@ -160,7 +162,7 @@ def read_plan(path: Path) -> Plan:
     if not all(isinstance(part, dict) for part in parts):
         raise UsageError(f"the plan {path} is damaged; plan again: migrate-cli plan --save {path}")
     setup, threads, findings = parts
-    return Plan(_without_place(upgraded(setup)), threads, findings)
+    return PlanRecord(_without_place(upgraded(setup)), threads, findings)
 
 
 def check_place(path: Path) -> None:
@@ -170,7 +172,7 @@ def check_place(path: Path) -> None:
         raise _unwritable(path, why)
 
 
-def save_plan(path: Path, plan: Plan) -> None:
+def save_plan(path: Path, plan: PlanRecord) -> None:
     """Write a plan where a path leads. Raises UsageError when it cannot be written."""
     try:
         output.write(path, json.dumps(plan.as_dict(), separators=(",", ":"), sort_keys=True))
@@ -191,7 +193,7 @@ def findings_of(codes: Mapping[str, int], unreadable: list[JsonObject]) -> dict[
     return met
 
 
-def _told(found: Difference) -> str:
+def _told(found: PlanDifference) -> str:
     kinds = (("changed", found.changed), ("new", found.new), ("gone", found.gone))
     parts = [*found.settings, *(f"{len(ids):,} {kind}: {_first(ids)}" for kind, ids in kinds if ids)]
     what = "source and settings" if found.settings and len(parts) > len(found.settings) else None

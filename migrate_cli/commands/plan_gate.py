@@ -44,7 +44,7 @@ class MostDropped:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class PlanGate:
     """What `plan --check` asks."""
 
     fail_on: str
@@ -53,7 +53,7 @@ class Gate:
     most_dropped: MostDropped | None = None
 
     @classmethod
-    def parse(cls, fail_on: str | None, max_dropped: str | None) -> Gate:
+    def parse(cls, fail_on: str | None, max_dropped: str | None) -> PlanGate:
         """Read `--fail-on` (default `error`) and `--max-dropped`. Raises UsageError."""
         words = [word.strip() for word in (fail_on or "error").split(",") if word.strip()]
         if not words:

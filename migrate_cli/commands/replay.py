@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from migrate_cli.commands.context import TargetChoice, target_of
-from migrate_cli.commands.replay_cases import Cases, Choices, cases_of, others_of
+from migrate_cli.commands.replay_cases import ReplayCases, ReplayOptions, cases_of, others_of
 from migrate_cli.commands.replay_data import data_of, exit_code_of, problems_of, without_answers
 from migrate_cli.commands.signals import Interrupts
 from migrate_cli.errors import MigrateError, SetupMismatch, UsageError
@@ -20,18 +20,18 @@ from migrate_cli.http.client import ApiClient
 from migrate_cli.http.outcomes import Applied, NotApplied, Refused
 from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.model import JsonObject, Result
-from migrate_cli.replay.budget import Limits, Meter, Price, price_of
-from migrate_cli.replay.console import Lines, Screen, ask_person
-from migrate_cli.replay.errors import CaseFault, TryAgain
-from migrate_cli.replay.event_sinks import CaseWatcher, EventFile, ImageFolder, Several
+from migrate_cli.replay.budget import Limits, Price, UsageBudget, price_of
+from migrate_cli.replay.console import LineConsole, LiveConsole, ask_person
+from migrate_cli.replay.errors import CaseError, RetryableError
+from migrate_cli.replay.event_sinks import CaseObserver, EventFile, ImageFolder, ObserverGroup
 from migrate_cli.replay.inputs import Inputs
 from migrate_cli.replay.jobs import thinks
-from migrate_cli.replay.modes import Ground, Mode
+from migrate_cli.replay.modes import Mode, ReplayTarget
 from migrate_cli.replay.outcome import CaseRun
-from migrate_cli.replay.run import Job, Plan, ReplayRun, Seen
+from migrate_cli.replay.run import ConversationFingerprints, ReplayJob, ReplayPlan, ReplayRun
 from migrate_cli.replay.suite import load_suite
 from migrate_cli.replay.tools import ToolPolicy
-from migrate_cli.replay.turns import Rules, Streamer
+from migrate_cli.replay.turns import Streamer, TurnPolicy
 from migrate_cli.report.progress import LiveProgress, ProgressView
 from migrate_cli.settings.model import Settings
 from migrate_cli.state.rehearsal import SANDBOX
@@ -44,7 +44,7 @@ _STOPPING = "Stopping: cases under way are allowed to end. Press Ctrl-C again to
 
 
 def replay(
-    settings: Settings, choices: Choices, *, sandbox: bool, view: ProgressView, terminal: bool | None = None
+    settings: Settings, choices: ReplayOptions, *, sandbox: bool, view: ProgressView, terminal: bool | None = None
 ) -> Result:
     """Run the cases. Raises MigrateError only for what stops it before any work.
 
@@ -85,7 +85,7 @@ def _check_target(settings: Settings, runs: RecordedRuns, *, sandbox: bool) -> N
         )
 
 
-def _check_prices(settings: Settings, jobs: Sequence[Job]) -> None:
+def _check_prices(settings: Settings, jobs: Sequence[ReplayJob]) -> None:
     if settings.replay.max_cost is None:
         return
     prices = _prices(settings)
@@ -105,7 +105,7 @@ class _Finished:
 
     runs: list[list[CaseRun]]
     """The attempts at each case, in the order of the cases."""
-    seen: Seen
+    seen: ConversationFingerprints
     swept: int
     """Scratch conversations of earlier replays that were deleted first."""
 
@@ -116,22 +116,22 @@ class _Replay:
     def __init__(
         self,
         settings: Settings,
-        choices: Choices,
+        choices: ReplayOptions,
         store: StateStore,
         target: TargetChoice,
         view: ProgressView,
-        cases: Cases,
+        cases: ReplayCases,
         others: JsonObject | None,
     ) -> None:
         self._settings, self._choices, self._store, self._target = settings, choices, store, target
         self._view, self._cases, self._others = view, cases, others
         self._began = time.monotonic()
-        self._meter = Meter(
+        self._meter = UsageBudget(
             Limits(settings.replay.max_cost, settings.replay.max_tokens, settings.replay.max_tool_calls),
             _prices(settings),
         )
         self._images = None if choices.images is None else ImageFolder(choices.images)
-        self._screen: Screen | None = None
+        self._screen: LiveConsole | None = None
         self._interrupts: Interrupts | None = None
 
     async def go(self, terminal: bool) -> Result:
@@ -157,7 +157,7 @@ class _Replay:
         return self._store.runs.start_run("replay", options)
 
     def _prepared(
-        self, client: ApiClient, ground: Ground, watch: Callable[[str, int], CaseWatcher], terminal: bool
+        self, client: ApiClient, ground: ReplayTarget, watch: Callable[[str, int], CaseObserver], terminal: bool
     ) -> ReplayRun:
         return ReplayRun(
             ground,
@@ -169,24 +169,24 @@ class _Replay:
             self._record,
         )
 
-    def _ground(self, client: ApiClient) -> Ground:
+    def _ground(self, client: ApiClient) -> ReplayTarget:
         target = ConversationsTarget(client)
         name = SANDBOX if self._target.sandbox else self._settings.target.base_url
         settle, strict = self._settings.load.settle, self._settings.convert.strict_assistant
         replays = self._store.replays
-        return Ground(target, replays, ScratchConversations(target, replays, name), settle, strict)
+        return ReplayTarget(target, replays, ScratchConversations(target, replays, name), settle, strict)
 
-    def _plan(self, terminal: bool) -> Plan:
+    def _plan(self, terminal: bool) -> ReplayPlan:
         replay = self._settings.replay
         person = terminal and sys.stdin.isatty()
         ask = (self._screen.ask if self._screen is not None else ask_person) if person else None
-        return Plan(
+        return ReplayPlan(
             mode=Mode(replay.mode),
             workers=replay.workers,
             repeat=self._choices.repeat,
             stub_tools=self._choices.stub_tools,
             reasoning=thinks,
-            rules=Rules(rounds=replay.max_rounds, retries=replay.retries),
+            rules=TurnPolicy(rounds=replay.max_rounds, retries=replay.retries),
             tools=ToolPolicy(replay.tool_timeout, replay.tool_output_bytes, self._cases.folder),
             ask=ask,
         )
@@ -207,26 +207,26 @@ class _Replay:
             if isinstance(reply, Applied):
                 return str(reply.body["text"])
             if isinstance(reply, Refused):
-                raise CaseFault("audio-refused", f"{local.filename} was not transcribed: {reply.message}")
-            raise TryAgain(f"{local.filename} was not transcribed ({reply.reason})", _wait(reply), sure=True)
+                raise CaseError("audio-refused", f"{local.filename} was not transcribed: {reply.message}")
+            raise RetryableError(f"{local.filename} was not transcribed ({reply.reason})", _wait(reply), sure=True)
 
         return Inputs(self._cases.folder, self._cases.mapped, transcribe)
 
-    def _watch(self, stack: ExitStack, terminal: bool) -> Callable[[str, int], CaseWatcher]:
+    def _watch(self, stack: ExitStack, terminal: bool) -> Callable[[str, int], CaseObserver]:
         """One case at a time on a terminal is shown live; otherwise there is a line for each case that ends."""
         alone = self._settings.replay.workers == 1 or len(self._cases.jobs) * self._choices.repeat == 1
-        show: Screen | Lines
+        show: LiveConsole | LineConsole
         if terminal and alone:
-            show = self._screen = Screen()
+            show = self._screen = LiveConsole()
         else:
-            show = Lines(self._view.note)
+            show = LineConsole(self._view.note)
         events = stack.enter_context(EventFile(self._choices.events)) if self._choices.events else None
         makers = [maker.watch for maker in (show, events, self._images) if maker is not None]
-        return lambda case_id, number: Several([make(case_id, number) for make in makers])
+        return lambda case_id, number: ObserverGroup([make(case_id, number) for make in makers])
 
     # ---- run
 
-    async def _run_cases(self, run: ReplayRun, ground: Ground) -> _Finished:
+    async def _run_cases(self, run: ReplayRun, ground: ReplayTarget) -> _Finished:
         """Delete what earlier replays left, run every case, and see whether migrated conversations are as before."""
         swept = await ground.scratches.sweep()
         self._interrupts = Interrupts(self._view, run.drain.set, notice=_STOPPING)
@@ -250,7 +250,7 @@ class _Replay:
 
     # ---- finish
 
-    def _data(self, client: ApiClient, ground: Ground, finished: _Finished) -> JsonObject:
+    def _data(self, client: ApiClient, ground: ReplayTarget, finished: _Finished) -> JsonObject:
         data = data_of(
             self._settings,
             self._cases,

@@ -17,8 +17,8 @@ from migrate_cli.replay.deprecations import warnings
 from migrate_cli.replay.inputs import Inputs
 from migrate_cli.replay.jobs import jobs_of
 from migrate_cli.replay.modes import Mode
-from migrate_cli.replay.run import Job, chosen
-from migrate_cli.replay.suite import Part, Suite
+from migrate_cli.replay.run import ReplayJob, chosen
+from migrate_cli.replay.suite import InputPart, Suite
 from migrate_cli.replay.tools import resolve
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Cases:
+class ReplayCases:
     """Everything that is to be run."""
 
     name: str
-    jobs: list[Job]
+    jobs: list[ReplayJob]
     folder: Path
     """What paths in the suite are relative to."""
     mapped: Callable[[str], str]
@@ -42,7 +42,7 @@ class Cases:
     warnings: list[str]
 
 
-def cases_of(settings: Settings, choices: Choices, given: Suite | None, files: FileRecords) -> Cases:
+def cases_of(settings: Settings, choices: ReplayOptions, given: Suite | None, files: FileRecords) -> ReplayCases:
     """Return the cases of a suite, or of last turns. Raises UsageError for everything that is wrong with them."""
     mapped = _mapping(files)
     with StateReader(settings.state) as reader:
@@ -57,10 +57,10 @@ def cases_of(settings: Settings, choices: Choices, given: Suite | None, files: F
     _check(wanted, folder, mapped)
     audio = settings.audio.model if any(part.audio for job in wanted for part in _parts(job)) else None
     name = "last turns" if choices.suite is None or choices.last_turn else choices.suite.name
-    return Cases(name, wanted, folder, mapped, [] if suite is None else warnings(suite, audio, date.today()))
+    return ReplayCases(name, wanted, folder, mapped, [] if suite is None else warnings(suite, audio, date.today()))
 
 
-def others_of(settings: Settings, choices: Choices) -> JsonObject | None:
+def others_of(settings: Settings, choices: ReplayOptions) -> JsonObject | None:
     """Return the run to compare with, as `run_id` and `cases`. Raises UsageError when there is none of that id."""
     if choices.against is None:
         return None
@@ -76,8 +76,8 @@ def others_of(settings: Settings, choices: Choices) -> JsonObject | None:
 
 
 def _jobs(
-    settings: Settings, choices: Choices, given: Suite | None, reader: StateReader, mapped: Callable[[str], str]
-) -> tuple[Suite | None, list[Job]]:
+    settings: Settings, choices: ReplayOptions, given: Suite | None, reader: StateReader, mapped: Callable[[str], str]
+) -> tuple[Suite | None, list[ReplayJob]]:
     if given is None and not choices.last_turn:
         raise UsageError("no suite is named; write one with migrate-cli replay --init, or take --last-turn")
     suite = given.with_setup(model=choices.model) if given is not None else None
@@ -96,7 +96,7 @@ def _jobs(
 
 
 def _baseline(
-    settings: Settings, choices: Choices, reader: StateReader, suite: Suite | None
+    settings: Settings, choices: ReplayOptions, reader: StateReader, suite: Suite | None
 ) -> tuple[Suite | None, list[LastTurn]]:
     """A suite of last turns: with the setup of the given suite, or else of the assistant that answered."""
     if settings.replay.mode not in (Mode.COPY, Mode.STATELESS):
@@ -121,7 +121,7 @@ def _is_loaded(entry: Thread | Unreadable, reader: StateReader) -> bool:
     return any(row.get("state") in ("loaded", "verified") for row in reader.map_ids([entry.id]))
 
 
-def _check(jobs: Sequence[Job], folder: Path, mapped: Callable[[str], str]) -> None:
+def _check(jobs: Sequence[ReplayJob], folder: Path, mapped: Callable[[str], str]) -> None:
     """Files and handlers that are not there are told before any work."""
 
     async def nothing(_local: LocalFile) -> str:
@@ -136,7 +136,7 @@ def _check(jobs: Sequence[Job], folder: Path, mapped: Callable[[str], str]) -> N
                 resolve(tool.handler, folder)
 
 
-def _parts(job: Job) -> list[Part]:
+def _parts(job: ReplayJob) -> list[InputPart]:
     return [part for turn in job.case.all_turns() for part in turn.input]
 
 
@@ -157,7 +157,7 @@ def _secrets(settings: Settings) -> Callable[[str], str | None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class ReplayOptions:
     """The options of one invocation that are no settings."""
 
     suite: Path | None = None

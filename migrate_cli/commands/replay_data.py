@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from migrate_cli.commands.replay_cases import Cases
+from migrate_cli.commands.replay_cases import ReplayCases
 from migrate_cli.errors import ExitCode, MigrateError
 from migrate_cli.model import JsonObject, Problem
-from migrate_cli.replay.budget import Meter
+from migrate_cli.replay.budget import UsageBudget
 from migrate_cli.replay.compare import compare
-from migrate_cli.replay.outcome import CaseRun, Status, shown
-from migrate_cli.replay.run import Seen
+from migrate_cli.replay.outcome import CaseRun, CaseStatus, shown
+from migrate_cli.replay.run import ConversationFingerprints
 from migrate_cli.report.redact import redact
 from migrate_cli.settings.model import Settings
 from migrate_cli.target.scratch import ScratchConversations
@@ -18,11 +18,11 @@ from migrate_cli.target.scratch import ScratchConversations
 
 def data_of(
     settings: Settings,
-    cases: Cases,
+    cases: ReplayCases,
     runs: Sequence[Sequence[CaseRun]],
-    seen: Seen,
+    seen: ConversationFingerprints,
     scratches: ScratchConversations,
-    meter: Meter,
+    meter: UsageBudget,
     others: JsonObject | None,
 ) -> JsonObject:
     """Return the data of the result."""
@@ -54,7 +54,7 @@ def data_of(
     return data
 
 
-def _hidden(seen: Seen) -> list[str]:
+def _hidden(seen: ConversationFingerprints) -> list[str]:
     if not seen.hidden:
         return []
     return [
@@ -107,8 +107,8 @@ def problems_of(data: JsonObject, failure: MigrateError | None) -> list[Problem]
     return problems
 
 
-def _totals(entries: Sequence[JsonObject], meter: Meter) -> dict[str, int]:
-    statuses = {status.value: sum(entry["status"] == status for entry in entries) for status in Status}
+def _totals(entries: Sequence[JsonObject], meter: UsageBudget) -> dict[str, int]:
+    statuses = {status.value: sum(entry["status"] == status for entry in entries) for status in CaseStatus}
     return {
         "cases": len(entries),
         **statuses,

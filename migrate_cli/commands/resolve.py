@@ -35,7 +35,7 @@ _CHOICES = (
 )
 
 
-class Choice(StrEnum):
+class Resolution(StrEnum):
     """How a person settles a thread."""
 
     SHOW = "show"
@@ -46,16 +46,16 @@ class Choice(StrEnum):
     DROP_COPIES = "drop-copies"
 
 
-def choice_of(*, adopt: bool, restart: bool, skip: bool, drop_copies: bool) -> Choice:
+def choice_of(*, adopt: bool, restart: bool, skip: bool, drop_copies: bool) -> Resolution:
     """Return the one choice that was made. Raises UsageError for several."""
     wishes = (adopt, restart, skip, drop_copies)
-    made = [choice for choice, wanted in zip(list(Choice)[1:], wishes, strict=True) if wanted]
+    made = [choice for choice, wanted in zip(list(Resolution)[1:], wishes, strict=True) if wanted]
     if len(made) > 1:
         raise UsageError("choose one of --adopt, --restart, --skip and --drop-copies")
-    return made[0] if made else Choice.SHOW
+    return made[0] if made else Resolution.SHOW
 
 
-def resolve(settings: Settings, thread_id: str, choice: Choice) -> Result:
+def resolve(settings: Settings, thread_id: str, choice: Resolution) -> Result:
     """Settle one thread. Raises UsageError for a thread that is unknown or has nothing to settle."""
     with recorded_target(settings) as target:
         store = StateStore.open(settings.state, create=False, command="migrate-cli resolve")
@@ -66,7 +66,7 @@ def resolve(settings: Settings, thread_id: str, choice: Choice) -> Result:
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class _ConversationContent:
     """What the conversation holds, compared with the thread."""
 
     items: list[JsonObject]
@@ -85,13 +85,13 @@ class _Resolve:
             raise UsageError(f"the state file {settings.state} does not know {thread_id}; see migrate-cli status")
         self._known: Progress = known
 
-    def settle(self, choice: Choice) -> Result:
+    def settle(self, choice: Resolution) -> Result:
         """Do as chosen and say what was done."""
         known, run_id = self._known, self._store.runs.start_run("resolve", {"choice": choice.value})
-        if choice is Choice.SKIP:
+        if choice is Resolution.SKIP:
             self._store.repairs.set_aside(known.thread_id, SET_ASIDE)
             result = self._told(f"{known.thread_id} is set aside; apply leaves it alone from now on.")
-        elif choice is Choice.RESTART:
+        elif choice is Resolution.RESTART:
             result = self._restart(known)
         else:
             result = asyncio.run(self._look(choice))
@@ -111,7 +111,7 @@ class _Resolve:
         )
         return self._told(message, "migrate-cli apply")
 
-    async def _look(self, choice: Choice) -> Result:
+    async def _look(self, choice: Resolution) -> Result:
         known = self._known
         if known.conversation_id is None:
             raise UsageError(f"{known.thread_id} has no conversation to look at; choose --restart or --skip")
@@ -120,7 +120,7 @@ class _Resolve:
             standing = await self._standing(draft)
         except Stopped as gone:
             return self._unsettled(gone.detail, [], copies=0)
-        if choice is Choice.SHOW:
+        if choice is Resolution.SHOW:
             found = counted(len(standing.differences), "difference")
             message = f"{found}; {counted(standing.same, 'item')} as sent."
             return self._unsettled(message, standing.differences, copies=standing.copies)
@@ -136,7 +136,7 @@ class _Resolve:
         message = f"{known.thread_id} is loaded: the {len(standing.items)} items that stand there count as right."
         return self._told(message, differences=standing.differences[:SHOWN])
 
-    async def _standing(self, draft: Draft) -> _Standing:
+    async def _standing(self, draft: Draft) -> _ConversationContent:
         """List the conversation and compare it. Raises Stopped when it is gone."""
         clock, policy = WallClock(), policy_of(self._settings)
         limiter = RateLimiter(most_in_flight=1)
@@ -163,7 +163,9 @@ class _Resolve:
                 continue
             rows += [_missing(n, draft, known) for n in range(a, b)]
             rows += [_extra(str(items[n].get("id")), copies.get(n)) for n in range(c, d)]
-        return _Standing(items, rows, sum(b - a for name, a, b, _, _ in blocks if name == "equal"), len(copies))
+        return _ConversationContent(
+            items, rows, sum(b - a for name, a, b, _, _ in blocks if name == "equal"), len(copies)
+        )
 
     def _places(self, draft: Draft, items: list[JsonObject]) -> dict[int, str | None]:
         """The source message of each item that is as it was sent."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 
-from migrate_cli.commands.run_totals import Tally
+from migrate_cli.commands.run_totals import RunTotals
 from migrate_cli.findings import finding
 from migrate_cli.model import Finding, Thread, Unreadable
 from migrate_cli.sources.api.source import ApiSource
@@ -19,7 +19,7 @@ from migrate_cli.state.runs import RecordedRuns
 class Resumption:
     """What an earlier run has done, as far as the source is told to pass it over. Made before the new run starts."""
 
-    def __init__(self, runs: RecordedRuns, source: Source, selection: Selection, tally: Tally) -> None:
+    def __init__(self, runs: RecordedRuns, source: Source, selection: Selection, tally: RunTotals) -> None:
         # With a limit, the source would give as many threads more.
         begun = runs.broken_off() if isinstance(source, ApiSource) and selection.limit is None else None
         self._first = begun[0] if begun else None

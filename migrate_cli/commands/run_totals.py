@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from migrate_cli.commands.timeline import Timeline
+from migrate_cli.commands.timeline import Throughput
 from migrate_cli.findings import CATALOGUE, finding, holes_in
 from migrate_cli.load.decide import Action
 from migrate_cli.load.run import OTHER_VERSION, READ_DIFFERENTLY
@@ -24,7 +24,7 @@ from migrate_cli.model import (
     Unreadable,
 )
 from migrate_cli.report.progress import ProgressView
-from migrate_cli.report.side_by_side import ContentBook
+from migrate_cli.report.side_by_side import ContentRecorder
 from migrate_cli.sources.interface import Selection
 
 LISTED = 1000
@@ -43,14 +43,14 @@ _SINCE = {
 }
 
 
-class Tally:
+class RunTotals:
     """The running totals of one plan or one run."""
 
     def __init__(
-        self, view: ProgressView, content: ContentBook | None = None, clock: Callable[[], float] = time.monotonic
+        self, view: ProgressView, content: ContentRecorder | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._view, self._content, self._clock = view, content, clock
-        self._began, self._timeline = clock(), Timeline()
+        self._began, self._timeline = clock(), Throughput()
         self._wanted: set[str] = set()
         self._selection = Selection()
         self.threads: Counter[str] = Counter()

@@ -37,7 +37,7 @@ def snapshot(settings: Settings, selection: Selection, out: Path, *, view: Progr
     check_list(source)
     whole = selection == Selection()
     with Archive(out, source.identity, whole_source=whole) as archive:
-        return _Snapshot(source, archive, out, view).take(selection)
+        return _SnapshotRun(source, archive, out, view).take(selection)
 
 
 def verify(out: Path) -> Result:
@@ -70,7 +70,7 @@ def _live_source(settings: Settings, out: Path) -> Source:
     )
 
 
-class _Snapshot:
+class _SnapshotRun:
     """One run, from the first thread to the result."""
 
     def __init__(self, source: Source, archive: Archive, out: Path, view: ProgressView) -> None:

@@ -8,7 +8,7 @@ MOST = 600
 """Samples that are kept. When there are more, neighbours become one, and from then on each is twice as wide."""
 
 
-class Timeline:
+class Throughput:
     """Messages by the second in which they were done."""
 
     def __init__(self) -> None:

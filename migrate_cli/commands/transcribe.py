@@ -20,6 +20,7 @@ from migrate_cli.http.outcomes import Refused
 from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.model import JsonObject, Problem, Result
 from migrate_cli.settings.model import Settings
+from migrate_cli.work.clock import WallClock
 
 AT_ONCE = 4
 
@@ -62,7 +63,9 @@ async def _one(host: FileHost, local: LocalFile, model: str, gate: asyncio.Semap
         return row | {"error": reason}
     async with gate:
         try:
-            sent = await send(lambda: host.transcribe(local, model), _Clock(), f"the transcription of {local.filename}")
+            sent = await send(
+                lambda: host.transcribe(local, model), WallClock(), f"the transcription of {local.filename}"
+            )
         except OSError as error:
             return row | {"error": f"it cannot be read: {error.strerror}"}
     if isinstance(sent.reply, Refused):
@@ -76,10 +79,3 @@ def _as_text(rows: list[dict[str, Any]]) -> str:
     if len(rows) == 1:
         return f"{rows[0]['text']}\n"
     return "\n".join(f"{row['file']}:\n{row['text']}\n" for row in rows)
-
-
-class _Clock:
-    """Real time."""
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)

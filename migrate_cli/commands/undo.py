@@ -35,7 +35,7 @@ _WHY = {
 
 
 @dataclass(frozen=True, slots=True)
-class UndoChoice:
+class UndoOptions:
     """What is to be undone: exactly one of the three."""
 
     threads: frozenset[str] = frozenset()
@@ -48,7 +48,7 @@ class UndoChoice:
             raise UsageError("say what to undo: --thread ID (may be repeated), --run ID, or --all")
 
 
-def foresee(settings: Settings, choice: UndoChoice) -> Result:
+def foresee(settings: Settings, choice: UndoOptions) -> Result:
     """Say what `undo` would delete, from the state file alone. Raises UsageError for a choice that names nothing."""
     choice.check()
     with StateReader(settings.state) as reader:
@@ -67,7 +67,7 @@ def foresee(settings: Settings, choice: UndoChoice) -> Result:
     return Result("undo", {"message": message, **counts, "target": target, "would_delete": shown[:1000]})
 
 
-def undo(settings: Settings, choice: UndoChoice, *, view: ProgressView, force: bool = False) -> Result:
+def undo(settings: Settings, choice: UndoOptions, *, view: ProgressView, force: bool = False) -> Result:
     """Delete. Raises MigrateError only for what stops it before any work."""
     foreseen = foresee(settings, choice)
     with recorded_target(settings) as target:
@@ -80,7 +80,7 @@ def undo(settings: Settings, choice: UndoChoice, *, view: ProgressView, force: b
             store.close()
 
 
-def _check_found(choice: UndoChoice, rows: list[JsonObject]) -> None:
+def _check_found(choice: UndoOptions, rows: list[JsonObject]) -> None:
     missing = sorted(choice.threads - {row["thread_id"] for row in rows})
     if missing:
         raise UsageError(f"there is nothing to undo for {', '.join(missing)}: no conversation of it is known")
@@ -90,7 +90,7 @@ class _Undo:
     """One invocation."""
 
     def __init__(
-        self, settings: Settings, store: StateStore, target: TargetChoice, view: ProgressView, choice: UndoChoice
+        self, settings: Settings, store: StateStore, target: TargetChoice, view: ProgressView, choice: UndoOptions
     ) -> None:
         self._settings, self._store, self._target, self._view, self._choice = settings, store, target, view, choice
         self._conversations: Counter[str] = Counter()

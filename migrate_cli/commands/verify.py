@@ -22,7 +22,7 @@ from migrate_cli.commands.files import as_recorded
 from migrate_cli.commands.recognise import recognised
 from migrate_cli.commands.shards import shard_data, shard_setup
 from migrate_cli.commands.signals import Interrupts
-from migrate_cli.commands.verify_tally import VerifyTally
+from migrate_cli.commands.verify_tally import VerifyTotals
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.rate_limiter import RateLimiter
@@ -50,7 +50,7 @@ _UNFINISHED = frozenset({ExitCode.TEMPORARY, ExitCode.AUTH, ExitCode.INTERRUPTED
 
 
 @dataclass(frozen=True, slots=True)
-class VerifyChoices:
+class VerifyOptions:
     """What the user asked for beside the selection."""
 
     from_state: bool = False
@@ -72,7 +72,7 @@ class VerifyChoices:
 
 
 def verify(
-    settings: Settings, selection: Selection, choices: VerifyChoices, *, sandbox: bool, view: ProgressView
+    settings: Settings, selection: Selection, choices: VerifyOptions, *, sandbox: bool, view: ProgressView
 ) -> Result:
     """Compare all wanted threads. Raises MigrateError only for what stops it before any work."""
     with ExitStack() as stack:
@@ -107,11 +107,11 @@ class _Verify:
         reader: StateReader,
         target: TargetChoice,
         view: ProgressView,
-        choices: VerifyChoices,
+        choices: VerifyOptions,
     ) -> None:
         self._settings, self._source, self._store, self._reader = settings, source, store, reader
         self._target, self._view, self._choices = target, view, choices
-        self._tally = VerifyTally(view, with_source=source is not None)
+        self._tally = VerifyTotals(view, with_source=source is not None)
         self._unread: set[str] = set()
 
     async def go(self, selection: Selection) -> Result:

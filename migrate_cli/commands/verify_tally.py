@@ -17,7 +17,7 @@ LISTED_ASIDE = 10_000
 """Threads that differ are listed further than those that do not: they are what a reader looks for."""
 
 
-class VerifyTally:
+class VerifyTotals:
     """The running totals of one verification."""
 
     def __init__(self, view: ProgressView, *, with_source: bool = False) -> None:

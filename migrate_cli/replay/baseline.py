@@ -14,8 +14,8 @@ from typing import Any
 
 from migrate_cli.convert.assistant import convert_assistant
 from migrate_cli.model import JsonObject, Message, Thread, Unreadable
-from migrate_cli.replay.expectations import Expect, Similar
-from migrate_cli.replay.suite import Case, Part
+from migrate_cli.replay.expectations import Expect, ExpectedSimilarity
+from migrate_cli.replay.suite import InputPart, SuiteCase
 from migrate_cli.replay.toolspec import Tool
 
 _SETUP = ("model", "instructions", "reasoning", "text", "temperature", "top_p")
@@ -60,18 +60,18 @@ def text_of(message: Message) -> str:
     return "\n".join(_texts(message.content)).strip()
 
 
-def case_of(turn: LastTurn, threshold: float, configuration: JsonObject | None) -> Case:
+def case_of(turn: LastTurn, threshold: float, configuration: JsonObject | None) -> SuiteCase:
     """Return the case; `configuration` is the old assistant's, or None where the suite says what to try."""
     setup: dict[str, Any] = {}
     if configuration is not None:
         setup = {name: configuration[name] for name in _SETUP if configuration.get(name) is not None}
         setup["tools"] = tuple(Tool.model_validate(tool) for tool in configuration.get("tools") or ())
     # The words that are sent come from the conversation; the text only keeps the case complete.
-    return Case(
+    return SuiteCase(
         id=turn.thread_id,
         conversation=turn.thread_id,
-        input=(Part(text="(the last question of the thread)"),),
-        expect=Expect(similar_to=Similar(text=turn.answer, threshold=threshold)),
+        input=(InputPart(text="(the last question of the thread)"),),
+        expect=Expect(similar_to=ExpectedSimilarity(text=turn.answer, threshold=threshold)),
         **setup,
     )
 

@@ -60,7 +60,7 @@ def cost_of(usage: Usage, price: Price | None) -> float | None:
     return ((usage.input - cached) * price.input + cached * cached_price + usage.output * price.output) / MILLION
 
 
-class Meter:
+class UsageBudget:
     """What a whole replay has used."""
 
     def __init__(self, limits: Limits, prices: Mapping[str, Price]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from migrate_cli.http.error_bodies import holds_error
 from migrate_cli.model import JsonObject
 from migrate_cli.replay import items as parts
-from migrate_cli.replay.response import Answer, Ending, Image
+from migrate_cli.replay.response import Ending, Image, ModelResponse
 
 _PIECES: dict[str, tuple[str, str]] = {
     "response.output_text": ("text", "text"),
@@ -148,7 +148,7 @@ class Collector:
         if isinstance(response, dict) and (ending is not None or self._ending is None):
             self._response = self._response | response
 
-    def answer(self) -> Answer:
+    def answer(self) -> ModelResponse:
         """Return what has come so far; `broken` when no last event was among it."""
         response, output = self._response, self._output()
         streamed = "".join(self._texts("text"))
@@ -158,7 +158,7 @@ class Collector:
         notes = parts.annotations_of(output) or [self._notes[key] for key in sorted(self._notes)]
         details = response.get("incomplete_details")
         reason = details.get("reason") if isinstance(details, dict) else None
-        return Answer(
+        return ModelResponse(
             ending=ending,
             response_id=parts.string(response.get("id")),
             model=parts.string(response.get("model")),

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from migrate_cli.model import JsonObject
-from migrate_cli.replay.event_sinks import CaseWatcher, Silent
-from migrate_cli.replay.outcome import CaseRun, Status
+from migrate_cli.replay.event_sinks import CaseObserver, NullObserver
+from migrate_cli.replay.outcome import CaseRun, CaseStatus
 from migrate_cli.replay.response import ApprovalRequest
-from migrate_cli.replay.tools import Outcome
+from migrate_cli.replay.tools import ToolOutcome
 from migrate_cli.report.escape import visible, visible_block
 
 if TYPE_CHECKING:
@@ -22,8 +22,14 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.text import Text
 
-SIGNS = {Status.PASSED: "✓", Status.FAILED: "✗", Status.ERROR: "!", Status.STOPPED: "-", Status.SKIPPED: "-"}
-STYLES = {Status.PASSED: "green", Status.FAILED: "red", Status.ERROR: "red"}
+SIGNS = {
+    CaseStatus.PASSED: "✓",
+    CaseStatus.FAILED: "✗",
+    CaseStatus.ERROR: "!",
+    CaseStatus.STOPPED: "-",
+    CaseStatus.SKIPPED: "-",
+}
+STYLES = {CaseStatus.PASSED: "green", CaseStatus.FAILED: "red", CaseStatus.ERROR: "red"}
 _HOSTED = {
     "web_search_call": "web search", "file_search_call": "file search", "code_interpreter_call": "code",
     "image_generation_call": "image", "mcp_call": "MCP", "mcp_list_tools": "MCP tools", "reasoning": "thinking",
@@ -41,18 +47,18 @@ def line_of(run: CaseRun) -> str:
     return f"{SIGNS[run.status]} {run.case_id}{again}  {run.status.value}  {numbers}{f'  {detail}' if detail else ''}"
 
 
-class Lines:
+class LineConsole:
     """A line for each case; `say` writes one."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
 
-    def watch(self, case_id: str, number: int) -> CaseWatcher:  # noqa: ARG002 - the line comes at the end
+    def watch(self, case_id: str, number: int) -> CaseObserver:  # noqa: ARG002 - the line comes at the end
         """Return a watcher that writes the line."""
-        return _LineWatcher(self._say)
+        return _LineObserver(self._say)
 
 
-class _LineWatcher(Silent):
+class _LineObserver(NullObserver):
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
 
@@ -60,7 +66,7 @@ class _LineWatcher(Silent):
         self._say(line_of(run))
 
 
-class Screen:
+class LiveConsole:
     """The live view on a terminal. Only one case may run at a time."""
 
     def __init__(self, console: Console | None = None) -> None:
@@ -70,9 +76,9 @@ class Screen:
         self.live: Live | None = None
         self._question = threading.Lock()
 
-    def watch(self, case_id: str, number: int) -> CaseWatcher:
+    def watch(self, case_id: str, number: int) -> CaseObserver:
         """Return a watcher that shows one case while it runs."""
-        return _LiveWatcher(self, case_id if number == 1 else f"{case_id} #{number}")
+        return _LiveObserver(self, case_id if number == 1 else f"{case_id} #{number}")
 
     def ask(self, request: ApprovalRequest) -> bool:
         """Ask the person at the terminal; anything but a yes is a no. Blocks."""
@@ -96,10 +102,10 @@ def ask_person(request: ApprovalRequest) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-class _LiveWatcher(Silent):
+class _LiveObserver(NullObserver):
     """Draws one case: what runs above, the text below."""
 
-    def __init__(self, screen: Screen, name: str) -> None:
+    def __init__(self, screen: LiveConsole, name: str) -> None:
         from rich.live import Live as RichLive  # noqa: PLC0415 - only where there is a terminal
 
         self._screen = screen
@@ -136,7 +142,7 @@ class _LiveWatcher(Silent):
             self._steps.append(("…", name))
         self._draw()
 
-    def tool_done(self, outcome: Outcome) -> None:
+    def tool_done(self, outcome: ToolOutcome) -> None:
         self._step("✗" if outcome.problem else "✓", outcome.call.name, f" {outcome.seconds * 1000:.0f} ms")
 
     def note(self, text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class CaseFault(Exception):
+class CaseError(Exception):
     """The case cannot go on; `code` is stable and kebab-case, the sentence says what happened."""
 
     def __init__(self, code: str, sentence: str) -> None:
@@ -11,14 +11,14 @@ class CaseFault(Exception):
         self.code = code
 
 
-class LimitReached(CaseFault):
+class LimitReached(CaseError):
     """A limit on cost, tokens or tool calls was reached: nothing more is sent."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__("limit-reached", sentence)
 
 
-class TryAgain(Exception):
+class RetryableError(Exception):
     """A request came to nothing, and the same may be tried again; `reason` in a few words."""
 
     def __init__(self, reason: str, wait: float | None = None, *, sure: bool = False) -> None:

@@ -18,13 +18,13 @@ from migrate_cli.errors import UsageError
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.outcome import CaseRun
 from migrate_cli.replay.response import Image
-from migrate_cli.replay.tools import Outcome
-from migrate_cli.replay.turns import Watcher
+from migrate_cli.replay.tools import ToolOutcome
+from migrate_cli.replay.turns import TurnObserver
 from migrate_cli.report.escape import visible
 from migrate_cli.secrets import scrub_all
 
 
-class CaseWatcher(Watcher, Protocol):
+class CaseObserver(TurnObserver, Protocol):
     """Looks on at one run of one case."""
 
     def turn(self, number: int, of: int) -> None:
@@ -34,7 +34,7 @@ class CaseWatcher(Watcher, Protocol):
         """The case has ended."""
 
 
-class Silent:
+class NullObserver:
     """Shows nothing; a base for those who only care about some of it."""
 
     def event(self, event: JsonObject) -> None:
@@ -43,7 +43,7 @@ class Silent:
     def tools(self, names: Sequence[str]) -> None:
         """Do nothing."""
 
-    def tool_done(self, outcome: Outcome) -> None:
+    def tool_done(self, outcome: ToolOutcome) -> None:
         """Do nothing."""
 
     def note(self, text: str) -> None:
@@ -56,10 +56,10 @@ class Silent:
         """Do nothing."""
 
 
-class Several(Silent):
+class ObserverGroup(NullObserver):
     """Passes everything on to each of several."""
 
-    def __init__(self, watchers: Iterable[CaseWatcher]) -> None:
+    def __init__(self, watchers: Iterable[CaseObserver]) -> None:
         self._watchers = tuple(watchers)
 
     def event(self, event: JsonObject) -> None:
@@ -72,7 +72,7 @@ class Several(Silent):
         for watcher in self._watchers:
             watcher.tools(names)
 
-    def tool_done(self, outcome: Outcome) -> None:
+    def tool_done(self, outcome: ToolOutcome) -> None:
         """Pass it on."""
         for watcher in self._watchers:
             watcher.tool_done(outcome)
@@ -118,12 +118,12 @@ class EventFile:
             f"The events no longer go to {visible(self._path)} ({reason}); the replay goes on without them.\n"
         )
 
-    def watch(self, case_id: str, number: int) -> CaseWatcher:
+    def watch(self, case_id: str, number: int) -> CaseObserver:
         """Return a watcher that writes the events of one run of a case."""
         return _EventWriter(self._file, case_id, number)
 
 
-class _EventWriter(Silent):
+class _EventWriter(NullObserver):
     def __init__(self, file: TextIO, case_id: str, number: int) -> None:
         self._file = file
         self._where: JsonObject = {"case_id": case_id, "repeat": number, "turn": 1}
@@ -145,7 +145,7 @@ class ImageFolder:
         self._folder = folder
         self.saved: list[Path] = []
 
-    def watch(self, case_id: str, number: int) -> CaseWatcher:
+    def watch(self, case_id: str, number: int) -> CaseObserver:
         """Return a watcher that saves the images of one run of a case."""
         return _ImageWriter(self, f"{_plain(case_id)}-{number}")
 
@@ -168,7 +168,7 @@ class ImageFolder:
         self.saved.append(path)
 
 
-class _ImageWriter(Silent):
+class _ImageWriter(NullObserver):
     def __init__(self, folder: ImageFolder, prefix: str) -> None:
         self._folder, self._prefix = folder, prefix
 

@@ -21,7 +21,7 @@ SHOWN = 80
 """Characters of an expected text that a detail shows."""
 
 
-class Strict(BaseModel):
+class SuiteModel(BaseModel):
     """A part of a suite: unknown keys are refused, values do not change, errors do not repeat input."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -53,7 +53,7 @@ Patterns = Annotated[tuple[Annotated[str, AfterValidator(_pattern)], ...], Befor
 Schema = Annotated[dict[str, Any], AfterValidator(valid_schema)]
 
 
-class Called(Strict):
+class ExpectedCall(SuiteModel):
     """A tool that must have been called, perhaps with arguments of a certain form."""
 
     name: Text
@@ -61,14 +61,14 @@ class Called(Strict):
     """JSON Schema; one call must satisfy it."""
 
 
-class Similar(Strict):
+class ExpectedSimilarity(SuiteModel):
     """A text that the answer should be like."""
 
     text: Text
     threshold: float = Field(0.6, ge=0, le=1)
 
 
-class Expect(Strict):
+class Expect(SuiteModel):
     """All expectations of one turn; those that are not given are not checked, but an answer must be completed."""
 
     contains: Texts = ()
@@ -76,8 +76,8 @@ class Expect(Strict):
     regex: Patterns = ()
     json_schema: Schema | None = None
     equals: str | None = None
-    similar_to: Annotated[Similar | None, BeforeValidator(_similar)] = None
-    tool_called: Annotated[tuple[Annotated[Called, BeforeValidator(_called)], ...], BeforeValidator(_listed)] = ()
+    similar_to: Annotated[ExpectedSimilarity | None, BeforeValidator(_similar)] = None
+    tool_called: Annotated[tuple[Annotated[ExpectedCall, BeforeValidator(_called)], ...], BeforeValidator(_listed)] = ()
     tool_not_called: Texts = ()
     citations_at_least: int | None = Field(None, ge=0)
     refused: bool | None = None
@@ -96,7 +96,7 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class TurnFacts:
     """What one turn came to, as far as expectations ask."""
 
     ending: Ending
@@ -111,7 +111,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Expectation:
     """One expectation, checked."""
 
     name: str
@@ -124,10 +124,10 @@ class Verdict:
         return {"name": self.name, "passed": self.passed, "detail": self.detail}
 
 
-def check(expect: Expect, facts: Facts) -> list[Verdict]:
+def check(expect: Expect, facts: TurnFacts) -> list[Expectation]:
     """Check every expectation that is given; the status always."""
     ending = facts.ending.value
-    verdicts = [Verdict("status", ending == expect.status, f"the response is {ending}, wanted {expect.status}")]
+    verdicts = [Expectation("status", ending == expect.status, f"the response is {ending}, wanted {expect.status}")]
     for checks in _CHECKS:
         verdicts.extend(checks(expect, facts))
     return verdicts
@@ -144,50 +144,50 @@ def similarity(one: str, other: str) -> float:
     return fuzz.token_sort_ratio(one, other, processor=utils.default_process) / 100
 
 
-def _texts(expect: Expect, facts: Facts) -> Iterator[Verdict]:
+def _texts(expect: Expect, facts: TurnFacts) -> Iterator[Expectation]:
     said = facts.text or facts.refusal
     small = said.casefold()
     for text in expect.contains:
-        yield Verdict("contains", text.casefold() in small, f"wanted {_shown(text)}")
+        yield Expectation("contains", text.casefold() in small, f"wanted {_shown(text)}")
     for text in expect.not_contains:
-        yield Verdict("not_contains", text.casefold() not in small, f"unwanted {_shown(text)}")
+        yield Expectation("not_contains", text.casefold() not in small, f"unwanted {_shown(text)}")
     for pattern in expect.regex:
-        yield Verdict("regex", re.search(pattern, said) is not None, f"wanted a match of {_shown(pattern)}")
+        yield Expectation("regex", re.search(pattern, said) is not None, f"wanted a match of {_shown(pattern)}")
     if expect.equals is not None:
-        yield Verdict("equals", said.strip() == expect.equals.strip(), f"wanted exactly {_shown(expect.equals)}")
+        yield Expectation("equals", said.strip() == expect.equals.strip(), f"wanted exactly {_shown(expect.equals)}")
     if expect.similar_to is not None:
         ratio, least = similarity(said, expect.similar_to.text), expect.similar_to.threshold
-        yield Verdict("similar_to", ratio >= least, f"similarity {ratio:.2f}, wanted {least:.2f} or more")
+        yield Expectation("similar_to", ratio >= least, f"similarity {ratio:.2f}, wanted {least:.2f} or more")
     if expect.refused is not None:
         what = "a refusal" if expect.refused else "no refusal"
-        yield Verdict("refused", bool(facts.refusal) == expect.refused, f"wanted {what}")
+        yield Expectation("refused", bool(facts.refusal) == expect.refused, f"wanted {what}")
 
 
-def _schema(expect: Expect, facts: Facts) -> Iterator[Verdict]:
+def _schema(expect: Expect, facts: TurnFacts) -> Iterator[Expectation]:
     if expect.json_schema is None:
         return
     try:
         value = loads(facts.text)
     except ValueError:
-        yield Verdict("json_schema", False, "the answer is no JSON")
+        yield Expectation("json_schema", False, "the answer is no JSON")
         return
     wrong = violation(expect.json_schema, value)
-    yield Verdict("json_schema", wrong is None, wrong or "the answer fits")
+    yield Expectation("json_schema", wrong is None, wrong or "the answer fits")
 
 
-def _tools(expect: Expect, facts: Facts) -> Iterator[Verdict]:
+def _tools(expect: Expect, facts: TurnFacts) -> Iterator[Expectation]:
     for wanted in expect.tool_called:
         made = [call for call in facts.calls if wanted.name in call.names]
         if not made or wanted.arguments is None:
             times = f"called {len(made)} times" if made else "not called"
-            yield Verdict("tool_called", bool(made), f"{_shown(wanted.name)} was {times}")
+            yield Expectation("tool_called", bool(made), f"{_shown(wanted.name)} was {times}")
             continue
         wrong = [_arguments_wrong(wanted.arguments, call) for call in made]
         detail = f"{_shown(wanted.name)}: {wrong[0]}" if all(wrong) else f"{_shown(wanted.name)} was called as wanted"
-        yield Verdict("tool_called", not all(wrong), detail)
+        yield Expectation("tool_called", not all(wrong), detail)
     for name in expect.tool_not_called:
         made = [call for call in facts.calls if name in call.names]
-        yield Verdict("tool_not_called", not made, f"{_shown(name)} was {'called' if made else 'not called'}")
+        yield Expectation("tool_not_called", not made, f"{_shown(name)} was {'called' if made else 'not called'}")
 
 
 def _arguments_wrong(schema: JsonObject, call: ToolCall) -> str | None:
@@ -198,23 +198,25 @@ def _arguments_wrong(schema: JsonObject, call: ToolCall) -> str | None:
     return violation(schema, value)
 
 
-def _numbers(expect: Expect, facts: Facts) -> Iterator[Verdict]:
+def _numbers(expect: Expect, facts: TurnFacts) -> Iterator[Expectation]:
     if expect.citations_at_least is not None:
         found, least = facts.citations, expect.citations_at_least
-        yield Verdict("citations_at_least", found >= least, f"{found} citations, wanted {least} or more")
+        yield Expectation("citations_at_least", found >= least, f"{found} citations, wanted {least} or more")
     if expect.max_seconds is not None:
         most = expect.max_seconds
-        yield Verdict("max_seconds", facts.seconds <= most, f"took {facts.seconds:.1f} s, wanted at most {most:g} s")
+        yield Expectation(
+            "max_seconds", facts.seconds <= most, f"took {facts.seconds:.1f} s, wanted at most {most:g} s"
+        )
     if expect.max_ttft is not None:
         first, most = facts.ttft, expect.max_ttft
         came = "no token came" if first is None else f"the first token took {first:.1f} s"
-        yield Verdict("max_ttft", first is not None and first <= most, f"{came}, wanted at most {most:g} s")
+        yield Expectation("max_ttft", first is not None and first <= most, f"{came}, wanted at most {most:g} s")
     if expect.max_tokens is not None:
         used, limit = facts.tokens, expect.max_tokens
-        yield Verdict("max_tokens", used <= limit, f"used {used} tokens, wanted at most {limit}")
+        yield Expectation("max_tokens", used <= limit, f"used {used} tokens, wanted at most {limit}")
 
 
-_CHECKS: tuple[Callable[[Expect, Facts], Iterator[Verdict]], ...] = (_texts, _schema, _tools, _numbers)
+_CHECKS: tuple[Callable[[Expect, TurnFacts], Iterator[Expectation]], ...] = (_texts, _schema, _tools, _numbers)
 
 
 def _shown(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from migrate_cli.convert.canonical import digest_of
 from migrate_cli.convert.presence import PARTS_IN, hidden_images, is_hidden
 from migrate_cli.model import JsonObject
-from migrate_cli.replay.errors import CaseFault
+from migrate_cli.replay.errors import CaseError
 from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.target.pages import Walk, behind
 
@@ -27,7 +27,7 @@ _STAYS = frozenset({"reasoning", "mcp_list_tools", "mcp_approval_request", "mcp_
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class ConversationHistory:
     """A conversation as it was read."""
 
     conversation_id: str
@@ -43,9 +43,9 @@ class History:
         return whole.hexdigest()
 
 
-async def read_history(target: ConversationsTarget, conversation_id: str) -> History:
+async def read_history(target: ConversationsTarget, conversation_id: str) -> ConversationHistory:
     """Read all items. Raises CaseFault when the target refuses, TemporaryError when it cannot be reached."""
-    return History(conversation_id, tuple(await items_after(target, conversation_id, None)))
+    return ConversationHistory(conversation_id, tuple(await items_after(target, conversation_id, None)))
 
 
 async def items_after(target: ConversationsTarget, conversation_id: str, anchor: str | None) -> list[JsonObject]:
@@ -59,7 +59,7 @@ async def items_after(target: ConversationsTarget, conversation_id: str, anchor:
     elif walk.cut_off:
         what = "can only be read in part: the target does not list what comes after a given item"
     if what is not None:
-        raise CaseFault("conversation-unreadable", f"the conversation {conversation_id} {what}")
+        raise CaseError("conversation-unreadable", f"the conversation {conversation_id} {what}")
     return behind(found, anchor)
 
 

@@ -13,7 +13,7 @@ from migrate_cli.errors import UsageError
 from migrate_cli.files import audio
 from migrate_cli.files.local import LocalFile, look_at
 from migrate_cli.model import JsonObject
-from migrate_cli.replay.suite import Part
+from migrate_cli.replay.suite import InputPart
 
 _PREFIXES = ("file-", "file_", "assistant-")
 Transcribe = Callable[[LocalFile], Awaitable[str]]
@@ -28,19 +28,19 @@ class Inputs:
         self._mapped = mapped
         self._transcribe = transcribe
 
-    async def message(self, parts: Iterable[Part]) -> JsonObject:
+    async def message(self, parts: Iterable[InputPart]) -> JsonObject:
         """Return the user message that these parts make."""
         content = [await self._part(part) for part in parts]
         return {"type": "message", "role": "user", "content": content}
 
-    def check(self, parts: Iterable[Part], where: str) -> None:
+    def check(self, parts: Iterable[InputPart], where: str) -> None:
         """Raise UsageError for a file that is not there, cannot be read or is too large; `where` names the case."""
         for part in parts:
             named = part.file or part.image or part.audio
             if named is not None and (part.audio is not None or not _is_remote(named)):
                 self._check_file(self._folder / named, part, where)
 
-    def _check_file(self, path: Path, part: Part, where: str) -> None:
+    def _check_file(self, path: Path, part: InputPart, where: str) -> None:
         try:
             local = look_at(path)
         except OSError as error:
@@ -54,7 +54,7 @@ class Inputs:
         elif local.bytes >= (MAX_IMAGE_URL * 3 // 4 if part.image else MAX_FILE_BYTES):
             raise UsageError(f"{where}: {path} is too large to be sent ({local.bytes:,} bytes)")
 
-    async def _part(self, part: Part) -> JsonObject:
+    async def _part(self, part: InputPart) -> JsonObject:
         if part.text is not None:
             return {"type": "input_text", "text": part.text}
         if part.audio is not None:

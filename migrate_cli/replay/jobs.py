@@ -11,8 +11,8 @@ from migrate_cli.errors import UsageError
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.modes import Mode
 from migrate_cli.replay.requests import Secret, fields_of
-from migrate_cli.replay.run import Job
-from migrate_cli.replay.suite import Case, Suite
+from migrate_cli.replay.run import ReplayJob
+from migrate_cli.replay.suite import Suite, SuiteCase
 
 _CONVERSATION = re.compile(r"conv_[A-Za-z0-9_-]+")
 _SHOWN = 5
@@ -22,7 +22,7 @@ Find = Callable[[list[str]], list[JsonObject]]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundConversation:
     """A conversation, and the thread it came from where that is known."""
 
     conversation_id: str
@@ -30,8 +30,8 @@ class Found:
 
 
 def jobs_of(
-    suite: Suite, cases: Iterable[Case], find: Find, secret: Secret, mapped: Callable[[str], str], mode: Mode
-) -> list[Job]:
+    suite: Suite, cases: Iterable[SuiteCase], find: Find, secret: Secret, mapped: Callable[[str], str], mode: Mode
+) -> list[ReplayJob]:
     """Return the jobs of these cases of a suite.
 
     Raises UsageError for conversations that are not known, variables that are not set, cases without a model, and
@@ -49,19 +49,19 @@ def thinks(model: str | None) -> bool:
 
 def _job(
     suite: Suite,
-    case: Case,
-    found: Mapping[str, Found],
+    case: SuiteCase,
+    found: Mapping[str, FoundConversation],
     secret: Secret,
     mapped: Callable[[str], str],
     mode: Mode,
-) -> Job:
+) -> ReplayJob:
     setup, tools = suite.setup_of(case)
     if not setup.get("model"):
         raise UsageError(f"the case {case.id} has no model; set model in the suite, or give --model")
     if mode is Mode.IN_PLACE and case.conversation is None:
         raise UsageError(f"the case {case.id} names no conversation; with --mode in-place each must")
     place = found[case.conversation] if case.conversation else None
-    return Job(
+    return ReplayJob(
         case=case,
         fields=fields_of(setup, tools, secret, mapped),
         tools=tools,
@@ -72,16 +72,16 @@ def _job(
     )
 
 
-def _conversations(names: list[str], find: Find) -> dict[str, Found]:
-    found: dict[str, Found] = {}
+def _conversations(names: list[str], find: Find) -> dict[str, FoundConversation]:
+    found: dict[str, FoundConversation] = {}
     missing: list[str] = []
     rows = {row["id"]: row for row in find(list(dict.fromkeys(names)))}
     for name in names:
         row = rows.get(name, {})
         if row.get("conversation_id"):
-            found[name] = Found(row["conversation_id"], row.get("thread_id"))
+            found[name] = FoundConversation(row["conversation_id"], row.get("thread_id"))
         elif _CONVERSATION.fullmatch(name):
-            found[name] = Found(name, None)
+            found[name] = FoundConversation(name, None)
         elif name not in missing:
             missing.append(name)
     if missing:

@@ -16,9 +16,9 @@ from enum import StrEnum
 from migrate_cli.convert.canonical import encode
 from migrate_cli.convert.limits import MAX_BATCH_ITEMS
 from migrate_cli.model import JsonObject
-from migrate_cli.replay.errors import CaseFault, TryAgain
+from migrate_cli.replay.errors import CaseError, RetryableError
 from migrate_cli.replay.history import items_after, sendable, strictly
-from migrate_cli.replay.response import Answer
+from migrate_cli.replay.response import ModelResponse
 from migrate_cli.state.replays import ReplayRecords
 from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.target.scratch import ScratchConversations, ScratchRefused, Unclear
@@ -33,7 +33,7 @@ class Mode(StrEnum):
     CHAIN = "chain"
 
 
-class Again(StrEnum):
+class Recovery(StrEnum):
     """What may be done after a stream broke."""
 
     SAME = "same"
@@ -45,7 +45,7 @@ class Again(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class ReplayTarget:
     """What places are made of."""
 
     target: ConversationsTarget
@@ -57,7 +57,7 @@ class Ground:
     """The target wants an assistant's message to the specification's letter."""
 
 
-class Place(ABC):
+class ConversationMode(ABC):
     """Where one case runs; `open` first, `close` always."""
 
     conversation_id: str | None = None
@@ -72,12 +72,12 @@ class Place(ABC):
         """The fields of a request that send these new items."""
 
     @abstractmethod
-    def took(self, items: Sequence[JsonObject], answer: Answer) -> None:
+    def took(self, items: Sequence[JsonObject], answer: ModelResponse) -> None:
         """A request was answered to its end."""
 
-    async def after_break(self) -> Again:
+    async def after_break(self) -> Recovery:
         """Say what may be done after a stream broke."""
-        return Again.SAME
+        return Recovery.SAME
 
     def mends(self, code: str) -> bool:  # noqa: ARG002 - for those who can
         """Whether a refusal with this code is put right by sending the request again, which is another one now."""
@@ -88,10 +88,10 @@ class Place(ABC):
         return
 
 
-class Copy(Place):
+class CopyMode(ConversationMode):
     """A scratch conversation that begins with a copy of the history."""
 
-    def __init__(self, ground: Ground, conversation_id: str | None, history: Sequence[JsonObject]) -> None:
+    def __init__(self, ground: ReplayTarget, conversation_id: str | None, history: Sequence[JsonObject]) -> None:
         self._ground = ground
         self._history = sendable(history, strict=ground.strict)
         self.conversation_id = conversation_id
@@ -111,22 +111,22 @@ class Copy(Place):
         """Name the scratch conversation."""
         return {"conversation": self._scratch, "input": list(items)}
 
-    def took(self, items: Sequence[JsonObject], answer: Answer) -> None:  # noqa: ARG002 - the server has them
+    def took(self, items: Sequence[JsonObject], answer: ModelResponse) -> None:  # noqa: ARG002 - the server has them
         """The conversation has grown by the input and the output."""
         last = answer.items[-1].get("id") if answer.items else None
         self._certain = isinstance(last, str)
         self._anchor = last if isinstance(last, str) else self._anchor
 
-    async def after_break(self) -> Again:
+    async def after_break(self) -> Recovery:
         """Look whether the request took effect all the same; if not, it may be sent again."""
         if self._scratch is None or not self._certain:
-            return Again.ANEW
+            return Recovery.ANEW
         await asyncio.sleep(self._ground.settle)
         try:
             added = await items_after(self._ground.target, self._scratch, self._anchor)
-        except CaseFault:
-            return Again.ANEW
-        return Again.ANEW if added else Again.SAME
+        except CaseError:
+            return Recovery.ANEW
+        return Recovery.ANEW if added else Recovery.SAME
 
     async def close(self, unsent: Sequence[JsonObject]) -> None:  # noqa: ARG002 - all of it goes
         """Delete the scratch conversation."""
@@ -135,7 +135,7 @@ class Copy(Place):
             self._scratch = None
 
 
-class Stateless(Place):
+class StatelessMode(ConversationMode):
     """The history travels with every request, and the server keeps nothing: sending again is always safe."""
 
     def __init__(
@@ -157,16 +157,16 @@ class Stateless(Place):
         # Without its encrypted content, a reasoning model's own thoughts could not be handed back in the next round.
         return fields | ({"include": ["reasoning.encrypted_content"]} if self._reasoning else {})
 
-    def took(self, items: Sequence[JsonObject], answer: Answer) -> None:
+    def took(self, items: Sequence[JsonObject], answer: ModelResponse) -> None:
         """What was said belongs to the next request."""
         said = [_handed_back(item) for item in answer.items if _belongs(item)]
         self._so_far += [*items, *(map(strictly, said) if self._strict else said)]
 
 
-class InPlace(Place):
+class InPlaceMode(ConversationMode):
     """The conversation itself. Nothing is sent twice, since nobody could take it back."""
 
-    def __init__(self, ground: Ground, conversation_id: str) -> None:
+    def __init__(self, ground: ReplayTarget, conversation_id: str) -> None:
         self._ground = ground
         self.conversation_id: str = conversation_id
 
@@ -174,12 +174,12 @@ class InPlace(Place):
         """Name the conversation."""
         return {"conversation": self.conversation_id, "input": list(items)}
 
-    def took(self, items: Sequence[JsonObject], answer: Answer) -> None:
+    def took(self, items: Sequence[JsonObject], answer: ModelResponse) -> None:
         """The server has added both."""
 
-    async def after_break(self) -> Again:
+    async def after_break(self) -> Recovery:
         """A person has to look."""
-        return Again.NO
+        return Recovery.NO
 
     async def close(self, unsent: Sequence[JsonObject]) -> None:
         """Answer open calls: a call without an output would make every later response fail."""
@@ -190,10 +190,10 @@ class InPlace(Place):
                 await self._ground.scratches.append(self.conversation_id, bodies[start : start + MAX_BATCH_ITEMS])
 
 
-class Chain(Place):
+class ChainMode(ConversationMode):
     """Responses that follow one another. The first of a conversation carries its history; the state knows the last."""
 
-    def __init__(self, ground: Ground, conversation_id: str | None, history: Sequence[JsonObject]) -> None:
+    def __init__(self, ground: ReplayTarget, conversation_id: str | None, history: Sequence[JsonObject]) -> None:
         self._ground = ground
         self.conversation_id = conversation_id
         self._history = sendable(history, strict=ground.strict)
@@ -210,7 +210,7 @@ class Chain(Place):
             return {"input": [*self._history, *items], "store": True}
         return {"previous_response_id": self._last, "input": list(items), "store": True}
 
-    def took(self, items: Sequence[JsonObject], answer: Answer) -> None:  # noqa: ARG002 - the server has them
+    def took(self, items: Sequence[JsonObject], answer: ModelResponse) -> None:  # noqa: ARG002 - the server has them
         """The next request follows this answer."""
         if answer.response_id is not None:
             self._last = answer.response_id
@@ -234,9 +234,9 @@ def _as_ends_of_a_case() -> Iterator[None]:
     try:
         yield
     except ScratchRefused as refused:
-        raise CaseFault(refused.code, str(refused)) from None
+        raise CaseError(refused.code, str(refused)) from None
     except Unclear as unclear:
-        raise TryAgain(str(unclear), sure=True) from None
+        raise RetryableError(str(unclear), sure=True) from None
 
 
 def _belongs(item: JsonObject) -> bool:

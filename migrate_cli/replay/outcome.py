@@ -9,15 +9,15 @@ from statistics import median
 
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.approvals import Decided
-from migrate_cli.replay.expectations import Verdict
+from migrate_cli.replay.expectations import Expectation
 from migrate_cli.replay.response import Usage
-from migrate_cli.replay.turns import Turn
+from migrate_cli.replay.turns import TurnResult
 from migrate_cli.secrets import scrub
 
 _SHOWN_REASONS = 3
 
 
-class Status(StrEnum):
+class CaseStatus(StrEnum):
     """How a case ended."""
 
     PASSED = "passed"
@@ -39,16 +39,16 @@ class CaseRun:
     """The repetition, from 1."""
     thread_id: str | None = None
     conversation_id: str | None = None
-    status: Status = Status.ERROR
+    status: CaseStatus = CaseStatus.ERROR
     code: str | None = None
     reason: str = ""
     """One sentence, where it did not come to a judgement."""
-    turns: list[Turn] = field(default_factory=list)
-    verdicts: list[tuple[int, Verdict]] = field(default_factory=list)
+    turns: list[TurnResult] = field(default_factory=list)
+    verdicts: list[tuple[int, Expectation]] = field(default_factory=list)
     """The turn (from 1), and the expectation."""
     restarts: list[str] = field(default_factory=list)
     """Why the case began anew."""
-    earlier: list[Turn] = field(default_factory=list)
+    earlier: list[TurnResult] = field(default_factory=list)
     """Turns of attempts that came to nothing; they count for what they cost."""
 
     @property
@@ -86,11 +86,11 @@ class CaseRun:
         unanswered = [d for turn in self.turns for d in turn.decisions if d.decided is Decided.UNANSWERED]
         if unanswered:
             names = ", ".join(f"{one.request.server}.{one.request.name}" for one in unanswered)
-            self.status, self.code = Status.FAILED, "approval-unanswered"
+            self.status, self.code = CaseStatus.FAILED, "approval-unanswered"
             self.reason = f"nobody was there to approve {names}; name it under approve or deny in the suite"
         else:
             passed = all(verdict.passed for _, verdict in self.verdicts)
-            self.status = Status.PASSED if passed else Status.FAILED
+            self.status = CaseStatus.PASSED if passed else CaseStatus.FAILED
 
     def detail(self) -> str:
         """Why it did not pass, or what a person should know although it did."""
@@ -102,9 +102,9 @@ class CaseRun:
         if last is not None and last.incomplete_reason:
             said.append(f"incomplete: {last.incomplete_reason}")
         problems = [outcome for turn in self.turns for outcome in turn.outcomes if outcome.problem]
-        if self.status is not Status.PASSED:
+        if self.status is not CaseStatus.PASSED:
             said += [f"the tool {one.call.name} failed ({one.problem})" for one in problems[:_SHOWN_REASONS]]
-        reasons = [self.reason, *failed[:_SHOWN_REASONS], *said] if self.status is not Status.PASSED else []
+        reasons = [self.reason, *failed[:_SHOWN_REASONS], *said] if self.status is not CaseStatus.PASSED else []
         if self.retries:
             reasons.append(f"sent again {len(self.retries)} times: {self.retries[-1]}")
         return scrub("; ".join(reason for reason in reasons if reason))
@@ -112,9 +112,9 @@ class CaseRun:
 
 def shown(runs: Sequence[CaseRun], pass_rate: float, *, with_content: bool) -> JsonObject:
     """One case with all its repetitions, as reports show it."""
-    first, passed = runs[0], sum(run.status is Status.PASSED for run in runs)
-    worst = next((run for run in runs if run.status is not Status.PASSED), first)
-    status = Status.PASSED if passed and passed / len(runs) >= pass_rate else worst.status
+    first, passed = runs[0], sum(run.status is CaseStatus.PASSED for run in runs)
+    worst = next((run for run in runs if run.status is not CaseStatus.PASSED), first)
+    status = CaseStatus.PASSED if passed and passed / len(runs) >= pass_rate else worst.status
     usage = sum((run.usage for run in runs), Usage())
     entry: JsonObject = {
         "case_id": first.case_id,

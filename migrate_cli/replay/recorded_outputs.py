@@ -10,7 +10,7 @@ from migrate_cli.bounds import loads
 from migrate_cli.model import JsonObject
 
 
-class Stubs:
+class RecordedOutputs:
     """The recorded outputs of one thread. A call that was made several times is answered in that order."""
 
     def __init__(self, items: Iterable[JsonObject]) -> None:

@@ -78,7 +78,7 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ModelResponse:
     """One response, collected."""
 
     ending: Ending

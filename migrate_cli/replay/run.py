@@ -13,27 +13,35 @@ from dataclasses import dataclass, field
 from migrate_cli.errors import MigrateError
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.approvals import Approvals, Ask
-from migrate_cli.replay.budget import Meter
-from migrate_cli.replay.errors import CaseFault, LimitReached, TryAgain
-from migrate_cli.replay.event_sinks import CaseWatcher
+from migrate_cli.replay.budget import UsageBudget
+from migrate_cli.replay.errors import CaseError, LimitReached, RetryableError
+from migrate_cli.replay.event_sinks import CaseObserver
 from migrate_cli.replay.expectations import Expect, check
-from migrate_cli.replay.history import History, hidden_in, read_history, sendable
+from migrate_cli.replay.history import ConversationHistory, hidden_in, read_history, sendable
 from migrate_cli.replay.inputs import Inputs
-from migrate_cli.replay.modes import Chain, Copy, Ground, InPlace, Mode, Place, Stateless
-from migrate_cli.replay.outcome import CaseRun, Status
-from migrate_cli.replay.recorded_outputs import Stubs
+from migrate_cli.replay.modes import (
+    ChainMode,
+    ConversationMode,
+    CopyMode,
+    InPlaceMode,
+    Mode,
+    ReplayTarget,
+    StatelessMode,
+)
+from migrate_cli.replay.outcome import CaseRun, CaseStatus
+from migrate_cli.replay.recorded_outputs import RecordedOutputs
 from migrate_cli.replay.response import Ending
-from migrate_cli.replay.suite import Case
+from migrate_cli.replay.suite import SuiteCase
 from migrate_cli.replay.tools import ToolPolicy, ToolRunner
 from migrate_cli.replay.toolspec import Tool
-from migrate_cli.replay.turns import Rules, Streamer, Turn, TurnRunner
+from migrate_cli.replay.turns import Streamer, TurnPolicy, TurnResult, TurnRunner
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ReplayJob:
     """One case, ready to run."""
 
-    case: Case
+    case: SuiteCase
     fields: JsonObject
     """What each request says beside its input."""
     tools: tuple[Tool, ...] = ()
@@ -46,7 +54,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReplayPlan:
     """How all cases are run."""
 
     mode: Mode = Mode.COPY
@@ -55,13 +63,13 @@ class Plan:
     stub_tools: bool = False
     reasoning: Callable[[str | None], bool] = lambda _model: False
     """Whether a model thinks, and hands its thoughts back when asked."""
-    rules: Rules = field(default_factory=Rules)
+    rules: TurnPolicy = field(default_factory=TurnPolicy)
     tools: ToolPolicy = field(default_factory=ToolPolicy)
     ask: Ask | None = None
 
 
 @dataclass(slots=True)
-class Seen:
+class ConversationFingerprints:
     """The conversations that were read, with their fingerprints: first when they were read, then at the end."""
 
     before: dict[str, str] = field(default_factory=dict)
@@ -72,13 +80,13 @@ class Seen:
     hidden: dict[str, int] = field(default_factory=dict)
     """Images that the target does not show again, by conversation: a copy of it holds a text for each."""
 
-    def first(self, history: History) -> None:
+    def first(self, history: ConversationHistory) -> None:
         """Note how a conversation was before anything was done."""
         self.before.setdefault(history.conversation_id, history.digest)
         if images := hidden_in(history.items):
             self.hidden[history.conversation_id] = images
 
-    def again(self, history: History) -> None:
+    def again(self, history: ConversationHistory) -> None:
         """Compare."""
         if self.before[history.conversation_id] != history.digest:
             self.changed.append(history.conversation_id)
@@ -89,23 +97,23 @@ class ReplayRun:
 
     def __init__(
         self,
-        ground: Ground,
+        ground: ReplayTarget,
         stream: Streamer,
         inputs: Inputs,
-        meter: Meter,
-        plan: Plan,
-        watch: Callable[[str, int], CaseWatcher],
+        meter: UsageBudget,
+        plan: ReplayPlan,
+        watch: Callable[[str, int], CaseObserver],
         record: Callable[[CaseRun], None],
     ) -> None:
         self._ground, self._stream, self._inputs = ground, stream, inputs
         self._meter, self._plan, self._watch, self._record = meter, plan, watch, record
         self._alone: dict[str, asyncio.Lock] = {}
         self.drain = asyncio.Event()
-        self.seen = Seen()
+        self.seen = ConversationFingerprints()
         self.failure: MigrateError | None = None
         """What ended the run before all cases were done: a refused key, an unreachable target."""
 
-    async def run(self, jobs: Sequence[Job]) -> list[list[CaseRun]]:
+    async def run(self, jobs: Sequence[ReplayJob]) -> list[list[CaseRun]]:
         """Run every job as often as the plan says; the results stand in the order of the jobs."""
         runs = [[self._new(job, number) for number in range(1, self._plan.repeat + 1)] for job in jobs]
         queue = iter([(job, one) for job, each in zip(jobs, runs, strict=True) for one in each])
@@ -119,7 +127,7 @@ class ReplayRun:
                 group.create_task(worker())
         return runs
 
-    async def check_untouched(self) -> Seen:
+    async def check_untouched(self) -> ConversationFingerprints:
         """Read every conversation again, and compare its fingerprint with the one from before."""
         gate = asyncio.Semaphore(self._plan.workers)
 
@@ -127,16 +135,16 @@ class ReplayRun:
             async with gate:
                 try:
                     self.seen.again(await read_history(self._ground.target, conversation_id))
-                except (CaseFault, MigrateError):
+                except (CaseError, MigrateError):
                     self.seen.unread.append(conversation_id)
 
         await asyncio.gather(*(one(each) for each in self.seen.before))
         return self.seen
 
-    def _new(self, job: Job, number: int) -> CaseRun:
+    def _new(self, job: ReplayJob, number: int) -> CaseRun:
         return CaseRun(job.case.id, number, job.thread_id, job.conversation_id)
 
-    async def _one(self, job: Job, run: CaseRun) -> None:
+    async def _one(self, job: ReplayJob, run: CaseRun) -> None:
         why_not = self._why_not(job)
         if why_not is not None:
             run.status, run.reason = why_not
@@ -144,16 +152,16 @@ class ReplayRun:
             await self._guarded(job, run)
         self._record(run)
 
-    def _why_not(self, job: Job) -> tuple[Status, str] | None:
+    def _why_not(self, job: ReplayJob) -> tuple[CaseStatus, str] | None:
         if job.case.skip is not None:
-            return Status.SKIPPED, job.case.skip
+            return CaseStatus.SKIPPED, job.case.skip
         if self.failure is not None:
-            return Status.STOPPED, "the run had ended"
+            return CaseStatus.STOPPED, "the run had ended"
         if self.drain.is_set():
-            return Status.STOPPED, "the run was interrupted"
-        return (Status.STOPPED, self._meter.stopped) if self._meter.stopped else None
+            return CaseStatus.STOPPED, "the run was interrupted"
+        return (CaseStatus.STOPPED, self._meter.stopped) if self._meter.stopped else None
 
-    async def _guarded(self, job: Job, run: CaseRun) -> None:
+    async def _guarded(self, job: ReplayJob, run: CaseRun) -> None:
         watcher = self._watch(job.case.id, run.number)
         # In the conversation itself, or in one chain, two cases at once would read each other's words.
         shared = self._plan.mode in (Mode.IN_PLACE, Mode.CHAIN) and job.conversation_id is not None
@@ -163,25 +171,25 @@ class ReplayRun:
                 await self._case(job, run, watcher)
             run.judge()
         except LimitReached as limit:
-            run.status, run.code, run.reason = Status.STOPPED, limit.code, str(limit)
-        except CaseFault as fault:
-            run.status, run.code, run.reason = Status.ERROR, fault.code, str(fault)
-        except TryAgain as trouble:
-            run.status, run.code, run.reason = Status.ERROR, "stream-broken", trouble.reason
+            run.status, run.code, run.reason = CaseStatus.STOPPED, limit.code, str(limit)
+        except CaseError as fault:
+            run.status, run.code, run.reason = CaseStatus.ERROR, fault.code, str(fault)
+        except RetryableError as trouble:
+            run.status, run.code, run.reason = CaseStatus.ERROR, "stream-broken", trouble.reason
         except MigrateError as error:
             self.failure = self.failure or error
-            run.status, run.code, run.reason = Status.ERROR, error.code, str(error)
+            run.status, run.code, run.reason = CaseStatus.ERROR, error.code, str(error)
         finally:
             watcher.done(run)
 
-    async def _case(self, job: Job, run: CaseRun, watcher: CaseWatcher) -> None:
+    async def _case(self, job: ReplayJob, run: CaseRun, watcher: CaseObserver) -> None:
         history, question = await self._history(job)
-        tools = ToolRunner(job.tools, self._plan.tools, Stubs(history) if self._plan.stub_tools else None)
+        tools = ToolRunner(job.tools, self._plan.tools, RecordedOutputs(history) if self._plan.stub_tools else None)
         place = self._place(job, history)
         for attempt in range(self._plan.rules.retries + 1):
             try:
                 await self._attempt(job, run, watcher, place, tools, question)
-            except TryAgain as trouble:
+            except RetryableError as trouble:
                 if attempt == self._plan.rules.retries:
                     raise
                 run.restarts.append(trouble.reason)
@@ -192,7 +200,7 @@ class ReplayRun:
             else:
                 return
 
-    async def _history(self, job: Job) -> tuple[Sequence[JsonObject], list[JsonObject]]:
+    async def _history(self, job: ReplayJob) -> tuple[Sequence[JsonObject], list[JsonObject]]:
         """The items before the case, and (for a last turn) those that ask."""
         if job.conversation_id is None:
             return (), []
@@ -204,28 +212,28 @@ class ReplayRun:
         wanted = set(job.question)
         places = [index for index, item in enumerate(history.items) if item.get("id") in wanted]
         if not places:
-            raise CaseFault("question-gone", "the question is no longer in the conversation")
+            raise CaseError("question-gone", "the question is no longer in the conversation")
         return history.items[: places[0]], sendable(
             (history.items[index] for index in places), strict=self._ground.strict
         )
 
-    def _place(self, job: Job, history: Sequence[JsonObject]) -> Place:
+    def _place(self, job: ReplayJob, history: Sequence[JsonObject]) -> ConversationMode:
         mode, conversation_id = self._plan.mode, job.conversation_id
         if mode is Mode.IN_PLACE and conversation_id is not None:
-            return InPlace(self._ground, conversation_id)
+            return InPlaceMode(self._ground, conversation_id)
         if mode is Mode.CHAIN:
-            return Chain(self._ground, conversation_id, history)
+            return ChainMode(self._ground, conversation_id, history)
         if mode is Mode.STATELESS:
             reasoning = self._plan.reasoning(job.fields.get("model"))
-            return Stateless(conversation_id, history, reasoning=reasoning, strict=self._ground.strict)
-        return Copy(self._ground, conversation_id, history)
+            return StatelessMode(conversation_id, history, reasoning=reasoning, strict=self._ground.strict)
+        return CopyMode(self._ground, conversation_id, history)
 
     async def _attempt(
         self,
-        job: Job,
+        job: ReplayJob,
         run: CaseRun,
-        watcher: CaseWatcher,
-        place: Place,
+        watcher: CaseObserver,
+        place: ConversationMode,
         tools: ToolRunner,
         question: list[JsonObject],
     ) -> None:
@@ -239,7 +247,7 @@ class ReplayRun:
             turns = job.case.all_turns()
             for number, asked in enumerate(turns, 1):
                 watcher.turn(number, len(turns))
-                turn = Turn()
+                turn = TurnResult()
                 run.turns.append(turn)
                 items = question if question and number == 1 else [await self._inputs.message(asked.input)]
                 await runner.run(items, turn, Ending(asked.expect.status))
@@ -250,12 +258,12 @@ class ReplayRun:
             await asyncio.shield(place.close(runner.unsent if runner is not None else ()))
 
 
-def _goes_on(expect: Expect, turn: Turn) -> bool:
+def _goes_on(expect: Expect, turn: TurnResult) -> bool:
     """A turn whose response did not end as wanted has no next one."""
     return turn.answer.ending is Ending(expect.status)
 
 
-def chosen(jobs: Iterable[Job], names: Sequence[str], sample: int | None) -> list[Job]:
+def chosen(jobs: Iterable[ReplayJob], names: Sequence[str], sample: int | None) -> list[ReplayJob]:
     """The jobs of these names (all, without any), or a sample of them that is the same each time, in their order."""
     import hashlib  # noqa: PLC0415 - next to its use
 

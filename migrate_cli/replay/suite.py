@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 
 from migrate_cli.errors import UsageError
 from migrate_cli.model import JsonObject
-from migrate_cli.replay.expectations import Expect, Strict, Texts
+from migrate_cli.replay.expectations import Expect, SuiteModel, Texts
 from migrate_cli.replay.toolspec import Tool
 from migrate_cli.settings.validation_errors import document_sentence
 from migrate_cli.settings.yaml_document import BadYamlError, Document, RepeatedKeyError, read_document
@@ -20,7 +20,7 @@ from migrate_cli.settings.yaml_document import BadYamlError, Document, RepeatedK
 PART_KEYS = ("text", "file", "image", "audio")
 
 
-class Part(Strict):
+class InputPart(SuiteModel):
     """One part of an input: exactly one of the four."""
 
     text: str | None = Field(None, min_length=1)
@@ -47,17 +47,17 @@ def _parts(value: Any) -> Any:
     return [{"text": entry} if isinstance(entry, str) else entry for entry in entries]
 
 
-Input = Annotated[tuple[Part, ...], BeforeValidator(_parts), Field(min_length=1)]
+Input = Annotated[tuple[InputPart, ...], BeforeValidator(_parts), Field(min_length=1)]
 
 
-class Turn(Strict):
+class SuiteTurn(SuiteModel):
     """One question, and what is expected of the answer to it."""
 
     input: Input
     expect: Expect = Expect()
 
 
-class Setup(Strict):
+class RequestSetup(SuiteModel):
     """What a request says beside its input; the fields are those of the Responses API."""
 
     model: str | None = Field(None, min_length=1)
@@ -84,11 +84,11 @@ class Setup(Strict):
 
     def fields(self) -> JsonObject:
         """The fields that are given, tools aside."""
-        given = self.model_dump(exclude={"tools", "extra"}, exclude_none=True, include=set(Setup.model_fields))
+        given = self.model_dump(exclude={"tools", "extra"}, exclude_none=True, include=set(RequestSetup.model_fields))
         return given | self.extra
 
 
-class Case(Setup):
+class SuiteCase(RequestSetup):
     """One case: what it asks, on which conversation, and what it wants; its setup outweighs the suite's."""
 
     id: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")
@@ -96,7 +96,7 @@ class Case(Setup):
     """An old thread id, a new conversation id, or none."""
     input: Input | None = None
     expect: Expect | None = None
-    turns: tuple[Turn, ...] = ()
+    turns: tuple[SuiteTurn, ...] = ()
     approve: Texts = ()
     """MCP tools that may run: `tool`, `server.tool`, or `*`."""
     deny: Texts = ()
@@ -113,17 +113,17 @@ class Case(Setup):
             raise ValueError("a case whose expectations stand in its turns")
         return self
 
-    def all_turns(self) -> tuple[Turn, ...]:
+    def all_turns(self) -> tuple[SuiteTurn, ...]:
         """The turns, in order; the short form is one."""
-        return self.turns or (Turn(input=self.input or (), expect=self.expect or Expect()),)
+        return self.turns or (SuiteTurn(input=self.input or (), expect=self.expect or Expect()),)
 
 
-class Suite(Setup):
+class Suite(RequestSetup):
     """A whole suite."""
 
     approve: Texts = ()
     deny: Texts = ()
-    cases: tuple[Case, ...] = Field(min_length=1)
+    cases: tuple[SuiteCase, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -133,7 +133,7 @@ class Suite(Setup):
             raise ValueError(f"a suite in which no two cases share an id; {', '.join(twice[:3])} is there twice")
         return self
 
-    def setup_of(self, case: Case) -> tuple[JsonObject, tuple[Tool, ...]]:
+    def setup_of(self, case: SuiteCase) -> tuple[JsonObject, tuple[Tool, ...]]:
         """The fields of each request of a case, and its tools."""
         tools = case.tools if case.tools is not None else self.tools
         return self.fields() | case.fields(), tools or ()

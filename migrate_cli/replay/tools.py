@@ -23,7 +23,7 @@ from typing import Any
 from migrate_cli.bounds import loads
 from migrate_cli.errors import UsageError
 from migrate_cli.model import JsonObject
-from migrate_cli.replay.recorded_outputs import Stubs
+from migrate_cli.replay.recorded_outputs import RecordedOutputs
 from migrate_cli.replay.response import FunctionCall
 from migrate_cli.replay.schemas import violation
 from migrate_cli.replay.tool_output import as_output, failure
@@ -35,11 +35,11 @@ _STDERR = 500
 """Characters of a failed command's error stream that the model is told."""
 
 Handler = Callable[..., Any]
-Run = Callable[[JsonObject], Awaitable[Any]]
+ToolFunction = Callable[[JsonObject], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ToolOutcome:
     """One call, answered. `source` is `handler`, `command`, `stub` or `error`; an error's `problem` is its kind."""
 
     call: FunctionCall
@@ -68,20 +68,20 @@ class ToolPolicy:
 class ToolRunner:
     """The function tools of one case. Make it before the first request: a handler that is not there is told then."""
 
-    def __init__(self, tools: Iterable[Tool], policy: ToolPolicy, stubs: Stubs | None = None) -> None:
+    def __init__(self, tools: Iterable[Tool], policy: ToolPolicy, stubs: RecordedOutputs | None = None) -> None:
         self._policy = policy
         self._stubs = stubs
         self._tools = {tool.name: tool for tool in tools if tool.type == "function"}
-        self._runs: dict[str, tuple[str, Run]] = {}
+        self._runs: dict[str, tuple[str, ToolFunction]] = {}
         for name, tool in self._tools.items():
             if tool.handler:
                 self._runs[name] = "handler", _of_handler(resolve(tool.handler, policy.folder))
             elif tool.command:
                 self._runs[name] = "command", _of_command(tool.command, policy.folder)
-        self._earlier: dict[tuple[str, str], list[Outcome]] = {}
-        self._made: list[Outcome] = []
+        self._earlier: dict[tuple[str, str], list[ToolOutcome]] = {}
+        self._made: list[ToolOutcome] = []
 
-    async def run_all(self, calls: Sequence[FunctionCall]) -> list[Outcome]:
+    async def run_all(self, calls: Sequence[FunctionCall]) -> list[ToolOutcome]:
         """Run all calls at once; the outcomes stand in the order of the calls."""
         outcomes = await asyncio.gather(*(self._run(call) for call in calls))
         self._made += outcomes
@@ -93,14 +93,14 @@ class ToolRunner:
             self._earlier.setdefault((outcome.call.name, outcome.call.arguments), []).append(outcome)
         self._made = []
 
-    async def _run(self, call: FunctionCall) -> Outcome:
+    async def _run(self, call: FunctionCall) -> ToolOutcome:
         began = time.monotonic()
         earlier = self._earlier.get((call.name, call.arguments))
         if earlier:
             known = earlier.pop(0)
-            return Outcome(call, known.output, known.source, known.seconds, known.problem)
+            return ToolOutcome(call, known.output, known.source, known.seconds, known.problem)
         output, source, problem = await self._output(call)
-        return Outcome(call, output, source, time.monotonic() - began, problem)
+        return ToolOutcome(call, output, source, time.monotonic() - began, problem)
 
     async def _output(self, call: FunctionCall) -> tuple[str, str, str | None]:
         tool = self._tools.get(call.name)
@@ -121,7 +121,7 @@ class ToolRunner:
         return _error("no_handler", f"nothing is set up to run {call.name}")
 
     async def _guarded(
-        self, source: str, run: Run, arguments: JsonObject, seconds: float
+        self, source: str, run: ToolFunction, arguments: JsonObject, seconds: float
     ) -> tuple[str, str, str | None]:
         try:
             async with asyncio.timeout(seconds) as limit:
@@ -166,7 +166,7 @@ def _arguments(call: FunctionCall, tool: Tool) -> tuple[JsonObject, str | None]:
     return value, None if wrong is None else f"the arguments are not right: {wrong}"
 
 
-def _of_handler(function: Handler) -> Run:
+def _of_handler(function: Handler) -> ToolFunction:
     async def run(arguments: JsonObject) -> Any:
         if inspect.iscoroutinefunction(function):
             return await function(**arguments)
@@ -176,7 +176,7 @@ def _of_handler(function: Handler) -> Run:
     return run
 
 
-def _of_command(command: Sequence[str], folder: Path) -> Run:
+def _of_command(command: Sequence[str], folder: Path) -> ToolFunction:
     # A program named by a path is meant beside the suite; any other is looked for as a shell would.
     program = str(folder.resolve() / command[0]) if "/" in command[0] else command[0]
 

@@ -18,13 +18,13 @@ from migrate_cli.http.outcomes import NotApplied, Refused
 from migrate_cli.http.sse import StreamBroken, StreamRefused
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.approvals import Approvals, Decided, Decision
-from migrate_cli.replay.budget import Meter
+from migrate_cli.replay.budget import UsageBudget
 from migrate_cli.replay.collector import Collector, is_token
-from migrate_cli.replay.errors import CaseFault, TryAgain
-from migrate_cli.replay.expectations import Facts, ToolCall
-from migrate_cli.replay.modes import Again, Place
-from migrate_cli.replay.response import Answer, Ending, Usage
-from migrate_cli.replay.tools import Outcome, ToolRunner
+from migrate_cli.replay.errors import CaseError, RetryableError
+from migrate_cli.replay.expectations import ToolCall, TurnFacts
+from migrate_cli.replay.modes import ConversationMode, Recovery
+from migrate_cli.replay.response import Ending, ModelResponse, Usage
+from migrate_cli.replay.tools import ToolOutcome, ToolRunner
 
 TEMPORARY = frozenset({"server_error", "rate_limit_exceeded", "timeout", "overloaded_error", "internal_error"})
 """Codes with which a response fails although the request is in order."""
@@ -39,7 +39,7 @@ Streamer = Callable[[bytes, Callable[[], None]], AsyncGenerator[JsonObject]]
 StreamBroken, as `ApiClient.stream` does."""
 
 
-class Watcher(Protocol):
+class TurnObserver(Protocol):
     """Looks on while a case runs; shows or writes, and never raises."""
 
     def event(self, event: JsonObject) -> None:
@@ -48,7 +48,7 @@ class Watcher(Protocol):
     def tools(self, names: Sequence[str]) -> None:
         """These functions start."""
 
-    def tool_done(self, outcome: Outcome) -> None:
+    def tool_done(self, outcome: ToolOutcome) -> None:
         """A function ended."""
 
     def note(self, text: str) -> None:
@@ -56,7 +56,7 @@ class Watcher(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class TurnPolicy:
     """How a turn is run."""
 
     rounds: int = 10
@@ -68,13 +68,13 @@ class Rules:
 
 
 @dataclass(slots=True)
-class Turn:
+class TurnResult:
     """What one turn came to."""
 
-    answer: Answer = field(default_factory=lambda: Answer(Ending.BROKEN))
+    answer: ModelResponse = field(default_factory=lambda: ModelResponse(Ending.BROKEN))
     """The last response."""
-    answers: list[Answer] = field(default_factory=list)
-    outcomes: list[Outcome] = field(default_factory=list)
+    answers: list[ModelResponse] = field(default_factory=list)
+    outcomes: list[ToolOutcome] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     retries: list[str] = field(default_factory=list)
     """Why requests were sent again."""
@@ -90,10 +90,10 @@ class Turn:
         theirs = [ToolCall(use.names, use.arguments) for answer in self.answers for use in answer.uses]
         return (*own, *theirs)
 
-    def facts(self) -> Facts:
+    def facts(self) -> TurnFacts:
         """The turn, as expectations see it."""
         notes = [note for answer in self.answers for note in answer.annotations]
-        return Facts(
+        return TurnFacts(
             ending=self.answer.ending,
             text=self.answer.text,
             refusal=self.answer.refusal,
@@ -105,10 +105,10 @@ class Turn:
         )
 
 
-class _FailedForNow(TryAgain):
+class _TemporaryFailure(RetryableError):
     """The response failed by no fault of the request's; when trying again does not help, that is the answer."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: ModelResponse) -> None:
         super().__init__(f"the response failed ({answer.error_code})")
         self.answer = answer
 
@@ -119,13 +119,13 @@ class TurnRunner:
     def __init__(
         self,
         stream: Streamer,
-        place: Place,
+        place: ConversationMode,
         fields: JsonObject,
         tools: ToolRunner,
         approvals: Approvals,
-        meter: Meter,
-        watcher: Watcher,
-        rules: Rules,
+        meter: UsageBudget,
+        watcher: TurnObserver,
+        rules: TurnPolicy,
     ) -> None:
         self._stream, self._place, self._fields = stream, place, fields
         self._tools, self._approvals, self._meter = tools, approvals, meter
@@ -134,7 +134,7 @@ class TurnRunner:
         self.unsent: list[JsonObject] = []
         """Answers to calls of the last response that were not sent."""
 
-    async def run(self, items: Sequence[JsonObject], turn: Turn, wanted: Ending = Ending.COMPLETED) -> None:
+    async def run(self, items: Sequence[JsonObject], turn: TurnResult, wanted: Ending = Ending.COMPLETED) -> None:
         """Run one turn, writing into `turn` as it goes; `wanted` is the ending that the suite expects.
 
         Raises CaseFault, or TryAgain when the case may begin anew.
@@ -146,7 +146,7 @@ class TurnRunner:
         finally:
             turn.seconds += self._rules.now() - began
 
-    async def _rounds(self, items: list[JsonObject], turn: Turn) -> None:
+    async def _rounds(self, items: list[JsonObject], turn: TurnResult) -> None:
         for _ in range(self._rules.rounds):
             answer = await self._insist(items, turn)
             turn.answer = answer
@@ -156,9 +156,9 @@ class TurnRunner:
             if answer.ending is not Ending.COMPLETED or not (answer.calls or answer.approvals):
                 return
             self.unsent = items = await self._answer_calls(answer, turn)
-        raise CaseFault("too-many-rounds", f"the model still calls tools after {self._rules.rounds} rounds")
+        raise CaseError("too-many-rounds", f"the model still calls tools after {self._rules.rounds} rounds")
 
-    async def _answer_calls(self, answer: Answer, turn: Turn) -> list[JsonObject]:
+    async def _answer_calls(self, answer: ModelResponse, turn: TurnResult) -> list[JsonObject]:
         """Run all calls at once, decide what asks for approval, and return all answers, in order."""
         names = [call.name for call in answer.calls]
         if names:
@@ -174,29 +174,29 @@ class TurnRunner:
                 self._watcher.note(f"{decision.request.server}.{decision.request.name}: nobody is there to approve it")
         return [*(outcome.item() for outcome in outcomes), *(decision.item() for decision in decisions)]
 
-    async def _insist(self, items: list[JsonObject], turn: Turn) -> Answer:
+    async def _insist(self, items: list[JsonObject], turn: TurnResult) -> ModelResponse:
         """Send one request until it is answered to its end, as often as the rules and the place allow."""
         for attempt in range(self._rules.retries + 1):
             try:
                 return await self._once(items, turn)
-            except CaseFault as fault:
+            except CaseError as fault:
                 if attempt == self._rules.retries or not self._place.mends(fault.code):
                     raise
-            except TryAgain as trouble:
-                again = Again.SAME if trouble.sure else await self._place.after_break()
+            except RetryableError as trouble:
+                again = Recovery.SAME if trouble.sure else await self._place.after_break()
                 last = attempt == self._rules.retries
-                if isinstance(trouble, _FailedForNow) and (last or again is Again.NO):
+                if isinstance(trouble, _TemporaryFailure) and (last or again is Recovery.NO):
                     return trouble.answer
-                if again is Again.NO:
-                    raise CaseFault("stream-broken", f"{trouble.reason}; nothing was sent again") from None
-                if last or again is Again.ANEW:
-                    raise TryAgain(trouble.reason, trouble.wait) from None
+                if again is Recovery.NO:
+                    raise CaseError("stream-broken", f"{trouble.reason}; nothing was sent again") from None
+                if last or again is Recovery.ANEW:
+                    raise RetryableError(trouble.reason, trouble.wait) from None
                 turn.retries.append(trouble.reason)
                 self._watcher.note(f"sent again: {trouble.reason}")
                 await self._rules.sleep(_pause(trouble, attempt))
         raise AssertionError("the last attempt returns or raises")
 
-    async def _once(self, items: list[JsonObject], turn: Turn) -> Answer:
+    async def _once(self, items: list[JsonObject], turn: TurnResult) -> ModelResponse:
         content = encode({**self._fields, **self._merged(self._place.request(items)), "stream": True})
         collector = Collector()
         async with self._meter.request():
@@ -207,9 +207,9 @@ class TurnRunner:
         turn.usage = turn.usage + answer.usage
         turn.cost += cost or 0.0
         if answer.ending is Ending.BROKEN:
-            raise TryAgain(broken or "the stream ended before the response did")
+            raise RetryableError(broken or "the stream ended before the response did")
         if answer.ending is Ending.FAILED is not self._wanted and answer.error_code in TEMPORARY:
-            raise _FailedForNow(answer)
+            raise _TemporaryFailure(answer)
         return answer
 
     def _merged(self, fields: JsonObject) -> JsonObject:
@@ -219,7 +219,7 @@ class TurnRunner:
             return fields | {"include": list(dict.fromkeys([*mine, *fields["include"]]))}
         return fields
 
-    async def _collect(self, content: bytes, collector: Collector, turn: Turn) -> str | None:
+    async def _collect(self, content: bytes, collector: Collector, turn: TurnResult) -> str | None:
         """Feed the collector; return how the stream broke, or None where it ended by itself.
 
         Time spent on waiting for a slot is the pace's, not the model's: it counts for nothing.
@@ -251,14 +251,14 @@ class TurnRunner:
         return None
 
 
-def _as_fault(error: StreamRefused) -> CaseFault | TryAgain:
+def _as_fault(error: StreamRefused) -> CaseError | RetryableError:
     reply = error.reply
     if isinstance(reply, Refused):
-        return CaseFault(reply.code, f"the target refused the request: {reply.message}")
+        return CaseError(reply.code, f"the target refused the request: {reply.message}")
     if isinstance(reply, NotApplied):
-        return TryAgain(f"not taken ({reply.reason})", reply.wait, sure=True)
-    return TryAgain(reply.reason)
+        return RetryableError(f"not taken ({reply.reason})", reply.wait, sure=True)
+    return RetryableError(reply.reason)
 
 
-def _pause(trouble: TryAgain, attempt: int) -> float:
+def _pause(trouble: RetryableError, attempt: int) -> float:
     return min(trouble.wait if trouble.wait is not None else 0.5 * 2**attempt, LONGEST_WAIT)

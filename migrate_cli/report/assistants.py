@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.catalogue import finding_rows
-from migrate_cli.report.document import Column, Document, Section, Table, objects, problems, steps, text, tone_of
+from migrate_cli.report.document import Column, ReportDocument, Section, Table, objects, problems, steps, text, tone_of
 from migrate_cli.report.escape import NOTHING, number, plural
 
 
-def build(result: Result) -> Document:
+def build(result: Result) -> ReportDocument:
     """Return the document."""
     rows = objects(result.data, "assistants")
     written = sum(len(row.get("files") or ()) for row in rows)
@@ -18,7 +18,7 @@ def build(result: Result) -> Document:
     sections += _findings(result.data)
     verbatim = result.data.get("verbatim")
     advice = ("Try one: migrate-cli replay FILE.yaml",) if written else ()
-    return Document(
+    return ReportDocument(
         "migrate-cli assistants",
         headline if rows else "The source holds no assistant, and no run or message names one.",
         tone_of(result),

@@ -11,7 +11,7 @@ from migrate_cli.report.document import build, objects, text
 from migrate_cli.report.escape import plural, visible
 
 
-class Verdict(StrEnum):
+class JUnitOutcome(StrEnum):
     """How a CI server counts a case."""
 
     PASSED = "passed"
@@ -21,12 +21,12 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class JUnitCase:
     """One line in a CI server's test view."""
 
     group: str
     name: str
-    verdict: Verdict = Verdict.PASSED
+    verdict: JUnitOutcome = JUnitOutcome.PASSED
     kind: str = ""
     """The code of the failure, such as `in-doubt`."""
     message: str = ""
@@ -43,19 +43,21 @@ FAILED_STATES = {
 REPLAY_PASSED = frozenset({"passed", "pass", "ok"})
 
 
-def cases_of(result: Result) -> list[Case]:
+def cases_of(result: Result) -> list[JUnitCase]:
     """Return the run's own case first, then one for each thread, place that could not be read, or replay case."""
     found = [_run_case(result)]
     if result.command == "replay":
         return found + [_replay_case(entry) for entry in objects(result.data, "cases")]
     found += _thread_cases(result)
     return found + [
-        Case("source", text(entry.get("origin")), Verdict.ERROR, text(entry.get("code")), text(entry.get("detail")))
+        JUnitCase(
+            "source", text(entry.get("origin")), JUnitOutcome.ERROR, text(entry.get("code")), text(entry.get("detail"))
+        )
         for entry in objects(result.data, "unreadable")
     ]
 
 
-def _run_case(result: Result) -> Case:
+def _run_case(result: Result) -> JUnitCase:
     document = build(result)
     general = [f"{problem.code}: {problem.message}" for problem in result.errors if problem.thread_id is None]
     cut = result.data.get("thread_list_cut")
@@ -63,10 +65,14 @@ def _run_case(result: Result) -> Case:
         general.append(f"{plural(cut, 'thread')} more are not listed here.")
     seconds = result.data.get("seconds")
     stopped = result.exit_code not in (0, 3)
-    return Case(
+    return JUnitCase(
         group="run",
         name=result.command,
-        verdict=Verdict.FAILED if result.exit_code == 4 else Verdict.ERROR if stopped else Verdict.PASSED,
+        verdict=JUnitOutcome.FAILED
+        if result.exit_code == 4
+        else JUnitOutcome.ERROR
+        if stopped
+        else JUnitOutcome.PASSED,
         kind=f"exit-{result.exit_code}" if stopped else "",
         message=document.headline if stopped else "",
         output="\n".join(visible(line) for line in (document.headline, *general)),
@@ -74,7 +80,7 @@ def _run_case(result: Result) -> Case:
     )
 
 
-def _thread_cases(result: Result) -> Iterator[Case]:
+def _thread_cases(result: Result) -> Iterator[JUnitCase]:
     findings = _by_thread(objects(result.data, "finding_list"))
     differences = _by_thread(objects(result.data, "differences"))
     problems = {problem.thread_id: problem for problem in result.errors if problem.thread_id is not None}
@@ -91,19 +97,19 @@ def _thread_cases(result: Result) -> Iterator[Case]:
         state = states.get(thread_id, "skipped" if thread_id in reasons else "")
         mine = [*findings.get(thread_id, ()), *differences.get(thread_id, ())]
         output = "\n".join(visible(_sentence(entry)) for entry in mine)
-        kind, message, verdict = state.replace("_", "-"), "", Verdict.PASSED
+        kind, message, verdict = state.replace("_", "-"), "", JUnitOutcome.PASSED
         if thread_id in problems:
-            kind, message, verdict = problems[thread_id].code, problems[thread_id].message, Verdict.FAILED
+            kind, message, verdict = problems[thread_id].code, problems[thread_id].message, JUnitOutcome.FAILED
         elif state in FAILED_STATES:
-            message, verdict = FAILED_STATES[state], Verdict.FAILED
+            message, verdict = FAILED_STATES[state], JUnitOutcome.FAILED
         elif thread_id in differences and state != "verified":
             # What is only in the target fails nothing unless `--strict` says so, and then the state is another.
-            kind, message, verdict = "differs", _sentence(differences[thread_id][0]), Verdict.FAILED
+            kind, message, verdict = "differs", _sentence(differences[thread_id][0]), JUnitOutcome.FAILED
         elif state == "skipped":
-            message, verdict = reasons.get(thread_id, "skipped"), Verdict.SKIPPED
+            message, verdict = reasons.get(thread_id, "skipped"), JUnitOutcome.SKIPPED
         elif found := [entry for entry in mine if entry.get("code") in blocking]:
-            kind, message, verdict = text(found[0].get("code")), text(found[0].get("detail")), Verdict.FAILED
-        yield Case("threads", thread_id, verdict, kind, message, output)
+            kind, message, verdict = text(found[0].get("code")), text(found[0].get("detail")), JUnitOutcome.FAILED
+        yield JUnitCase("threads", thread_id, verdict, kind, message, output)
 
 
 def _blocking(result: Result) -> frozenset[str]:
@@ -132,12 +138,18 @@ def _sentence(entry: JsonObject) -> str:
     return f"{names}: {text(entry.get('detail'))}"
 
 
-def _replay_case(entry: JsonObject) -> Case:
+def _replay_case(entry: JsonObject) -> JUnitCase:
     status, detail = text(entry.get("status")), text(entry.get("detail"))
-    verdict = Verdict.PASSED if status in REPLAY_PASSED else Verdict.FAILED
-    verdict = Verdict.SKIPPED if status in ("skipped", "stopped") else Verdict.ERROR if status == "error" else verdict
+    verdict = JUnitOutcome.PASSED if status in REPLAY_PASSED else JUnitOutcome.FAILED
+    verdict = (
+        JUnitOutcome.SKIPPED
+        if status in ("skipped", "stopped")
+        else JUnitOutcome.ERROR
+        if status == "error"
+        else verdict
+    )
     total = entry.get("total_ms")
     seconds = total / 1000 if isinstance(total, int | float) else 0.0
     name = text(entry.get("case_id") or entry.get("id"))
-    failed = verdict is not Verdict.PASSED
-    return Case("cases", name, verdict, status if failed else "", detail if failed else "", "", seconds)
+    failed = verdict is not JUnitOutcome.PASSED
+    return JUnitCase("cases", name, verdict, status if failed else "", detail if failed else "", "", seconds)

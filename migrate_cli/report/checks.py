@@ -8,12 +8,12 @@ from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.document import (
     Bar,
     Column,
-    Document,
-    Lines,
-    Pair,
-    Pairs,
+    ReportDocument,
     Section,
+    SentenceList,
     Table,
+    TextComparison,
+    TextPair,
     Tone,
     counts,
     cut_note,
@@ -41,12 +41,12 @@ SHOWN = 100
 PASSED = frozenset({"passed", "ok", "pass"})
 
 
-def build(result: Result) -> Document:
+def build(result: Result) -> ReportDocument:
     """Return the document of either command."""
     return _replay(result) if result.command == "replay" else _verify(result)
 
 
-def _verify(result: Result) -> Document:
+def _verify(result: Result) -> ReportDocument:
     data = result.data
     outcomes = counts(data, "outcomes")
     segments = tuple((OUTCOMES.get(sigil, sigil), count) for sigil, count in outcomes.items())
@@ -57,7 +57,7 @@ def _verify(result: Result) -> Document:
         _side_by_side(data),
         _time(data),
     ]
-    return Document(
+    return ReportDocument(
         title="migrate-cli verify",
         headline=_verify_headline(data, outcomes) + _so_far(result),
         tone=_verify_tone(result),
@@ -167,14 +167,14 @@ def _told(entry: JsonObject) -> str:
     return ": ".join(str(entry[name]) for name in ("conversation_id", "field", "detail") if entry.get(name))
 
 
-def _side_by_side(data: JsonObject) -> Pairs | None:
+def _side_by_side(data: JsonObject) -> TextComparison | None:
     """What the source says and what the conversation says, where they differ and texts were asked for."""
     rows = tuple(
-        Pair(_place(entry), entry.get("expected"), entry.get("got"))
+        TextPair(_place(entry), entry.get("expected"), entry.get("got"))
         for entry in objects(data, "differences")[:SHOWN]
         if entry.get("expected") is not None or entry.get("got") is not None
     )
-    return Pairs("Side by side", "source", "conversation", rows) if rows else None
+    return TextComparison("Side by side", "source", "conversation", rows) if rows else None
 
 
 def _place(entry: JsonObject) -> str:
@@ -213,7 +213,7 @@ def _after_doubles(result: Result) -> tuple[str, ...]:
     return (f"Delete the copies of our own: migrate-cli resolve {first['thread_id']} {options}",)
 
 
-def _replay(result: Result) -> Document:
+def _replay(result: Result) -> ReportDocument:
     data = result.data
     cases = objects(data, "cases")
     totals = counts(data, "totals") or _count(cases)
@@ -227,7 +227,7 @@ def _replay(result: Result) -> Document:
         _used(data),
         _warnings(data),
     ]
-    return Document(
+    return ReportDocument(
         title="migrate-cli replay",
         headline=_replay_headline(cases, totals),
         tone=tone_of(result) if result.exit_code != 4 else Tone.BAD,
@@ -351,7 +351,9 @@ def _used(data: JsonObject) -> Table | None:
 
 def _warnings(data: JsonObject) -> Section | None:
     found = data.get("warnings")
-    return Lines("Gone or going", tuple(str(line) for line in found)) if isinstance(found, list) and found else None
+    return (
+        SentenceList("Gone or going", tuple(str(line) for line in found)) if isinstance(found, list) and found else None
+    )
 
 
 def _case_cell(value: object) -> str:

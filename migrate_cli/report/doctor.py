@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter
 
 from migrate_cli.model import JsonObject, Result
-from migrate_cli.report.document import Column, Document, Section, Table, Tone, objects, steps, text
+from migrate_cli.report.document import Column, ReportDocument, Section, Table, Tone, objects, steps, text
 from migrate_cli.report.escape import number, plural
 
 
-def build(result: Result) -> Document:
+def build(result: Result) -> ReportDocument:
     """Return the document."""
     checks = objects(result.data, "checks")
     verdicts = Counter(str(check.get("verdict")) for check in checks)
     bad, odd = verdicts["failure"], verdicts["warning"]
     sections = [_checks(checks), _facts(objects(result.data, "facts")), _settings(objects(result.data, "settings"))]
-    return Document(
+    return ReportDocument(
         title="migrate-cli doctor",
         headline=_headline(bad, odd),
         tone=Tone.BAD if bad else Tone.MIXED if odd else Tone.GOOD,

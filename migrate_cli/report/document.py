@@ -78,7 +78,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class SentenceList:
     """A titled list of sentences."""
 
     title: str
@@ -86,7 +86,7 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class TextPair:
     """One text as it was sent, and as it was found; None where one of them does not exist."""
 
     heading: str
@@ -108,21 +108,21 @@ def _shared(one: str, other: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class TextComparison:
     """Texts side by side, for those who asked for contents."""
 
     title: str
     left: str
     """What stands on the left, such as `source`."""
     right: str
-    rows: tuple[Pair, ...]
+    rows: tuple[TextPair, ...]
 
 
-Section = Table | Bar | Lines | Pairs
+Section = Table | Bar | SentenceList | TextComparison
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class ReportDocument:
     """A whole report."""
 
     title: str
@@ -136,7 +136,7 @@ class Document:
     """What must be read before anything else, such as that this was a rehearsal."""
 
 
-Builder = Callable[[Result], Document]
+Builder = Callable[[Result], ReportDocument]
 
 BUILDERS: dict[str, str] = {
     "plan": "migrate_cli.report.migration",
@@ -166,7 +166,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
 """Data of which a builder needs one key: a command that ended before its work has only errors to show."""
 
 
-def build(result: Result) -> Document:
+def build(result: Result) -> ReportDocument:
     """Return the document of any result."""
     name = BUILDERS.get(result.command)
     if name is None or not any(key in result.data for key in NEEDED[name]):
@@ -189,7 +189,7 @@ def problems(result: Result) -> tuple[Section, ...]:
     if not errors:
         return ()
     if all(problem.thread_id is None for problem in errors):
-        return (Lines("Errors", tuple(f"{problem.code}: {problem.message}" for problem in errors)),)
+        return (SentenceList("Errors", tuple(f"{problem.code}: {problem.message}" for problem in errors)),)
     shown = errors[:SHOWN_ERRORS]
     rows = tuple((problem.thread_id or NOTHING, problem.code, problem.message) for problem in shown)
     columns = (Column("thread"), Column("code"), Column("what happened"))

@@ -10,21 +10,21 @@ from typing import Any
 
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject, Result
-from migrate_cli.report.document import Column, Document, Lines, Section, Table, problems, steps, tone_of
+from migrate_cli.report.document import Column, ReportDocument, Section, SentenceList, Table, problems, steps, tone_of
 from migrate_cli.report.escape import NOTHING, number
 
 RESERVED = frozenset({"message", "next", "verbatim", "content", "rehearsal"})
 """Keys that are not laid out: the headline, the next steps, text to print as it is, message texts, a notice."""
 
 
-def build(result: Result) -> Document:
+def build(result: Result) -> ReportDocument:
     """Return the document; `data["message"]` is the headline when it is there."""
     data = {key: value for key, value in result.data.items() if key not in RESERVED}
     facts = tuple((title(key), number(value)) for key, value in data.items() if _is_scalar(value))
     sections: list[Section] = [Table("", (Column(""), Column("")), facts)] if facts else []
     sections += [section for key, value in data.items() if (section := _section(key, value)) is not None]
     verbatim = result.data.get("verbatim")
-    return Document(
+    return ReportDocument(
         title=f"migrate-cli {result.command}",
         headline=_headline(result),
         tone=tone_of(result),
@@ -62,7 +62,7 @@ def _section(key: str, value: Any) -> Section | None:
     if isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
         return _records(key, value)
     if isinstance(value, list) and value:
-        return Lines(title(key).capitalize(), tuple(_cell(entry) for entry in value))
+        return SentenceList(title(key).capitalize(), tuple(_cell(entry) for entry in value))
     return None
 
 

@@ -16,7 +16,18 @@ from importlib.resources import files
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.charts import charts_of
 from migrate_cli.report.content import content_section
-from migrate_cli.report.document import Bar, Document, Lines, Pair, Pairs, Section, Table, build, counts, objects
+from migrate_cli.report.document import (
+    Bar,
+    ReportDocument,
+    Section,
+    SentenceList,
+    Table,
+    TextComparison,
+    TextPair,
+    build,
+    counts,
+    objects,
+)
 from migrate_cli.report.escape import NOTHING, number, plural, visible, visible_block
 from migrate_cli.report.interface import View
 
@@ -55,7 +66,7 @@ def render(result: Result, view: View) -> str:
             *(
                 _section(section)
                 for section in document.sections
-                if view.with_content or not isinstance(section, Pairs)
+                if view.with_content or not isinstance(section, TextComparison)
             ),
             _threads(result.data),
             content_section(result.data) if view.with_content else "",
@@ -106,7 +117,7 @@ def _prose(value: object) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(value))
 
 
-def _header(document: Document) -> str:
+def _header(document: ReportDocument) -> str:
     notice = "" if document.notice is None else f'<p class="headline mixed">{_text(document.notice)}</p>\n'
     return (
         f"<header>\n{notice}<h1>{_text(document.title)}</h1>\n"
@@ -146,12 +157,12 @@ def _section(section: Section) -> str:
         return "" if section.title == "Totals" else heading + _table(section)
     if isinstance(section, Bar):
         return heading + _table(section.as_table())
-    if isinstance(section, Pairs):
+    if isinstance(section, TextComparison):
         return heading + "\n".join(_pair(section, row) for row in section.rows)
     return heading + _list(section)
 
 
-def _pair(pairs: Pairs, row: Pair) -> str:
+def _pair(pairs: TextComparison, row: TextPair) -> str:
     begin, end = row.parted()
     sides = (
         f'<div><span class="role">{_text(name)}</span>{_said(said, begin, end)}</div>'
@@ -205,7 +216,7 @@ def _tag(word: str) -> str:
     return f'<span class="tag {TONES.get(word, "plain")}">{_text(word.replace("_", " "))}</span>'
 
 
-def _list(section: Lines) -> str:
+def _list(section: SentenceList) -> str:
     return f"<ul>{''.join(f'<li>{_text(line)}</li>' for line in section.lines)}</ul>"
 
 
@@ -249,11 +260,11 @@ def _count_cell(value: object) -> str:
     return f'<td class="number" data-value="{count}">{count:,}</td>'
 
 
-def _verbatim(document: Document) -> str:
+def _verbatim(document: ReportDocument) -> str:
     return "" if document.verbatim is None else f"<pre>{html.escape(visible_block(document.verbatim))}</pre>"
 
 
-def _next(document: Document) -> str:
+def _next(document: ReportDocument) -> str:
     if not document.next_steps:
         return ""
     items = "".join(f"<li>{_text(step)}</li>" for step in document.next_steps)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from migrate_cli.model import Result
-from migrate_cli.report.cases import Case, Verdict, cases_of
+from migrate_cli.report.cases import JUnitCase, JUnitOutcome, cases_of
 from migrate_cli.report.escape import visible, visible_block
 from migrate_cli.report.interface import View
 
@@ -21,12 +21,12 @@ def render(result: Result, view: View) -> str:  # noqa: ARG001 - the signature o
     totals = {
         "name": f"migrate-cli {result.command}",
         "tests": str(len(cases)),
-        "failures": _count(cases, Verdict.FAILED),
-        "errors": _count(cases, Verdict.ERROR),
+        "failures": _count(cases, JUnitOutcome.FAILED),
+        "errors": _count(cases, JUnitOutcome.ERROR),
         "time": seconds,
     }
     root = ET.Element("testsuites", totals)
-    suite = ET.SubElement(root, "testsuite", {**totals, "skipped": _count(cases, Verdict.SKIPPED)})
+    suite = ET.SubElement(root, "testsuite", {**totals, "skipped": _count(cases, JUnitOutcome.SKIPPED)})
     facts = {"run_id": result.run_id, "rehearsal": "true" if result.data.get("rehearsal") else None}
     if any(facts.values()):
         properties = ET.SubElement(suite, "properties")
@@ -39,14 +39,14 @@ def render(result: Result, view: View) -> str:  # noqa: ARG001 - the signature o
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _count(cases: list[Case], verdict: Verdict) -> str:
+def _count(cases: list[JUnitCase], verdict: JUnitOutcome) -> str:
     return str(sum(case.verdict is verdict for case in cases))
 
 
-def _add(suite: ET.Element, case: Case, prefix: str) -> None:
+def _add(suite: ET.Element, case: JUnitCase, prefix: str) -> None:
     attributes = {"name": visible(case.name), "time": f"{case.seconds:.3f}", "classname": f"{prefix}.{case.group}"}
     element = ET.SubElement(suite, "testcase", attributes)
-    if case.verdict is not Verdict.PASSED:
+    if case.verdict is not JUnitOutcome.PASSED:
         said = ET.SubElement(
             element, case.verdict.value, {"type": visible(case.kind), "message": visible(case.message)}
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from migrate_cli.model import JsonObject, Result
-from migrate_cli.report.document import Column, Document, Section, Table, objects, problems, steps, text, tone_of
+from migrate_cli.report.document import Column, ReportDocument, Section, Table, objects, problems, steps, text, tone_of
 from migrate_cli.report.escape import number, plural
 
 MIDDLE = (
@@ -19,14 +19,14 @@ MIDDLE = (
 """The fields that people look ids up for, in this order; JSON has all of them."""
 
 
-def build(result: Result) -> Document:
+def build(result: Result) -> ReportDocument:
     """Return the document."""
     rows = objects(result.data, "rows")
     known = {str(row.get("id")) for row in rows if row.get("found") is not None}
     asked = {str(row.get("id")) for row in rows}
     headline = f"{number(len(known))} of {plural(len(asked), 'id')} {'is' if len(known) == 1 else 'are'} known."
     sections: list[Section] = [_table(rows)] if rows else []
-    return Document("migrate-cli map", headline, tone_of(result), (*sections, *problems(result)), steps(result))
+    return ReportDocument("migrate-cli map", headline, tone_of(result), (*sections, *problems(result)), steps(result))
 
 
 def _table(rows: list[JsonObject]) -> Table:

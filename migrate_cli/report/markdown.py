@@ -14,7 +14,7 @@ from pathlib import Path
 
 from migrate_cli.disk.output import open_for_writing
 from migrate_cli.model import Result
-from migrate_cli.report.document import Bar, Column, Lines, Pairs, Section, Table, Tone, build
+from migrate_cli.report.document import Bar, Column, Section, SentenceList, Table, TextComparison, Tone, build
 from migrate_cli.report.escape import NOTHING, plural, visible, visible_block
 from migrate_cli.report.interface import View
 
@@ -37,7 +37,7 @@ def render(result: Result, view: View) -> str:
     blocks = [*notice, f"## {escape(document.title)}", f"{_SIGNS[document.tone]} **{escape(document.headline)}**"]
     if document.verbatim is not None:
         blocks.append(_fence(visible_block(document.verbatim)))
-    wanted = (section for section in document.sections if view.with_content or not isinstance(section, Pairs))
+    wanted = (section for section in document.sections if view.with_content or not isinstance(section, TextComparison))
     blocks += [_section(section) for section in wanted]
     if document.next_steps:
         blocks.append("**Next**\n\n" + "\n".join(f"- {escape(step)}" for step in document.next_steps))
@@ -64,7 +64,7 @@ def _section(section: Section) -> str:
             return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
     elif isinstance(section, Bar):
         body = _table(section.as_table())
-    elif isinstance(section, Pairs):
+    elif isinstance(section, TextComparison):
         body = _pairs(section)
     else:
         body = _lines(section)
@@ -82,7 +82,7 @@ def _table(table: Table) -> str:
     return "\n".join(lines)
 
 
-def _pairs(pairs: Pairs) -> str:
+def _pairs(pairs: TextComparison) -> str:
     columns = (Column("where"), Column(pairs.left), Column(pairs.right))
     rows = tuple((row.heading, row.left or NOTHING, row.right or NOTHING) for row in pairs.rows)
     return _table(Table("", columns, rows))
@@ -92,7 +92,7 @@ def _row(cells: tuple[str, ...]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _lines(section: Lines) -> str:
+def _lines(section: SentenceList) -> str:
     return "\n".join(f"- {escape(line)}" for line in section.lines)
 
 

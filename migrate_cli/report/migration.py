@@ -12,7 +12,7 @@ from migrate_cli.report.catalogue import finding_rows
 from migrate_cli.report.document import (
     Bar,
     Column,
-    Document,
+    ReportDocument,
     Section,
     Table,
     Tone,
@@ -38,7 +38,7 @@ _WITH_UNITS = frozenset({("estimate", "seconds"), ("estimate", "requests_per_min
 """Counts that the table of the estimate shows."""
 
 
-def build(result: Result) -> Document:
+def build(result: Result) -> ReportDocument:
     """Return the document; every part of it is left out when the data has nothing to say on it."""
     data = result.data
     planning = result.command == "plan"
@@ -53,7 +53,7 @@ def build(result: Result) -> Document:
         _shapes(data) if planning else None,
         _run(result),
     ]
-    return Document(
+    return ReportDocument(
         title=f"migrate-cli {result.command}",
         headline=_plan_headline(result) if planning else _apply_headline(result),
         tone=_tone(result),

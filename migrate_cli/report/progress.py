@@ -45,7 +45,7 @@ class ProgressView(Protocol):
 
 
 @dataclass(slots=True)
-class Tally:
+class ProgressCounts:
     """The numbers behind every view."""
 
     started: float
@@ -121,13 +121,13 @@ class JsonProgress:
     def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream or sys.stderr
         self._clock = clock
-        self._tally = Tally(clock())
+        self._tally = ProgressCounts(clock())
         self._last = float("-inf")
         self._open = False
 
     def start(self, total_threads: int | None, what: str) -> None:
         """Begin a phase and write its first line."""
-        self._tally = Tally(self._clock(), total_threads, what)
+        self._tally = ProgressCounts(self._clock(), total_threads, what)
         self._open = True
         self._write({"type": "progress", **self._tally.as_dict(self._clock())})
 
@@ -166,7 +166,7 @@ class LiveProgress:
     def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
         self._clock = clock
-        self._tally = Tally(clock())
+        self._tally = ProgressCounts(clock())
         self._last = float("-inf")
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -174,7 +174,7 @@ class LiveProgress:
     def start(self, total_threads: int | None, what: str) -> None:
         """Show the bar; a second call begins another phase on a new one."""
         self.close()
-        self._tally = Tally(self._clock(), total_threads, visible(what))
+        self._tally = ProgressCounts(self._clock(), total_threads, visible(what))
         self._bar = _make_bar(self._stream or sys.stderr)
         self._task = self._bar.add_task(self._tally.what, total=total_threads, numbers="", aside="")
         self._bar.start()
@@ -212,7 +212,7 @@ class LiveProgress:
         self._bar.update(self._task, completed=self._tally.threads, numbers=numbers, aside=aside)
 
 
-def describe(tally: Tally, now: float) -> tuple[str, str]:
+def describe(tally: ProgressCounts, now: float) -> tuple[str, str]:
     """Return the two texts beside the bar: pace and time left, and what went aside."""
     seconds = max(now - tally.started, 0.0)
     of_total = "" if tally.total is None else f"/{tally.total:,}"

@@ -6,16 +6,16 @@ from datetime import datetime
 
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject, Result
-from migrate_cli.report.document import Column, Document, Table, objects, problems, steps, text, tone_of
+from migrate_cli.report.document import Column, ReportDocument, Table, objects, problems, steps, text, tone_of
 from migrate_cli.report.escape import NOTHING, duration
 
 COLUMNS = (Column("run"), Column("command"), Column("status"), Column("exit"), Column("began (UTC)"), Column("took"))
 
 
-def build(result: Result) -> Document:
+def build(result: Result) -> ReportDocument:
     """Return the document."""
     rows = tuple(_row(run) for run in objects(result.data, "runs"))
-    return Document(
+    return ReportDocument(
         title="migrate-cli report",
         headline=text(result.data.get("message")),
         tone=tone_of(result),

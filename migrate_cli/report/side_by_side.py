@@ -22,7 +22,7 @@ _LONGEST_URL = 80
 Mask = Callable[[str], str]
 
 
-class ContentBook:
+class ContentRecorder:
     """Takes the first threads of a run as they are read, and pairs each with its draft."""
 
     def __init__(self, mask: Mask, *, threads: int = THREADS, characters: int = CHARACTERS) -> None:
@@ -69,11 +69,11 @@ class ContentBook:
         return self._mask(text)
 
 
-def content_book(settings: Settings) -> ContentBook | None:
+def content_recorder(settings: Settings) -> ContentRecorder | None:
     """Return the book that the settings ask for, or None: then no text is kept anywhere."""
     if not settings.report.with_content:
         return None
-    return ContentBook(redact if settings.report.redact else str)
+    return ContentRecorder(redact if settings.report.redact else str)
 
 
 def without_content(envelope: JsonObject) -> JsonObject:

@@ -11,7 +11,7 @@ from migrate_cli.report.catalogue import finding_rows
 from migrate_cli.report.document import (
     Bar,
     Column,
-    Document,
+    ReportDocument,
     Section,
     Table,
     Tone,
@@ -43,7 +43,7 @@ UNNAMED = "the answer to an upload was lost; a copy of the file may be at the ta
 HARMLESS = "the answer to a create was lost; a conversation without items may be left, which harms nothing"
 
 
-def build(result: Result) -> Document:
+def build(result: Result) -> ReportDocument:
     """Return the document."""
     data = result.data
     states = counts(data, "threads")
@@ -57,7 +57,7 @@ def build(result: Result) -> Document:
         _findings(data),
         _setup(data),
     ]
-    return Document(
+    return ReportDocument(
         title="migrate-cli status",
         headline=_headline(data, states),
         tone=tone,

@@ -17,7 +17,17 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from migrate_cli.model import Result
-from migrate_cli.report.document import Bar, Column, Document, Lines, Pairs, Section, Table, Tone, build
+from migrate_cli.report.document import (
+    Bar,
+    Column,
+    ReportDocument,
+    Section,
+    SentenceList,
+    Table,
+    TextComparison,
+    Tone,
+    build,
+)
 from migrate_cli.report.escape import NOTHING, number, percent, visible, visible_block
 from migrate_cli.report.interface import View
 
@@ -52,7 +62,7 @@ def render(result: Result, view: View) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
-def _draw(console: Console, document: Document, view: View) -> None:
+def _draw(console: Console, document: ReportDocument, view: View) -> None:
     sign, colour = TONES[document.tone]
     if document.notice is not None:
         console.print(Text(visible(document.notice), style="bold yellow", overflow="fold"))
@@ -62,7 +72,7 @@ def _draw(console: Console, document: Document, view: View) -> None:
     for section in document.sections:
         if isinstance(section, Table) and section.reference and not view.detailed:
             continue
-        if isinstance(section, Pairs) and not view.with_content:
+        if isinstance(section, TextComparison) and not view.with_content:
             continue
         console.print()
         _draw_section(console, section)
@@ -90,7 +100,7 @@ def _draw_section(console: Console, section: Section) -> None:
             console.print(Padding(Text(visible(section.note), style="dim"), (0, 0, 0, INDENT)))
     elif isinstance(section, Bar):
         _draw_bar(console, section)
-    elif isinstance(section, Pairs):
+    elif isinstance(section, TextComparison):
         _draw_pairs(console, section)
     else:
         _draw_lines(console, section)
@@ -240,7 +250,7 @@ def _fill(bar: Bar, name: str) -> tuple[str, str]:
     return FILLS.get(name) or OTHER_FILLS[names.index(name) % len(OTHER_FILLS)]
 
 
-def _draw_pairs(console: Console, pairs: Pairs) -> None:
+def _draw_pairs(console: Console, pairs: TextComparison) -> None:
     half = (console.width - INDENT - GAP) // 2
     for index, row in enumerate(pairs.rows):
         if index:
@@ -263,7 +273,7 @@ def _parted(said: str | None, begin: int, end: int) -> Text:
     return Text.assemble(before, (middle, "bold yellow"), after)
 
 
-def _draw_lines(console: Console, section: Lines) -> None:
+def _draw_lines(console: Console, section: SentenceList) -> None:
     grid = Grid.grid(padding=(0, 1, 0, 0))
     for line in section.lines:
         grid.add_row(Text("-", style="dim"), Text(visible(line), overflow="fold"))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from migrate_cli.model import Result
-from migrate_cli.report.document import Column, Document, Table, cut_note, objects, problems, steps, text, tone_of
+from migrate_cli.report.document import Column, ReportDocument, Table, cut_note, objects, problems, steps, text, tone_of
 from migrate_cli.report.escape import number
 
 SHOWN = 100
 """Conversations that a page or a terminal lists; JSON has up to a thousand."""
 
 
-def build(result: Result) -> Document:
+def build(result: Result) -> ReportDocument:
     """Return the document."""
     found = objects(result.data, "would_delete")
     rows = tuple(
@@ -21,7 +21,7 @@ def build(result: Result) -> Document:
     cut = (total if isinstance(total, int) else len(found)) - len(rows)
     columns = (Column("thread"), Column("items", numeric=True), Column("conversation"))
     table = Table("Would be deleted", columns, rows, cut_note(len(rows), cut, "conversation"))
-    return Document(
+    return ReportDocument(
         title="migrate-cli undo",
         headline=text(result.data.get("message")),
         tone=tone_of(result),

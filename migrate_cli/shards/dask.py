@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from migrate_cli.errors import TemporaryError, UsageError
 from migrate_cli.model import JsonObject
 from migrate_cli.shards.engine import Put
-from migrate_cli.shards.process import Stop, run_shard
+from migrate_cli.shards.process import StopRequest, run_shard
 from migrate_cli.shards.task import ShardEnd, ShardTask
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def shard_task(task: ShardTask, topic: str) -> ShardEnd:
         worker.log_event(topic, {"shard": task.index, "line": line})
 
     tell({"type": BEGUN})
-    return run_shard(task, tell, Stop())
+    return run_shard(task, tell, StopRequest())
 
 
 def _end_of(future: Future, index: int, began: float) -> ShardEnd:

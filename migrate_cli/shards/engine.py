@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from migrate_cli.model import JsonObject
-from migrate_cli.shards.process import Stop, run_shard
+from migrate_cli.shards.process import StopRequest, run_shard
 from migrate_cli.shards.task import ShardEnd, ShardTask
 
 Event = tuple[int, JsonObject] | ShardEnd
@@ -51,7 +51,7 @@ class Processes:
 
     def __init__(self, processes: int) -> None:
         self.at_once = self.shards = processes
-        self._stop = Stop()
+        self._stop = StopRequest()
 
     def start(self, tasks: Sequence[ShardTask], put: Put) -> None:
         """Start all of them."""

@@ -33,7 +33,7 @@ Told = Callable[[JsonObject], None]
 """Takes a progress line of `--progress json`, or `{"type": "stderr", "text"}` for any other line."""
 
 
-class Stop:
+class StopRequest:
     """Whether, and how often, the shards were asked to stop; passes that on to their processes. Thread-safe."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Stop:
             self._running.discard(process)
 
 
-def run_shard(task: ShardTask, told: Told, stop: Stop) -> ShardEnd:
+def run_shard(task: ShardTask, told: Told, stop: StopRequest) -> ShardEnd:
     """Run a shard until it ends by itself, is stopped, or was killed more often than `RESTARTS`.
 
     Each process goes on from the shard's state file, so nothing is loaded twice. Never raises for what the shard meets.
@@ -89,7 +89,7 @@ def run_shard(task: ShardTask, told: Told, stop: Stop) -> ShardEnd:
             told({"type": "note", "text": f"its process was killed ({_cause(code)}) and is started again"})
 
 
-def _attempt(task: ShardTask, told: Told, stop: Stop) -> tuple[int, JsonObject | None]:
+def _attempt(task: ShardTask, told: Told, stop: StopRequest) -> tuple[int, JsonObject | None]:
     """Run one process; return its code, and the envelope that it printed if it came to that."""
     process = subprocess.Popen(
         [sys.executable, "-m", "migrate_cli.cli.shard_child", *task.arguments],
@@ -169,7 +169,7 @@ def _signal(process: subprocess.Popen[str]) -> None:
         process.terminate()
 
 
-def _watch_file(name: str, stop: Stop, ended: threading.Event) -> None:
+def _watch_file(name: str, stop: StopRequest, ended: threading.Event) -> None:
     while not ended.wait(_POLL):
         with suppress(OSError):
             stop.ask(os.stat(name).st_size)  # noqa: PTH116 - a name that may not be there, many times over

@@ -10,7 +10,7 @@ from migrate_cli.report.escape import visible
 from migrate_cli.report.progress import ProgressView
 
 
-class Board:
+class ShardProgress:
     """Takes the progress lines of all shards. Belongs to one thread."""
 
     def __init__(self, view: ProgressView) -> None:

@@ -31,7 +31,7 @@ from migrate_cli.settings.model import Settings
 from migrate_cli.shards import totals
 from migrate_cli.shards.engine import Engine, Event
 from migrate_cli.shards.folder import COMMAND, ShardFolder
-from migrate_cli.shards.progress import Board
+from migrate_cli.shards.progress import ShardProgress
 from migrate_cli.shards.task import FATAL, ShardEnd, ShardTask, worst
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.reader import StateReader
@@ -44,7 +44,7 @@ _TICK = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DivideOptions:
     """What a person asked of this run, beside the settings."""
 
     arguments: tuple[str, ...]
@@ -54,7 +54,7 @@ class Wish:
 
 
 def apply_divided(
-    settings: Settings, selection: Selection, engine: Engine, wish: Wish, *, view: ProgressView
+    settings: Settings, selection: Selection, engine: Engine, wish: DivideOptions, *, view: ProgressView
 ) -> Result:
     """Load all wanted threads as shards of an engine. Raises MigrateError only for what stops it before any work."""
     began = time.monotonic()
@@ -74,7 +74,7 @@ def apply_divided(
             with _held(settings, source, setup, view):
                 tasks = _tasks(settings, engine, wish, folder)
                 view.start(expected, "Migrating")
-                run = DividedRun(engine, tasks, Board(view), view, settings.load.max_errors)
+                run = DividedRun(engine, tasks, ShardProgress(view), view, settings.load.max_errors)
                 ends = run.go()
             folder.join()
             result = _result(settings, run, ends, time.monotonic() - began)
@@ -92,7 +92,12 @@ class DividedRun:
     """The shards while they run: one loop that hears them all."""
 
     def __init__(
-        self, engine: Engine, tasks: Sequence[ShardTask], board: Board, view: ProgressView, max_errors: int | None
+        self,
+        engine: Engine,
+        tasks: Sequence[ShardTask],
+        board: ShardProgress,
+        view: ProgressView,
+        max_errors: int | None,
     ) -> None:
         self._engine, self.tasks, self._board, self._view = engine, tasks, board, view
         self._max_errors = max_errors
@@ -159,7 +164,7 @@ def _held(settings: Settings, source: Source, setup: dict[str, str], view: Progr
         store.close()
 
 
-def _tasks(settings: Settings, engine: Engine, wish: Wish, folder: ShardFolder) -> list[ShardTask]:
+def _tasks(settings: Settings, engine: Engine, wish: DivideOptions, folder: ShardFolder) -> list[ShardTask]:
     environment = engine.environment() | {"MIGRATE_LOAD__DIVIDE_LIMITS": "false"} | limits(settings, engine)
     states = folder.begin(engine.shards)
     stop = folder.path / "stop"

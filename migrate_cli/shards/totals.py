@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from migrate_cli.commands.run_totals import LISTED
-from migrate_cli.commands.timeline import Timeline
+from migrate_cli.commands.timeline import Throughput
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject, Problem
 from migrate_cli.shards.task import ShardEnd
@@ -68,8 +68,8 @@ def codes_of(ends: Sequence[ShardEnd], *, interrupted: bool) -> list[ExitCode]:
 
 
 def timeline_of(ends: Sequence[ShardEnd], seconds: float) -> list[JsonObject]:
-    """Return the messages a second of all shards together, as `Timeline.rows` gives them."""
-    whole = Timeline()
+    """Return the messages a second of all shards together, as `Throughput.rows` gives them."""
+    whole = Throughput()
     for end in ends:
         before = 0.0
         for row in (end.envelope or {}).get("data", {}).get("timeline", ()):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from migrate_cli.commands.run_totals import Tally
+from migrate_cli.commands.run_totals import RunTotals
 from migrate_cli.load.decide import Action
 from migrate_cli.model import Draft, Ledger, Progress, Unreadable
 from migrate_cli.report.progress import SilentProgress
@@ -59,7 +59,7 @@ def test_a_plan_of_many_threads_takes_no_more_than_one_of_few(cli: Cli, tmp_path
 def test_a_run_of_many_threads_counts_them_without_holding_them() -> None:
     def run(count: int) -> Callable[[], object]:
         def work() -> object:
-            tally = Tally(SilentProgress())
+            tally = RunTotals(SilentProgress())
             for number in range(count):
                 name = f"thread_{number:08}"
                 draft = Draft(name, {}, (), Ledger(), 1)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from migrate_cli.commands.plan_gate import Gate, MostDropped
+from migrate_cli.commands.plan_gate import MostDropped, PlanGate
 from migrate_cli.convert.models_windows import WINDOWS
 from migrate_cli.errors import UsageError
 from migrate_cli.files import tokens
@@ -139,9 +139,9 @@ def test_a_share_is_broken_exactly_when_more_is_dropped(kept: int, dropped: int,
 @pytest.mark.parametrize("code", sorted(CATALOGUE))
 def test_a_code_blocks_when_it_is_as_bad_as_asked(code: str) -> None:
     severity = CATALOGUE[code].severity
-    assert bool(Gate.parse("error", None).blocking({code: 1})) == (severity is Severity.ERROR)
-    assert bool(Gate.parse("warning", None).blocking({code: 1})) == (severity is not Severity.INFO)
-    assert Gate.parse(code, None).blocking({code: 1}) == [code]
+    assert bool(PlanGate.parse("error", None).blocking({code: 1})) == (severity is Severity.ERROR)
+    assert bool(PlanGate.parse("warning", None).blocking({code: 1})) == (severity is not Severity.INFO)
+    assert PlanGate.parse(code, None).blocking({code: 1}) == [code]
 
 
 # ---- the estimate

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from migrate_cli.commands.init import init
-from migrate_cli.commands.plan_file import Plan, save_plan
+from migrate_cli.commands.plan_file import PlanRecord, save_plan
 from migrate_cli.commands.replay_example import write_example
 from migrate_cli.disk import output
 from migrate_cli.errors import StateError, UsageError
@@ -36,7 +36,7 @@ def report(path: Path) -> None:
 
 
 def plan(path: Path) -> None:
-    save_plan(path, Plan({}))
+    save_plan(path, PlanRecord({}))
 
 
 def log(path: Path) -> None:

@@ -13,11 +13,11 @@ from migrate_cli.http.outcomes import Applied, Page, Reply
 from migrate_cli.model import JsonObject, Message, Origin, Thread
 from migrate_cli.replay.baseline import last_turn, last_turns, questions_of
 from migrate_cli.replay.compare import compare
-from migrate_cli.replay.errors import CaseFault
+from migrate_cli.replay.errors import CaseError
 from migrate_cli.replay.example import example
-from migrate_cli.replay.history import History, items_after, sendable
-from migrate_cli.replay.run import Job, chosen
-from migrate_cli.replay.suite import Case, Part, Suite
+from migrate_cli.replay.history import ConversationHistory, items_after, sendable
+from migrate_cli.replay.run import ReplayJob, chosen
+from migrate_cli.replay.suite import InputPart, Suite, SuiteCase
 from migrate_cli.target.conversations import ConversationsTarget
 
 
@@ -69,7 +69,7 @@ def test_all_items_of_a_question_are_found() -> None:
 
 @given(st.lists(st.text("abc", min_size=1), unique=True), st.integers(1, 10))
 def test_a_sample_of_cases_keeps_their_order(names: list[str], size: int) -> None:
-    jobs = [Job(Case(id=name, input=(Part(text="Hi"),)), {}) for name in names]
+    jobs = [ReplayJob(SuiteCase(id=name, input=(InputPart(text="Hi"),)), {}) for name in names]
     kept = [job.case.id for job in chosen(jobs, (), size)]
     assert kept == [name for name in names if name in kept]
     assert len(kept) == min(size, len(names))
@@ -126,7 +126,7 @@ def test_a_fingerprint_changes_with_every_change() -> None:
     one = {"type": "message", "id": "a", "role": "user", "content": [{"type": "input_text", "text": "x"}]}
     other = one | {"content": [{"type": "input_text", "text": "y"}]}
     forms = [(), (one,), (one, one), (other,), (one | {"id": "b"},), (one, other), (other, one)]
-    assert len({History("c", items).digest for items in forms}) == len(forms)
+    assert len({ConversationHistory("c", items).digest for items in forms}) == len(forms)
 
 
 class Endless(ConversationsTarget):
@@ -176,7 +176,7 @@ def test_a_history_is_read_to_its_end_whatever_has_more_says(page: int) -> None:
 
 
 def test_a_history_of_which_only_the_beginning_is_shown_is_not_copied() -> None:
-    with pytest.raises(CaseFault, match="can only be read in part"):
+    with pytest.raises(CaseError, match="can only be read in part"):
         asyncio.run(items_after(Shelf(goes_on=False), "conv_1", None))
 
 

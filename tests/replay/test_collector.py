@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.http.sse import EventParser
 from migrate_cli.replay.collector import Collector, is_token
-from migrate_cli.replay.response import Answer, Ending, FunctionCall
+from migrate_cli.replay.response import Ending, FunctionCall, ModelResponse
 
 from support.events import Event, call, events_of, framed, message, response, stream_of
 
@@ -30,7 +30,7 @@ TYPES = st.sampled_from(_KINDS.split())
 FIELDS = st.sampled_from(_NAMES.split())
 
 
-def collected(events: list[Any]) -> Answer:
+def collected(events: list[Any]) -> ModelResponse:
     collector = Collector()
     for event in events:
         collector.feed(event)

@@ -8,15 +8,15 @@ import pytest
 import rapidfuzz.fuzz  # noqa: F401 - so that no example is slow because it is the first
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from migrate_cli.replay.expectations import Expect, Facts, ToolCall, check, similarity
+from migrate_cli.replay.expectations import Expect, ToolCall, TurnFacts, check, similarity
 from migrate_cli.replay.response import Ending
 
 LOOK = ToolCall(("look", "shop.look"), '{"n": 3}')
 SCHEMA = {"type": "object", "properties": {"n": {"minimum": 3}}, "required": ["n"]}
 
 
-def facts(**more: Any) -> Facts:
-    return Facts(**{"ending": Ending.COMPLETED, "text": "Order 42 is on its way.", **more})
+def facts(**more: Any) -> TurnFacts:
+    return TurnFacts(**{"ending": Ending.COMPLETED, "text": "Order 42 is on its way.", **more})
 
 
 @pytest.mark.parametrize(

@@ -8,33 +8,33 @@ import stat
 from pathlib import Path
 
 import pytest
-from migrate_cli.replay.console import Lines, Screen, line_of
-from migrate_cli.replay.event_sinks import EventFile, ImageFolder, Several
-from migrate_cli.replay.outcome import CaseRun, Status
-from migrate_cli.replay.response import Answer, ApprovalRequest, Ending, FunctionCall, Image, Usage
-from migrate_cli.replay.tools import Outcome
-from migrate_cli.replay.turns import Turn
+from migrate_cli.replay.console import LineConsole, LiveConsole, line_of
+from migrate_cli.replay.event_sinks import EventFile, ImageFolder, ObserverGroup
+from migrate_cli.replay.outcome import CaseRun, CaseStatus
+from migrate_cli.replay.response import ApprovalRequest, Ending, FunctionCall, Image, ModelResponse, Usage
+from migrate_cli.replay.tools import ToolOutcome
+from migrate_cli.replay.turns import TurnResult
 from rich.console import Console
 
 from support.events import message, stream_of
 
 
-def finished(status: Status = Status.PASSED, **more: object) -> CaseRun:
-    turn = Turn(answers=[Answer(Ending.COMPLETED)], ttft=0.25, seconds=1.5, usage=Usage(100, 0, 20))
+def finished(status: CaseStatus = CaseStatus.PASSED, **more: object) -> CaseRun:
+    turn = TurnResult(answers=[ModelResponse(Ending.COMPLETED)], ttft=0.25, seconds=1.5, usage=Usage(100, 0, 20))
     return CaseRun("refund", 1, status=status, turns=[turn], **more)  # type: ignore[arg-type]  # fields of the value
 
 
 def test_a_line_tells_name_verdict_times_and_tokens() -> None:
     said: list[str] = []
-    Lines(said.append).watch("refund", 1).done(finished())
+    LineConsole(said.append).watch("refund", 1).done(finished())
     assert said == ["✓ refund  passed  1.5 s, first token 0.25 s, 120 tokens"]
-    assert "nobody came" in line_of(finished(Status.FAILED, reason="nobody came"))
-    assert line_of(CaseRun("x", 2, status=Status.SKIPPED)).startswith("- x (#2)  skipped  not run")
+    assert "nobody came" in line_of(finished(CaseStatus.FAILED, reason="nobody came"))
+    assert line_of(CaseRun("x", 2, status=CaseStatus.SKIPPED)).startswith("- x (#2)  skipped  not run")
 
 
 def test_text_and_tools_are_shown_as_they_come() -> None:
     out = io.StringIO()
-    screen = Screen(Console(file=out, force_terminal=True, width=80))
+    screen = LiveConsole(Console(file=out, force_terminal=True, width=80))
     watcher = screen.watch("refund", 1)
     watcher.turn(1, 1)
     for event in stream_of(message("Hello \x1b[31mthere")):
@@ -42,7 +42,7 @@ def test_text_and_tools_are_shown_as_they_come() -> None:
     watcher.event({"type": "response.output_item.added", "item": {"type": "web_search_call"}})
     watcher.event({"type": "response.output_item.done", "item": {"type": "web_search_call"}})
     watcher.tools(["look"])
-    watcher.tool_done(Outcome(FunctionCall("c", "look", "{}"), "x", "handler", 0.02))
+    watcher.tool_done(ToolOutcome(FunctionCall("c", "look", "{}"), "x", "handler", 0.02))
     watcher.done(finished())
     shown = out.getvalue()
     for expected in ("refund", "Hello", "✓ web search", "✓ look 20 ms", "✓ refund  passed"):
@@ -58,7 +58,7 @@ def test_only_a_yes_is_a_yes(
     typed: str, allowed: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-    screen = Screen(Console(file=io.StringIO(), force_terminal=True))
+    screen = LiveConsole(Console(file=io.StringIO(), force_terminal=True))
     assert screen.ask(ApprovalRequest("r", "shop", "buy", '{"n": 1}')) is allowed
     assert "shop wants to run buy" in capsys.readouterr().err
 
@@ -66,7 +66,7 @@ def test_only_a_yes_is_a_yes(
 def test_events_go_to_a_file_that_only_its_owner_reads(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     with EventFile(path) as file:
-        watcher = Several([file.watch("a", 1)])
+        watcher = ObserverGroup([file.watch("a", 1)])
         watcher.event({"type": "x", "delta": "ä"})
         watcher.turn(2, 2)
         watcher.event({"type": "y"})
@@ -78,7 +78,7 @@ def test_events_go_to_a_file_that_only_its_owner_reads(tmp_path: Path) -> None:
 
 def test_images_are_saved_under_safe_names_and_nonsense_is_left_out(tmp_path: Path) -> None:
     images = (Image("../ig_1", "aGk=", 0), Image("../ig_1", "aGk=", None, "webp"), Image("ig_2", "no base64!"))
-    run = CaseRun("a/../b", 1, turns=[Turn(answers=[Answer(Ending.COMPLETED, images=images)])])
+    run = CaseRun("a/../b", 1, turns=[TurnResult(answers=[ModelResponse(Ending.COMPLETED, images=images)])])
     folder = ImageFolder(tmp_path / "images")
     folder.watch("a/../b", 1).done(run)
     names = sorted(path.name for path in (tmp_path / "images").iterdir())

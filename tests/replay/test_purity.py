@@ -19,5 +19,5 @@ def test_collecting_imports_nothing_that_could_do_io_or_cost_time() -> None:
     loaded = set(probe.stdout.split())
     assert loaded & {"asyncio", "socket", "sqlite3", "pydantic", "httpx2", "aiohttp", "tempfile", "subprocess"} == set()
     assert {name.split(".")[1] for name in loaded if name.startswith("migrate_cli.")} == {
-        "replay", "model", "error_bodies", "bounds",
+        "replay", "model", "http", "bounds", "version",
     }  # fmt: skip

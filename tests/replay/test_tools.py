@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.errors import UsageError
 from migrate_cli.replay.approvals import Approvals, Decided
-from migrate_cli.replay.recorded_outputs import Stubs
+from migrate_cli.replay.recorded_outputs import RecordedOutputs
 from migrate_cli.replay.response import ApprovalRequest, FunctionCall
 from migrate_cli.replay.tool_output import as_output, failure, size_of
-from migrate_cli.replay.tools import Outcome, ToolPolicy, ToolRunner, resolve
+from migrate_cli.replay.tools import ToolOutcome, ToolPolicy, ToolRunner, resolve
 from migrate_cli.replay.toolspec import Tool
 
 NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
@@ -55,7 +55,9 @@ def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, __name__.rpartition(".")[2], sys.modules[__name__])
 
 
-def run(tools: list[Tool], *calls: tuple[str, str], stubs: Stubs | None = None, **policy: Any) -> list[Outcome]:
+def run(
+    tools: list[Tool], *calls: tuple[str, str], stubs: RecordedOutputs | None = None, **policy: Any
+) -> list[ToolOutcome]:
     runner = ToolRunner(tools, ToolPolicy(**policy), stubs)
     made = [FunctionCall(f"call_{index}", name, arguments) for index, (name, arguments) in enumerate(calls)]
     return asyncio.run(runner.run_all(made))
@@ -153,7 +155,9 @@ def test_recorded_outputs_are_found_by_name_and_arguments() -> None:
         call = {"type": "function_call", "call_id": f"c{number}", "name": "look", "arguments": arguments}
         return [call, {"type": "function_call_output", "call_id": f"c{number}", "output": output}]
 
-    stubs = Stubs([*pair(1, '{"a": 1, "b": 2}', "first"), *pair(2, '{"b":2,"a":1}', "second"), *pair(3, "{}", [1])])
+    stubs = RecordedOutputs(
+        [*pair(1, '{"a": 1, "b": 2}', "first"), *pair(2, '{"b":2,"a":1}', "second"), *pair(3, "{}", [1])]
+    )
     found = [stubs.find("look", {"b": 2, "a": 1}) for _ in range(3)]
     assert found == ["first", "second", "second"]
     assert stubs.find("look", {}) == "[1]"
@@ -163,7 +167,7 @@ def test_recorded_outputs_are_found_by_name_and_arguments() -> None:
 
 def test_without_a_recorded_output_the_model_is_told() -> None:
     loose = Tool.model_validate({"type": "function", "name": "look"})
-    (outcome,) = run([loose], ("look", "{}"), stubs=Stubs([]))
+    (outcome,) = run([loose], ("look", "{}"), stubs=RecordedOutputs([]))
     assert outcome.problem == "no_recorded_output"
 
 

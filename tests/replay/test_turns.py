@@ -12,13 +12,13 @@ from migrate_cli.http.outcomes import Ambiguous, NotApplied, Refused
 from migrate_cli.http.sse import StreamBroken, StreamRefused
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.approvals import Approvals
-from migrate_cli.replay.budget import Limits, Meter, Price, cost_of, price_of
-from migrate_cli.replay.errors import CaseFault, LimitReached, TryAgain
-from migrate_cli.replay.event_sinks import Silent
-from migrate_cli.replay.modes import Again, Place
-from migrate_cli.replay.response import Answer, Ending, Usage
+from migrate_cli.replay.budget import Limits, Price, UsageBudget, cost_of, price_of
+from migrate_cli.replay.errors import CaseError, LimitReached, RetryableError
+from migrate_cli.replay.event_sinks import NullObserver
+from migrate_cli.replay.modes import ConversationMode, Recovery
+from migrate_cli.replay.response import Ending, ModelResponse, Usage
 from migrate_cli.replay.tools import ToolPolicy, ToolRunner
-from migrate_cli.replay.turns import Rules, Turn, TurnRunner
+from migrate_cli.replay.turns import TurnPolicy, TurnResult, TurnRunner
 
 from support.events import Event, call, message, stream_of
 
@@ -26,20 +26,20 @@ HELLO = {"type": "message", "role": "user", "content": "Hello"}
 SCRIPT = Sequence[Event | Exception] | Exception
 
 
-class Here(Place):
+class Here(ConversationMode):
     """A place that only remembers."""
 
-    def __init__(self, again: Again = Again.SAME) -> None:
+    def __init__(self, again: Recovery = Recovery.SAME) -> None:
         self.again = again
         self.kept: list[JsonObject] = []
 
     def request(self, items: Sequence[JsonObject]) -> JsonObject:
         return {"input": [*self.kept, *items]}
 
-    def took(self, items: Sequence[JsonObject], answer: Answer) -> None:
+    def took(self, items: Sequence[JsonObject], answer: ModelResponse) -> None:
         self.kept += [*items, *answer.items]
 
-    async def after_break(self) -> Again:
+    async def after_break(self) -> Recovery:
         return self.again
 
 
@@ -64,22 +64,22 @@ class World:
     """A turn runner on a scripted server."""
 
     def __init__(
-        self, server: Server, *, again: Again = Again.SAME, limits: Limits | None = None, **rules: Any
+        self, server: Server, *, again: Recovery = Recovery.SAME, limits: Limits | None = None, **rules: Any
     ) -> None:
         self.slept: list[float] = []
         self.place = Here(again)
-        self.meter = Meter(limits or Limits(), {})
-        self.turn = Turn()
+        self.meter = UsageBudget(limits or Limits(), {})
+        self.turn = TurnResult()
 
         async def sleep(seconds: float) -> None:
             self.slept.append(seconds)
 
         self.runner = TurnRunner(
             server.stream, self.place, {"model": "m-1"}, ToolRunner([], ToolPolicy()), Approvals(), self.meter,
-            Silent(), Rules(sleep=sleep, **rules),
+            NullObserver(), TurnPolicy(sleep=sleep, **rules),
         )  # fmt: skip
 
-    def run(self, wanted: Ending = Ending.COMPLETED) -> Turn:
+    def run(self, wanted: Ending = Ending.COMPLETED) -> TurnResult:
         asyncio.run(self.runner.run([HELLO], self.turn, wanted))
         return self.turn
 
@@ -100,7 +100,7 @@ def test_all_outputs_of_a_round_go_back_together_in_the_order_of_the_calls() -> 
 
 def test_a_turn_without_end_is_stopped_and_leaves_answers_for_its_open_calls() -> None:
     world = World(Server(*(stream_of(call("a", {}, 0)) for _ in range(3))), rounds=3)
-    with pytest.raises(CaseFault) as caught:
+    with pytest.raises(CaseError) as caught:
         world.run()
     assert caught.value.code == "too-many-rounds"
     assert [item["call_id"] for item in world.runner.unsent] == ["call_0"]
@@ -131,26 +131,26 @@ def test_what_came_to_nothing_is_sent_again_and_told(trouble: Any) -> None:
 
 def test_a_refused_request_is_not_sent_again() -> None:
     server = Server(StreamRefused(Refused(400, "invalid_request", "No tool output found for function call call_1")))
-    with pytest.raises(CaseFault, match="No tool output found"):
+    with pytest.raises(CaseError, match="No tool output found"):
         World(server).run()
     assert len(server.asked) == 1
 
 
 def test_where_sending_again_is_not_safe_nothing_is() -> None:
     server = Server([StreamBroken("cut")], stream_of(message("Done")))
-    with pytest.raises(CaseFault, match="nothing was sent again"):
-        World(server, again=Again.NO).run()
+    with pytest.raises(CaseError, match="nothing was sent again"):
+        World(server, again=Recovery.NO).run()
     assert len(server.asked) == 1
 
 
 def test_what_was_surely_not_taken_is_sent_again_everywhere() -> None:
     server = Server(StreamRefused(NotApplied("conversation_locked")), stream_of(message("Done")))
-    assert World(server, again=Again.NO).run().answer.text == "Done"
+    assert World(server, again=Recovery.NO).run().answer.text == "Done"
 
 
 def test_a_request_that_took_effect_makes_the_case_begin_anew() -> None:
-    with pytest.raises(TryAgain):
-        World(Server([StreamBroken("cut")]), again=Again.ANEW).run()
+    with pytest.raises(RetryableError):
+        World(Server([StreamBroken("cut")]), again=Recovery.ANEW).run()
 
 
 def test_after_the_last_try_a_failed_response_is_the_answer() -> None:
@@ -172,7 +172,7 @@ def test_nothing_is_sent_past_a_limit() -> None:
 
 
 def test_while_one_request_could_pass_the_limit_others_wait_for_it() -> None:
-    meter = Meter(Limits(tokens=100), {})
+    meter = UsageBudget(Limits(tokens=100), {})
     most = under_way = 0
 
     async def one() -> bool:

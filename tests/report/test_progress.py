@@ -10,8 +10,8 @@ from migrate_cli.report.progress import (
     JsonProgress,
     LiveProgress,
     PlainProgress,
+    ProgressCounts,
     SilentProgress,
-    Tally,
     describe,
     progress_view,
 )
@@ -87,7 +87,7 @@ def test_the_live_bar_shows_notes_and_hides_control_characters() -> None:
 
 
 def test_the_words_beside_the_bar_say_pace_time_left_and_what_went_aside() -> None:
-    tally = Tally(started=0.0, total=100, what="Migrating")
+    tally = ProgressCounts(started=0.0, total=100, what="Migrating")
     for state in ["loaded"] * 48 + ["failed", "in_doubt"]:
         tally.count(state, 10)
     tally.requests_per_minute = 1234.4

@@ -14,7 +14,7 @@ from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.report.progress import JsonProgress
 from migrate_cli.settings.model import load_settings
 from migrate_cli.shards.engine import Put
-from migrate_cli.shards.progress import Board
+from migrate_cli.shards.progress import ShardProgress
 from migrate_cli.shards.run import DividedRun, limits
 from migrate_cli.shards.task import WORST_FIRST, ShardEnd, ShardTask, worst
 from migrate_cli.shards.totals import add_up, codes_of, problems_of, timeline_of
@@ -121,7 +121,7 @@ class PilotEngine(NoEngine):
 def test_a_pilot_that_stops_one_shard_stops_them_all() -> None:
     view = Shown()
     tasks = [ShardTask(n, 2, (), ".", {}, None) for n in (1, 2)]
-    ends = DividedRun(PilotEngine(2), tasks, Board(view), view, None).go()
+    ends = DividedRun(PilotEngine(2), tasks, ShardProgress(view), view, None).go()
     assert add_up(ends)["pilot"] == {"threads": 7, "passed": False, "stopped_by": "t1"}
     assert worst(codes_of(ends, interrupted=False)) is ExitCode.PARTIAL
     assert worst(codes_of(ends, interrupted=True)) is ExitCode.INTERRUPTED
@@ -140,7 +140,7 @@ def test_the_pace_of_all_shards_is_that_of_their_sum() -> None:
 
 def test_a_shard_that_is_started_again_is_not_counted_twice() -> None:
     shown = Shown()
-    board = Board(shown)
+    board = ShardProgress(shown)
     for threads in (1, 3, 0, 2, 4):
         line = {"type": "progress", "messages": 10 * threads, "states": {"loaded": threads}, "requests_per_minute": 60}
         board.told(1, line)
