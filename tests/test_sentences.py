@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from migrate_cli.cli.sentence import as_clause
+from migrate_cli.cli.frame import as_clause
 
 
 @pytest.mark.parametrize(

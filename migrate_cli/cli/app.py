@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from migrate_cli.cli import check, convert, mapping, migrate, repair, replay, report, serve, setup, snapshot
+from migrate_cli.cli import check, convert, mapping, migrate, repair, replay, serve, setup, snapshot
 from migrate_cli.cli.frame import emit
 from migrate_cli.cli.usage import Commands
 from migrate_cli.version import __version__
@@ -50,7 +50,7 @@ def main(
         raise typer.Exit
 
 
-for commands in (setup, migrate, check, report, repair, convert, replay, snapshot, serve):
+for commands in (setup, migrate, check, repair, convert, replay, snapshot, serve):
     app.add_typer(commands.app)
 app.add_typer(mapping.map_app, name="map")
 

@@ -10,6 +10,7 @@ import functools
 import inspect
 import logging
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable
@@ -20,7 +21,6 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from migrate_cli.cli.sentence import as_clause
 from migrate_cli.commands.option_types import ProgressMode
 from migrate_cli.errors import ExitCode, MigrateError, UsageError, exit_code_for
 from migrate_cli.report.escape import visible
@@ -316,3 +316,19 @@ def _width() -> int | None:
     if not sys.stdout.isatty():
         return None
     return os.get_terminal_size(sys.stdout.fileno()).columns or None
+
+
+_OPENERS = re.compile(
+    r"(?:The|There|This|That|These|It|A|An|No|Nothing|Cannot|Several|Some|Not|More|Each|Every|Another|Only|In|Of|Would)\b"
+)
+"""Words that have a capital only because they begin a sentence; names and units keep theirs."""
+
+
+def as_clause(sentence: str) -> str:
+    """Return the sentence as it stands after a colon: a single one without its full stop, several with the last one."""
+    if _OPENERS.match(sentence):
+        sentence = sentence[0].lower() + sentence[1:]
+    several = re.search(r"[.?!] [A-Z]", sentence) is not None
+    if several:
+        return sentence if sentence.endswith((".", "?", "!")) else f"{sentence}."
+    return sentence.removesuffix(".")

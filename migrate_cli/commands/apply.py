@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,6 @@ from migrate_cli.commands.context import (
 from migrate_cli.commands.files import RunFiles, for_apply
 from migrate_cli.commands.plan_file import refuse_changes
 from migrate_cli.commands.recognise import recognised
-from migrate_cli.commands.resuming import Resumption
 from migrate_cli.commands.run_totals import RunTotals
 from migrate_cli.commands.shards import shard_data, shard_setup
 from migrate_cli.commands.signals import STOPPED, Interrupts
@@ -38,8 +37,10 @@ from migrate_cli.report.escape import visible
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.report.side_by_side import content_recorder, without_content
 from migrate_cli.settings.model import Settings
+from migrate_cli.sources.api.source import ApiSource
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.divide import refuse_leftovers
+from migrate_cli.state.runs import RecordedRuns
 from migrate_cli.state.store import StateStore
 from migrate_cli.state.writer import JournalFailed
 from migrate_cli.target.conversations import ConversationsTarget
@@ -141,7 +142,7 @@ class ApplyRun:
         self._settings, self._source, self._store, self._target = settings, source, store, target
         self._view, self._options = view, options
         self._began = time.monotonic()
-        self._content = content_recorder(settings)
+        self._content = content_recorder(wanted=settings.report.with_content, redacted=settings.report.redact)
         self._tally = RunTotals(view, self._content)
         self._expected = expected_of(source, options.selection)
         self._resumption = self._resumed()
@@ -328,3 +329,44 @@ class ApplyRun:
         """Record the result, without texts of messages, and wait until the disk has it."""
         self._store.runs.finish_run(run_id, without_content(result.envelope()))
         await self._store.durable()
+
+
+class Resumption:
+    """What an earlier run over a live source has done, so that it is not read again. Made before the new run starts.
+
+    Reading a host costs requests, an export only a moment: so this is for hosts, and only after a run that ended early.
+    The run after one that came to its end reads everything, and so finds what the source has changed since.
+    """
+
+    def __init__(self, runs: RecordedRuns, source: Source, selection: Selection, tally: RunTotals) -> None:
+        # With a limit, the source would give as many threads more.
+        begun = runs.broken_off() if isinstance(source, ApiSource) and selection.limit is None else None
+        self._first = begun[0] if begun else None
+        self.run_id = begun[1] if begun else None
+        """The first of the runs that ended early; None where there is nothing to go on with."""
+        self._runs, self._source, self._selection, self._tally = runs, source, selection, tally
+
+    def arriving(self) -> AsyncGenerator[Thread | Unreadable] | None:
+        """Read what the selection wants, on the event loop; what was done is counted instead.
+
+        None where the source cannot be read in this way; then there is nothing to go on with either.
+        """
+        if self._first is None or not isinstance(self._source, ApiSource):
+            return self._source.arriving(self._selection)
+        return self._source.arriving(self._selection, skip=self._counted(self._first))
+
+    def findings(self) -> list[Finding]:
+        """Return what is to be said once for the whole run."""
+        count = self._tally.threads["resumed"]
+        if not count:
+            return []
+        return [finding("source-not-reread", f"{count:,} threads that earlier runs had done were not read again.")]
+
+    def _counted(self, first: int) -> Callable[[str], bool]:
+        def done(thread_id: str) -> bool:
+            row = self._runs.done_since(thread_id, first)
+            if row is not None:
+                self._tally.resumed(row)
+            return row is not None
+
+        return done

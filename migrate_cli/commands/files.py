@@ -12,10 +12,10 @@ from datetime import date
 from types import TracebackType
 from typing import Self
 
-from migrate_cli.commands.assistant_files import carries_assistants, carry_assistants
 from migrate_cli.commands.context import target_of
+from migrate_cli.convert.file_references import resource_files
 from migrate_cli.convert.options import Files
-from migrate_cli.errors import TemporaryError, UsageError
+from migrate_cli.errors import SourceError, TemporaryError, UsageError
 from migrate_cli.files import audio
 from migrate_cli.files.dry_run import ForetoldWork
 from migrate_cli.files.fact_cache import KnownFiles, OwnRecorded, Recorded, no_own_record, no_record
@@ -206,3 +206,40 @@ class _Impatient:
         if self._left < 0:
             raise TemporaryError("it does not answer")
         await asyncio.sleep(seconds)
+
+
+def carries_assistants(selection: Selection) -> bool:
+    """Whether a run is to carry them: one over the whole source, or the first of its shards."""
+    shard = selection.shard
+    return selection == Selection(shard=shard) and (shard is None or shard[0] == 1)
+
+
+async def carry_assistants(source: Source, desk: FileDesk) -> list[Finding]:
+    """Upload the code interpreter's files of assistants, which no thread names; a finding for each that failed."""
+    try:
+        wanted = await asyncio.to_thread(_wanted, source) if source.live else _wanted(source)
+    except SourceError as error:
+        return [finding("resource-file-missing", f"The files of the assistants were not uploaded: {error}.")]
+    facts = await desk.carry(wanted)
+    found = []
+    for file_id, fact in facts.items():
+        if fact.status != "uploaded":
+            reason = f" ({fact.reason})" if fact.reason else ""
+            detail = f"Assistant {wanted[file_id]}: the code interpreter's file {file_id} was not uploaded{reason}."
+            found.append(finding("resource-file-missing", detail))
+    return found
+
+
+def assistant_files(assistant: JsonObject) -> list[str]:
+    """Return the ids of an assistant's files for the code interpreter; old ones stood by themselves."""
+    older = resource_files({"code_interpreter": {"file_ids": assistant.get("file_ids")}})
+    return list(dict.fromkeys([*resource_files(assistant.get("tool_resources")), *older]))
+
+
+def _wanted(source: Source) -> dict[str, str]:
+    """The files, each with an assistant that has it."""
+    wanted: dict[str, str] = {}
+    for assistant in source.assistants():
+        for file_id in assistant_files(assistant):
+            wanted.setdefault(file_id, str(assistant.get("id") or "without id")[:80])
+    return wanted

@@ -132,7 +132,7 @@ class _Planning:
         self._policy = policy_of(settings)
         self._tokens = TokenTally()
         self._batches = 0
-        self._content = content_recorder(settings)
+        self._content = content_recorder(wanted=settings.report.with_content, redacted=settings.report.redact)
         self.tally = RunTotals(view, self._content)
         self.plan = PlanRecord(planned_setup(settings, source))
 

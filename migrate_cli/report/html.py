@@ -15,7 +15,6 @@ from importlib.resources import files
 
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.charts import charts_of
-from migrate_cli.report.content import content_section
 from migrate_cli.report.document import (
     Bar,
     ReportDocument,
@@ -69,7 +68,7 @@ def render(result: Result, view: View) -> str:
                 if view.with_content or not isinstance(section, TextComparison)
             ),
             _threads(result.data),
-            content_section(result.data) if view.with_content else "",
+            _content(result.data) if view.with_content else "",
             _verbatim(document),
             _next(document),
             "</main>",
@@ -274,3 +273,42 @@ def _next(document: ReportDocument) -> str:
 def _footer(result: Result) -> str:
     run = f" Run {_text(result.run_id)}." if result.run_id else ""
     return f"<footer>Made by migrate-cli.{run} Exit code {int(result.exit_code)}.</footer>"
+
+
+def _content(data: JsonObject) -> str:
+    """Threads beside their conversations, with findings where they occur; masked texts were masked before.
+
+    `report/side_by_side.py` says what `data["content"]` holds.
+    """
+    threads = objects(data, "content")
+    if not threads:
+        return ""
+    cut = data.get("content_cut")
+    note = f'<p class="note">{plural(cut, "thread")} more are not shown.</p>' if isinstance(cut, int) and cut else ""
+    return "<h2>Contents</h2>\n" + "\n".join(_content_thread(thread) for thread in threads) + note
+
+
+def _content_thread(thread: JsonObject) -> str:
+    rows = objects(thread, "rows")
+    found = sum(len(objects(row, "findings")) for row in rows)
+    arrow = f" → {_text(thread['conversation_id'])}" if thread.get("conversation_id") else ""
+    summary = f"{_text(thread.get('thread_id'))}{arrow} · {plural(len(rows), 'message')}, {plural(found, 'finding')}"
+    return f"<details><summary>{summary}</summary>\n" + "\n".join(_content_row(row) for row in rows) + "\n</details>"
+
+
+def _content_row(row: JsonObject) -> str:
+    source = row.get("source")
+    left = _content_side("thread", source) if isinstance(source, dict) else ""
+    right = "".join(_content_side("conversation", item) for item in objects(row, "target"))
+    found = "".join(
+        f"<li><code>{_text(entry.get('code'))}</code> {_text(entry.get('severity'))}: {_text(entry.get('detail'))}</li>"
+        for entry in objects(row, "findings")
+    )
+    below = f'<div class="found"><ul>{found}</ul></div>' if found else ""
+    return f'<div class="pair"><div>{left}</div><div>{right}</div>{below}</div>'
+
+
+def _content_side(side: str, part: JsonObject) -> str:
+    names = " · ".join(_text(part[key]) for key in ("kind", "role") if part.get(key))
+    text = html.escape(visible_block(part.get("text") or ""))
+    return f'<span class="role"><span class="hidden-text">{side}: </span>{names}</span><p class="said">{text}</p>'

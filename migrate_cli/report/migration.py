@@ -7,7 +7,6 @@ from pathlib import Path
 
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject, Result
-from migrate_cli.report import plan
 from migrate_cli.report.catalogue import finding_rows
 from migrate_cli.report.document import (
     Bar,
@@ -44,8 +43,8 @@ def build(result: Result) -> ReportDocument:
     planning = result.command == "plan"
     sections: list[Section | None] = [
         _overview(data, planning=planning),
-        plan.estimate(data) if planning else None,
-        plan.against(data) if planning else None,
+        _estimate(data) if planning else None,
+        _against(data) if planning else None,
         _parts(data),
         _findings(data),
         _aside(data),
@@ -342,3 +341,50 @@ def _rehearsal_state(data: JsonObject) -> str:
 def _target_option(data: JsonObject) -> str:
     target = data.get("target")
     return " --target sandbox" if isinstance(target, dict) and target.get("sandbox") else ""
+
+
+def _estimate(data: JsonObject) -> Table | None:
+    """Time, tokens and the model's window, where the plan has them."""
+    found = data.get("estimate")
+    if not isinstance(found, dict):
+        return None
+    rows: list[tuple[str, str]] = []
+    if isinstance(found.get("seconds"), int):
+        rate = plural(found.get("requests_per_minute") or 0, "request")
+        rows.append(("time", f"{duration(found['seconds'])} at {rate} a minute"))
+    tokens = counts(found, "tokens")
+    if tokens:
+        rows += [
+            ("tokens in all", number(tokens.get("total"))),
+            (
+                "tokens of a conversation",
+                ", ".join(f"{name} {number(tokens.get(name))}" for name in ("median", "p90", "max")),
+            ),
+            ("tokens by", text(found.get("tokens_by"))),
+        ]
+    window = found.get("window")
+    if isinstance(window, dict):
+        over, share = window.get("threads_over", 0), percent(window.get("threads_over", 0), found.get("threads", 0))
+        what = f"{number(over)} ({share}), longer than the {number(window.get('tokens'))} tokens of "
+        rows.append(("too long for the model", what + text(window.get("model"))))
+    return Table("Estimate", (Column(""), Column("")), tuple(rows)) if rows else None
+
+
+def _against(data: JsonObject) -> Table | None:
+    """What differs from the plan of `--against`."""
+    found = data.get("against")
+    if not isinstance(found, dict):
+        return None
+    rows = [("setting", str(sentence)) for sentence in found.get("settings", ())]
+    ids, codes = found.get("thread_ids") or {}, found.get("codes") or {}
+    for kind, count in counts(found, "threads").items():
+        rows.append((f"threads {kind}", _ids(count, ids.get(kind) or ())))
+    for kind, names in codes.items():
+        rows.append((f"findings {kind}", _ids(len(names), names)))
+    return Table(f"Since the plan {text(found.get('file'))}", (Column(""), Column("")), tuple(rows))
+
+
+def _ids(count: int, names: list[str] | tuple[str, ...]) -> str:
+    shown = ", ".join(text(name) for name in names[:SHOWN])
+    more = " …" if count > SHOWN else ""
+    return f"{number(count)}: {shown}{more}" if shown else number(count)

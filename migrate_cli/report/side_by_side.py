@@ -1,6 +1,8 @@
-"""Texts of threads beside what became of them, for reports that were asked to show them; see `report/content.py`.
+"""Records the texts of threads beside what became of them, for reports that were asked to show them.
 
-Keeps texts in memory only, and no more than a reader can use. It must not write anything.
+The result is `data["content"]`: `[{thread_id, conversation_id, rows: [{position, message_id, source: {role, text},
+target: [{kind, role, text}], findings: [{code, severity, detail}]}]}]`. Texts stay in memory, and no more of them than
+a reader can use. It must not write anything.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from typing import Any
 
 from migrate_cli.model import Draft, Finding, Item, JsonObject, Message, Thread, Unreadable
 from migrate_cli.report.redact import redact
-from migrate_cli.settings.model import Settings
 
 THREADS = 100
 """Threads whose texts are shown, at most."""
@@ -69,11 +70,11 @@ class ContentRecorder:
         return self._mask(text)
 
 
-def content_recorder(settings: Settings) -> ContentRecorder | None:
-    """Return the book that the settings ask for, or None: then no text is kept anywhere."""
-    if not settings.report.with_content:
+def content_recorder(*, wanted: bool, redacted: bool) -> ContentRecorder | None:
+    """Return a recorder if texts are wanted, or None: then no text is kept anywhere."""
+    if not wanted:
         return None
-    return ContentRecorder(redact if settings.report.redact else str)
+    return ContentRecorder(redact if redacted else str)
 
 
 def without_content(envelope: JsonObject) -> JsonObject:
