@@ -129,6 +129,7 @@ def merge(
 def _drop_copies(frame: Frame, settings: Settings, thread: str, *, yes: bool) -> NoReturn:
     """Show the copies, ask, delete them and verify."""
     from migrate_cli.commands.drop_copies import copies_of, drop_copies  # noqa: PLC0415
+    from migrate_cli.report.document import state_option  # noqa: PLC0415
     from migrate_cli.report.escape import visible  # noqa: PLC0415
 
     copies = copies_of(settings, thread)
@@ -136,8 +137,9 @@ def _drop_copies(frame: Frame, settings: Settings, thread: str, *, yes: bool) ->
         told = f"{thread}: item {one.item_id}, at place {one.place}, is another copy of item {one.of}"
         sys.stderr.write(f"{visible(told)}\n")
     if copies and not yes:
+        held = state_option({"state": str(settings.state)})
         what = "1 item" if len(copies) == 1 else f"{len(copies):,} items"
-        _confirm(f"Would delete {what} of the conversation of {thread}.", see=f"migrate-cli resolve {thread}")
+        _confirm(f"Would delete {what} of the conversation of {thread}.", see=f"migrate-cli resolve {thread}{held}")
     frame.finish(drop_copies(settings, thread, {one.item_id for one in copies}), settings)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from migrate_cli.commands.context import TargetChoice, policy_of
-from migrate_cli.commands.recorded_target import draft_again, recorded_target
+from migrate_cli.commands.recorded_target import draft_again, recorded_run, recorded_target, see_status
 from migrate_cli.convert.canonical import digest_of
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.http.client import ApiClient
@@ -52,10 +52,10 @@ def drop_copies(settings: Settings, thread_id: str, confirmed: Collection[str]) 
         store = StateStore.open(settings.state, create=False, command="migrate-cli resolve")
         try:
             run = _DropCopies(settings, store, target, thread_id)
-            run_id = store.runs.start_run("resolve", {"choice": "drop-copies"})
-            result = asyncio.run(run.drop(confirmed))
-            result.run_id = run_id
-            store.runs.finish_run(run_id, result.envelope())
+            with recorded_run(store, {"choice": "drop-copies"}) as run_id:
+                result = asyncio.run(run.drop(confirmed))
+                result.run_id = run_id
+                store.runs.finish_run(run_id, result.envelope())
             store.flush()
             return result
         finally:
@@ -204,7 +204,7 @@ class _DropCopies:
 def _known(settings: Settings, threads: RecordedThreads, thread_id: str) -> Progress:
     known = threads.progress_of(thread_id)
     if known is None:
-        raise UsageError(f"the state file {settings.state} does not know {thread_id}; see migrate-cli status")
+        raise UsageError(f"the state file {settings.state} does not know {thread_id}; see {see_status(settings)}")
     if known.conversation_id is None or ThreadState(known.state) not in LOADED | {ThreadState.IN_DOUBT}:
         state = known.state.replace("_", " ")
         raise UsageError(f"{thread_id} is {state}; copies are dropped from threads that are loaded or in doubt")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from migrate_cli.commands.context import TargetChoice, open_configured, target_of
 from migrate_cli.commands.files import as_recorded
-from migrate_cli.errors import SetupMismatch
+from migrate_cli.errors import MigrateError, SetupMismatch
 from migrate_cli.load.refusal import with_notes
-from migrate_cli.model import Draft
+from migrate_cli.model import Draft, JsonObject, Problem, Result
+from migrate_cli.report.document import state_option
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX
+from migrate_cli.state.setup import SEEN
 from migrate_cli.state.store import StateStore
 
 
@@ -44,11 +47,50 @@ def recorded_target(settings: Settings) -> Iterator[TargetChoice]:
         yield target
 
 
+@contextmanager
+def recorded_run(store: StateStore, options: JsonObject) -> Iterator[str]:
+    """Yield the id of a run of `resolve`; one that is refused ends as that, and not as one that was interrupted."""
+    run_id = store.runs.start_run("resolve", options)
+    try:
+        yield run_id
+    except MigrateError as error:
+        refused = Result("resolve", {}, error.exit_code, run_id, [Problem(error.code, str(error))])
+        store.runs.finish_run(run_id, refused.envelope())
+        store.flush()
+        raise
+
+
 def draft_again(settings: Settings, store: StateStore, thread_id: str) -> Draft | None:
     """Convert a thread again, as `apply` would; None when the source no longer has it."""
-    source = open_configured(settings)
+    source = open_configured(_with_source(settings))
     desk = as_recorded(settings, source, store.files)
     for entry in desk.feed(source.threads(Selection(frozenset({thread_id})))):
         if isinstance(entry, Draft) and entry.thread_id == thread_id:
             return with_notes(entry, store.threads.refused_items().get(thread_id, {}))
     return None
+
+
+def see_status(settings: Settings) -> str:
+    """Return the command that lists the threads of the state file at hand."""
+    return f"migrate-cli status{_held(settings)}"
+
+
+def undo_of(settings: Settings, thread_id: str) -> str:
+    """Return the command that deletes what one thread left at the target."""
+    return f"migrate-cli undo --thread {thread_id}{_held(settings)}"
+
+
+def _held(settings: Settings) -> str:
+    return state_option({"state": str(settings.state)})
+
+
+def _with_source(settings: Settings) -> Settings:
+    """Return the settings with the export where it was last seen, if they name no source."""
+    source = settings.source
+    if source.kind != "export" or source.path is not None or source.base_url is not None:
+        return settings
+    with StateReader(settings.state) as reader:
+        seen = reader.setup().get(SEEN)
+    if seen is None or not Path(seen).exists():
+        return settings
+    return settings.model_copy(update={"source": source.model_copy(update={"path": Path(seen)})})

@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 
 from migrate_cli.commands.context import TargetChoice, policy_of
-from migrate_cli.commands.recorded_target import draft_again, recorded_target
+from migrate_cli.commands.recorded_target import draft_again, recorded_run, recorded_target, see_status, undo_of
 from migrate_cli.convert.canonical import digest_of
 from migrate_cli.convert.presence import forms_of
 from migrate_cli.convert.text import counted
@@ -82,23 +82,24 @@ class _Resolve:
         self._settings, self._store, self._target = settings, store, target
         known = store.threads.progress_of(thread_id)
         if known is None:
-            raise UsageError(f"the state file {settings.state} does not know {thread_id}; see migrate-cli status")
+            raise UsageError(f"the state file {settings.state} does not know {thread_id}; see {see_status(settings)}")
         self._known: Progress = known
 
     def settle(self, choice: Resolution) -> Result:
         """Do as chosen and say what was done."""
-        known, run_id = self._known, self._store.runs.start_run("resolve", {"choice": choice.value})
-        if choice is Resolution.SKIP:
-            self._store.repairs.set_aside(known.thread_id, SET_ASIDE)
-            result = self._told(f"{known.thread_id} is set aside; apply leaves it alone from now on.")
-        elif choice is Resolution.RESTART:
-            result = self._restart(known)
-        else:
-            result = asyncio.run(self._look(choice))
-        result.run_id = run_id
-        self._store.runs.finish_run(run_id, result.envelope())
+        with recorded_run(self._store, {"choice": choice.value}) as run_id:
+            result = self._settled(choice)
+            result.run_id = run_id
+            self._store.runs.finish_run(run_id, result.envelope())
         self._store.flush()
         return result
+
+    def _settled(self, choice: Resolution) -> Result:
+        known = self._known
+        if choice is Resolution.SKIP:
+            self._store.repairs.set_aside(known.thread_id, SET_ASIDE)
+            return self._told(f"{known.thread_id} is set aside; apply leaves it alone from now on.")
+        return self._restart(known) if choice is Resolution.RESTART else asyncio.run(self._look(choice))
 
     def _restart(self, known: Progress) -> Result:
         if known.conversation_id is None:
@@ -107,7 +108,7 @@ class _Resolve:
         self._store.repairs.abandon(known.thread_id, known.conversation_id)
         message = (
             f"{known.thread_id} starts anew with the next apply; conversation {known.conversation_id} is given up, "
-            f"and `migrate-cli undo --thread {known.thread_id}` deletes it."
+            f"and `{undo_of(self._settings, known.thread_id)}` deletes it."
         )
         return self._told(message, "migrate-cli apply")
 

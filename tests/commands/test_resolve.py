@@ -102,3 +102,35 @@ def test_a_conversation_that_is_gone_can_be_restarted(cli: Cli, export: Path, ta
     assert "cannot be read any more" in resolve_json(cli)["data"]["message"]
     assert resolve_json(cli, "--restart")["exit_code"] == 0
     assert cli("apply").code == 0
+
+
+def test_what_resolve_advises_names_the_state_file(cli: Cli, export: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    for file in tmp_path.glob("migration.db*"):
+        file.rename(file.with_name(file.name.replace("migration.db", "other.db")))
+    shown = cli("resolve", THREAD, "--state", other).out
+    words = " ".join(shown.split())
+    assert words.count(f"--state {other}") >= 4
+    told = cli("resolve", THREAD, "--restart", "--state", other, "--output", "json").json["data"]["message"]
+    assert f"migrate-cli undo --thread {THREAD} --state {other}" in told
+    unknown = cli("resolve", "thread_nobody", "--state", other).err
+    assert f"migrate-cli status --state {other}" in unknown
+
+
+def test_resolve_finds_the_export_where_apply_read_it(cli: Cli, export: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MIGRATE_SOURCE__PATH")
+    assert resolve_json(cli)["data"]["differences"]
+
+
+def test_a_resolve_that_is_refused_is_no_interrupted_run(
+    cli: Cli, export: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MIGRATE_SOURCE__PATH")
+    export.rename(export.with_name("elsewhere"))
+    refused = cli("resolve", THREAD)
+    assert refused.code == 2
+    assert "source.path" in refused.err
+    report = cli("report", "--output", "json").json
+    assert (report["command"], report["exit_code"]) == ("resolve", 2)
+    assert "source.path" in report["errors"][0]["message"]
+    assert "interrupted" not in cli("report").out
