@@ -47,10 +47,12 @@ class Memory:
     """Records as the state file keeps them."""
 
     def __init__(self, records: Mapping[str, FileRecord]) -> None:
-        self.records = dict(records)
+        self.records: dict[str, FileRecord] = {}
+        for file_id, record in records.items():
+            self.note(file_id, record)
 
     def note(self, file_id: str, record: FileRecord) -> None:
-        self.records[file_id] = record
+        self.records[file_id] = record if record.lost.count else replace(record, lost=NOTHING_LOST)
 
     def record(self, file_id: str) -> FileRecord | None:
         return self.records.get(file_id)
