@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -15,7 +14,7 @@ from starlette.routing import Route
 from migrate_cli.model import JsonObject
 from migrate_cli.sandbox.api_error import ApiError, bad_request, too_large
 from migrate_cli.sandbox.options import SandboxOptions
-from migrate_cli.sandbox.requests import json_answer, page_limit, page_order
+from migrate_cli.sandbox.requests import json_answer, page_limit, page_order, read_form
 from migrate_cli.sandbox.rules import listed
 from migrate_cli.sandbox.store import CHUNK, Store, StoredFile
 
@@ -48,11 +47,8 @@ class FileEndpoints:
         """Take one file as multipart form data, with its purpose and, if wanted, when it expires."""
         if int(request.headers.get("content-length") or 0) > self._limit + FORM_OVERHEAD:
             raise too_large(self._limit)
-        try:
-            async with request.form(max_files=1, max_fields=16) as form:
-                return json_answer(_shown(self._add(dict(form))))
-        except MultiPartException as error:
-            raise bad_request(f"Could not parse multipart form: {error.message}") from error
+        async with read_form(request) as form:
+            return json_answer(_shown(self._add(form)))
 
     async def list(self, request: Request) -> Response:
         """List files, newest first unless `order=asc`."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -48,6 +51,19 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
         if len(raw) > max_bytes:
             raise too_large(max_bytes)
     return bytes(raw)
+
+
+@asynccontextmanager
+async def read_form(request: Request) -> AsyncIterator[dict[str, Any]]:
+    """Give the fields of a multipart form with one file, which is closed afterwards. Raises ApiError for no form."""
+    try:
+        form = await request.form(max_files=1, max_fields=16)
+    except HTTPException as error:  # what Starlette makes of its own MultiPartException
+        raise bad_request(f"Could not parse multipart form: {error.detail}") from error
+    try:
+        yield dict(form)
+    finally:
+        await form.close()
 
 
 def include_values(request: Request) -> list[str]:

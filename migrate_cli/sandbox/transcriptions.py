@@ -6,14 +6,13 @@ import hashlib
 from typing import Any
 
 from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from migrate_cli.sandbox.api_error import ApiError, bad_request
 from migrate_cli.sandbox.files import FORM_OVERHEAD
-from migrate_cli.sandbox.requests import json_answer
+from migrate_cli.sandbox.requests import json_answer, read_form
 from migrate_cli.sandbox.rules import listed
 from migrate_cli.sandbox.store import CHUNK
 
@@ -35,11 +34,8 @@ class TranscriptionEndpoints:
         size = int(request.headers.get("content-length") or 0)
         if size > MAX_BYTES + FORM_OVERHEAD:
             raise _too_large(size)
-        try:
-            async with request.form(max_files=1, max_fields=16) as form:
-                return await _answer(dict(form))
-        except MultiPartException as error:
-            raise bad_request(f"Could not parse multipart form: {error.message}") from error
+        async with read_form(request) as form:
+            return await _answer(form)
 
 
 async def _answer(form: dict[str, Any]) -> Response:
