@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from migrate_cli import bounds
 from migrate_cli.bounds import Bounds, TooDeepError, is_too_deep, loads, set_bounds
 from migrate_cli.errors import AnswerOutOfBounds, SettingsError
-from migrate_cli.http.client import ApiClient, MultipartForm
+from migrate_cli.http.client import ApiClient
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.http.outcomes import Ambiguous, Applied, OutOfBounds
 from migrate_cli.http.rate_limiter import RateLimiter
+from migrate_cli.http.sdk import MultipartForm
 from migrate_cli.http.sse import UNREADABLE, EventParser, StreamBroken, StreamRefused
 from migrate_cli.settings.model import load_settings
 from migrate_cli.target.conversations import ConversationsTarget

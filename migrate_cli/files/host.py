@@ -13,9 +13,10 @@ from typing import Any
 from migrate_cli.errors import TemporaryError
 from migrate_cli.files import audio
 from migrate_cli.files.local import LocalFile
-from migrate_cli.http.client import ApiClient, MultipartForm
+from migrate_cli.http.client import ApiClient
 from migrate_cli.http.endpoint import segment
 from migrate_cli.http.outcomes import Ambiguous, Applied, Refused, Reply
+from migrate_cli.http.sdk import MultipartForm
 from migrate_cli.secrets import holds_secret
 
 PAGE = 100

@@ -1,64 +1,38 @@
-"""The only module that imports `openai`, and only when a client is made (the import costs more than a second).
+"""Calls one host: paced, counted, and told afterwards what is known of each request (`outcomes.py`).
 
-It sends one request and says what is known afterwards (`outcomes.py`). Writes are sent exactly once: the SDK's own
-retries are off, because it repeats a POST whose answer was lost, and no idempotency key protects it. Reads are
-retried here. Forms, downloads and streams go through the official client. Everything else is raw bytes under the same
-headers (`transport.py`): the client's calls would cost most of the time of a run, and its import alone a second.
+Writes are sent exactly once; only reads are repeated here. Forms, downloads and streams go through the official client
+(`sdk.py`). Everything else is raw bytes under the same headers (`transport.py`): the client's calls would cost most of
+the time of a run, and its import alone a second. It must not know what a request is for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
-from migrate_cli.bounds import too_large
-from migrate_cli.errors import AnswerOutOfBounds, AuthError, TemporaryError, Unanswered
-from migrate_cli.http import bounded_body
-from migrate_cli.http.endpoint import NO_KEY, USER_AGENT, Endpoint, headers_of
+from migrate_cli.errors import AnswerOutOfBounds, Unanswered
+from migrate_cli.http.attempt import Send, attempt
+from migrate_cli.http.endpoint import Endpoint, headers_of
 from migrate_cli.http.line_speed import FIRST
-from migrate_cli.http.origins import MOST_REDIRECTS, circling, goes_on_at, redirected
 from migrate_cli.http.outage import Outage
-from migrate_cli.http.outcomes import (
-    Ambiguous,
-    Applied,
-    NotApplied,
-    OutOfBounds,
-    Refused,
-    Reply,
-    error_of,
-    of_error,
-    of_success,
-    rate_told,
-)
-from migrate_cli.http.rate_limiter import RateLimiter, Signal
-from migrate_cli.http.sse import EventParser, StreamBroken, StreamRefused
-from migrate_cli.http.transport import (
-    SLOWEST_UPLOAD,
-    HttpTransport,
-    RawResponse,
-    TooLargeError,
-    proxy_wants_name,
-    transport_failure,
-)
+from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, OutOfBounds, Refused, Reply
+from migrate_cli.http.rate_limiter import RateLimiter, Signal, signal_of
+from migrate_cli.http.sdk import MultipartForm, OfficialClient, until_idle
+from migrate_cli.http.sse import EventParser, StreamRefused
+from migrate_cli.http.transport import HttpTransport
 from migrate_cli.model import JsonObject
 from migrate_cli.secrets import register_secret
-
-if TYPE_CHECKING:
-    import httpx2
-    import openai
 
 READ_ATTEMPTS = 8
 LONGEST_BACKOFF = 30.0
 WELL_BACKOFF = 1.0
 """The longest wait before a read is repeated while the host answers others: waiting cures a host, not an object."""
-MOST_RENEWALS = 3
-"""How often one request is sent again with another token; more than once, since others may use a token up."""
 
 
 @dataclass(slots=True)
@@ -76,21 +50,6 @@ class Traffic:
         return {"sent": self.sent, "retried": self.retried, "ambiguous": self.ambiguous}
 
 
-@dataclass(frozen=True, slots=True)
-class MultipartForm:
-    """A body as multipart form data: fields and one file, which is read from disk as it goes out."""
-
-    fields: Mapping[str, str]
-    file: BinaryIO
-    filename: str
-    media_type: str = "application/octet-stream"
-    bytes: int = 0
-
-    def options(self, timeout: float) -> dict[str, Any]:
-        """How the official client is asked for it; large files get the time that a slow line needs."""
-        return {"headers": {"Content-Type": "multipart/form-data"}, "timeout": timeout + self.bytes / SLOWEST_UPLOAD}
-
-
 class Once(Protocol):
     """One attempt at a read."""
 
@@ -99,7 +58,7 @@ class Once(Protocol):
 
 
 class ApiClient:
-    """One host, called through the official client with raw bodies, paced. Use as an async context manager."""
+    """One host. Use as an async context manager."""
 
     def __init__(
         self, endpoint: Endpoint, limiter: RateLimiter, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -112,9 +71,8 @@ class ApiClient:
         self._fine = 0
         """Answers so far that were clear."""
         self._outage = Outage(endpoint.timeout)
-        self._client: openai.AsyncOpenAI | None = None
+        self._sdk = OfficialClient(endpoint)
         self._http: HttpTransport | None = None
-        self._trust: ssl.SSLContext | None = None
 
     async def __aenter__(self) -> ApiClient:
         return self
@@ -124,8 +82,7 @@ class ApiClient:
     ) -> None:
         if self._http is not None:
             await self._http.close()
-        if self._client is not None:
-            await self._client.close()
+        await self._sdk.close()
 
     @property
     def carries(self) -> int:
@@ -183,8 +140,8 @@ class ApiClient:
         async def once(*, alone: bool) -> Reply:
             async with self.limiter.slot() as began:
                 self.traffic.sent += 1
-                reply, sign, wait = await self._save(file_id, path)
-                self._report(sign, began, wait, f"/files/{file_id}", alone=alone)
+                reply = await attempt(self.endpoint, self.limiter, partial(self._sdk.save, file_id, path))
+                self._report(reply, began, f"/files/{file_id}", alone=alone)
             return reply
 
         before = self._fine
@@ -259,61 +216,25 @@ class ApiClient:
         which event is the last.
         """
         self.traffic.writes += 1
-        if self._client is None:
-            self._connect()
+        self._sdk.prepare()
         async with self.limiter.slot() as began:
             self.traffic.sent += 1
             on_sent()
-            opened, sign, wait = await self._open_stream(path, content, idle)
-            self.limiter.report(sign, began=began, wait=wait)
-        if isinstance(opened, NotApplied | Refused | Ambiguous):
-            self.traffic.throttled += sign is Signal.THROTTLED
-            self.traffic.ambiguous += isinstance(opened, Ambiguous)
-            raise StreamRefused(opened)
+            opened = await attempt(self.endpoint, self.limiter, partial(self._sdk.open_stream, path, content, idle))
+            reply = opened if isinstance(opened, Reply) else None
+            self._pace(reply, Signal.FINE if reply is None else signal_of(reply), began)
+        if isinstance(opened, Reply):
+            failed = Ambiguous("no stream") if isinstance(opened, Applied) else opened
+            self.traffic.ambiguous += isinstance(failed, Ambiguous)
+            raise StreamRefused(failed)
         parser = EventParser()
         try:
-            async for chunk in _until_idle(opened.aiter_bytes(), idle):
+            async for chunk in until_idle(opened.aiter_bytes(), idle):
                 for event in parser.feed(chunk):
                     yield event
         finally:
             with contextlib.suppress(Exception):  # a connection that broke cannot be closed in good order
                 await opened.aclose()
-
-    async def _open_stream(
-        self, path: str, content: bytes, idle: float, renewals: int = 0
-    ) -> tuple[httpx2.Response | NotApplied | Refused | Ambiguous, Signal, float | None]:
-        import httpx2  # noqa: PLC0415 - comes with openai and is as slow to import
-        import openai  # noqa: PLC0415 - costs more than a second
-
-        client = self._client or self._connect()
-        own = await self._own_headers()
-        options: Any = {
-            "params": dict(self.endpoint.query),
-            "headers": {"Content-Type": "application/json", "Accept": "text/event-stream", **own},
-            "timeout": httpx2.Timeout(self.endpoint.timeout, read=max(idle, self.endpoint.timeout)),
-        }
-        try:
-            stream = await client.post(
-                path,
-                content=content,
-                cast_to=object,
-                options=options,
-                stream=True,
-                stream_cls=openai.AsyncStream[object],
-            )
-        except openai.APIStatusError as error:
-            if error.status_code == 401 and await self._renewed(own, renewals):
-                return await self._open_stream(path, content, idle, renewals + 1)
-            reply, sign, wait = self._refusal(error.status_code, error.response.headers, error.response.content)
-            return reply if not isinstance(reply, Applied) else Ambiguous("no stream"), sign, wait
-        except (openai.OpenAIError, httpx2.HTTPError, OSError, ValueError) as error:
-            failure = transport_failure(error)
-            return failure, _sign_of(failure), None
-        kind = stream.response.headers.get("content-type", "")
-        if not kind.startswith("text/event-stream"):
-            await stream.response.aclose()
-            return Ambiguous(f"the answer was no event stream but {kind or 'of no named type'}"), Signal.TROUBLE, None
-        return stream.response, Signal.FINE, None
 
     async def _send(
         self,
@@ -325,222 +246,48 @@ class ApiClient:
         alone: bool = False,
     ) -> Reply:
         limiter = self.limiter
+        # Most turns can be taken at once; asking first saves a coroutine for each request.
         began = limiter.at_once()
         if began is None:
             began = await limiter.take()
         try:
             self.traffic.sent += 1
-            reply, sign, wait = await self._exchange(method, path, content, query)
-            self._report(sign, began, wait, path, alone=alone)
+            reply = await attempt(self.endpoint, limiter, self._way(method, path, content, query))
+            self._report(reply, began, path, alone=alone)
         finally:
             limiter.release()
-        if sign is Signal.THROTTLED:
-            self.traffic.throttled += 1
         return reply
 
-    def _report(self, sign: Signal, began: float, wait: float | None, path: str, *, alone: bool) -> None:
-        """Tell the limiter; what fails again while the host answers others says nothing new about the host."""
-        self._fine += sign is Signal.FINE
-        if sign in (Signal.TROUBLE, Signal.UNREACHABLE):
+    def _way(self, method: str, path: str, content: bytes | MultipartForm | None, query: Mapping[str, Any]) -> Send:
+        """How a request is sent: as raw bytes, or as a form by the official client."""
+        if isinstance(content, MultipartForm):
+            return partial(self._sdk.upload, path, content)
+        http = self._http or self._open_http()
+        asked = {**self.endpoint.query, **query} if self.endpoint.query else query
+        return partial(http.exchange, method, path, asked, content)
+
+    def _report(self, reply: Reply, began: float, path: str, *, alone: bool) -> None:
+        """Take note of an outcome; what fails again while the host answers others says nothing new about the host."""
+        signal = signal_of(reply)
+        self._fine += signal is Signal.FINE
+        if signal in (Signal.TROUBLE, Signal.UNREACHABLE):
             self._outage.failed(path)
         else:
-            self._outage.broken()
-        if alone and sign is Signal.TROUBLE:
-            sign = Signal.NEUTRAL
-        self.limiter.report(sign, began=began, wait=wait)
+            self._outage.over()
+        if not (alone and signal is Signal.TROUBLE):
+            self._pace(reply, signal, began)
 
-    async def _exchange(
-        self, method: str, path: str, content: bytes | MultipartForm | None, query: Mapping[str, Any], renewals: int = 0
-    ) -> tuple[Reply, Signal, float | None]:
-        if isinstance(content, MultipartForm):
-            return await self._upload(path, content)
-        http = self._http or self._open_http()
-        own = await self.endpoint.credentials.headers() if self.endpoint.credentials is not None else None
-        asked = {**self.endpoint.query, **query} if self.endpoint.query else query
-        answer = await http.exchange(method, path, asked, content, own)
-        place, followed = self.endpoint.base_url + path, 0
-        while isinstance(answer, RawResponse) and (
-            onward := goes_on_at(place, method, answer.status, answer.headers.get("location"))
-        ):
-            place, followed = onward, followed + 1
-            if followed > MOST_REDIRECTS:
-                raise circling(self.endpoint.base_url)
-            answer = await http.exchange(method, place, {}, content, own)
-        if not isinstance(answer, RawResponse):
-            return answer, _sign_of(answer), None
-        if answer.status >= 300:
-            if answer.status == 401 and await self._renewed(own, renewals):
-                return await self._exchange(method, path, content, query, renewals + 1)
-            return self._refusal(answer.status, answer.headers, answer.content)
-        reply = of_success(answer.content, answer.headers)
-        self._learn(answer.headers)
-        return reply, Signal.FINE if isinstance(reply, Applied) else _sign_of(reply), None
-
-    async def _upload(self, path: str, form: MultipartForm, renewals: int = 0) -> tuple[Reply, Signal, float | None]:
-        import httpx2  # noqa: PLC0415 - comes with openai and is as slow to import
-        import openai  # noqa: PLC0415 - costs more than a second
-
-        client = self._client or self._connect()
-        own = await self._own_headers()
-        options: Any = {"params": dict(self.endpoint.query), **form.options(self.endpoint.timeout)}
-        options["headers"] |= own
-        form.file.seek(0)
-        file = {"file": (form.filename, form.file, form.media_type)}
-        try:
-            response = await client.post(
-                path, body=dict(form.fields), files=file, cast_to=httpx2.Response, options=options
-            )
-        except openai.APIStatusError as error:
-            if error.status_code == 401 and await self._renewed(own, renewals):
-                return await self._upload(path, form, renewals + 1)
-            return self._refusal(error.status_code, error.response.headers, error.response.content)
-        except (openai.OpenAIError, httpx2.HTTPError, OSError, ValueError) as error:
-            failure = transport_failure(error)
-            return failure, _sign_of(failure), None
-        reply = of_success(response.content, response.headers)
-        self._learn(response.headers)
-        return reply, Signal.FINE if isinstance(reply, Applied) else _sign_of(reply), None
-
-    async def _save(self, file_id: str, path: Path, renewals: int = 0) -> tuple[Reply, Signal, float | None]:
-        import httpx2  # noqa: PLC0415 - comes with openai and is as slow to import
-        import openai  # noqa: PLC0415 - costs more than a second
-
-        client = self._client or self._connect()
-        own = await self._own_headers()
-        files = client.files.with_streaming_response
-        try:
-            async with files.content(file_id, extra_headers=own, extra_query=dict(self.endpoint.query)) as answer:
-                await answer.stream_to_file(path)
-                expected = answer.headers.get("content-length")
-        except openai.APIStatusError as error:
-            if error.status_code == 401 and await self._renewed(own, renewals):
-                return await self._save(file_id, path, renewals + 1)
-            return self._refusal(error.status_code, error.response.headers, error.response.content)
-        except (
-            openai.OpenAIError,
-            httpx2.HTTPError,
-            ConnectionError,
-            TimeoutError,
-            TooLargeError,
-            ValueError,
-        ) as error:
-            failure = transport_failure(error)
-            return failure, _sign_of(failure), None
-        size = await asyncio.to_thread(lambda: path.stat().st_size)
-        if expected is not None and answer.headers.get("content-encoding") is None and size != int(expected):
-            return Ambiguous("the file's content broke off"), Signal.TROUBLE, None
-        return Applied({"bytes": size}), Signal.FINE, None
-
-    async def _renewed(self, own: Mapping[str, Any] | None, renewals: int) -> bool:
-        """Whether a request that was refused for its token is worth sending again with another."""
-        credentials = self.endpoint.credentials
-        return renewals < MOST_RENEWALS and credentials is not None and await credentials.renew(own or {})
-
-    async def _own_headers(self) -> dict[str, Any]:
-        """The headers that authenticate, where the client's own bearer key does not."""
-        if self.endpoint.credentials is None:
-            return {}
-        import openai  # noqa: PLC0415 - costs more than a second
-
-        return {"Authorization": openai.Omit(), **await self.endpoint.credentials.headers()}
-
-    def _learn(self, headers: Mapping[str, str]) -> None:
-        """Let the limiter know what the rate headers tell, while it does not know better itself."""
-        if self.limiter.wants_hint and (told := rate_told(headers)) is not None:
-            self.limiter.hint(*told)
-
-    def _refusal(self, status: int, headers: Mapping[str, str], content: bytes) -> tuple[Reply, Signal, float | None]:
-        if 300 <= status < 400:
-            raise redirected(self.endpoint.base_url, headers.get("location"))
-        code, message = error_of(status, content)
-        if status == 407:
-            raise proxy_wants_name()
-        if status == 401 or (status == 403 and code in ("invalid_api_key", "account_deactivated")):
-            said = message.rstrip(".")
-            raise AuthError(f"{self.endpoint.base_url} refused the key: {said}; check the key and its project")
-        if code == "insufficient_quota":
-            raise TemporaryError(
-                f"the quota at {self.endpoint.base_url} is spent; add credit, then run the same command again"
-            )
-        reply = of_error(status, headers, content)
-        if status == 429 and isinstance(reply, NotApplied):
-            self._learn(headers)
-            return reply, Signal.THROTTLED, reply.wait
-        return reply, Signal.TROUBLE if isinstance(reply, Ambiguous) else Signal.NEUTRAL, None
+    def _pace(self, reply: Reply | None, signal: Signal, began: float) -> None:
+        self.traffic.throttled += signal is Signal.THROTTLED
+        self.limiter.report(signal, began=began, wait=reply.wait if isinstance(reply, NotApplied) else None)
 
     def _open_http(self) -> HttpTransport:
         self._http = HttpTransport(
-            self.endpoint.base_url, headers_of(self.endpoint), self.endpoint.timeout, self._trusted()
+            self.endpoint.base_url, headers_of(self.endpoint), self.endpoint.timeout, self._sdk.trusted()
         )
         return self._http
-
-    def _connect(self) -> openai.AsyncOpenAI:
-        import openai  # noqa: PLC0415 - costs more than a second
-
-        self._client = openai.AsyncOpenAI(
-            api_key=self.endpoint.api_key or NO_KEY,
-            base_url=self.endpoint.base_url,
-            organization=self.endpoint.organization,
-            project=self.endpoint.project,
-            timeout=self.endpoint.timeout,
-            max_retries=0,
-            default_headers={"User-Agent": USER_AGENT, **bounded_body.ASKED, **self.endpoint.headers},
-            http_client=openai.DefaultAioHttpClient(
-                timeout=self.endpoint.timeout,
-                verify=self._trusted() or True,
-                event_hooks={"response": [self._check_redirect, bounded_body.bound]},
-            ),
-        )
-        return self._client
-
-    async def _check_redirect(self, response: httpx2.Response) -> None:
-        """Stop the official client, which would follow any redirect with all headers but one. Raises UsageError."""
-        request, location = response.request, response.headers.get("location")
-        if 300 <= response.status_code < 400:
-            place = goes_on_at(str(request.url), request.method, response.status_code, location)
-            if place is None:
-                raise redirected(self.endpoint.base_url, location)
-            # The extensions go along from request to request.
-            followed = request.extensions["followed"] = request.extensions.get("followed", 0) + 1
-            if followed > MOST_REDIRECTS:
-                raise circling(self.endpoint.base_url)
-            # What is followed is what was judged, however the library would read it.
-            response.headers["location"] = place
-
-    def _trusted(self) -> ssl.SSLContext | None:
-        """The certificates that are trusted: the official client's, or those of SSL_CERT_FILE and SSL_CERT_DIR."""
-        if not self.endpoint.base_url.startswith("https:"):
-            return None
-        import httpx2  # noqa: PLC0415 - comes with openai and is as slow to import
-
-        if self._trust is None:
-            self._trust = httpx2.create_ssl_context()
-        return self._trust
-
-
-async def _until_idle(chunks: AsyncIterator[bytes], idle: float) -> AsyncIterator[bytes]:
-    """Yield the chunks; raise StreamBroken when they break off, or when none comes for `idle` seconds."""
-    while True:
-        try:
-            async with asyncio.timeout(idle):
-                chunk = await anext(chunks)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            raise StreamBroken(f"nothing came for {idle:g} s") from None
-        except TooLargeError:
-            raise StreamBroken(too_large()) from None
-        except Exception as error:  # whatever the transport raises, the stream has broken off
-            raise StreamBroken(f"the connection broke ({type(error).__name__})") from error
-        yield chunk
 
 
 def _tells_nothing(reply: Reply) -> bool:
     """Whether a read is worth repeating: another answer may come."""
     return isinstance(reply, NotApplied | Ambiguous) and not isinstance(reply, OutOfBounds)
-
-
-def _sign_of(failure: NotApplied | Ambiguous) -> Signal:
-    if isinstance(failure, OutOfBounds):
-        return Signal.NEUTRAL  # the host is well: it answers
-    return Signal.UNREACHABLE if isinstance(failure, NotApplied) else Signal.TROUBLE

@@ -27,7 +27,7 @@ class Outage:
             self._since = time.monotonic()
         self._in_vain.add(path)
 
-    def broken(self) -> None:
+    def over(self) -> None:
         """The host has answered."""
         self._in_vain.clear()
 

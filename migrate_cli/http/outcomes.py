@@ -1,6 +1,6 @@
 """What is known after a request: applied, certainly not applied, refused for good, or unclear. Values and their table.
 
-The table is pure: status, headers and body in, value out. Sending and waiting happen in `client.py`.
+The table is pure: status, headers and body in, value out. It must not send or wait.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 
 from migrate_cli.bounds import TooDeepError, loads
 from migrate_cli.http.error_bodies import told_in
@@ -31,10 +32,23 @@ class Applied:
         return request_id_of(self.headers)
 
 
+class NotAppliedKind(StrEnum):
+    """Why a request certainly had no effect."""
+
+    UNREACHABLE = "unreachable"
+    """No connection was made."""
+    PROXY = "proxy"
+    """A proxy on the way answered in place of the host."""
+    THROTTLED = "throttled"
+    LOCKED = "locked"
+    """Somebody else is writing to the conversation."""
+
+
 @dataclass(frozen=True, slots=True)
 class NotApplied:
     """Certainly not applied, and worth sending again later: never sent, 429, `conversation_locked`."""
 
+    kind: NotAppliedKind
     reason: str
     wait: float | None = None
     """Seconds that the server asked for."""
@@ -103,7 +117,9 @@ def of_success(content: bytes, headers: Mapping[str, str]) -> Applied | Ambiguou
     return Applied(body, headers)
 
 
-def of_error(status: int, headers: Mapping[str, str], content: bytes, *, now: datetime | None = None) -> Reply:
+def of_error(
+    status: int, headers: Mapping[str, str], content: bytes, *, now: datetime | None = None
+) -> NotApplied | Refused | Ambiguous:
     """Return what an error status tells about a write.
 
     429 and `conversation_locked` were not applied and may be sent again. 408, 409 and 5xx may come after the change
@@ -111,9 +127,9 @@ def of_error(status: int, headers: Mapping[str, str], content: bytes, *, now: da
     """
     code, message = error_of(status, content)
     if status == 429:
-        return NotApplied(code or "rate_limited", retry_after(headers, now=now))
+        return NotApplied(NotAppliedKind.THROTTLED, code or "rate_limited", retry_after(headers, now=now))
     if status == 400 and code == "conversation_locked":
-        return NotApplied(code, retry_after(headers, now=now))
+        return NotApplied(NotAppliedKind.LOCKED, code, retry_after(headers, now=now))
     if status in (408, 409) or status >= 500 or status < 300:
         return Ambiguous(f"status {status}", request_id_of(headers))
     return Refused(status, code or f"http-{status}", message)

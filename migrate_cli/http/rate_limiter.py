@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
-from migrate_cli.http.outcomes import Draining
+from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, NotApplied, NotAppliedKind, OutOfBounds, Reply
 from migrate_cli.http.rate_curve import RateCurve, ThroughputMeter
 
 FIRST_WINDOW = 4.0
@@ -43,6 +43,24 @@ class Signal(StrEnum):
     UNREACHABLE = "unreachable"
     """The host takes no connections; those who ask back off by themselves."""
     NEUTRAL = "neutral"
+
+
+def signal_of(reply: Reply) -> Signal:
+    """Return what the outcome of a request says about the pace."""
+    if isinstance(reply, Applied):
+        return Signal.FINE
+    if isinstance(reply, Ambiguous):
+        # A host whose answer is too large is well: it answers.
+        return Signal.NEUTRAL if isinstance(reply, OutOfBounds) else Signal.TROUBLE
+    return _SIGNALS[reply.kind] if isinstance(reply, NotApplied) else Signal.NEUTRAL
+
+
+_SIGNALS = {
+    NotAppliedKind.UNREACHABLE: Signal.UNREACHABLE,
+    NotAppliedKind.PROXY: Signal.UNREACHABLE,
+    NotAppliedKind.THROTTLED: Signal.THROTTLED,
+    NotAppliedKind.LOCKED: Signal.NEUTRAL,
+}
 
 
 class Slot:

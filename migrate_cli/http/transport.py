@@ -18,7 +18,8 @@ from migrate_cli.bounds import bounds, too_large
 from migrate_cli.errors import UsageError
 from migrate_cli.http.deadlines import Deadline, Deadlines
 from migrate_cli.http.line_speed import LineSpeed
-from migrate_cli.http.outcomes import Ambiguous, NotApplied, OutOfBounds
+from migrate_cli.http.origins import MOST_REDIRECTS, circling, goes_on_at
+from migrate_cli.http.outcomes import Ambiguous, NotApplied, NotAppliedKind, OutOfBounds
 
 if TYPE_CHECKING:
     import aiohttp
@@ -95,10 +96,12 @@ class HttpTransport:
         query: Mapping[str, Any],
         content: bytes | None = None,
         own: Mapping[str, str] | None = None,
+        *,
+        redirects: int = 0,
     ) -> RawResponse | NotApplied | Ambiguous:
         """Send one request, once. `own` headers go before the session's, such as a token. Raises UsageError.
 
-        `path` follows the base URL, or is a whole address (of a redirect that is followed, see `origins.py`).
+        `path` follows the base URL, or is a whole address: that of a redirect that is followed (see `origins.py`).
         A list in `query` is spelt as the official client spells it: its name with brackets, once for each entry.
         """
         whole_path = path if "://" in path else self._base + path
@@ -120,12 +123,19 @@ class HttpTransport:
                     allow_redirects=False,
                     proxy=self._proxy,
                 )
-                return RawResponse(response.status, response.headers, await _whole(response, deadline))
+                answer = RawResponse(response.status, response.headers, await _whole(response, deadline))
         except self._failures as error:
             return transport_failure(error)
         finally:
             if upload is not None:
                 self.line.took(upload.gone(), upload.seconds())
+        if 300 <= answer.status < 400:
+            onward = goes_on_at(whole_path, method, answer.status, answer.headers.get("location"))
+            if onward is not None:
+                if redirects == MOST_REDIRECTS:
+                    raise circling(self._base)
+                return await self.exchange(method, onward, {}, content, own, redirects=redirects + 1)
+        return answer
 
 
 async def _whole(response: aiohttp.ClientResponse, deadline: Deadline) -> bytes:
@@ -197,9 +207,9 @@ def transport_failure(error: BaseException) -> NotApplied | Ambiguous:
         if isinstance(seen, aiohttp.ClientHttpProxyError):
             if seen.status == 407:
                 raise proxy_wants_name()
-            return NotApplied(f"the proxy answered {seen.status}")
+            return NotApplied(NotAppliedKind.PROXY, f"the proxy answered {seen.status}")
         if isinstance(seen, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-            return NotApplied("could not connect")
+            return NotApplied(NotAppliedKind.UNREACHABLE, "could not connect")
         reason, late = type(seen).__name__, late or isinstance(seen, TimeoutError)
         seen = seen.__cause__ or seen.__context__
     return Ambiguous("no answer in time" if late else f"no answer ({reason})")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from migrate_cli.errors import TemporaryError
-from migrate_cli.http.outcomes import Ambiguous, NotApplied, Reply
+from migrate_cli.http.outcomes import Ambiguous, NotApplied, NotAppliedKind, Reply
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.work.clock import Clock
 
@@ -25,7 +25,7 @@ class Retry:
         self._tries += 1
         self._unclear += isinstance(reply, Ambiguous)
         waited = self._clock.now() - self._began
-        never_sent = isinstance(reply, NotApplied) and reply.reason == "could not connect"
+        never_sent = isinstance(reply, NotApplied) and reply.kind is NotAppliedKind.UNREACHABLE
         patience = self._policy.connect_patience if never_sent else self._policy.patience
         if waited > patience or self._unclear >= self._policy.unclear_patience:
             reason = getattr(reply, "reason", "refused")

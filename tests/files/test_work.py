@@ -15,7 +15,7 @@ from migrate_cli.files.local import LocalFile, look_at
 from migrate_cli.files.needs import Need
 from migrate_cli.files.sending import ATTEMPTS, send
 from migrate_cli.files.transfer import Job, TargetWork
-from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, NotApplied, Refused, Reply
+from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, NotApplied, NotAppliedKind, Refused, Reply
 from migrate_cli.model import FileRecord, Finding, Lost, Status
 
 NOT_THERE = Refused(404, "http-404", "No such File object")
@@ -180,7 +180,7 @@ def test_sending_waits_as_long_as_it_is_told_and_gives_up_in_the_end() -> None:
     clock = Clock()
 
     async def throttled() -> Reply:
-        return NotApplied("rate_limited", 7.0)
+        return NotApplied(NotAppliedKind.THROTTLED, "rate_limited", 7.0)
 
     with pytest.raises(TemporaryError, match="rate_limited"):
         asyncio.run(send(throttled, clock, "the upload of x"))

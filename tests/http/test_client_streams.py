@@ -11,7 +11,7 @@ import pytest
 from migrate_cli.errors import AuthError
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.endpoint import Endpoint
-from migrate_cli.http.outcomes import Ambiguous, NotApplied, Refused
+from migrate_cli.http.outcomes import Ambiguous, NotApplied, NotAppliedKind, Refused
 from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.http.sse import StreamBroken, StreamRefused
 from migrate_cli.sandbox.fault_spec import plan_from_specs
@@ -60,7 +60,7 @@ def test_a_refused_request_says_why(tmp_path: Path) -> None:
 def test_throttling_says_how_long_to_wait(tmp_path: Path) -> None:
     _, error, client = asked(tmp_path, "responses:429:retry_after=7")
     assert isinstance(error, StreamRefused)
-    assert error.reply == NotApplied("rate_limit_exceeded", 7.0)
+    assert error.reply == NotApplied(NotAppliedKind.THROTTLED, "rate_limit_exceeded", 7.0)
     assert client.traffic.throttled == 1
 
 

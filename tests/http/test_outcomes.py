@@ -8,7 +8,16 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, Refused, of_error, of_success, retry_after
+from migrate_cli.http.outcomes import (
+    Ambiguous,
+    Applied,
+    NotApplied,
+    NotAppliedKind,
+    Refused,
+    of_error,
+    of_success,
+    retry_after,
+)
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
@@ -43,9 +52,11 @@ def test_other_client_errors_are_definite(status: int) -> None:
 
 def test_throttling_and_a_locked_conversation_were_not_applied() -> None:
     assert of_error(429, {"retry-after": "7"}, error_body("rate_limit_exceeded")) == NotApplied(
-        "rate_limit_exceeded", 7.0
+        NotAppliedKind.THROTTLED, "rate_limit_exceeded", 7.0
     )
-    assert of_error(400, {}, error_body("conversation_locked")) == NotApplied("conversation_locked", None)
+    assert of_error(400, {}, error_body("conversation_locked")) == NotApplied(
+        NotAppliedKind.LOCKED, "conversation_locked", None
+    )
 
 
 def test_an_error_without_a_json_body_still_has_a_sentence() -> None:

@@ -15,12 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.errors import UsageError
-from migrate_cli.http.client import ApiClient, MultipartForm
+from migrate_cli.http.client import ApiClient
 from migrate_cli.http.credentials import KeyHeader
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.http.origins import goes_on_at, origin_of, redirected
 from migrate_cli.http.outcomes import Applied
 from migrate_cli.http.rate_limiter import RateLimiter
+from migrate_cli.http.sdk import MultipartForm
 from yarl import URL
 
 KEY = "sk-canary-0123456789"

@@ -18,7 +18,7 @@ from migrate_cli.errors import Unanswered, UsageError
 from migrate_cli.http import outage, transport
 from migrate_cli.http.client import READ_ATTEMPTS, ApiClient
 from migrate_cli.http.endpoint import Endpoint, headers_of
-from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, Refused, Reply
+from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, NotAppliedKind, Refused, Reply
 from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.http.transport import proxy_for, transport_failure
 
@@ -249,7 +249,9 @@ def test_a_host_that_takes_no_connections_was_not_asked() -> None:
 
 
 def test_a_connection_that_was_not_made_in_time_was_not_used() -> None:
-    assert transport_failure(aiohttp.ConnectionTimeoutError("too late")) == NotApplied("could not connect")
+    assert transport_failure(aiohttp.ConnectionTimeoutError("too late")) == NotApplied(
+        NotAppliedKind.UNREACHABLE, "could not connect"
+    )
     assert transport_failure(aiohttp.ServerTimeoutError("too late")) == Ambiguous("no answer in time")
 
 

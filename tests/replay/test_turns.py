@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 import pytest
-from migrate_cli.http.outcomes import Ambiguous, NotApplied, Refused
+from migrate_cli.http.outcomes import Ambiguous, NotApplied, NotAppliedKind, Refused
 from migrate_cli.http.sse import StreamBroken, StreamRefused
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.approvals import Approvals
@@ -111,7 +111,7 @@ def test_a_turn_without_end_is_stopped_and_leaves_answers_for_its_open_calls() -
     [
         StreamBroken("nothing came for 1 s"),
         StreamRefused(Ambiguous("status 502")),
-        StreamRefused(NotApplied("rate_limited", 7.0)),
+        StreamRefused(NotApplied(NotAppliedKind.THROTTLED, "rate_limited", 7.0)),
         [stream_of(message("Hello"))[0]],
         [*stream_of(message("Hello"))[:4], StreamBroken("the connection broke")],
         failed("server_error"),
@@ -144,7 +144,7 @@ def test_where_sending_again_is_not_safe_nothing_is() -> None:
 
 
 def test_what_was_surely_not_taken_is_sent_again_everywhere() -> None:
-    server = Server(StreamRefused(NotApplied("conversation_locked")), stream_of(message("Done")))
+    server = Server(StreamRefused(NotApplied(NotAppliedKind.LOCKED, "conversation_locked")), stream_of(message("Done")))
     assert World(server, again=Recovery.NO).run().answer.text == "Done"
 
 
