@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, Page, Refused, Reply
+from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, NotAppliedKind, Page, Refused, Reply
 from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.target.deletion import DELETED, GONE, KEPT, REFUSED, ConversationDeletion, Wait
 from migrate_cli.target.scratch import ATTEMPTS, InMemory, ScratchConversations
@@ -73,7 +73,7 @@ def test_nothing_is_left_where_a_target_shows_a_page_at_a_time(*, goes_on: bool)
 
 
 def test_a_locked_conversation_is_waited_for_and_a_lost_answer_followed_by_another_attempt() -> None:
-    target = Held(1, NotApplied("conversation_locked"), Ambiguous("reset"))
+    target = Held(1, NotApplied(NotAppliedKind.LOCKED, "conversation_locked"), Ambiguous("reset"))
     waited: list[str] = []
     assert asyncio.run(deletion_of(target, waited).run()) == (DELETED, None)
     assert waited == ["conversation_locked", "reset"]
@@ -113,7 +113,8 @@ def test_a_scratch_conversation_that_could_not_be_deleted_is_named_and_stays_on_
             slept.append(seconds)
 
         record = InMemory()
-        scratches = ScratchConversations(Held(1, *[NotApplied("locked", 7.0)] * ATTEMPTS), record, "there", sleep)
+        locked = NotApplied(NotAppliedKind.LOCKED, "locked", 7.0)
+        scratches = ScratchConversations(Held(1, *[locked] * ATTEMPTS), record, "there", sleep)
         await scratches.keep_account("conv_1")
         assert await scratches.sweep() == 0
         return scratches.left, record.scratches("there"), sum(slept)
