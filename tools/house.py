@@ -1,4 +1,4 @@
-"""Measures how the package is laid out: rooms, floors, upward imports, circles, large classes. It changes nothing.
+"""Measures how the package is laid out: rooms, floors, imports, the sizes and names of classes. It changes nothing.
 
 A room is a module or a folder directly under `migrate_cli/`. `ROOMS` lists them from the ground up: a room may import
 those before it, never those after it. Run it as `python tools/house.py`; it ends with 1 where a rule is broken.
@@ -24,7 +24,8 @@ ROOMS = (
 """From the ground up."""
 
 SANDBOX_MAY = ("errors", "model", "wire_objects", "disk", "sources.interface")
-"""What the embedded server may import: values, and what a source is; it must agree with nobody's code but its own."""
+"""What the embedded server may import: values, and what a source is. It would prove nothing if it shared code with the
+client that is tested against it."""
 
 MOST_METHODS = 22
 MOST_PARAMETERS = 8
@@ -148,23 +149,34 @@ def classes() -> list[ClassSize]:
 
 def _size(node: ast.ClassDef, module: str) -> ClassSize:
     methods = [each for each in node.body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
-    is_value = any("dataclass" in ast.unparse(each) for each in node.decorator_list)
     made = next((each for each in methods if each.name == "__init__"), None)
     parameters = None
-    if made is not None and not is_value:
+    if made is not None:  # a dataclass without one is a value, whose fields may be many
         parameters = len(made.args.args) + len(made.args.kwonlyargs) + len(made.args.posonlyargs) - 1
     return ClassSize(node.name, module, len(methods), parameters)
 
 
+def too_large(all_classes: list[ClassSize]) -> list[ClassSize]:
+    """Return the classes that one head cannot hold."""
+    return [each for each in all_classes if each.methods > MOST_METHODS or (each.parameters or 0) > MOST_PARAMETERS]
+
+
+def named_alike(all_classes: list[ClassSize]) -> dict[str, list[str]]:
+    """Return the modules of each class name that means several things. Private names speak to one module only."""
+    modules: dict[str, list[str]] = {}
+    for each in all_classes:
+        if not each.name.startswith("_"):
+            modules.setdefault(each.name, []).append(each.module)
+    return {name: sorted(found) for name, found in sorted(modules.items()) if len(found) > 1}
+
+
 def main() -> int:
     """Print the figures; return 1 where a rule is broken."""
-    found = imports()
+    found, sizes = imports(), classes()
+    wrong, ring, strangers = upward(found), circle(found), outside_the_sandbox(found)
+    large, alike = too_large(sizes), named_alike(sizes)
     arrows = {each.rooms for each in found if each.rooms[0] != each.rooms[1]}
-    heights = floors(found) if not upward(found) else {}
-    wrong = upward(found)
-    ring = circle(found)
-    strangers = outside_the_sandbox(found)
-    large = [each for each in classes() if each.methods > MOST_METHODS or (each.parameters or 0) > MOST_PARAMETERS]
+    heights = {} if wrong else floors(found)
     say = sys.stdout.write
     say(f"rooms: {len({room for pair in arrows for room in pair})}, files: {len(list(PACKAGE.rglob('*.py')))}\n")
     say(f"arrows between rooms: {len(arrows)}, floors: {max(heights.values(), default=0)}\n")
@@ -172,10 +184,12 @@ def main() -> int:
     say(f"circles: {1 if ring else 0}\n" + (f"  {' -> '.join(ring)}\n" if ring else ""))
     say(f"imports that the sandbox should not have: {len(strangers)}\n")
     say("".join(f"  {each.importer} -> {each.imported}\n" for each in strangers))
-    say("largest classes (methods, constructor parameters):\n")
-    for each in [*classes()[:5], *(each for each in large if each not in classes()[:5])]:
+    say(f"class names with several meanings: {len(alike)}\n")
+    say("".join(f"  {name}: {', '.join(modules)}\n" for name, modules in alike.items()))
+    say(f"classes that are too large: {len(large)}; the largest (methods, constructor parameters):\n")
+    for each in [*sizes[:5], *(each for each in large if each not in sizes[:5])]:
         say(f"  {each.methods:3} {each.parameters or 0:3}  {each.module}.{each.name}\n")
-    return 1 if wrong or ring or strangers or large else 0
+    return 1 if wrong or ring or strangers or large or alike else 0
 
 
 if __name__ == "__main__":
