@@ -156,7 +156,7 @@ class Migrator:
         if not self._settings.state.is_file():
             return None
         with StateReader(self._settings.state) as reader:
-            row = reader.thread(thread_id)
+            row = reader.threads.one(thread_id)
             if row is not None:
                 self._check_target(reader)
         return None if row is None else _answer(row, retry_failed=self._retry_failed)
@@ -301,7 +301,7 @@ class Migrator:
         failure = _failure_of(result)
         problems = {problem.thread_id: problem for problem in result.errors if problem.thread_id}
         with StateReader(self._settings.state) as reader:
-            rows = {thread_id: reader.thread(thread_id) for thread_id in thread_ids}
+            rows = {thread_id: reader.threads.one(thread_id) for thread_id in thread_ids}
         for thread_id in thread_ids:
             self._resolve(thread_id, _outcome(thread_id, rows[thread_id], problems.get(thread_id), failure))
 

@@ -78,7 +78,7 @@ def _uploaded(settings: Settings) -> dict[str, str] | None:
     if not settings.state.is_file():
         return {}
     with StateReader(settings.state) as reader:
-        rows = reader.export_map("files")
+        rows = reader.maps.export("files")
         return {row["source_file_id"]: row["target_file_id"] for row in rows if row["status"] == "uploaded"}
 
 

@@ -115,7 +115,7 @@ def farewell(results: list[Result], folder: Path) -> str:
 
 def _some_ids(settings: Settings) -> list[str]:
     with StateReader(settings.state) as reader:
-        return [str(row["thread_id"]) for row, _ in zip(reader.export_map("threads"), range(SHOWN_IDS), strict=False)]
+        return [str(row["thread_id"]) for row, _ in zip(reader.maps.export("threads"), range(SHOWN_IDS), strict=False)]
 
 
 def _settings(folder: Path) -> Settings:

@@ -245,7 +245,7 @@ class _WriteBack:
 
 def _batches(reader: StateReader) -> Iterator[tuple[Ids, int]]:
     """Yield the mapping in batches, each with how many threads were passed over because they are not loaded."""
-    rows = reader.export_map("threads")
+    rows = reader.maps.export("threads")
     while batch := list(islice(rows, BATCH)):
         ids = {str(row["thread_id"]): str(row["conversation_id"]) for row in batch if row["state"] in _READY}
         yield ids, len(batch) - len(ids)

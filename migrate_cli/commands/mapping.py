@@ -34,7 +34,7 @@ _VIEWS: dict[MapLevel, str] = {
 def look_up(settings: Settings, ids: list[str]) -> Result:
     """Find ids, old or new; exit 4 when one is unknown."""
     with StateReader(settings.state) as reader:
-        rows = reader.map_ids(ids)
+        rows = reader.maps.of(ids)
     unknown = [str(row["id"]) for row in rows if row.get("found") is None]
     problems = [Problem("unknown-id", f"{one} is in no mapping of {settings.state}") for one in unknown]
     return Result("map", {"rows": rows}, ExitCode.CHECK_FAILED if unknown else ExitCode.OK, errors=problems)
@@ -47,7 +47,7 @@ def export(settings: Settings, level: MapLevel, fmt: MapFormat, *, raw: bool = F
     """
     with StateReader(settings.state) as reader:
         literal: Literal["threads", "messages", "files"] = level.value
-        rows: Iterable[JsonObject] = reader.export_map(literal)
+        rows: Iterable[JsonObject] = reader.maps.export(literal)
         if fmt is MapFormat.CSV and not raw:
             rows = ({name: cell(value) for name, value in row.items()} for row in rows)
         yield from _FORMATS[fmt](rows, level)

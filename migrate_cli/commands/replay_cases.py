@@ -65,10 +65,10 @@ def others_of(settings: Settings, choices: ReplayOptions) -> JsonObject | None:
     if choices.against is None:
         return None
     with StateReader(settings.state) as reader:
-        runs = [run for run in reader.runs(newest_first=True) if run["command"] == "replay" and run["ended_at"]]
+        runs = [run for run in reader.runs.listed(newest_first=True) if run["command"] == "replay" and run["ended_at"]]
         ids = [str(run["id"]) for run in runs]
         wanted = ids[0] if choices.against == "last" and ids else choices.against
-        run = reader.run(wanted) if wanted in ids else None
+        run = reader.runs.one(wanted) if wanted in ids else None
     if run is None or run["result"] is None:
         known = f"; there are {', '.join(ids[:5])}" if ids else "; no replay has been run yet"
         raise UsageError(f"there is no replay {choices.against} in {settings.state}{known}")
@@ -87,10 +87,10 @@ def _jobs(
     if suite is None:
         return None, []
     mode = Mode(settings.replay.mode)
-    jobs = jobs_of(suite, suite.cases, reader.map_ids, _secrets(settings), mapped, mode)
+    jobs = jobs_of(suite, suite.cases, reader.maps.of, _secrets(settings), mapped, mode)
     if not turns:
         return suite, jobs
-    items = questions_of(reader.map_ids([turn.message_id for turn in turns]))
+    items = questions_of(reader.maps.of([turn.message_id for turn in turns]))
     asked = {turn.thread_id: items.get(turn.message_id, ()) for turn in turns}
     return suite, [replace(job, question=asked[job.case.id]) for job in jobs if asked[job.case.id]]
 
@@ -118,7 +118,7 @@ def _baseline(
 def _is_loaded(entry: Thread | Unreadable, reader: StateReader) -> bool:
     if not isinstance(entry, Thread):
         return False
-    return any(row.get("state") in ("loaded", "verified") for row in reader.map_ids([entry.id]))
+    return any(row.get("state") in ("loaded", "verified") for row in reader.maps.of([entry.id]))
 
 
 def _check(jobs: Sequence[ReplayJob], folder: Path, mapped: Callable[[str], str]) -> None:

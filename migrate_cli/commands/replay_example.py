@@ -26,7 +26,7 @@ def write_example(settings: Settings, path: Path) -> Result:
     if settings.state.is_file():
         with StateReader(settings.state) as reader:
             rehearsed = reader.setup().get("target.base_url") == SANDBOX
-            threads = [str(row["thread_id"]) for row in reader.threads("loaded", "verified", limit=3)]
+            threads = [str(row["thread_id"]) for row in reader.threads.listed("loaded", "verified", limit=3)]
     found: list[JsonObject] = []
     if settings.source.path is not None or settings.source.base_url is not None:
         source = open_configured(settings)

@@ -24,7 +24,7 @@ def report(settings: Settings, run_id: str | None = None) -> Result:
     Raises UsageError when there is no state file, no run, or no run of that name.
     """
     with StateReader(settings.state) as reader:
-        run = reader.run(run_id)
+        run = reader.runs.one(run_id)
         if run is None and run_id is None:
             raise UsageError(f"{settings.state} has no run yet; make one with migrate-cli apply.")
         if run is None:
@@ -40,7 +40,7 @@ def report(settings: Settings, run_id: str | None = None) -> Result:
 def list_runs(settings: Settings) -> Result:
     """Return the runs of the state file, newest first. Raises UsageError when there is no state file."""
     with StateReader(settings.state) as reader:
-        runs = list(reader.runs(newest_first=True))
+        runs = list(reader.runs.listed(newest_first=True))
     message = f"{len(runs)} run{'' if len(runs) == 1 else 's'} in {settings.state}."
     return Result("report", {"message": message, "runs": runs})
 
@@ -62,7 +62,7 @@ def _fill_threads(reader: StateReader, data: JsonObject, run_id: str) -> None:
         return
     listed = {row["thread_id"] for row in data["thread_list"]}
     for run in (run_id, None):
-        rest = [row for row in reader.threads_of(run) if row["thread_id"] not in listed]
+        rest = [row for row in reader.threads.of_run(run) if row["thread_id"] not in listed]
         if len(rest) == missing:
             data["thread_list"] += [_thread(row) for row in rest]
             del data["thread_list_cut"]
@@ -73,7 +73,7 @@ def _fill_findings(reader: StateReader, data: JsonObject) -> None:
     """Put the findings of the tables in place of a list that was cut, if they are the same ones by their counts."""
     if not data.get("finding_list_cut"):
         return
-    found = list(reader.findings())
+    found = list(reader.findings.listed())
     if Counter(row["code"] for row in found) == Counter(data.get("findings") or {}):
         data["finding_list"] = [_finding(row) for row in found]
         del data["finding_list_cut"]
@@ -96,9 +96,9 @@ def _from_tables(reader: StateReader, run: JsonObject) -> Result:
 
 def _load_data(reader: StateReader, run: JsonObject) -> JsonObject:
     """The data of `apply` as far as tables hold it: all threads of the state file, whichever run loaded them."""
-    rows = list(reader.threads_of(None))
-    found = list(reader.findings())
-    unreadable = reader.unreadable(str(run["id"]))
+    rows = list(reader.threads.of_run(None))
+    found = list(reader.findings.listed())
+    unreadable = reader.findings.unreadable(str(run["id"]))
     threads = _counts(Counter(_state(row) for row in rows), len(unreadable))
     return {
         "threads": threads,
@@ -133,10 +133,10 @@ def _counts(states: Counter[str], unreadable: int) -> JsonObject:
 def _other_data(reader: StateReader, run: JsonObject) -> JsonObject:
     """What is known of any other run: where the threads stand, and each case of a replay that was done."""
     ended = "is still at work" if run["status"] == "running" else "was interrupted before it could say what it found"
-    cases = [dict(row) for row in reader.replay_results(str(run["id"]))]
+    cases = [dict(row) for row in reader.runs.replay_results(str(run["id"]))]
     return {
         "message": f"This run of {run['command']} {ended}.",
-        "threads": dict(Counter(row["state"] for row in reader.threads_of(None))),
+        "threads": dict(Counter(row["state"] for row in reader.threads.of_run(None))),
         **({"done": cases} if cases else {}),
     }
 
@@ -144,7 +144,7 @@ def _other_data(reader: StateReader, run: JsonObject) -> JsonObject:
 def _problems(reader: StateReader) -> list[Problem]:
     return [
         Problem(row["code"] or row["state"], row["detail"] or "no reason was recorded", row["thread_id"])
-        for row in reader.threads(*_ASIDE)
+        for row in reader.threads.listed(*_ASIDE)
     ]
 
 

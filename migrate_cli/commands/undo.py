@@ -52,9 +52,9 @@ def foresee(settings: Settings, choice: UndoOptions) -> Result:
     """Say what `undo` would delete, from the state file alone. Raises UsageError for a choice that names nothing."""
     choice.check()
     with StateReader(settings.state) as reader:
-        if choice.run_id is not None and reader.run(choice.run_id) is None:
+        if choice.run_id is not None and reader.runs.one(choice.run_id) is None:
             raise UsageError(f"there is no run {choice.run_id} in {settings.state}; migrate-cli report --list has all")
-        rows = list(reader.created(choice.threads, choice.run_id))
+        rows = list(reader.threads.created(choice.threads, choice.run_id))
         target = reader.setup().get("target.base_url", "")
     _check_found(choice, rows)
     counts = {"conversations": len(rows), "items": sum(int(row["items"]) for row in rows)}
@@ -139,7 +139,7 @@ class _Undo:
         self._view.thread_done("undone" if outcome in (DELETED, GONE) else "failed", sum(items.values()))
 
     def _created(self, reader: StateReader) -> Iterator[Created]:
-        for row in list(reader.created(self._choice.threads, self._choice.run_id)):
+        for row in list(reader.threads.created(self._choice.threads, self._choice.run_id)):
             abandoned = bool(row["abandoned"])
             ids = [] if abandoned else self._store.threads.item_ids(row["thread_id"])
             alone = abandoned or row["state"] not in _HANDED_OUT

@@ -163,7 +163,7 @@ class _Verify:
         if self._source is not None:
             yield from tasks.from_source(self._drafts(self._source, chosen))
         if self._source is None or chosen.limit is None:
-            names = (str(row["thread_id"]) for row in self._reader.threads(*EVERY_STATE))
+            names = (str(row["thread_id"]) for row in self._reader.threads.listed(*EVERY_STATE))
             yield from tasks.from_state(names, chosen)
         if selection.thread_ids is not None:
             asked = selection.thread_ids.difference(self._unread)
@@ -186,7 +186,7 @@ class _Verify:
         """The selection, narrowed by `--failed` and `--sample`."""
         if not self._choices.failed and self._choices.sample is None:
             return selection
-        rows = self._reader.threads(*sorted(LOADED))
+        rows = self._reader.threads.listed(*sorted(LOADED))
         names: Iterator[str] = (
             str(row["thread_id"])
             for row in rows
@@ -202,10 +202,10 @@ class _Verify:
 
         A run that was itself going on keeps the moment at which the first of them began.
         """
-        last = next((run for run in self._reader.runs(newest_first=True) if run["command"] == "verify"), None)
+        last = next((run for run in self._reader.runs.listed(newest_first=True) if run["command"] == "verify"), None)
         if last is None or self._choices.fresh or self._choices.failed:
             return None, None
-        run = self._reader.run(last["id"]) or {}
+        run = self._reader.runs.one(last["id"]) or {}
         ended = run.get("exit_code")
         if ended is not None and ended not in _UNFINISHED:
             return None, None
@@ -217,7 +217,7 @@ class _Verify:
 
     def _size_of(self, file_id: str) -> int | None:
         """How many bytes a file at the target should have: as it was uploaded, or as the source knows it."""
-        rows = self._reader.map_ids([file_id])
+        rows = self._reader.maps.of([file_id])
         size = next((row["bytes"] for row in rows if row["found"] == "file" and row.get("bytes")), None)
         if size is None and self._source is not None and (info := self._source.files().get(file_id)) is not None:
             size = info.bytes

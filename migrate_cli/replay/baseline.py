@@ -82,7 +82,7 @@ def configurations(assistants: Iterable[JsonObject]) -> dict[str, JsonObject]:
 
 
 def questions_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    """Return the item ids of each message, by its id, from rows as `StateReader.map_ids` gives them."""
+    """Return the item ids of each message, by its id, from rows as `MapQueries.of` gives them."""
     found: dict[str, tuple[str, ...]] = {}
     for row in rows:
         if row.get("found") == "message" and row.get("item_id"):

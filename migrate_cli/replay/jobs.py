@@ -18,7 +18,7 @@ _CONVERSATION = re.compile(r"conv_[A-Za-z0-9_-]+")
 _SHOWN = 5
 
 Find = Callable[[list[str]], list[JsonObject]]
-"""Rows for ids, old or new, as `StateReader.map_ids` gives them."""
+"""Rows for ids, old or new, as `MapQueries.of` gives them."""
 
 
 @dataclass(frozen=True, slots=True)

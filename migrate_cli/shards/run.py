@@ -248,7 +248,7 @@ def _remember(settings: Settings, result: Result, selection: Selection, expected
     from migrate_cli.report.side_by_side import without_content  # noqa: PLC0415 - beside its only use
 
     with StateReader(settings.state) as reader:
-        unread = reader.unreadable()
+        unread = reader.findings.unreadable()
     store = StateStore.open(settings.state, command=COMMAND)
     try:
         whole = {"expected": expected} if selection == Selection() else {}

@@ -14,7 +14,7 @@ from migrate_cli.errors import SetupMismatch
 from migrate_cli.model import READER, JsonObject
 from migrate_cli.state import setup as setups
 from migrate_cli.state import statements
-from migrate_cli.state.reader import OPEN_PILOT
+from migrate_cli.state.queries import OPEN_PILOT
 from migrate_cli.state.session import StatePart
 from migrate_cli.version import __version__
 

@@ -162,7 +162,7 @@ def verify(cli: Cli, *args: object) -> dict[str, Any]:
 
 def states(folder: Path) -> dict[str, str]:
     with StateReader(folder / "migration.db") as reader:
-        return {row["thread_id"]: row["state"] for row in reader.threads()}
+        return {row["thread_id"]: row["state"] for row in reader.threads.listed()}
 
 
 @pytest.mark.parametrize("hashes", [[], ["--from-state"]])

@@ -60,8 +60,8 @@ def test_what_is_noted_in_one_call_is_committed_together(store: StateStore, path
     load(store, "t1", 3)
     store.flush()
     with StateReader(path) as reader:
-        row = next(reader.threads())
-        assert row["items"] == len(list(reader.export_map("messages"))) == 3
+        row = next(reader.threads.listed())
+        assert row["items"] == len(list(reader.maps.export("messages"))) == 3
 
 
 def test_closing_writes_what_nobody_waited_for(path: Path, load: Load) -> None:
@@ -133,7 +133,7 @@ def test_a_full_disk_reaches_all_who_wait_and_stops_all_writing(path: Path, load
     with pytest.raises(StateDamaged):
         store.close()
     with StateReader(path) as reader:
-        assert reader.map_ids(["before"])[0]["found"] == "thread"
+        assert reader.maps.of(["before"])[0]["found"] == "thread"
 
 
 def test_ids_of_conversations_survive_a_full_disk_in_the_second_copy(path: Path) -> None:
@@ -164,7 +164,7 @@ def test_the_ballast_makes_room_for_ids_of_conversations(path: Path, monkeypatch
     with pytest.raises(StateDamaged):
         store.flush()
     with StateReader(path) as reader:
-        assert sum(1 for _ in reader.export_map()) == 400
+        assert sum(1 for _ in reader.maps.export()) == 400
     with pytest.raises(StateDamaged):
         store.close()
 

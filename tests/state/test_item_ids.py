@@ -47,8 +47,8 @@ def test_the_public_view_and_every_question_show_ids_as_they_were_given(store: S
     assert store.threads.item_ids("t1") == ODD
     assert [store.threads.item_at("t1", place) for place in range(len(ODD))] == ODD
     with StateReader(path) as reader:
-        assert [row["item_id"] for row in reader.export_map("messages")] == ODD
-        (row,) = reader.map_ids([USUAL])
+        assert [row["item_id"] for row in reader.maps.export("messages")] == ODD
+        (row,) = reader.maps.of([USUAL])
         assert (row["found"], row["message_id"], row["item_id"]) == ("item", "msg_t1_0", USUAL)
 
 

@@ -137,12 +137,12 @@ def test_findings_are_replaced_not_repeated(store: StateStore, path: Path, load:
     store.journal.findings("t1", [more], replace=False)
     store.flush()
     with StateReader(path) as reader:
-        assert [row["code"] for row in reader.findings("t1")] == ["message-incomplete", "text-too-long"]
-        assert next(reader.threads())["findings"] == 2
+        assert [row["code"] for row in reader.findings.listed("t1")] == ["message-incomplete", "text-too-long"]
+        assert next(reader.threads.listed())["findings"] == 2
     store.journal.findings("t1", [])
     store.flush()
     with StateReader(path) as reader:
-        assert list(reader.findings()) == []
+        assert list(reader.findings.listed()) == []
 
 
 def test_findings_of_the_source_as_a_whole_begin_anew_with_the_next_apply(store: StateStore, path: Path) -> None:
@@ -163,7 +163,7 @@ def test_what_has_no_room_in_the_target_is_kept(store: StateStore, path: Path) -
     store.journal.aside("t1", facts)
     store.flush()
     with StateReader(path) as reader:
-        kept = list(reader.aside("t1"))
+        kept = list(reader.findings.aside("t1"))
     assert [(row["message_id"], row["name"], row["value"]) for row in kept] == [
         ("msg_1", "metadata", {"a": ["ä", None]}),
         (None, "thread_metadata", {}),
@@ -183,8 +183,8 @@ def test_what_could_not_be_read_belongs_to_its_run(store: StateStore, path: Path
     store.runs.start_run("apply", {})
     store.flush()
     with StateReader(path) as reader:
-        assert reader.unreadable() == []
-        assert [row["origin"] for row in reader.unreadable(first)] == ["export/x.json:3"]
+        assert reader.findings.unreadable() == []
+        assert [row["origin"] for row in reader.findings.unreadable(first)] == ["export/x.json:3"]
 
 
 def test_files_and_replays_are_kept(store: StateStore, path: Path) -> None:
@@ -198,8 +198,8 @@ def test_files_and_replays_are_kept(store: StateStore, path: Path) -> None:
     assert record is not None
     assert record.target_id == "file-2"
     with StateReader(path) as reader:
-        assert [case["case_id"] for case in reader.replay_results(run)] == ["refund"]
-        assert reader.map_ids(["file-2"])[0]["source_file_id"] == "file-1"
+        assert [case["case_id"] for case in reader.runs.replay_results(run)] == ["refund"]
+        assert reader.maps.of(["file-2"])[0]["source_file_id"] == "file-1"
 
 
 def test_ids_that_no_database_can_hold_are_spelled_out(store: StateStore) -> None:
@@ -270,7 +270,7 @@ def test_durable_means_on_disk(path: Path, store: StateStore, load: Load) -> Non
         await store.durable()
         await store.durable()
         with StateReader(path) as reader:
-            return [row["thread_id"] for row in reader.threads("loaded")]
+            return [row["thread_id"] for row in reader.threads.listed("loaded")]
 
     assert asyncio.run(go()) == ["t1"]
 
@@ -296,4 +296,4 @@ def test_a_start_that_is_tried_again_notes_its_findings_once(store: StateStore) 
     store.journal.begin(progress, whole)
     store.flush()
     with StateReader(store.path) as reader:
-        assert [row["code"] for row in reader.findings()] == ["message-incomplete"]
+        assert [row["code"] for row in reader.findings.listed()] == ["message-incomplete"]

@@ -169,7 +169,7 @@ def test_what_every_shard_found_in_the_source_is_said_once(shards: list[Path], t
 def test_undo_finds_all_that_was_made(shards: list[Path], tmp_path: Path) -> None:
     merge(shards, tmp_path / "migration.db")
     with StateReader(tmp_path / "migration.db") as reader:
-        made = {row["conversation_id"] for row in reader.created()}
+        made = {row["conversation_id"] for row in reader.threads.created()}
     assert made == {f"conv_thread_{n}_{t}" for n in (1, 2, 3) for t in (0, 1, 2, 3, "x")}
 
 
@@ -401,7 +401,7 @@ def test_a_conversation_that_was_given_up_since_does_not_come_back(tmp_path: Pat
     merge([one], into)
     assert rows(into, "SELECT state, conversation_id FROM thread") == [("pending", None)]
     with StateReader(into) as reader:
-        assert [row["abandoned"] for row in reader.created()] == [1]
+        assert [row["abandoned"] for row in reader.threads.created()] == [1]
 
 
 def list_too(path: Path, line: IdLine) -> None:

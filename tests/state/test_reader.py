@@ -53,22 +53,22 @@ def test_the_summary_says_where_everything_stands(reader: StateReader, path: Pat
 )
 def test_ids_are_mapped_in_both_directions(reader: StateReader, one: str, found: str, field: str, value: str) -> None:
     with reader:
-        (row,) = reader.map_ids([one])
+        (row,) = reader.maps.of([one])
     assert (row["id"], row["found"], row[field]) == (one, found, value)
 
 
 def test_an_unknown_id_is_answered_too_and_the_order_is_kept(reader: StateReader) -> None:
     with reader:
-        rows = reader.map_ids(["nobody", "t1", "item_t1_0"] + [f"x{n}" for n in range(1200)])
+        rows = reader.maps.of(["nobody", "t1", "item_t1_0"] + [f"x{n}" for n in range(1200)])
     assert [row["found"] for row in rows[:4]] == [None, "thread", "item", None]
     assert len(rows) == 1203
 
 
 def test_the_map_is_exported_at_both_levels(reader: StateReader) -> None:
     with reader:
-        assert [row["conversation_id"] for row in reader.export_map()] == ["conv_t1", "conv_t2", "conv_t3"]
-        messages = list(reader.export_map("messages"))
-        assert list(reader.export_map("files")) == []
+        assert [row["conversation_id"] for row in reader.maps.export()] == ["conv_t1", "conv_t2", "conv_t3"]
+        messages = list(reader.maps.export("messages"))
+        assert list(reader.maps.export("files")) == []
     assert [(row["thread_id"], row["position"], row["kind"]) for row in messages[:2]] == [
         ("t1", 0, "message"),
         ("t1", 1, "message"),
@@ -78,17 +78,17 @@ def test_the_map_is_exported_at_both_levels(reader: StateReader) -> None:
 
 def test_findings_can_be_asked_for_by_thread_and_code(reader: StateReader) -> None:
     with reader:
-        assert len(list(reader.findings(thread="t1"))) == 1
-        assert len(list(reader.findings(code="message-incomplete"))) == 2
-        assert list(reader.findings("t1", "text-too-long")) == []
+        assert len(list(reader.findings.listed(thread="t1"))) == 1
+        assert len(list(reader.findings.listed(code="message-incomplete"))) == 2
+        assert list(reader.findings.listed("t1", "text-too-long")) == []
 
 
 def test_a_run_can_be_reported_again(reader: StateReader) -> None:
     with reader:
-        (listed,) = reader.runs()
-        run = reader.run(listed["id"])
-        assert run == reader.run()
-        assert reader.run("no-such-run") is None
+        (listed,) = reader.runs.listed()
+        run = reader.runs.one(listed["id"])
+        assert run == reader.runs.one()
+        assert reader.runs.one("no-such-run") is None
     assert run is not None
     assert run["options"] == {"limit": 3, "reader": READER}
     assert run["result"]["data"] == {"x": 1}
@@ -99,14 +99,14 @@ def test_a_run_that_was_killed_is_called_interrupted(path: Path) -> None:
     store.runs.start_run("apply", {})
     store.flush()
     with StateReader(path) as reader:
-        assert next(reader.runs())["status"] == "running"
+        assert next(reader.runs.listed())["status"] == "running"
         store.close()
-        assert next(reader.runs())["status"] == "interrupted"
+        assert next(reader.runs.listed())["status"] == "interrupted"
 
 
 def test_orphans_are_listed(reader: StateReader) -> None:
     with reader:
-        (row,) = reader.orphans()
+        (row,) = reader.findings.orphans()
     assert (row["thread_id"], row["reason"], row["request_id"]) == ("t9", "timeout", "req_1")
 
 
@@ -117,7 +117,7 @@ def test_reading_changes_nothing(path: Path, load: Load) -> None:
     before = path.read_bytes()
     with StateReader(path) as reader:
         reader.summary()
-        list(reader.export_map("messages"))
+        list(reader.maps.export("messages"))
     assert path.read_bytes() == before
 
 
