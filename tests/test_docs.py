@@ -127,7 +127,7 @@ def test_every_state_of_a_thread_is_explained() -> None:
 def test_every_folder_of_the_program_stands_in_the_readme() -> None:
     text = (REPO / "README.md").read_text("utf-8")
     folders = [folder.name for folder in (REPO / "migrate_cli").iterdir() if (folder / "__init__.py").is_file()]
-    assert all(f"`migrate_cli/{name}/`" in text for name in folders)
+    assert [name for name in folders if f"| `{name}/` |" not in text] == []
 
 
 def test_every_command_and_finding_stands_in_the_readme() -> None:
@@ -246,3 +246,21 @@ def test_the_image_is_not_root_and_keeps_its_state_on_a_volume() -> None:
     assert all((REPO / name).exists() for name in copied)
     allowed = (REPO / ".dockerignore").read_text("utf-8").splitlines()
     assert all(f"!{name}" in allowed for name in copied)
+
+
+CODE = re.compile(r"`((?:[a-z_]+/)+(?:[a-z_]+\.py)?)(?:: ([A-Za-z_]+))?`")
+
+
+def test_contributing_names_only_rooms_and_modules_that_exist() -> None:
+    package = REPO / "migrate_cli"
+    named = CODE.findall((REPO / "CONTRIBUTING.md").read_text("utf-8"))
+    missing = [path for path, _ in named if not any((base / path).exists() for base in (package, REPO))]
+    lacking = [f"{path}: {name}" for path, name in named if name and name not in (package / path).read_text("utf-8")]
+    assert len(named) > 50
+    assert missing + lacking == []
+
+
+def test_contributing_names_every_room() -> None:
+    text = (REPO / "CONTRIBUTING.md").read_text("utf-8")
+    rooms = {path.stem for path in (REPO / "migrate_cli").iterdir() if not path.name.startswith(("_", "py."))}
+    assert {room for room in rooms if f"`{room}`" not in text and f"`{room}/`" not in text} == set()
