@@ -22,7 +22,7 @@ from migrate_cli.sources.api.thread_record import ThreadRecord
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.sources.snapshot.check import verify_snapshot
 from migrate_cli.sources.snapshot.layout import FILES, ROSTER, Manifest
-from migrate_cli.sources.snapshot.writer import Archive
+from migrate_cli.sources.snapshot.writer import SnapshotWriter
 from migrate_cli.sources.spool import SpooledList
 from migrate_cli.wire_objects import message_objects, run_object, step_object, thread_object
 
@@ -36,7 +36,7 @@ def snapshot(settings: Settings, selection: Selection, out: Path, *, view: Progr
     source.tell = view.note
     check_list(source)
     whole = selection == Selection()
-    with Archive(out, source.identity, whole_source=whole) as archive:
+    with SnapshotWriter(out, source.identity, whole_source=whole) as archive:
         return _SnapshotRun(source, archive, out, view).take(selection)
 
 
@@ -73,7 +73,7 @@ def _live_source(settings: Settings, out: Path) -> Source:
 class _SnapshotRun:
     """One run, from the first thread to the result."""
 
-    def __init__(self, source: Source, archive: Archive, out: Path, view: ProgressView) -> None:
+    def __init__(self, source: Source, archive: SnapshotWriter, out: Path, view: ProgressView) -> None:
         self._source = source
         self._archive = archive
         self._out = out

@@ -12,14 +12,14 @@ from collections.abc import Callable
 
 from migrate_cli.convert.content import write_image_file
 from migrate_cli.convert.limits import FILE_ID, MAX_FILE_BYTES
-from migrate_cli.convert.media import Kind, kind_of
-from migrate_cli.convert.message_builder import Sheet
+from migrate_cli.convert.media import MediaKind, kind_of
+from migrate_cli.convert.message_builder import MessageBuilder
 from migrate_cli.convert.options import Attachments, FileFact
 from migrate_cli.convert.text import short, tidy
 from migrate_cli.model import Attachment, Fate, JsonObject
 
 
-def convert_attachments(sheet: Sheet) -> None:
+def convert_attachments(sheet: MessageBuilder) -> None:
     """Write the attachments of the sheet's message, book their fates and set the originals aside."""
     attachments = sheet.message.attachments
     for attachment in attachments:
@@ -27,7 +27,7 @@ def convert_attachments(sheet: Sheet) -> None:
     sheet.book.set_aside("attachments", [_original(attachment) for attachment in attachments], sheet.message.id)
 
 
-def _convert(sheet: Sheet, attachment: Attachment) -> Fate:
+def _convert(sheet: MessageBuilder, attachment: Attachment) -> Fate:
     if sheet.book.options.attachments is Attachments.DROP:
         sheet.find("attachment-dropped", f"The attachment {short(attachment.file_id or 'without id')} was left out.")
         return Fate.DROPPED
@@ -42,7 +42,7 @@ def _convert(sheet: Sheet, attachment: Attachment) -> Fate:
     return _convert_file(sheet, attachment, file_id)
 
 
-def _convert_file(sheet: Sheet, attachment: Attachment, file_id: str) -> Fate:
+def _convert_file(sheet: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:
     fact = sheet.book.fact(file_id)
     if FILE_ID.fullmatch(fact.target_id or file_id) is None:
         sheet.find("file-id-invalid", "An attachment's file id is not one that a server could know.")
@@ -59,21 +59,21 @@ def _convert_file(sheet: Sheet, attachment: Attachment, file_id: str) -> Fate:
     return _BY_KIND[_kind(sheet, attachment, fact)](sheet, attachment, file_id)
 
 
-def _kind(sheet: Sheet, attachment: Attachment, fact: FileFact) -> Kind:
+def _kind(sheet: MessageBuilder, attachment: Attachment, fact: FileFact) -> MediaKind:
     kind = kind_of(_name(sheet, attachment), fact.media_type)
-    if kind is Kind.UNKNOWN and sheet.book.options.attachments is Attachments.INPUT_FILE:
-        return Kind.DOCUMENT
+    if kind is MediaKind.UNKNOWN and sheet.book.options.attachments is Attachments.INPUT_FILE:
+        return MediaKind.DOCUMENT
     return kind
 
 
-def _image(sheet: Sheet, attachment: Attachment, file_id: str) -> Fate:
+def _image(sheet: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:
     fate = write_image_file(sheet, file_id)
     if fate in {Fate.KEPT, Fate.CONVERTED}:
         _say_now_in_prompt(sheet, attachment, file_id)
     return fate
 
 
-def _document(sheet: Sheet, attachment: Attachment, file_id: str) -> Fate:
+def _document(sheet: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:
     fact = sheet.book.fact(file_id)
     if sheet.role == "assistant":
         sheet.find("attachment-as-note", f"An assistant's message takes no files; {file_id} became a text.")
@@ -86,7 +86,7 @@ def _document(sheet: Sheet, attachment: Attachment, file_id: str) -> Fate:
     return Fate.CONVERTED
 
 
-def _audio(sheet: Sheet, attachment: Attachment, file_id: str) -> Fate:
+def _audio(sheet: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:
     fact = sheet.book.fact(file_id)
     transcript, _ = tidy(fact.transcript or "")
     if not transcript:
@@ -98,26 +98,26 @@ def _audio(sheet: Sheet, attachment: Attachment, file_id: str) -> Fate:
     return Fate.CONVERTED
 
 
-def _refused(sheet: Sheet, attachment: Attachment, file_id: str) -> Fate:
+def _refused(sheet: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:
     sheet.find("attachment-type-refused", f"The file {file_id} is of a kind that the target does not take.")
     return _note(sheet, attachment)
 
 
-def _unknown(sheet: Sheet, attachment: Attachment, file_id: str) -> Fate:
+def _unknown(sheet: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:
     sheet.find("attachment-type-unknown", f"Nothing tells what kind of file {file_id} is.")
     return _note(sheet, attachment)
 
 
-_BY_KIND: dict[Kind, Callable[[Sheet, Attachment, str], Fate]] = {
-    Kind.IMAGE: _image,
-    Kind.DOCUMENT: _document,
-    Kind.AUDIO: _audio,
-    Kind.REFUSED: _refused,
-    Kind.UNKNOWN: _unknown,
+_BY_KIND: dict[MediaKind, Callable[[MessageBuilder, Attachment, str], Fate]] = {
+    MediaKind.IMAGE: _image,
+    MediaKind.DOCUMENT: _document,
+    MediaKind.AUDIO: _audio,
+    MediaKind.REFUSED: _refused,
+    MediaKind.UNKNOWN: _unknown,
 }
 
 
-def _note(sheet: Sheet, attachment: Attachment, remark: str | None = None) -> Fate:
+def _note(sheet: MessageBuilder, attachment: Attachment, remark: str | None = None) -> Fate:
     file_id = attachment.file_id
     name = _name(sheet, attachment)
     named = short(name or file_id or "no id") + (f" ({short(file_id)})" if name and file_id else "")
@@ -126,13 +126,13 @@ def _note(sheet: Sheet, attachment: Attachment, remark: str | None = None) -> Fa
     return Fate.NOTED
 
 
-def _say_now_in_prompt(sheet: Sheet, attachment: Attachment, file_id: str) -> None:
+def _say_now_in_prompt(sheet: MessageBuilder, attachment: Attachment, file_id: str) -> None:
     if attachment.tools and sheet.role == "user":
         tools = short(", ".join(attachment.tools))
         sheet.find("attachment-now-in-prompt", f"The file {file_id} was attached for {tools}; now it is read whole.")
 
 
-def _name(sheet: Sheet, attachment: Attachment) -> str | None:
+def _name(sheet: MessageBuilder, attachment: Attachment) -> str | None:
     known = sheet.book.filename(attachment.file_id) if attachment.file_id else None
     if known:
         return known

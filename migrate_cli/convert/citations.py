@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from migrate_cli.convert.limits import FILE_ID
-from migrate_cli.convert.message_builder import Sheet
+from migrate_cli.convert.message_builder import MessageBuilder
 from migrate_cli.convert.options import Citations
 from migrate_cli.convert.text import counted, plain, short
 from migrate_cli.model import Fate, JsonObject
@@ -28,7 +28,7 @@ _SHORTEST_WITNESS = 4
 """Characters that a marker must have to be looked for elsewhere in the text."""
 
 
-class Cited(NamedTuple):
+class CitedText(NamedTuple):
     """An annotation whose place in the text is known."""
 
     start: int
@@ -48,7 +48,7 @@ class Edit(NamedTuple):
     text: str
 
 
-def cite(sheet: Sheet, text: str, annotations: list[Any]) -> tuple[str, list[JsonObject]]:
+def cite(sheet: MessageBuilder, text: str, annotations: list[Any]) -> tuple[str, list[JsonObject]]:
     """Return the text and its native annotations by policy, and book the fate of each old annotation.
 
     `text` is tidied. With no annotations it is still searched for markers that nothing explains.
@@ -70,17 +70,17 @@ _Outcome = tuple[str, list[JsonObject], int]
 """The text, the native annotations, and how many old annotations found a new form."""
 
 
-def _keep(_sheet: Sheet, text: str, _cited: list[Cited]) -> _Outcome:
+def _keep(_sheet: MessageBuilder, text: str, _cited: list[CitedText]) -> _Outcome:
     return text, [], 0
 
 
-def _strip(_sheet: Sheet, text: str, cited: list[Cited]) -> _Outcome:
+def _strip(_sheet: MessageBuilder, text: str, cited: list[CitedText]) -> _Outcome:
     edits = [_without_link(text, found) if found.kind == "file_path" else _cut(text, found) for found in cited]
     edits += [_cut(text, match) for match in map(_span, _MARKER.finditer(text))]
     return _apply(text, edits), [], 0
 
 
-def _footnotes(sheet: Sheet, text: str, cited: list[Cited]) -> _Outcome:
+def _footnotes(sheet: MessageBuilder, text: str, cited: list[CitedText]) -> _Outcome:
     """Each marker becomes `[1]`, with its source at the end; a sandbox link stays and its file is named at the end."""
     numbers: dict[str, int] = {}
     lines: list[str] = []
@@ -101,14 +101,14 @@ def _footnotes(sheet: Sheet, text: str, cited: list[Cited]) -> _Outcome:
     return "\n".join((f"{_apply(text, edits)}\n", *lines)), [], len(cited)
 
 
-def _annotations(sheet: Sheet, text: str, cited: list[Cited]) -> _Outcome:
+def _annotations(sheet: MessageBuilder, text: str, cited: list[CitedText]) -> _Outcome:
     """The markers stay, and native annotations point at them."""
     native = [annotation for annotation in (_native(sheet, found) for found in cited) if annotation]
     _report_lone_markers(sheet, text, cited)
     return text, native, len(native)
 
 
-_POLICIES: dict[Citations, Callable[[Sheet, str, list[Cited]], _Outcome]] = {
+_POLICIES: dict[Citations, Callable[[MessageBuilder, str, list[CitedText]], _Outcome]] = {
     Citations.KEEP: _keep,
     Citations.STRIP: _strip,
     Citations.FOOTNOTES: _footnotes,
@@ -116,7 +116,7 @@ _POLICIES: dict[Citations, Callable[[Sheet, str, list[Cited]], _Outcome]] = {
 }
 
 
-def _read(sheet: Sheet, text: str, annotation: Any) -> Cited | None:
+def _read(sheet: MessageBuilder, text: str, annotation: Any) -> CitedText | None:
     """Return the annotation with its place, or None, with a finding, where it has none or is of no known type."""
     kind = annotation.get("type") if isinstance(annotation, Mapping) else None
     inner = annotation.get(kind) if isinstance(kind, str) else None
@@ -128,7 +128,7 @@ def _read(sheet: Sheet, text: str, annotation: Any) -> Cited | None:
     if span is None:
         sheet.find("annotation-outside-text", f"An annotation of type {kind} does not point at its own marker.")
         return None
-    return Cited(*span, kind, plain(target), _name(sheet, annotation, inner, kind, target))
+    return CitedText(*span, kind, plain(target), _name(sheet, annotation, inner, kind, target))
 
 
 _TARGET_KEYS = {"file_citation": "file_id", "file_path": "file_id", "url_citation": "url"}
@@ -154,7 +154,7 @@ def locate(text: str, annotation: Mapping[str, Any]) -> tuple[int, int] | None:
     return None if place is None else (place, place + len(marker))
 
 
-def _name(sheet: Sheet, annotation: Any, inner: Mapping[str, Any], kind: str, target: str) -> str | None:
+def _name(sheet: MessageBuilder, annotation: Any, inner: Mapping[str, Any], kind: str, target: str) -> str | None:
     if kind == "url_citation":
         title = inner.get("title")
         return plain(title) if isinstance(title, str) and title else None
@@ -165,7 +165,7 @@ def _name(sheet: Sheet, annotation: Any, inner: Mapping[str, Any], kind: str, ta
     return plain(match["name"]) if match else None
 
 
-def _native(sheet: Sheet, found: Cited) -> JsonObject | None:
+def _native(sheet: MessageBuilder, found: CitedText) -> JsonObject | None:
     if found.kind == "url_citation":
         span = {"start_index": found.start, "end_index": found.end}
         return {"type": "url_citation", "url": found.target, "title": found.name or found.target, **span}
@@ -185,7 +185,7 @@ def _native(sheet: Sheet, found: Cited) -> JsonObject | None:
     return {"type": "file_citation", "file_id": file_id, "filename": found.name, "index": found.start}
 
 
-def _source_line(sheet: Sheet, text: str, found: Cited) -> str:
+def _source_line(sheet: MessageBuilder, text: str, found: CitedText) -> str:
     if found.kind == "url_citation":
         return f"{found.name}: {found.target}" if found.name else found.target
     file_id = plain(sheet.book.fact(found.target).target_id or found.target)
@@ -193,18 +193,18 @@ def _source_line(sheet: Sheet, text: str, found: Cited) -> str:
     return f"{text[found.start : found.end]}: {named}" if found.kind == "file_path" else named
 
 
-def _report_lone_markers(sheet: Sheet, text: str, cited: list[Cited]) -> None:
+def _report_lone_markers(sheet: MessageBuilder, text: str, cited: list[CitedText]) -> None:
     known = {(found.start, found.end) for found in cited}
     alone = sum(1 for match in _MARKER.finditer(text) if match.span() not in known)
     if alone:
         sheet.find("citation-marker-alone", f"{counted(alone, 'marker')} without an annotation.")
 
 
-def _span(match: re.Match[str]) -> Cited:
-    return Cited(match.start(), match.end(), "marker", "", None)
+def _span(match: re.Match[str]) -> CitedText:
+    return CitedText(match.start(), match.end(), "marker", "", None)
 
 
-def _cut(text: str, found: Cited) -> Edit:
+def _cut(text: str, found: CitedText) -> Edit:
     """Cut a marker with the space before it, where that would be left hanging."""
     start = found.start
     if start and text[start - 1] == " " and (found.end == len(text) or text[found.end] in " .,;:!?)\n"):
@@ -212,7 +212,7 @@ def _cut(text: str, found: Cited) -> Edit:
     return Edit(start, found.end, "")
 
 
-def _without_link(text: str, found: Cited) -> Edit:
+def _without_link(text: str, found: CitedText) -> Edit:
     """Turn `[label](sandbox:…)` into its label; a bare path is cut."""
     opening = re.search(r"!?\[(?P<label>[^\[\]\n]*)\]\($", text[max(0, found.start - 1000) : found.start])
     if opening is None or text[found.end : found.end + 1] != ")":

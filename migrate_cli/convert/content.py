@@ -10,14 +10,14 @@ from typing import Any
 
 from migrate_cli.convert.citations import MARKER_OPENS, cite
 from migrate_cli.convert.limits import DETAILS, FILE_ID, IMAGE_DATA_URL, MAX_FILE_BYTES, MAX_IMAGE_URL, WEB_URL
-from migrate_cli.convert.message_builder import Sheet
+from migrate_cli.convert.message_builder import MessageBuilder
 from migrate_cli.convert.text import plain, short, tidy
 from migrate_cli.model import Fate, JsonObject
 
-PartConverter = Callable[[Sheet, JsonObject], Fate]
+PartConverter = Callable[[MessageBuilder, JsonObject], Fate]
 
 
-def convert_part(sheet: Sheet, part: Any) -> Fate:
+def convert_part(sheet: MessageBuilder, part: Any) -> Fate:
     """Write one entry of `content` and return its fate; an entry that nobody knows is noted and set aside."""
     if isinstance(part, str):
         return write_text(sheet, part)
@@ -26,7 +26,7 @@ def convert_part(sheet: Sheet, part: Any) -> Fate:
     return convert(sheet, part) if convert else unsupported_part(sheet, part)
 
 
-def write_text(sheet: Sheet, text: str, annotations: list[Any] | None = None) -> Fate:
+def write_text(sheet: MessageBuilder, text: str, annotations: list[Any] | None = None) -> Fate:
     """Write a text and book its annotations; return the text's fate."""
     text, codes = tidy(text)
     for code in codes:
@@ -46,7 +46,7 @@ def write_text(sheet: Sheet, text: str, annotations: list[Any] | None = None) ->
     return Fate.CONVERTED if split or codes or edited else Fate.KEPT
 
 
-def text(sheet: Sheet, part: JsonObject) -> Fate:
+def text(sheet: MessageBuilder, part: JsonObject) -> Fate:
     """`{"type": "text", "text": {"value", "annotations"}}`, or with the text as a plain string."""
     inner = part.get("text")
     holder = inner if isinstance(inner, Mapping) else part
@@ -59,7 +59,7 @@ def text(sheet: Sheet, part: JsonObject) -> Fate:
     return unsupported_part(sheet, part)
 
 
-def refusal(sheet: Sheet, part: JsonObject) -> Fate:
+def refusal(sheet: MessageBuilder, part: JsonObject) -> Fate:
     """An assistant's refusal stays one; other roles may not hold refusals, so there it is a text."""
     value = part.get("refusal")
     if not isinstance(value, str):
@@ -77,7 +77,7 @@ def refusal(sheet: Sheet, part: JsonObject) -> Fate:
     return Fate.CONVERTED if codes else Fate.KEPT
 
 
-def image_url(sheet: Sheet, part: JsonObject) -> Fate:
+def image_url(sheet: MessageBuilder, part: JsonObject) -> Fate:
     """An image on the web or in a data URL; every other kind of URL becomes a text."""
     spec = part.get("image_url")
     spec = spec if isinstance(spec, Mapping) else {"url": spec, "detail": part.get("detail")}
@@ -97,7 +97,7 @@ def image_url(sheet: Sheet, part: JsonObject) -> Fate:
     return sheet.image(image, "an inline image" if inline else short(url))
 
 
-def image_file(sheet: Sheet, part: JsonObject) -> Fate:
+def image_file(sheet: MessageBuilder, part: JsonObject) -> Fate:
     """An image among the files, by its id."""
     spec = part.get("image_file")
     spec = spec if isinstance(spec, Mapping) else part
@@ -108,7 +108,7 @@ def image_file(sheet: Sheet, part: JsonObject) -> Fate:
     return write_image_file(sheet, file_id, _detail(spec))
 
 
-def write_image_file(sheet: Sheet, file_id: str, detail: str = "auto") -> Fate:
+def write_image_file(sheet: MessageBuilder, file_id: str, detail: str = "auto") -> Fate:
     """Write an image by file id, or a text where the id is none or the file is gone."""
     fact = sheet.book.fact(file_id)
     target_id = fact.target_id or file_id
@@ -129,7 +129,7 @@ def write_image_file(sheet: Sheet, file_id: str, detail: str = "auto") -> Fate:
     return sheet.image({"type": "input_image", "file_id": target_id, "detail": detail}, named)
 
 
-def unsupported_part(sheet: Sheet, part: Any) -> Fate:
+def unsupported_part(sheet: MessageBuilder, part: Any) -> Fate:
     """A part of no known type or form: a text says so, and the state file holds the part."""
     kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
     named = short(str(kind), 60)

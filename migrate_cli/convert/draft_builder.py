@@ -16,7 +16,7 @@ from migrate_cli.model import Aside, Fate, Finding, Item, JsonObject, Ledger
 _NOTHING_KNOWN = FileFact()
 
 
-class Book:
+class DraftBuilder:
     """What has been written so far for one thread, or for one message of it when a tail is cut."""
 
     __slots__ = (
@@ -42,13 +42,13 @@ class Book:
         self.aside: list[Aside] = []
         self.ledger = Ledger()
 
-    def chapter(self) -> Book:
+    def chapter(self) -> DraftBuilder:
         """Return an empty book of the same thread; what must be unique in the thread is shared."""
-        other = Book(self.thread_id, self.options, self.facts, self.names)
+        other = DraftBuilder(self.thread_id, self.options, self.facts, self.names)
         other.call_ids = self.call_ids
         return other
 
-    def take(self, chapter: Book) -> None:
+    def take(self, chapter: DraftBuilder) -> None:
         """Append a chapter."""
         self.items += chapter.items
         self.findings += chapter.findings

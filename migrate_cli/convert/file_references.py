@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from migrate_cli.model import Message, Thread
 
 
-class Place(StrEnum):
+class FilePlace(StrEnum):
     """Where a file is mentioned: images and attachments are sent, a citation only names it."""
 
     IMAGE = "image"
@@ -19,17 +19,17 @@ class Place(StrEnum):
     """Among the files of the code interpreter, which no conversation names."""
 
 
-class Mention(NamedTuple):
+class FileReference(NamedTuple):
     """One file at one place."""
 
     file_id: str
-    place: Place
+    place: FilePlace
     message_id: str
 
 
-def files_of(thread: Thread) -> Iterator[Mention]:
+def files_of(thread: Thread) -> Iterator[FileReference]:
     """Yield the files of a thread's messages, each id once for each kind of place; reads the messages once."""
-    seen: set[tuple[str, Place]] = set()
+    seen: set[tuple[str, FilePlace]] = set()
     for message in thread.messages:
         for mention in files_of_message(message):
             if (mention.file_id, mention.place) not in seen:
@@ -54,22 +54,22 @@ def _ids(resources: object, tool: str, key: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def files_of_message(message: Message) -> Iterator[Mention]:
+def files_of_message(message: Message) -> Iterator[FileReference]:
     """Yield every mention in one message."""
     for part in message.content:
         if isinstance(part, Mapping):
             for file_id, place in _files_of_part(part):
                 if isinstance(file_id, str) and file_id:
-                    yield Mention(file_id, place, message.id)
+                    yield FileReference(file_id, place, message.id)
     for attachment in message.attachments:
         if attachment.file_id:
-            yield Mention(attachment.file_id, Place.ATTACHMENT, message.id)
+            yield FileReference(attachment.file_id, FilePlace.ATTACHMENT, message.id)
 
 
-def _files_of_part(part: Mapping[str, Any]) -> Iterator[tuple[Any, Place]]:
+def _files_of_part(part: Mapping[str, Any]) -> Iterator[tuple[Any, FilePlace]]:
     if part.get("type") == "image_file":
         spec = part.get("image_file")
-        yield (spec if isinstance(spec, Mapping) else part).get("file_id"), Place.IMAGE
+        yield (spec if isinstance(spec, Mapping) else part).get("file_id"), FilePlace.IMAGE
         return
     text = part.get("text")
     annotations = text.get("annotations") if isinstance(text, Mapping) else None
@@ -77,4 +77,4 @@ def _files_of_part(part: Mapping[str, Any]) -> Iterator[tuple[Any, Place]]:
         kind = annotation.get("type") if isinstance(annotation, Mapping) else None
         inner = annotation.get(kind) if isinstance(kind, str) else None
         if isinstance(inner, Mapping):
-            yield inner.get("file_id"), Place.CITATION
+            yield inner.get("file_id"), FilePlace.CITATION

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class MediaKind(StrEnum):
     """What a file is to the target."""
 
     IMAGE = "image"
@@ -52,7 +52,7 @@ _CONTAINERS = _words("application/zip video/mp4 video/webm video/mpeg")
 _MEDIA_IMAGES = _words("image/png image/jpeg image/jpg image/gif image/webp")
 
 
-def kind_of(filename: str | None, media_type: str | None = None) -> Kind:
+def kind_of(filename: str | None, media_type: str | None = None) -> MediaKind:
     """Return the kind of a file; the media type (told from the content) outweighs the name.
 
     Where the content is only a container (an office document is a zip, a recording may be an mp4), the name decides.
@@ -60,40 +60,40 @@ def kind_of(filename: str | None, media_type: str | None = None) -> Kind:
     by_name = _by_name(filename)
     media = (media_type or "").partition(";")[0].strip().lower()
     by_media = _by_media_type(media)
-    if media in _CONTAINERS and by_name in {Kind.AUDIO, Kind.DOCUMENT}:
+    if media in _CONTAINERS and by_name in {MediaKind.AUDIO, MediaKind.DOCUMENT}:
         return by_name
-    return by_media if by_media is not Kind.UNKNOWN else by_name
+    return by_media if by_media is not MediaKind.UNKNOWN else by_name
 
 
-def _by_media_type(media: str) -> Kind:
+def _by_media_type(media: str) -> MediaKind:
     family = media.partition("/")[0]
     if media in _MEDIA_IMAGES:
-        return Kind.IMAGE
+        return MediaKind.IMAGE
     if family == "audio":
-        return Kind.AUDIO
+        return MediaKind.AUDIO
     if media == "image/svg+xml" or family == "text" or media in _MEDIA_DOCUMENTS or media.endswith(("+xml", "+json")):
-        return Kind.DOCUMENT
+        return MediaKind.DOCUMENT
     if media.startswith(("application/vnd.openxmlformats-officedocument", "application/vnd.oasis.opendocument.")):
-        return Kind.DOCUMENT
+        return MediaKind.DOCUMENT
     if family in {"image", "video", "font"} or media in _MEDIA_ARCHIVES:
-        return Kind.REFUSED
-    return Kind.UNKNOWN
+        return MediaKind.REFUSED
+    return MediaKind.UNKNOWN
 
 
-def _by_name(filename: str | None) -> Kind:
+def _by_name(filename: str | None) -> MediaKind:
     if not filename:
-        return Kind.UNKNOWN
+        return MediaKind.UNKNOWN
     base = filename.replace("\\", "/").rpartition("/")[2].lower()
     extension = base.rpartition(".")[2]
     for kind, extensions in _BY_EXTENSION:
         if extension in extensions:
             return kind
-    return Kind.UNKNOWN
+    return MediaKind.UNKNOWN
 
 
 _BY_EXTENSION = (
-    (Kind.IMAGE, _IMAGES),
-    (Kind.AUDIO, _AUDIO),
-    (Kind.REFUSED, _REFUSED),
-    (Kind.DOCUMENT, _DOCUMENTS),
+    (MediaKind.IMAGE, _IMAGES),
+    (MediaKind.AUDIO, _AUDIO),
+    (MediaKind.REFUSED, _REFUSED),
+    (MediaKind.DOCUMENT, _DOCUMENTS),
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from migrate_cli.convert.attachments import convert_attachments
 from migrate_cli.convert.content import convert_part
-from migrate_cli.convert.draft_builder import Book
-from migrate_cli.convert.message_builder import IMAGE_NOTE, Sheet, message_body, text_part
+from migrate_cli.convert.draft_builder import DraftBuilder
+from migrate_cli.convert.message_builder import IMAGE_NOTE, MessageBuilder, message_body, text_part
 from migrate_cli.convert.metadata import iso_time
 from migrate_cli.convert.options import Incomplete, Timestamps
 from migrate_cli.convert.part_count import count_message
@@ -18,14 +18,14 @@ ROLES = frozenset({"user", "assistant", "system", "developer"})
 _UNFINISHED = frozenset({"incomplete", "in_progress"})
 
 
-def convert_message(message: Message, book: Book) -> None:
+def convert_message(message: Message, book: DraftBuilder) -> None:
     """Write the items of one message into the book and book the fate of each of its parts."""
     if put_one_text(message, book):
         return
     convert_parts(message, book)
 
 
-def convert_parts(message: Message, book: Book) -> None:
+def convert_parts(message: Message, book: DraftBuilder) -> None:
     """The same for any message, part by part."""
     if message.role is None:
         book.find("message-without-role", f"The message {short(message.id)} has no role.", message.id)
@@ -34,7 +34,7 @@ def convert_parts(message: Message, book: Book) -> None:
     if message.status in _UNFINISHED and not _keep_unfinished(message, book):
         return
     role = message.role if message.role in ROLES else "user"
-    sheet = Sheet(book, message, role)
+    sheet = MessageBuilder(book, message, role)
     for part in message.content:
         book.count(convert_part(sheet, part))
     if message.attachments:
@@ -46,7 +46,7 @@ def convert_parts(message: Message, book: Book) -> None:
     _put(sheet)
 
 
-def _keep_unfinished(message: Message, book: Book) -> bool:
+def _keep_unfinished(message: Message, book: DraftBuilder) -> bool:
     reason = f" ({short(message.incomplete_reason)})" if message.incomplete_reason else ""
     kept = book.options.incomplete is Incomplete.KEEP
     book.find(
@@ -59,14 +59,14 @@ def _keep_unfinished(message: Message, book: Book) -> bool:
     return kept
 
 
-def _set_metadata_aside(message: Message, book: Book) -> None:
+def _set_metadata_aside(message: Message, book: DraftBuilder) -> None:
     """Items have no metadata; pairs in the state file count as noted."""
     book.count(Fate.NOTED, len(message.metadata))
     book.set_aside("metadata", dict(message.metadata), message.id)
     book.find("message-metadata-aside", f"{counted(len(message.metadata), 'metadata pair')} went aside.", message.id)
 
 
-def _put(sheet: Sheet) -> None:
+def _put(sheet: MessageBuilder) -> None:
     message, book = sheet.message, sheet.book
     if not sheet.parts and not sheet.images:
         book.find("message-empty", "Nothing of the message is left to send.", message.id)
@@ -84,7 +84,7 @@ def _put(sheet: Sheet) -> None:
         book.put({"type": "message", "role": "user", "content": note}, "note", message.id, message.created_at)
 
 
-def _opening(sheet: Sheet) -> list[JsonObject]:
+def _opening(sheet: MessageBuilder) -> list[JsonObject]:
     """Text parts in front of the message's own: its old role where the target has no such role, and its time."""
     opening = []
     message = sheet.message

@@ -8,7 +8,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Any
 
-from migrate_cli.convert.draft_builder import Book
+from migrate_cli.convert.draft_builder import DraftBuilder
 from migrate_cli.convert.options import AssistantImages
 from migrate_cli.convert.text import pieces
 from migrate_cli.model import Fate, JsonObject, Message
@@ -17,12 +17,12 @@ IMAGE_NOTE = "[Image from the assistant's answer above.]"
 """Opens the user-role note that carries an assistant's images."""
 
 
-class Sheet:
+class MessageBuilder:
     """The target form of one message. `role` is the role that will be sent."""
 
     __slots__ = ("book", "files", "images", "message", "parts", "role", "unsupported")
 
-    def __init__(self, book: Book, message: Message, role: str) -> None:
+    def __init__(self, book: DraftBuilder, message: Message, role: str) -> None:
         self.book = book
         self.message = message
         self.role = role
@@ -73,7 +73,9 @@ def text_part(role: str, text: str) -> JsonObject:
     return {"type": "input_text", "text": text}
 
 
-def message_body(book: Book, role: str, parts: list[JsonObject], seed: str, status: str = "completed") -> JsonObject:
+def message_body(
+    book: DraftBuilder, role: str, parts: list[JsonObject], seed: str, status: str = "completed"
+) -> JsonObject:
     """Return a message item; strict targets want an assistant's with `id` (made of `seed`), `status` and `logprobs`."""
     body: JsonObject = {"type": "message", "role": role, "content": parts}
     if role == "assistant" and book.options.strict_assistant:

@@ -6,13 +6,13 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from migrate_cli.convert.draft_builder import Book
+from migrate_cli.convert.draft_builder import DraftBuilder
 from migrate_cli.convert.limits import MAX_METADATA_KEY, MAX_METADATA_PAIRS, MAX_METADATA_VALUE
 from migrate_cli.convert.text import counted, short, tidy
 from migrate_cli.model import Fate, Thread
 
 
-def convert_metadata(thread: Thread, book: Book) -> dict[str, str]:
+def convert_metadata(thread: Thread, book: DraftBuilder) -> dict[str, str]:
     """Return the conversation's metadata and book each pair of the thread.
 
     A pair that fits as it is was kept; one that had to be written as JSON or tidied was converted; one that does not
@@ -49,7 +49,7 @@ def iso_time(seconds: float | None) -> str | None:
         return None
 
 
-def _provenance(thread: Thread, book: Book) -> dict[str, str]:
+def _provenance(thread: Thread, book: DraftBuilder) -> dict[str, str]:
     own = {}
     source_id, _ = tidy(thread.id)
     if len(source_id) <= MAX_METADATA_VALUE:
@@ -62,7 +62,7 @@ def _provenance(thread: Thread, book: Book) -> dict[str, str]:
     return own
 
 
-def _as_strings(book: Book, key: Any, value: Any) -> tuple[str, str, bool]:
+def _as_strings(book: DraftBuilder, key: Any, value: Any) -> tuple[str, str, bool]:
     """Return the pair as strings, and whether that changed it."""
     text = value
     if not isinstance(value, str):

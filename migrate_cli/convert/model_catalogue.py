@@ -11,7 +11,7 @@ import re
 from typing import NamedTuple
 
 
-class Going(NamedTuple):
+class Retirement(NamedTuple):
     """When a model goes, and what to use after it."""
 
     date: str
@@ -28,40 +28,40 @@ class Going(NamedTuple):
 LARGE = "gpt-5.5"
 SMALL = "gpt-5.4-mini"
 
-MODELS_GOING: dict[str, Going] = {
-    "gpt-3.5-turbo": Going("2026-10-23", SMALL),
-    "gpt-35-turbo": Going("2026-10-23", SMALL),
-    "gpt-3.5-turbo-1106": Going("2026-09-28", SMALL),
-    "gpt-3.5-turbo-16k": Going("2024-09-13", SMALL),
-    "gpt-4": Going("2026-10-23", LARGE),
-    "gpt-4-32k": Going("2025-06-06", LARGE),
-    "gpt-4-0125-preview": Going("2026-03-26", LARGE),
-    "gpt-4-1106-preview": Going("2026-10-23", LARGE),
-    "gpt-4-turbo": Going("2026-10-23", LARGE),
-    "gpt-4-turbo-preview": Going("2026-03-26", LARGE),
-    "gpt-4-vision-preview": Going("2024-12-06", LARGE),
-    "gpt-4o-2024-05-13": Going("2026-10-23", LARGE),
-    "gpt-4o": Going("2027-01-14", LARGE),
-    "gpt-4o-mini": Going("2027-01-14", SMALL),
-    "chatgpt-4o-latest": Going("2026-02-17", LARGE),
-    "gpt-4.1": Going("2027-01-14", LARGE),
-    "gpt-4.1-mini": Going("2027-01-14", SMALL),
-    "gpt-4.1-nano": Going("2026-10-23", SMALL),
-    "o1": Going("2026-10-23", LARGE),
-    "o1-preview": Going("2025-07-28", LARGE),
-    "o1-mini": Going("2025-10-27", SMALL),
-    "o3": Going("2026-12-11", LARGE),
-    "o3-mini": Going("2026-10-23", SMALL),
-    "o4-mini": Going("2026-10-23", SMALL),
-    "gpt-5": Going("2026-12-11", LARGE),
-    "gpt-5-mini": Going("2026-12-11", SMALL),
-    "gpt-5-nano": Going("2026-12-11", SMALL),
-    "gpt-5-chat-latest": Going("2026-07-23", LARGE),
-    "gpt-5.1": Going("2027-04-01", LARGE),
-    "gpt-5.1-chat-latest": Going("2026-07-23", LARGE),
-    "gpt-5.2-chat-latest": Going("2026-08-10", LARGE),
-    "gpt-5.3-chat-latest": Going("2026-08-10", LARGE),
-    "gpt-5.4-nano": Going("2027-04-01", SMALL),
+MODELS_GOING: dict[str, Retirement] = {
+    "gpt-3.5-turbo": Retirement("2026-10-23", SMALL),
+    "gpt-35-turbo": Retirement("2026-10-23", SMALL),
+    "gpt-3.5-turbo-1106": Retirement("2026-09-28", SMALL),
+    "gpt-3.5-turbo-16k": Retirement("2024-09-13", SMALL),
+    "gpt-4": Retirement("2026-10-23", LARGE),
+    "gpt-4-32k": Retirement("2025-06-06", LARGE),
+    "gpt-4-0125-preview": Retirement("2026-03-26", LARGE),
+    "gpt-4-1106-preview": Retirement("2026-10-23", LARGE),
+    "gpt-4-turbo": Retirement("2026-10-23", LARGE),
+    "gpt-4-turbo-preview": Retirement("2026-03-26", LARGE),
+    "gpt-4-vision-preview": Retirement("2024-12-06", LARGE),
+    "gpt-4o-2024-05-13": Retirement("2026-10-23", LARGE),
+    "gpt-4o": Retirement("2027-01-14", LARGE),
+    "gpt-4o-mini": Retirement("2027-01-14", SMALL),
+    "chatgpt-4o-latest": Retirement("2026-02-17", LARGE),
+    "gpt-4.1": Retirement("2027-01-14", LARGE),
+    "gpt-4.1-mini": Retirement("2027-01-14", SMALL),
+    "gpt-4.1-nano": Retirement("2026-10-23", SMALL),
+    "o1": Retirement("2026-10-23", LARGE),
+    "o1-preview": Retirement("2025-07-28", LARGE),
+    "o1-mini": Retirement("2025-10-27", SMALL),
+    "o3": Retirement("2026-12-11", LARGE),
+    "o3-mini": Retirement("2026-10-23", SMALL),
+    "o4-mini": Retirement("2026-10-23", SMALL),
+    "gpt-5": Retirement("2026-12-11", LARGE),
+    "gpt-5-mini": Retirement("2026-12-11", SMALL),
+    "gpt-5-nano": Retirement("2026-12-11", SMALL),
+    "gpt-5-chat-latest": Retirement("2026-07-23", LARGE),
+    "gpt-5.1": Retirement("2027-04-01", LARGE),
+    "gpt-5.1-chat-latest": Retirement("2026-07-23", LARGE),
+    "gpt-5.2-chat-latest": Retirement("2026-08-10", LARGE),
+    "gpt-5.3-chat-latest": Retirement("2026-08-10", LARGE),
+    "gpt-5.4-nano": Retirement("2027-04-01", SMALL),
 }
 """By model id; a dated snapshot goes with its model unless it is listed itself."""
 
@@ -69,7 +69,7 @@ _SNAPSHOT = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{4})$")
 _REASONING = re.compile(r"(?:o\d|gpt-(?:[5-9]|\d{2}))(?!.*chat-latest)")
 
 
-def going(model: str) -> Going | None:
+def going(model: str) -> Retirement | None:
     """Return when the model goes and its successor, or None; a fine-tuned model goes with the one it was made from."""
     base = model.split(":")[1] if model.startswith("ft:") and model.count(":") > 1 else model
     return MODELS_GOING.get(base) or MODELS_GOING.get(_SNAPSHOT.sub("", base))

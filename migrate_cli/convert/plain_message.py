@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from migrate_cli.convert.canonical import NO_ANNOTATIONS, encode_text
 from migrate_cli.convert.citations import MARKER_OPENS
-from migrate_cli.convert.draft_builder import Book
+from migrate_cli.convert.draft_builder import DraftBuilder
 from migrate_cli.convert.limits import MAX_TEXT
 from migrate_cli.model import Item, Message
 
@@ -21,7 +21,7 @@ _FORMS = {
 """The type of a text part, and the JSON after its text, by the role."""
 
 
-def put_one_text(message: Message, book: Book) -> bool:
+def put_one_text(message: Message, book: DraftBuilder) -> bool:
     """Put the item of such a message into the book and return True; return False, having done nothing, for others."""
     form = _FORMS.get(message.role or "")
     if form is None or not book.leaves_texts or message.attachments or message.metadata or len(message.content) != 1:

@@ -18,14 +18,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from migrate_cli.convert.draft_builder import Book
+from migrate_cli.convert.draft_builder import DraftBuilder
 from migrate_cli.convert.text import counted, short
 from migrate_cli.model import Run, RunStep, Thread
 
 _ENDED_WELL = frozenset({None, "completed"})
 
 
-class Placed(NamedTuple):
+class PlacedStep(NamedTuple):
     """A step, and the message that its run made, where there is one."""
 
     step: RunStep
@@ -33,12 +33,12 @@ class Placed(NamedTuple):
 
 
 @dataclass(slots=True)
-class Placement:
+class StepPlacement:
     """The steps by place: before the thread's first message, and before and after messages by id."""
 
-    first: list[Placed] = field(default_factory=list)
-    before: dict[str, list[Placed]] = field(default_factory=lambda: defaultdict(list))
-    after: dict[str, list[Placed]] = field(default_factory=lambda: defaultdict(list))
+    first: list[PlacedStep] = field(default_factory=list)
+    before: dict[str, list[PlacedStep]] = field(default_factory=lambda: defaultdict(list))
+    after: dict[str, list[PlacedStep]] = field(default_factory=lambda: defaultdict(list))
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class _Timeline:
     known: set[str] = field(default_factory=set)
 
 
-def place_steps(thread: Thread, book: Book) -> Placement | None:
+def place_steps(thread: Thread, book: DraftBuilder) -> StepPlacement | None:
     """Return where the steps go, and report runs that did not end well; None where the thread has no steps.
 
     Reads the messages once more than the conversion does, and only for threads that have steps.
@@ -63,7 +63,7 @@ def place_steps(thread: Thread, book: Book) -> Placement | None:
         return None
     timeline = _timeline(thread)
     runs = {run.id: run for run in thread.runs}
-    placement = Placement()
+    placement = StepPlacement()
     for run_id, steps in _by_run(thread.run_steps, runs):
         if run_id not in runs:
             named = f"of the run {short(run_id)}, which is not in the source" if run_id else "without the id of a run"
@@ -125,7 +125,7 @@ def _start(steps: Sequence[RunStep], run: Run | None) -> float | None:
 
 
 def _place_run(
-    steps: list[RunStep], run: Run | None, run_id: str | None, timeline: _Timeline, placement: Placement
+    steps: list[RunStep], run: Run | None, run_id: str | None, timeline: _Timeline, placement: StepPlacement
 ) -> None:
     waiting: list[RunStep] = []
     made: str | None = None
@@ -134,20 +134,20 @@ def _place_run(
         if not is_creation:
             waiting.append(step)
         elif message_id in timeline.known and message_id is not None:
-            placement.before[message_id] += [Placed(earlier, message_id) for earlier in waiting]
+            placement.before[message_id] += [PlacedStep(earlier, message_id) for earlier in waiting]
             waiting, made = [], message_id
     if waiting:
         named = timeline.by_run.get(run_id) if run_id is not None else None
         if made is not None:
-            placement.after[made] += [Placed(step, made) for step in waiting]
+            placement.after[made] += [PlacedStep(step, made) for step in waiting]
         elif named is not None:
-            placement.before[named] += [Placed(step, named) for step in waiting]
+            placement.before[named] += [PlacedStep(step, named) for step in waiting]
         else:
             _place_by_time(waiting, _start(steps, run), timeline, placement)
 
 
-def _place_by_time(steps: list[RunStep], start: float | None, timeline: _Timeline, placement: Placement) -> None:
-    placed = [Placed(step, None) for step in steps]
+def _place_by_time(steps: list[RunStep], start: float | None, timeline: _Timeline, placement: StepPlacement) -> None:
+    placed = [PlacedStep(step, None) for step in steps]
     has_times = bool(timeline.latest) and timeline.latest[-1] != float("-inf")
     index = bisect_right(timeline.latest, start) - 1 if start is not None and has_times else len(timeline.ids) - 1
     if index < 0:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from migrate_cli.convert.draft_builder import Book
+from migrate_cli.convert.draft_builder import DraftBuilder
 from migrate_cli.convert.options import Tail
 from migrate_cli.convert.text import counted
 from migrate_cli.model import Fate, Item
@@ -32,18 +32,18 @@ def estimate_tokens(text: str) -> int:
 class TailCutter:
     """Takes the chapters of a thread, one for each message, and lets go of the oldest as soon as they cannot stay."""
 
-    def __init__(self, book: Book, tail: Tail, estimate: TokenEstimate = estimate_tokens) -> None:
+    def __init__(self, book: DraftBuilder, tail: Tail, estimate: TokenEstimate = estimate_tokens) -> None:
         self._book = book
         self._tail = tail
         self._estimate = estimate
-        self._chapters: deque[tuple[Book, int]] = deque()
+        self._chapters: deque[tuple[DraftBuilder, int]] = deque()
         self._filled = 0
         """Chapters that hold items: a message that leaves nothing to send does not count as one of the last."""
         self._tokens = 0
         self._cut_messages = 0
         self._cut_parts = 0
 
-    def add(self, chapter: Book) -> None:
+    def add(self, chapter: DraftBuilder) -> None:
         """Take the chapter of the next message."""
         tokens = sum(weigh_item(item, self._estimate) for item in chapter.items) if self._tail.tokens is not None else 0
         self._chapters.append((chapter, tokens))

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from migrate_cli.convert.builtin_calls import names_in
 from migrate_cli.convert.canonical import digest_of_all
-from migrate_cli.convert.draft_builder import Book
+from migrate_cli.convert.draft_builder import DraftBuilder
 from migrate_cli.convert.file_references import resource_files, vector_stores
 from migrate_cli.convert.message import convert_message
 from migrate_cli.convert.metadata import convert_metadata
 from migrate_cli.convert.options import NO_FACTS, ConvertOptions, FileFacts, Files
 from migrate_cli.convert.part_count import count_frame, count_message
-from migrate_cli.convert.steps import Placement, place_steps
+from migrate_cli.convert.steps import StepPlacement, place_steps
 from migrate_cli.convert.tail import TailCutter, TokenEstimate, estimate_tokens
 from migrate_cli.convert.text import counted, short
 from migrate_cli.convert.tool_calls import convert_steps
@@ -32,7 +32,7 @@ def convert_thread(
 
     `estimate` counts the tokens of a text and matters only where `options.tail.tokens` is set.
     """
-    book = Book(thread.id, options, facts, names_in(thread) if thread.run_steps else None)
+    book = DraftBuilder(thread.id, options, facts, names_in(thread) if thread.run_steps else None)
     book.findings += thread.findings
     metadata = convert_metadata(thread, book)
     _set_resources_aside(thread, book)
@@ -70,7 +70,7 @@ class _Counter:
             yield message
 
 
-def _convert_place(message: Message, placement: Placement | None, book: Book) -> None:
+def _convert_place(message: Message, placement: StepPlacement | None, book: DraftBuilder) -> None:
     """Convert a message and the run steps that stand before and after it."""
     if placement is None:
         convert_message(message, book)
@@ -83,7 +83,7 @@ def _convert_place(message: Message, placement: Placement | None, book: Book) ->
     convert_steps(placement.after.pop(message.id, []), book)
 
 
-def _set_resources_aside(thread: Thread, book: Book) -> None:
+def _set_resources_aside(thread: Thread, book: DraftBuilder) -> None:
     """Conversations have no tool resources; they come back in the response configuration."""
     held = {tool: value for tool, value in thread.tool_resources.items() if value}
     if held:
@@ -94,7 +94,7 @@ def _set_resources_aside(thread: Thread, book: Book) -> None:
         _say_what_stays_behind(held, book)
 
 
-def _say_what_stays_behind(resources: JsonObject, book: Book) -> None:
+def _say_what_stays_behind(resources: JsonObject, book: DraftBuilder) -> None:
     """Where the target is another organisation's, only what was uploaded is there."""
     for file_id in resource_files(resources):
         fact = book.fact(file_id)
@@ -107,7 +107,7 @@ def _say_what_stays_behind(resources: JsonObject, book: Book) -> None:
         book.find("vector-store-not-carried", f"The vector store {short(store)} stays behind.")
 
 
-def _draft(thread: Thread, book: Book, metadata: dict[str, str], counter: _Counter) -> Draft:
+def _draft(thread: Thread, book: DraftBuilder, metadata: dict[str, str], counter: _Counter) -> Draft:
     ledger, reason = book.ledger, None
     if not book.items:
         reason = "nothing-to-send" if counter.count else "no-messages"

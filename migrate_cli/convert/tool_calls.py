@@ -18,12 +18,12 @@ from migrate_cli.convert.builtin_calls import (
     file_search_text,
     other_text,
 )
-from migrate_cli.convert.draft_builder import Book
+from migrate_cli.convert.draft_builder import DraftBuilder
 from migrate_cli.convert.limits import FUNCTION_NAME, MAX_CALL_ID, MAX_NAME, MAX_TEXT
 from migrate_cli.convert.message_builder import message_body, text_part
 from migrate_cli.convert.options import ToolCalls
 from migrate_cli.convert.part_count import count_step
-from migrate_cli.convert.steps import Placed
+from migrate_cli.convert.steps import PlacedStep
 from migrate_cli.convert.text import counted, pieces, short, tidy
 from migrate_cli.model import Fate, JsonObject, RunStep
 
@@ -52,7 +52,7 @@ class Call(NamedTuple):
         return inner if isinstance(inner, Mapping) else {}
 
 
-def convert_steps(placed: list[Placed], book: Book) -> None:
+def convert_steps(placed: list[PlacedStep], book: DraftBuilder) -> None:
     """Write the items of steps that stand in one place, in order, and book the fates of their parts."""
     for step, message_id in placed:
         calls = step.details.get("tool_calls")
@@ -73,7 +73,7 @@ def convert_steps(placed: list[Placed], book: Book) -> None:
                 CONVERTERS.get(call.kind, _other)(call, book)
 
 
-def _function(call: Call, book: Book) -> None:
+def _function(call: Call, book: DraftBuilder) -> None:
     inner = call.inner
     arguments = inner.get("arguments")
     too_long = isinstance(arguments, str) and len(arguments) > MAX_TEXT
@@ -95,7 +95,7 @@ def _function(call: Call, book: Book) -> None:
     book.put(body, "function_call_output", call.message_id, call.step.created_at, joined=True)
 
 
-def _code_interpreter(call: Call, book: Book) -> None:
+def _code_interpreter(call: Call, book: DraftBuilder) -> None:
     outputs = call.inner.get("outputs")
     parts = 1 + (len(outputs) if isinstance(outputs, list) else 0)
     # A native call holds its code in one piece.
@@ -106,7 +106,7 @@ def _code_interpreter(call: Call, book: Book) -> None:
         _write_note(call, book, code_interpreter_text(call.inner), parts)
 
 
-def _file_search(call: Call, book: Book) -> None:
+def _file_search(call: Call, book: DraftBuilder) -> None:
     results = call.inner.get("results")
     parts = 1 + (len(results) if isinstance(results, list) else 0)
     if _is_native(book):
@@ -115,11 +115,11 @@ def _file_search(call: Call, book: Book) -> None:
         _write_note(call, book, file_search_text(call.inner), parts)
 
 
-def _other(call: Call, book: Book) -> None:
+def _other(call: Call, book: DraftBuilder) -> None:
     _write_note(call, book, other_text(call.kind, call.raw), 1)
 
 
-CONVERTERS: dict[str, Callable[[Call, Book], None]] = {
+CONVERTERS: dict[str, Callable[[Call, DraftBuilder], None]] = {
     "function": _function,
     "code_interpreter": _code_interpreter,
     "file_search": _file_search,
@@ -127,11 +127,11 @@ CONVERTERS: dict[str, Callable[[Call, Book], None]] = {
 """One function for each type of call; all others (Bing, AI Search, OpenAPI, MCP and so on) are told with all data."""
 
 
-def _is_native(book: Book) -> bool:
+def _is_native(book: DraftBuilder) -> bool:
     return book.options.native_builtin and book.options.tool_calls is ToolCalls.NATIVE
 
 
-def _write_note(call: Call, book: Book, text: str, parts: int) -> None:
+def _write_note(call: Call, book: DraftBuilder, text: str, parts: int) -> None:
     """Tell a call in the assistant's words."""
     text, codes = tidy(text)
     for code in codes:
@@ -144,7 +144,7 @@ def _write_note(call: Call, book: Book, text: str, parts: int) -> None:
     book.find("tool-call-as-text", f"A call of type {short(call.kind, 60)} became a text.", call.message_id)
 
 
-def _write_native(call: Call, book: Book, body: JsonObject, parts: int) -> None:
+def _write_native(call: Call, book: DraftBuilder, body: JsonObject, parts: int) -> None:
     book.put(body, body["type"], call.message_id, call.step.created_at)
     book.count(Fate.CONVERTED, parts)
     book.find("tool-call-native-unproven", f"A call of type {call.kind} was written natively.", call.message_id)
@@ -157,7 +157,7 @@ def _function_text(inner: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _call_id(call: Call, book: Book) -> tuple[str, bool]:
+def _call_id(call: Call, book: DraftBuilder) -> tuple[str, bool]:
     """Return an id of 1 to 64 characters that no other call of the thread has, and whether it is the source's.
 
     A long id is shortened by hash, so that the same long id always becomes the same short one.
@@ -179,7 +179,7 @@ def _call_id(call: Call, book: Book) -> tuple[str, bool]:
     return call_id, call_id == given
 
 
-def _function_name(call: Call, book: Book) -> tuple[str, bool]:
+def _function_name(call: Call, book: DraftBuilder) -> tuple[str, bool]:
     given = call.inner.get("name")
     if isinstance(given, str) and FUNCTION_NAME.fullmatch(given):
         return given, True
@@ -189,7 +189,7 @@ def _function_name(call: Call, book: Book) -> tuple[str, bool]:
     return name, False
 
 
-def _arguments(call: Call, book: Book) -> tuple[str, bool]:
+def _arguments(call: Call, book: DraftBuilder) -> tuple[str, bool]:
     given = call.inner.get("arguments")
     text, codes = tidy(_as_text(given))
     for code in codes:
@@ -210,7 +210,7 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _output(call: Call, book: Book) -> str:
+def _output(call: Call, book: DraftBuilder) -> str:
     """Return the output as text, and book its fate; a call without one has no part to book."""
     given = call.inner.get("output")
     if given is None:
@@ -237,7 +237,7 @@ def _as_text(value: Any) -> str:
     return "" if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-def _made_id(prefix: str, call: Call, book: Book) -> str:
+def _made_id(prefix: str, call: Call, book: DraftBuilder) -> str:
     seed = f"{book.thread_id}:{call.step.id}:{call.number}:{call.raw.get('id')}"
     return f"{prefix}_{_hash(seed)}"
 

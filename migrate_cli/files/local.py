@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from migrate_cli.convert.media import Kind, kind_of
+from migrate_cli.convert.media import MediaKind, kind_of
 from migrate_cli.convert.sniff import HEAD_BYTES, sniff
 from migrate_cli.sources.interface import FileInfo
 
@@ -33,7 +33,7 @@ class FileLook(Protocol):
         """Told from its first bytes; None where they are not here, or tell nothing."""
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> MediaKind:
         """What it is to the target."""
 
 
@@ -47,7 +47,7 @@ class LocalFile:
     bytes: int
     media_type: str | None
     """Told from the first bytes; None where they tell nothing."""
-    kind: Kind
+    kind: MediaKind
 
     @property
     def content_type(self) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from migrate_cli.convert.file_references import Place
+from migrate_cli.convert.file_references import FilePlace
 from migrate_cli.convert.limits import MAX_FILE_BYTES
-from migrate_cli.convert.media import Kind, kind_of
+from migrate_cli.convert.media import MediaKind, kind_of
 from migrate_cli.convert.options import Attachments, Citations, ConvertOptions, Files
 from migrate_cli.files import audio
 from migrate_cli.files.local import FileLook
@@ -52,13 +52,16 @@ class FilePolicy:
             return False
         return not (self.transcribe and (self.distant or (info is not None and info.path is not None)))
 
-    def need(self, place: Place, info: FileInfo | None, local: FileLook | None) -> Need:
+    def need(self, place: FilePlace, info: FileInfo | None, local: FileLook | None) -> Need:
         """Return what a file needs of which nothing definite is recorded; `local` may be a promise."""
-        if place is Place.RESOURCE:
+        if place is FilePlace.RESOURCE:
             return self._aside(local)
-        if place is Place.ATTACHMENT and self.transcribe and local is not None and _sounds(local):
+        if place is FilePlace.ATTACHMENT and self.transcribe and local is not None and _sounds(local):
             return Need.TRANSCRIBE
-        if place is Place.CITATION and self.options.citations not in (Citations.FOOTNOTES, Citations.ANNOTATIONS):
+        if place is FilePlace.CITATION and self.options.citations not in (
+            Citations.FOOTNOTES,
+            Citations.ANNOTATIONS,
+        ):
             return Need.NOTHING
         if self.options.files is Files.KEEP:
             return Need.CHECK if self.check else Need.NOTHING
@@ -70,17 +73,22 @@ class FilePolicy:
             return Need.NOTHING
         return Need.LACKING if local is None else Need.UPLOAD
 
-    def _upload(self, place: Place, info: FileInfo | None, local: FileLook | None) -> Need:
-        if place is Place.CITATION and self.options.citations is not Citations.ANNOTATIONS:
+    def _upload(self, place: FilePlace, info: FileInfo | None, local: FileLook | None) -> Need:
+        if place is FilePlace.CITATION and self.options.citations is not Citations.ANNOTATIONS:
             return Need.NOTHING
-        if place is not Place.CITATION and local is not None and (local.bytes or 0) >= MAX_FILE_BYTES and _sent(local):
+        if (
+            place is not FilePlace.CITATION
+            and local is not None
+            and (local.bytes or 0) >= MAX_FILE_BYTES
+            and _sent(local)
+        ):
             # The converter writes a text for it, and tells why.
             return Need.NOTHING
-        if place is Place.ATTACHMENT:
+        if place is FilePlace.ATTACHMENT:
             if self.options.attachments in (Attachments.NOTE, Attachments.DROP):
                 return Need.NOTHING
             kind = local.kind if local else kind_of(info.filename if info else None)
-            if kind in (Kind.AUDIO, Kind.REFUSED):
+            if kind in (MediaKind.AUDIO, MediaKind.REFUSED):
                 # The same; nothing could use an upload.
                 return Need.NOTHING
         return Need.LACKING if local is None else Need.UPLOAD
@@ -99,18 +107,18 @@ def too_large(local: FileLook, *, aside: bool = False) -> str | None:
     return f"it has {local.bytes:,} bytes, and the limit is {limit:,}"
 
 
-def purpose_of(kind: Kind, preset: str) -> str:
+def purpose_of(kind: MediaKind, preset: str) -> str:
     """Return the purpose to upload a file for; hosts at Azure take only `assistants`."""
     if preset != "openai":
         return "assistants"
-    return "vision" if kind is Kind.IMAGE else "user_data"
+    return "vision" if kind is MediaKind.IMAGE else "user_data"
 
 
 def _sent(local: FileLook) -> bool:
     """Whether it is of a kind that stands in a conversation, and so in every request."""
-    return local.kind in (Kind.IMAGE, Kind.DOCUMENT)
+    return local.kind in (MediaKind.IMAGE, MediaKind.DOCUMENT)
 
 
 def _sounds(local: FileLook) -> bool:
     """Audio by content, or by name where the content does not say otherwise; and the containers of sound and film."""
-    return local.kind is Kind.AUDIO or audio.sent_name(local.filename, local.media_type) is not None
+    return local.kind is MediaKind.AUDIO or audio.sent_name(local.filename, local.media_type) is not None

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from migrate_cli.convert.media import Kind, kind_of
+from migrate_cli.convert.media import MediaKind, kind_of
 from migrate_cli.errors import TemporaryError
 from migrate_cli.files.local import FileLook, look_at
 from migrate_cli.http.outcomes import Draining
@@ -45,7 +45,7 @@ class Promised:
     filename: str
     bytes: int | None
     media_type: str | None
-    kind: Kind
+    kind: MediaKind
 
 
 def promised(file_id: str, info: FileInfo | None) -> Promised:

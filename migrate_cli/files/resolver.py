@@ -10,7 +10,7 @@ from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from migrate_cli.convert.file_references import Place, files_of, resource_files
+from migrate_cli.convert.file_references import FilePlace, files_of, resource_files
 from migrate_cli.convert.limits import FILE_ID
 from migrate_cli.convert.options import FileFact, Files
 from migrate_cli.convert.thread import convert_thread
@@ -29,7 +29,7 @@ from migrate_cli.work.ordered import Entry
 AT_ONCE = 32
 """Files of one thread that are worked on together; the limiter decides how many requests that means."""
 
-Places = dict[str, set[Place]]
+Places = dict[str, set[FilePlace]]
 """Where each file is mentioned."""
 
 
@@ -67,7 +67,7 @@ class FileDesk:
     async def carry(self, file_ids: Iterable[str]) -> dict[str, FileFact]:
         """Find out about files that no thread names, such as those of assistants; nothing once the run ends."""
         try:
-            return await self._all("", {one: {Place.RESOURCE} for one in file_ids})
+            return await self._all("", {one: {FilePlace.RESOURCE} for one in file_ids})
         except Draining:
             return {}
 
@@ -77,7 +77,7 @@ class FileDesk:
         for mention in files_of(thread):
             places.setdefault(mention.file_id, set()).add(mention.place)
         for file_id in resource_files(thread.tool_resources):
-            places.setdefault(file_id, set()).add(Place.RESOURCE)
+            places.setdefault(file_id, set()).add(FilePlace.RESOURCE)
         try:
             found = await self._all(thread.id, places)
         except Draining:
@@ -106,9 +106,9 @@ class FileDesk:
                 found[one] = result
         return found
 
-    async def _find(self, file_id: str, thread_id: str, places: set[Place]) -> FileFact:
+    async def _find(self, file_id: str, thread_id: str, places: set[FilePlace]) -> FileFact:
         fact, settled = self._known.look(file_id, thread_id)
-        if settled and not (Place.RESOURCE in places and self._left_aside(file_id)):
+        if settled and not (FilePlace.RESOURCE in places and self._left_aside(file_id)):
             return fact
         ordered = sorted(places, key=_ORDER.__getitem__)
         if self._idle(file_id, ordered):
@@ -123,12 +123,12 @@ class FileDesk:
         record = self._known.record(file_id)
         return record is None or not policy.settled(record, None)
 
-    def _idle(self, file_id: str, places: list[Place]) -> bool:
+    def _idle(self, file_id: str, places: list[FilePlace]) -> bool:
         """Whether a file needs nothing at these places. Elsewhere it may, so no other thread can go by that."""
         info = self._known.info(file_id)
         here = local.of_source(info)
         look = promised(file_id, info) if here is None and self._distant is not None else here
-        return Place.RESOURCE not in places and self._need(places, info, look)[1] is Need.NOTHING
+        return FilePlace.RESOURCE not in places and self._need(places, info, look)[1] is Need.NOTHING
 
     async def _once(self, file_id: str, work: Coroutine[Any, Any, FileFact]) -> FileFact:
         """Let several threads that name one file wait for the same work."""
@@ -141,22 +141,22 @@ class FileDesk:
             work.close()
         return await asyncio.shield(task)
 
-    async def _do(self, file_id: str, places: list[Place]) -> FileFact:
+    async def _do(self, file_id: str, places: list[FilePlace]) -> FileFact:
         info, record = self._known.info(file_id), self._known.record(file_id)
         here = local.of_source(info)
         elsewhere = self._distant if here is None else None
-        if Place.RESOURCE in places:
+        if FilePlace.RESOURCE in places:
             self._carried.add(file_id)
         place, need = self._need(places, info, here if elsewhere is None else promised(file_id, info))
         if need is Need.NOTHING or self._work is None:
             return self._known.learn(file_id, None)
-        job = Job(need, file_id, here, record, aside=place is Place.RESOURCE)
+        job = Job(need, file_id, here, record, aside=place is FilePlace.RESOURCE)
         if elsewhere is not None and need in (Need.UPLOAD, Need.TRANSCRIBE):
             return self._known.learn(file_id, await self._brought(job, places, info, elsewhere, self._work))
         return self._known.learn(file_id, await self._work.do(job))
 
     async def _brought(
-        self, job: Job, places: list[Place], info: FileInfo | None, elsewhere: Distant, work: Work
+        self, job: Job, places: list[FilePlace], info: FileInfo | None, elsewhere: Distant, work: Work
     ) -> FileRecord | None:
         """Do a job with bytes from the source; what they are decides anew, since names may lie."""
         async with elsewhere.of(job.file_id, info) as got:
@@ -164,9 +164,9 @@ class FileDesk:
                 return await work.do(replace(job, lack=got.reason))
             # Where nothing is to be done after all, what the bytes are is still worth knowing.
             place, need = self._need(places, info, got.look)
-            return await work.do(replace(job, need=need, local=got.look, aside=place is Place.RESOURCE))
+            return await work.do(replace(job, need=need, local=got.look, aside=place is FilePlace.RESOURCE))
 
-    def _need(self, places: list[Place], info: FileInfo | None, look: FileLook | None) -> tuple[Place, Need]:
+    def _need(self, places: list[FilePlace], info: FileInfo | None, look: FileLook | None) -> tuple[FilePlace, Need]:
         """Return the first place at which a file needs something, and what."""
         for place in places:
             need = self._known.policy.need(place, info, look)
@@ -182,7 +182,7 @@ class FileDesk:
         await asyncio.gather(*left, return_exceptions=True)
 
 
-_PLACES = (Place.ATTACHMENT, Place.IMAGE, Place.CITATION, Place.RESOURCE)
+_PLACES = (FilePlace.ATTACHMENT, FilePlace.IMAGE, FilePlace.CITATION, FilePlace.RESOURCE)
 _ORDER = {place: number for number, place in enumerate(_PLACES)}
 """Which place decides first where a file is mentioned at several."""
 

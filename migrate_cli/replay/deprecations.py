@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
 
-from migrate_cli.convert.model_catalogue import Going
+from migrate_cli.convert.model_catalogue import Retirement
 from migrate_cli.convert.model_catalogue import going as model_going
 from migrate_cli.files.audio import going as audio_going
 from migrate_cli.replay.suite import Suite
 from migrate_cli.replay.toolspec import Tool
 
-IMAGE_MODELS_GOING = {"gpt-image-1": Going("2026-10-23", "no model at all, which takes the current one")}
-CONNECTORS_GOING = Going("2026-09-01", "server_url with the address of an MCP server")
+IMAGE_MODELS_GOING = {"gpt-image-1": Retirement("2026-10-23", "no model at all, which takes the current one")}
+CONNECTORS_GOING = Retirement("2026-09-01", "server_url with the address of an MCP server")
 """Models released after this day do not take `connector_id`."""
 
 
@@ -55,5 +55,5 @@ def _tools(tools: Iterable[Tool], today: date | None) -> Iterator[str]:
             yield "web_search_preview is the old name of web_search; use web_search"
 
 
-def _sentence(what: str, end: Going, today: date | None) -> str:
+def _sentence(what: str, end: Retirement, today: date | None) -> str:
     return f"{what} {end.told(today)}; use {end.successor}"

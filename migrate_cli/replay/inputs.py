@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from migrate_cli.convert.limits import FILE_ID, MAX_FILE_BYTES, MAX_IMAGE_URL, WEB_URL
-from migrate_cli.convert.media import Kind
+from migrate_cli.convert.media import MediaKind
 from migrate_cli.errors import UsageError
 from migrate_cli.files import audio
 from migrate_cli.files.local import LocalFile, look_at
@@ -65,7 +65,7 @@ class Inputs:
             return _remote(named, self._mapped, image=image, detail=part.detail)
         local = look_at(self._folder / named)
         data = await asyncio.to_thread(_data_url, local)
-        if image or local.kind is Kind.IMAGE:
+        if image or local.kind is MediaKind.IMAGE:
             return {"type": "input_image", "image_url": data, "detail": part.detail or "auto"}
         return {"type": "input_file", "filename": local.filename, "file_data": data}
 

@@ -16,7 +16,7 @@ FEW = 10_000
 """Names that memory holds; asking a file about each takes ten times as long."""
 
 
-class Names:
+class DiskSet:
     """A growing set of names; any text will do, half surrogates included. Raises SourceError when the disk is full."""
 
     def __init__(self, few: int | None = None) -> None:

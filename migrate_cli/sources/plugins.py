@@ -14,7 +14,7 @@ from migrate_cli.bounds import is_too_deep, too_deep
 from migrate_cli.errors import MigrateError, SourceError, UsageError, closest
 from migrate_cli.model import JsonObject, Thread, Unreadable
 from migrate_cli.secrets import scrub
-from migrate_cli.sources.disk_set import Names
+from migrate_cli.sources.disk_set import DiskSet
 from migrate_cli.sources.interface import FileInfo, Selection, ShapeTaken, Source
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ def open_plugin(kind: str, options: Mapping[str, Any]) -> Source:
             "see docs/own-source.md.",
             code="source-plugin",
         )
-    return Guarded(source, point)
+    return GuardedSource(source, point)
 
 
 def _point(kind: str) -> EntryPoint:
@@ -50,7 +50,7 @@ def _point(kind: str) -> EntryPoint:
     raise UsageError(f"there is no source {kind}; {hint} A package brings one by the entry point group {GROUP}.")
 
 
-class Guarded(Source):
+class GuardedSource(Source):
     """A foreign source, held to the interface."""
 
     def __init__(self, source: Source, point: EntryPoint) -> None:
@@ -65,7 +65,7 @@ class Guarded(Source):
 
     def threads(self, selection: Selection) -> Iterator[Thread | Unreadable]:
         """Yield what the selection wants of what it yields, each thread id once."""
-        left, seen = selection.limit, Names()
+        left, seen = selection.limit, DiskSet()
         found = _guarded(self._point, lambda: iter(self._source.threads(selection)))
         while left is None or left > 0:
             entry = _guarded(self._point, lambda: next(found, None))

@@ -10,7 +10,7 @@ from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id
 
 
-class Kind(StrEnum):
+class RecordKind(StrEnum):
     """What one wire object is."""
 
     THREAD = "thread"
@@ -24,26 +24,26 @@ class Kind(StrEnum):
 
 
 OBJECTS = {
-    "thread": Kind.THREAD,
-    "thread.message": Kind.MESSAGE,
-    "thread.run": Kind.RUN,
-    "thread.run.step": Kind.STEP,
-    "assistant": Kind.ASSISTANT,
-    "file": Kind.FILE,
-    "thread.deleted": Kind.OTHER,
-    "thread.message.deleted": Kind.OTHER,
-    "thread.message.file": Kind.OTHER,
-    "assistant.deleted": Kind.OTHER,
-    "assistant.file": Kind.OTHER,
-    "vector_store": Kind.OTHER,
-    "vector_store.file": Kind.OTHER,
-    "vector_store.file_batch": Kind.OTHER,
-    "model": Kind.OTHER,
+    "thread": RecordKind.THREAD,
+    "thread.message": RecordKind.MESSAGE,
+    "thread.run": RecordKind.RUN,
+    "thread.run.step": RecordKind.STEP,
+    "assistant": RecordKind.ASSISTANT,
+    "file": RecordKind.FILE,
+    "thread.deleted": RecordKind.OTHER,
+    "thread.message.deleted": RecordKind.OTHER,
+    "thread.message.file": RecordKind.OTHER,
+    "assistant.deleted": RecordKind.OTHER,
+    "assistant.file": RecordKind.OTHER,
+    "vector_store": RecordKind.OTHER,
+    "vector_store.file": RecordKind.OTHER,
+    "vector_store.file_batch": RecordKind.OTHER,
+    "model": RecordKind.OTHER,
 }
 """What the `object` field of the wire says, and what it means here."""
 
 
-def kind_of(value: Any) -> Kind | None:
+def kind_of(value: Any) -> RecordKind | None:
     """Return what a JSON value is as a wire object, by its `object` field or else by others; None: no idea."""
     if type(value) is not dict:
         return None
@@ -52,21 +52,26 @@ def kind_of(value: Any) -> Kind | None:
     if known is not None or "object" in value:
         return known
     if "step_details" in value:
-        return Kind.STEP
+        return RecordKind.STEP
     if "content" in value and ("role" in value or "thread_id" in value or "assistant_id" in value):
-        return Kind.MESSAGE
+        return RecordKind.MESSAGE
     return _kind_by_id(value)
 
 
-_BY_PREFIX = {"thread": Kind.THREAD, "msg": Kind.MESSAGE, "run": Kind.RUN, "asst": Kind.ASSISTANT}
+_BY_PREFIX = {
+    "thread": RecordKind.THREAD,
+    "msg": RecordKind.MESSAGE,
+    "run": RecordKind.RUN,
+    "asst": RecordKind.ASSISTANT,
+}
 
 
-def _kind_by_id(value: JsonObject) -> Kind | None:
+def _kind_by_id(value: JsonObject) -> RecordKind | None:
     known = clean_id(value.get("id")) or ""
     return _BY_PREFIX.get(known.split("_", 1)[0]) if "_" in known else None
 
 
-def first_kind(values: Iterable[Any]) -> Kind | None:
+def first_kind(values: Iterable[Any]) -> RecordKind | None:
     """Return the kind of the first object among the values that has one; others are looked at a few deep only."""
     for place, value in enumerate(values):
         kind = kind_of(value)

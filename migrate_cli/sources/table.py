@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
 from migrate_cli.bounds import bounds
-from migrate_cli.sources.export.recognise import Found, NotOursError
+from migrate_cli.sources.export.recognise import NotOursError, Recognised
 
 
-class Row(NamedTuple):
+class CsvRow(NamedTuple):
     """One row of a table."""
 
     line: int
@@ -33,7 +33,7 @@ class _LongLineError(Exception):
     """A line is longer than any cell may be."""
 
 
-def csv_rows(found: Found) -> Iterator[Row]:
+def csv_rows(found: Recognised) -> Iterator[CsvRow]:
     """Yield the rows of a table; raises NotOursError where the text is broken."""
     csv.field_size_limit(bounds().string_bytes)
     with io.TextIOWrapper(found.input.open(), encoding="utf-8-sig", newline="") as text:
@@ -44,7 +44,7 @@ def csv_rows(found: Found) -> Iterator[Row]:
             lines.taken.clear()
             for cells in _cells(reader, lines):
                 if cells is None:
-                    yield Row(reader.line_num, {}, too_long=True)
+                    yield CsvRow(reader.line_num, {}, too_long=True)
                 elif cells:
                     yield _row(header, cells, reader.line_num, lines, found.delimiter)
                 lines.taken.clear()
@@ -124,8 +124,8 @@ class _Lines:
         return self._next is None and self._fault is None
 
 
-def _row(header: list[str], cells: list[str], number: int, lines: _Lines, delimiter: str) -> Row:
-    row = Row(number, {key: value for key, value in zip(header, cells, strict=False) if key})
+def _row(header: list[str], cells: list[str], number: int, lines: _Lines, delimiter: str) -> CsvRow:
+    row = CsvRow(number, {key: value for key, value in zip(header, cells, strict=False) if key})
     if not lines.over:
         return row
     if _ends_in_quotes(lines.taken, delimiter):

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from migrate_cli.convert.canonical import read_alike
 from migrate_cli.load.decide import is_prefix
 from migrate_cli.model import REFUSED_NOTE, Draft, Item, ThreadState, Unreadable
-from migrate_cli.sources.disk_set import Names
+from migrate_cli.sources.disk_set import DiskSet
 from migrate_cli.sources.interface import Selection
 from migrate_cli.verify.conversation import Task
 from migrate_cli.verify.known import Known
@@ -75,7 +75,7 @@ class Tasks:
     def __init__(self, memory: Memory, *, since: int | None = None) -> None:
         self._memory = memory
         self._since = since
-        self._seen = Names()
+        self._seen = DiskSet()
         self._ahead: dict[str, dict[str, Any]] = {}
         """Threads that were looked up and not asked for yet, by id."""
         self._step = 1

@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from migrate_cli.convert.file_references import Place, files_of
-from migrate_cli.convert.media import Kind, kind_of
+from migrate_cli.convert.file_references import FilePlace, files_of
+from migrate_cli.convert.media import MediaKind, kind_of
 from migrate_cli.convert.options import Attachments, ConvertOptions, FileFact, FileFacts
 from migrate_cli.convert.sniff import sniff
 from migrate_cli.convert.thread import convert_thread
@@ -128,23 +128,23 @@ def test_a_message_with_only_attachments_is_not_empty() -> None:
 @pytest.mark.parametrize(
     ("name", "media", "kind"),
     [
-        ("a.JPG", None, Kind.IMAGE),
-        ("notes", None, Kind.UNKNOWN),
-        ("Dockerfile", None, Kind.DOCUMENT),
-        ("dir/x.ts", None, Kind.DOCUMENT),
-        ("a.webm", None, Kind.REFUSED),
-        ("a.webm", "audio/webm", Kind.AUDIO),
-        ("a.xyz", "text/plain; charset=utf-8", Kind.DOCUMENT),
-        ("a.pdf", "application/octet-stream", Kind.DOCUMENT),
-        (None, "application/vnd.openxmlformats-officedocument.wordprocessingml.document", Kind.DOCUMENT),
-        (None, None, Kind.UNKNOWN),
-        ("a.docx", "application/zip", Kind.DOCUMENT),
-        ("a.m4a", "video/mp4", Kind.AUDIO),
-        ("a.txt", "application/zip", Kind.DOCUMENT),
-        ("a.pdf", "application/gzip", Kind.REFUSED),
+        ("a.JPG", None, MediaKind.IMAGE),
+        ("notes", None, MediaKind.UNKNOWN),
+        ("Dockerfile", None, MediaKind.DOCUMENT),
+        ("dir/x.ts", None, MediaKind.DOCUMENT),
+        ("a.webm", None, MediaKind.REFUSED),
+        ("a.webm", "audio/webm", MediaKind.AUDIO),
+        ("a.xyz", "text/plain; charset=utf-8", MediaKind.DOCUMENT),
+        ("a.pdf", "application/octet-stream", MediaKind.DOCUMENT),
+        (None, "application/vnd.openxmlformats-officedocument.wordprocessingml.document", MediaKind.DOCUMENT),
+        (None, None, MediaKind.UNKNOWN),
+        ("a.docx", "application/zip", MediaKind.DOCUMENT),
+        ("a.m4a", "video/mp4", MediaKind.AUDIO),
+        ("a.txt", "application/zip", MediaKind.DOCUMENT),
+        ("a.pdf", "application/gzip", MediaKind.REFUSED),
     ],
 )
-def test_kinds_of_files(name: str | None, media: str | None, kind: Kind) -> None:
+def test_kinds_of_files(name: str | None, media: str | None, kind: MediaKind) -> None:
     assert kind_of(name, media) is kind
 
 
@@ -180,7 +180,7 @@ def test_the_files_of_a_thread_are_listed_once_for_each_place() -> None:
     answer = text("hi", citation, citation, None, {"type": "url_citation", "url_citation": {"url": "u"}})
     source = thread(message(image, answer, attachments=(FILE, Attachment(None))), message(image, id="msg_2"))
     assert list(files_of(source)) == [
-        ("file-i", Place.IMAGE, "msg_1"),
-        ("file-c", Place.CITATION, "msg_1"),
-        ("file-a", Place.ATTACHMENT, "msg_1"),
+        ("file-i", FilePlace.IMAGE, "msg_1"),
+        ("file-c", FilePlace.CITATION, "msg_1"),
+        ("file-a", FilePlace.ATTACHMENT, "msg_1"),
     ]

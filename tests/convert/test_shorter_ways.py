@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.convert.canonical import canonical, digest_of, encode, encode_item
-from migrate_cli.convert.draft_builder import Book
+from migrate_cli.convert.draft_builder import DraftBuilder
 from migrate_cli.convert.limits import MAX_TEXT
 from migrate_cli.convert.message import convert_message, convert_parts
 from migrate_cli.convert.metadata import iso_time
@@ -57,7 +57,7 @@ SPOKEN = st.builds(
 OPTIONS = [ConvertOptions(), ConvertOptions(timestamps=Timestamps.PREFIX), ConvertOptions(strict_assistant=True)]
 
 
-def written(book: Book) -> tuple[Any, ...]:
+def written(book: DraftBuilder) -> tuple[Any, ...]:
     """All that a conversion has left in a book."""
     return book.items, book.ledger, book.findings, book.aside
 
@@ -113,7 +113,7 @@ def test_what_only_looks_plain_is_taken_apart() -> None:
 
 @given(SPOKEN | messages(), st.sampled_from(OPTIONS))
 def test_a_message_becomes_what_it_becomes_part_by_part(one: Message, options: ConvertOptions) -> None:
-    short, long = Book("thread_1", options), Book("thread_1", options)
+    short, long = DraftBuilder("thread_1", options), DraftBuilder("thread_1", options)
     convert_message(one, short)
     convert_parts(one, long)
     assert written(short) == written(long)
@@ -121,7 +121,7 @@ def test_a_message_becomes_what_it_becomes_part_by_part(one: Message, options: C
 
 def test_a_plain_text_is_kept_whatever_signs_it_holds() -> None:
     for words in ("hello", 'a "b" \\ ü', "cited 【4:0†source】", "\u2028\x7f\t"):
-        book = Book("thread_1", ConvertOptions())
+        book = DraftBuilder("thread_1", ConvertOptions())
         convert_message(message(text(words), role="user"), book)
         assert (book.ledger.kept, book.findings) == (1, [])
         assert json.loads(book.items[0].body)["content"] == [{"type": "input_text", "text": words}]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from migrate_cli.convert.file_references import Place
-from migrate_cli.convert.media import Kind, kind_of
+from migrate_cli.convert.file_references import FilePlace
+from migrate_cli.convert.media import MediaKind, kind_of
 from migrate_cli.convert.options import Attachments, Citations, ConvertOptions, Files
 from migrate_cli.files.local import LocalFile
 from migrate_cli.files.needs import FilePolicy, Need, purpose_of, too_large
@@ -25,36 +25,36 @@ def info(name: str) -> FileInfo:
     return FileInfo("file-1", name, 10, None, Path(name))
 
 
-@pytest.mark.parametrize("place", [Place.ATTACHMENT, Place.IMAGE])
-def test_kept_ids_are_checked_unless_there_is_nobody_to_ask(place: Place) -> None:
+@pytest.mark.parametrize("place", [FilePlace.ATTACHMENT, FilePlace.IMAGE])
+def test_kept_ids_are_checked_unless_there_is_nobody_to_ask(place: FilePlace) -> None:
     assert KEEP.need(place, None, None) is Need.CHECK
     assert FilePolicy(ConvertOptions(), check=False).need(place, None, None) is Need.NOTHING
 
 
 def test_cited_files_are_asked_for_only_where_their_names_are_used() -> None:
-    assert KEEP.need(Place.CITATION, None, None) is Need.NOTHING
+    assert KEEP.need(FilePlace.CITATION, None, None) is Need.NOTHING
     footnotes = FilePolicy(ConvertOptions(citations=Citations.FOOTNOTES))
-    assert footnotes.need(Place.CITATION, None, None) is Need.CHECK
+    assert footnotes.need(FilePlace.CITATION, None, None) is Need.CHECK
 
 
 def test_uploads_need_bytes_and_a_kind_that_is_sent() -> None:
-    assert UPLOAD.need(Place.ATTACHMENT, info("a.pdf"), here("a.pdf")) is Need.UPLOAD
-    assert UPLOAD.need(Place.IMAGE, info("a.png"), here("a.png")) is Need.UPLOAD
-    assert UPLOAD.need(Place.ATTACHMENT, FileInfo("file-1", "a.pdf"), None) is Need.LACKING
-    assert UPLOAD.need(Place.ATTACHMENT, info("a.zip"), here("a.zip")) is Need.NOTHING
-    assert UPLOAD.need(Place.ATTACHMENT, info("a.mp3"), here("a.mp3")) is Need.NOTHING
-    assert UPLOAD.need(Place.ATTACHMENT, info("a.pdf"), here("a.pdf", 50_000_000)) is Need.NOTHING
-    assert UPLOAD.need(Place.CITATION, info("a.pdf"), here("a.pdf")) is Need.NOTHING
+    assert UPLOAD.need(FilePlace.ATTACHMENT, info("a.pdf"), here("a.pdf")) is Need.UPLOAD
+    assert UPLOAD.need(FilePlace.IMAGE, info("a.png"), here("a.png")) is Need.UPLOAD
+    assert UPLOAD.need(FilePlace.ATTACHMENT, FileInfo("file-1", "a.pdf"), None) is Need.LACKING
+    assert UPLOAD.need(FilePlace.ATTACHMENT, info("a.zip"), here("a.zip")) is Need.NOTHING
+    assert UPLOAD.need(FilePlace.ATTACHMENT, info("a.mp3"), here("a.mp3")) is Need.NOTHING
+    assert UPLOAD.need(FilePlace.ATTACHMENT, info("a.pdf"), here("a.pdf", 50_000_000)) is Need.NOTHING
+    assert UPLOAD.need(FilePlace.CITATION, info("a.pdf"), here("a.pdf")) is Need.NOTHING
     notes = FilePolicy(ConvertOptions(files=Files.UPLOAD, attachments=Attachments.NOTE))
-    assert notes.need(Place.ATTACHMENT, info("a.pdf"), here("a.pdf")) is Need.NOTHING
+    assert notes.need(FilePlace.ATTACHMENT, info("a.pdf"), here("a.pdf")) is Need.NOTHING
 
 
 def test_audio_is_transcribed_where_its_bytes_are_there_and_only_as_an_attachment() -> None:
     policy = FilePolicy(ConvertOptions(), transcribe=True)
-    assert policy.need(Place.ATTACHMENT, info("a.mp3"), here("a.mp3")) is Need.TRANSCRIBE
-    assert policy.need(Place.ATTACHMENT, FileInfo("file-1", "a.mp3"), None) is Need.CHECK
-    assert policy.need(Place.IMAGE, info("a.mp3"), here("a.mp3")) is Need.CHECK
-    assert KEEP.need(Place.ATTACHMENT, info("a.mp3"), here("a.mp3")) is Need.CHECK
+    assert policy.need(FilePlace.ATTACHMENT, info("a.mp3"), here("a.mp3")) is Need.TRANSCRIBE
+    assert policy.need(FilePlace.ATTACHMENT, FileInfo("file-1", "a.mp3"), None) is Need.CHECK
+    assert policy.need(FilePlace.IMAGE, info("a.mp3"), here("a.mp3")) is Need.CHECK
+    assert KEEP.need(FilePlace.ATTACHMENT, info("a.mp3"), here("a.mp3")) is Need.CHECK
 
 
 @pytest.mark.parametrize(
@@ -85,16 +85,16 @@ def test_limits_are_known_before_anything_is_sent() -> None:
 
 
 def test_the_purpose_follows_kind_and_host() -> None:
-    assert purpose_of(Kind.IMAGE, "openai") == "vision"
-    assert purpose_of(Kind.DOCUMENT, "openai") == "user_data"
-    assert purpose_of(Kind.IMAGE, "azure") == purpose_of(Kind.DOCUMENT, "foundry") == "assistants"
+    assert purpose_of(MediaKind.IMAGE, "openai") == "vision"
+    assert purpose_of(MediaKind.DOCUMENT, "openai") == "user_data"
+    assert purpose_of(MediaKind.IMAGE, "azure") == purpose_of(MediaKind.DOCUMENT, "foundry") == "assistants"
 
 
 def test_files_of_the_code_interpreter_are_of_any_kind_and_only_the_limit_of_uploads_counts() -> None:
     for name in ("a.zip", "a.mp3", "a.csv"):
-        assert UPLOAD.need(Place.RESOURCE, info(name), here(name, 60_000_000)) is Need.UPLOAD
-    assert UPLOAD.need(Place.RESOURCE, None, None) is Need.LACKING
-    assert KEEP.need(Place.RESOURCE, info("a.csv"), here("a.csv")) is Need.NOTHING
+        assert UPLOAD.need(FilePlace.RESOURCE, info(name), here(name, 60_000_000)) is Need.UPLOAD
+    assert UPLOAD.need(FilePlace.RESOURCE, None, None) is Need.LACKING
+    assert KEEP.need(FilePlace.RESOURCE, info("a.csv"), here("a.csv")) is Need.NOTHING
     assert too_large(here("a.csv", 60_000_000)) is not None
     assert too_large(here("a.csv", 60_000_000), aside=True) is None
     assert too_large(here("a.csv", 512_000_000), aside=True) is not None

@@ -19,7 +19,7 @@ from migrate_cli.http.outcomes import Applied, Refused
 from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.sources.api.downloads import HostFiles
 from migrate_cli.sources.api.host import Host
-from migrate_cli.sources.api.ids import Named
+from migrate_cli.sources.api.ids import ThreadName
 from migrate_cli.sources.api.presets import PRESETS
 from migrate_cli.sources.api.reader import ThreadReader
 from migrate_cli.target.conversations import ConversationsTarget
@@ -100,7 +100,7 @@ ASKS: dict[str, Asks] = {
     "file": lambda client, one: FileHost(client).retrieve(one),
     "checked file": _check,
     "source's file": lambda client, one: HostFiles(Host(client, PRESETS["openai"])).facts(one),
-    "source's thread": lambda client, one: ThreadReader(Host(client, PRESETS["openai"])).read(Named(one)),
+    "source's thread": lambda client, one: ThreadReader(Host(client, PRESETS["openai"])).read(ThreadName(one)),
     "doctor": _scratch,
 }
 

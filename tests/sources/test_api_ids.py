@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.errors import UsageError
-from migrate_cli.sources.api.id_list import Roster
+from migrate_cli.sources.api.id_list import IdList
 from migrate_cli.sources.api.ids import Problem, fault_of, ids_in
 
 
@@ -106,7 +106,7 @@ def test_a_list_without_any_entry_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_an_id_that_is_named_again_is_kept_once_with_the_place() -> None:
-    roster = Roster(None, "api:x")
+    roster = IdList(None, "api:x")
     roster.fill([("thread_a", "line 1"), ("thread_b", "line 2"), ("thread_a", "line 3")], [])
     assert list(roster.threads()) == [("thread_a", "line 3"), ("thread_b", None)]
     roster.close()
@@ -114,20 +114,20 @@ def test_an_id_that_is_named_again_is_kept_once_with_the_place() -> None:
 
 def test_a_roster_remembers_where_a_listing_stood(tmp_path: Path) -> None:
     path = tmp_path / "roster.db"
-    first = Roster(path, "api:x")
+    first = IdList(path, "api:x")
     assert first.add_page(["a", "b"], "b") == ["a", "b"]
     first.close()
-    again = Roster(path, "api:x")
+    again = IdList(path, "api:x")
     assert [again.cursor, len(again), again.add_page(["b", "c"], "c")] == ["b", 2, ["c"]]
     again.close()
 
 
 def test_a_roster_of_another_host_is_begun_anew(tmp_path: Path) -> None:
     path = tmp_path / "roster.db"
-    first = Roster(path, "api:x")
+    first = IdList(path, "api:x")
     first.add_page(["a"], "a")
     first.close()
-    other = Roster(path, "api:y")
+    other = IdList(path, "api:y")
     assert [other.cursor, len(other)] == [None, 0]
     other.close()
 
@@ -138,4 +138,4 @@ def test_a_roster_never_takes_over_another_programs_database(tmp_path: Path) -> 
         db.execute("CREATE TABLE precious (y)")
     db.close()
     with pytest.raises(UsageError, match="another program"):
-        Roster(path, "api:x")
+        IdList(path, "api:x")

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Iterable
 import pytest
 from migrate_cli.model import Origin, Unreadable
 from migrate_cli.sources.api import ordered_reads
-from migrate_cli.sources.api.ids import Named
+from migrate_cli.sources.api.ids import ThreadName
 from migrate_cli.sources.api.ordered_reads import Entry, in_order
 from migrate_cli.sources.api.thread_record import ThreadRecord
 
 
-async def named(ids: Iterable[str]) -> AsyncIterator[Named | Unreadable]:
+async def named(ids: Iterable[str]) -> AsyncIterator[ThreadName | Unreadable]:
     for thread_id in ids:
-        yield Named(thread_id)
+        yield ThreadName(thread_id)
 
 
 def record(thread_id: str) -> ThreadRecord:
@@ -26,7 +26,7 @@ IDS = [f"thread_{number}" for number in range(100)]
 
 
 def test_threads_come_in_the_order_of_their_names_however_long_each_takes() -> None:
-    async def read(one: Named) -> Entry:
+    async def read(one: ThreadName) -> Entry:
         for _ in range(hash(one.id) % 7):
             await asyncio.sleep(0)
         return record(one.id)
@@ -46,7 +46,7 @@ def test_threads_that_do_not_come_let_all_others_pass(stuck: int, monkeypatch: p
     async def run() -> list[str]:
         others = asyncio.Event()
 
-        async def read(one: Named) -> Entry:
+        async def read(one: ThreadName) -> Entry:
             if one.id in late:
                 await others.wait()
             return record(one.id)
@@ -68,7 +68,7 @@ def test_threads_that_do_not_come_let_all_others_pass(stuck: int, monkeypatch: p
 def test_what_ends_the_reading_is_raised_and_nothing_goes_on_behind() -> None:
     running: set[str] = set()
 
-    async def read(one: Named) -> Entry:
+    async def read(one: ThreadName) -> Entry:
         running.add(one.id)
         try:
             if one.id == IDS[5]:

@@ -21,7 +21,7 @@ from migrate_cli.settings.model import load_settings
 from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.sources.sql.database import open_database
-from migrate_cli.sources.sql.source import Rows, SqlSource
+from migrate_cli.sources.sql.source import RowQuery, SqlSource
 
 from support.exports import message, thread_id
 from support.hosts import KEY, RunningHost, digests, host, read
@@ -170,7 +170,7 @@ def fill(url: str, source_threads: list[dict[str, Any]]) -> SqlSource:
     with closing(open_database(url, writable=True)) as database:
         database.run(f"CREATE TABLE messages ({COLUMNS})")
         database.run(f"INSERT INTO messages VALUES ({', '.join(database.marks(12))})", rows)
-    return SqlSource(url, Rows(columns={"order": "place"}))
+    return SqlSource(url, RowQuery(columns={"order": "place"}))
 
 
 def test_an_sqlite_table_gives_the_same_items(tmp_path: Path, source_threads: Any, reference: Digests) -> None:

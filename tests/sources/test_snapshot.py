@@ -17,7 +17,7 @@ from migrate_cli.sources.interface import Selection
 from migrate_cli.sources.snapshot.check import verify_snapshot
 from migrate_cli.sources.snapshot.layout import MANIFEST, read_manifest
 from migrate_cli.sources.snapshot.source import SnapshotSource
-from migrate_cli.sources.snapshot.writer import Archive, file_ids_in
+from migrate_cli.sources.snapshot.writer import SnapshotWriter, file_ids_in
 from migrate_cli.sources.spool import SpooledList
 
 from support.exports import thread, thread_id
@@ -33,8 +33,8 @@ def record(number: int, messages: int, **more: Any) -> ThreadRecord:
     return ThreadRecord(thread_id(number), wire["thread"], Origin("host"), entries, **more)
 
 
-def archive(folder: Path) -> Archive:
-    return Archive(folder, ME, whole_source=True)
+def archive(folder: Path) -> SnapshotWriter:
+    return SnapshotWriter(folder, ME, whole_source=True)
 
 
 def take(folder: Path, *records: ThreadRecord) -> Path:
@@ -205,7 +205,7 @@ def test_one_process_at_a_time_writes_a_snapshot(tmp_path: Path) -> None:
 def test_another_hosts_snapshot_is_not_gone_on_with(tmp_path: Path) -> None:
     take(tmp_path / "snap", record(1, 1))
     with pytest.raises(UsageError, match=r"is a snapshot of .*, not of api:other"):
-        Archive(tmp_path / "snap", "api:other", whole_source=True)
+        SnapshotWriter(tmp_path / "snap", "api:other", whole_source=True)
 
 
 def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from migrate_cli.secrets import forget_secrets, scrub
 from migrate_cli.sources import spool
 from migrate_cli.sources.interface import Selection
 from migrate_cli.sources.sql.database import open_database
-from migrate_cli.sources.sql.source import Rows, SqlSource
+from migrate_cli.sources.sql.source import RowQuery, SqlSource
 
 from support.postgres import PASSWORD, cluster, folder_of_programs
 
@@ -40,7 +40,7 @@ class Shop:
             database.run(statement.format(*marks, marks=", ".join(marks)), rows)
 
     def source(self, **rows: Any) -> SqlSource:
-        return SqlSource(self.url, Rows(**rows))
+        return SqlSource(self.url, RowQuery(**rows))
 
 
 @pytest.fixture(scope="module")
@@ -365,14 +365,14 @@ def test_the_password_is_in_no_identity_and_no_sentence(postgres: Shop) -> None:
     assert "owner" not in source.identity
     wrong = postgres.url.replace("correct", "wrong")
     with pytest.raises(AuthError) as refused:
-        SqlSource(wrong, Rows())
+        SqlSource(wrong, RowQuery())
     assert "wrong" not in str(refused.value)
     assert PASSWORD not in scrub(f"{PASSWORD} {postgres.url}")
 
 
 def test_a_server_that_is_away_is_worth_another_try() -> None:
     with pytest.raises(TemporaryError, match="cannot be reached"):
-        SqlSource("postgresql+psycopg://me@127.0.0.1:1/app", Rows())
+        SqlSource("postgresql+psycopg://me@127.0.0.1:1/app", RowQuery())
 
 
 def test_a_line_that_breaks_while_rows_come_is_worth_another_try(postgres: Shop) -> None:
@@ -398,13 +398,13 @@ def test_a_line_that_breaks_while_rows_come_is_worth_another_try(postgres: Shop)
 )
 def test_a_url_that_cannot_be_used_is_one_sentence(url: str, words: str) -> None:
     with pytest.raises(MigrateError, match=words):
-        SqlSource(url, Rows())
+        SqlSource(url, RowQuery())
 
 
 def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "app.db").write_text("thread_id,role,text\n" * 100)
     with pytest.raises(SourceError, match="is not an SQLite database"):
-        SqlSource(f"sqlite:///{tmp_path / 'app.db'}", Rows())
+        SqlSource(f"sqlite:///{tmp_path / 'app.db'}", RowQuery())
 
 
 def test_bytes_that_are_no_text_are_read_and_told_later(sqlite: Shop) -> None:

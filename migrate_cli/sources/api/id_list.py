@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS problem (place TEXT, code TEXT, detail TEXT);
 _BATCH = 500
 
 
-class Roster:
+class IdList:
     """The ids of one source, closed at the latest when it goes. Without a path it is a temporary file."""
 
     def __init__(self, path: Path | None, identity: str) -> None:

@@ -35,7 +35,7 @@ Problem = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class ThreadName:
     """One thread to read."""
 
     id: str

@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
 from migrate_cli.model import Unreadable
-from migrate_cli.sources.api.ids import Named
+from migrate_cli.sources.api.ids import ThreadName
 from migrate_cli.sources.api.thread_record import ThreadRecord
 
 Entry = ThreadRecord | Unreadable
-Read = Callable[[Named], Awaitable[Entry]]
+Read = Callable[[ThreadName], Awaitable[Entry]]
 
 PATIENCE = 0.2
 """Seconds after which the thread whose turn it is lets the others pass, if all of them are there."""
@@ -26,14 +26,16 @@ MOST_LATE = 8
 
 
 def in_order(
-    names: AsyncIterator[Named | Unreadable], read: Read, workers: int, limit: int | None
+    names: AsyncIterator[ThreadName | Unreadable], read: Read, workers: int, limit: int | None
 ) -> AsyncGenerator[Entry]:
     """Yield at most `limit` threads, `workers` of them read at a time; raises what `read` raises."""
     return _Reading(names, read, workers, limit).entries()
 
 
 class _Reading:
-    def __init__(self, names: AsyncIterator[Named | Unreadable], read: Read, workers: int, limit: int | None) -> None:
+    def __init__(
+        self, names: AsyncIterator[ThreadName | Unreadable], read: Read, workers: int, limit: int | None
+    ) -> None:
         self._names, self._read, self._workers, self._limit = names, read, workers, limit
         self._slots = asyncio.Semaphore(workers)
         self._pending: deque[asyncio.Task[Entry]] = deque()
@@ -96,7 +98,7 @@ class _Reading:
     def _may_pass(self) -> bool:
         return len(self._pending) > 1 and len(self._late) < MOST_LATE * self._workers
 
-    async def _one(self, named: Named | Unreadable) -> Entry:
+    async def _one(self, named: ThreadName | Unreadable) -> Entry:
         if isinstance(named, Unreadable):
             return named
         await self._slots.acquire()

@@ -13,7 +13,7 @@ from migrate_cli.findings import finding
 from migrate_cli.http.endpoint import segment
 from migrate_cli.model import JsonObject, Origin, Unreadable
 from migrate_cli.sources.api.host import Host, RefusedError
-from migrate_cli.sources.api.ids import Named
+from migrate_cli.sources.api.ids import ThreadName
 from migrate_cli.sources.api.paging import Listing, pages
 from migrate_cli.sources.api.thread_record import ThreadRecord, arrange
 from migrate_cli.sources.normalise import clean_id
@@ -31,7 +31,7 @@ class ThreadReader:
         self._host = host
         self._failed: deque[bool] = deque(maxlen=LATELY)
 
-    async def read(self, named: Named) -> ThreadRecord | Unreadable:
+    async def read(self, named: ThreadName) -> ThreadRecord | Unreadable:
         """Return the thread, or why it cannot be read. Raises SourceError, TemporaryError, AuthError."""
         origin = Origin(f"{self._host.url}/threads/{named.id}")
         try:
@@ -46,7 +46,7 @@ class ThreadReader:
         self._failed.append(False)
         return record
 
-    async def _record(self, named: Named, origin: Origin) -> ThreadRecord:
+    async def _record(self, named: ThreadName, origin: Origin) -> ThreadRecord:
         path = f"/threads/{segment(named.id)}"
         thread = named.listed or await self._host.get(path)
         record = ThreadRecord(named.id, thread, origin)

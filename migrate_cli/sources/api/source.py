@@ -18,8 +18,8 @@ from migrate_cli.model import JsonObject, Origin, Thread, Unreadable
 from migrate_cli.sources.api.background import stream
 from migrate_cli.sources.api.downloads import HostFiles
 from migrate_cli.sources.api.host import Host, RefusedError
-from migrate_cli.sources.api.id_list import Roster
-from migrate_cli.sources.api.ids import Named, Problem, fault_of, ids_in, wrong_id
+from migrate_cli.sources.api.id_list import IdList
+from migrate_cli.sources.api.ids import Problem, ThreadName, fault_of, ids_in, wrong_id
 from migrate_cli.sources.api.ordered_reads import in_order
 from migrate_cli.sources.api.paging import Listing, pages
 from migrate_cli.sources.api.presets import ApiPreset
@@ -61,7 +61,7 @@ class ApiSource(Source):
         self._preset = preset
         self._wanted = wanted
         self._workers = workers
-        self._roster: Roster | None = None
+        self._roster: IdList | None = None
         self._files: dict[str, FileInfo] | None = None
         self._read = 0
 
@@ -134,10 +134,10 @@ class ApiSource(Source):
 
     # Which threads
 
-    def _filled_roster(self, selection: Selection) -> Roster:
+    def _filled_roster(self, selection: Selection) -> IdList:
         """Return the roster, filled with the ids that the user named. Raises UsageError, SourceError."""
         if self._roster is None:
-            self._roster = Roster(self._wanted.roster if self._wanted.discover else None, self.identity)
+            self._roster = IdList(self._wanted.roster if self._wanted.discover else None, self.identity)
             if self._wanted.ids_from is not None:
                 problems: list[Problem] = []
                 self._roster.fill(ids_in(self._wanted.ids_from, self._wanted.columns, problems), problems)
@@ -149,7 +149,7 @@ class ApiSource(Source):
             )
         return self._roster
 
-    async def _names(self, host: Host, selection: Selection, roster: Roster) -> AsyncIterator[Named | Unreadable]:
+    async def _names(self, host: Host, selection: Selection, roster: IdList) -> AsyncIterator[ThreadName | Unreadable]:
         if selection.thread_ids is not None:
             for place, text in selection.doubtful.items():
                 if selection.wants(text) and (wrong := wrong_id(place, text)) is not None:
@@ -161,7 +161,7 @@ class ApiSource(Source):
             yield Unreadable(Origin(place), code, detail)
         for thread_id, repeated in roster.threads():
             detail = f"The id is named again in {repeated}; the thread is read once."
-            yield Named(thread_id, remarks=() if repeated is None else (("thread-id-repeated", detail),))
+            yield ThreadName(thread_id, remarks=() if repeated is None else (("thread-id-repeated", detail),))
         if self._wanted.discover:
             async for named in _discovered(host, roster):
                 yield named
@@ -169,7 +169,7 @@ class ApiSource(Source):
     # Reading
 
     async def _arriving(
-        self, selection: Selection, roster: Roster, skip: Callable[[str], bool]
+        self, selection: Selection, roster: IdList, skip: Callable[[str], bool]
     ) -> AsyncGenerator[Thread | Unreadable]:
         async with aclosing(self._stream(selection, roster, skip)) as records:
             async for entry in records:
@@ -182,12 +182,12 @@ class ApiSource(Source):
         return thread_of(entry)
 
     def _stream(
-        self, selection: Selection, roster: Roster, skip: Callable[[str], bool]
+        self, selection: Selection, roster: IdList, skip: Callable[[str], bool]
     ) -> AsyncGenerator[ThreadRecord | Unreadable]:
         return patiently(self._records(selection, roster, skip), self._silent)
 
     async def _records(
-        self, selection: Selection, roster: Roster, skip: Callable[[str], bool]
+        self, selection: Selection, roster: IdList, skip: Callable[[str], bool]
     ) -> AsyncGenerator[ThreadRecord | Unreadable]:
         async with self._connect() as client:
             host = Host(client, self._preset)
@@ -239,14 +239,14 @@ class ApiSource(Source):
             yield HostFiles(Host(client, self._preset))
 
 
-def _checked(thread_id: str) -> Named | Unreadable:
+def _checked(thread_id: str) -> ThreadName | Unreadable:
     fault = fault_of(thread_id)
     if fault is None:
-        return Named(thread_id)
+        return ThreadName(thread_id)
     return Unreadable(Origin("the selection"), "thread-id-wrong", f"The selection {fault}.")
 
 
-async def _discovered(host: Host, roster: Roster) -> AsyncIterator[Named | Unreadable]:
+async def _discovered(host: Host, roster: IdList) -> AsyncIterator[ThreadName | Unreadable]:
     """List the host's threads from where the roster ends, and give those that are new."""
     listing = Listing("/threads", "threads")
     try:
@@ -254,7 +254,7 @@ async def _discovered(host: Host, roster: Roster) -> AsyncIterator[Named | Unrea
             listed = {thread_id: entry for entry in page if (thread_id := clean_id(entry.get("id"))) is not None}
             cursor = None if listing.what in host.refuses_cursors else next(reversed(listed), None)
             for thread_id in roster.add_page(listed, cursor):
-                yield Named(thread_id, listed[thread_id])
+                yield ThreadName(thread_id, listed[thread_id])
     except RefusedError as error:
         raise SourceError(
             f"{host.url} does not list its threads ({error}); OpenAI never did. Name them: source.ids_from or "
@@ -266,7 +266,7 @@ async def _discovered(host: Host, roster: Roster) -> AsyncIterator[Named | Unrea
         yield Unreadable(Origin(f"{host.url}/threads"), _SKIPPED, detail)
 
 
-async def _chosen(names: AsyncIterator[Named | Unreadable], wants: Callable[[str], bool]) -> AsyncIterator[Any]:
+async def _chosen(names: AsyncIterator[ThreadName | Unreadable], wants: Callable[[str], bool]) -> AsyncIterator[Any]:
     async for named in names:
         if isinstance(named, Unreadable) or wants(named.id):
             yield named

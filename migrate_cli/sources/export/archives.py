@@ -51,7 +51,7 @@ class ArchiveError(Exception):
 
 
 @dataclass(slots=True)
-class Budget:
+class UnpackingBudget:
     """How many bytes may still be unpacked from one compressed file."""
 
     packed: int
@@ -166,7 +166,7 @@ class _Unpacking:
         self._folder = folder
         self.refuse = refuse
         """Is told of a member that is not read."""
-        self._budget = Budget(archive.size())
+        self._budget = UnpackingBudget(archive.size())
         self.found: list[Input] = []
         self._met = 0
         self._damaged = False
@@ -209,7 +209,7 @@ class _Unpacking:
         stream = None
         try:
             with _plain(self._archive) as plain:
-                stream = _Tail(plain, Budget(self._archive.size()))
+                stream = _Tail(plain, UnpackingBudget(self._archive.size()))
                 with tarfile.open(fileobj=stream, mode="r|") as opened:  # type: ignore[call-overload]  # it reads, that is all
                     for info in opened:
                         self._tar_member(opened, info)
@@ -277,7 +277,7 @@ class _Unpacking:
 class _Tail:
     """Reads through a stream, and knows of its end what tarfile does not tell."""
 
-    def __init__(self, stream: Any, budget: Budget) -> None:
+    def __init__(self, stream: Any, budget: UnpackingBudget) -> None:
         self._stream = stream
         self._budget = budget
         self.length = 0

@@ -12,12 +12,12 @@ from typing import Any
 
 from migrate_cli.model import Message, Origin, Thread
 from migrate_cli.sources import normalise, ordering
-from migrate_cli.sources.disk_set import Names
+from migrate_cli.sources.disk_set import DiskSet
 from migrate_cli.sources.export import json_text
-from migrate_cli.sources.export.index import Block, Placed, Shelf, StretchRow
+from migrate_cli.sources.export.index import Block, IndexedBlock, StretchRow, ThreadIndex
 from migrate_cli.sources.normalise import Notes
 from migrate_cli.sources.ordering import Stretch
-from migrate_cli.sources.record_kinds import Kind
+from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes import ShapeTable
 from migrate_cli.sources.shapes.base import INCOMPLETE, Loose, Remark, Shape, Whole
 from migrate_cli.sources.spool import LongMessages, is_long
@@ -26,7 +26,7 @@ from migrate_cli.sources.spool import LongMessages, is_long
 class Assembler:
     """Builds the threads of one source."""
 
-    def __init__(self, shelf: Shelf, table: ShapeTable) -> None:
+    def __init__(self, shelf: ThreadIndex, table: ShapeTable) -> None:
         self._shelf = shelf
         self._table = table
 
@@ -43,8 +43,10 @@ class Assembler:
             messages=tuple(_messages(messages, thread_id, notes)) if messages else beside.messages(),
             origin=origin,
             shape=shape,
-            runs=normalise.runs_of([*_ordered(whole.runs, notes, what="runs"), *beside.entries(Kind.RUN)]),
-            run_steps=normalise.steps_of([*_ordered(whole.steps, notes, what="steps"), *beside.entries(Kind.STEP)]),
+            runs=normalise.runs_of([*_ordered(whole.runs, notes, what="runs"), *beside.entries(RecordKind.RUN)]),
+            run_steps=normalise.steps_of(
+                [*_ordered(whole.steps, notes, what="steps"), *beside.entries(RecordKind.STEP)]
+            ),
             findings=tuple(notes.findings),
             **normalise.thread_facts(raw),
         )
@@ -60,8 +62,8 @@ class Assembler:
             messages=beside.messages(),
             origin=row.input.origin,
             shape=row.shape,
-            runs=normalise.runs_of(beside.entries(Kind.RUN)),
-            run_steps=normalise.steps_of(beside.entries(Kind.STEP)),
+            runs=normalise.runs_of(beside.entries(RecordKind.RUN)),
+            run_steps=normalise.steps_of(beside.entries(RecordKind.STEP)),
             findings=tuple(notes.findings),
             **normalise.thread_facts(beside.thread()),
         )
@@ -98,7 +100,7 @@ def _note_strangers(raws: Sequence[Any], thread_id: str, notes: Notes) -> None:
 class _Beside:
     """What the shelf has of one thread."""
 
-    def __init__(self, shelf: Shelf, table: ShapeTable, thread_id: str, notes: Notes) -> None:
+    def __init__(self, shelf: ThreadIndex, table: ShapeTable, thread_id: str, notes: Notes) -> None:
         self._shelf = shelf
         self._table = table
         self._id = thread_id
@@ -107,12 +109,12 @@ class _Beside:
 
     def thread(self) -> dict[str, Any]:
         """Return the thread's own wire object, the first of several."""
-        for entry in self.entries(Kind.THREAD):
+        for entry in self.entries(RecordKind.THREAD):
             if isinstance(entry, dict):
                 return entry
         return {}
 
-    def entries(self, kind: Kind) -> list[Any]:
+    def entries(self, kind: RecordKind) -> list[Any]:
         """Return the wire objects of one kind, oldest first."""
         return [entry for part in self._plan(kind) for entry in part.read()]
 
@@ -122,7 +124,7 @@ class _Beside:
 
     def messages(self) -> Iterable[Message]:
         """Return the messages, oldest first."""
-        plan = self._plan(Kind.MESSAGE)
+        plan = self._plan(RecordKind.MESSAGE)
         if plan and all(part.row.has_more for part in plan):
             _remark(self._notes, [INCOMPLETE])
         if is_long(sum(part.block.entries for part in plan)):
@@ -133,14 +135,14 @@ class _Beside:
 
     def row(self) -> StretchRow:
         """Return the stretch that the thread is named after: the first of its messages, or of whatever there is."""
-        placed = self._blocks.get(Kind.MESSAGE) or next(iter(self._blocks.values()))
+        placed = self._blocks.get(RecordKind.MESSAGE) or next(iter(self._blocks.values()))
         return placed[0].row
 
-    def _plan(self, kind: Kind) -> list[Part]:
+    def _plan(self, kind: RecordKind) -> list[BlockReader]:
         placed = self._blocks.get(kind)
         if not placed:
             return []
-        by_stretch: dict[int, list[Placed]] = {}
+        by_stretch: dict[int, list[IndexedBlock]] = {}
         for one in placed:
             by_stretch.setdefault(one.row.id, []).append(one)
         groups = list(by_stretch.values())
@@ -148,11 +150,11 @@ class _Beside:
         for place, turned in ordering.arrange([_summary(group) for group in groups], self._notes, f"{kind.value}s"):
             group = groups[place][::-1] if turned else groups[place]
             shape = self._table.by_name[group[0].row.shape]
-            parts += [Part(self._shelf, one.block, one.row, shape, turned) for one in group]
+            parts += [BlockReader(self._shelf, one.block, one.row, shape, turned) for one in group]
         return parts
 
 
-def _summary(group: list[Placed]) -> Stretch:
+def _summary(group: list[IndexedBlock]) -> Stretch:
     firsts = [one.block.first for one in group if one.block.first is not None]
     lasts = [one.block.last for one in group if one.block.last is not None]
     return Stretch(
@@ -166,10 +168,10 @@ def _summary(group: list[Placed]) -> Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BlockReader:
     """One block, and which way round to read it."""
 
-    shelf: Shelf
+    shelf: ThreadIndex
     block: Block
     row: StretchRow
     shape: Shape
@@ -201,7 +203,7 @@ class _EachOnce:
     ids of a long thread are too many to be held at each reading.
     """
 
-    def __init__(self, plan: list[Part], notes: Notes) -> None:
+    def __init__(self, plan: list[BlockReader], notes: Notes) -> None:
         self._plan = plan
         self._repeated = self._repeats()
         if self._repeated:
@@ -214,7 +216,7 @@ class _EachOnce:
 
     def _repeats(self) -> dict[int, str]:
         """Return the places of repeated messages, each with its id."""
-        seen = Names()
+        seen = DiskSet()
         repeated: dict[int, str] = {}
         for place, raw in enumerate(self._entries()):
             message_id = _id_of(raw)

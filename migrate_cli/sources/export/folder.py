@@ -24,7 +24,7 @@ HELD = 2_000
 """Entries of one folder that are sorted in memory."""
 
 
-class Entry(NamedTuple):
+class FolderEntry(NamedTuple):
     """A file or a folder that is not hidden."""
 
     key: bytes
@@ -35,7 +35,7 @@ class Entry(NamedTuple):
     """Why it is not read, as a clause; None for what is."""
 
 
-def entries(folder: Path, top: str | None = None) -> Iterator[Entry]:
+def entries(folder: Path, top: str | None = None) -> Iterator[FolderEntry]:
     """Yield what a folder holds, without hidden entries and links to folders that are read in their own place.
 
     `top` is the export's own folder, without links in it, which no link may leave. Raises SourceError.
@@ -48,7 +48,7 @@ def entries(folder: Path, top: str | None = None) -> Iterator[Entry]:
         yield from _sorted_on_disk(chain(first, found))
 
 
-def _found(folder: Path, top: str) -> Iterator[Entry]:
+def _found(folder: Path, top: str) -> Iterator[FolderEntry]:
     try:
         with os.scandir(folder) as scanned:
             for entry in scanned:
@@ -56,16 +56,16 @@ def _found(folder: Path, top: str) -> Iterator[Entry]:
                     continue
                 key, name = order(entry.name), os.fsencode(entry.name)
                 if entry.is_dir(follow_symlinks=False):
-                    yield Entry(key, name, True)
+                    yield FolderEntry(key, name, True)
                 elif entry.is_file(follow_symlinks=False):
-                    yield Entry(key, name, False)
+                    yield FolderEntry(key, name, False)
                 else:
                     yield from _doubtful(key, name, entry.path, top)
     except OSError as error:
         raise SourceError(f"The folder {folder} cannot be read: {error.strerror}. Check its permissions.") from error
 
 
-def _doubtful(key: bytes, name: bytes, path: str, top: str) -> Iterator[Entry]:
+def _doubtful(key: bytes, name: bytes, path: str, top: str) -> Iterator[FolderEntry]:
     """Yield a link, a pipe, a device or a socket: as a file, or with what speaks against it."""
     fault = fault_of_link(path, top) if os.path.islink(path) else None  # noqa: PTH114 - a Path for each costs more
     if fault is None:
@@ -73,7 +73,7 @@ def _doubtful(key: bytes, name: bytes, path: str, top: str) -> Iterator[Entry]:
         if stat.S_ISDIR(mode):
             return  # it is read in its own place
         fault = None if stat.S_ISREG(mode) else NO_FILE
-    yield Entry(key, name, False, fault)
+    yield FolderEntry(key, name, False, fault)
 
 
 NO_FILE = "a pipe, a device or a socket, not a file"
@@ -95,7 +95,7 @@ def fault_of_link(path: str, top: str) -> str | None:
     return None
 
 
-def _sorted_on_disk(found: Iterable[Entry]) -> Iterator[Entry]:
+def _sorted_on_disk(found: Iterable[FolderEntry]) -> Iterator[FolderEntry]:
     """Sort in a private file without a name, which goes when the last entry was taken."""
     with closing(sqlite3.connect("", isolation_level=None, check_same_thread=False)) as database:
         try:
@@ -103,7 +103,7 @@ def _sorted_on_disk(found: Iterable[Entry]) -> Iterator[Entry]:
                 database.execute(statement)
             database.executemany("INSERT INTO entry VALUES (?, ?, ?, ?)", found)
             for key, name, is_folder, fault in database.execute("SELECT * FROM entry ORDER BY key, name"):
-                yield Entry(key, name, bool(is_folder), fault)
+                yield FolderEntry(key, name, bool(is_folder), fault)
         except sqlite3.Error as error:
             raise temporary_folder(error) from error
 

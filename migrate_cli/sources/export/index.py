@@ -21,7 +21,7 @@ from typing import IO, Any
 from migrate_cli.model import JsonObject, Origin
 from migrate_cli.sources.export.inputs import Input
 from migrate_cli.sources.ordering import begins_exchange, time_of
-from migrate_cli.sources.record_kinds import Kind
+from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes.base import Remark
 
 BLOCK_ENTRIES = 500
@@ -63,7 +63,7 @@ class StretchRow:
 class Block:
     """Consecutive entries of one thread and kind: lines at a place of a file, or a piece of a document."""
 
-    kind: Kind
+    kind: RecordKind
     thread: str
     stretch: int
     piece: int = -1
@@ -84,14 +84,14 @@ class Block:
 
 
 @dataclass(slots=True)
-class Placed:
+class IndexedBlock:
     """A block, and the stretch that it is a part of."""
 
     block: Block
     row: StretchRow
 
 
-class Shelf:
+class ThreadIndex:
     """The index and its spool, in a temporary folder of mode 0700 that goes when the shelf does."""
 
     def __init__(self) -> None:
@@ -141,7 +141,7 @@ class Shelf:
         if len(self._blocks) >= 2000:
             self._flush()
 
-    def spool(self, kind: Kind, thread: str, stretch: int, raws: Sequence[Any]) -> None:
+    def spool(self, kind: RecordKind, thread: str, stretch: int, raws: Sequence[Any]) -> None:
         """Write entries to the spool, as lines, and index them."""
         for at in range(0, len(raws), BLOCK_ENTRIES):
             batch = raws[at : at + BLOCK_ENTRIES]
@@ -150,7 +150,7 @@ class Shelf:
             block.measure(batch[0], batch[-1])
             self.add(block)
 
-    def keep(self, kind: Kind, object_id: str, raw: JsonObject) -> None:
+    def keep(self, kind: RecordKind, object_id: str, raw: JsonObject) -> None:
         """Keep an assistant or a file object; the first of an id stays."""
         self._db.execute("INSERT OR IGNORE INTO object VALUES (?, ?, ?)", (kind.value, object_id, json.dumps(raw)))
 
@@ -201,19 +201,19 @@ class Shelf:
         self.seal()
         return int(self._db.execute("SELECT COUNT(DISTINCT thread) FROM block").fetchone()[0])
 
-    def blocks(self, thread: str) -> dict[Kind, list[Placed]]:
+    def blocks(self, thread: str) -> dict[RecordKind, list[IndexedBlock]]:
         """Return a thread's blocks by kind, in the order in which they were met."""
         if self.bare:
             return {}
         self.seal()
-        found: dict[Kind, list[Placed]] = {}
+        found: dict[RecordKind, list[IndexedBlock]] = {}
         rows: dict[int, StretchRow] = {}
         for row in self._db.execute(_BLOCKS_OF_THREAD, (thread,)):
-            block = Block(Kind(row[0]), *row[1:11])
+            block = Block(RecordKind(row[0]), *row[1:11])
             stretch = rows.get(block.stretch)
             if stretch is None:
                 stretch = rows[block.stretch] = _stretch_row(block.stretch, *row[11:15], *map(_given, row[15:]))
-            found.setdefault(block.kind, []).append(Placed(block, stretch))
+            found.setdefault(block.kind, []).append(IndexedBlock(block, stretch))
         return found
 
     def read(self, local: Path, start: int, length: int) -> bytes:
@@ -236,7 +236,7 @@ class Shelf:
         rows = self._db.execute("SELECT DISTINCT code, detail FROM remark WHERE thread = ?", (thread,))
         return [Remark(code, _given(detail)) for code, detail in rows]
 
-    def objects(self, kind: Kind) -> Iterator[JsonObject]:
+    def objects(self, kind: RecordKind) -> Iterator[JsonObject]:
         """Yield the kept objects of a kind, by id."""
         for (body,) in self._db.execute("SELECT body FROM object WHERE kind = ? ORDER BY id", (kind.value,)):
             yield json.loads(body)

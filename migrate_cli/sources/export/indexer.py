@@ -12,29 +12,29 @@ from typing import Any
 
 from migrate_cli.bounds import too_long
 from migrate_cli.model import Origin
-from migrate_cli.sources.disk_set import Names
+from migrate_cli.sources.disk_set import DiskSet
 from migrate_cli.sources.export import recognise
-from migrate_cli.sources.export.index import Block, Shelf
+from migrate_cli.sources.export.index import Block, ThreadIndex
 from migrate_cli.sources.export.inputs import Input
-from migrate_cli.sources.export.json_lines import Record, Run, records
+from migrate_cli.sources.export.json_lines import LineRun, Record, records
 from migrate_cli.sources.export.json_text import BadJsonError
-from migrate_cli.sources.export.recognise import Found, NotOursError, Probe, named_thread, stem
+from migrate_cli.sources.export.recognise import NotOursError, Recognised, Recogniser, named_thread, stem
 from migrate_cli.sources.faults import FAULTS, fault_of
 from migrate_cli.sources.interface import ShapeTaken
 from migrate_cli.sources.normalise import clean_id
-from migrate_cli.sources.record_kinds import Kind, kind_of
+from migrate_cli.sources.record_kinds import RecordKind, kind_of
 from migrate_cli.sources.shapes.base import Form, Growth, Loose, Piece, Remark, Shape, Whole
 from migrate_cli.sources.shapes.flat import FlatRow
 from migrate_cli.sources.shapes.recordings import HttpSession, VcrJson
-from migrate_cli.sources.table import Row, csv_rows
+from migrate_cli.sources.table import CsvRow, csv_rows
 
-_KEPT = frozenset({Kind.ASSISTANT, Kind.FILE})
-_OF_THREADS = frozenset({Kind.MESSAGE, Kind.RUN, Kind.STEP})
+_KEPT = frozenset({RecordKind.ASSISTANT, RecordKind.FILE})
+_OF_THREADS = frozenset({RecordKind.MESSAGE, RecordKind.RUN, RecordKind.STEP})
 _BATCH = 500
 
 
 @dataclass(slots=True)
-class Tally:
+class ShapeCounts:
     """Which shape how many files were taken for."""
 
     files: dict[str, int] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Tally:
         self.files[shape] = self.files.get(shape, 0) + 1
         self.examples.setdefault(shape, str(origin))
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: ShapeCounts) -> None:
         """Add another tally to this one."""
         for name, count in other.files.items():
             self.files[name] = self.files.get(name, 0) + count
@@ -56,15 +56,15 @@ class Tally:
         return [ShapeTaken(name, self.files[name], self.examples[name]) for name in sorted(self.files)]
 
 
-class Scanner:
+class Indexer:
     """Reads one file after the other; what is wrong with one goes to the shelf as a problem."""
 
-    def __init__(self, shelf: Shelf, prober: Probe, tally: Tally) -> None:
+    def __init__(self, shelf: ThreadIndex, prober: Recogniser, tally: ShapeCounts) -> None:
         self._shelf = shelf
         self._probe = prober
         self._tally = tally
         self._last_named: str | None = None
-        self._done = Names()
+        self._done = DiskSet()
         """The files and long lines that need not be read again: their objects, or their faults, are on the shelf."""
         self._lost = False
         """Whether an entry of the document at hand was left out that does not tell its thread."""
@@ -85,7 +85,7 @@ class Scanner:
         self._done.add(str(input_.origin))
         return True
 
-    def wholes(self, input_: Input, tally: Tally) -> Iterator[tuple[Shape, Whole]]:
+    def wholes(self, input_: Input, tally: ShapeCounts) -> Iterator[tuple[Shape, Whole]]:
         """Yield the whole threads of a file, if it still holds any that are not on the shelf."""
         if str(input_.origin) in self._done:
             return
@@ -109,7 +109,7 @@ class Scanner:
             if not held:
                 self._done.add(str(input_.origin))
 
-    def _pieces(self, found: Found) -> Iterator[Piece]:
+    def _pieces(self, found: Recognised) -> Iterator[Piece]:
         """Cut a file of any form and size into pieces."""
         if found.shape.form is Form.LINES:
             for number, _, _, value in self._records(found):
@@ -126,7 +126,7 @@ class Scanner:
 
     # Indexing
 
-    def _index(self, found: Found) -> None:
+    def _index(self, found: Recognised) -> None:
         if found.shape.form is Form.LINES:
             self._index_lines(found)
         elif found.shape.form is Form.CSV:
@@ -136,7 +136,7 @@ class Scanner:
         else:
             self._index_document(found)
 
-    def _index_document(self, found: Found) -> None:
+    def _index_document(self, found: Recognised) -> None:
         """Index by reference where the messages are about one thread, else by way of the spool."""
         pieces = list(self._loose(found, found.shape.pieces(found.value)))
         if not pieces and isinstance(found.shape, (HttpSession, VcrJson)):
@@ -144,7 +144,7 @@ class Scanner:
                 f"{found.input.origin} is a recording, but no thread was read in it; record one that lists messages."
             )
             raise NotOursError("no-thread-in-recording", detail)
-        messages = [place for place, piece in enumerate(pieces) if piece.kind is Kind.MESSAGE]
+        messages = [place for place, piece in enumerate(pieces) if piece.kind is RecordKind.MESSAGE]
         if len(messages) == 1 and found.shape.growth is not Growth.NONE:
             place = messages[0]
             piece = pieces.pop(place)
@@ -154,7 +154,7 @@ class Scanner:
                 self._refer(found, piece, place, thread)
         self._spool(found, iter(pieces))
 
-    def _refer(self, found: Found, piece: Loose, place: int, thread: str) -> None:
+    def _refer(self, found: Recognised, piece: Loose, place: int, thread: str) -> None:
         stretch = self._shelf.stretch(found.shape.name, found.input, api_page=piece.api_page, has_more=piece.has_more)
         block = Block(piece.kind, thread, stretch, piece=place, entries=len(piece.raws))
         if piece.raws:
@@ -162,9 +162,9 @@ class Scanner:
         self._shelf.add(block)
         self._remark(thread, piece)
 
-    def _spool(self, found: Found, pieces: Iterator[Loose]) -> None:
+    def _spool(self, found: Recognised, pieces: Iterator[Loose]) -> None:
         """Write the objects to the spool; the fragments of one large document are one stretch for each thread."""
-        stretches: dict[tuple[Kind, str], int] = {}
+        stretches: dict[tuple[RecordKind, str], int] = {}
         self._lost = False
         try:
             self._spool_all(found, pieces, stretches)
@@ -174,7 +174,7 @@ class Scanner:
             for _, thread in stretches:
                 self._shelf.hold_back(thread)
 
-    def _lacking(self, found: Found, bad: BadJsonError) -> BadJsonError:
+    def _lacking(self, found: Recognised, bad: BadJsonError) -> BadJsonError:
         """Hold back the thread at which an array of its parts breaks off: what follows is most likely of the same."""
         last = None if found.large is None or found.shape.batch == 1 else found.large.last
         thread = clean_id(last.get("thread_id")) if isinstance(last, dict) else None
@@ -185,7 +185,9 @@ class Scanner:
         detail = f"{bad.detail} The thread {thread} is not read, for it may lack more."
         return BadJsonError(bad.code, detail, bad.line, bad.column)
 
-    def _spool_all(self, found: Found, pieces: Iterator[Loose], stretches: dict[tuple[Kind, str], int]) -> None:
+    def _spool_all(
+        self, found: Recognised, pieces: Iterator[Loose], stretches: dict[tuple[RecordKind, str], int]
+    ) -> None:
         for piece in pieces:
             if piece.kind in _KEPT:
                 self._keep(piece)
@@ -201,7 +203,7 @@ class Scanner:
             self._shelf.spool(piece.kind, thread, stretches[key], piece.raws)
             self._remark(thread, piece)
 
-    def _loose(self, found: Found, pieces: Iterable[Piece]) -> Iterator[Loose]:
+    def _loose(self, found: Recognised, pieces: Iterable[Piece]) -> Iterator[Loose]:
         """Take the fragments of one huge thread apart; other pieces are loose already."""
         seen: set[str] = set()
         for piece in pieces:
@@ -212,10 +214,10 @@ class Scanner:
             first = thread not in seen
             seen.add(thread)
             for kind, raws in (
-                (Kind.THREAD, [piece.thread] if piece.thread and first else []),
-                (Kind.MESSAGE, piece.messages),
-                (Kind.RUN, piece.runs),
-                (Kind.STEP, piece.steps),
+                (RecordKind.THREAD, [piece.thread] if piece.thread and first else []),
+                (RecordKind.MESSAGE, piece.messages),
+                (RecordKind.RUN, piece.runs),
+                (RecordKind.STEP, piece.steps),
             ):
                 if raws:
                     yield Loose(kind, raws, thread, piece.api_page, remarks=piece.remarks)
@@ -239,7 +241,7 @@ class Scanner:
             return piece.thread_id
         if not piece.raws:
             return named_thread(input_)
-        named = named_thread(input_) or (stem(input_) if piece.kind is Kind.MESSAGE else None)
+        named = named_thread(input_) or (stem(input_) if piece.kind is RecordKind.MESSAGE else None)
         if named is not None and named != self._last_named:
             self._last_named = named
             self._shelf.remark(named, NAMED_BY_FILE)
@@ -250,9 +252,9 @@ class Scanner:
 
     # Lines and tables
 
-    def _index_lines(self, found: Found) -> None:
+    def _index_lines(self, found: Recognised) -> None:
         stretch = self._shelf.stretch(found.shape.name, found.input)
-        run: Run | None = None
+        run: LineRun | None = None
         for number, start, end, value in self._records(found):
             piece = self._line_piece(found, number, value)
             thread = None if piece is None else self._thread_of(found.input, piece)
@@ -262,14 +264,14 @@ class Scanner:
             if piece is None or thread is None:
                 continue
             if run is None:
-                run = Run(piece.kind, thread, stretch, start, piece.raws[0])
+                run = LineRun(piece.kind, thread, stretch, start, piece.raws[0])
             run.entries += 1
             run.end = end
             run.last = piece.raws[0]
         if run is not None:
             self._shelf.add(run.block())
 
-    def _line_piece(self, found: Found, number: int, value: Any) -> Loose | None:
+    def _line_piece(self, found: Recognised, number: int, value: Any) -> Loose | None:
         """Return what a line holds for a thread; assistants and files are kept, what is unknown is a problem."""
         piece = found.shape.record(value)
         if piece is not None and piece.kind in _KEPT:
@@ -279,12 +281,12 @@ class Scanner:
             self._unknown_line(found, number)
         return piece
 
-    def _unknown_line(self, found: Found, number: int) -> None:
+    def _unknown_line(self, found: Recognised, number: int) -> None:
         here = replace(found.input.origin, line=number)
         detail = f"{here}: The line holds nothing that is known beside {found.shape.name}. The other lines are read."
         self._shelf.problem(here, "unknown-line", detail)
 
-    def _records(self, found: Found) -> Iterator[Record]:
+    def _records(self, found: Recognised) -> Iterator[Record]:
         if found.shape.document is None:
             return records(found.input, self._bad_line)
         take = partial(self._long_line, found)
@@ -296,7 +298,7 @@ class Scanner:
             self._shelf.hold_back(thread)
         self._shelf.problem(origin, code, detail, thread)
 
-    def _long_line(self, found: Found, number: int, start: int, end: int) -> None:
+    def _long_line(self, found: Recognised, number: int, start: int, end: int) -> None:
         """Put a thread that is too long to be held onto the shelf, the first time that its line is met."""
         here = replace(found.input.origin, line=number)
         if found.shape.document is None or not self._done.add(str(here)):
@@ -310,7 +312,7 @@ class Scanner:
             detail = f"{here}: {bad.detail} What stands before is read, and so are the other lines."
             self._shelf.problem(here, bad.code, detail)
 
-    def _index_table(self, found: Found) -> None:
+    def _index_table(self, found: Recognised) -> None:
         """Turn rows into wire messages in the spool, a batch at a time; rows before a fault are kept."""
         batch: list[Piece] = []
         stretches: dict[str, int] = {}
@@ -334,7 +336,7 @@ class Scanner:
         finally:
             self._spool_rows(found, batch, stretches)
 
-    def _cut_row(self, found: Found, row: Row, pieces: list[Piece]) -> None:
+    def _cut_row(self, found: Recognised, row: CsvRow, pieces: list[Piece]) -> None:
         """Tell that the file ends in the middle of a row; its thread is not whole, and waits for a whole file."""
         here = replace(found.input.origin, line=row.line)
         detail = f"{here}: The file ends in the middle of this row; it was cut off. Export it again."
@@ -348,12 +350,12 @@ class Scanner:
             thread = None
         self._shelf.problem(here, "file-cut-off", f"{detail} The other rows are read.", thread)
 
-    def _doubt_row(self, found: Found, pieces: list[Piece]) -> None:
+    def _doubt_row(self, found: Recognised, pieces: list[Piece]) -> None:
         for piece in pieces:
             if isinstance(piece, Loose) and (thread := self._thread_of(found.input, piece)):
                 self._shelf.remark(thread, MAY_BE_CUT)
 
-    def _spool_rows(self, found: Found, batch: list[Piece], stretches: dict[str, int]) -> None:
+    def _spool_rows(self, found: Recognised, batch: list[Piece], stretches: dict[str, int]) -> None:
         rows: dict[str, list[Any]] = {}
         for piece in batch:
             if isinstance(piece, Loose) and (thread := self._thread_of(found.input, piece)):
@@ -361,11 +363,11 @@ class Scanner:
         for thread, raws in rows.items():
             if thread not in stretches:
                 stretches[thread] = self._shelf.stretch(found.shape.name, found.input, spooled=True)
-            self._shelf.spool(Kind.MESSAGE, thread, stretches[thread], raws)
+            self._shelf.spool(RecordKind.MESSAGE, thread, stretches[thread], raws)
 
     # Problems
 
-    def _tell_cut(self, found: Found) -> None:
+    def _tell_cut(self, found: Recognised) -> None:
         """Tell of a packed file that breaks off what its unpacked lines may not show."""
         if found.cut:
             origin = found.input.origin
@@ -384,7 +386,7 @@ class Scanner:
             lacking = f" The thread {thread} is not read, for it would lack it."
         self._shelf.problem(input_.origin, code, f"{input_.origin}: {detail}.{lacking} The others are read.", thread)
 
-    def _refuse(self, input_: Input, error: Exception, tally: Tally) -> None:
+    def _refuse(self, input_: Input, error: Exception, tally: ShapeCounts) -> None:
         fault = fault_of(input_, error)
         if fault.code is None:
             tally.take("ignored", input_.origin)
@@ -403,7 +405,7 @@ NAMED_BY_FILE = Remark(
 )
 
 
-def _one_huge_thread(found: Found) -> bool:
+def _one_huge_thread(found: Recognised) -> bool:
     """Whether a thread is too long to be held, so that even its own file has to be indexed."""
     return found.large is not None and found.shape.growth is Growth.LISTS and isinstance(found.large.sketch(), dict)
 

@@ -15,13 +15,13 @@ from typing import IO
 
 from migrate_cli.errors import SourceError
 from migrate_cli.model import Origin
-from migrate_cli.sources.export.archives import ArchiveError, Budget, is_archive, unpack
+from migrate_cli.sources.export.archives import ArchiveError, UnpackingBudget, is_archive, unpack
 from migrate_cli.sources.export.inputs import Input, Refuse, file_parts, stored_files, walk
 
 STDIN = "-"
 
 
-class Intake:
+class InputFiles:
     """The files of one source; `folder` is where unpacked ones go."""
 
     def __init__(self, path: str, folder: Path, refuse: Refuse) -> None:
@@ -102,7 +102,7 @@ def unpack_gzip(input_: Input, folder: Path, *, cut_off: bool = False) -> Path:
     """
     with _new_file(folder) as plain, input_.open() as packed:
         with suppress(*((EOFError,) if cut_off else ())):
-            Budget(input_.size()).copy(packed, plain)
+            UnpackingBudget(input_.size()).copy(packed, plain)
         return Path(plain.name)
 
 

@@ -65,7 +65,7 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
-class Section(Input):
+class InputSlice(Input):
     """A part of a plain file, such as one very long line."""
 
     start: int

@@ -14,7 +14,7 @@ from migrate_cli.sources.export import json_text
 from migrate_cli.sources.export.index import BLOCK_BYTES, BLOCK_ENTRIES, Block
 from migrate_cli.sources.export.inputs import Input
 from migrate_cli.sources.export.json_text import BadJsonError
-from migrate_cli.sources.record_kinds import Kind
+from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes.base import Loose
 
 _CHUNK = 1 << 20
@@ -104,10 +104,10 @@ def _left_out(here: Origin, code: str, why: str, line: bytes) -> tuple[Origin, s
 
 
 @dataclass(slots=True)
-class Run:
+class LineRun:
     """Neighbouring lines of one thread and kind."""
 
-    kind: Kind
+    kind: RecordKind
     thread: str
     stretch: int
     start: int

@@ -18,7 +18,7 @@ from migrate_cli.bounds import TooDeepError, bounds, too_long
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.export import json_text
 from migrate_cli.sources.export.input_files import transcode, unpack_gzip
-from migrate_cli.sources.export.inputs import GZIP_MAGIC, Input, Section
+from migrate_cli.sources.export.inputs import GZIP_MAGIC, Input, InputSlice
 from migrate_cli.sources.export.json_stream import Streamed
 from migrate_cli.sources.export.json_text import BadJsonError
 from migrate_cli.sources.shapes import ShapeTable
@@ -58,7 +58,7 @@ class NotOursError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Recognised:
     """What a file turned out to be."""
 
     shape: Shape
@@ -72,7 +72,7 @@ class Found:
     """Whether the packed data breaks off; the input is what could be unpacked."""
 
 
-class Probe:
+class Recogniser:
     """Looks into files; `folder` takes unpacked copies."""
 
     def __init__(self, table: ShapeTable, folder: Path) -> None:
@@ -95,7 +95,7 @@ class Probe:
             self.several = True
         return whole
 
-    def look(self, input_: Input) -> Found:
+    def look(self, input_: Input) -> Recognised:
         """Tell a file's shape; raises NotOursError. Of a packed file that breaks off, what came is looked at."""
         try:
             found = self._look(input_)
@@ -106,7 +106,7 @@ class Probe:
         self.several |= found.shape.whole and found.shape.name != ThreadFile.name
         return found
 
-    def _look_at_rest(self, input_: Input) -> Found:
+    def _look_at_rest(self, input_: Input) -> Recognised:
         """Tell the shape of what can be unpacked of a file; raises NotOursError."""
         came = Input(unpack_gzip(input_, self._folder, cut_off=True), input_.origin)
         try:
@@ -114,20 +114,20 @@ class Probe:
         except NotOursError as error:
             raise NotOursError("file-cut-off", _cut_packed(input_), error.line) from None
 
-    def long_line(self, input_: Input, start: int, end: int, name: str) -> Found:
+    def long_line(self, input_: Input, start: int, end: int, name: str) -> Recognised:
         """Return a line that is too long to be held as a document of the named shape.
 
         Raises NotOursError and BadJsonError.
         """
         shape = self._table.by_name[name]
-        line = Section(input_.local, input_.origin, start, end)
+        line = InputSlice(input_.local, input_.origin, start, end)
         large = Streamed(line)
         sketch = large.sketch()
         if not shape.matches(sketch):
             raise NotOursError("unknown-shape", self._unknown(line, sketch))
-        return Found(shape, line, large=large)
+        return Recognised(shape, line, large=large)
 
-    def _look(self, input_: Input) -> Found:
+    def _look(self, input_: Input) -> Recognised:
         input_ = self._unpacked(input_)
         with input_.open() as stream:
             beginning = _Beginning(stream)
@@ -149,7 +149,7 @@ class Probe:
         """Return a file unpacked: places in lines are places in bytes, and what is packed must prove its end first."""
         return Input(unpack_gzip(input_, self._folder), input_.origin) if input_.compressed() else input_
 
-    def _look_into(self, input_: Input, beginning: _Beginning) -> Found:
+    def _look_into(self, input_: Input, beginning: _Beginning) -> Recognised:
         head = beginning.data[:_HEAD_BYTES].removeprefix(_MARK)
         if not _LOOKS_JSON.match(head):
             if self._table.allows(Form.CSV) and (table := self._csv(input_, head)):
@@ -162,7 +162,7 @@ class Probe:
         except BadJsonError as bad:
             raise self._bad(input_, head, bad) from None
 
-    def _json(self, input_: Input, beginning: _Beginning) -> Found:
+    def _json(self, input_: Input, beginning: _Beginning) -> Recognised:
         """Tell lines from a document; a file of one line may be either, and the document's shapes come first."""
         first, second = beginning.two_lines()
         if len(first) >= LARGE:
@@ -171,35 +171,35 @@ class Probe:
         if record is not None and not second:
             shape = self._table.find(Form.DOCUMENT, record)
             if shape is not None:
-                return Found(shape, input_, record)
+                return Recognised(shape, input_, record)
         if record is not None or (second.startswith(b"{") and parsed_line(second) is not None):
             lines = self._lines(input_, record or parsed_line(second), alone=not second)
             if lines is not None:
                 return lines
         return self._document(input_, beginning)
 
-    def _lines_after_a_long_one(self, input_: Input, first: bytes) -> Found | None:
+    def _lines_after_a_long_one(self, input_: Input, first: bytes) -> Recognised | None:
         """Return the file as lines where more follows on a first line that is too long to be held."""
         end = _end_of_first_line(input_) if first.removeprefix(_MARK).lstrip().startswith(b"{") else None
         if end is None:
             return None
-        record = Streamed(Section(input_.local, input_.origin, 0, end)).sketch()
+        record = Streamed(InputSlice(input_.local, input_.origin, 0, end)).sketch()
         return self._lines(input_, record, alone=False)
 
-    def _lines(self, input_: Input, record: JsonObject | None, *, alone: bool) -> Found | None:
+    def _lines(self, input_: Input, record: JsonObject | None, *, alone: bool) -> Recognised | None:
         shape = self._table.find(Form.LINES, record)
         if shape is not None:
-            return Found(shape, self._plain(input_))
+            return Recognised(shape, self._plain(input_))
         if not alone:
             raise NotOursError("unknown-shape", self._unknown(input_, record))
         return None
 
-    def _document(self, input_: Input, beginning: _Beginning) -> Found:
+    def _document(self, input_: Input, beginning: _Beginning) -> Recognised:
         data = beginning.read(LARGE)
         if len(data) < LARGE:
             try:
                 value = json_text.parse(data)
-                return Found(self._shape(input_, Form.DOCUMENT, value), input_, value)
+                return Recognised(self._shape(input_, Form.DOCUMENT, value), input_, value)
             except BadJsonError as bad:
                 if bad.code != json_text.TOO_DEEP:
                     return self._broken(input_, bad)
@@ -209,10 +209,10 @@ class Probe:
         if large.fault is not None and not _holds_many(shape, sketch):
             raise large.fault
         if shape.growth is not Growth.NONE:
-            return Found(shape, input_, large=large)
-        return Found(shape, input_, json_text.parse(self._held(input_)))
+            return Recognised(shape, input_, large=large)
+        return Recognised(shape, input_, json_text.parse(self._held(input_)))
 
-    def _broken(self, input_: Input, bad: BadJsonError) -> Found:
+    def _broken(self, input_: Input, bad: BadJsonError) -> Recognised:
         """Return a document that breaks off, or is damaged, to be read as far as it goes. Raises BadJsonError."""
         large = Streamed(input_, bad)
         try:
@@ -222,7 +222,7 @@ class Probe:
         shape = self._table.find(Form.DOCUMENT, sketch)
         if shape is None or not _holds_many(shape, sketch):
             raise bad
-        return Found(shape, input_, large=large)
+        return Recognised(shape, input_, large=large)
 
     def _held(self, input_: Input) -> bytes:
         """Return the bytes of a document that cannot be read in fragments. Raises BadJsonError."""
@@ -242,7 +242,7 @@ class Probe:
 
     # Tables and YAML
 
-    def _csv(self, input_: Input, head: bytes) -> Found | None:
+    def _csv(self, input_: Input, head: bytes) -> Recognised | None:
         first = head.split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r")
         delimiter = max(",;\t|", key=first.count)
         if delimiter not in first:
@@ -254,13 +254,13 @@ class Probe:
         row = dict.fromkeys(header, "")
         shape = self._table.find(Form.CSV, row)
         if shape is not None:
-            return Found(shape, self._plain(input_), delimiter=delimiter)
+            return Recognised(shape, self._plain(input_), delimiter=delimiter)
         missing = self._table.columns.missing(header)
         if self._table.only is not None or (input_.suffix in _CSV_SUFFIXES and len(missing) < len(NEEDED)):
             raise NotOursError("csv-header", _header_sentence(input_, header, missing), 1)
         return None
 
-    def _yaml(self, input_: Input) -> Found:
+    def _yaml(self, input_: Input) -> Recognised:
         import yaml  # noqa: PLC0415 - costs start-up time, and few exports are cassettes
 
         from migrate_cli.settings.yaml_bounds import TooLargeYamlError, check_yaml  # noqa: PLC0415 - the same
@@ -279,7 +279,7 @@ class Probe:
             line = mark.line + 1 if mark else None
             detail = f"{input_.origin}: The text is not YAML (line {line}); record or copy it again."
             raise NotOursError("not-yaml", detail, line) from None
-        return Found(self._shape(input_, Form.YAML, value), input_, value)
+        return Recognised(self._shape(input_, Form.YAML, value), input_, value)
 
     # Sentences
 

@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator, Mapping
 
 from migrate_cli.errors import SourceError
 from migrate_cli.model import JsonObject, Origin, Thread, Unreadable
-from migrate_cli.sources.disk_set import Names, temporary_folder
+from migrate_cli.sources.disk_set import DiskSet, temporary_folder
 from migrate_cli.sources.export.assemble import Assembler
-from migrate_cli.sources.export.index import Shelf
-from migrate_cli.sources.export.indexer import NAMED_BY_FILE, Scanner, Tally, name_remark
-from migrate_cli.sources.export.input_files import Intake
+from migrate_cli.sources.export.index import ThreadIndex
+from migrate_cli.sources.export.indexer import NAMED_BY_FILE, Indexer, ShapeCounts, name_remark
+from migrate_cli.sources.export.input_files import InputFiles
 from migrate_cli.sources.export.inputs import Input
-from migrate_cli.sources.export.recognise import Probe, named_thread, stem
+from migrate_cli.sources.export.recognise import Recogniser, named_thread, stem
 from migrate_cli.sources.export.stored_files import files_of
 from migrate_cli.sources.interface import FileInfo, Selection, ShapeTaken, Source
-from migrate_cli.sources.record_kinds import Kind
+from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes import ShapeTable
 from migrate_cli.sources.shapes.base import Whole
 from migrate_cli.sources.shapes.thread_file import ThreadFile
@@ -34,12 +34,12 @@ class ExportSource(Source):
 
     def __init__(self, path: str, table: ShapeTable) -> None:
         self._path = path
-        self._shelf = Shelf()
-        self._intake = Intake(path, self._shelf.folder, self._shelf.problem)
-        self._surveyed = Tally()
-        self._read = Tally()
-        self._probe = Probe(table, self._shelf.folder)
-        self._scanner = Scanner(self._shelf, self._probe, self._surveyed)
+        self._shelf = ThreadIndex()
+        self._intake = InputFiles(path, self._shelf.folder, self._shelf.problem)
+        self._surveyed = ShapeCounts()
+        self._read = ShapeCounts()
+        self._probe = Recogniser(table, self._shelf.folder)
+        self._scanner = Indexer(self._shelf, self._probe, self._surveyed)
         self._assembler = Assembler(self._shelf, table)
         self._whole_files: int | None = None
 
@@ -67,7 +67,7 @@ class ExportSource(Source):
     def some(self, wanted: Callable[[str], bool]) -> Iterator[Thread]:
         """Yield wanted threads, whole ones first; others are not put together, and what is unreadable is passed by."""
         self._survey()
-        tally = Tally()
+        tally = ShapeCounts()
         for input_ in self._intake:
             for shape, whole in self._scanner.wholes(input_, tally):
                 thread_id = self._name(input_, whole, one=isinstance(shape, ThreadFile))
@@ -77,7 +77,7 @@ class ExportSource(Source):
 
     def shapes(self) -> list[ShapeTaken]:
         """Return which shapes files were taken for; `ignored` and `unreadable` count the others."""
-        both = Tally()
+        both = ShapeCounts()
         both.add(self._surveyed)
         both.add(self._read)
         return both.shapes()
@@ -90,12 +90,12 @@ class ExportSource(Source):
     def assistants(self) -> Iterator[JsonObject]:
         """Yield the assistant objects, each id once."""
         self._survey()
-        yield from self._shelf.objects(Kind.ASSISTANT)
+        yield from self._shelf.objects(RecordKind.ASSISTANT)
 
     def files(self) -> Mapping[str, FileInfo]:
         """Return the file objects of the export and the bytes in its `files/` folders, by file id."""
         self._survey()
-        return files_of(self._shelf.objects(Kind.FILE), self._intake.stored())
+        return files_of(self._shelf.objects(RecordKind.FILE), self._intake.stored())
 
     def _survey(self) -> int:
         """Index what is spread over files, once, and return how many files hold whole threads."""
@@ -107,9 +107,9 @@ class ExportSource(Source):
         return self._whole_files
 
     def _all(self, selection: Selection) -> Iterator[Thread | Unreadable]:
-        seen = Names()
+        seen = DiskSet()
         self._survey()
-        self._read = Tally()
+        self._read = ShapeCounts()
         for input_ in self._intake:
             yield from self._whole_threads(input_, selection, seen)
         yield from self._joined_threads(selection, seen)
@@ -117,7 +117,7 @@ class ExportSource(Source):
             self._refuse_all()
         yield from self._problems(selection)
 
-    def _whole_threads(self, input_: Input, selection: Selection, seen: Names) -> Iterator[Thread | Unreadable]:
+    def _whole_threads(self, input_: Input, selection: Selection, seen: DiskSet) -> Iterator[Thread | Unreadable]:
         for shape, whole in self._scanner.wholes(input_, self._read):
             thread_id = self._name(input_, whole, one=isinstance(shape, ThreadFile))
             known = not seen.add(thread_id)
@@ -137,14 +137,14 @@ class ExportSource(Source):
             whole.remarks = (*whole.remarks, remark)
         return whole.thread_id or named_thread(input_) or stem(input_)
 
-    def _joined_threads(self, selection: Selection, seen: Names) -> Iterator[Thread | Unreadable]:
+    def _joined_threads(self, selection: Selection, seen: DiskSet) -> Iterator[Thread | Unreadable]:
         for thread_id in self._shelf.threads():
             known = not seen.add(thread_id)
             if not selection.wants(thread_id) or thread_id in self._shelf.held:
                 continue
             if not known:
                 yield self._assembler.joined(thread_id)
-            elif self._shelf.blocks(thread_id).get(Kind.MESSAGE):
+            elif self._shelf.blocks(thread_id).get(RecordKind.MESSAGE):
                 yield _duplicate(self._assembler.origin(thread_id), thread_id)
 
     def _problems(self, selection: Selection) -> Iterator[Unreadable]:

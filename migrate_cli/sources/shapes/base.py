@@ -13,7 +13,7 @@ from typing import Any
 
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id
-from migrate_cli.sources.record_kinds import Kind, kind_of
+from migrate_cli.sources.record_kinds import RecordKind, kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Whole:
 class Loose:
     """Wire objects of one kind and one thread, which may have siblings in other files."""
 
-    kind: Kind
+    kind: RecordKind
     raws: list[Any]
     thread_id: str | None = None
     api_page: bool = False
@@ -129,7 +129,7 @@ def loose_pieces(raws: Iterable[Any], *, api_page: bool = False, has_more: bool 
 
     What is no wire object stays with the messages before it, so that it ends as a finding there.
     """
-    groups: dict[tuple[Kind, str | None], list[Any]] = {}
+    groups: dict[tuple[RecordKind, str | None], list[Any]] = {}
     here: list[Any] = []
     strays = here
     plain = thread = None
@@ -140,15 +140,15 @@ def loose_pieces(raws: Iterable[Any], *, api_page: bool = False, has_more: bool 
             continue
         kind = kind_of(raw)
         plain = thread = None
-        if kind is Kind.OTHER:
+        if kind is RecordKind.OTHER:
             continue
         if kind is None:
             here.append(raw)
             continue
-        key = (kind, clean_id(raw.get("id" if kind is Kind.THREAD else "thread_id")))
+        key = (kind, clean_id(raw.get("id" if kind is RecordKind.THREAD else "thread_id")))
         here = groups.setdefault(key, [])
         here.append(raw)
-        if kind is not Kind.THREAD:
+        if kind is not RecordKind.THREAD:
             plain, thread = raw.get("object"), raw.get("thread_id")
     for (kind, thread_id), found in groups.items():
         yield Loose(kind, strays + found if strays else found, thread_id, api_page, has_more)

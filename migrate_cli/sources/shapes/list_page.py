@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from migrate_cli.sources.record_kinds import Kind, first_kind, is_list_answer
+from migrate_cli.sources.record_kinds import RecordKind, first_kind, is_list_answer
 from migrate_cli.sources.shapes.base import Loose, Piece, Shape, loose_pieces
 
 
@@ -28,4 +28,4 @@ class ListPage(Shape):
                 verbatim = "first_id" in page or "has_more" in page
                 yield from loose_pieces(page["data"], api_page=verbatim, has_more=page.get("has_more") is True)
             else:
-                yield Loose(Kind.MESSAGE, [], None, api_page=True)
+                yield Loose(RecordKind.MESSAGE, [], None, api_page=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from migrate_cli.sources.record_kinds import Kind, first_kind
+from migrate_cli.sources.record_kinds import RecordKind, first_kind
 from migrate_cli.sources.shapes.base import Piece, Shape, loose_pieces
 
 
@@ -17,7 +17,7 @@ class MessageArray(Shape):
 
     def matches(self, value: Any) -> bool:
         """Recognise an array whose first known object is a message."""
-        return isinstance(value, list) and first_kind(value) is Kind.MESSAGE
+        return isinstance(value, list) and first_kind(value) is RecordKind.MESSAGE
 
     def pieces(self, value: Any) -> Iterator[Piece]:
         """Give the messages, by thread."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from migrate_cli.sources.normalise import clean_id
-from migrate_cli.sources.record_kinds import Kind, kind_of
+from migrate_cli.sources.record_kinds import RecordKind, kind_of
 from migrate_cli.sources.shapes.base import Form, Loose, Piece, Shape, loose_pieces
 
 
@@ -28,5 +28,5 @@ class MessageLines(Shape):
     def record(self, value: Any) -> Loose | None:
         """Return the object of one line, by a short way for what most lines are."""
         if type(value) is dict and value.get("object") == "thread.message":
-            return Loose(Kind.MESSAGE, [value], clean_id(value.get("thread_id")))
+            return Loose(RecordKind.MESSAGE, [value], clean_id(value.get("thread_id")))
         return super().record(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from migrate_cli.sources.record_kinds import Kind, first_kind, is_list_answer
+from migrate_cli.sources.record_kinds import RecordKind, first_kind, is_list_answer
 from migrate_cli.sources.shapes.base import INCOMPLETE, Piece, Shape, loose_pieces
 from migrate_cli.sources.shapes.thread_file import entries_of
 
@@ -31,10 +31,10 @@ class MessagesCapped(Shape):
         raws, _ = entries_of(value["Messages"])
         more = isinstance(value["Messages"], dict) and value["Messages"].get("has_more") is True
         for piece in loose_pieces(raws, api_page=True):
-            if piece.kind is Kind.MESSAGE and (more or len(piece.raws) >= CAP):
+            if piece.kind is RecordKind.MESSAGE and (more or len(piece.raws) >= CAP):
                 piece.remarks = (INCOMPLETE,)
             yield piece
 
 
 def _are_messages(raws: list[Any]) -> bool:
-    return not raws or first_kind(raws) is Kind.MESSAGE
+    return not raws or first_kind(raws) is RecordKind.MESSAGE

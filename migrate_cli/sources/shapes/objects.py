@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from migrate_cli.sources.record_kinds import Kind, first_kind, is_list_answer, kind_of
+from migrate_cli.sources.record_kinds import RecordKind, first_kind, is_list_answer, kind_of
 from migrate_cli.sources.shapes.base import Piece, Shape, loose_pieces
 
 _LOOK_AT = 20
@@ -21,7 +21,7 @@ class Objects(Shape):
     def matches(self, value: Any) -> bool:
         """Recognise one known object, or an array that begins with one; a message alone counts too."""
         if isinstance(value, list):
-            return first_kind(value) not in {None, Kind.MESSAGE}
+            return first_kind(value) not in {None, RecordKind.MESSAGE}
         return kind_of(value) is not None or _are_named(value)
 
     def pieces(self, value: Any) -> Iterator[Piece]:

@@ -15,7 +15,7 @@ from migrate_cli.bounds import TooDeepError, loads
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.export.json_text import TOO_DEEP, BadJsonError
 from migrate_cli.sources.normalise import clean_id, unix_seconds
-from migrate_cli.sources.record_kinds import Kind, is_list_answer, kind_of
+from migrate_cli.sources.record_kinds import RecordKind, is_list_answer, kind_of
 from migrate_cli.sources.shapes.base import Form, Growth, Loose, Piece, Shape
 
 
@@ -136,13 +136,13 @@ class _Recording:
         """Give the threads, their parts, and assistants and files."""
         for thread_id, history in self._histories.items():
             if history.thread is not None:
-                yield Loose(Kind.THREAD, [history.thread], thread_id)
+                yield Loose(RecordKind.THREAD, [history.thread], thread_id)
             if history.messages:
-                yield Loose(Kind.MESSAGE, _in_order(history), thread_id)
+                yield Loose(RecordKind.MESSAGE, _in_order(history), thread_id)
             if history.runs:
-                yield Loose(Kind.RUN, list(history.runs.values()), thread_id)
+                yield Loose(RecordKind.RUN, list(history.runs.values()), thread_id)
             if history.steps:
-                yield Loose(Kind.STEP, sorted(history.steps.values(), key=_time), thread_id)
+                yield Loose(RecordKind.STEP, sorted(history.steps.values(), key=_time), thread_id)
         yield from self._others
 
     def _take(self, exchange: Exchange) -> None:
@@ -160,7 +160,7 @@ class _Recording:
         listed: dict[str, list[str]] = {}
         for raw in raws:
             self._object(raw)
-            if kind_of(raw) is Kind.MESSAGE and clean_id(raw.get("id")):
+            if kind_of(raw) is RecordKind.MESSAGE and clean_id(raw.get("id")):
                 listed.setdefault(clean_id(raw.get("thread_id")) or "", []).append(raw["id"])
         for thread_id, ids in listed.items():
             if thread_id in self._histories:
@@ -169,21 +169,21 @@ class _Recording:
 
     def _object(self, raw: Any) -> None:
         kind = kind_of(raw)
-        if kind in {Kind.ASSISTANT, Kind.FILE}:
+        if kind in {RecordKind.ASSISTANT, RecordKind.FILE}:
             self._others.append(Loose(kind, [raw]))
             return
-        known = clean_id(raw.get("id")) if kind not in {None, Kind.OTHER} else None
-        thread_id = known if kind is Kind.THREAD else clean_id(raw.get("thread_id")) if known else None
+        known = clean_id(raw.get("id")) if kind not in {None, RecordKind.OTHER} else None
+        thread_id = known if kind is RecordKind.THREAD else clean_id(raw.get("thread_id")) if known else None
         if known is None or thread_id is None:
             return
         history = self._histories.setdefault(thread_id, _History())
-        if kind is Kind.THREAD:
+        if kind is RecordKind.THREAD:
             history.thread = raw
-        elif kind is Kind.MESSAGE:
+        elif kind is RecordKind.MESSAGE:
             history.messages[known] = raw
-        elif kind is Kind.RUN:
+        elif kind is RecordKind.RUN:
             history.runs[known] = raw
-        elif kind is Kind.STEP:
+        elif kind is RecordKind.STEP:
             history.steps[known] = raw
 
 

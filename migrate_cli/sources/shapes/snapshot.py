@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from migrate_cli.findings import CATALOGUE
-from migrate_cli.sources.record_kinds import Kind
+from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes.base import Form, Loose, Piece, Remark, Shape
 from migrate_cli.sources.shapes.thread_file import whole_thread
 
@@ -35,7 +35,7 @@ class Snapshot(Shape):
             whole.remarks = (*whole.remarks, *_remarks(value.get("findings")))
             yield whole
         elif kind.startswith(HEADER):
-            yield Loose(Kind.OTHER, [])
+            yield Loose(RecordKind.OTHER, [])
 
 
 def _remarks(findings: Any) -> Iterator[Remark]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from migrate_cli.sources.record_kinds import Kind, first_kind, is_list_answer
+from migrate_cli.sources.record_kinds import RecordKind, first_kind, is_list_answer
 from migrate_cli.sources.shapes.base import Growth, Piece, Shape, Whole
 from migrate_cli.sources.shapes.thread_file import ThreadFile, entries_of, whole_thread
 
@@ -45,5 +45,5 @@ class ThreadsById(Shape):
 
 def _is_history(value: Any) -> bool:
     if isinstance(value, list):
-        return not value or first_kind(value) is Kind.MESSAGE
+        return not value or first_kind(value) is RecordKind.MESSAGE
     return _THREAD.matches(value) or (is_list_answer(value) and _is_history(value["data"]))

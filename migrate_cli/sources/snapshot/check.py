@@ -14,7 +14,15 @@ from pathlib import Path
 from migrate_cli.bounds import loads
 from migrate_cli.model import Problem
 from migrate_cli.sources.shapes.snapshot import THREAD
-from migrate_cli.sources.snapshot.layout import MANIFEST, THREADS, Manifest, Part, lies_in, read_manifest, sha256_of
+from migrate_cli.sources.snapshot.layout import (
+    MANIFEST,
+    THREADS,
+    Manifest,
+    SnapshotPart,
+    lies_in,
+    read_manifest,
+    sha256_of,
+)
 from migrate_cli.sources.snapshot.source import entries_of
 
 
@@ -71,7 +79,7 @@ def _same(verified: Verified, folder: Path, name: str, size: object, digest: obj
     return False
 
 
-def _count(verified: Verified, folder: Path, part: Part) -> None:
+def _count(verified: Verified, folder: Path, part: SnapshotPart) -> None:
     if part.holds != "threads":
         return
     threads = messages = 0

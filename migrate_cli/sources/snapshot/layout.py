@@ -39,7 +39,7 @@ _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SnapshotPart:
     """One file of a snapshot."""
 
     name: str
@@ -65,7 +65,7 @@ class Manifest:
     taken_at: float
     """Unix seconds of the last change."""
     counts: dict[str, int] = field(default_factory=dict)
-    parts: tuple[Part, ...] = ()
+    parts: tuple[SnapshotPart, ...] = ()
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -82,14 +82,14 @@ def read_manifest(folder: Path) -> Manifest:
         head, *parts = [loads(line) for line in path.read_bytes().splitlines()]
         if head.get("object") != HEADER or int(head["version"]) > VERSION:
             raise SourceError(f"{path} was written by a newer version of migrate-cli; update it", code="snapshot-newer")
-        names = Part.__dataclass_fields__
+        names = SnapshotPart.__dataclass_fields__
         return Manifest(
             source=str(head["source"]),
             complete=bool(head["complete"]),
             whole_source=bool(head["whole_source"]),
             taken_at=float(head["taken_at"]),
             counts={str(name): int(count) for name, count in head["counts"].items()},
-            parts=tuple(Part(**{name: part[name] for name in names}) for part in parts),
+            parts=tuple(SnapshotPart(**{name: part[name] for name in names}) for part in parts),
         )
     except FileNotFoundError:
         detail = f"{folder} holds no snapshot: there is no {MANIFEST} in it; name the folder that snapshot wrote to"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from migrate_cli.errors import UsageError
 from migrate_cli.model import Unreadable
-from migrate_cli.sources.snapshot.layout import PROGRESS, Part
+from migrate_cli.sources.snapshot.layout import PROGRESS, SnapshotPart
 
 _APPLICATION = 0x6D63736E
 _SCHEMA = f"""
@@ -40,7 +40,7 @@ class FileRow:
     """The host's facts, as JSON."""
 
 
-class Ledger:
+class SnapshotProgress:
     """The ledger of one snapshot, locked for as long as it is open. Raises UsageError where it cannot be had."""
 
     def __init__(self, folder: Path, identity: str) -> None:
@@ -85,7 +85,7 @@ class Ledger:
         """Whether a thread is in a finished part."""
         return self._db.execute("SELECT 1 FROM thread WHERE id = ?", (thread_id,)).fetchone() is not None
 
-    def add_part(self, part: Part, threads: Iterable[str] = (), file_ids: Iterable[str] = ()) -> None:
+    def add_part(self, part: SnapshotPart, threads: Iterable[str] = (), file_ids: Iterable[str] = ()) -> None:
         """Note a finished part, the threads in it and the files that they name, in one step."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
@@ -97,10 +97,10 @@ class Ledger:
             raise
         self._db.execute("COMMIT")
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[SnapshotPart]:
         """Return all finished parts, by name."""
         rows = self._db.execute("SELECT name, holds, entries, messages, bytes, sha256 FROM part ORDER BY holds, name")
-        return [Part(*row) for row in rows]
+        return [SnapshotPart(*row) for row in rows]
 
     def add_unreadable(self, entry: Unreadable) -> None:
         """Note what could not be read."""

@@ -25,14 +25,14 @@ from migrate_cli.sources.snapshot.layout import (
     THREADS,
     VERSION,
     Manifest,
-    Part,
+    SnapshotPart,
     encoded,
     settle,
     sha256_of,
     write_lines,
     write_manifest,
 )
-from migrate_cli.sources.snapshot.ledger import FileRow, Ledger
+from migrate_cli.sources.snapshot.ledger import FileRow, SnapshotProgress
 
 PART_THREADS = 1_000
 PART_BYTES = 16 << 20
@@ -43,7 +43,7 @@ LONG = 2_000
 _FILE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-class Archive:
+class SnapshotWriter:
     """One snapshot, open for writing. Use as a context manager; leaving it closes the open part."""
 
     def __init__(
@@ -54,12 +54,12 @@ class Archive:
         self._identity = identity
         self._whole_source = whole_source
         self._now = now
-        self.ledger = Ledger(folder, identity)
+        self.ledger = SnapshotProgress(folder, identity)
         _sweep(folder, {part.name for part in self.ledger.parts()})
         self._number = sum(part.holds == "threads" for part in self.ledger.parts())
         self._open: _OpenPart | None = None
 
-    def __enter__(self) -> Archive:
+    def __enter__(self) -> SnapshotWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -146,7 +146,7 @@ class Archive:
         if not count:
             path.unlink()
             return
-        part = Part(path.name, holds, count, 0, path.stat().st_size, sha256_of(path))
+        part = SnapshotPart(path.name, holds, count, 0, path.stat().st_size, sha256_of(path))
         self.ledger.add_part(part, file_ids=file_ids)
 
     def _manifest(self, *, complete: bool) -> Manifest:
@@ -223,7 +223,7 @@ class _OpenPart:
         self._size += len(data)
         self._packed.write(data)
 
-    def close(self) -> Part:
+    def close(self) -> SnapshotPart:
         """Make the part visible and durable."""
         self._packed.close()
         self._raw.flush()
@@ -232,7 +232,7 @@ class _OpenPart:
         path = self._folder / self._name
         digest, size = sha256_of(self._temporary), self._temporary.stat().st_size
         settle(self._temporary, path)
-        return Part(self._name, "threads", len(self.threads), self._messages, size, digest)
+        return SnapshotPart(self._name, "threads", len(self.threads), self._messages, size, digest)
 
 
 def file_ids_in(value: Any) -> Iterator[str]:

@@ -11,10 +11,10 @@ from migrate_cli.model import JsonObject, Origin, Thread
 from migrate_cli.sources import normalise, ordering
 from migrate_cli.sources.normalise import Notes
 from migrate_cli.sources.spool import SpooledList, messages_of
-from migrate_cli.sources.sql.rows import Entry
+from migrate_cli.sources.sql.rows import MessageRow
 
 
-class Pile:
+class ThreadRows:
     """One thread on its way from rows to a `Thread`."""
 
     def __init__(self, thread_id: str) -> None:
@@ -25,7 +25,7 @@ class Pile:
         self._key: tuple[Any, ...] | None = None
         self._ties = self._timeless = 0
 
-    def add(self, entry: Entry, *, decided: bool) -> None:
+    def add(self, entry: MessageRow, *, decided: bool) -> None:
         """Add the next row; `decided` when its place among rows of the same order and time is certain."""
         self._ties += entry.key == self._key and not decided
         self._key = entry.key

@@ -18,7 +18,7 @@ from migrate_cli.bounds import is_too_deep, loads, too_deep
 from migrate_cli.errors import SourceError, closest
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id, unix_seconds
-from migrate_cli.sources.shapes.flat import FIELDS, NEEDED, Columns, Roles, wire_message
+from migrate_cli.sources.shapes.flat import FIELDS, Columns, Roles, wire_message
 
 OWN_FIELDS: dict[str, tuple[str, ...]] = {
     "order": ("order", "position", "seq", "sequence", "ordinal", "messageindex", "sortorder", "turn"),
@@ -33,7 +33,7 @@ _STATUSES = frozenset({"completed", "in_progress", "incomplete"})
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MessageRow:
     """One row, read."""
 
     thread_id: str | None
@@ -45,7 +45,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ColumnMap:
     """Which column holds which field."""
 
     flat: Mapping[str, str]
@@ -58,7 +58,7 @@ class Found:
         return self.flat.get(name) or self.own.get(name)
 
 
-def find_columns(columns: Sequence[str], named: Mapping[str, str], where: str) -> Found:
+def find_columns(columns: Sequence[str], named: Mapping[str, str], where: str) -> ColumnMap:
     """Match columns with fields. Raises SourceError that says which field has no column, and how to name one."""
     wanted = {ALIASES.get(name, name): column for name, column in named.items()}
     for name in wanted:
@@ -83,7 +83,7 @@ def find_columns(columns: Sequence[str], named: Mapping[str, str], where: str) -
             f"Name the right ones: source.columns: {{{', '.join(f'{name}: COLUMN' for name in missing)}}}.",
             code="missing-column",
         )
-    return Found(table.found(left), own, plain_text="text" in wanted)
+    return ColumnMap(table.found(left), own, plain_text="text" in wanted)
 
 
 def fits(columns: Sequence[str]) -> bool:
@@ -94,12 +94,12 @@ def fits(columns: Sequence[str]) -> bool:
 class RowReader:
     """Reads the rows of one query."""
 
-    def __init__(self, columns: Sequence[str], found: Found, roles: Mapping[str, str]) -> None:
+    def __init__(self, columns: Sequence[str], found: ColumnMap, roles: Mapping[str, str]) -> None:
         self._names, self._found = list(columns), found
         self._roles = Roles(roles)
         self._own = set(found.own.values())
 
-    def entry(self, row: Sequence[Any]) -> Entry:
+    def entry(self, row: Sequence[Any]) -> MessageRow:
         """Read one row."""
         values = {name: plain(value) for name, value in zip(self._names, row, strict=False)}
         if deep := [name for name, value in values.items() if is_too_deep(value)]:
@@ -114,7 +114,7 @@ class RowReader:
         self._add_own(message, values)
         thread_id = clean_id(values[columns["thread_id"]])
         message["thread_id"] = thread_id
-        return Entry(thread_id, message, self._thread(values), self._key(values))
+        return MessageRow(thread_id, message, self._thread(values), self._key(values))
 
     def _content(self, value: Any) -> Any:
         """Parts where the column holds parts, as JSON or as JSON text; else the text as it stands."""
@@ -232,6 +232,3 @@ def _pairs(column: str, value: Any) -> JsonObject:
 
 def _listed(columns: Sequence[str]) -> str:
     return ", ".join(columns[:30]) + (" …" if len(columns) > 30 else "") if columns else "no columns"
-
-
-__all__ = ["NEEDED", "OWN_FIELDS", "Entry", "Found", "RowReader", "find_columns", "fits", "plain"]

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.model import Origin, Thread, Unreadable
-from migrate_cli.sources.disk_set import Names
+from migrate_cli.sources.disk_set import DiskSet
 from migrate_cli.sources.interface import Selection, ShapeTaken, Source
 from migrate_cli.sources.sql.database import Database, UnfitValueError, open_database
-from migrate_cli.sources.sql.grouping import Pile
-from migrate_cli.sources.sql.rows import Entry, Found, RowReader, find_columns, fits
+from migrate_cli.sources.sql.grouping import ThreadRows
+from migrate_cli.sources.sql.rows import ColumnMap, MessageRow, RowReader, find_columns, fits
 
 SHAPE = "sql-rows"
 FEW = 500
@@ -25,7 +25,7 @@ FEW = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class RowQuery:
     """Which rows to read, and what their columns and roles mean."""
 
     table: str | None = None
@@ -41,7 +41,7 @@ class SqlSource(Source):
     kind = "sql"
     live = True
 
-    def __init__(self, url: str, rows: Rows) -> None:
+    def __init__(self, url: str, rows: RowQuery) -> None:
         if rows.table is not None and rows.select is not None:
             raise UsageError("source.table and source.select exclude each other; keep the one that names the messages")
         self._url, self._rows = url, rows
@@ -83,7 +83,7 @@ class SqlSource(Source):
             ((count,),) = database.rows(self._plan.count())
             return int(count)
 
-    def _entries(self, database: Database, selection: Selection) -> Iterator[Entry]:
+    def _entries(self, database: Database, selection: Selection) -> Iterator[MessageRow]:
         ids = sorted(selection.thread_ids) if selection.thread_ids is not None else None
         if ids is None or len(ids) > FEW:
             rows = database.rows(self._plan.statement())
@@ -107,9 +107,9 @@ class SqlSource(Source):
             database.forget_failure()
             yield from database.rows(self._plan.statement(database.marks(len(ids)), as_text=True), ids)
 
-    def _grouped(self, entries: Iterator[Entry], selection: Selection) -> Iterator[Thread | Unreadable]:
-        seen = Names()
-        pile: Pile | None = None
+    def _grouped(self, entries: Iterator[MessageRow], selection: Selection) -> Iterator[Thread | Unreadable]:
+        seen = DiskSet()
+        pile: ThreadRows | None = None
         current: object = object()
         strays = 0
         for entry in entries:
@@ -124,7 +124,7 @@ class SqlSource(Source):
                 if not seen.add(entry.thread_id):
                     yield self._apart(entry.thread_id)
                 elif selection.wants(entry.thread_id):
-                    pile = Pile(entry.thread_id)
+                    pile = ThreadRows(entry.thread_id)
             if pile is not None:
                 pile.add(entry, decided=self._plan.decides(entry))
         if pile is not None:
@@ -132,7 +132,7 @@ class SqlSource(Source):
         if strays:
             yield self._without_thread(strays)
 
-    def _thread(self, pile: Pile) -> Thread:
+    def _thread(self, pile: ThreadRows) -> Thread:
         return pile.thread(Origin(self._plan.where), SHAPE, ordered=self._plan.ordered)
 
     def _apart(self, thread_id: str) -> Unreadable:
@@ -153,13 +153,13 @@ class SqlSource(Source):
 class _Plan:
     """The statements that read one table or query, with its columns found."""
 
-    def __init__(self, database: Database, table: str | None, rows: Rows) -> None:
+    def __init__(self, database: Database, table: str | None, rows: RowQuery) -> None:
         self.where = f"{database.place}#{table or 'select'}"
         inner = (rows.select or "").strip().rstrip(";")
         # Wrapped like this, nothing but a query is valid.
         self._base = f"{database.table(table)} q" if table else f"({database.embed(inner)}\n) q"
         self.columns = database.columns(f"SELECT * FROM {self._base} WHERE 1 = 0")  # noqa: S608 - quoted, or the user's own query
-        self.found: Found = find_columns(self.columns, rows.columns, f"The table {table}" if table else "The query")
+        self.found: ColumnMap = find_columns(self.columns, rows.columns, f"The table {table}" if table else "The query")
         self._quoted = {name: f"q.{database.quote(name)}" for name in self.columns}
         self._text = "CHAR" if database.dialect in ("mysql", "mariadb") else "VARCHAR(255)"
         self._hidden = _hidden_order(database, table, self._base)
@@ -170,7 +170,7 @@ class _Plan:
         names = [self.found.column(name) for name in ("order", "created_at")]
         return " and ".join(name for name in names if name) or "nothing"
 
-    def decides(self, entry: Entry) -> bool:
+    def decides(self, entry: MessageRow) -> bool:
         """Whether rows that are alike in order and time still have an order: by insertion, or by a counting id."""
         return self._hidden is not None or isinstance(entry.message.get("id"), int)
 
