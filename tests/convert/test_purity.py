@@ -19,4 +19,4 @@ def test_conversion_imports_nothing_that_could_do_io_or_cost_time() -> None:
     loaded = set(probe.stdout.split())
     assert loaded & {"asyncio", "socket", "sqlite3", "pydantic", "httpx", "aiohttp", "tempfile", "subprocess"} == set()
     others = {name.split(".")[1] for name in loaded if name.startswith("migrate_cli.")}
-    assert others == {"convert", "model", "findings"}
+    assert others == {"convert", "model", "findings", "version"}

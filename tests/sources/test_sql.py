@@ -423,9 +423,9 @@ def test_nothing_but_the_standard_library_is_needed_for_a_file(sqlite: Shop) -> 
     fill(sqlite)
     code = (
         "import sys; sys.modules['sqlalchemy'] = None\n"
-        "from migrate_cli.sources.sql.source import Rows, SqlSource\n"
+        "from migrate_cli.sources.sql.source import RowQuery, SqlSource\n"
         "from migrate_cli.sources.interface import Selection\n"
-        f"print(len(list(SqlSource({sqlite.url!r}, Rows()).threads(Selection()))))"
+        f"print(len(list(SqlSource({sqlite.url!r}, RowQuery()).threads(Selection()))))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == str(len(THREADS)), done.stderr
