@@ -31,6 +31,7 @@ from migrate_cli.files.resolver import FileDesk
 from migrate_cli.findings import finding
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.rate_limiter import RateLimiter
+from migrate_cli.load.policy import LoadOptions
 from migrate_cli.load.run import LoadRun
 from migrate_cli.model import Finding, JsonObject, Problem, Result, Thread, Unreadable
 from migrate_cli.report.escape import visible
@@ -206,10 +207,12 @@ class ApplyRun:
                 policy=policy,
                 observer=self._tally,
                 prepare=files.desk.draft,
-                retry_failed=self._options.retry_failed,
-                append=self._options.append,
-                pilot=self._store.runs.pilot_due(policy.pilot),
-                live=self._source.live,
+                options=LoadOptions(
+                    retry_failed=self._options.retry_failed,
+                    append=self._options.append,
+                    pilot=self._store.runs.pilot_due(policy.pilot),
+                    live=self._source.live,
+                ),
             )
             clock.wake_on(load.drain)
             yield _Stages(client, conversations, files, load)

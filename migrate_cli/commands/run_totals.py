@@ -66,7 +66,7 @@ class RunTotals:
         self.problems: list[Problem] = []
         self.batches = 0
 
-    # ---- what a run tells (load.run.Observer)
+    # ---- what a run tells (load.interface.LoadObserver)
 
     def thread(
         self, draft: Draft, action: Action, progress: Progress | None, code: str | None, detail: str | None

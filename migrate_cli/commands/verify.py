@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from migrate_cli.commands.context import (
@@ -38,6 +39,7 @@ from migrate_cli.state.store import StateStore
 from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.verify.choice import Sample
 from migrate_cli.verify.comparisons import LOADED, Entry, Tasks
+from migrate_cli.verify.conversation import compare
 from migrate_cli.verify.files import FileCheck
 from migrate_cli.verify.run import UNREADABLE, VerifyRun
 from migrate_cli.work.clock import WallClock
@@ -131,13 +133,16 @@ class _Verify:
         )
         async with ApiClient(self._target.endpoint, limiter, sleep=clock.sleep) as client:
             run = VerifyRun(
-                target=ConversationsTarget(client),
+                partial(
+                    compare,
+                    ConversationsTarget(client),
+                    excerpts=self._settings.report.with_content,
+                    each_page=FileCheck(client, self._size_of) if self._choices.files else None,
+                ),
                 states=self._store.repairs,
                 observer=self._tally,
                 workers=workers,
                 strict=self._choices.strict,
-                excerpts=self._settings.report.with_content,
-                each_page=FileCheck(client, self._size_of) if self._choices.files else None,
                 live=self._source is not None and self._source.live,
                 drain=drain,
             )

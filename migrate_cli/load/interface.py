@@ -6,10 +6,12 @@ Every write answers with a *value* that says what is known about it; nothing her
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from migrate_cli.http.outcomes import Page, Refused, Reply
-from migrate_cli.model import Draft, Item, Progress
+from migrate_cli.load.decide import Action
+from migrate_cli.model import Draft, Item, Progress, Unreadable
 
 
 class Target(Protocol):
@@ -65,3 +67,37 @@ class Journal(Protocol):
 
     async def durable(self) -> None:
         """Return once everything noted so far is on disk."""
+
+
+class LoadStore(Journal, Protocol):
+    """A journal that also remembers earlier runs."""
+
+    def progress_of(self, thread_id: str) -> Progress | None:
+        """Return what is known of a thread, or None."""
+
+    def recorded_digests(self, thread_id: str) -> Sequence[bytes]:
+        """Return the digests of the thread's items that are known to be loaded, in order."""
+
+    def refused_items(self) -> dict[str, dict[int, tuple[str, str]]]:
+        """Return code and detail of the refused items that notes stand for, by thread and place."""
+
+    def skip(self, draft: Draft, reason: str) -> None:
+        """Note that there is nothing to load."""
+
+    def unreadable(self, entry: Unreadable) -> None:
+        """Note what could not be read."""
+
+
+class LoadObserver(Protocol):
+    """Hears how each thread ended; counts and shows."""
+
+    def thread(
+        self, draft: Draft, action: Action, progress: Progress | None, code: str | None, detail: str | None
+    ) -> None:
+        """One thread is done for this run."""
+
+    def unreadable(self, entry: Unreadable) -> None:
+        """Something could not be read as a thread."""
+
+    def say(self, text: str) -> None:
+        """A sentence for the person who watches."""

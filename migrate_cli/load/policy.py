@@ -41,3 +41,17 @@ class LoadPolicy:
     def latest(self) -> float:
         """Seconds after an unclear answer when the request has taken effect, or never will."""
         return self.timeout if self.late is None else self.late
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """What is asked of one run."""
+
+    retry_failed: bool = False
+    """Try threads again that failed before."""
+    append: bool = False
+    """Append what has grown at the end of threads that were loaded before."""
+    pilot: bool = True
+    """Begin with the pilot, where the policy has one."""
+    live: bool = False
+    """The source may block while it is read."""

@@ -11,12 +11,12 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from migrate_cli.errors import MigrateError
 from migrate_cli.http.outcomes import Ambiguous, Draining, NotApplied
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.retry import Retry
 from migrate_cli.target.deletion import DELETED, GONE, ConversationDeletion, Deletes, Wait
 from migrate_cli.work.clock import Clock
+from migrate_cli.work.pool import WorkerPool, each_of
 
 UNFINISHED = "unfinished"
 """What became of a conversation on which the run ended."""
@@ -52,36 +52,23 @@ class UndoRun:
         self.drain = asyncio.Event()
         self._target, self._clock, self._policy = target, clock, policy
         self._observer, self._force = observer, force
-        self._fatal: MigrateError | None = None
 
     async def run(self, conversations: Iterator[Created]) -> None:
         """Undo them all. Raises what ends the run as a whole, after every worker has come to rest."""
-        results = await asyncio.gather(
-            *(self._work(conversations) for _ in range(self._policy.workers)), return_exceptions=True
-        )
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-        if self._fatal is not None:
-            raise self._fatal
+        # Without a limit to the time: a delete that is cut off would be one more request for the next run.
+        pool = WorkerPool(self._policy.workers, self.drain)
+        await pool.run(each_of(conversations), self._undo_one)
+        pool.raise_failure()
 
-    async def _work(self, conversations: Iterator[Created]) -> None:
-        while not self.drain.is_set():
-            created = next(conversations, None)
-            if created is None:
-                return
-            items: Counter[str] = Counter()
-            try:
-                outcome, detail = await self._undo(created, items)
-            except Draining:
-                outcome, detail = UNFINISHED, None
-            except MigrateError as error:
-                self._fatal = self._fatal or error
-                self.drain.set()
-                outcome, detail = UNFINISHED, None
-            except BaseException:
-                self.drain.set()
-                raise
+    async def _undo_one(self, created: Created) -> None:
+        items: Counter[str] = Counter()
+        outcome: str = UNFINISHED
+        detail: str | None = None
+        try:
+            outcome, detail = await self._undo(created, items)
+        except Draining:
+            pass
+        finally:
             self._observer.undone(created, outcome, items, detail)
 
     async def _undo(self, created: Created, items: Counter[str]) -> tuple[str, str | None]:

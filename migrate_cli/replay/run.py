@@ -35,6 +35,7 @@ from migrate_cli.replay.suite import SuiteCase
 from migrate_cli.replay.tools import ToolPolicy, ToolRunner
 from migrate_cli.replay.toolspec import Tool
 from migrate_cli.replay.turns import Streamer, TurnPolicy, TurnResult, TurnRunner
+from migrate_cli.work.pool import WorkerPool, each_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,35 +117,31 @@ class ReplayRun:
     async def run(self, jobs: Sequence[ReplayJob]) -> list[list[CaseRun]]:
         """Run every job as often as the plan says; the results stand in the order of the jobs."""
         runs = [[self._new(job, number) for number in range(1, self._plan.repeat + 1)] for job in jobs]
-        queue = iter([(job, one) for job, each in zip(jobs, runs, strict=True) for one in each])
-
-        async def worker() -> None:
-            for job, one in queue:
-                await self._one(job, one)
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._plan.workers):
-                group.create_task(worker())
+        every = iter([(job, one) for job, each in zip(jobs, runs, strict=True) for one in each])
+        # What comes after the run was asked to end is taken as well, and recorded as not run.
+        await self._pool().run(each_of(every), self._one)
         return runs
 
     async def check_untouched(self) -> ConversationFingerprints:
         """Read every conversation again, and compare its fingerprint with the one from before."""
-        gate = asyncio.Semaphore(self._plan.workers)
 
-        async def one(conversation_id: str) -> None:
-            async with gate:
-                try:
-                    self.seen.again(await read_history(self._ground.target, conversation_id))
-                except (CaseError, MigrateError):
-                    self.seen.unread.append(conversation_id)
+        async def look(conversation_id: str) -> None:
+            try:
+                self.seen.again(await read_history(self._ground.target, conversation_id))
+            except (CaseError, MigrateError):
+                self.seen.unread.append(conversation_id)
 
-        await asyncio.gather(*(one(each) for each in self.seen.before))
+        await self._pool().run(each_of(iter(list(self.seen.before))), look)
         return self.seen
 
     def _new(self, job: ReplayJob, number: int) -> CaseRun:
         return CaseRun(job.case.id, number, job.thread_id, job.conversation_id)
 
-    async def _one(self, job: ReplayJob, run: CaseRun) -> None:
+    def _pool(self) -> WorkerPool:
+        return WorkerPool(self._plan.workers, asyncio.Event())
+
+    async def _one(self, one: tuple[ReplayJob, CaseRun]) -> None:
+        job, run = one
         why_not = self._why_not(job)
         if why_not is not None:
             run.status, run.reason = why_not

@@ -7,16 +7,17 @@ must not know where tasks come from or how outcomes are shown.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Protocol
 
-from migrate_cli.errors import MigrateError, TemporaryError, Unanswered
+from migrate_cli.errors import TemporaryError, Unanswered
 from migrate_cli.model import ThreadState
 from migrate_cli.verify.comparisons import Entry
-from migrate_cli.verify.conversation import EachPage, Reads, Task, compare
+from migrate_cli.verify.conversation import Task
 from migrate_cli.verify.march import unread
 from migrate_cli.verify.outcome import Verdict
-from migrate_cli.work.pool import at_rest
+from migrate_cli.work.pool import WorkerPool
 from migrate_cli.work.queue import Feed, feeding
 
 GRACE = 2.0
@@ -40,7 +41,7 @@ class States(Protocol):
         """Return once all is on disk."""
 
 
-class Observer(Protocol):
+class VerifyObserver(Protocol):
     """Hears of each thread; counts and shows."""
 
     def compared(self, task: Task, verdict: Verdict, *, failed: bool) -> None:
@@ -51,66 +52,47 @@ class Observer(Protocol):
 
 
 class VerifyRun:
-    """One run over a stream of tasks."""
+    """One run over a stream of tasks. `compare_one` reads a conversation and returns the verdict on it."""
 
     def __init__(
         self,
+        compare_one: Callable[[Task], Awaitable[Verdict]],
         *,
-        target: Reads,
         states: States,
-        observer: Observer,
+        observer: VerifyObserver,
         workers: int,
         strict: bool = False,
-        excerpts: bool = False,
-        each_page: EachPage | None = None,
         live: bool = False,
         drain: asyncio.Event | None = None,
     ) -> None:
         self.drain = drain or asyncio.Event()
-        self._target, self._states, self._observer = target, states, observer
-        self._workers, self._strict, self._excerpts = workers, strict, excerpts
-        self._each_page, self._live = each_page, live
-        self._leasing = asyncio.Lock()
+        self._compare, self._states, self._observer = compare_one, states, observer
+        self._workers, self._strict, self._live = workers, strict, live
         self._silent = 0
-        self._fatal: MigrateError | None = None
+        """Conversations in a row that had no answer."""
 
     async def run(self, entries: Iterator[Entry]) -> None:
         """Compare everything. Raises what ended the run, after every worker has come to rest."""
+        pool = WorkerPool(self._workers, self.drain, grace=GRACE)
         async with feeding(entries, self._workers, self.drain, live=self._live) as feed:
-            workers = [asyncio.create_task(self._work(feed)) for _ in range(self._workers)]
             try:
-                await at_rest(workers, self.drain, GRACE)
+                await pool.run(partial(self._take, feed), self._handle)
             finally:
                 await self._states.durable()
-        if self._fatal is not None:
-            raise self._fatal
+        pool.raise_failure()
 
-    async def _work(self, entries: Feed[Entry]) -> None:
+    async def _take(self, entries: Feed[Entry]) -> Task | None:
+        """Take the next task; what is none is told on the way."""
         while not self.drain.is_set():
-            task = await self._next(entries)
-            if task is None:
-                return
-            try:
-                await self._handle(task)
-            except MigrateError as error:
-                self._fatal = self._fatal or error
-                self.drain.set()
-            except BaseException:
-                self.drain.set()
-                raise
-
-    async def _next(self, entries: Feed[Entry]) -> Task | None:
-        async with self._leasing:
-            while not self.drain.is_set():
-                entry = await entries.take()
-                if entry is None or isinstance(entry, Task):
-                    return entry
-                self._observer.aside(entry)
+            entry = await entries.take()
+            if entry is None or isinstance(entry, Task):
+                return entry
+            self._observer.aside(entry)
         return None
 
     async def _handle(self, task: Task) -> None:
         try:
-            verdict = await compare(self._target, task, excerpts=self._excerpts, each_page=self._each_page)
+            verdict = await self._compare(task)
         except TemporaryError as error:
             if self.drain.is_set():
                 return

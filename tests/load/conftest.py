@@ -15,7 +15,7 @@ from migrate_cli.http.client import ApiClient
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.load.decide import Action
-from migrate_cli.load.policy import LoadPolicy
+from migrate_cli.load.policy import LoadOptions, LoadPolicy
 from migrate_cli.load.run import LoadRun
 from migrate_cli.model import Draft, Progress, Unreadable
 from migrate_cli.sandbox.audit import read_conversations
@@ -97,7 +97,7 @@ class Bench:
                     clock=clock,
                     policy=policy,
                     observer=seen,
-                    retry_failed=retry_failed,
+                    options=LoadOptions(retry_failed=retry_failed),
                 )
                 clock.wake_on(run.drain)
                 try:

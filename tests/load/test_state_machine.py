@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from migrate_cli.errors import TemporaryError
-from migrate_cli.load.policy import LoadPolicy
+from migrate_cli.load.policy import LoadOptions, LoadPolicy
 from migrate_cli.load.run import LoadRun
 from migrate_cli.model import Draft
 from migrate_cli.state.check import check_file
@@ -161,7 +161,7 @@ class Migration(RuleBasedStateMachine):
             clock=MemoryClock(self.world),
             policy=LoadPolicy(workers=2, settle=self.world.settle, pilot=1),
             observer=seen,
-            append=append,
+            options=LoadOptions(append=append),
         )
         self.world.drain = run.drain.set if drain_after is not None else None
         self.world.drain_after = drain_after or 0

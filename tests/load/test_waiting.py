@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from migrate_cli.http.outcomes import Draining, Page, Refused, Reply
-from migrate_cli.load.policy import LoadPolicy
+from migrate_cli.load.policy import LoadOptions, LoadPolicy
 from migrate_cli.load.run import LoadRun
 from migrate_cli.model import Draft
 from migrate_cli.state.store import StateStore
@@ -179,7 +179,14 @@ def test_a_grown_thread_whose_look_finds_the_run_ending_is_left_for_the_next(tmp
     try:
         clock = MemoryClock(world)
         seen, policy = Seen(), LoadPolicy(workers=1, pilot=0)
-        run = LoadRun(target=Ending(world), store=store.journal, clock=clock, policy=policy, observer=seen, append=True)
+        run = LoadRun(
+            target=Ending(world),
+            store=store.journal,
+            clock=clock,
+            policy=policy,
+            observer=seen,
+            options=LoadOptions(append=True),
+        )
         asyncio.run(run.run(iter([draft_of(["a", "b", "c"])])))
         assert store.threads.progress_of("thread_1") is not None
         assert store.threads.item_ids("thread_1") == [item_id for item_id, _ in world.conversations["conv_1"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -191,7 +192,7 @@ class Notes:
 def run(target: Shelf, count: int, *, workers: int = 1) -> Notes:
     notes = Notes()
     entries: Iterator[Entry] = (task(number) for number in range(count))
-    asyncio.run(VerifyRun(target=target, states=notes, observer=notes, workers=workers).run(entries))
+    asyncio.run(VerifyRun(partial(compare, target), states=notes, observer=notes, workers=workers).run(entries))
     return notes
 
 
@@ -229,7 +230,7 @@ def test_comparisons_that_hang_do_not_hold_up_who_wants_to_stop() -> None:
     notes = Notes()
 
     async def stopped() -> float:
-        verify = VerifyRun(target=Hangs(), states=notes, observer=notes, workers=4)
+        verify = VerifyRun(partial(compare, Hangs()), states=notes, observer=notes, workers=4)
         loop = asyncio.get_running_loop()
         loop.call_later(100.0, verify.drain.set)
         await verify.run(iter([task(number) for number in range(20)]))
@@ -249,7 +250,7 @@ def test_a_host_that_answers_nobody_ends_the_run_at_the_first_word_of_it() -> No
 
     async def ended() -> float:
         notes = Notes()
-        verify = VerifyRun(target=Down(), states=notes, observer=notes, workers=4)
+        verify = VerifyRun(partial(compare, Down()), states=notes, observer=notes, workers=4)
         with pytest.raises(Unanswered, match="has not answered any request for 31 s"):
             await verify.run(iter([task(number) for number in range(20)]))
         return asyncio.get_running_loop().time()
