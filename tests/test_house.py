@@ -22,12 +22,9 @@ TO_BE_RENAMED = frozenset(
 
 
 def test_every_room_is_listed_once_from_the_ground_up() -> None:
-    there = {
-        path.stem if path.is_file() else path.name for path in PACKAGE.iterdir() if not path.name.startswith("__py")
-    }
-    there -= {path.name for path in PACKAGE.iterdir() if path.is_file() and path.suffix != ".py"}
-    there -= {path.stem for path in PACKAGE.iterdir() if path.is_file() and path.suffix != ".py"}
-    assert there == set(ROOMS)
+    modules = {path.stem for path in PACKAGE.glob("*.py")}
+    folders = {path.parent.name for path in PACKAGE.glob("*/*.py")}
+    assert modules | folders == set(ROOMS)
     assert len(ROOMS) == len(set(ROOMS))
 
 
