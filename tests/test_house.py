@@ -15,7 +15,7 @@ TO_BE_SPLIT = frozenset(
 )
 """Classes that are known to be too large. A name may leave this list, and none may join it."""
 TO_BE_RENAMED = frozenset(
-    {"Clock", "Conflict", "Entry", "Found", "Kind", "Ledger", "Listed", "Observer", "Part", "Placed", "Probe", "Row"}
+    {"Clock", "Conflict", "Entry", "Found", "Kind", "Ledger", "Listed", "Observer", "Part", "Placed", "Row"}
     | {"Run", "Section", "Seen"}
 )
 """Names that are known to mean several things, likewise."""

@@ -1,1 +1,1 @@
-"""What `doctor` looks at, one file for each: settings, source, target, state file, machine; and what a target does."""
+"""The checks of `doctor`, one module each: settings, machine, source, target, state file, live target behaviour."""

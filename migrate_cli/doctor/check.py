@@ -1,4 +1,4 @@
-"""What one look of the doctor found, as a value. It must not look at anything itself."""
+"""The result of one check, and one fact about a live target, as values. It must not inspect anything itself."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ class Check:
 
 
 def ok(name: str, detail: str) -> Check:
-    """All is well."""
+    """A check that passed."""
     return Check(name, CheckVerdict.OK, detail)
 
 
 def warning(name: str, detail: str, next_step: str) -> Check:
-    """It works, with a reservation."""
+    """A check that passed with a reservation."""
     return Check(name, CheckVerdict.WARNING, detail, next_step)
 
 
 def failure(name: str, detail: str, next_step: str, code: ExitCode) -> Check:
-    """It does not work."""
+    """A check that failed, and the exit code that `apply` would end with."""
     return Check(name, CheckVerdict.FAILURE, detail, next_step, code)
 
 
@@ -60,3 +60,27 @@ def failed(name: str, error: MigrateError, next_step: str) -> Check:
 def worst(checks: list[Check]) -> ExitCode:
     """The exit code of all checks together: the highest of the failures' codes."""
     return ExitCode(max((check.exit_code for check in checks), default=ExitCode.OK))
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One observed behaviour of the target."""
+
+    name: str
+    answer: str
+    """One word, stable, for programs."""
+    detail: str
+    next: str | None = None
+    verdict: CheckVerdict = CheckVerdict.OK
+
+    def as_dict(self) -> JsonObject:
+        """The fact as JSON."""
+        return {"fact": self.name, "answer": self.answer, "detail": self.detail, "next": self.next}
+
+    def as_check(self) -> Check | None:
+        """The check that this fact adds to the report; None unless somebody has to act on it."""
+        if self.verdict is CheckVerdict.OK or self.next is None:
+            return None
+        if self.verdict is CheckVerdict.WARNING:
+            return warning(f"live {self.name}", self.detail, self.next)
+        return failure(f"live {self.name}", self.detail, self.next, ExitCode.PARTIAL)

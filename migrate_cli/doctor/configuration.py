@@ -1,4 +1,4 @@
-"""The settings with the place that each value came from, and whether the keys are there. Never shows a key."""
+"""Checks of the settings and the target's key: every value with its origin. It must not show a key or a token."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def settings_rows(settings: Settings) -> list[JsonObject]:
 
 
 def check_settings(rows: list[JsonObject]) -> Check:
-    """Say which places the settings were taken from; a wrong one never gets here."""
+    """Report which layers the settings came from. Invalid settings never get this far: loading refuses them."""
     places = {str(row["from"]).split(" ")[0].rsplit(":", 1)[0] for row in rows} - {"default"}
     if not places:
         return ok("settings", f"all {len(rows)} are as by default; `migrate-cli init` writes a file to change them")
@@ -42,7 +42,7 @@ def check_settings(rows: list[JsonObject]) -> Check:
 
 
 def check_key(settings: Settings) -> Check:
-    """Say whether the target's key is there, and from where; whether it is taken, the target says."""
+    """Report whether the target's key is set, and where. Whether it is valid only the target can tell."""
     variable = settings.target.api_key_env
     key = settings.target_key()
     token = token_way(settings.target)
@@ -80,7 +80,7 @@ def _leaves(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _masked(name: str, value: Any) -> Any:
-    """Mappings that may hold secrets without their values, and of a command its program alone."""
+    """Mask the values of mappings that may hold secrets, and the arguments of a token command."""
     if name in _MAY_BE_SECRET and isinstance(value, Mapping):
         return dict.fromkeys(value, MASK)
     if name.endswith(".token_command") and value:
@@ -90,5 +90,5 @@ def _masked(name: str, value: Any) -> Any:
 
 
 def _shown(value: Any) -> Any:
-    """JSON keeps numbers, truth values and null as they are; all else is text, without what looks like a key."""
+    """Keep numbers, booleans and null; turn everything else into text with anything that looks like a key masked."""
     return value if value is None or isinstance(value, bool | int | float) else scrub(str(value))

@@ -1,30 +1,29 @@
-"""Questions of `doctor --live` about lists of items: their order, their pages, and what they leave out.
+"""The questions of `doctor --live` about lists of items: order, paging, and hidden fields.
 
-As in `live.py`, each has a scratch conversation of its own, and answers in facts.
+As in `live.py`, each question has its own scratch conversation and returns facts.
 """
 
 from __future__ import annotations
 
 import time
 
-from migrate_cli.doctor.check import CheckVerdict
-from migrate_cli.doctor.fact import Fact
-from migrate_cli.doctor.probe import PAGE, Probe, entries, said, text_of
+from migrate_cli.doctor.check import CheckVerdict, Fact
+from migrate_cli.doctor.probe import PAGE, TargetProbe, entries, said, text_of
 from migrate_cli.http.outcomes import Refused
 from migrate_cli.target.conversations import IMAGE_URLS
 from migrate_cli.target.scratch import Unclear
 
 BATCH = 20
-"""Items in one request that the specification allows."""
+"""Most items in one request, by the specification."""
 REQUESTS = 6
-"""Requests that are sent one after the other to see whether their order is kept."""
+"""Consecutive requests sent to see whether their order is kept."""
 _PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 ONE_PIXEL = f"data:image/png;base64,{_PNG}"
 
 
-async def order_and_listing(probe: Probe) -> list[Fact]:
+async def order_and_listing(probe: TargetProbe) -> list[Fact]:
     """Ask for the order of one request's items, for the answer to it, and for pages."""
-    # Neighbours that are alike show a server that takes them for one.
+    # Two equal neighbours expose a server that deduplicates items.
     sent = [f"{number:02}" for number in range(BATCH - 2)] + ["same", "same"]
     conversation = await probe.create()
     reply = await probe.append(conversation, [said(text) for text in sent])
@@ -65,7 +64,7 @@ def _echo(sent: list[str], echo: list[str | None]) -> Fact:
     )
 
 
-async def _default_order(probe: Probe, conversation: str, ids: list[str]) -> Fact:
+async def _default_order(probe: TargetProbe, conversation: str, ids: list[str]) -> Fact:
     first = [str(item.get("id")) for item in entries(await probe.page(conversation, limit=5))]
     if first == ids[:5]:
         return Fact("default-order", "ascending", "lists begin with the oldest item unless told otherwise")
@@ -82,7 +81,7 @@ _FIRST_PAGE_ONLY = (
 )
 
 
-async def _paging(probe: Probe, conversation: str, ids: list[str]) -> Fact:
+async def _paging(probe: TargetProbe, conversation: str, ids: list[str]) -> Fact:
     size, cursor, seen = 7, None, list[str]()
     lied = False
     while len(seen) < len(ids):
@@ -100,7 +99,7 @@ async def _paging(probe: Probe, conversation: str, ids: list[str]) -> Fact:
     return Fact("paging", "complete", "pages follow each other, and `has_more` tells the last one")
 
 
-async def request_order(probe: Probe) -> list[Fact]:
+async def request_order(probe: TargetProbe) -> list[Fact]:
     """Ask for the order of several requests: servers that order by a time in whole seconds mix those of one second."""
     conversation, began = await probe.create(), time.monotonic()
     sent: list[str] = []
@@ -128,7 +127,7 @@ _SECONDS_APART = (
 )
 
 
-async def include(probe: Probe) -> list[Fact]:
+async def include(probe: TargetProbe) -> list[Fact]:
     """Ask whether an image's address can be asked for."""
     conversation = await probe.create()
     image = {"type": "input_image", "image_url": ONE_PIXEL, "detail": "auto"}

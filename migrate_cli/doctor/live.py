@@ -1,4 +1,4 @@
-"""`doctor --live`: finds out what a target really does, where its documentation leaves it open or cannot be trusted.
+"""`doctor --live`: observes how a target behaves where its documentation is silent or unreliable.
 
 Each question has a scratch conversation of its own (see `probe.py`), made-up text, and an answer in one word and one
 sentence. Nothing of the user's data is sent, and what was made is deleted.
@@ -10,10 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from secrets import token_hex
 
-from migrate_cli.doctor.check import Check, CheckVerdict, failure, ok, warning
-from migrate_cli.doctor.fact import Fact
+from migrate_cli.doctor.check import Check, CheckVerdict, Fact, failure, ok, warning
 from migrate_cli.doctor.lists import BATCH, include, order_and_listing, request_order
-from migrate_cli.doctor.probe import Probe, said, strictly, text_of
+from migrate_cli.doctor.probe import TargetProbe, said, strictly, text_of
 from migrate_cli.doctor.target import brief
 from migrate_cli.errors import ExitCode
 from migrate_cli.http.endpoint import Endpoint, segment
@@ -22,16 +21,16 @@ from migrate_cli.model import JsonObject
 from migrate_cli.target.scratch import Sleep, Unclear
 
 TRIES = 3
-"""Times that a question is asked before its answer is called unknown."""
+"""Attempts per question before its answer counts as unknown."""
 ODD_TEXT = (
     "  blanks, a tab\t, CRLF \r\n, e\u0301 and \u00e9, \U0001f469\u200d\U0001f680, \u202eRTL\u202c, \\u0041, <b>&amp; "
 )
-"""What servers have been seen to trim, normalise, unescape or strip."""
+"""Characters that servers have been seen to trim, normalise, unescape or strip."""
 
 
 _NOT_FOUND_OUT = "could not be found out: "
 
-Question = Callable[[Probe], Awaitable[list[Fact]]]
+Question = Callable[[TargetProbe], Awaitable[list[Fact]]]
 
 
 async def find_out(
@@ -41,7 +40,7 @@ async def find_out(
 
     `strict` says that the settings send assistant messages in the strict form.
     """
-    probe = Probe(endpoint, sleep=sleep, strict=strict)
+    probe = TargetProbe(endpoint, sleep=sleep, strict=strict)
     facts: list[Fact] = []
     async with probe:
         for name, question in QUESTIONS.items():
@@ -54,7 +53,7 @@ async def find_out(
     return [_summary(facts), *checks, *_remains(probe)], [fact.as_dict() for fact in facts]
 
 
-async def _ask(probe: Probe, name: str, question: Question) -> list[Fact]:
+async def _ask(probe: TargetProbe, name: str, question: Question) -> list[Fact]:
     reason = ""
     for _ in range(TRIES):
         try:
@@ -87,7 +86,7 @@ def _summary(facts: list[Fact]) -> Check:
     return ok("live", f"{known} of {len(facts)} facts about the target were found out in scratch conversations")
 
 
-def _remains(probe: Probe) -> list[Check]:
+def _remains(probe: TargetProbe) -> list[Check]:
     found = []
     if probe.scratches.left:
         named = ", ".join(probe.scratches.left)
@@ -103,7 +102,7 @@ def _remains(probe: Probe) -> list[Check]:
     return found
 
 
-async def _item_limit(probe: Probe) -> list[Fact]:
+async def _item_limit(probe: TargetProbe) -> list[Fact]:
     for size in (BATCH + 1, BATCH, BATCH // 2, 5, 1):
         conversation = await probe.create()
         reply = await probe.append(conversation, [said(f"{number}") for number in range(size)])
@@ -125,7 +124,7 @@ async def _item_limit(probe: Probe) -> list[Fact]:
     return [Fact("item-limit", "0", detail, "Look whether this is the right target and key.", CheckVerdict.FAILURE)]
 
 
-async def _refused_batch(probe: Probe) -> list[Fact]:
+async def _refused_batch(probe: TargetProbe) -> list[Fact]:
     conversation = await probe.create()
     bad = {"type": "message", "role": "nobody", "content": [{"type": "input_text", "text": "b"}]}
     reply = await probe.append(conversation, [said("a"), bad, said("c")])
@@ -139,9 +138,9 @@ async def _refused_batch(probe: Probe) -> list[Fact]:
     return [Fact("refused-batch", "partial", detail)]
 
 
-async def _text(probe: Probe) -> list[Fact]:
+async def _text(probe: TargetProbe) -> list[Fact]:
     question, answer = said(ODD_TEXT), said(ODD_TEXT, "assistant")
-    # Whether the target insists on the strict form is another question.
+    # Try both forms: whether the target requires the strict one is a separate question.
     for form in (answer, strictly(answer)):
         conversation = await probe.create()
         reply = await probe.append(conversation, [question, form])
@@ -161,7 +160,7 @@ async def _text(probe: Probe) -> list[Fact]:
     ]
 
 
-async def _metadata(probe: Probe) -> list[Fact]:
+async def _metadata(probe: TargetProbe) -> list[Fact]:
     conversation = await probe.create({"old": "1", "both": "1"})
     reply = await probe.send("POST", f"/conversations/{segment(conversation)}", {"metadata": {"both": "2", "new": "2"}})
     if isinstance(reply, Refused):
@@ -176,7 +175,7 @@ async def _metadata(probe: Probe) -> list[Fact]:
     return [Fact("metadata-update", answer, detail)]
 
 
-async def _items_in_create(probe: Probe) -> list[Fact]:
+async def _items_in_create(probe: TargetProbe) -> list[Fact]:
     conversation = await probe.create(items=[said("first")])
     stored = len(await probe.items(conversation))
     if stored:
@@ -184,7 +183,7 @@ async def _items_in_create(probe: Probe) -> list[Fact]:
     return [Fact("items-in-create", "ignored", "items given with a create are dropped silently; the loader gives none")]
 
 
-async def _assistant_content(probe: Probe) -> list[Fact]:
+async def _assistant_content(probe: TargetProbe) -> list[Fact]:
     plain = said("a", "assistant")
     as_string = {"type": "message", "role": "assistant", "content": "a"}
     forms = {"plain": plain, "strict": strictly(plain), "string": as_string}
@@ -200,17 +199,17 @@ async def _assistant_content(probe: Probe) -> list[Fact]:
     return [Fact("assistant-content", answer, detail, change, CheckVerdict.FAILURE)]
 
 
-async def _string_content(probe: Probe) -> list[Fact]:
+async def _string_content(probe: TargetProbe) -> list[Fact]:
     if await _takes(probe, {"type": "message", "role": "user", "content": "a"}):
         return [Fact("string-content", "taken", "content may be a plain text; lists of parts are sent")]
     return [Fact("string-content", "refused", "content must be a list of parts, which is what is sent")]
 
 
-async def _takes(probe: Probe, item: JsonObject) -> bool:
+async def _takes(probe: TargetProbe, item: JsonObject) -> bool:
     return isinstance(await probe.append(await probe.create(), [item]), Applied)
 
 
-async def _idempotency(probe: Probe) -> list[Fact]:
+async def _idempotency(probe: TargetProbe) -> list[Fact]:
     conversation = await probe.create()
     headers = {"Idempotency-Key": f"migrate-cli-doctor-{token_hex(12)}"}
     for _ in range(2):
@@ -221,7 +220,7 @@ async def _idempotency(probe: Probe) -> list[Fact]:
     return [Fact("idempotency-key", "ignored", "Idempotency-Key is ignored: a repeated request is done twice")]
 
 
-async def _client_ids(probe: Probe) -> list[Fact]:
+async def _client_ids(probe: TargetProbe) -> list[Fact]:
     conversation, identifier = await probe.create(), f"msg_{token_hex(24)}"
     item = said("mine") | {"id": identifier}
     if isinstance(await probe.append(conversation, [item]), Refused):
@@ -236,7 +235,7 @@ async def _client_ids(probe: Probe) -> list[Fact]:
     return [Fact("client-item-ids", "kept", f"an id of ours is kept; sent twice, it stands {count} times")]
 
 
-async def _second_delete(probe: Probe) -> list[Fact]:
+async def _second_delete(probe: TargetProbe) -> list[Fact]:
     conversation = await probe.create()
     path = f"/conversations/{segment(conversation)}"
     if isinstance(first := await probe.send("DELETE", path), Refused):
@@ -247,7 +246,7 @@ async def _second_delete(probe: Probe) -> list[Fact]:
     return [Fact("delete", "repeatable", "a second delete of a conversation is answered like the first")]
 
 
-async def _two_writers(probe: Probe) -> list[Fact]:
+async def _two_writers(probe: TargetProbe) -> list[Fact]:
     conversation = await probe.create()
     batches = [[said(f"{name}{number}") for number in range(BATCH)] for name in "ab"]
     await asyncio.gather(*(probe.append(conversation, batch) for batch in batches))
@@ -276,4 +275,4 @@ QUESTIONS: dict[str, Question] = {
     "delete": _second_delete,
     "two-writers": _two_writers,
 }
-"""Every question, by the name of its (first) fact."""
+"""Every question, by the name of its first fact."""

@@ -1,4 +1,4 @@
-"""Room on the disk and the versions that matter. Reads the machine; changes nothing."""
+"""Checks of the machine: free disk space and installed versions. It must not change anything."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from migrate_cli.errors import ExitCode
 from migrate_cli.version import __version__
 
 LIBRARIES = ("openai", "aiohttp", "sqlite-utils", "pydantic", "typer", "rich")
-"""Those whose version can change what a run does or shows."""
+"""Libraries whose version can affect what a run does or prints."""
 
 LITTLE = 1024**3
 """Bytes of free room below which the doctor warns: about five million messages of state file."""
@@ -38,7 +38,7 @@ def versions() -> dict[str, str]:
 
 
 def check_versions(found: dict[str, str]) -> Check:
-    """Say which program runs on what; a library that is missing breaks the next command."""
+    """Report the versions. A missing library is a failure because the next command would crash on it."""
     missing = [name for name, version in found.items() if version == "missing"]
     if missing:
         return failure(
@@ -52,7 +52,7 @@ def check_versions(found: dict[str, str]) -> Check:
 
 
 def check_disk(state: Path) -> Check:
-    """Say how much room there is where the state file grows."""
+    """Report the free space on the disk of the state file."""
     folder = state.parent
     try:
         free = shutil.disk_usage(folder).free

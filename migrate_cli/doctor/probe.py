@@ -27,7 +27,7 @@ PAGE = 100
 LONGEST_WAIT = 5.0
 
 
-class Probe:
+class TargetProbe:
     """One visit to a target. Use as an async context manager: at its end the conversations are deleted.
 
     `strict` is how the settings send assistant messages: to the specification's letter, or plain.
@@ -44,7 +44,7 @@ class Probe:
         self.lost = 0
         """Creates whose answer was lost: each may have left one empty conversation."""
 
-    async def __aenter__(self) -> Probe:
+    async def __aenter__(self) -> TargetProbe:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""Whether the source opens, and what shape and how many threads it seems to hold. Reads a little of it, never all."""
+"""Checks of the source: whether it opens, its format, its size. It must read a sample only, never all of it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection, Source
 
 LOOKED_AT = 20
-"""Threads of an export that are read to see that they can be; `plan` reads them all."""
+"""Threads to sample from an export; `plan` reads them all."""
 LOOKED_AT_LIVE = 3
-"""The same for a host, where each costs requests."""
+"""Threads to sample from a host, where each one costs requests."""
 HABITS = frozenset({"host-milliseconds", "host-hides-more", "host-refuses-cursors", "host-refuses-include"})
-"""Findings that tell of a host, not of one thread; where each is met depends on how long the lists are."""
+"""Findings about the host itself, not about one thread. Long lists are needed to see some of them."""
 
 
 def check_source(settings: Settings, open_source: Callable[[Settings], Source]) -> Check:
-    """Open the source that the settings name, and read its first threads."""
+    """Open the configured source and read its first threads."""
     if settings.source.kind == "export" and settings.source.path is None:
         return warning(
             "source",

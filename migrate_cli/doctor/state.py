@@ -1,4 +1,4 @@
-"""Whether the state file can be used: its place, its lock, its health. Reads only; a missing file is no fault."""
+"""Checks of the state file: location, lock, integrity. It must not write, and a missing file is not a failure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RESTORE = "Run migrate-cli apply: it restores the state file before it does any
 
 
 def check_state(path: Path, *, sandbox: bool = False) -> Check:
-    """Look at the state file as the next `apply` (in the `sandbox`, for a rehearsal) would, without taking its lock."""
+    """Inspect the state file as the next `apply` would (in the `sandbox`: a rehearsal), without taking its lock."""
     try:
         check_place(path, create=True)
         restored = foresee(path)[1] if holder(path) is None else None

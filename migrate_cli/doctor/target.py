@@ -1,4 +1,4 @@
-"""Whether the target answers, takes the key and speaks the Conversations API: a few GETs, nothing is written."""
+"""Checks of the target: reachable, key accepted, Conversations API present. It must send GET requests only."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from migrate_cli.http.outcomes import Applied, Refused
 from migrate_cli.http.rate_limiter import RateLimiter
 
 NOWHERE = "conv_000000000000000000000000000000000000000000000000"
-"""An id of the right form that stands for nothing."""
+"""A well-formed conversation id that cannot exist."""
 LONGEST_PAUSE = 0.25
-"""Seconds between tries: somebody is waiting at the terminal."""
+"""Most seconds between attempts: somebody is waiting at the terminal."""
 
 
 async def brief(seconds: float) -> None:
-    """Pause between tries, never for long."""
+    """Sleep between attempts, capped at `LONGEST_PAUSE`."""
     await asyncio.sleep(min(seconds, LONGEST_PAUSE))
 
 
 async def check_target(endpoint: Endpoint) -> list[Check]:
-    """Ask for a conversation that cannot exist, and for its items; judge the two refusals."""
+    """Request a conversation that cannot exist, and its items; conclude from the two refusals."""
     async with ApiClient(endpoint, RateLimiter(most_in_flight=1), sleep=brief) as client:
         try:
             whole = await client.read(f"/conversations/{NOWHERE}")
@@ -75,15 +75,15 @@ def _judge(endpoint: Endpoint, whole: Applied | Refused, items: Applied | Refuse
 
 
 def _may_be_unknown(whole: Applied | Refused, items: Applied | Refused) -> bool:
-    """Whether what was answered for a conversation would also be answered by a host that has none."""
+    """Whether a host without a Conversations API might have given the same answers."""
     refusals = [reply for reply in (whole, items) if isinstance(reply, Refused)]
     return isinstance(whole, Refused) and any(map(_unknown_path, refusals))
 
 
 async def _knows_path(client: ApiClient) -> bool:
-    """Whether `/conversations` is a path there, for servers that say no more than "Not found" of anything.
+    """Whether the host routes `/conversations`, for servers that answer no more than "Not found" to everything.
 
-    Where only POST is served, GET is refused in another way than at a path that does not exist.
+    A path that takes only POST refuses GET with another status (usually 405) than a path that does not exist.
     """
     there = await client.read("/conversations", {"limit": 1})
     nowhere = await client.read("/no-such-path-as-this", {"limit": 1})
@@ -93,7 +93,7 @@ async def _knows_path(client: ApiClient) -> bool:
 
 
 def _unknown_path(reply: Refused) -> bool:
-    """Tell "no such conversation" from "no such path": the latter names no conversation, or names the URL."""
+    """Tell "no such path" from "no such conversation": it mentions no conversation, or it mentions the URL."""
     if reply.status not in (404, 405, 410):
         return False
     sentence = reply.message.lower()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from migrate_cli.doctor.check import CheckVerdict, failed, failure, ok, warning, worst
-from migrate_cli.doctor.fact import Fact
+from migrate_cli.doctor.check import CheckVerdict, Fact, failed, failure, ok, warning, worst
 from migrate_cli.errors import ExitCode, StateError
 
 

@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from migrate_cli.convert.options import ConvertOptions
 from migrate_cli.convert.thread import convert_thread
-from migrate_cli.doctor.check import Check, CheckVerdict
-from migrate_cli.doctor.fact import Fact
+from migrate_cli.doctor.check import Check, CheckVerdict, Fact
 from migrate_cli.doctor.live import QUESTIONS, find_out
-from migrate_cli.doctor.probe import Probe, said, strictly
+from migrate_cli.doctor.probe import TargetProbe, said, strictly
 from migrate_cli.errors import ExitCode
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.model import Message, Origin, Thread
@@ -182,7 +181,7 @@ def test_scratch_conversations_that_cannot_be_deleted_are_named(visit: Visit, tm
 def test_an_interrupted_visit_deletes_what_it_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reached = asyncio.Event()
 
-    async def endless(probe: Probe) -> list[Fact]:
+    async def endless(probe: TargetProbe) -> list[Fact]:
         await probe.append(await probe.create(), [said("left alone")])
         reached.set()
         await asyncio.Event().wait()

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from migrate_cli.doctor.probe import Probe
+from migrate_cli.doctor.probe import TargetProbe
 from migrate_cli.files.host import FileHost
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.endpoint import Endpoint, segment
@@ -77,7 +77,7 @@ Asks = Callable[[ApiClient, str], Awaitable[object]]
 
 
 async def _scratch(client: ApiClient, identifier: str) -> object:
-    probe = Probe(client.endpoint, sleep=asyncio.sleep)
+    probe = TargetProbe(client.endpoint, sleep=asyncio.sleep)
     probe._client = client
     await probe.append(identifier, [])
     await probe.listed(identifier)
