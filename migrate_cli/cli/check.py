@@ -88,7 +88,7 @@ def verify(
     from migrate_cli.commands.shards import for_shard  # noqa: PLC0415
     from migrate_cli.commands.verify import VerifyOptions  # noqa: PLC0415
     from migrate_cli.commands.verify import verify as run  # noqa: PLC0415
-    from migrate_cli.verify.choice import Sample  # noqa: PLC0415
+    from migrate_cli.verify.sample import Sample  # noqa: PLC0415
 
     settings = frame.settings(
         source__path=source,

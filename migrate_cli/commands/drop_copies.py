@@ -15,7 +15,7 @@ from migrate_cli.convert.canonical import digest_of
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.rate_limiter import RateLimiter
-from migrate_cli.load.context import Context, Stopped
+from migrate_cli.load.context import LoadContext, ThreadStopped
 from migrate_cli.load.read_back import delete
 from migrate_cli.model import Draft, Item, JsonObject, Ledger, Problem, Progress, Result, ThreadState
 from migrate_cli.settings.model import Settings
@@ -23,10 +23,10 @@ from migrate_cli.sources.interface import Selection
 from migrate_cli.state.store import StateStore
 from migrate_cli.state.threads import RecordedThreads
 from migrate_cli.target.conversations import ConversationsTarget
-from migrate_cli.target.pages import Walk
-from migrate_cli.verify.comparisons import LOADED, Tasks
-from migrate_cli.verify.conversation import Task, compare
-from migrate_cli.verify.copies import Copy, copies_in
+from migrate_cli.target.pages import ItemWalk
+from migrate_cli.verify.comparisons import LOADED, ComparisonTasks
+from migrate_cli.verify.conversation import ComparisonTask, compare
+from migrate_cli.verify.copies import SurplusCopy, copies_in
 from migrate_cli.verify.outcome import Verdict
 from migrate_cli.verify.run import state_of
 from migrate_cli.work.clock import WallClock
@@ -36,7 +36,7 @@ _Row = tuple[str | None, str, bytes]
 """Id, kind and digest of an item that stands in a conversation."""
 
 
-def copies_of(settings: Settings, thread_id: str) -> list[Copy]:
+def copies_of(settings: Settings, thread_id: str) -> list[SurplusCopy]:
     """Return the copies that would be deleted. Raises UsageError for a thread that has no conversation to look at."""
     with recorded_target(settings) as target:
         store = StateStore.open(settings.state, create=False, command="migrate-cli resolve")
@@ -74,7 +74,7 @@ class _DropCopies:
             # The state file does not know all of a thread that is in doubt.
             self._items = self._draft.items
 
-    async def look(self) -> list[Copy]:
+    async def look(self) -> list[SurplusCopy]:
         """Return the copies. Raises UsageError where the conversation cannot be read to its end."""
         async with ApiClient(self._target.endpoint, RateLimiter(most_in_flight=1)) as client:
             return self._copies(await self._rows(ConversationsTarget(client)))
@@ -85,13 +85,13 @@ class _DropCopies:
             target = ConversationsTarget(client)
             rows = await self._rows(target)
             copies = [one for one in self._copies(rows) if one.item_id in confirmed]
-            deleted: list[Copy] = []
+            deleted: list[SurplusCopy] = []
             try:
                 # From the end, so that what is left of an interrupted run is still in order.
                 for one in reversed(copies):
                     await delete(self._context(target), one.item_id)
                     deleted.insert(0, one)
-            except Stopped as refused:
+            except ThreadStopped as refused:
                 return self._refused(deleted, refused)
             gone = {one.item_id for one in deleted}
             await self._take_up([row for row in rows if row[0] not in gone])
@@ -101,7 +101,7 @@ class _DropCopies:
 
     async def _rows(self, target: ConversationsTarget) -> list[_Row]:
         conversation = str(self._known.conversation_id)
-        walk = Walk(target, conversation, images=True, expected=len(self._items))
+        walk = ItemWalk(target, conversation, images=True, expected=len(self._items))
         rows: list[_Row] = []
         async for page in walk.pages():
             rows += [(_id(item), str(item.get("type") or "message"), digest_of(item)) for item in page]
@@ -114,26 +114,26 @@ class _DropCopies:
             raise UsageError(f"the target does not show all of conversation {conversation}; nothing was deleted")
         return rows
 
-    def _copies(self, rows: Sequence[_Row]) -> list[Copy]:
+    def _copies(self, rows: Sequence[_Row]) -> list[SurplusCopy]:
         known = frozenset(self._store.threads.item_ids(self._known.thread_id))
         stored = [(item_id, digest) for item_id, _, digest in rows]
         return copies_in([item.digest for item in self._items], known, stored)
 
-    def _context(self, target: ConversationsTarget) -> Context:
+    def _context(self, target: ConversationsTarget) -> LoadContext:
         thread_id = self._known.thread_id
         draft = self._draft or Draft(thread_id, {}, tuple(self._items), Ledger(), 0)
         clock, policy = WallClock(), policy_of(self._settings)
-        return Context(draft, self._known, target, self._store.journal, clock, policy, draining=lambda: False)
+        return LoadContext(draft, self._known, target, self._store.journal, clock, policy, draining=lambda: False)
 
     async def _verify(self, target: ConversationsTarget) -> Verdict | None:
         """Compare the conversation and note the thread's state; None where it is not loaded and stays as it was."""
-        tasks = Tasks(self._store.threads)
+        tasks = ComparisonTasks(self._store.threads)
         thread_id = self._known.thread_id
         entries = (
             tasks.from_state([thread_id], Selection()) if self._draft is None else tasks.from_source([self._draft])
         )
         task = next(entries, None)
-        if not isinstance(task, Task):
+        if not isinstance(task, ComparisonTask):
             return None
         verdict = await compare(target, task)
         self._store.repairs.set_state(thread_id, *state_of(verdict, failed=verdict.fails(strict=False)))
@@ -174,7 +174,7 @@ class _DropCopies:
 
     # ---- the result
 
-    def _told(self, deleted: list[Copy], verdict: Verdict | None) -> Result:
+    def _told(self, deleted: list[SurplusCopy], verdict: Verdict | None) -> Result:
         was = self._known
         done = _sentence(was.thread_id, deleted)
         data: JsonObject = {"thread": was.thread_id, "conversation": was.conversation_id, "was": was.state}
@@ -194,7 +194,7 @@ class _DropCopies:
         message = f"{done} The conversation still differs."
         return Result("resolve", {"message": message, **data}, ExitCode.CHECK_FAILED, None, [problem])
 
-    def _refused(self, deleted: list[Copy], refused: Stopped) -> Result:
+    def _refused(self, deleted: list[SurplusCopy], refused: ThreadStopped) -> Result:
         thread_id = self._known.thread_id
         data: JsonObject = {"message": _sentence(thread_id, deleted), "thread": thread_id, "copies": _listed(deleted)}
         problem = Problem(refused.code, refused.detail, thread_id)
@@ -211,14 +211,14 @@ def _known(settings: Settings, threads: RecordedThreads, thread_id: str) -> Prog
     return known
 
 
-def _sentence(thread_id: str, deleted: Sequence[Copy]) -> str:
+def _sentence(thread_id: str, deleted: Sequence[SurplusCopy]) -> str:
     if not deleted:
         return f"No copy of ours was deleted from the conversation of {thread_id}."
     were = "1 copy of ours was" if len(deleted) == 1 else f"{len(deleted):,} copies of ours were"
     return f"{were} deleted from the conversation of {thread_id}."
 
 
-def _listed(copies: Sequence[Copy]) -> list[JsonObject]:
+def _listed(copies: Sequence[SurplusCopy]) -> list[JsonObject]:
     return [{"item": one.item_id, "place": one.place, "copy_of": one.of} for one in copies[:SHOWN]]
 
 

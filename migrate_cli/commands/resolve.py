@@ -15,7 +15,7 @@ from migrate_cli.convert.text import counted
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.rate_limiter import RateLimiter
-from migrate_cli.load.context import Context, Stopped
+from migrate_cli.load.context import LoadContext, ThreadStopped
 from migrate_cli.load.decide import SET_ASIDE
 from migrate_cli.load.read_back import list_after
 from migrate_cli.model import Draft, JsonObject, Problem, Progress, Result
@@ -23,7 +23,7 @@ from migrate_cli.settings.model import Settings
 from migrate_cli.state.store import StateStore
 from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.verify.copies import copies_in
-from migrate_cli.verify.known import Known
+from migrate_cli.verify.recorded_ids import RecordedIds
 from migrate_cli.work.clock import WallClock
 
 SHOWN = 200
@@ -119,7 +119,7 @@ class _Resolve:
         draft = self._draft()
         try:
             standing = await self._standing(draft)
-        except Stopped as gone:
+        except ThreadStopped as gone:
             return self._unsettled(gone.detail, [], copies=0)
         if choice is Resolution.SHOW:
             found = counted(len(standing.differences), "difference")
@@ -142,7 +142,7 @@ class _Resolve:
         clock, policy = WallClock(), policy_of(self._settings)
         limiter = RateLimiter(most_in_flight=1)
         async with ApiClient(self._target.endpoint, limiter) as client:
-            load = Context(
+            load = LoadContext(
                 draft,
                 self._known,
                 ConversationsTarget(client),
@@ -155,7 +155,7 @@ class _Resolve:
         blocks = _blocks(draft, items)
         threads = self._store.threads
         digests, ids = threads.recorded_digests(draft.thread_id), threads.item_ids(draft.thread_id)
-        known = Known.of(draft.items, digests, ids, changed=False)
+        known = RecordedIds.of(draft.items, digests, ids, changed=False)
         stored = [(str(item.get("id")), digest_of(item)) for item in items]
         copies = {one.place: one.of for one in copies_in([item.digest for item in draft.items], frozenset(ids), stored)}
         rows: list[JsonObject] = []
@@ -210,7 +210,7 @@ def _blocks(draft: Draft, items: list[JsonObject]) -> list[tuple[str, int, int, 
     return list(SequenceMatcher(None, *forms_of(draft.items, items), autojunk=False).get_opcodes())
 
 
-def _missing(place: int, draft: Draft, known: Known) -> JsonObject:
+def _missing(place: int, draft: Draft, known: RecordedIds) -> JsonObject:
     """An item of the thread that is not where it should be; `item` is the id that it had."""
     return _row("missing", place, draft.items[place].message_id, known.ids[place])
 

@@ -14,7 +14,7 @@ from migrate_cli.convert.text import counted
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.rate_limiter import RateLimiter
-from migrate_cli.load.undo import UNFINISHED, Created, UndoRun
+from migrate_cli.load.undo import UNFINISHED, CreatedConversation, UndoRun
 from migrate_cli.model import JsonObject, Problem, Result
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.settings.model import Settings
@@ -123,7 +123,7 @@ class _Undo:
         await self._store.durable()
         return result
 
-    def undone(self, created: Created, outcome: str, items: Counter[str], detail: str | None) -> None:
+    def undone(self, created: CreatedConversation, outcome: str, items: Counter[str], detail: str | None) -> None:
         """Remember what became of one conversation."""
         self._conversations[outcome] += 1
         self._items.update(items)
@@ -138,12 +138,12 @@ class _Undo:
             self._problems.append(Problem(code, told, created.thread_id))
         self._view.thread_done("undone" if outcome in (DELETED, GONE) else "failed", sum(items.values()))
 
-    def _created(self, reader: StateReader) -> Iterator[Created]:
+    def _created(self, reader: StateReader) -> Iterator[CreatedConversation]:
         for row in list(reader.threads.created(self._choice.threads, self._choice.run_id)):
             abandoned = bool(row["abandoned"])
             ids = [] if abandoned else self._store.threads.item_ids(row["thread_id"])
             alone = abandoned or row["state"] not in _HANDED_OUT
-            yield Created(row["thread_id"], row["conversation_id"], frozenset(ids), alone, abandoned)
+            yield CreatedConversation(row["thread_id"], row["conversation_id"], frozenset(ids), alone, abandoned)
 
     def _result(self, run_id: str, failure: MigrateError | None, *, interrupted: bool) -> Result:
         problems = self._problems

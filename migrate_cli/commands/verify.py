@@ -37,11 +37,11 @@ from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.store import StateStore
 from migrate_cli.target.conversations import ConversationsTarget
-from migrate_cli.verify.choice import Sample
-from migrate_cli.verify.comparisons import LOADED, Entry, Tasks
+from migrate_cli.verify.comparisons import LOADED, ComparisonTasks, Entry
 from migrate_cli.verify.conversation import compare
 from migrate_cli.verify.files import FileCheck
 from migrate_cli.verify.run import UNREADABLE, VerifyRun
+from migrate_cli.verify.sample import Sample
 from migrate_cli.work.clock import WallClock
 
 EVERY_STATE = (
@@ -163,7 +163,7 @@ class _Verify:
 
     def _entries(self, selection: Selection, since: int | None) -> Iterator[Entry]:
         """The source's threads first, then those that only the state file has."""
-        tasks = Tasks(self._store.threads, since=since)
+        tasks = ComparisonTasks(self._store.threads, since=since)
         chosen = self._chosen(selection)
         if self._source is not None:
             yield from tasks.from_source(self._drafts(self._source, chosen))

@@ -9,7 +9,7 @@ from migrate_cli.findings import holes_in
 from migrate_cli.model import Draft, JsonObject, Problem, ThreadState, Unreadable
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.verify.comparisons import Earlier, Entry, NotLoaded
-from migrate_cli.verify.conversation import Task
+from migrate_cli.verify.conversation import ComparisonTask
 from migrate_cli.verify.outcome import Outcome, Verdict
 from migrate_cli.verify.run import HIDDEN, NOT_COMPARED
 
@@ -42,7 +42,7 @@ class VerifyTotals:
 
     # ---- what a run tells (verify.run.Observer)
 
-    def compared(self, task: Task, verdict: Verdict, *, failed: bool) -> None:
+    def compared(self, task: ComparisonTask, verdict: Verdict, *, failed: bool) -> None:
         """Book one conversation."""
         state = (ThreadState.DIFFERS if failed else ThreadState.VERIFIED).value
         for total, counted in (
@@ -168,7 +168,7 @@ class VerifyTotals:
         self._problem(entry.code, entry.sentence, entry.thread_id)
         self._view.thread_done("failed", 0)
 
-    def _list_differences(self, task: Task, verdict: Verdict) -> None:
+    def _list_differences(self, task: ComparisonTask, verdict: Verdict) -> None:
         self.told += len(verdict.differences) + verdict.differences_cut
         room = LISTED - len(self.differences)
         self.differences += [
@@ -176,7 +176,7 @@ class VerifyTotals:
             for one in verdict.differences[:room]
         ]
 
-    def _explain(self, task: Task, verdict: Verdict) -> None:
+    def _explain(self, task: ComparisonTask, verdict: Verdict) -> None:
         first = next((one for one in verdict.differences if one.outcome is not Outcome.EXTRA), None)
         first = first or next(iter(verdict.differences), None)
         if first is None:

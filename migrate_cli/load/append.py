@@ -6,16 +6,16 @@ A batch is never sent again before the target was asked what it holds. It must n
 from __future__ import annotations
 
 from migrate_cli.http.outcomes import Ambiguous, Applied, Reply
-from migrate_cli.load.context import Context, Stopped
+from migrate_cli.load.context import LoadContext, ThreadStopped
 from migrate_cli.load.read_back import delete, list_after
-from migrate_cli.load.reconcile import Adopt, Conflict, echo, prefix
+from migrate_cli.load.reconcile import Adopt, Unexplained, echo, prefix
 from migrate_cli.model import ThreadState
 
 MOST_PATIENT = 4
 """The settling time grows with each doubt about a thread, up to so many times."""
 
 
-async def append(load: Context, start: int, stop: int) -> Reply | None:
+async def append(load: LoadContext, start: int, stop: int) -> Reply | None:
     """Send one batch and take in what is known afterwards; returns the reply when it was not simply applied."""
     sent = load.draft.items[start:stop]
     images = any(b'"image_url"' in item.body for item in sent)
@@ -35,7 +35,7 @@ async def append(load: Context, start: int, stop: int) -> Reply | None:
     return reply
 
 
-async def note_doubt(load: Context, reason: str) -> None:
+async def note_doubt(load: LoadContext, reason: str) -> None:
     """Make a doubt durable: how many late copies may be ours must survive the process."""
     load.progress.ambiguous = True
     load.progress.unclear += 1
@@ -44,18 +44,18 @@ async def note_doubt(load: Context, reason: str) -> None:
     await load.journal.durable()
 
 
-async def reconcile(load: Context, reason: str) -> None:
+async def reconcile(load: LoadContext, reason: str) -> None:
     """List what comes after the anchor and adopt it, when it is a prefix of what was to come. Raises Stopped."""
     found = await list_after(load, load.progress.anchor)
     verdict = prefix(load.draft.items, load.progress.position, found, unclear=load.progress.unclear)
-    if isinstance(verdict, Conflict):
-        raise Stopped(ThreadState.IN_DOUBT, "unexplained-items", f"after a doubt ({reason}): {verdict.seen}")
+    if isinstance(verdict, Unexplained):
+        raise ThreadStopped(ThreadState.IN_DOUBT, "unexplained-items", f"after a doubt ({reason}): {verdict.seen}")
     adopt(load, verdict.ids)
     for item_id in verdict.surplus:
         await delete(load, item_id)
 
 
-def adopt(load: Context, ids: list[str]) -> None:
+def adopt(load: LoadContext, ids: list[str]) -> None:
     """Note that the next items are in the conversation, under these ids."""
     if not ids:
         return

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from migrate_cli.http.outcomes import Reply
-from migrate_cli.load.interface import Journal, Target
+from migrate_cli.load.interface import Journal, LoadTarget
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.retry import Retry
 from migrate_cli.model import Draft, Progress, ThreadState
 from migrate_cli.work.clock import Clock
 
 
-class Stopped(Exception):
+class ThreadStopped(Exception):
     """The thread ends here for now, in this state; never leaves `ThreadLoad.run`."""
 
     def __init__(self, state: ThreadState, code: str, detail: str) -> None:
@@ -28,12 +28,12 @@ INTERRUPTED = ("interrupted", "the run ended before this thread was loaded; the 
 
 
 @dataclass
-class Context:
+class LoadContext:
     """One thread on its way."""
 
     draft: Draft
     progress: Progress
-    target: Target
+    target: LoadTarget
     journal: Journal
     clock: Clock
     policy: LoadPolicy
@@ -89,7 +89,7 @@ class Context:
     def leave_if_draining(self) -> None:
         """Raise Stopped when the run was asked to stop; nothing of this thread is under way at this moment."""
         if self.draining():
-            raise Stopped(self.resting_state(), *INTERRUPTED)
+            raise ThreadStopped(self.resting_state(), *INTERRUPTED)
 
     def resting_state(self) -> ThreadState:
         """The state that says where the next run has to begin."""

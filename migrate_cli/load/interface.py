@@ -14,7 +14,7 @@ from migrate_cli.load.decide import Action
 from migrate_cli.model import Draft, Item, Progress, Unreadable
 
 
-class Target(Protocol):
+class LoadTarget(Protocol):
     """The calls of the Conversations API that loading needs. Pacing and reads' retries happen behind it.
 
     Raises AuthError and TemporaryError for what ends the whole run, and Draining (see `http/outcomes.py`) for a request

@@ -31,7 +31,7 @@ class Adopt:
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
+class Unexplained:
     """Something is there that we cannot explain; `seen` says what, without message text."""
 
     seen: str
@@ -42,23 +42,25 @@ def matches(item: Item, got: JsonObject) -> bool:
     return digest_of(got) == item.digest or same(decode(item.body), got)
 
 
-def echo(sent: Sequence[Item], body: JsonObject) -> Adopt | Conflict:
+def echo(sent: Sequence[Item], body: JsonObject) -> Adopt | Unexplained:
     """Check the answer to an append: the same number of items, in order, alike, each with an id."""
     data = body.get("data")
     if not isinstance(data, list) or not all(isinstance(got, dict) for got in data):
-        return Conflict("the answer held no list of items")
+        return Unexplained("the answer held no list of items")
     if len(data) != len(sent):
-        return Conflict(f"the answer held {len(data)} of {len(sent)} items")
+        return Unexplained(f"the answer held {len(data)} of {len(sent)} items")
     for place, (item, got) in enumerate(zip(sent, data, strict=True)):
         if not matches(item, got) or not _has_id(got):
             scrambled = sorted(one.digest for one in sent) == sorted(digest_of(one) for one in data)
-            return Conflict(_SCRAMBLED if scrambled else f"item {place + 1} of the answer is not the one that was sent")
+            return Unexplained(
+                _SCRAMBLED if scrambled else f"item {place + 1} of the answer is not the one that was sent"
+            )
     return Adopt([got["id"] for got in data])
 
 
 def prefix(
     items: Sequence[Item], position: int, after_anchor: Sequence[JsonObject], *, unclear: int
-) -> Adopt | Conflict:
+) -> Adopt | Unexplained:
     """Compare what comes after the anchor with what was to come from `position` on.
 
     It must be equal to a prefix of it, and may be followed by late copies: runs of our own items, at most one for each
@@ -75,14 +77,14 @@ def prefix(
 
 def whole(
     items: Sequence[Item], known_ids: Sequence[str], got: Sequence[JsonObject], *, unclear: int
-) -> Adopt | Conflict:
+) -> Adopt | Unexplained:
     """Compare a conversation, read back whole, with the thread: our ids in their order, and late copies at most."""
-    reading = Reading(items, known_ids)
+    reading = ReadBack(items, known_ids)
     reading.feed(got)
     return reading.verdict(unclear=unclear)
 
 
-class Reading:
+class ReadBack:
     """A conversation that is read back page by page: `whole` without holding it."""
 
     def __init__(self, items: Sequence[Item], known_ids: Sequence[str]) -> None:
@@ -90,7 +92,7 @@ class Reading:
         self._expected = iter(zip(items, known_ids, strict=True))
         self._following = next(self._expected, None)
         self._extra: list[JsonObject] = []
-        self._conflict: Conflict | None = None
+        self._conflict: Unexplained | None = None
 
     def feed(self, got: Iterable[JsonObject]) -> None:
         """Take the next items of the conversation, oldest first."""
@@ -99,24 +101,26 @@ class Reading:
                 self._extra.append(item)
                 continue
             if self._conflict is None and not matches(self._following[0], item):
-                self._conflict = Conflict(f"item {self._following[1]} is not what was sent")
+                self._conflict = Unexplained(f"item {self._following[1]} is not what was sent")
             self._following = next(self._expected, None)
 
-    def verdict(self, *, unclear: int) -> Adopt | Conflict:
+    def verdict(self, *, unclear: int) -> Adopt | Unexplained:
         """Return what `whole` returns, once all was fed."""
         if self._conflict is not None:
             return self._conflict
         if self._following is not None:
-            return Conflict(f"item {self._following[1]} is missing or out of its place")
+            return Unexplained(f"item {self._following[1]} is missing or out of its place")
         return _with_surplus(self._items, list(self._ids), self._extra, unclear)
 
 
-def _with_surplus(items: Sequence[Item], ids: list[str], extra: Sequence[JsonObject], unclear: int) -> Adopt | Conflict:
+def _with_surplus(
+    items: Sequence[Item], ids: list[str], extra: Sequence[JsonObject], unclear: int
+) -> Adopt | Unexplained:
     if not extra:
         return Adopt(ids)
     runs = fewest_runs(*forms_of(items, extra))
     if runs is None or runs > unclear or not all(_has_id(item) for item in extra):
-        return Conflict(f"{len(extra)} items are in the conversation that this migration cannot have sent")
+        return Unexplained(f"{len(extra)} items are in the conversation that this migration cannot have sent")
     return Adopt(ids, [item["id"] for item in extra])
 
 

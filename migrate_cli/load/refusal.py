@@ -13,7 +13,7 @@ from migrate_cli.convert.canonical import digest_of, encode
 from migrate_cli.findings import finding
 from migrate_cli.http.outcomes import Refused
 from migrate_cli.load.append import append, reconcile
-from migrate_cli.load.context import Context, Stopped
+from migrate_cli.load.context import LoadContext, ThreadStopped
 from migrate_cli.model import REFUSED_NOTE, Draft, Item, Ledger, OnRefused, ThreadState
 from migrate_cli.target.conversations import INCLUDE_REFUSED, decode
 
@@ -57,7 +57,7 @@ def _note(item: Item) -> Item:
     return Item(encode(body), digest_of(body), REFUSED_NOTE, item.message_id, item.created_at)
 
 
-async def handle_refusal(load: Context, reply: Refused, start: int, stop: int) -> None:
+async def handle_refusal(load: LoadContext, reply: Refused, start: int, stop: int) -> None:
     """Deal with a batch that was refused. Returns when there is something new to send; raises Stopped otherwise."""
     _check_conversation(load, reply)
     # Some servers keep part of a batch that they refuse, so ask before sending any of it again.
@@ -70,7 +70,7 @@ async def handle_refusal(load: Context, reply: Refused, start: int, stop: int) -
         await _isolate(load, reply, stop)
 
 
-async def _isolate(load: Context, reply: Refused, stop: int) -> None:
+async def _isolate(load: LoadContext, reply: Refused, stop: int) -> None:
     """Append in ever smaller pieces until what is refused stands alone; returns when all of it went in after all."""
     retry = load.retry()
     while (start := load.progress.position) < stop:
@@ -93,13 +93,13 @@ async def _isolate(load: Context, reply: Refused, stop: int) -> None:
             await load.wait(retry, answer)
 
 
-async def _conclude(load: Context, reply: Refused, start: int, stop: int) -> None:
+async def _conclude(load: LoadContext, reply: Refused, start: int, stop: int) -> None:
     """End the thread with the refused item's name, or put notes in the place of what cannot be parted."""
     item = load.draft.items[start]
     named = f"item {start} (from message {item.message_id or 'unknown'}) was refused"
     noted = any(one.kind == REFUSED_NOTE for one in load.draft.items[start:stop])
     if load.policy.on_refused is not OnRefused.NOTE or noted:
-        raise Stopped(ThreadState.FAILED, reply.code, f"{named} ({reply.status}): {reply.message}")
+        raise ThreadStopped(ThreadState.FAILED, reply.code, f"{named} ({reply.status}): {reply.message}")
     # The server's sentence may repeat what the message says, so only its code is kept.
     detail = f"{named} ({reply.status} {reply.code}); a note stands in its place"
     for place in range(start, stop):
@@ -109,11 +109,11 @@ async def _conclude(load: Context, reply: Refused, start: int, stop: int) -> Non
     await load.journal.durable()
 
 
-def _check_conversation(load: Context, reply: Refused) -> None:
+def _check_conversation(load: LoadContext, reply: Refused) -> None:
     """A conversation that is gone, or may not be written, refuses everything: there is no item to look for."""
     if reply.status in (403, 404):
         gone = reply.status == 404
-        raise Stopped(
+        raise ThreadStopped(
             ThreadState.IN_DOUBT if gone else ThreadState.FAILED,
             "conversation-gone" if gone else reply.code,
             f"conversation {load.conversation} does not take items any more ({reply.status}): {reply.message}",

@@ -17,9 +17,9 @@ from typing import Any
 from migrate_cli.convert.canonical import read_alike
 from migrate_cli.errors import TemporaryError
 from migrate_cli.http.outcomes import Draining
-from migrate_cli.load.context import Stopped
+from migrate_cli.load.context import ThreadStopped
 from migrate_cli.load.decide import Action, decide
-from migrate_cli.load.interface import LoadObserver, LoadStore, Target
+from migrate_cli.load.interface import LoadObserver, LoadStore, LoadTarget
 from migrate_cli.load.late import WORTH_SAYING, LateThreads, tell
 from migrate_cli.load.policy import LoadOptions, LoadPolicy
 from migrate_cli.load.refusal import with_notes
@@ -56,7 +56,7 @@ class Pilot:
         return {"threads": self.threads, "passed": self.passed, **stopped}
 
 
-class Failures:
+class FailureLimit:
     """The failed threads of a run, which end it where it cannot succeed."""
 
     def __init__(self, most: int | None) -> None:
@@ -91,7 +91,7 @@ class LoadRun:
     def __init__(
         self,
         *,
-        target: Target,
+        target: LoadTarget,
         store: LoadStore,
         clock: Clock,
         policy: LoadPolicy,
@@ -107,7 +107,7 @@ class LoadRun:
         self.pilot = Pilot(policy.pilot) if self._options.pilot and policy.pilot else None
         self._pool = WorkerPool(policy.workers, self.drain, grace=policy.drain)
         self._late = LateThreads(clock, observer)
-        self._failures = Failures(policy.max_errors)
+        self._failures = FailureLimit(policy.max_errors)
         self._said_waiting = False
 
     async def run(self, drafts: Iterator[Entry] | AsyncIterator[Entry]) -> None:
@@ -257,7 +257,7 @@ class LoadRun:
             untouched = await load.untouched()
         except Draining:
             return None
-        except Stopped as stop:
+        except ThreadStopped as stop:
             self._observer.thread(draft, Action.GROWN, known, stop.code, stop.detail)
             return None
         if not untouched:

@@ -20,8 +20,8 @@ from migrate_cli.convert.batches import batches
 from migrate_cli.errors import AuthError, TemporaryError, UsageError
 from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, Refused
 from migrate_cli.load.append import adopt, append, note_doubt, reconcile
-from migrate_cli.load.context import INTERRUPTED, Context, Stopped
-from migrate_cli.load.interface import Journal, Target
+from migrate_cli.load.context import INTERRUPTED, LoadContext, ThreadStopped
+from migrate_cli.load.interface import Journal, LoadTarget
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.read_back import check_whole, learn, list_after
 from migrate_cli.load.refusal import handle_refusal
@@ -42,14 +42,14 @@ class ThreadLoad:
         draft: Draft,
         progress: Progress,
         *,
-        target: Target,
+        target: LoadTarget,
         journal: Journal,
         clock: Clock,
         policy: LoadPolicy,
         read_back: bool = False,
         draining: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._load = Context(draft, progress, target, journal, clock, policy, draining)
+        self._load = LoadContext(draft, progress, target, journal, clock, policy, draining)
         self._read_back = read_back
         self.code: str | None = None
         self.detail: str | None = None
@@ -77,7 +77,7 @@ class ThreadLoad:
     async def _guarded(self, steps: Coroutine[Any, Any, None]) -> Progress:
         try:
             await steps
-        except Stopped as stop:
+        except ThreadStopped as stop:
             self._end(stop.state, stop.code, stop.detail)
         except Draining:
             self.leave()
@@ -108,7 +108,7 @@ class ThreadLoad:
             ids = await learn(load)
         except Draining:
             return None
-        except Stopped as stop:
+        except ThreadStopped as stop:
             return self._end(stop.state, stop.code, stop.detail)
         load.journal.begin(load.progress, load.draft)
         load.progress.ambiguous, load.progress.unclear, load.progress.restored = False, 0, 0
@@ -188,14 +188,14 @@ class ThreadLoad:
         load.journal.conversation(progress)
         await load.journal.durable()
 
-    def _refused_create(self, reply: Refused) -> Stopped:
+    def _refused_create(self, reply: Refused) -> ThreadStopped:
         if reply.status in (404, 405, 410):
             raise UsageError(
                 f"the target has no Conversations API (POST /conversations answered {reply.status}: {reply.message}); "
                 "check target.base_url",
                 code="no-conversations-api",
             )
-        return Stopped(
+        return ThreadStopped(
             ThreadState.FAILED, reply.code, f"the conversation was refused ({reply.status}): {reply.message}"
         )
 

@@ -23,7 +23,7 @@ UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
+class CreatedConversation:
     """One conversation that this migration created."""
 
     thread_id: str
@@ -39,7 +39,7 @@ class Created:
 class UndoObserver(Protocol):
     """Hears what became of each conversation, and remembers it."""
 
-    def undone(self, created: Created, outcome: str, items: Counter[str], detail: str | None) -> None:
+    def undone(self, created: CreatedConversation, outcome: str, items: Counter[str], detail: str | None) -> None:
         """One conversation is `deleted`, was `gone`, was `kept` because somebody wrote into it, or was `refused`."""
 
 
@@ -53,14 +53,14 @@ class UndoRun:
         self._target, self._clock, self._policy = target, clock, policy
         self._observer, self._force = observer, force
 
-    async def run(self, conversations: Iterator[Created]) -> None:
+    async def run(self, conversations: Iterator[CreatedConversation]) -> None:
         """Undo them all. Raises what ends the run as a whole, after every worker has come to rest."""
         # Without a limit to the time: a delete that is cut off would be one more request for the next run.
         pool = WorkerPool(self._policy.workers, self.drain)
         await pool.run(each_of(conversations), self._undo_one)
         pool.raise_failure()
 
-    async def _undo_one(self, created: Created) -> None:
+    async def _undo_one(self, created: CreatedConversation) -> None:
         items: Counter[str] = Counter()
         outcome: str = UNFINISHED
         detail: str | None = None
@@ -71,7 +71,7 @@ class UndoRun:
         finally:
             self._observer.undone(created, outcome, items, detail)
 
-    async def _undo(self, created: Created, items: Counter[str]) -> tuple[str, str | None]:
+    async def _undo(self, created: CreatedConversation, items: Counter[str]) -> tuple[str, str | None]:
         def foreign(standing: Sequence[str]) -> str | None:
             count = sum(item_id not in created.item_ids for item_id in standing)
             if not count or created.ours_alone or self._force:

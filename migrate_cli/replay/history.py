@@ -13,7 +13,7 @@ from migrate_cli.convert.presence import PARTS_IN, hidden_images, is_hidden
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.errors import CaseError
 from migrate_cli.target.conversations import ConversationsTarget
-from migrate_cli.target.pages import Walk, behind
+from migrate_cli.target.pages import ItemWalk, behind
 
 _SERVER_FIELDS = frozenset({"id", "status", "created_by", "created_at", "object"})
 _NEED_ID = {
@@ -50,7 +50,7 @@ async def read_history(target: ConversationsTarget, conversation_id: str) -> Con
 
 async def items_after(target: ConversationsTarget, conversation_id: str, anchor: str | None) -> list[JsonObject]:
     """Read the items after one of them (None: all), oldest first. Raises what `read_history` raises."""
-    walk = Walk(target, conversation_id, images=True, after=anchor)
+    walk = ItemWalk(target, conversation_id, images=True, after=anchor)
     found = [item async for page in walk.pages() for item in page]
     what = None
     if walk.refused is not None:

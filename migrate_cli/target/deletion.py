@@ -11,7 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, Refused, Reply
-from migrate_cli.target.pages import Lists, Walk
+from migrate_cli.target.pages import ItemWalk, ListsItems
 
 DELETED, GONE, KEPT, REFUSED = "deleted", "gone", "kept", "refused"
 
@@ -19,7 +19,7 @@ Wait = Callable[[NotApplied | Ambiguous], Awaitable[None]]
 """Waits before the next attempt at one request; raises when there should be none."""
 
 
-class Deletes(Lists, Protocol):
+class Deletes(ListsItems, Protocol):
     """The calls that a deletion needs."""
 
     async def delete_item(self, conversation_id: str, item_id: str) -> Reply:
@@ -65,7 +65,7 @@ class ConversationDeletion:
         """
         while True:
             expected = None if self._expected is None else self._expected - len(self.seen)
-            walk = Walk(self._target, self._conversation, images=False, expected=expected)
+            walk = ItemWalk(self._target, self._conversation, images=False, expected=expected)
             standing = [str(item["id"]) async for page in walk.pages() for item in page if item.get("id")]
             if walk.refused is not None:
                 return self._unlisted(walk.refused)

@@ -18,14 +18,14 @@ DEFAULT_PAGE = 20
 """The API's own length of a page, which some targets keep to whatever they are asked for."""
 
 
-class Lists(Protocol):
+class ListsItems(Protocol):
     """The call that a walk needs."""
 
     async def list_items(self, conversation_id: str, *, after: str | None, images: bool) -> Page | Refused:
         """Return up to 100 items after the anchor, ascending."""
 
 
-class Walk:
+class ItemWalk:
     """One walk through a conversation, to its end. `refused` and `cut_off` are to be looked at after it.
 
     `expected` is how many items there should be at least, where that is known: a list that ends before is asked on.
@@ -33,7 +33,7 @@ class Walk:
 
     def __init__(
         self,
-        target: Lists,
+        target: ListsItems,
         conversation_id: str,
         *,
         images: bool,

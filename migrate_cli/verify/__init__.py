@@ -1,1 +1,1 @@
-"""VERIFY: the conversation as it is read back, marched item by item against what it should hold."""
+"""VERIFY: the conversation as it is read back, compared item by item with what it should hold."""

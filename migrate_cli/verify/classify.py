@@ -15,8 +15,8 @@ from migrate_cli.convert.presence import without_addresses
 from migrate_cli.model import Item
 from migrate_cli.verify.align import Block, common_blocks
 from migrate_cli.verify.diff import Change, changes, similarity, words
+from migrate_cli.verify.divergence import LISTED, Divergence, ListedItem
 from migrate_cli.verify.outcome import Difference, Outcome, Verdict
-from migrate_cli.verify.parted import LISTED, Parted, Seen
 
 ALIKE = 0.5
 """An item that is at least so alike is taken for a changed one, where several could be meant."""
@@ -46,7 +46,7 @@ _Cell = tuple[float, tuple[tuple[int, int], ...]]
 """The best score so far, and its pairs."""
 
 
-def settle(parted: Parted, *, excerpts: bool = False) -> Verdict:
+def settle(parted: Divergence, *, excerpts: bool = False) -> Verdict:
     """Return the verdict on what is not as it was sent."""
     expected, agreed, seen = parted.expected, parted.agreed, parted.seen
     book = _Book(parted, excerpts=excerpts)
@@ -77,7 +77,7 @@ def settle(parted: Parted, *, excerpts: bool = False) -> Verdict:
 # ---- the order as a whole
 
 
-def _is_turned_round(expected: Sequence[Item], agreed: int, seen: Sequence[Seen]) -> bool:
+def _is_turned_round(expected: Sequence[Item], agreed: int, seen: Sequence[ListedItem]) -> bool:
     whole = [item.digest for item in expected]
     found = whole[:agreed] + [one.digest for one in seen]
     return len(whole) > 2 and found != whole and found == whole[::-1]
@@ -111,7 +111,7 @@ def _between(blocks: Sequence[Block], sent: int, found: int) -> list[_Gap]:
 # ---- items that stand elsewhere
 
 
-def _take_moves(gaps: Sequence[_Gap], expected: Sequence[Item], seen: Sequence[Seen]) -> list[_Move]:
+def _take_moves(gaps: Sequence[_Gap], expected: Sequence[Item], seen: Sequence[ListedItem]) -> list[_Move]:
     """Take out of the gaps what is gone in one place and has appeared in another."""
     appeared: dict[bytes, deque[tuple[int, int]]] = {}
     for number, gap in enumerate(gaps):
@@ -238,7 +238,7 @@ def _take_new_turns(gap: _Gap, pairs: Sequence[tuple[int, int]], book: _Book) ->
 class _Book:
     """Counts outcomes and writes differences; positions and places given here begin where both streams parted."""
 
-    def __init__(self, parted: Parted, *, excerpts: bool) -> None:
+    def __init__(self, parted: Divergence, *, excerpts: bool) -> None:
         self.outcomes: Counter[Outcome] = Counter()
         self.repeated = 0
         self._adopted = 0
@@ -303,7 +303,7 @@ class _Book:
         for change in fields[1:]:
             self._write(Outcome.DIFFERENT, change, position, place)
 
-    def added(self, found: Seen) -> None:
+    def added(self, found: ListedItem) -> None:
         """An item that was not sent, or not so often."""
         twin = self._first.get(found.digest)
         self.outcomes[Outcome.EXTRA] += 1

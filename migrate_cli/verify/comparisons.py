@@ -15,8 +15,8 @@ from migrate_cli.load.decide import is_prefix
 from migrate_cli.model import REFUSED_NOTE, Draft, Item, ThreadState, Unreadable
 from migrate_cli.sources.disk_set import DiskSet
 from migrate_cli.sources.interface import Selection
-from migrate_cli.verify.conversation import Task
-from migrate_cli.verify.known import Known
+from migrate_cli.verify.conversation import ComparisonTask
+from migrate_cli.verify.recorded_ids import RecordedIds
 
 LOADED = frozenset({ThreadState.LOADED, ThreadState.VERIFIED, ThreadState.DIFFERS})
 """States in which a conversation should hold its whole thread."""
@@ -47,7 +47,7 @@ class Earlier:
 AHEAD = 64
 """Threads of the state file that are looked up at once."""
 
-Entry = Task | NotLoaded | Earlier | Unreadable
+Entry = ComparisonTask | NotLoaded | Earlier | Unreadable
 
 
 class Memory(Protocol):
@@ -69,7 +69,7 @@ class Memory(Protocol):
         """Return the generation of reading that a run worked with."""
 
 
-class Tasks:
+class ComparisonTasks:
     """Makes tasks. `since` (Unix seconds) is when the verification began that is being resumed, or None."""
 
     def __init__(self, memory: Memory, *, since: int | None = None) -> None:
@@ -134,7 +134,7 @@ class Tasks:
         if draft is None and any(item.kind == REFUSED_NOTE for item in items):
             known = ""  # the recorded digest is the source's, which the notes are no part of
         changed = draft is not None and draft.digest != known
-        return Task(
+        return ComparisonTask(
             thread_id,
             row["conversation_id"],
             items,
@@ -153,9 +153,9 @@ class Tasks:
             return False
         return not is_prefix(self._memory.recorded_digests(draft.thread_id), draft)
 
-    def _ids(self, thread_id: str, items: Sequence[Item], *, changed: bool) -> Known:
+    def _ids(self, thread_id: str, items: Sequence[Item], *, changed: bool) -> RecordedIds:
         digests, ids = self._memory.recorded_digests(thread_id), self._memory.item_ids(thread_id)
-        return Known.of(items, digests, ids, changed=changed)
+        return RecordedIds.of(items, digests, ids, changed=changed)
 
 
 def _not_loaded(thread_id: str, row: dict[str, Any] | None, draft: Draft | None) -> NotLoaded:

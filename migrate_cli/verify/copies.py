@@ -13,7 +13,7 @@ from migrate_cli.verify.align import common_blocks
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class SurplusCopy:
     """One item too many."""
 
     place: int
@@ -27,7 +27,7 @@ Stored = Sequence[tuple[str | None, bytes]]
 """Id and digest of each item of a conversation, oldest first."""
 
 
-def copies_in(sent: Sequence[bytes], known: Collection[str], stored: Stored) -> list[Copy]:
+def copies_in(sent: Sequence[bytes], known: Collection[str], stored: Stored) -> list[SurplusCopy]:
     """Return the copies among what is stored; `known` holds the ids that the state file has.
 
     What comes after the history is a turn, and none of it a copy, as soon as one item of it says something of its own.
@@ -39,7 +39,7 @@ def copies_in(sent: Sequence[bytes], known: Collection[str], stored: Stored) -> 
     last = max(kept, default=-1)
     is_turn = any(digest not in first for _, digest in stored[last + 1 :])
     return [
-        Copy(place, item_id, first[digest])
+        SurplusCopy(place, item_id, first[digest])
         for place, (item_id, digest) in enumerate(stored[: last + 1] if is_turn else stored)
         if item_id is not None and place not in kept and digest in first
     ]

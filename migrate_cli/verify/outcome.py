@@ -51,7 +51,7 @@ class Difference:
 
 @dataclass(slots=True)
 class Verdict:
-    """What the march over one conversation found. `outcomes` counts items, `metadata` counts pairs."""
+    """What the comparison of one conversation found. `outcomes` counts items, `metadata` counts pairs."""
 
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     metadata: Counter[Outcome] = field(default_factory=Counter)

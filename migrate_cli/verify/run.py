@@ -14,8 +14,8 @@ from typing import Protocol
 from migrate_cli.errors import TemporaryError, Unanswered
 from migrate_cli.model import ThreadState
 from migrate_cli.verify.comparisons import Entry
-from migrate_cli.verify.conversation import Task
-from migrate_cli.verify.march import unread
+from migrate_cli.verify.conversation import ComparisonTask
+from migrate_cli.verify.items import unread
 from migrate_cli.verify.outcome import Verdict
 from migrate_cli.work.pool import WorkerPool
 from migrate_cli.work.queue import Feed, feeding
@@ -31,7 +31,7 @@ UNREADABLE = "unreadable"
 """The code that a thread has in the state file when its conversation could not be read."""
 
 
-class States(Protocol):
+class ThreadStates(Protocol):
     """Where outcomes are kept."""
 
     def set_state(self, thread_id: str, state: str, code: str | None = None, detail: str | None = None) -> None:
@@ -44,7 +44,7 @@ class States(Protocol):
 class VerifyObserver(Protocol):
     """Hears of each thread; counts and shows."""
 
-    def compared(self, task: Task, verdict: Verdict, *, failed: bool) -> None:
+    def compared(self, task: ComparisonTask, verdict: Verdict, *, failed: bool) -> None:
         """One conversation was compared."""
 
     def aside(self, entry: Entry) -> None:
@@ -56,9 +56,9 @@ class VerifyRun:
 
     def __init__(
         self,
-        compare_one: Callable[[Task], Awaitable[Verdict]],
+        compare_one: Callable[[ComparisonTask], Awaitable[Verdict]],
         *,
-        states: States,
+        states: ThreadStates,
         observer: VerifyObserver,
         workers: int,
         strict: bool = False,
@@ -81,16 +81,16 @@ class VerifyRun:
                 await self._states.durable()
         pool.raise_failure()
 
-    async def _take(self, entries: Feed[Entry]) -> Task | None:
+    async def _take(self, entries: Feed[Entry]) -> ComparisonTask | None:
         """Take the next task; what is none is told on the way."""
         while not self.drain.is_set():
             entry = await entries.take()
-            if entry is None or isinstance(entry, Task):
+            if entry is None or isinstance(entry, ComparisonTask):
                 return entry
             self._observer.aside(entry)
         return None
 
-    async def _handle(self, task: Task) -> None:
+    async def _handle(self, task: ComparisonTask) -> None:
         try:
             verdict = await self._compare(task)
         except TemporaryError as error:

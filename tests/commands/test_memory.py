@@ -14,7 +14,7 @@ from migrate_cli.model import Draft, Ledger, Progress, Unreadable
 from migrate_cli.report.progress import SilentProgress
 from migrate_cli.sources import disk_set
 from migrate_cli.sources.interface import Selection
-from migrate_cli.verify.comparisons import Tasks
+from migrate_cli.verify.comparisons import ComparisonTasks
 
 from .conftest import Cli  # noqa: TID252 - the folder's own fixtures
 
@@ -82,7 +82,7 @@ def test_a_verification_remembers_what_it_has_met_without_holding_it() -> None:
 
     def run(count: int) -> Callable[[], object]:
         def work() -> object:
-            tasks = Tasks(Nothing())  # type: ignore[arg-type]  # a memory that knows nothing
+            tasks = ComparisonTasks(Nothing())  # type: ignore[arg-type]  # a memory that knows nothing
             drafts: list[Draft | Unreadable] = []
             found = 0
             for number in range(count):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from migrate_cli.convert.canonical import ALGORITHM
 from migrate_cli.model import READER, Draft, Item, Ledger, ThreadState
 from migrate_cli.state.writer import storable
-from migrate_cli.verify.comparisons import AHEAD, NotLoaded, Tasks
-from migrate_cli.verify.conversation import Task
+from migrate_cli.verify.comparisons import AHEAD, ComparisonTasks, NotLoaded
+from migrate_cli.verify.conversation import ComparisonTask
 
 NAMES = [f"thread_{number}" for number in range(300)]
 
@@ -58,9 +58,9 @@ class Memory:
 def conversations(memory: Memory, names: list[str]) -> list[str | None]:
     """The conversation that each thread of the source is compared with; None where it has none."""
     found: list[str | None] = []
-    for entry in Tasks(memory).from_source(Draft(name, {}, (), Ledger(), 1) for name in names):
-        assert isinstance(entry, Task | NotLoaded)
-        found.append(entry.conversation_id if isinstance(entry, Task) else None)
+    for entry in ComparisonTasks(memory).from_source(Draft(name, {}, (), Ledger(), 1) for name in names):
+        assert isinstance(entry, ComparisonTask | NotLoaded)
+        found.append(entry.conversation_id if isinstance(entry, ComparisonTask) else None)
     return found
 
 

@@ -13,7 +13,7 @@ from migrate_cli.http.outcomes import Page, Refused
 from migrate_cli.model import Draft, JsonObject
 from migrate_cli.target.conversations import decode
 from migrate_cli.verify.comparisons import Entry
-from migrate_cli.verify.conversation import Task, compare
+from migrate_cli.verify.conversation import ComparisonTask, compare
 from migrate_cli.verify.outcome import Verdict
 from migrate_cli.verify.run import GRACE, IN_A_ROW, VerifyRun
 
@@ -107,8 +107,8 @@ class SilentFor(Shelf):
         return await super().list_items(conversation_id, after=after, images=images)
 
 
-def task(number: int = 1) -> Task:
-    return Task(
+def task(number: int = 1) -> ComparisonTask:
+    return ComparisonTask(
         f"thread_{number}", f"conv_{number}", DRAFT.items, DRAFT.metadata, DRAFT.digest, DRAFT.messages, "loaded"
     )
 
@@ -181,7 +181,7 @@ class Notes:
     async def durable(self) -> None:
         return
 
-    def compared(self, task: Task, verdict: Verdict, *, failed: bool) -> None:
+    def compared(self, task: ComparisonTask, verdict: Verdict, *, failed: bool) -> None:
         if failed:
             self.failed.append(task.thread_id)
 

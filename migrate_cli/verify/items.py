@@ -1,8 +1,8 @@
-"""March two streams of items: what was sent, and what the target gives back. Pure; the caller fetches and feeds.
+"""Compares two streams of items: what was sent, and what the target returns. Pure; the caller fetches and feeds.
 
-As long as both agree nothing is held. From the first difference on, the hashes of what comes are kept, and the few
-items that were never sent, so that at the end each item has exactly one outcome and each difference its name. What
-comes after the whole history is counted, and held only as far as a report can list it.
+Nothing is held as long as both agree. From the first difference on, the hashes of what follows are kept, and the few
+items that were never sent, so that in the end each item has exactly one outcome and each difference a name. What comes
+after the whole history is counted, and held only as far as a report can list it. It must not fetch or write anything.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from migrate_cli.convert.canonical import digest_of
 from migrate_cli.convert.presence import Presence, hidden_images
 from migrate_cli.model import CONVERSATION_GONE, Item, JsonObject
 from migrate_cli.verify.classify import settle
-from migrate_cli.verify.known import Known
+from migrate_cli.verify.divergence import Divergence, ListedItem, TrailingItems
 from migrate_cli.verify.outcome import Difference, Outcome, Verdict
-from migrate_cli.verify.parted import Later, Parted, Seen
+from migrate_cli.verify.recorded_ids import RecordedIds
 
 BODIES = 200
 """Foreign items that are kept whole, to say how they differ; of more, only that they differ."""
 
 
-class March:
+class ItemComparison:
     """Takes the target's items in order, then gives the verdict.
 
     `expected` items with an empty body are known by their hash alone (from the state file). `known` tells under which
@@ -31,16 +31,16 @@ class March:
     """
 
     def __init__(
-        self, expected: Sequence[Item], *, known: Callable[[], Known] | None = None, excerpts: bool = False
+        self, expected: Sequence[Item], *, known: Callable[[], RecordedIds] | None = None, excerpts: bool = False
     ) -> None:
         self._expected = expected
         self._ask = known
-        self._known: Known | None = None
+        self._known: RecordedIds | None = None
         self._excerpts = excerpts
         self._agreed = 0
         self._came = 0
-        self._seen: list[Seen] = []
-        self._later = Later()
+        self._seen: list[ListedItem] = []
+        self._later = TrailingItems()
         self._ended = False
         """The whole history was seen: what comes now comes after it, unless the state knows its id."""
         self._ours: frozenset[bytes] | None = None
@@ -92,13 +92,13 @@ class March:
     def _compared(self, expected: Sequence[Item]) -> Verdict:
         if self._agreed == len(expected) and not self._seen and not self._later.count:
             return Verdict(outcomes=Counter({Outcome.SAME: self._agreed}))
-        parted = Parted(expected, self._agreed, self._seen, self._later, self._ended, self._asked())
+        parted = Divergence(expected, self._agreed, self._seen, self._later, self._ended, self._asked())
         return settle(parted, excerpts=self._excerpts)
 
-    def _asked(self) -> Known:
+    def _asked(self) -> RecordedIds:
         """What the state file knows; it is asked the first time."""
         if self._known is None:
-            self._known = self._ask() if self._ask is not None else Known()
+            self._known = self._ask() if self._ask is not None else RecordedIds()
         return self._known
 
     def _agrees(self, digest: bytes) -> bool:
@@ -127,7 +127,7 @@ class March:
         # A target that numbers anew has none of the ids, and then content says where the history ends.
         self._ended = self._ended or (one.item_id is not None and one.item_id == known.last)
 
-    def _seen_one(self, item: JsonObject, digest: bytes, ours: frozenset[bytes]) -> Seen:
+    def _seen_one(self, item: JsonObject, digest: bytes, ours: frozenset[bytes]) -> ListedItem:
         """Of items after the whole history nothing needs to be known but whether they are copies."""
         is_ours = digest in ours
         foreign = not self._ended and not is_ours and self._bodies < BODIES
@@ -135,7 +135,7 @@ class March:
         identifier = item.get("id")
         item_id = identifier if isinstance(identifier, str) else None
         kind = str(item.get("type") or "message")
-        return Seen(self._came - 1, digest, item_id, kind, is_ours, item if foreign else None)
+        return ListedItem(self._came - 1, digest, item_id, kind, is_ours, item if foreign else None)
 
 
 def gone(expected: Sequence[Item], detail: str) -> Verdict:

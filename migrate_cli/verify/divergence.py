@@ -1,4 +1,4 @@
-"""Two streams of items that did not agree to their end, as the march hands them on: values, and nothing decided."""
+"""Where two streams of items stopped agreeing, and what came after it: values. It must not decide what that means."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from migrate_cli.model import Item, JsonObject
-from migrate_cli.verify.known import Known
+from migrate_cli.verify.recorded_ids import RecordedIds
 
 LISTED = 100
 """Differences listed for one conversation; all are counted."""
 
 
 @dataclass(slots=True)
-class Seen:
+class ListedItem:
     """One item that came after both streams had parted; `body` only where it was never sent."""
 
     place: int
@@ -29,26 +29,26 @@ class Seen:
 
 
 @dataclass(slots=True)
-class Later:
+class TrailingItems:
     """What came after the whole history: counted, and kept only as far as it can be listed."""
 
     copies: int = 0
     foreign: int = 0
-    kept: list[Seen] = field(default_factory=list)
+    kept: list[ListedItem] = field(default_factory=list)
 
     @property
     def count(self) -> int:
         """How many items came."""
         return self.copies + self.foreign
 
-    def take(self, one: Seen) -> None:
+    def take(self, one: ListedItem) -> None:
         """Count an item."""
         self.copies += one.ours
         self.foreign += not one.ours
         if len(self.kept) < LISTED:
             self.kept.append(one)
 
-    def given_back(self) -> list[Seen]:
+    def given_back(self) -> list[ListedItem]:
         """Give back what was kept, because it was not the end yet: something of ours came after it."""
         back, self.kept = self.kept, []
         self.copies -= sum(one.ours for one in back)
@@ -57,16 +57,16 @@ class Later:
 
 
 @dataclass(frozen=True, slots=True)
-class Parted:
+class Divergence:
     """Two streams that did not agree to their end."""
 
     expected: Sequence[Item]
     agreed: int
     """So many items at the start were the same on both sides."""
-    seen: Sequence[Seen]
+    seen: Sequence[ListedItem]
     """What came then, to the end of the history."""
-    later: Later
+    later: TrailingItems
     """What came after it."""
     ended: bool
     """It is certain where the history ends; else the rest of `seen` may be a new turn."""
-    known: Known
+    known: RecordedIds

@@ -1,4 +1,4 @@
-"""The march of two streams: an untouched conversation is all `=`, and every kind of damage has its name."""
+"""Comparing two streams of items: an untouched conversation is all `=`, and every kind of damage has its name."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from migrate_cli.convert.canonical import digest_of, encode
 from migrate_cli.model import Item
-from migrate_cli.verify.known import Known
-from migrate_cli.verify.march import March, gone, unread
+from migrate_cli.verify.items import ItemComparison, gone, unread
 from migrate_cli.verify.outcome import Difference, Outcome, Verdict
+from migrate_cli.verify.recorded_ids import RecordedIds
 
 Body = dict[str, Any]
 
@@ -70,10 +70,10 @@ def verdict(sent: list[Body], got: list[Body], *, hashes: bool = False, **more: 
 
 def read_back(sent: list[Body], stored: list[Body], *, hashes: bool = False, **more: Any) -> Verdict:
     expected = [replace(item, body=b"") for item in items(sent)] if hashes else items(sent)
-    march = March(expected, **more)
+    comparison = ItemComparison(expected, **more)
     for start in range(0, len(stored), 3):
-        march.feed(stored[start : start + 3])
-    return march.finish()
+        comparison.feed(stored[start : start + 3])
+    return comparison.finish()
 
 
 def signs(found: Verdict) -> dict[str, int]:
@@ -254,12 +254,12 @@ def test_so_many_copies_after_the_history_are_counted_and_not_all_listed() -> No
 
 
 def test_what_comes_after_the_history_is_not_held() -> None:
-    march = March(items(TALK))
-    march.feed(as_stored(TALK))
+    comparison = ItemComparison(items(TALK))
+    comparison.feed(as_stored(TALK))
     for number in range(50):
-        march.feed({**user(f"turn {number} {place}"), "id": f"new_{number}_{place}"} for place in range(100))
-    assert len(march._later.kept) <= 100
-    assert march.finish().continued == 5000
+        comparison.feed({**user(f"turn {number} {place}"), "id": f"new_{number}_{place}"} for place in range(100))
+    assert len(comparison._later.kept) <= 100
+    assert comparison.finish().continued == 5000
 
 
 # ---- with the ids that the state file has
@@ -272,7 +272,7 @@ def under_ids(bodies: list[Body], ids: str) -> list[Body]:
 
 def known(sent: list[Body], ids: str, **more: Any) -> Any:
     digests = [digest_of(body) for body in sent[: len(ids)]]
-    return lambda: Known.of(items(sent), digests, list(ids), changed=more.get("changed", False))
+    return lambda: RecordedIds.of(items(sent), digests, list(ids), changed=more.get("changed", False))
 
 
 ABC = TALK[:3]
@@ -322,7 +322,7 @@ def test_a_target_that_numbers_anew_is_read_by_content_alone() -> None:
 
 def test_an_extra_item_that_a_person_accepted_fails_by_strict_alone() -> None:
     stands = [ABC[0], user("Who wrote this?"), *ABC[1:]]
-    accepted = Known.of(items(ABC), [digest_of(body) for body in stands], list("axbc"), changed=False)
+    accepted = RecordedIds.of(items(ABC), [digest_of(body) for body in stands], list("axbc"), changed=False)
     found = read_back(ABC, under_ids(stands, "axbc"), known=lambda: accepted)
     assert (only(found).code, found.fails(strict=False), found.fails(strict=True)) == ("extra-item", False, True)
     found = read_back(ABC, under_ids([ABC[0], *stands], "ayxbc"), known=lambda: accepted)
@@ -331,7 +331,7 @@ def test_an_extra_item_that_a_person_accepted_fails_by_strict_alone() -> None:
 
 def test_a_source_that_lost_a_message_has_accepted_nothing() -> None:
     sent = [ABC[0], ABC[2]]
-    loaded = Known.of(items(sent), [digest_of(body) for body in ABC], list("abc"), changed=True)
+    loaded = RecordedIds.of(items(sent), [digest_of(body) for body in ABC], list("abc"), changed=True)
     assert read_back(sent, under_ids(ABC, "abc"), known=lambda: loaded).fails(strict=False)
 
 

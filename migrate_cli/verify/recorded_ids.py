@@ -13,7 +13,7 @@ from migrate_cli.verify.align import common_blocks
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class RecordedIds:
     """The ids of expected items, by place. Without a state file nothing is known."""
 
     ids: Sequence[str | None] = ()
@@ -26,7 +26,9 @@ class Known:
     """The state file was asked, so that an item without an id never arrived."""
 
     @classmethod
-    def of(cls, expected: Sequence[Item], digests: Sequence[bytes], ids: Sequence[str], *, changed: bool) -> Known:
+    def of(
+        cls, expected: Sequence[Item], digests: Sequence[bytes], ids: Sequence[str], *, changed: bool
+    ) -> RecordedIds:
         """Lay the recorded items beside the expected ones; they differ where the source changed or a person adopted."""
         found: list[str | None] = [None] * len(expected)
         for at, there, length in common_blocks([item.digest for item in expected], digests):
