@@ -65,9 +65,13 @@ def missing(path: Path) -> UsageError | StateError:
     _refuse_other_kinds(path, UsageError)
     copies = [copy.name for copy in (backup_path(path), map_path(path)) if copy.exists()]
     if copies:
+        what, left = (
+            "empty" if path.exists() else "missing",
+            f"{' and '.join(copies)} {'are' if copies[1:] else 'is'} left",
+        )
         return StateError(
-            f"The state file {path} is missing, but {' and '.join(copies)} {'are' if copies[1:] else 'is'} left of it; "
-            "run `migrate-cli apply`, which restores it from there before it does anything else.",
+            f"The state file {path} is {what}, but {left} of it; run `migrate-cli apply`, which restores it from there "
+            "before it does anything else.",
             code="state-missing",
         )
     shards = f"{path.stem}-*of*{path.suffix}"

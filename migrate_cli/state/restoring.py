@@ -20,7 +20,7 @@ from migrate_cli.state.backup import Listed, look_at_list
 from migrate_cli.state.check import sound
 from migrate_cli.state.identity import Identity
 from migrate_cli.state.lock import holder
-from migrate_cli.state.opening import backup_path, check_is_ours, damaged, map_path, private_file
+from migrate_cli.state.opening import backup_path, check_is_ours, damaged, map_path, missing, private_file
 
 
 class Base(StrEnum):
@@ -54,6 +54,12 @@ class Seen:
         if self.main is None or self.logged is None or self.main.backup:
             return False
         return self.main.older or (self.main.state, self.main.session) == (self.logged.state, self.logged.session)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether the state file was made and nothing noted in it: who made it, to restore it say, was killed."""
+        known = self.logged if self.log_is_its_own else self.main
+        return known is not None and not known.state
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,7 @@ def look(path: Path) -> Seen:
 def decide(seen: Seen) -> Plan:
     """Return how to open the state. Raises StateError where what is left does not prove itself."""
     log = (_log(seen.path),) if _log(seen.path).exists() else ()
-    if seen.main is None:
+    if seen.main is None or (seen.is_blank and (seen.has_backup or seen.listed)):
         if not (seen.has_backup or seen.listed):
             if log:
                 raise _refused(seen, f"only {log[0].name} is left of it, which is of no use without the rest")
@@ -194,7 +200,11 @@ def check_current(path: Path) -> None:
     if holder(path) is not None or not _size(path):
         return
     main, log = identity.look(path, log=False), _log(path)
-    if main is None or main.older or not (log.exists() or main.open):
+    if main is None:
+        return
+    if not main.state and (seen := look(path)).is_blank and (seen.has_backup or seen.listed):
+        raise missing(path)
+    if main.older or not (log.exists() or main.open):
         return
     seen = look(path)
     if seen.log_is_its_own or seen.main is None or not (seen.main.open or log.exists()):
@@ -212,7 +222,7 @@ def check_current(path: Path) -> None:
 def _sentence(plan: Plan, seen: Seen) -> str:
     """What is said of a state that is made again; empty where it is as it was left."""
     name, listed, held = seen.path.name, map_path(seen.path).name, backup_path(seen.path).name
-    why = "is missing" if seen.main is None else "is older than what was done"
+    why = "is missing" if seen.main is None else "is empty" if seen.is_blank else "is older than what was done"
     if plan.base is Base.LIST:
         return f"{name} {why}; it is made again from {listed}."
     if plan.base is Base.BACKUP:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -19,8 +21,10 @@ import pytest
 from migrate_cli.errors import StateError
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.run import LoadRun
+from migrate_cli.state import migrations
 from migrate_cli.state.check import check_file
 from migrate_cli.state.journal import LoadJournal
+from migrate_cli.state.reader import StateReader
 from migrate_cli.state.store import StateStore
 from migrate_cli.state.writer import Pace
 
@@ -183,6 +187,43 @@ def test_what_a_clean_end_left_is_not_the_newest_once_a_later_run_has_died(quick
             Life(world, again / "m.db").run()
         assert refused.value.code == "state-unproven"
         goes_on(Dead(world, dead), dead, proven=True)
+
+
+@pytest.mark.parametrize("left", [(".map.jsonl",), (".bak",), (".bak", ".map.jsonl")], ids="+".join)
+@pytest.mark.parametrize("logged", [True, False], ids=["with its log", "without it"])
+def test_a_state_file_that_was_made_and_not_yet_restored_is_restored_by_the_next_run(
+    quick: Path, left: tuple[str, ...], *, logged: bool
+) -> None:
+    world, alive = World(), quick / "alive"
+    alive.mkdir()
+    assert Life(world, alive / "m.db").run()
+    for steps in range(len(migrations.STEPS) + 1):
+        again = quick / f"{steps}"
+        again.mkdir()
+        for name in left:
+            shutil.copy(alive / f"m.db{name}", again)
+        begun(again / "m.db", steps, logged=logged)
+        with pytest.raises(StateError) as told:
+            StateReader(again / "m.db")
+        assert told.value.code == "state-missing"
+        assert Life(world, again / "m.db").run()
+        assert right(world, again / "m.db")
+        with StateReader(again / "m.db") as reader:
+            assert reader.connection.execute("SELECT count(*) FROM thread WHERE state = 'loaded'").fetchone() == (3,)
+
+
+def begun(path: Path, steps: int, *, logged: bool) -> None:
+    """Leave the state file as a process does that is killed after so many steps of the schema."""
+    with pytest.MonkeyPatch.context() as patch, closing(sqlite3.connect(path, isolation_level=None)) as conn:
+        patch.setattr(migrations, "STEPS", migrations.STEPS[:steps])
+        conn.execute("PRAGMA journal_mode = WAL").fetchone()
+        if steps:
+            migrations.catch_up(conn)
+        if not logged:
+            return
+        kept = {name: Path(f"{path}{name}").read_bytes() for name in ("", "-wal") if Path(f"{path}{name}").exists()}
+    for name, content in kept.items():
+        Path(f"{path}{name}").write_bytes(content)
 
 
 @dataclass

@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from migrate_cli.errors import ExitCode
 from migrate_cli.sandbox.audit import read_conversations
 from migrate_cli.sandbox.control import CONTROL_HEADERS
 
@@ -174,8 +175,7 @@ def start(folder: Path, export: Path, url: str) -> int:
         os.environ |= {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "any-key", **PATIENCE}
         from migrate_cli.cli.app import app
 
-        app(args=["apply", str(export), "--workers", "8", "--output", "json"], standalone_mode=False)
-        code = 0
+        code = app(args=["apply", str(export), "--workers", "8", "--output", "json"], standalone_mode=False) or 0
     except BaseException as end:  # a forked child must never return into its parent's code
         code = getattr(end, "exit_code", getattr(end, "code", 1)) or 0
     finally:
@@ -189,7 +189,10 @@ def ended(pid: int) -> int | None:
 
 
 def live_and_die(figures: Figures, folder: Path, export: Path, url: str, chance: random.Random, kills: int) -> bool:
-    """One life: killed at a random moment of its work, or ended by itself. Returns whether all is done."""
+    """One life: killed at a random moment of its work, or ended by itself. Returns whether no other one follows.
+
+    Exit 5 asks for the same command again. Whatever else ends a migration before it is done is found by the audit.
+    """
     pid = start(folder, export, url)
     figures.lives += 1
     deadline = None
@@ -203,11 +206,13 @@ def live_and_die(figures: Figures, folder: Path, export: Path, url: str, chance:
             figures.lost_files += lose_files(folder, chance)
             return False
         time.sleep(0.005)
-    return code == 0
+    if code not in (0, ExitCode.TEMPORARY):
+        sys.stderr.write(f"apply ended with {code}:\n{(folder / 'log').read_text('utf-8', 'replace')}\n")
+    return code != ExitCode.TEMPORARY
 
 
 ENOUGH = (("", "-wal"), (".map.jsonl",))
-"""Files of a state that a killed run can go on from."""
+"""Files of a state that a killed run can go on from, as soon as there is something in them."""
 
 
 def lose_files(folder: Path, chance: random.Random) -> bool:
@@ -215,7 +220,7 @@ def lose_files(folder: Path, chance: random.Random) -> bool:
     if chance.random() < 0.5:
         return False
     needed = chance.choice(ENOUGH)
-    if not all((folder / f"migration.db{ending}").exists() for ending in needed):
+    if not _holds_state(folder, needed):
         return False
     gone = [ending for ending in ("", "-wal", ".bak", ".map.jsonl") if ending not in needed and chance.random() < 0.7]
     for ending in gone:
@@ -223,6 +228,19 @@ def lose_files(folder: Path, chance: random.Random) -> bool:
     if "-wal" in gone or "" in gone:
         (folder / "migration.db-shm").unlink(missing_ok=True)
     return bool(gone)
+
+
+def _holds_state(folder: Path, endings: tuple[str, ...]) -> bool:
+    """Whether these files know the migration: one that was just made, or that is being restored, is empty."""
+    if not all((folder / f"migration.db{ending}").exists() for ending in endings):
+        return False
+    if "" not in endings:
+        return (folder / "migration.db.map.jsonl").stat().st_size > 0
+    with contextlib.closing(sqlite3.connect(f"file:{folder / 'migration.db'}?mode=ro", uri=True)) as db:
+        try:
+            return db.execute("SELECT value FROM identity WHERE key = 'state' AND value <> ''").fetchone() is not None
+        except sqlite3.OperationalError:  # no such table yet
+            return False
 
 
 def crash_round(figures: Figures, *, seed: int, threads: int, kills: int, faults: tuple[str, ...] = FAULTS) -> None:
