@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
 from migrate_cli.bounds import TooDeepError, loads
-from migrate_cli.http.error_bodies import told_in
+from migrate_cli.http.error_bodies import holds_error, told_in
 from migrate_cli.model import JsonObject
 from migrate_cli.secrets import scrub
 
@@ -114,7 +114,17 @@ def of_success(content: bytes, headers: Mapping[str, str]) -> Applied | Ambiguou
         return Ambiguous(reason, request_id_of(headers))
     if not isinstance(body, dict):
         return Ambiguous("the answer was no JSON object", request_id_of(headers))
+    if not any(name in body for name in _OF_SUCCESS) and holds_error(body):
+        return Ambiguous(f"the answer was an error: {_sentence(told_in(body)[1])}", request_id_of(headers))
     return Applied(body, headers)
+
+
+_OF_SUCCESS = ("id", "object", "data", "text")
+"""Keys of which every answer of success has one; some gateways send an error with the status of a success."""
+
+
+def _sentence(message: str) -> str:
+    return scrub(message)[:LONGEST_SENTENCE].rstrip(".")
 
 
 def of_error(

@@ -33,6 +33,19 @@ def test_a_success_that_cannot_be_read_leaves_open_what_was_done(content: bytes)
     assert isinstance(of_success(content, {"x-request-id": "req_1"}), Ambiguous)
 
 
+@pytest.mark.parametrize(
+    "body", [{"error": {"message": "quota used up."}}, {"error": "quota used up"}, {"detail": [{"msg": "quota used up"}]}]
+)
+def test_an_error_with_the_status_of_a_success_gives_its_reason(body: object) -> None:
+    reply = of_success(json.dumps(body).encode(), {"x-request-id": "req_1"})
+    assert reply == Ambiguous("the answer was an error: quota used up", "req_1")
+
+
+@pytest.mark.parametrize("body", [{"id": "resp_1", "error": {"message": "x"}}, {"text": "", "error": "x"}, {"a": 1}])
+def test_an_answer_that_holds_more_than_an_error_is_applied(body: dict[str, object]) -> None:
+    assert of_success(json.dumps(body).encode(), {}) == Applied(body)
+
+
 def test_a_success_with_an_object_is_applied() -> None:
     reply = of_success(b'{"id": "conv_1"}', {"x-request-id": "req_1"})
     assert reply == Applied({"id": "conv_1"})
