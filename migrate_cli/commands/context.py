@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 from migrate_cli.disk.input import read_named
-from migrate_cli.errors import SourceError, UsageError
+from migrate_cli.errors import MigrateError, SetupMismatch, SourceError, UsageError
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.model import JsonObject, Thread, Unreadable
@@ -20,7 +20,9 @@ from migrate_cli.sources.api.ids import fault_of, no_ids
 from migrate_cli.sources.export.inputs import is_database
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.sources.shard_numbers import shard_from_environment
+from migrate_cli.state import setup as setups
 from migrate_cli.state.opening import check_place
+from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX, of_rehearsal
 from migrate_cli.state.setup import EXPORT, SEEN
 from migrate_cli.target.endpoint import endpoint_of
@@ -148,6 +150,7 @@ def target_of(settings: Settings, *, sandbox: bool) -> Iterator[TargetChoice]:
     """
     if sandbox:
         check_place(settings.state, create=True)
+        _refuse_migration(settings.state)
         from migrate_cli.sandbox.server import EmbeddedSandbox  # noqa: PLC0415 - a real run needs no server
 
         data = settings.state.with_name(settings.state.name + ".sandbox")
@@ -155,6 +158,18 @@ def target_of(settings: Settings, *, sandbox: bool) -> Iterator[TargetChoice]:
             yield TargetChoice(Endpoint(server.base_url, "sandbox-key", timeout=settings.load.timeout), True, data)
         return
     yield TargetChoice(endpoint_of(settings), False)
+
+
+def _refuse_migration(state: Path) -> None:
+    """Refuse the state file of a migration before a sandbox leaves its data beside it. Raises SetupMismatch."""
+    known: dict[str, str] = {}
+    if state.is_file():
+        # What is wrong with the file itself, whoever opens it to write tells better.
+        with suppress(MigrateError), StateReader(state) as reader:
+            known = reader.setup()
+    where = "target.base_url"
+    if where in known and (refusal := setups.refusal(state, known, {**known, where: SANDBOX})):
+        raise SetupMismatch(refusal)
 
 
 def rehearsing(settings: Settings, *, sandbox: bool = True) -> Settings:

@@ -228,3 +228,19 @@ def test_shards_of_a_rehearsal_keep_states_of_their_own(cli: Cli, tmp_path: Path
 def test_the_report_of_a_rehearsal_in_a_file_says_so(cli: Cli, tmp_path: Path, rehearsed: Path) -> None:
     cli("apply", rehearsed, "--target", "sandbox", "--report", "r.json")
     assert json.loads((tmp_path / "r.json").read_text())["data"]["rehearsal"] is True
+
+
+@pytest.mark.parametrize("command", ["apply", "verify", "replay", "doctor"])
+def test_a_rehearsal_that_is_refused_leaves_nothing_beside_the_migration(
+    command: str, cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+) -> None:
+    export = write_export(tmp_path / "export", [2])
+    assert cli("apply", export).code == 0
+    suite = tmp_path / "suite.yaml"
+    suite.write_text("model: gpt-5.4-mini\ncases: [{id: one, input: hello}]\n")
+    before = {file.name for file in tmp_path.iterdir()}
+    named = suite if command == "replay" else export
+    refused = cli(command, named, "--target", "sandbox", "--state", "migration.db")
+    assert refused.code != 0
+    left = {file.name for file in tmp_path.iterdir()} - before
+    assert not [name for name in left if "sandbox" in name]

@@ -34,7 +34,8 @@ def test_a_success_that_cannot_be_read_leaves_open_what_was_done(content: bytes)
 
 
 @pytest.mark.parametrize(
-    "body", [{"error": {"message": "quota used up."}}, {"error": "quota used up"}, {"detail": [{"msg": "quota used up"}]}]
+    "body",
+    [{"error": {"message": "quota used up."}}, {"error": "quota used up"}, {"detail": [{"msg": "quota used up"}]}],
 )
 def test_an_error_with_the_status_of_a_success_gives_its_reason(body: object) -> None:
     reply = of_success(json.dumps(body).encode(), {"x-request-id": "req_1"})
