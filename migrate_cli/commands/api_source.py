@@ -20,15 +20,15 @@ from migrate_cli.sources.api.source import ApiSource, Wanted
 OPENAI = "https://api.openai.com/v1"
 
 
-def open_api(settings: Settings, *, roster: Path | None = None) -> ApiSource:
+def open_api(settings: Settings, *, id_list: Path | None = None) -> ApiSource:
     """Return the source. Raises UsageError where the base URL or the key is missing.
 
-    `roster` is where a listing of the host's threads is remembered; without it, beside the state file.
+    `id_list` is where a listing of the host's threads is remembered; without it, beside the state file.
     """
     source = settings.source
     preset = PRESETS[source.preset]
     rate: float | None = source.max_reads_per_minute
-    if rate is not None and roster is None and (settings.convert.files is Files.UPLOAD or settings.audio.transcribe):
+    if rate is not None and id_list is None and (settings.convert.files is Files.UPLOAD or settings.audio.transcribe):
         # Threads and files are read side by side, each at a pace of its own.
         rate /= 2
     base_url = _base_url(settings, preset)
@@ -50,7 +50,7 @@ def open_api(settings: Settings, *, roster: Path | None = None) -> ApiSource:
         discover=source.discover,
         ids_from=source.ids_from,
         columns=source.columns,
-        roster=roster or settings.state.with_name(settings.state.name + ".threads"),
+        id_list=id_list or settings.state.with_name(settings.state.name + ".threads"),
     )
     return ApiSource(base_url, connect, preset, wanted, workers=source.readers)
 

@@ -21,7 +21,7 @@ from migrate_cli.sources.api.source import ApiSource
 from migrate_cli.sources.api.thread_record import ThreadRecord
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.sources.snapshot.check import verify_snapshot
-from migrate_cli.sources.snapshot.layout import FILES, ROSTER, Manifest
+from migrate_cli.sources.snapshot.layout import FILES, ID_LIST, Manifest
 from migrate_cli.sources.snapshot.writer import SnapshotWriter
 from migrate_cli.sources.spool import SpooledList
 from migrate_cli.wire_objects import message_objects, run_object, step_object, thread_object
@@ -62,7 +62,7 @@ def verify(out: Path) -> Result:
 def _live_source(settings: Settings, out: Path) -> Source:
     source = settings.source
     if source.kind == "api" or (source.path is None and source.base_url is not None):
-        return open_api(settings, roster=out / ROSTER)
+        return open_api(settings, id_list=out / ID_LIST)
     named = f"{source.path} lies on disk already" if source.path is not None else "no host is named"
     raise UsageError(
         f"{named}; a snapshot is taken of a host that still answers: migrate-cli snapshot https://HOST/v1 --out DIR",

@@ -19,93 +19,93 @@ from migrate_cli.convert.text import short, tidy
 from migrate_cli.model import Attachment, Fate, JsonObject
 
 
-def convert_attachments(sheet: MessageBuilder) -> None:
-    """Write the attachments of the sheet's message, book their fates and set the originals aside."""
-    attachments = sheet.message.attachments
+def convert_attachments(builder: MessageBuilder) -> None:
+    """Write the attachments of the builder's message, count their fates and keep the originals for the state file."""
+    attachments = builder.message.attachments
     for attachment in attachments:
-        sheet.book.count(_convert(sheet, attachment))
-    sheet.book.set_aside("attachments", [_original(attachment) for attachment in attachments], sheet.message.id)
+        builder.draft.count(_convert(builder, attachment))
+    builder.draft.set_aside("attachments", [_original(attachment) for attachment in attachments], builder.message.id)
 
 
-def _convert(sheet: MessageBuilder, attachment: Attachment) -> Fate:
-    if sheet.book.options.attachments is Attachments.DROP:
-        sheet.find("attachment-dropped", f"The attachment {short(attachment.file_id or 'without id')} was left out.")
+def _convert(builder: MessageBuilder, attachment: Attachment) -> Fate:
+    if builder.draft.options.attachments is Attachments.DROP:
+        builder.find("attachment-dropped", f"The attachment {short(attachment.file_id or 'without id')} was left out.")
         return Fate.DROPPED
     file_id = attachment.file_id
     if file_id is None:
-        sheet.find("attachment-without-id", "An attachment names no file.")
-        return _note(sheet, attachment)
-    if file_id in sheet.files:
-        sheet.find("attachment-repeated", f"The file {short(file_id)} is named more than once.")
+        builder.find("attachment-without-id", "An attachment names no file.")
+        return _note(builder, attachment)
+    if file_id in builder.files:
+        builder.find("attachment-repeated", f"The file {short(file_id)} is named more than once.")
         return Fate.CONVERTED
-    sheet.files.add(file_id)
-    return _convert_file(sheet, attachment, file_id)
+    builder.files.add(file_id)
+    return _convert_file(builder, attachment, file_id)
 
 
-def _convert_file(sheet: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:
-    fact = sheet.book.fact(file_id)
+def _convert_file(builder: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:
+    fact = builder.draft.fact(file_id)
     if FILE_ID.fullmatch(fact.target_id or file_id) is None:
-        sheet.find("file-id-invalid", "An attachment's file id is not one that a server could know.")
-        return _note(sheet, attachment, "its file id is not valid")
+        builder.find("file-id-invalid", "An attachment's file id is not one that a server could know.")
+        return _note(builder, attachment, "its file id is not valid")
     if fact.status == "missing":
         reason = f" ({fact.reason})" if fact.reason else ""
-        sheet.find("attachment-file-missing", f"The file {file_id} is missing{reason}.")
-        return _note(sheet, attachment, "the file no longer exists")
-    if sheet.book.options.attachments is Attachments.NOTE or sheet.role not in {"user", "assistant"}:
-        sheet.find("attachment-as-note", f"The attachment {file_id} became a text.")
-        return _note(sheet, attachment)
+        builder.find("attachment-file-missing", f"The file {file_id} is missing{reason}.")
+        return _note(builder, attachment, "the file no longer exists")
+    if builder.draft.options.attachments is Attachments.NOTE or builder.role not in {"user", "assistant"}:
+        builder.find("attachment-as-note", f"The attachment {file_id} became a text.")
+        return _note(builder, attachment)
     if fact.transcript:
-        return _audio(sheet, attachment, file_id)
-    return _BY_KIND[_kind(sheet, attachment, fact)](sheet, attachment, file_id)
+        return _audio(builder, attachment, file_id)
+    return _BY_KIND[_kind(builder, attachment, fact)](builder, attachment, file_id)
 
 
-def _kind(sheet: MessageBuilder, attachment: Attachment, fact: FileFact) -> MediaKind:
-    kind = kind_of(_name(sheet, attachment), fact.media_type)
-    if kind is MediaKind.UNKNOWN and sheet.book.options.attachments is Attachments.INPUT_FILE:
+def _kind(builder: MessageBuilder, attachment: Attachment, fact: FileFact) -> MediaKind:
+    kind = kind_of(_name(builder, attachment), fact.media_type)
+    if kind is MediaKind.UNKNOWN and builder.draft.options.attachments is Attachments.INPUT_FILE:
         return MediaKind.DOCUMENT
     return kind
 
 
-def _image(sheet: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:
-    fate = write_image_file(sheet, file_id)
+def _image(builder: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:
+    fate = write_image_file(builder, file_id)
     if fate in {Fate.KEPT, Fate.CONVERTED}:
-        _say_now_in_prompt(sheet, attachment, file_id)
+        _say_now_in_prompt(builder, attachment, file_id)
     return fate
 
 
-def _document(sheet: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:
-    fact = sheet.book.fact(file_id)
-    if sheet.role == "assistant":
-        sheet.find("attachment-as-note", f"An assistant's message takes no files; {file_id} became a text.")
-        return _note(sheet, attachment)
+def _document(builder: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:
+    fact = builder.draft.fact(file_id)
+    if builder.role == "assistant":
+        builder.find("attachment-as-note", f"An assistant's message takes no files; {file_id} became a text.")
+        return _note(builder, attachment)
     if fact.bytes is not None and fact.bytes >= MAX_FILE_BYTES:
-        sheet.find("attachment-too-large", f"The file {file_id} has {fact.bytes:,} bytes.")
-        return _note(sheet, attachment, "the file was too large to carry")
-    sheet.parts.append({"type": "input_file", "file_id": fact.target_id or file_id})
-    _say_now_in_prompt(sheet, attachment, file_id)
+        builder.find("attachment-too-large", f"The file {file_id} has {fact.bytes:,} bytes.")
+        return _note(builder, attachment, "the file was too large to carry")
+    builder.parts.append({"type": "input_file", "file_id": fact.target_id or file_id})
+    _say_now_in_prompt(builder, attachment, file_id)
     return Fate.CONVERTED
 
 
-def _audio(sheet: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:
-    fact = sheet.book.fact(file_id)
+def _audio(builder: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:
+    fact = builder.draft.fact(file_id)
     transcript, _ = tidy(fact.transcript or "")
     if not transcript:
         reason = f" ({fact.reason})" if fact.reason else ""
-        sheet.find("audio-not-transcribed", f"The audio file {file_id} has no transcript{reason}.")
-        return _note(sheet, attachment, "audio, not transcribed")
-    sheet.find("audio-transcribed", f"The audio file {file_id} became its transcript.")
-    sheet.write(f"[Transcript of {short(_name(sheet, attachment) or file_id)}:]\n{transcript}")
+        builder.find("audio-not-transcribed", f"The audio file {file_id} has no transcript{reason}.")
+        return _note(builder, attachment, "audio, not transcribed")
+    builder.find("audio-transcribed", f"The audio file {file_id} became its transcript.")
+    builder.write(f"[Transcript of {short(_name(builder, attachment) or file_id)}:]\n{transcript}")
     return Fate.CONVERTED
 
 
-def _refused(sheet: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:
-    sheet.find("attachment-type-refused", f"The file {file_id} is of a kind that the target does not take.")
-    return _note(sheet, attachment)
+def _refused(builder: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:
+    builder.find("attachment-type-refused", f"The file {file_id} is of a kind that the target does not take.")
+    return _note(builder, attachment)
 
 
-def _unknown(sheet: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:
-    sheet.find("attachment-type-unknown", f"Nothing tells what kind of file {file_id} is.")
-    return _note(sheet, attachment)
+def _unknown(builder: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:
+    builder.find("attachment-type-unknown", f"Nothing tells what kind of file {file_id} is.")
+    return _note(builder, attachment)
 
 
 _BY_KIND: dict[MediaKind, Callable[[MessageBuilder, Attachment, str], Fate]] = {
@@ -117,23 +117,23 @@ _BY_KIND: dict[MediaKind, Callable[[MessageBuilder, Attachment, str], Fate]] = {
 }
 
 
-def _note(sheet: MessageBuilder, attachment: Attachment, remark: str | None = None) -> Fate:
+def _note(builder: MessageBuilder, attachment: Attachment, remark: str | None = None) -> Fate:
     file_id = attachment.file_id
-    name = _name(sheet, attachment)
+    name = _name(builder, attachment)
     named = short(name or file_id or "no id") + (f" ({short(file_id)})" if name and file_id else "")
     tools = f", attached for {short(', '.join(attachment.tools))}" if attachment.tools else ""
-    sheet.write(f"[Attached file: {named}{tools}{f'; {remark}' if remark else ''}]")
+    builder.write(f"[Attached file: {named}{tools}{f'; {remark}' if remark else ''}]")
     return Fate.NOTED
 
 
-def _say_now_in_prompt(sheet: MessageBuilder, attachment: Attachment, file_id: str) -> None:
-    if attachment.tools and sheet.role == "user":
+def _say_now_in_prompt(builder: MessageBuilder, attachment: Attachment, file_id: str) -> None:
+    if attachment.tools and builder.role == "user":
         tools = short(", ".join(attachment.tools))
-        sheet.find("attachment-now-in-prompt", f"The file {file_id} was attached for {tools}; now it is read whole.")
+        builder.find("attachment-now-in-prompt", f"The file {file_id} was attached for {tools}; now it is read whole.")
 
 
-def _name(sheet: MessageBuilder, attachment: Attachment) -> str | None:
-    known = sheet.book.filename(attachment.file_id) if attachment.file_id else None
+def _name(builder: MessageBuilder, attachment: Attachment) -> str | None:
+    known = builder.draft.filename(attachment.file_id) if attachment.file_id else None
     if known:
         return known
     for key in ("filename", "file_name", "name"):

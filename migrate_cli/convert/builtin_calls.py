@@ -1,6 +1,6 @@
 """The forms of code, search and host tool calls: a text that tells all of it, and the native items on request.
 
-Functions from a call's own fields to text or to an item; they report and book nothing.
+Functions from a call's own fields to text or to an item; they report nothing and count no fates.
 """
 
 from __future__ import annotations

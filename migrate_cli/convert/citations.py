@@ -48,21 +48,21 @@ class Edit(NamedTuple):
     text: str
 
 
-def cite(sheet: MessageBuilder, text: str, annotations: list[Any]) -> tuple[str, list[JsonObject]]:
-    """Return the text and its native annotations by policy, and book the fate of each old annotation.
+def cite(builder: MessageBuilder, text: str, annotations: list[Any]) -> tuple[str, list[JsonObject]]:
+    """Return the text and its native annotations by policy, and count the fate of each old annotation.
 
     `text` is tidied. With no annotations it is still searched for markers that nothing explains.
     """
     if annotations:
-        sheet.book.set_aside("annotations", annotations, sheet.message.id)
-    cited = [found for found in (_read(sheet, text, annotation) for annotation in annotations) if found]
-    policy = sheet.book.options.citations if sheet.role == "assistant" else Citations.KEEP
-    text, native, converted = _POLICIES[policy](sheet, text, cited)
-    sheet.book.count(Fate.CONVERTED, converted)
+        builder.draft.set_aside("annotations", annotations, builder.message.id)
+    cited = [found for found in (_read(builder, text, annotation) for annotation in annotations) if found]
+    policy = builder.draft.options.citations if builder.role == "assistant" else Citations.KEEP
+    text, native, converted = _POLICIES[policy](builder, text, cited)
+    builder.draft.count(Fate.CONVERTED, converted)
     noted = len(annotations) - converted
     if noted:
-        sheet.book.count(Fate.NOTED, noted)
-        sheet.find("citation-aside", f"{counted(noted, 'annotation')} went to the state file only.")
+        builder.draft.count(Fate.NOTED, noted)
+        builder.find("citation-aside", f"{counted(noted, 'annotation')} went to the state file only.")
     return text, native
 
 
@@ -80,7 +80,7 @@ def _strip(_sheet: MessageBuilder, text: str, cited: list[CitedText]) -> _Outcom
     return _apply(text, edits), [], 0
 
 
-def _footnotes(sheet: MessageBuilder, text: str, cited: list[CitedText]) -> _Outcome:
+def _footnotes(builder: MessageBuilder, text: str, cited: list[CitedText]) -> _Outcome:
     """Each marker becomes `[1]`, with its source at the end; a sandbox link stays and its file is named at the end."""
     numbers: dict[str, int] = {}
     lines: list[str] = []
@@ -89,22 +89,22 @@ def _footnotes(sheet: MessageBuilder, text: str, cited: list[CitedText]) -> _Out
         is_new = found.target not in numbers
         number = numbers.setdefault(found.target, len(numbers) + 1)
         if is_new:
-            lines.append(f"[{number}] {_source_line(sheet, text, found)}")
+            lines.append(f"[{number}] {_source_line(builder, text, found)}")
         if found.kind != "file_path":
             marks = places.setdefault((found.start, found.end), [])
             if number not in marks:
                 marks.append(number)
-    _report_lone_markers(sheet, text, cited)
+    _report_lone_markers(builder, text, cited)
     if not lines:
         return text, [], 0
     edits = [Edit(*span, "".join(f"[{number}]" for number in marks)) for span, marks in places.items()]
     return "\n".join((f"{_apply(text, edits)}\n", *lines)), [], len(cited)
 
 
-def _annotations(sheet: MessageBuilder, text: str, cited: list[CitedText]) -> _Outcome:
+def _annotations(builder: MessageBuilder, text: str, cited: list[CitedText]) -> _Outcome:
     """The markers stay, and native annotations point at them."""
-    native = [annotation for annotation in (_native(sheet, found) for found in cited) if annotation]
-    _report_lone_markers(sheet, text, cited)
+    native = [annotation for annotation in (_native(builder, found) for found in cited) if annotation]
+    _report_lone_markers(builder, text, cited)
     return text, native, len(native)
 
 
@@ -116,19 +116,19 @@ _POLICIES: dict[Citations, Callable[[MessageBuilder, str, list[CitedText]], _Out
 }
 
 
-def _read(sheet: MessageBuilder, text: str, annotation: Any) -> CitedText | None:
+def _read(builder: MessageBuilder, text: str, annotation: Any) -> CitedText | None:
     """Return the annotation with its place, or None, with a finding, where it has none or is of no known type."""
     kind = annotation.get("type") if isinstance(annotation, Mapping) else None
     inner = annotation.get(kind) if isinstance(kind, str) else None
     target = inner.get(_TARGET_KEYS.get(kind, "")) if isinstance(inner, Mapping) and isinstance(kind, str) else None
     if not isinstance(kind, str) or not isinstance(inner, Mapping) or not isinstance(target, str) or not target:
-        sheet.find("annotation-unknown", f"An annotation of type {short(str(kind), 60)} is not known in this form.")
+        builder.find("annotation-unknown", f"An annotation of type {short(str(kind), 60)} is not known in this form.")
         return None
     span = locate(text, annotation)
     if span is None:
-        sheet.find("annotation-outside-text", f"An annotation of type {kind} does not point at its own marker.")
+        builder.find("annotation-outside-text", f"An annotation of type {kind} does not point at its own marker.")
         return None
-    return CitedText(*span, kind, plain(target), _name(sheet, annotation, inner, kind, target))
+    return CitedText(*span, kind, plain(target), _name(builder, annotation, inner, kind, target))
 
 
 _TARGET_KEYS = {"file_citation": "file_id", "file_path": "file_id", "url_citation": "url"}
@@ -154,50 +154,50 @@ def locate(text: str, annotation: Mapping[str, Any]) -> tuple[int, int] | None:
     return None if place is None else (place, place + len(marker))
 
 
-def _name(sheet: MessageBuilder, annotation: Any, inner: Mapping[str, Any], kind: str, target: str) -> str | None:
+def _name(builder: MessageBuilder, annotation: Any, inner: Mapping[str, Any], kind: str, target: str) -> str | None:
     if kind == "url_citation":
         title = inner.get("title")
         return plain(title) if isinstance(title, str) and title else None
-    known = sheet.book.filename(target)
+    known = builder.draft.filename(target)
     if known:
         return plain(known)
     match = _MARKER_NAME.search(str(annotation.get("text")))
     return plain(match["name"]) if match else None
 
 
-def _native(sheet: MessageBuilder, found: CitedText) -> JsonObject | None:
+def _native(builder: MessageBuilder, found: CitedText) -> JsonObject | None:
     if found.kind == "url_citation":
         span = {"start_index": found.start, "end_index": found.end}
         return {"type": "url_citation", "url": found.target, "title": found.name or found.target, **span}
-    fact = sheet.book.fact(found.target)
+    fact = builder.draft.fact(found.target)
     file_id = fact.target_id or found.target
     if FILE_ID.fullmatch(file_id) is None:
-        sheet.find("file-id-invalid", "A citation's file id is not one that a server could know.")
+        builder.find("file-id-invalid", "A citation's file id is not one that a server could know.")
         return None
     if fact.status == "missing":
-        sheet.find("attachment-file-missing", f"The cited file {found.target} is missing.")
+        builder.find("attachment-file-missing", f"The cited file {found.target} is missing.")
         return None
     if found.kind == "file_path":
         return {"type": "file_path", "file_id": file_id, "index": found.start}
     if found.name is None:
-        sheet.find("annotation-without-filename", f"No name is known for the cited file {found.target}.")
+        builder.find("annotation-without-filename", f"No name is known for the cited file {found.target}.")
         return None
     return {"type": "file_citation", "file_id": file_id, "filename": found.name, "index": found.start}
 
 
-def _source_line(sheet: MessageBuilder, text: str, found: CitedText) -> str:
+def _source_line(builder: MessageBuilder, text: str, found: CitedText) -> str:
     if found.kind == "url_citation":
         return f"{found.name}: {found.target}" if found.name else found.target
-    file_id = plain(sheet.book.fact(found.target).target_id or found.target)
+    file_id = plain(builder.draft.fact(found.target).target_id or found.target)
     named = f"{found.name} ({file_id})" if found.name else file_id
     return f"{text[found.start : found.end]}: {named}" if found.kind == "file_path" else named
 
 
-def _report_lone_markers(sheet: MessageBuilder, text: str, cited: list[CitedText]) -> None:
+def _report_lone_markers(builder: MessageBuilder, text: str, cited: list[CitedText]) -> None:
     known = {(found.start, found.end) for found in cited}
     alone = sum(1 for match in _MARKER.finditer(text) if match.span() not in known)
     if alone:
-        sheet.find("citation-marker-alone", f"{counted(alone, 'marker')} without an annotation.")
+        builder.find("citation-marker-alone", f"{counted(alone, 'marker')} without an annotation.")
 
 
 def _span(match: re.Match[str]) -> CitedText:

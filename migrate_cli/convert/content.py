@@ -1,6 +1,6 @@
 """What becomes of each part of a message's content: a registry of one function for each type of part.
 
-A converter writes into the sheet and returns the part's fate; annotations of a text book their own fates.
+A converter writes into the message's builder and returns the part's fate; annotations are counted by themselves.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ from migrate_cli.model import Fate, JsonObject
 PartConverter = Callable[[MessageBuilder, JsonObject], Fate]
 
 
-def convert_part(sheet: MessageBuilder, part: Any) -> Fate:
+def convert_part(builder: MessageBuilder, part: Any) -> Fate:
     """Write one entry of `content` and return its fate; an entry that nobody knows is noted and set aside."""
     if isinstance(part, str):
-        return write_text(sheet, part)
+        return write_text(builder, part)
     kind = part.get("type") if isinstance(part, Mapping) else None
     convert = CONVERTERS.get(kind) if isinstance(kind, str) else None
-    return convert(sheet, part) if convert else unsupported_part(sheet, part)
+    return convert(builder, part) if convert else unsupported_part(builder, part)
 
 
-def write_text(sheet: MessageBuilder, text: str, annotations: list[Any] | None = None) -> Fate:
-    """Write a text and book its annotations; return the text's fate."""
+def write_text(builder: MessageBuilder, text: str, annotations: list[Any] | None = None) -> Fate:
+    """Write a text and count the fates of its annotations; return the text's fate."""
     text, codes = tidy(text)
     for code in codes:
-        sheet.find(code, "Characters of a text were replaced.")
+        builder.find(code, "Characters of a text were replaced.")
     native: list[JsonObject] = []
     edited = False
-    if annotations or (sheet.role == "assistant" and MARKER_OPENS in text):
+    if annotations or (builder.role == "assistant" and MARKER_OPENS in text):
         before = text
-        text, native = cite(sheet, text, annotations or [])
+        text, native = cite(builder, text, annotations or [])
         edited = text is not before and text != before
     if not text:
-        sheet.find("empty-text", "A text part is empty.")
+        builder.find("empty-text", "A text part is empty.")
         return Fate.DROPPED
-    split = sheet.write(text, native)
+    split = builder.write(text, native)
     if split:
-        sheet.find("text-too-long", f"A text of {len(text):,} characters was split.")
+        builder.find("text-too-long", f"A text of {len(text):,} characters was split.")
     return Fate.CONVERTED if split or codes or edited else Fate.KEPT
 
 
-def text(sheet: MessageBuilder, part: JsonObject) -> Fate:
+def text(builder: MessageBuilder, part: JsonObject) -> Fate:
     """`{"type": "text", "text": {"value", "annotations"}}`, or with the text as a plain string."""
     inner = part.get("text")
     holder = inner if isinstance(inner, Mapping) else part
@@ -54,88 +54,88 @@ def text(sheet: MessageBuilder, part: JsonObject) -> Fate:
     annotations = holder.get("annotations")
     listed = annotations if isinstance(annotations, list) else []
     if isinstance(value, str):
-        return write_text(sheet, value, listed)
-    sheet.book.count(Fate.NOTED, len(listed))
-    return unsupported_part(sheet, part)
+        return write_text(builder, value, listed)
+    builder.draft.count(Fate.NOTED, len(listed))
+    return unsupported_part(builder, part)
 
 
-def refusal(sheet: MessageBuilder, part: JsonObject) -> Fate:
+def refusal(builder: MessageBuilder, part: JsonObject) -> Fate:
     """An assistant's refusal stays one; other roles may not hold refusals, so there it is a text."""
     value = part.get("refusal")
     if not isinstance(value, str):
-        return unsupported_part(sheet, part)
-    if sheet.role != "assistant" or len(value) > MAX_IMAGE_URL // 2:
-        fate = write_text(sheet, value)
+        return unsupported_part(builder, part)
+    if builder.role != "assistant" or len(value) > MAX_IMAGE_URL // 2:
+        fate = write_text(builder, value)
         return fate if fate is Fate.DROPPED else Fate.CONVERTED
     value, codes = tidy(value)
     for code in codes:
-        sheet.find(code, "Characters of a refusal were replaced.")
+        builder.find(code, "Characters of a refusal were replaced.")
     if not value:
-        sheet.find("empty-text", "A refusal is empty.")
+        builder.find("empty-text", "A refusal is empty.")
         return Fate.DROPPED
-    sheet.parts.append({"type": "refusal", "refusal": value})
+    builder.parts.append({"type": "refusal", "refusal": value})
     return Fate.CONVERTED if codes else Fate.KEPT
 
 
-def image_url(sheet: MessageBuilder, part: JsonObject) -> Fate:
+def image_url(builder: MessageBuilder, part: JsonObject) -> Fate:
     """An image on the web or in a data URL; every other kind of URL becomes a text."""
     spec = part.get("image_url")
     spec = spec if isinstance(spec, Mapping) else {"url": spec, "detail": part.get("detail")}
     url = spec.get("url")
     if not isinstance(url, str):
-        return unsupported_part(sheet, part)
+        return unsupported_part(builder, part)
     inline = IMAGE_DATA_URL.match(url) is not None
     if len(url) > MAX_IMAGE_URL:
-        sheet.find("image-too-large", f"A URL of {len(url):,} characters is over the limit of {MAX_IMAGE_URL:,}.")
-        sheet.write(f"[Image that was too large to carry: a URL of {len(url):,} characters.]")
+        builder.find("image-too-large", f"A URL of {len(url):,} characters is over the limit of {MAX_IMAGE_URL:,}.")
+        builder.write(f"[Image that was too large to carry: a URL of {len(url):,} characters.]")
         return Fate.NOTED
     if not (inline or WEB_URL.fullmatch(url)) or plain(url) != url:
-        sheet.find("image-url-refused", f"An image's URL begins with {_scheme(url)}.")
-        sheet.write(f"[Image that could not be carried: {_spoken_url(url)}]")
+        builder.find("image-url-refused", f"An image's URL begins with {_scheme(url)}.")
+        builder.write(f"[Image that could not be carried: {_spoken_url(url)}]")
         return Fate.NOTED
     image = {"type": "input_image", "image_url": url, "detail": _detail(spec)}
-    return sheet.image(image, "an inline image" if inline else short(url))
+    return builder.image(image, "an inline image" if inline else short(url))
 
 
-def image_file(sheet: MessageBuilder, part: JsonObject) -> Fate:
+def image_file(builder: MessageBuilder, part: JsonObject) -> Fate:
     """An image among the files, by its id."""
     spec = part.get("image_file")
     spec = spec if isinstance(spec, Mapping) else part
     file_id = spec.get("file_id")
     if not isinstance(file_id, str):
-        return unsupported_part(sheet, part)
-    sheet.files.add(file_id)
-    return write_image_file(sheet, file_id, _detail(spec))
+        return unsupported_part(builder, part)
+    builder.files.add(file_id)
+    return write_image_file(builder, file_id, _detail(spec))
 
 
-def write_image_file(sheet: MessageBuilder, file_id: str, detail: str = "auto") -> Fate:
+def write_image_file(builder: MessageBuilder, file_id: str, detail: str = "auto") -> Fate:
     """Write an image by file id, or a text where the id is none or the file is gone."""
-    fact = sheet.book.fact(file_id)
+    fact = builder.draft.fact(file_id)
     target_id = fact.target_id or file_id
-    name = sheet.book.filename(file_id)
+    name = builder.draft.filename(file_id)
     named = f"{short(name)} ({short(file_id)})" if name else short(file_id)
     if FILE_ID.fullmatch(target_id) is None:
-        sheet.find("file-id-invalid", "An image's file id is not one that a server could know.")
-        sheet.write(f"[Image whose file id is not valid: {short(file_id)}]")
+        builder.find("file-id-invalid", "An image's file id is not one that a server could know.")
+        builder.write(f"[Image whose file id is not valid: {short(file_id)}]")
         return Fate.NOTED
     if fact.status == "missing":
-        sheet.find("attachment-file-missing", f"The image file {file_id} is missing{_because(fact.reason)}.")
-        sheet.write(f"[Image that no longer exists: {named}]")
+        builder.find("attachment-file-missing", f"The image file {file_id} is missing{_because(fact.reason)}.")
+        builder.write(f"[Image that no longer exists: {named}]")
         return Fate.NOTED
     if fact.bytes is not None and fact.bytes >= MAX_FILE_BYTES:
-        sheet.find("attachment-too-large", f"The image file {file_id} has {fact.bytes:,} bytes.")
-        sheet.write(f"[Image that was too large to carry: {named}]")
+        builder.find("attachment-too-large", f"The image file {file_id} has {fact.bytes:,} bytes.")
+        builder.write(f"[Image that was too large to carry: {named}]")
         return Fate.NOTED
-    return sheet.image({"type": "input_image", "file_id": target_id, "detail": detail}, named)
+    return builder.image({"type": "input_image", "file_id": target_id, "detail": detail}, named)
 
 
-def unsupported_part(sheet: MessageBuilder, part: Any) -> Fate:
+def unsupported_part(builder: MessageBuilder, part: Any) -> Fate:
     """A part of no known type or form: a text says so, and the state file holds the part."""
     kind = part.get("type") if isinstance(part, Mapping) else type(part).__name__
     named = short(str(kind), 60)
-    sheet.find("unsupported-part", f"A content part of type {named} is not known in this form.")
-    sheet.unsupported.append(part)
-    sheet.write(f"[Part of type {named} that could not be carried.]")
+    builder.find("unsupported-part", f"A content part of type {named} is not known in this form.")
+    builder.unsupported.append(part)
+    builder.write(f"[Part of type {named} that could not be carried.]")
     return Fate.NOTED
 
 

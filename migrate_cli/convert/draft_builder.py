@@ -1,6 +1,6 @@
-"""The book of one conversion: what every converter writes into: items, fates, findings and facts set aside.
+"""The draft of one thread while it is built: items, fates of parts, findings, and facts for the state file.
 
-It only records; it must not decide what becomes of anything.
+It only records what the converters write; it must not decide what becomes of anything.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ class DraftBuilder:
         self.aside: list[Aside] = []
         self.ledger = Ledger()
 
-    def chapter(self) -> DraftBuilder:
-        """Return an empty book of the same thread; what must be unique in the thread is shared."""
+    def portion(self) -> DraftBuilder:
+        """Return an empty draft for one message; what must be unique in the thread is shared."""
         other = DraftBuilder(self.thread_id, self.options, self.facts, self.names)
         other.call_ids = self.call_ids
         return other
 
-    def take(self, chapter: DraftBuilder) -> None:
-        """Append a chapter."""
-        self.items += chapter.items
-        self.findings += chapter.findings
-        self.aside += chapter.aside
-        self.ledger.add(chapter.ledger)
+    def append(self, portion: DraftBuilder) -> None:
+        """Append what was built apart."""
+        self.items += portion.items
+        self.findings += portion.findings
+        self.aside += portion.aside
+        self.ledger.add(portion.ledger)
 
     def count(self, fate: Fate, parts: int = 1) -> None:
-        """Book the fate of `parts` parts of the source."""
+        """Count the fate of `parts` parts of the source."""
         self.ledger.count(fate, parts)
 
     def find(self, code: str, detail: str, message_id: str | None = None) -> None:
-        """Report a departure; `detail` never holds message text."""
+        """Report a departure from the source; `detail` never holds message text."""
         self.findings.append(finding(code, detail, self.thread_id, message_id))
 
     def set_aside(self, name: str, value: Any, message_id: str | None = None) -> None:

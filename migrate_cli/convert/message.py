@@ -18,82 +18,82 @@ ROLES = frozenset({"user", "assistant", "system", "developer"})
 _UNFINISHED = frozenset({"incomplete", "in_progress"})
 
 
-def convert_message(message: Message, book: DraftBuilder) -> None:
-    """Write the items of one message into the book and book the fate of each of its parts."""
-    if put_one_text(message, book):
+def convert_message(message: Message, draft: DraftBuilder) -> None:
+    """Write the items of one message into the draft and count the fate of each of its parts."""
+    if put_one_text(message, draft):
         return
-    convert_parts(message, book)
+    convert_parts(message, draft)
 
 
-def convert_parts(message: Message, book: DraftBuilder) -> None:
+def convert_parts(message: Message, draft: DraftBuilder) -> None:
     """The same for any message, part by part."""
     if message.role is None:
-        book.find("message-without-role", f"The message {short(message.id)} has no role.", message.id)
-        book.count(Fate.DROPPED, count_message(message))
+        draft.find("message-without-role", f"The message {short(message.id)} has no role.", message.id)
+        draft.count(Fate.DROPPED, count_message(message))
         return
-    if message.status in _UNFINISHED and not _keep_unfinished(message, book):
+    if message.status in _UNFINISHED and not _keep_unfinished(message, draft):
         return
     role = message.role if message.role in ROLES else "user"
-    sheet = MessageBuilder(book, message, role)
+    builder = MessageBuilder(draft, message, role)
     for part in message.content:
-        book.count(convert_part(sheet, part))
+        draft.count(convert_part(builder, part))
     if message.attachments:
-        convert_attachments(sheet)
+        convert_attachments(builder)
     if message.metadata:
-        _set_metadata_aside(message, book)
-    if sheet.unsupported:
-        book.set_aside("unsupported_parts", sheet.unsupported, message.id)
-    _put(sheet)
+        _set_metadata_aside(message, draft)
+    if builder.unsupported:
+        draft.set_aside("unsupported_parts", builder.unsupported, message.id)
+    _put(builder)
 
 
-def _keep_unfinished(message: Message, book: DraftBuilder) -> bool:
+def _keep_unfinished(message: Message, draft: DraftBuilder) -> bool:
     reason = f" ({short(message.incomplete_reason)})" if message.incomplete_reason else ""
-    kept = book.options.incomplete is Incomplete.KEEP
-    book.find(
+    kept = draft.options.incomplete is Incomplete.KEEP
+    draft.find(
         "message-incomplete",
         f"The message is {message.status}{reason}; it was {'kept' if kept else 'left out'}.",
         message.id,
     )
     if not kept:
-        book.count(Fate.DROPPED, count_message(message))
+        draft.count(Fate.DROPPED, count_message(message))
     return kept
 
 
-def _set_metadata_aside(message: Message, book: DraftBuilder) -> None:
+def _set_metadata_aside(message: Message, draft: DraftBuilder) -> None:
     """Items have no metadata; pairs in the state file count as noted."""
-    book.count(Fate.NOTED, len(message.metadata))
-    book.set_aside("metadata", dict(message.metadata), message.id)
-    book.find("message-metadata-aside", f"{counted(len(message.metadata), 'metadata pair')} went aside.", message.id)
+    draft.count(Fate.NOTED, len(message.metadata))
+    draft.set_aside("metadata", dict(message.metadata), message.id)
+    draft.find("message-metadata-aside", f"{counted(len(message.metadata), 'metadata pair')} went aside.", message.id)
 
 
-def _put(sheet: MessageBuilder) -> None:
-    message, book = sheet.message, sheet.book
-    if not sheet.parts and not sheet.images:
-        book.find("message-empty", "Nothing of the message is left to send.", message.id)
+def _put(builder: MessageBuilder) -> None:
+    message, draft = builder.message, builder.draft
+    if not builder.parts and not builder.images:
+        draft.find("message-empty", "Nothing of the message is left to send.", message.id)
         return
-    opening = _opening(sheet)
-    if sheet.parts:
+    opening = _opening(builder)
+    if builder.parts:
         if opening:
-            sheet.parts[:0] = opening
-        kind = "message" if message.role == sheet.role else "note"
+            builder.parts[:0] = opening
+        kind = "message" if message.role == builder.role else "note"
         status = "incomplete" if message.status in _UNFINISHED else "completed"
-        body = message_body(book, sheet.role, sheet.parts, message.id, status)
-        book.put(body, kind, message.id, message.created_at)
-    if sheet.images:
-        note = [text_part("user", IMAGE_NOTE), *sheet.images]
-        book.put({"type": "message", "role": "user", "content": note}, "note", message.id, message.created_at)
+        body = message_body(draft, builder.role, builder.parts, message.id, status)
+        draft.put(body, kind, message.id, message.created_at)
+    if builder.images:
+        note = [text_part("user", IMAGE_NOTE), *builder.images]
+        draft.put({"type": "message", "role": "user", "content": note}, "note", message.id, message.created_at)
 
 
-def _opening(sheet: MessageBuilder) -> list[JsonObject]:
+def _opening(builder: MessageBuilder) -> list[JsonObject]:
     """Text parts in front of the message's own: its old role where the target has no such role, and its time."""
     opening = []
-    message = sheet.message
-    if message.role != sheet.role:
+    message = builder.message
+    if message.role != builder.role:
         named = short(str(message.role), 60)
-        sheet.find("role-unknown", f"The target has no role {named}.")
-        opening.append(text_part(sheet.role, f"[Message with the role {named}]"))
-    if sheet.book.options.timestamps is Timestamps.PREFIX:
+        builder.find("role-unknown", f"The target has no role {named}.")
+        opening.append(text_part(builder.role, f"[Message with the role {named}]"))
+    if builder.draft.options.timestamps is Timestamps.PREFIX:
         written = iso_time(message.created_at)
         if written is not None:
-            opening.append(text_part(sheet.role, f"[{written}]"))
+            opening.append(text_part(builder.role, f"[{written}]"))
     return opening

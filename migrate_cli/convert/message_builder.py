@@ -20,10 +20,10 @@ IMAGE_NOTE = "[Image from the assistant's answer above.]"
 class MessageBuilder:
     """The target form of one message. `role` is the role that will be sent."""
 
-    __slots__ = ("book", "files", "images", "message", "parts", "role", "unsupported")
+    __slots__ = ("draft", "files", "images", "message", "parts", "role", "unsupported")
 
-    def __init__(self, book: DraftBuilder, message: Message, role: str) -> None:
-        self.book = book
+    def __init__(self, draft: DraftBuilder, message: Message, role: str) -> None:
+        self.draft = draft
         self.message = message
         self.role = role
         self.parts: list[JsonObject] = []
@@ -35,7 +35,7 @@ class MessageBuilder:
 
     def find(self, code: str, detail: str) -> None:
         """Report a departure in this message."""
-        self.book.find(code, detail, self.message.id)
+        self.draft.find(code, detail, self.message.id)
 
     def write(self, text: str, annotations: list[JsonObject] | None = None) -> bool:
         """Add a tidied text, split where it is too long; return whether it was split. Never called with empty text."""
@@ -55,7 +55,7 @@ class MessageBuilder:
             self.find("part-not-allowed-for-role", f"An image stood in a message of role {self.role}.")
             self.write(f"[Image: {label}]")
             return Fate.NOTED
-        policy = self.book.options.assistant_images
+        policy = self.draft.options.assistant_images
         self.find("image-in-assistant-message", f"An image ({_place(part)}) was treated by policy {policy.value}.")
         if policy is AssistantImages.USER_NOTE:
             self.images.append(part)
@@ -74,12 +74,12 @@ def text_part(role: str, text: str) -> JsonObject:
 
 
 def message_body(
-    book: DraftBuilder, role: str, parts: list[JsonObject], seed: str, status: str = "completed"
+    draft: DraftBuilder, role: str, parts: list[JsonObject], seed: str, status: str = "completed"
 ) -> JsonObject:
     """Return a message item; strict targets want an assistant's with `id` (made of `seed`), `status` and `logprobs`."""
     body: JsonObject = {"type": "message", "role": role, "content": parts}
-    if role == "assistant" and book.options.strict_assistant:
-        whole = f"{book.thread_id}\n{seed}\n{len(book.items)}"
+    if role == "assistant" and draft.options.strict_assistant:
+        whole = f"{draft.thread_id}\n{seed}\n{len(draft.items)}"
         body["id"] = f"msg_{blake2b(whole.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
         body["status"] = status
         for part in parts:

@@ -12,26 +12,26 @@ from migrate_cli.convert.text import counted, short, tidy
 from migrate_cli.model import Fate, Thread
 
 
-def convert_metadata(thread: Thread, book: DraftBuilder) -> dict[str, str]:
-    """Return the conversation's metadata and book each pair of the thread.
+def convert_metadata(thread: Thread, draft: DraftBuilder) -> dict[str, str]:
+    """Return the conversation's metadata and count the fate of each pair of the thread.
 
     A pair that fits as it is was kept; one that had to be written as JSON or tidied was converted; one that does not
     fit is set aside whole (noted), never cut.
     """
-    fitted = _provenance(thread, book)
+    fitted = _provenance(thread, draft)
     overflow: dict[str, Any] = {}
     for key, value in thread.metadata.items():
-        name, text, changed = _as_strings(book, key, value)
+        name, text, changed = _as_strings(draft, key, value)
         if not _fits(fitted, name, text):
             overflow[str(key)] = value
             continue
         fitted[name] = text
-        book.count(Fate.CONVERTED if changed else Fate.KEPT)
+        draft.count(Fate.CONVERTED if changed else Fate.KEPT)
     if overflow:
-        book.count(Fate.NOTED, len(overflow))
-        book.set_aside("thread_metadata", overflow)
+        draft.count(Fate.NOTED, len(overflow))
+        draft.set_aside("thread_metadata", overflow)
         names = ", ".join(short(key, MAX_METADATA_KEY) for key in overflow)
-        book.find("metadata-overflow", f"No room for {counted(len(overflow), 'pair')}: {short(names, 400)}.")
+        draft.find("metadata-overflow", f"No room for {counted(len(overflow), 'pair')}: {short(names, 400)}.")
     return fitted
 
 
@@ -49,29 +49,29 @@ def iso_time(seconds: float | None) -> str | None:
         return None
 
 
-def _provenance(thread: Thread, book: DraftBuilder) -> dict[str, str]:
+def _provenance(thread: Thread, draft: DraftBuilder) -> dict[str, str]:
     own = {}
     source_id, _ = tidy(thread.id)
     if len(source_id) <= MAX_METADATA_VALUE:
         own["source_thread_id"] = source_id
     else:
-        book.find("metadata-overflow", f"The thread's id has {len(source_id):,} characters and is left out.")
+        draft.find("metadata-overflow", f"The thread's id has {len(source_id):,} characters and is left out.")
     created = iso_time(thread.created_at)
     if created is not None:
         own["source_created_at"] = created
     return own
 
 
-def _as_strings(book: DraftBuilder, key: Any, value: Any) -> tuple[str, str, bool]:
+def _as_strings(draft: DraftBuilder, key: Any, value: Any) -> tuple[str, str, bool]:
     """Return the pair as strings, and whether that changed it."""
     text = value
     if not isinstance(value, str):
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-        book.find("metadata-not-string", f"The value of {short(str(key), MAX_METADATA_KEY)} was written as JSON.")
+        draft.find("metadata-not-string", f"The value of {short(str(key), MAX_METADATA_KEY)} was written as JSON.")
     name, name_codes = tidy(str(key))
     text, text_codes = tidy(text)
     for code in (*name_codes, *text_codes):
-        book.find(code, "Characters of a metadata pair were replaced.")
+        draft.find(code, "Characters of a metadata pair were replaced.")
     return name, text, text != value or name != key
 
 

@@ -21,10 +21,10 @@ _FORMS = {
 """The type of a text part, and the JSON after its text, by the role."""
 
 
-def put_one_text(message: Message, book: DraftBuilder) -> bool:
-    """Put the item of such a message into the book and return True; return False, having done nothing, for others."""
+def put_one_text(message: Message, draft: DraftBuilder) -> bool:
+    """Put the item of such a message into the draft and return True; return False, having done nothing, for others."""
     form = _FORMS.get(message.role or "")
-    if form is None or not book.leaves_texts or message.attachments or message.metadata or len(message.content) != 1:
+    if form is None or not draft.leaves_texts or message.attachments or message.metadata or len(message.content) != 1:
         return False
     text = _text_of(message.content[0])
     if text is None or message.status not in ("completed", None):
@@ -35,8 +35,8 @@ def put_one_text(message: Message, book: DraftBuilder) -> bool:
         encoded = encode_text(str(message.role), form[0], text, form[1])
     except UnicodeEncodeError:
         return False
-    book.items.append(Item(*encoded, "message", message.id, message.created_at))
-    book.ledger.kept += 1
+    draft.items.append(Item(*encoded, "message", message.id, message.created_at))
+    draft.ledger.kept += 1
     return True
 
 

@@ -51,14 +51,14 @@ class _Timeline:
     known: set[str] = field(default_factory=set)
 
 
-def place_steps(thread: Thread, book: DraftBuilder) -> StepPlacement | None:
+def place_steps(thread: Thread, draft: DraftBuilder) -> StepPlacement | None:
     """Return where the steps go, and report runs that did not end well; None where the thread has no steps.
 
     Reads the messages once more than the conversion does, and only for threads that have steps.
     """
     for run in thread.runs:
         if run.status not in _ENDED_WELL:
-            book.find("run-not-completed", f"The run {short(run.id)} ended as {short(str(run.status), 60)}.")
+            draft.find("run-not-completed", f"The run {short(run.id)} ended as {short(str(run.status), 60)}.")
     if not thread.run_steps:
         return None
     timeline = _timeline(thread)
@@ -67,7 +67,7 @@ def place_steps(thread: Thread, book: DraftBuilder) -> StepPlacement | None:
     for run_id, steps in _by_run(thread.run_steps, runs):
         if run_id not in runs:
             named = f"of the run {short(run_id)}, which is not in the source" if run_id else "without the id of a run"
-            book.find("step-without-run", f"{counted(len(steps), 'step')} {named}.")
+            draft.find("step-without-run", f"{counted(len(steps), 'step')} {named}.")
         _place_run(steps, runs.get(run_id or ""), run_id, timeline, placement)
     return placement
 

@@ -30,38 +30,38 @@ def estimate_tokens(text: str) -> int:
 
 
 class TailCutter:
-    """Takes the chapters of a thread, one for each message, and lets go of the oldest as soon as they cannot stay."""
+    """Takes what each message became, and drops the oldest as soon as it can no longer be among the last."""
 
-    def __init__(self, book: DraftBuilder, tail: Tail, estimate: TokenEstimate = estimate_tokens) -> None:
-        self._book = book
+    def __init__(self, draft: DraftBuilder, tail: Tail, estimate: TokenEstimate = estimate_tokens) -> None:
+        self._draft = draft
         self._tail = tail
         self._estimate = estimate
-        self._chapters: deque[tuple[DraftBuilder, int]] = deque()
+        self._portions: deque[tuple[DraftBuilder, int]] = deque()
         self._filled = 0
-        """Chapters that hold items: a message that leaves nothing to send does not count as one of the last."""
+        """Portions that hold items: a message that leaves nothing to send does not count as one of the last."""
         self._tokens = 0
         self._cut_messages = 0
         self._cut_parts = 0
 
-    def add(self, chapter: DraftBuilder) -> None:
-        """Take the chapter of the next message."""
-        tokens = sum(weigh_item(item, self._estimate) for item in chapter.items) if self._tail.tokens is not None else 0
-        self._chapters.append((chapter, tokens))
+    def add(self, portion: DraftBuilder) -> None:
+        """Take what the next message became."""
+        tokens = sum(weigh_item(item, self._estimate) for item in portion.items) if self._tail.tokens is not None else 0
+        self._portions.append((portion, tokens))
         self._tokens += tokens
-        self._filled += bool(chapter.items)
+        self._filled += bool(portion.items)
         while self._filled > 1 and self._is_over():
             self._cut()
 
     def finish(self) -> None:
-        """Write the chapters that stay into the book, and report what was cut."""
-        for chapter, _ in self._chapters:
-            self._book.take(chapter)
+        """Write the portions that stay into the draft, and report what was cut."""
+        for portion, _ in self._portions:
+            self._draft.append(portion)
         if self._cut_messages:
-            self._book.count(Fate.DROPPED, self._cut_parts)
+            self._draft.count(Fate.DROPPED, self._cut_parts)
             detail = (
                 f"Left out: {counted(self._cut_messages, 'older message')} with {counted(self._cut_parts, 'part')}."
             )
-            self._book.find("tail-cut", detail)
+            self._draft.find("tail-cut", detail)
 
     def _is_over(self) -> bool:
         messages, tokens = self._tail.messages, self._tail.tokens
@@ -69,13 +69,13 @@ class TailCutter:
         return too_many or (tokens is not None and self._tokens > tokens)
 
     def _cut(self) -> None:
-        chapter, tokens = self._chapters.popleft()
-        ledger = chapter.ledger
+        portion, tokens = self._portions.popleft()
+        ledger = portion.ledger
         self._tokens -= tokens
-        self._filled -= bool(chapter.items)
+        self._filled -= bool(portion.items)
         self._cut_messages += 1
         self._cut_parts += ledger.kept + ledger.converted + ledger.noted + ledger.dropped
-        self._book.aside += chapter.aside
+        self._draft.aside += portion.aside
 
 
 def weigh_item(item: Item, estimate: TokenEstimate = estimate_tokens) -> int:

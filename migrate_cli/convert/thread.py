@@ -32,24 +32,24 @@ def convert_thread(
 
     `estimate` counts the tokens of a text and matters only where `options.tail.tokens` is set.
     """
-    book = DraftBuilder(thread.id, options, facts, names_in(thread) if thread.run_steps else None)
-    book.findings += thread.findings
-    metadata = convert_metadata(thread, book)
-    _set_resources_aside(thread, book)
+    draft = DraftBuilder(thread.id, options, facts, names_in(thread) if thread.run_steps else None)
+    draft.findings += thread.findings
+    metadata = convert_metadata(thread, draft)
+    _set_resources_aside(thread, draft)
     counter = _Counter(thread)
-    placement = place_steps(thread, book)
+    placement = place_steps(thread, draft)
     if options.tail is None:
         for message in counter.messages():
-            _convert_place(message, placement, book)
+            _convert_place(message, placement, draft)
     else:
-        cutter = TailCutter(book, options.tail, estimate)
+        cutter = TailCutter(draft, options.tail, estimate)
         for message in counter.messages():
-            chapter = book.chapter()
-            _convert_place(message, placement, chapter)
-            cutter.add(chapter)
+            portion = draft.portion()
+            _convert_place(message, placement, portion)
+            cutter.add(portion)
         cutter.finish()
-    book.ledger.read = counter.parts
-    return _draft(thread, book, metadata, counter)
+    draft.ledger.read = counter.parts
+    return _draft(thread, draft, metadata, counter)
 
 
 class _Counter:
@@ -70,61 +70,61 @@ class _Counter:
             yield message
 
 
-def _convert_place(message: Message, placement: StepPlacement | None, book: DraftBuilder) -> None:
+def _convert_place(message: Message, placement: StepPlacement | None, draft: DraftBuilder) -> None:
     """Convert a message and the run steps that stand before and after it."""
     if placement is None:
-        convert_message(message, book)
+        convert_message(message, draft)
         return
     if placement.first:
-        convert_steps(placement.first, book)
+        convert_steps(placement.first, draft)
         placement.first = []
-    convert_steps(placement.before.pop(message.id, []), book)
-    convert_message(message, book)
-    convert_steps(placement.after.pop(message.id, []), book)
+    convert_steps(placement.before.pop(message.id, []), draft)
+    convert_message(message, draft)
+    convert_steps(placement.after.pop(message.id, []), draft)
 
 
-def _set_resources_aside(thread: Thread, book: DraftBuilder) -> None:
+def _set_resources_aside(thread: Thread, draft: DraftBuilder) -> None:
     """Conversations have no tool resources; they come back in the response configuration."""
     held = {tool: value for tool, value in thread.tool_resources.items() if value}
     if held:
-        book.count(Fate.NOTED, len(held))
-        book.set_aside("tool_resources", held)
-        book.find("tool-resources-aside", f"Resources of {counted(len(held), 'tool')} went to the state file.")
-    if book.options.files is Files.UPLOAD:
-        _say_what_stays_behind(held, book)
+        draft.count(Fate.NOTED, len(held))
+        draft.set_aside("tool_resources", held)
+        draft.find("tool-resources-aside", f"Resources of {counted(len(held), 'tool')} went to the state file.")
+    if draft.options.files is Files.UPLOAD:
+        _say_what_stays_behind(held, draft)
 
 
-def _say_what_stays_behind(resources: JsonObject, book: DraftBuilder) -> None:
+def _say_what_stays_behind(resources: JsonObject, draft: DraftBuilder) -> None:
     """Where the target is another organisation's, only what was uploaded is there."""
     for file_id in resource_files(resources):
-        fact = book.fact(file_id)
+        fact = draft.fact(file_id)
         if fact.status != "uploaded":
             reason = f" ({fact.reason})" if fact.reason else ""
-            book.find(
+            draft.find(
                 "resource-file-missing", f"The code interpreter's file {short(file_id)} was not uploaded{reason}."
             )
     for store in vector_stores(resources):
-        book.find("vector-store-not-carried", f"The vector store {short(store)} stays behind.")
+        draft.find("vector-store-not-carried", f"The vector store {short(store)} stays behind.")
 
 
-def _draft(thread: Thread, book: DraftBuilder, metadata: dict[str, str], counter: _Counter) -> Draft:
-    ledger, reason = book.ledger, None
-    if not book.items:
+def _draft(thread: Thread, draft: DraftBuilder, metadata: dict[str, str], counter: _Counter) -> Draft:
+    ledger, reason = draft.ledger, None
+    if not draft.items:
         reason = "nothing-to-send" if counter.count else "no-messages"
-        book.find(
+        draft.find(
             reason, f"Nothing to send in {counted(counter.count, 'message')}; all parts are dropped: {ledger.read:,}."
         )
         ledger = Ledger(read=ledger.read, dropped=ledger.read)
     return Draft(
         thread_id=thread.id,
         metadata=metadata,
-        items=tuple(book.items),
+        items=tuple(draft.items),
         ledger=ledger,
         messages=counter.count,
-        findings=tuple(book.findings),
-        aside=tuple(book.aside),
+        findings=tuple(draft.findings),
+        aside=tuple(draft.aside),
         skip_reason=reason,
         last_message_id=counter.last_id,
         created_at=thread.created_at,
-        digest=digest_of_all((item.digest for item in book.items), metadata),
+        digest=digest_of_all((item.digest for item in draft.items), metadata),
     )

@@ -52,17 +52,17 @@ class Call(NamedTuple):
         return inner if isinstance(inner, Mapping) else {}
 
 
-def convert_steps(placed: list[PlacedStep], book: DraftBuilder) -> None:
-    """Write the items of steps that stand in one place, in order, and book the fates of their parts."""
+def convert_steps(placed: list[PlacedStep], draft: DraftBuilder) -> None:
+    """Write the items of steps that stand in one place, in order, and count the fates of their parts."""
     for step, message_id in placed:
         calls = step.details.get("tool_calls")
         if not isinstance(calls, list):
-            book.count(Fate.NOTED)
-            book.set_aside("run_step", {"id": step.id, "type": step.type, "step_details": step.details}, message_id)
-            book.find("step-unknown", f"The step {short(step.id)} is of type {short(str(step.type), 60)}.", message_id)
-        elif book.options.tool_calls is ToolCalls.DROP:
-            book.count(Fate.DROPPED, count_step(step))
-            book.find(
+            draft.count(Fate.NOTED)
+            draft.set_aside("run_step", {"id": step.id, "type": step.type, "step_details": step.details}, message_id)
+            draft.find("step-unknown", f"The step {short(step.id)} is of type {short(str(step.type), 60)}.", message_id)
+        elif draft.options.tool_calls is ToolCalls.DROP:
+            draft.count(Fate.DROPPED, count_step(step))
+            draft.find(
                 "tool-call-dropped",
                 f"Left out: {counted(len(calls), 'call')} of the step {short(step.id)}.",
                 message_id,
@@ -70,53 +70,53 @@ def convert_steps(placed: list[PlacedStep], book: DraftBuilder) -> None:
         else:
             for index, raw in enumerate(calls):
                 call = Call(step, index, raw if isinstance(raw, Mapping) else {"value": raw}, message_id)
-                CONVERTERS.get(call.kind, _other)(call, book)
+                CONVERTERS.get(call.kind, _other)(call, draft)
 
 
-def _function(call: Call, book: DraftBuilder) -> None:
+def _function(call: Call, draft: DraftBuilder) -> None:
     inner = call.inner
     arguments = inner.get("arguments")
     too_long = isinstance(arguments, str) and len(arguments) > MAX_TEXT
     if too_long:
         detail = f"A call's arguments have {len(str(arguments)):,} characters."
-        book.find("tool-arguments-too-long", detail, call.message_id)
-    if book.options.tool_calls is ToolCalls.TEXT or too_long:
+        draft.find("tool-arguments-too-long", detail, call.message_id)
+    if draft.options.tool_calls is ToolCalls.TEXT or too_long:
         parts = 1 if inner.get("output") is None else 2
-        _write_note(call, book, _function_text(inner), parts)
+        _write_note(call, draft, _function_text(inner), parts)
         return
-    call_id, id_kept = _call_id(call, book)
-    name, name_kept = _function_name(call, book)
-    arguments, arguments_kept = _arguments(call, book)
+    call_id, id_kept = _call_id(call, draft)
+    name, name_kept = _function_name(call, draft)
+    arguments, arguments_kept = _arguments(call, draft)
     body = {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments}
-    book.put(body, "function_call", call.message_id, call.step.created_at)
-    book.count(Fate.KEPT if id_kept and name_kept and arguments_kept else Fate.CONVERTED)
-    output = _output(call, book)
+    draft.put(body, "function_call", call.message_id, call.step.created_at)
+    draft.count(Fate.KEPT if id_kept and name_kept and arguments_kept else Fate.CONVERTED)
+    output = _output(call, draft)
     body = {"type": "function_call_output", "call_id": call_id, "output": output}
-    book.put(body, "function_call_output", call.message_id, call.step.created_at, joined=True)
+    draft.put(body, "function_call_output", call.message_id, call.step.created_at, joined=True)
 
 
-def _code_interpreter(call: Call, book: DraftBuilder) -> None:
+def _code_interpreter(call: Call, draft: DraftBuilder) -> None:
     outputs = call.inner.get("outputs")
     parts = 1 + (len(outputs) if isinstance(outputs, list) else 0)
     # A native call holds its code in one piece.
-    if _is_native(book) and len(str(call.inner.get("input"))) <= MAX_TEXT:
-        body = code_interpreter_call(call.inner, _made_id("ci", call, book), _made_id("cntr", call, book))
-        _write_native(call, book, body, parts)
+    if _is_native(draft) and len(str(call.inner.get("input"))) <= MAX_TEXT:
+        body = code_interpreter_call(call.inner, _made_id("ci", call, draft), _made_id("cntr", call, draft))
+        _write_native(call, draft, body, parts)
     else:
-        _write_note(call, book, code_interpreter_text(call.inner), parts)
+        _write_note(call, draft, code_interpreter_text(call.inner), parts)
 
 
-def _file_search(call: Call, book: DraftBuilder) -> None:
+def _file_search(call: Call, draft: DraftBuilder) -> None:
     results = call.inner.get("results")
     parts = 1 + (len(results) if isinstance(results, list) else 0)
-    if _is_native(book):
-        _write_native(call, book, file_search_call(call.inner, _made_id("fs", call, book)), parts)
+    if _is_native(draft):
+        _write_native(call, draft, file_search_call(call.inner, _made_id("fs", call, draft)), parts)
     else:
-        _write_note(call, book, file_search_text(call.inner), parts)
+        _write_note(call, draft, file_search_text(call.inner), parts)
 
 
-def _other(call: Call, book: DraftBuilder) -> None:
-    _write_note(call, book, other_text(call.kind, call.raw), 1)
+def _other(call: Call, draft: DraftBuilder) -> None:
+    _write_note(call, draft, other_text(call.kind, call.raw), 1)
 
 
 CONVERTERS: dict[str, Callable[[Call, DraftBuilder], None]] = {
@@ -127,27 +127,29 @@ CONVERTERS: dict[str, Callable[[Call, DraftBuilder], None]] = {
 """One function for each type of call; all others (Bing, AI Search, OpenAPI, MCP and so on) are told with all data."""
 
 
-def _is_native(book: DraftBuilder) -> bool:
-    return book.options.native_builtin and book.options.tool_calls is ToolCalls.NATIVE
+def _is_native(draft: DraftBuilder) -> bool:
+    return draft.options.native_builtin and draft.options.tool_calls is ToolCalls.NATIVE
 
 
-def _write_note(call: Call, book: DraftBuilder, text: str, parts: int) -> None:
+def _write_note(call: Call, draft: DraftBuilder, text: str, parts: int) -> None:
     """Tell a call in the assistant's words."""
     text, codes = tidy(text)
     for code in codes:
-        book.find(code, f"The text of a {short(call.kind, 60)} call was changed: characters replaced.", call.message_id)
+        draft.find(
+            code, f"The text of a {short(call.kind, 60)} call was changed: characters replaced.", call.message_id
+        )
     content = [text_part("assistant", piece) for piece in pieces(text)]
     if len(content) > 1:
-        book.find("text-too-long", f"A tool call's text of {len(text):,} characters was split.", call.message_id)
-    book.put(message_body(book, "assistant", content, call.step.id), "note", call.message_id, call.step.created_at)
-    book.count(Fate.NOTED, parts)
-    book.find("tool-call-as-text", f"A call of type {short(call.kind, 60)} became a text.", call.message_id)
+        draft.find("text-too-long", f"A tool call's text of {len(text):,} characters was split.", call.message_id)
+    draft.put(message_body(draft, "assistant", content, call.step.id), "note", call.message_id, call.step.created_at)
+    draft.count(Fate.NOTED, parts)
+    draft.find("tool-call-as-text", f"A call of type {short(call.kind, 60)} became a text.", call.message_id)
 
 
-def _write_native(call: Call, book: DraftBuilder, body: JsonObject, parts: int) -> None:
-    book.put(body, body["type"], call.message_id, call.step.created_at)
-    book.count(Fate.CONVERTED, parts)
-    book.find("tool-call-native-unproven", f"A call of type {call.kind} was written natively.", call.message_id)
+def _write_native(call: Call, draft: DraftBuilder, body: JsonObject, parts: int) -> None:
+    draft.put(body, body["type"], call.message_id, call.step.created_at)
+    draft.count(Fate.CONVERTED, parts)
+    draft.find("tool-call-native-unproven", f"A call of type {call.kind} was written natively.", call.message_id)
 
 
 def _function_text(inner: Mapping[str, Any]) -> str:
@@ -157,7 +159,7 @@ def _function_text(inner: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _call_id(call: Call, book: DraftBuilder) -> tuple[str, bool]:
+def _call_id(call: Call, draft: DraftBuilder) -> tuple[str, bool]:
     """Return an id of 1 to 64 characters that no other call of the thread has, and whether it is the source's.
 
     A long id is shortened by hash, so that the same long id always becomes the same short one.
@@ -165,40 +167,40 @@ def _call_id(call: Call, book: DraftBuilder) -> tuple[str, bool]:
     given = call.raw.get("id")
     if not isinstance(given, str) or not given:
         detail = f"Call {call.number + 1} of the step {short(call.step.id)} has no id."
-        book.find("tool-call-without-id", detail, call.message_id)
-        call_id = _made_id("call", call, book)
+        draft.find("tool-call-without-id", detail, call.message_id)
+        call_id = _made_id("call", call, draft)
     else:
         call_id, codes = tidy(given)
         if codes or len(call_id) > MAX_CALL_ID:
             call_id = f"call_{_hash(given)}"
-    if call_id in book.call_ids:
-        call_id = f"call_{_hash(f'{call_id}:{call.step.id}:{call.number}:{len(book.call_ids)}')}"
-    book.call_ids.add(call_id)
+    if call_id in draft.call_ids:
+        call_id = f"call_{_hash(f'{call_id}:{call.step.id}:{call.number}:{len(draft.call_ids)}')}"
+    draft.call_ids.add(call_id)
     if given and call_id != given:
-        book.find("tool-call-id-changed", f"The call {short(str(given), 80)} is now {call_id}.", call.message_id)
+        draft.find("tool-call-id-changed", f"The call {short(str(given), 80)} is now {call_id}.", call.message_id)
     return call_id, call_id == given
 
 
-def _function_name(call: Call, book: DraftBuilder) -> tuple[str, bool]:
+def _function_name(call: Call, draft: DraftBuilder) -> tuple[str, bool]:
     given = call.inner.get("name")
     if isinstance(given, str) and FUNCTION_NAME.fullmatch(given):
         return given, True
     cleaned = "".join(sign if FUNCTION_NAME.fullmatch(sign) else "_" for sign in str(given or ""))[:MAX_NAME]
     name = cleaned or "unknown_function"
-    book.find("tool-name-changed", f"A function's name was written as {name}.", call.message_id)
+    draft.find("tool-name-changed", f"A function's name was written as {name}.", call.message_id)
     return name, False
 
 
-def _arguments(call: Call, book: DraftBuilder) -> tuple[str, bool]:
+def _arguments(call: Call, draft: DraftBuilder) -> tuple[str, bool]:
     given = call.inner.get("arguments")
     text, codes = tidy(_as_text(given))
     for code in codes:
-        book.find(code, "Characters of a call's arguments were replaced.", call.message_id)
+        draft.find(code, "Characters of a call's arguments were replaced.", call.message_id)
     if not text or given is None:
-        book.find("tool-arguments-not-json", "A call has no arguments; an empty object was written.", call.message_id)
+        draft.find("tool-arguments-not-json", "A call has no arguments; an empty object was written.", call.message_id)
         return "{}", False
     if not _is_json(text):
-        book.find("tool-arguments-not-json", f"Arguments of {len(text):,} characters are not JSON.", call.message_id)
+        draft.find("tool-arguments-not-json", f"Arguments of {len(text):,} characters are not JSON.", call.message_id)
     return text, text == given
 
 
@@ -210,24 +212,26 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _output(call: Call, book: DraftBuilder) -> str:
-    """Return the output as text, and book its fate; a call without one has no part to book."""
+def _output(call: Call, draft: DraftBuilder) -> str:
+    """Return the output as text, and count its fate; a call without one has no part to count."""
     given = call.inner.get("output")
     if given is None:
         detail = f"The call {short(str(call.raw.get('id')), 80)} has no output."
-        book.find("tool-call-without-output", detail, call.message_id)
+        draft.find("tool-call-without-output", detail, call.message_id)
         return NO_OUTPUT
     text, codes = tidy(_as_text(given))
     for code in codes:
-        book.find(code, "Characters of a call's output were replaced.", call.message_id)
+        draft.find(code, "Characters of a call's output were replaced.", call.message_id)
     if not text:
-        book.find("empty-text", "A call's output is empty; a word says so.", call.message_id)
+        draft.find("empty-text", "A call's output is empty; a word says so.", call.message_id)
         text = EMPTY_OUTPUT
     if len(text) > MAX_TEXT:
-        book.find("tool-output-cut", f"An output of {len(text):,} characters was cut to {MAX_TEXT:,}.", call.message_id)
+        draft.find(
+            "tool-output-cut", f"An output of {len(text):,} characters was cut to {MAX_TEXT:,}.", call.message_id
+        )
         remark = f"\n[Cut: the whole output had {len(text):,} characters.]"
         text = text[: MAX_TEXT - len(remark)] + remark
-    book.count(Fate.KEPT if text == given else Fate.CONVERTED)
+    draft.count(Fate.KEPT if text == given else Fate.CONVERTED)
     return text
 
 
@@ -237,8 +241,8 @@ def _as_text(value: Any) -> str:
     return "" if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-def _made_id(prefix: str, call: Call, book: DraftBuilder) -> str:
-    seed = f"{book.thread_id}:{call.step.id}:{call.number}:{call.raw.get('id')}"
+def _made_id(prefix: str, call: Call, draft: DraftBuilder) -> str:
+    seed = f"{draft.thread_id}:{call.step.id}:{call.number}:{call.raw.get('id')}"
     return f"{prefix}_{_hash(seed)}"
 
 

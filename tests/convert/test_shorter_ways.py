@@ -57,9 +57,9 @@ SPOKEN = st.builds(
 OPTIONS = [ConvertOptions(), ConvertOptions(timestamps=Timestamps.PREFIX), ConvertOptions(strict_assistant=True)]
 
 
-def written(book: DraftBuilder) -> tuple[Any, ...]:
-    """All that a conversion has left in a book."""
-    return book.items, book.ledger, book.findings, book.aside
+def written(draft: DraftBuilder) -> tuple[Any, ...]:
+    """All that a conversion has left in a draft."""
+    return draft.items, draft.ledger, draft.findings, draft.aside
 
 
 def slow_digest(item: JsonObject) -> bytes:
@@ -121,10 +121,10 @@ def test_a_message_becomes_what_it_becomes_part_by_part(one: Message, options: C
 
 def test_a_plain_text_is_kept_whatever_signs_it_holds() -> None:
     for words in ("hello", 'a "b" \\ ü', "cited 【4:0†source】", "\u2028\x7f\t"):
-        book = DraftBuilder("thread_1", ConvertOptions())
-        convert_message(message(text(words), role="user"), book)
-        assert (book.ledger.kept, book.findings) == (1, [])
-        assert json.loads(book.items[0].body)["content"] == [{"type": "input_text", "text": words}]
+        draft = DraftBuilder("thread_1", ConvertOptions())
+        convert_message(message(text(words), role="user"), draft)
+        assert (draft.ledger.kept, draft.findings) == (1, [])
+        assert json.loads(draft.items[0].body)["content"] == [{"type": "input_text", "text": words}]
 
 
 @given(st.floats(-62_135_596_800.0, 253_402_300_799.0) | st.integers(-62_135_596_800, 253_402_300_799))

@@ -106,14 +106,14 @@ def test_a_list_without_any_entry_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_an_id_that_is_named_again_is_kept_once_with_the_place() -> None:
-    roster = IdList(None, "api:x")
-    roster.fill([("thread_a", "line 1"), ("thread_b", "line 2"), ("thread_a", "line 3")], [])
-    assert list(roster.threads()) == [("thread_a", "line 3"), ("thread_b", None)]
-    roster.close()
+    id_list = IdList(None, "api:x")
+    id_list.fill([("thread_a", "line 1"), ("thread_b", "line 2"), ("thread_a", "line 3")], [])
+    assert list(id_list.threads()) == [("thread_a", "line 3"), ("thread_b", None)]
+    id_list.close()
 
 
 def test_a_roster_remembers_where_a_listing_stood(tmp_path: Path) -> None:
-    path = tmp_path / "roster.db"
+    path = tmp_path / "ids.db"
     first = IdList(path, "api:x")
     assert first.add_page(["a", "b"], "b") == ["a", "b"]
     first.close()
@@ -123,7 +123,7 @@ def test_a_roster_remembers_where_a_listing_stood(tmp_path: Path) -> None:
 
 
 def test_a_roster_of_another_host_is_begun_anew(tmp_path: Path) -> None:
-    path = tmp_path / "roster.db"
+    path = tmp_path / "ids.db"
     first = IdList(path, "api:x")
     first.add_page(["a"], "a")
     first.close()

@@ -238,38 +238,38 @@ def test_a_host_that_goes_away_in_the_middle_ends_the_run(tmp_path: Path, monkey
 
 
 def test_a_thread_deleted_between_listing_and_reading_is_left_out_and_said(tmp_path: Path) -> None:
-    roster = tmp_path / "roster.db"
+    id_list = tmp_path / "ids.db"
     with host(tmp_path, write_export(tmp_path / "export", [2, 2, 2]), SourcePreset.FOUNDRY) as running:
-        first = running.source(discover=True, roster=roster)
+        first = running.source(discover=True, id_list=id_list)
         read(first)
         first.close()
         delete(running, thread_id(2))
-        found, unreadable = read(running.source(discover=True, roster=roster))
+        found, unreadable = read(running.source(discover=True, id_list=id_list))
         assert list(found) == [thread_id(1), thread_id(3)]
         assert [entry.code for entry in unreadable] == ["thread-gone"]
 
 
 def test_a_listing_goes_on_where_it_stopped_and_finds_what_is_new(tmp_path: Path) -> None:
-    roster = tmp_path / "roster.db"
+    id_list = tmp_path / "ids.db"
     with host(tmp_path, many(tmp_path / "export", 250), SourcePreset.FOUNDRY) as running:
-        first = running.source(discover=True, roster=roster)
+        first = running.source(discover=True, id_list=id_list)
         read(first, Selection(limit=3))
         first.close()
-        found, _ = read(running.source(discover=True, roster=roster))
+        found, _ = read(running.source(discover=True, id_list=id_list))
         assert list(found) == [thread_id(number) for number in range(1, 251)]
         pages = httpx2.get(f"{running.sandbox.control_url}/stats").json()["requests"]["threads"]
         assert pages <= 4
 
 
 def test_a_listing_whose_place_was_deleted_begins_again(tmp_path: Path) -> None:
-    roster = tmp_path / "roster.db"
+    id_list = tmp_path / "ids.db"
     with host(tmp_path, many(tmp_path / "export", 130), SourcePreset.FOUNDRY) as running:
-        first = running.source(discover=True, roster=roster)
+        first = running.source(discover=True, id_list=id_list)
         read(first, Selection(limit=1))
         first.close()
         delete(running, thread_id(100))
         delete(running, thread_id(130))
-        found, _ = read(running.source(discover=True, roster=roster))
+        found, _ = read(running.source(discover=True, id_list=id_list))
         assert list(found) == [thread_id(number) for number in range(1, 130) if number != 100]
 
 

@@ -196,7 +196,7 @@ def foundry(tmp_path: Path, export: Path) -> Iterator[RunningHost]:
 
 
 def test_a_live_host_gives_the_same_items(foundry: RunningHost, tmp_path: Path, reference: Digests) -> None:
-    assert items_of(foundry.source(discover=True, roster=tmp_path / "roster")) == reference
+    assert items_of(foundry.source(discover=True, id_list=tmp_path / "ids")) == reference
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The `api` source: threads read from a host that still answers, several at a time, in a stable order.
 
 It puts the parts together: which threads (`ids.py`, `id_list.py`, listing), reading them (`reader.py`), and handing
-them over (`background.py`). It must not know settings or write anything but its roster.
+them over (`background.py`). It must not know settings or write anything but its list of ids.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Wanted:
     """A file, `-`, a table or a state file; see `ids.py`."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """For tables: `thread_id` → the column's name."""
-    roster: Path | None = None
+    id_list: Path | None = None
     """Where a listing is remembered."""
 
 
@@ -61,7 +61,7 @@ class ApiSource(Source):
         self._preset = preset
         self._wanted = wanted
         self._workers = workers
-        self._roster: IdList | None = None
+        self._id_list: IdList | None = None
         self._files: dict[str, FileInfo] | None = None
         self._read = 0
 
@@ -71,10 +71,10 @@ class ApiSource(Source):
         return f"api:{self._url}"
 
     def close(self) -> None:
-        """Let go of the roster."""
-        if self._roster is not None:
-            self._roster.close()
-            self._roster = None
+        """Close the list of ids."""
+        if self._id_list is not None:
+            self._id_list.close()
+            self._id_list = None
 
     def threads(
         self, selection: Selection, skip: Callable[[str], bool] = lambda _: False
@@ -90,14 +90,14 @@ class ApiSource(Source):
         self, selection: Selection, skip: Callable[[str], bool] = lambda _: False
     ) -> AsyncGenerator[Thread | Unreadable]:
         """Yield what `threads` yields, on the caller's event loop."""
-        return self._arriving(selection, self._filled_roster(selection), skip)
+        return self._arriving(selection, self._filled_list(selection), skip)
 
     def records(
         self, selection: Selection, skip: Callable[[str], bool] = lambda _: False
     ) -> Iterator[ThreadRecord | Unreadable]:
         """Yield what `threads` reads as the wire has it; threads that `skip` knows are passed over."""
-        roster = self._filled_roster(selection)
-        return stream(lambda: self._stream(selection, roster, skip))
+        id_list = self._filled_list(selection)
+        return stream(lambda: self._stream(selection, id_list, skip))
 
     def shapes(self) -> list[ShapeTaken]:
         """Return how many threads the host gave."""
@@ -107,7 +107,7 @@ class ApiSource(Source):
         """Return how many ids were named; None while the host has yet to list them."""
         if self._wanted.discover or self._wanted.ids_from is None:
             return None
-        return len(self._filled_roster(Selection()))
+        return len(self._filled_list(Selection()))
 
     def assistants(self) -> Iterator[JsonObject]:
         """Yield the host's assistants."""
@@ -134,22 +134,22 @@ class ApiSource(Source):
 
     # Which threads
 
-    def _filled_roster(self, selection: Selection) -> IdList:
-        """Return the roster, filled with the ids that the user named. Raises UsageError, SourceError."""
-        if self._roster is None:
-            self._roster = IdList(self._wanted.roster if self._wanted.discover else None, self.identity)
+    def _filled_list(self, selection: Selection) -> IdList:
+        """Return the list, filled with the ids that the user named. Raises UsageError, SourceError."""
+        if self._id_list is None:
+            self._id_list = IdList(self._wanted.id_list if self._wanted.discover else None, self.identity)
             if self._wanted.ids_from is not None:
                 problems: list[Problem] = []
-                self._roster.fill(ids_in(self._wanted.ids_from, self._wanted.columns, problems), problems)
+                self._id_list.fill(ids_in(self._wanted.ids_from, self._wanted.columns, problems), problems)
         if selection.thread_ids is None and not self._wanted.discover and self._wanted.ids_from is None:
             raise SourceError(
                 f"no thread of {self._url} is named; list ids in a file (source.ids_from, --threads-from FILE), name "
                 "one (--thread ID), or let the host list them where it can, as Foundry does (--discover)",
                 code="no-thread-ids",
             )
-        return self._roster
+        return self._id_list
 
-    async def _names(self, host: Host, selection: Selection, roster: IdList) -> AsyncIterator[ThreadName | Unreadable]:
+    async def _names(self, host: Host, selection: Selection, id_list: IdList) -> AsyncIterator[ThreadName | Unreadable]:
         if selection.thread_ids is not None:
             for place, text in selection.doubtful.items():
                 if selection.wants(text) and (wrong := wrong_id(place, text)) is not None:
@@ -157,21 +157,21 @@ class ApiSource(Source):
             for thread_id in sorted(selection.thread_ids.difference(selection.doubtful.values())):
                 yield _checked(thread_id)
             return
-        for place, code, detail in roster.problems():
+        for place, code, detail in id_list.problems():
             yield Unreadable(Origin(place), code, detail)
-        for thread_id, repeated in roster.threads():
+        for thread_id, repeated in id_list.threads():
             detail = f"The id is named again in {repeated}; the thread is read once."
             yield ThreadName(thread_id, remarks=() if repeated is None else (("thread-id-repeated", detail),))
         if self._wanted.discover:
-            async for named in _discovered(host, roster):
+            async for named in _discovered(host, id_list):
                 yield named
 
     # Reading
 
     async def _arriving(
-        self, selection: Selection, roster: IdList, skip: Callable[[str], bool]
+        self, selection: Selection, id_list: IdList, skip: Callable[[str], bool]
     ) -> AsyncGenerator[Thread | Unreadable]:
-        async with aclosing(self._stream(selection, roster, skip)) as records:
+        async with aclosing(self._stream(selection, id_list, skip)) as records:
             async for entry in records:
                 yield self._entry(entry)
 
@@ -182,18 +182,18 @@ class ApiSource(Source):
         return thread_of(entry)
 
     def _stream(
-        self, selection: Selection, roster: IdList, skip: Callable[[str], bool]
+        self, selection: Selection, id_list: IdList, skip: Callable[[str], bool]
     ) -> AsyncGenerator[ThreadRecord | Unreadable]:
-        return patiently(self._records(selection, roster, skip), self._silent)
+        return patiently(self._records(selection, id_list, skip), self._silent)
 
     async def _records(
-        self, selection: Selection, roster: IdList, skip: Callable[[str], bool]
+        self, selection: Selection, id_list: IdList, skip: Callable[[str], bool]
     ) -> AsyncGenerator[ThreadRecord | Unreadable]:
         async with self._connect() as client:
             host = Host(client, self._preset)
             await host.check()
             reader = ThreadReader(host)
-            names = self._names(host, selection, roster)
+            names = self._names(host, selection, id_list)
             chosen = _chosen(names, lambda each: selection.wants(each) and not skip(each))
             async with aclosing(in_order(chosen, reader.read, self._workers, selection.limit)) as entries:
                 async for entry in entries:
@@ -246,14 +246,14 @@ def _checked(thread_id: str) -> ThreadName | Unreadable:
     return Unreadable(Origin("the selection"), "thread-id-wrong", f"The selection {fault}.")
 
 
-async def _discovered(host: Host, roster: IdList) -> AsyncIterator[ThreadName | Unreadable]:
-    """List the host's threads from where the roster ends, and give those that are new."""
+async def _discovered(host: Host, id_list: IdList) -> AsyncIterator[ThreadName | Unreadable]:
+    """List the host's threads from where the list of ids ends, and give those that are new."""
     listing = Listing("/threads", "threads")
     try:
-        async for page in pages(host, listing, roster.cursor):
+        async for page in pages(host, listing, id_list.cursor):
             listed = {thread_id: entry for entry in page if (thread_id := clean_id(entry.get("id"))) is not None}
             cursor = None if listing.what in host.refuses_cursors else next(reversed(listed), None)
-            for thread_id in roster.add_page(listed, cursor):
+            for thread_id in id_list.add_page(listed, cursor):
                 yield ThreadName(thread_id, listed[thread_id])
     except RefusedError as error:
         raise SourceError(

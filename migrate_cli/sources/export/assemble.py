@@ -1,4 +1,4 @@
-"""Builds threads: from a whole thread of one file, and from what the shelf has of it in others.
+"""Builds threads: from a whole thread of one file, and from what is indexed of it in others.
 
 Small threads become tuples; long ones stay on disk and are read again at each iteration. It must not tell shapes.
 """
@@ -26,26 +26,26 @@ from migrate_cli.sources.spool import LongMessages, is_long
 class Assembler:
     """Builds the threads of one source."""
 
-    def __init__(self, shelf: ThreadIndex, table: ShapeTable) -> None:
-        self._shelf = shelf
+    def __init__(self, index: ThreadIndex, table: ShapeTable) -> None:
+        self._index = index
         self._table = table
 
     def whole(self, whole: Whole, thread_id: str, origin: Origin, shape: str) -> Thread:
-        """Return the thread of one file, completed by what the shelf has of it."""
+        """Return the thread of one file, completed by what is indexed of it."""
         notes = Notes(thread_id)
         _note_strangers(whole.messages, thread_id, notes)
         messages = _ordered(whole.messages, notes, api_page=whole.api_page)
-        beside = _Beside(self._shelf, self._table, thread_id, notes)
-        _remark(notes, [*whole.remarks, *beside.remarks()])
-        raw = whole.thread or beside.thread()
+        indexed = _IndexedThread(self._index, self._table, thread_id, notes)
+        _remark(notes, [*whole.remarks, *indexed.remarks()])
+        raw = whole.thread or indexed.thread()
         return Thread(
             id=thread_id,
-            messages=tuple(_messages(messages, thread_id, notes)) if messages else beside.messages(),
+            messages=tuple(_messages(messages, thread_id, notes)) if messages else indexed.messages(),
             origin=origin,
             shape=shape,
-            runs=normalise.runs_of([*_ordered(whole.runs, notes, what="runs"), *beside.entries(RecordKind.RUN)]),
+            runs=normalise.runs_of([*_ordered(whole.runs, notes, what="runs"), *indexed.entries(RecordKind.RUN)]),
             run_steps=normalise.steps_of(
-                [*_ordered(whole.steps, notes, what="steps"), *beside.entries(RecordKind.STEP)]
+                [*_ordered(whole.steps, notes, what="steps"), *indexed.entries(RecordKind.STEP)]
             ),
             findings=tuple(notes.findings),
             **normalise.thread_facts(raw),
@@ -54,23 +54,23 @@ class Assembler:
     def joined(self, thread_id: str) -> Thread:
         """Return a thread that is spread over files or lines."""
         notes = Notes(thread_id)
-        beside = _Beside(self._shelf, self._table, thread_id, notes)
-        _remark(notes, beside.remarks())
-        row = beside.row()
+        indexed = _IndexedThread(self._index, self._table, thread_id, notes)
+        _remark(notes, indexed.remarks())
+        row = indexed.row()
         return Thread(
             id=thread_id,
-            messages=beside.messages(),
+            messages=indexed.messages(),
             origin=row.input.origin,
             shape=row.shape,
-            runs=normalise.runs_of(beside.entries(RecordKind.RUN)),
-            run_steps=normalise.steps_of(beside.entries(RecordKind.STEP)),
+            runs=normalise.runs_of(indexed.entries(RecordKind.RUN)),
+            run_steps=normalise.steps_of(indexed.entries(RecordKind.STEP)),
             findings=tuple(notes.findings),
-            **normalise.thread_facts(beside.thread()),
+            **normalise.thread_facts(indexed.thread()),
         )
 
     def origin(self, thread_id: str) -> Origin:
         """Return where a thread that is spread over files was met first."""
-        return _Beside(self._shelf, self._table, thread_id, Notes(thread_id)).row().input.origin
+        return _IndexedThread(self._index, self._table, thread_id, Notes(thread_id)).row().input.origin
 
 
 def _remark(notes: Notes, remarks: list[Remark]) -> None:
@@ -97,15 +97,15 @@ def _note_strangers(raws: Sequence[Any], thread_id: str, notes: Notes) -> None:
         notes.add("message-of-another-thread", f"{strangers} of its messages name another thread; they are kept here.")
 
 
-class _Beside:
-    """What the shelf has of one thread."""
+class _IndexedThread:
+    """What the index holds of one thread."""
 
-    def __init__(self, shelf: ThreadIndex, table: ShapeTable, thread_id: str, notes: Notes) -> None:
-        self._shelf = shelf
+    def __init__(self, index: ThreadIndex, table: ShapeTable, thread_id: str, notes: Notes) -> None:
+        self._index = index
         self._table = table
         self._id = thread_id
         self._notes = notes
-        self._blocks = shelf.blocks(thread_id)
+        self._blocks = index.blocks(thread_id)
 
     def thread(self) -> dict[str, Any]:
         """Return the thread's own wire object, the first of several."""
@@ -120,7 +120,7 @@ class _Beside:
 
     def remarks(self) -> list[Remark]:
         """Return what the shapes found."""
-        return self._shelf.remarks(self._id)
+        return self._index.remarks(self._id)
 
     def messages(self) -> Iterable[Message]:
         """Return the messages, oldest first."""
@@ -150,7 +150,7 @@ class _Beside:
         for place, turned in ordering.arrange([_summary(group) for group in groups], self._notes, f"{kind.value}s"):
             group = groups[place][::-1] if turned else groups[place]
             shape = self._table.by_name[group[0].row.shape]
-            parts += [BlockReader(self._shelf, one.block, one.row, shape, turned) for one in group]
+            parts += [BlockReader(self._index, one.block, one.row, shape, turned) for one in group]
         return parts
 
 
@@ -171,7 +171,7 @@ def _summary(group: list[IndexedBlock]) -> Stretch:
 class BlockReader:
     """One block, and which way round to read it."""
 
-    shelf: ThreadIndex
+    index: ThreadIndex
     block: Block
     row: StretchRow
     shape: Shape
@@ -190,7 +190,7 @@ class BlockReader:
         return []
 
     def _lines(self) -> list[Any]:
-        data = self.shelf.read(self.row.input.local, self.block.start, self.block.length)
+        data = self.index.read(self.row.input.local, self.block.start, self.block.length)
         # What is no JSON was told when the lines were indexed.
         values = [value for line in data.split(b"\n") if (value := json_text.line(line)) is not None]
         return values if self.row.wire else [self.shape.entry(value) for value in values]

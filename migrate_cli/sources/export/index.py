@@ -92,7 +92,7 @@ class IndexedBlock:
 
 
 class ThreadIndex:
-    """The index and its spool, in a temporary folder of mode 0700 that goes when the shelf does."""
+    """The index and its spool, in a temporary folder of mode 0700 that is deleted with the index."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="migrate-cli-"))

@@ -59,10 +59,10 @@ class ShapeCounts:
 class Indexer:
     """Reads one file after the other; what is wrong with one goes to the shelf as a problem."""
 
-    def __init__(self, shelf: ThreadIndex, prober: Recogniser, tally: ShapeCounts) -> None:
-        self._shelf = shelf
-        self._probe = prober
-        self._tally = tally
+    def __init__(self, index: ThreadIndex, recogniser: Recogniser, counts: ShapeCounts) -> None:
+        self._index = index
+        self._recogniser = recogniser
+        self._counts = counts
         self._last_named: str | None = None
         self._done = DiskSet()
         """The files and long lines that need not be read again: their objects, or their faults, are on the shelf."""
@@ -72,30 +72,30 @@ class Indexer:
     def survey(self, input_: Input) -> bool:
         """Index a file whose objects may have siblings; return False for one that holds whole threads."""
         try:
-            if self._probe.surely_whole(input_):
+            if self._recogniser.surely_whole(input_):
                 return False
-            found = self._probe.look(input_)
+            found = self._recogniser.look(input_)
             if found.shape.whole and not _one_huge_thread(found):
                 return False
-            self._index(found)
+            self._index_file(found)
             self._tell_cut(found)
-            self._tally.take(found.shape.name, input_.origin)
+            self._counts.take(found.shape.name, input_.origin)
         except FAULTS as error:
-            self._refuse(input_, error, self._tally)
+            self._refuse(input_, error, self._counts)
         self._done.add(str(input_.origin))
         return True
 
-    def wholes(self, input_: Input, tally: ShapeCounts) -> Iterator[tuple[Shape, Whole]]:
+    def wholes(self, input_: Input, counts: ShapeCounts) -> Iterator[tuple[Shape, Whole]]:
         """Yield the whole threads of a file, if it still holds any that are not on the shelf."""
         if str(input_.origin) in self._done:
             return
         held = False
         try:
-            found = self._probe.look(input_)
+            found = self._recogniser.look(input_)
             if not found.shape.whole or _one_huge_thread(found):
-                self._index(found)
+                self._index_file(found)
                 self._tell_cut(found)
-                self._tally.take(found.shape.name, input_.origin)
+                self._counts.take(found.shape.name, input_.origin)
                 self._done.add(str(input_.origin))
                 return
             for piece in self._pieces(found):
@@ -103,9 +103,9 @@ class Indexer:
                     held = True
                     yield found.shape, piece
             self._tell_cut(found)
-            tally.take(found.shape.name, input_.origin)
+            counts.take(found.shape.name, input_.origin)
         except FAULTS as error:
-            self._refuse(input_, error, tally if held else self._tally)
+            self._refuse(input_, error, counts if held else self._counts)
             if not held:
                 self._done.add(str(input_.origin))
 
@@ -126,7 +126,7 @@ class Indexer:
 
     # Indexing
 
-    def _index(self, found: Recognised) -> None:
+    def _index_file(self, found: Recognised) -> None:
         if found.shape.form is Form.LINES:
             self._index_lines(found)
         elif found.shape.form is Form.CSV:
@@ -155,11 +155,11 @@ class Indexer:
         self._spool(found, iter(pieces))
 
     def _refer(self, found: Recognised, piece: Loose, place: int, thread: str) -> None:
-        stretch = self._shelf.stretch(found.shape.name, found.input, api_page=piece.api_page, has_more=piece.has_more)
+        stretch = self._index.stretch(found.shape.name, found.input, api_page=piece.api_page, has_more=piece.has_more)
         block = Block(piece.kind, thread, stretch, piece=place, entries=len(piece.raws))
         if piece.raws:
             block.measure(piece.raws[0], piece.raws[-1])
-        self._shelf.add(block)
+        self._index.add(block)
         self._remark(thread, piece)
 
     def _spool(self, found: Recognised, pieces: Iterator[Loose]) -> None:
@@ -172,7 +172,7 @@ class Indexer:
             raise self._lacking(found, bad) from None
         if self._lost:
             for _, thread in stretches:
-                self._shelf.hold_back(thread)
+                self._index.hold_back(thread)
 
     def _lacking(self, found: Recognised, bad: BadJsonError) -> BadJsonError:
         """Hold back the thread at which an array of its parts breaks off: what follows is most likely of the same."""
@@ -181,7 +181,7 @@ class Indexer:
         thread = thread or (None if last is None else named_thread(found.input) or stem(found.input))
         if thread is None:
             return bad
-        self._shelf.hold_back(thread)
+        self._index.hold_back(thread)
         detail = f"{bad.detail} The thread {thread} is not read, for it may lack more."
         return BadJsonError(bad.code, detail, bad.line, bad.column)
 
@@ -197,10 +197,10 @@ class Indexer:
                 continue
             key = (piece.kind, thread)
             if key not in stretches or found.large is None:
-                stretches[key] = self._shelf.stretch(
+                stretches[key] = self._index.stretch(
                     found.shape.name, found.input, api_page=piece.api_page, has_more=piece.has_more, spooled=True
                 )
-            self._shelf.spool(piece.kind, thread, stretches[key], piece.raws)
+            self._index.spool(piece.kind, thread, stretches[key], piece.raws)
             self._remark(thread, piece)
 
     def _loose(self, found: Recognised, pieces: Iterable[Piece]) -> Iterator[Loose]:
@@ -224,16 +224,16 @@ class Indexer:
 
     def _remark(self, thread: str, piece: Loose) -> None:
         for remark in piece.remarks:
-            self._shelf.remark(thread, remark)
+            self._index.remark(thread, remark)
 
     def _check_name(self, input_: Input, piece: Loose) -> None:
         remark = name_remark(input_, piece.thread_id)
         if remark is not None and piece.thread_id is not None:
-            self._shelf.remark(piece.thread_id, remark)
+            self._index.remark(piece.thread_id, remark)
 
     def _keep(self, piece: Loose) -> None:
         for raw in filter(kind_of, piece.raws):
-            self._shelf.keep(piece.kind, clean_id(raw.get("id")) or "", raw)
+            self._index.keep(piece.kind, clean_id(raw.get("id")) or "", raw)
 
     def _thread_of(self, input_: Input, piece: Loose) -> str | None:
         """Return the thread that a piece belongs to, by its own word or by the file's name."""
@@ -244,22 +244,22 @@ class Indexer:
         named = named_thread(input_) or (stem(input_) if piece.kind is RecordKind.MESSAGE else None)
         if named is not None and named != self._last_named:
             self._last_named = named
-            self._shelf.remark(named, NAMED_BY_FILE)
+            self._index.remark(named, NAMED_BY_FILE)
         if named is None:
             detail = f"The {piece.kind.value} objects name no thread; put them into a file named after their thread."
-            self._shelf.problem(input_.origin, "object-without-thread", detail)
+            self._index.problem(input_.origin, "object-without-thread", detail)
         return named
 
     # Lines and tables
 
     def _index_lines(self, found: Recognised) -> None:
-        stretch = self._shelf.stretch(found.shape.name, found.input)
+        stretch = self._index.stretch(found.shape.name, found.input)
         run: LineRun | None = None
         for number, start, end, value in self._records(found):
             piece = self._line_piece(found, number, value)
             thread = None if piece is None else self._thread_of(found.input, piece)
             if run is not None and not run.goes_on(piece, thread, start):
-                self._shelf.add(run.block())
+                self._index.add(run.block())
                 run = None
             if piece is None or thread is None:
                 continue
@@ -269,7 +269,7 @@ class Indexer:
             run.end = end
             run.last = piece.raws[0]
         if run is not None:
-            self._shelf.add(run.block())
+            self._index.add(run.block())
 
     def _line_piece(self, found: Recognised, number: int, value: Any) -> Loose | None:
         """Return what a line holds for a thread; assistants and files are kept, what is unknown is a problem."""
@@ -284,7 +284,7 @@ class Indexer:
     def _unknown_line(self, found: Recognised, number: int) -> None:
         here = replace(found.input.origin, line=number)
         detail = f"{here}: The line holds nothing that is known beside {found.shape.name}. The other lines are read."
-        self._shelf.problem(here, "unknown-line", detail)
+        self._index.problem(here, "unknown-line", detail)
 
     def _records(self, found: Recognised) -> Iterator[Record]:
         if found.shape.document is None:
@@ -295,8 +295,8 @@ class Indexer:
     def _bad_line(self, origin: Origin, code: str, detail: str, thread: str | None) -> None:
         """Tell of a line; the thread of one that is cut off is not whole, and waits for a whole file."""
         if thread is not None:
-            self._shelf.hold_back(thread)
-        self._shelf.problem(origin, code, detail, thread)
+            self._index.hold_back(thread)
+        self._index.problem(origin, code, detail, thread)
 
     def _long_line(self, found: Recognised, number: int, start: int, end: int) -> None:
         """Put a thread that is too long to be held onto the shelf, the first time that its line is met."""
@@ -304,13 +304,13 @@ class Indexer:
         if found.shape.document is None or not self._done.add(str(here)):
             return
         try:
-            line = self._probe.long_line(found.input, start, end, found.shape.document)
+            line = self._recogniser.long_line(found.input, start, end, found.shape.document)
             self._spool(line, self._loose(line, self._pieces(line)))
         except NotOursError:
             self._unknown_line(found, number)
         except BadJsonError as bad:
             detail = f"{here}: {bad.detail} What stands before is read, and so are the other lines."
-            self._shelf.problem(here, bad.code, detail)
+            self._index.problem(here, bad.code, detail)
 
     def _index_table(self, found: Recognised) -> None:
         """Turn rows into wire messages in the spool, a batch at a time; rows before a fault are kept."""
@@ -321,7 +321,7 @@ class Indexer:
                 if row.too_long:
                     here = replace(found.input.origin, line=row.line)
                     detail = f"{here}: The row that ends here has {too_long('a cell')}. The other rows are read."
-                    self._shelf.problem(here, "string-too-long", detail)
+                    self._index.problem(here, "string-too-long", detail)
                     continue
                 pieces = list(found.shape.pieces(row.cells))
                 if row.cut:
@@ -344,16 +344,16 @@ class Indexer:
         thread = next((piece.thread_id for piece in pieces if isinstance(piece, Loose)), None)
         column = found.shape.thread_column(row.cells) if isinstance(found.shape, FlatRow) else None
         if thread is not None and column in known:
-            self._shelf.hold_back(thread)
+            self._index.hold_back(thread)
             detail += f" The thread {thread} is not read, for it may lack more."
         else:
             thread = None
-        self._shelf.problem(here, "file-cut-off", f"{detail} The other rows are read.", thread)
+        self._index.problem(here, "file-cut-off", f"{detail} The other rows are read.", thread)
 
     def _doubt_row(self, found: Recognised, pieces: list[Piece]) -> None:
         for piece in pieces:
             if isinstance(piece, Loose) and (thread := self._thread_of(found.input, piece)):
-                self._shelf.remark(thread, MAY_BE_CUT)
+                self._index.remark(thread, MAY_BE_CUT)
 
     def _spool_rows(self, found: Recognised, batch: list[Piece], stretches: dict[str, int]) -> None:
         rows: dict[str, list[Any]] = {}
@@ -362,8 +362,8 @@ class Indexer:
                 rows.setdefault(thread, []).extend(piece.raws)
         for thread, raws in rows.items():
             if thread not in stretches:
-                stretches[thread] = self._shelf.stretch(found.shape.name, found.input, spooled=True)
-            self._shelf.spool(RecordKind.MESSAGE, thread, stretches[thread], raws)
+                stretches[thread] = self._index.stretch(found.shape.name, found.input, spooled=True)
+            self._index.spool(RecordKind.MESSAGE, thread, stretches[thread], raws)
 
     # Problems
 
@@ -372,7 +372,7 @@ class Indexer:
         if found.cut:
             origin = found.input.origin
             detail = f"{origin}: The compressed file is cut off; copy it again. What came before the cut is read."
-            self._shelf.problem(origin, "file-cut-off", detail)
+            self._index.problem(origin, "file-cut-off", detail)
 
     def _refuse_entry(self, input_: Input, code: str, detail: str, entry: Any) -> None:
         """Tell of an entry of a document that is left out; a thread that would lack it waits for another bound."""
@@ -382,18 +382,18 @@ class Indexer:
             self._lost |= thread is None
         lacking = ""
         if thread is not None:
-            self._shelf.hold_back(thread)
+            self._index.hold_back(thread)
             lacking = f" The thread {thread} is not read, for it would lack it."
-        self._shelf.problem(input_.origin, code, f"{input_.origin}: {detail}.{lacking} The others are read.", thread)
+        self._index.problem(input_.origin, code, f"{input_.origin}: {detail}.{lacking} The others are read.", thread)
 
-    def _refuse(self, input_: Input, error: Exception, tally: ShapeCounts) -> None:
+    def _refuse(self, input_: Input, error: Exception, counts: ShapeCounts) -> None:
         fault = fault_of(input_, error)
         if fault.code is None:
-            tally.take("ignored", input_.origin)
+            counts.take("ignored", input_.origin)
             return
-        tally.take("unreadable", input_.origin)
+        counts.take("unreadable", input_.origin)
         origin = Origin(input_.origin.path, input_.origin.member, fault.line)
-        self._shelf.problem(origin, fault.code, fault.detail, named_thread(input_))
+        self._index.problem(origin, fault.code, fault.detail, named_thread(input_))
 
 
 MAY_BE_CUT = Remark(

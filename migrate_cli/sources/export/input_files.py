@@ -46,7 +46,7 @@ class InputFiles:
     def __iter__(self) -> Iterator[Input]:
         """Yield all files that may hold objects, in a stable order; raises SourceError for an unreadable archive.
 
-        What is refused is told again on each pass; the shelf keeps it once.
+        What is refused is told again on each pass; the index keeps it once.
         """
         for input_ in self._found():
             if not _hidden(input_) and file_parts(_parts(input_)) is None:

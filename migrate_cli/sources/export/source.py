@@ -34,23 +34,23 @@ class ExportSource(Source):
 
     def __init__(self, path: str, table: ShapeTable) -> None:
         self._path = path
-        self._shelf = ThreadIndex()
-        self._intake = InputFiles(path, self._shelf.folder, self._shelf.problem)
+        self._index = ThreadIndex()
+        self._files = InputFiles(path, self._index.folder, self._index.problem)
         self._surveyed = ShapeCounts()
         self._read = ShapeCounts()
-        self._probe = Recogniser(table, self._shelf.folder)
-        self._scanner = Indexer(self._shelf, self._probe, self._surveyed)
-        self._assembler = Assembler(self._shelf, table)
+        self._recogniser = Recogniser(table, self._index.folder)
+        self._indexer = Indexer(self._index, self._recogniser, self._surveyed)
+        self._assembler = Assembler(self._index, table)
         self._whole_files: int | None = None
 
     @property
     def identity(self) -> str:
         """The resolved path, or the hash of what came in on standard input."""
-        return self._intake.identity
+        return self._files.identity
 
     def close(self) -> None:
         """Delete the temporary files; the source cannot be read any more."""
-        self._shelf.close()
+        self._index.close()
 
     def threads(self, selection: Selection) -> Iterator[Thread | Unreadable]:
         """Yield whole threads in the order of their files, then joined ones, then what could not be read."""
@@ -67,13 +67,13 @@ class ExportSource(Source):
     def some(self, wanted: Callable[[str], bool]) -> Iterator[Thread]:
         """Yield wanted threads, whole ones first; others are not put together, and what is unreadable is passed by."""
         self._survey()
-        tally = ShapeCounts()
-        for input_ in self._intake:
-            for shape, whole in self._scanner.wholes(input_, tally):
+        counts = ShapeCounts()
+        for input_ in self._files:
+            for shape, whole in self._indexer.wholes(input_, counts):
                 thread_id = self._name(input_, whole, one=isinstance(shape, ThreadFile))
                 if wanted(thread_id):
                     yield self._assembler.whole(whole, thread_id, input_.origin, shape.name)
-        yield from (self._assembler.joined(thread_id) for thread_id in self._shelf.threads() if wanted(thread_id))
+        yield from (self._assembler.joined(thread_id) for thread_id in self._index.threads() if wanted(thread_id))
 
     def shapes(self) -> list[ShapeTaken]:
         """Return which shapes files were taken for; `ignored` and `unreadable` count the others."""
@@ -85,23 +85,23 @@ class ExportSource(Source):
     def expected(self) -> int | None:
         """Return how many threads there are, unless a file holds an unknown number of whole threads."""
         whole = self._survey()
-        return None if self._probe.several else whole + self._shelf.count()
+        return None if self._recogniser.several else whole + self._index.count()
 
     def assistants(self) -> Iterator[JsonObject]:
         """Yield the assistant objects, each id once."""
         self._survey()
-        yield from self._shelf.objects(RecordKind.ASSISTANT)
+        yield from self._index.objects(RecordKind.ASSISTANT)
 
     def files(self) -> Mapping[str, FileInfo]:
         """Return the file objects of the export and the bytes in its `files/` folders, by file id."""
         self._survey()
-        return files_of(self._shelf.objects(RecordKind.FILE), self._intake.stored())
+        return files_of(self._index.objects(RecordKind.FILE), self._files.stored())
 
     def _survey(self) -> int:
         """Index what is spread over files, once, and return how many files hold whole threads."""
         if self._whole_files is None:
             try:
-                self._whole_files = sum(not self._scanner.survey(input_) for input_ in self._intake)
+                self._whole_files = sum(not self._indexer.survey(input_) for input_ in self._files)
             except sqlite3.Error as error:
                 raise temporary_folder(error) from error
         return self._whole_files
@@ -110,7 +110,7 @@ class ExportSource(Source):
         seen = DiskSet()
         self._survey()
         self._read = ShapeCounts()
-        for input_ in self._intake:
+        for input_ in self._files:
             yield from self._whole_threads(input_, selection, seen)
         yield from self._joined_threads(selection, seen)
         if not seen:
@@ -118,7 +118,7 @@ class ExportSource(Source):
         yield from self._problems(selection)
 
     def _whole_threads(self, input_: Input, selection: Selection, seen: DiskSet) -> Iterator[Thread | Unreadable]:
-        for shape, whole in self._scanner.wholes(input_, self._read):
+        for shape, whole in self._indexer.wholes(input_, self._read):
             thread_id = self._name(input_, whole, one=isinstance(shape, ThreadFile))
             known = not seen.add(thread_id)
             if not selection.wants(thread_id):
@@ -138,29 +138,29 @@ class ExportSource(Source):
         return whole.thread_id or named_thread(input_) or stem(input_)
 
     def _joined_threads(self, selection: Selection, seen: DiskSet) -> Iterator[Thread | Unreadable]:
-        for thread_id in self._shelf.threads():
+        for thread_id in self._index.threads():
             known = not seen.add(thread_id)
-            if not selection.wants(thread_id) or thread_id in self._shelf.held:
+            if not selection.wants(thread_id) or thread_id in self._index.held:
                 continue
             if not known:
                 yield self._assembler.joined(thread_id)
-            elif self._shelf.blocks(thread_id).get(RecordKind.MESSAGE):
+            elif self._index.blocks(thread_id).get(RecordKind.MESSAGE):
                 yield _duplicate(self._assembler.origin(thread_id), thread_id)
 
     def _problems(self, selection: Selection) -> Iterator[Unreadable]:
-        for origin, code, detail, thread_id in self._shelf.problems():
+        for origin, code, detail, thread_id in self._index.problems():
             if thread_id is None or selection.wants(thread_id):
                 yield Unreadable(origin, code, detail, thread_id)
 
     def _refuse_all(self) -> None:
         """Raise SourceError where nothing at all was read: a single file's fault, or that a folder is bare."""
-        problem = next(self._shelf.problems(), None)
+        problem = next(self._index.problems(), None)
         if problem is None:
             known = ", ".join(taken.shape for taken in self.shapes() if taken.shape != "ignored")
             also = f"; it holds {known}" if known else ""
             detail = f"{self._path} holds no threads{also}. Name the file or folder that the export was saved to."
             raise SourceError(detail, code="no-threads")
-        if self._intake.single:
+        if self._files.single:
             raise SourceError(problem[2], code=problem[1])
 
 

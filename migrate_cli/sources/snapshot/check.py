@@ -38,7 +38,7 @@ class Verified:
     problems: list[Problem] = field(default_factory=list)
 
     def wrong(self, code: str, message: str) -> None:
-        """Book one difference."""
+        """Record one difference."""
         self.problems.append(Problem(code, message))
 
 

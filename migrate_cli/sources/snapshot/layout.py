@@ -34,7 +34,7 @@ MANIFEST = "manifest.jsonl"
 THREADS = "threads"
 FILES = "files"
 PROGRESS = ".progress.db"
-ROSTER = ".threads.db"
+ID_LIST = ".threads.db"
 _CHUNK = 1 << 20
 
 

@@ -1,4 +1,4 @@
-"""The rows of one thread, piled up as they come: in memory while they are few, in a temporary file from then on.
+"""Collects the rows of one thread as they come, and makes a `Thread` of them.
 
 It joins and tells what it met; which rows come, and in which order, is the database's business.
 """
@@ -38,7 +38,7 @@ class ThreadRows:
         self._raws.append(raw)
 
     def thread(self, origin: Origin, shape: str, *, ordered: str) -> Thread:
-        """Return the thread; the pile is done with."""
+        """Return the thread; no row can be added after it."""
         self._note_order(ordered)
         ordering.note_chronology(self._raws, self._notes)
         messages = messages_of(self._raws, self._id, self._notes)

@@ -109,7 +109,7 @@ class SqlSource(Source):
 
     def _grouped(self, entries: Iterator[MessageRow], selection: Selection) -> Iterator[Thread | Unreadable]:
         seen = DiskSet()
-        pile: ThreadRows | None = None
+        thread_rows: ThreadRows | None = None
         current: object = object()
         strays = 0
         for entry in entries:
@@ -118,22 +118,22 @@ class SqlSource(Source):
                 strays += 1
                 continue
             if entry.thread_id != current:
-                if pile is not None:
-                    yield self._thread(pile)
-                current, pile = entry.thread_id, None
+                if thread_rows is not None:
+                    yield self._thread(thread_rows)
+                current, thread_rows = entry.thread_id, None
                 if not seen.add(entry.thread_id):
                     yield self._apart(entry.thread_id)
                 elif selection.wants(entry.thread_id):
-                    pile = ThreadRows(entry.thread_id)
-            if pile is not None:
-                pile.add(entry, decided=self._plan.decides(entry))
-        if pile is not None:
-            yield self._thread(pile)
+                    thread_rows = ThreadRows(entry.thread_id)
+            if thread_rows is not None:
+                thread_rows.add(entry, decided=self._plan.decides(entry))
+        if thread_rows is not None:
+            yield self._thread(thread_rows)
         if strays:
             yield self._without_thread(strays)
 
-    def _thread(self, pile: ThreadRows) -> Thread:
-        return pile.thread(Origin(self._plan.where), SHAPE, ordered=self._plan.ordered)
+    def _thread(self, thread_rows: ThreadRows) -> Thread:
+        return thread_rows.thread(Origin(self._plan.where), SHAPE, ordered=self._plan.ordered)
 
     def _apart(self, thread_id: str) -> Unreadable:
         detail = (
