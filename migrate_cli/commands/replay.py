@@ -105,7 +105,7 @@ class _Finished:
 
     runs: list[list[CaseRun]]
     """The attempts at each case, in the order of the cases."""
-    seen: ConversationFingerprints
+    fingerprints: ConversationFingerprints
     swept: int
     """Scratch conversations of earlier replays that were deleted first."""
 
@@ -126,7 +126,7 @@ class _Replay:
         self._settings, self._choices, self._store, self._target = settings, choices, store, target
         self._view, self._cases, self._others = view, cases, others
         self._began = time.monotonic()
-        self._meter = UsageBudget(
+        self._budget = UsageBudget(
             Limits(settings.replay.max_cost, settings.replay.max_tokens, settings.replay.max_tool_calls),
             _prices(settings),
         )
@@ -141,10 +141,10 @@ class _Replay:
         limiter = RateLimiter(most_in_flight=max(workers, 8), requests_per_minute=load.max_requests_per_minute)
         with ExitStack() as stack:
             async with ApiClient(self._target.endpoint, limiter) as client:
-                ground = self._ground(client)
-                run = self._prepared(client, ground, self._watch(stack, terminal), terminal)
-                finished = await self._run_cases(run, ground)
-                data = self._data(client, ground, finished)
+                replay_target = self._replay_target(client)
+                run = self._prepared(client, replay_target, self._observe(stack, terminal), terminal)
+                finished = await self._run_cases(run, replay_target)
+                data = self._data(client, replay_target, finished)
         result = self._result(run_id, data, run.failure)
         await self._finish(run_id, result)
         return result
@@ -157,19 +157,23 @@ class _Replay:
         return self._store.runs.start_run("replay", options)
 
     def _prepared(
-        self, client: ApiClient, ground: ReplayTarget, watch: Callable[[str, int], CaseObserver], terminal: bool
+        self,
+        client: ApiClient,
+        replay_target: ReplayTarget,
+        observe: Callable[[str, int], CaseObserver],
+        terminal: bool,
     ) -> ReplayRun:
         return ReplayRun(
-            ground,
+            replay_target,
             self._stream(client),
             self._inputs(client),
-            self._meter,
+            self._budget,
             self._plan(terminal),
-            watch,
+            observe,
             self._record,
         )
 
-    def _ground(self, client: ApiClient) -> ReplayTarget:
+    def _replay_target(self, client: ApiClient) -> ReplayTarget:
         target = ConversationsTarget(client)
         name = SANDBOX if self._target.sandbox else self._settings.target.base_url
         settle, strict = self._settings.load.settle, self._settings.convert.strict_assistant
@@ -186,7 +190,7 @@ class _Replay:
             repeat=self._choices.repeat,
             stub_tools=self._choices.stub_tools,
             reasoning=thinks,
-            rules=TurnPolicy(rounds=replay.max_rounds, retries=replay.retries),
+            turn_policy=TurnPolicy(rounds=replay.max_rounds, retries=replay.retries),
             tools=ToolPolicy(replay.tool_timeout, replay.tool_output_bytes, self._cases.folder),
             ask=ask,
         )
@@ -208,11 +212,13 @@ class _Replay:
                 return str(reply.body["text"])
             if isinstance(reply, Refused):
                 raise CaseError("audio-refused", f"{local.filename} was not transcribed: {reply.message}")
-            raise RetryableError(f"{local.filename} was not transcribed ({reply.reason})", _wait(reply), sure=True)
+            raise RetryableError(
+                f"{local.filename} was not transcribed ({reply.reason})", _wait(reply), not_applied=True
+            )
 
         return Inputs(self._cases.folder, self._cases.mapped, transcribe)
 
-    def _watch(self, stack: ExitStack, terminal: bool) -> Callable[[str, int], CaseObserver]:
+    def _observe(self, stack: ExitStack, terminal: bool) -> Callable[[str, int], CaseObserver]:
         """One case at a time on a terminal is shown live; otherwise there is a line for each case that ends."""
         alone = self._settings.replay.workers == 1 or len(self._cases.jobs) * self._choices.repeat == 1
         show: LiveConsole | LineConsole
@@ -221,19 +227,19 @@ class _Replay:
         else:
             show = LineConsole(self._view.note)
         events = stack.enter_context(EventFile(self._choices.events)) if self._choices.events else None
-        makers = [maker.watch for maker in (show, events, self._images) if maker is not None]
+        makers = [maker.observe for maker in (show, events, self._images) if maker is not None]
         return lambda case_id, number: ObserverGroup([make(case_id, number) for make in makers])
 
     # ---- run
 
-    async def _run_cases(self, run: ReplayRun, ground: ReplayTarget) -> _Finished:
+    async def _run_cases(self, run: ReplayRun, replay_target: ReplayTarget) -> _Finished:
         """Delete what earlier replays left, run every case, and see whether migrated conversations are as before."""
-        swept = await ground.scratches.sweep()
+        swept = await replay_target.scratches.sweep()
         self._interrupts = Interrupts(self._view, run.drain.set, notice=_STOPPING)
         with self._interrupts.on_loop():
             runs = await run.run(self._cases.jobs)
-            seen = await run.check_untouched()
-        return _Finished(runs, seen, swept)
+            fingerprints = await run.check_untouched()
+        return _Finished(runs, fingerprints, swept)
 
     def _record(self, run: CaseRun) -> None:
         name = run.case_id if self._choices.repeat == 1 else f"{run.case_id}#{run.number}"
@@ -250,14 +256,14 @@ class _Replay:
 
     # ---- finish
 
-    def _data(self, client: ApiClient, ground: ReplayTarget, finished: _Finished) -> JsonObject:
+    def _data(self, client: ApiClient, replay_target: ReplayTarget, finished: _Finished) -> JsonObject:
         data = data_of(
             self._settings,
             self._cases,
             finished.runs,
-            finished.seen,
-            ground.scratches,
-            self._meter,
+            finished.fingerprints,
+            replay_target.scratches,
+            self._budget,
             self._others,
         )
         return data | {

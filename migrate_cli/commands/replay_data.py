@@ -20,9 +20,9 @@ def data_of(
     settings: Settings,
     cases: ReplayCases,
     runs: Sequence[Sequence[CaseRun]],
-    seen: ConversationFingerprints,
+    fingerprints: ConversationFingerprints,
     scratches: ScratchConversations,
-    meter: UsageBudget,
+    budget: UsageBudget,
     others: JsonObject | None,
 ) -> JsonObject:
     """Return the data of the result."""
@@ -36,29 +36,30 @@ def data_of(
         "mode": settings.replay.mode,
         "models": list(dict.fromkeys(str(job.fields.get("model")) for job in cases.jobs)),
         "cases": entries,
-        "totals": _totals(entries, meter),
-        "cost": None if meter.unpriced and not meter.cost else round(meter.cost, 6),
-        "unpriced": sorted(meter.unpriced),
-        "stopped": meter.stopped,
+        "totals": _totals(entries, budget),
+        "cost": None if budget.unpriced and not budget.cost else round(budget.cost, 6),
+        "unpriced": sorted(budget.unpriced),
+        "stopped": budget.stopped,
         "conversations": {
-            "checked": len(seen.before),
-            "unchanged": len(seen.before) - len(seen.changed) - len(seen.unread),
-            "changed": seen.changed,
-            "unread": seen.unread,
+            "checked": len(fingerprints.before),
+            "unchanged": len(fingerprints.before) - len(fingerprints.changed) - len(fingerprints.unread),
+            "changed": fingerprints.changed,
+            "unread": fingerprints.unread,
         },
         "scratch": {"made": scratches.made, "deleted": scratches.deleted, "left": scratches.left},
-        "warnings": [*cases.warnings, *_hidden(seen)],
+        "warnings": [*cases.warnings, *_hidden(fingerprints)],
     }
     if others is not None:
         data["comparison"] = compare(entries, others["cases"], str(others["run_id"]))
     return data
 
 
-def _hidden(seen: ConversationFingerprints) -> list[str]:
-    if not seen.hidden:
+def _hidden(fingerprints: ConversationFingerprints) -> list[str]:
+    if not fingerprints.hidden:
         return []
     return [
-        f"the target does not show the addresses of {sum(seen.hidden.values())} images in {len(seen.hidden)} "
+        f"the target does not show the addresses of {sum(fingerprints.hidden.values())} images in "
+        f"{len(fingerprints.hidden)} "
         "conversations; where these were copied, a text stands for each image"
     ]
 
@@ -107,13 +108,13 @@ def problems_of(data: JsonObject, failure: MigrateError | None) -> list[Problem]
     return problems
 
 
-def _totals(entries: Sequence[JsonObject], meter: UsageBudget) -> dict[str, int]:
+def _totals(entries: Sequence[JsonObject], budget: UsageBudget) -> dict[str, int]:
     statuses = {status.value: sum(entry["status"] == status for entry in entries) for status in CaseStatus}
     return {
         "cases": len(entries),
         **statuses,
-        "input_tokens": meter.usage.input,
-        "output_tokens": meter.usage.output,
-        "tool_calls": meter.tool_calls,
+        "input_tokens": budget.usage.input,
+        "output_tokens": budget.usage.output,
+        "tool_calls": budget.tool_calls,
         "retries": sum(entry["retries"] for entry in entries),
     }

@@ -1,7 +1,7 @@
-"""Counts tokens, tool calls and money, and says stop in good time. Pure but for waiting on requests that are under way.
+"""Counts tokens, tool calls and money, and stops before a limit is passed. It sends nothing.
 
-While a limit is set, a request only starts when what was spent, and what those under way will cost by the average so
-far, leaves room for it.
+While a limit is set, a request starts only if there is room for it beside what was spent and what the requests in
+flight will cost, estimated by the average so far.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def cost_of(usage: Usage, price: Price | None) -> float | None:
 
 
 class UsageBudget:
-    """What a whole replay has used."""
+    """What a whole replay has used, and what it may still use."""
 
     def __init__(self, limits: Limits, prices: Mapping[str, Price]) -> None:
         self.limits = limits
@@ -72,29 +72,29 @@ class UsageBudget:
         self.unpriced: set[str] = set()
         """Models without a price."""
         self.stopped: str | None = None
-        """Why nothing more is sent."""
+        """Why no more requests are sent."""
         self._requests = 0
-        self._under_way = 0
+        self._in_flight = 0
         self._change = asyncio.Condition()
 
     @asynccontextmanager
     async def request(self) -> AsyncIterator[None]:
-        """Hold a request's place; raises LimitReached when there is no room for it."""
+        """Reserve room for a request; raises LimitReached where there is none."""
         async with self._change:
-            while self._under_way and not self._room():
+            while self._in_flight and not self._room():
                 await self._change.wait()
             if not self._room():
                 raise LimitReached(self._stop())
-            self._under_way += 1
+            self._in_flight += 1
         try:
             yield
         finally:
             async with self._change:
-                self._under_way -= 1
+                self._in_flight -= 1
                 self._change.notify_all()
 
-    def book(self, model: str | None, usage: Usage, tool_calls: int) -> float | None:
-        """Count one answer; return what it cost, or None where the model has no price."""
+    def add(self, model: str | None, usage: Usage, tool_calls: int) -> float | None:
+        """Count one response; return what it cost, or None where the model has no price."""
         self._requests += 1
         self.usage = self.usage + usage
         self.tool_calls += tool_calls
@@ -110,10 +110,10 @@ class UsageBudget:
     def _over(self) -> str | None:
         if self.stopped is not None:
             return self.stopped
-        # What a request takes is not known before the first came back, so that one goes alone.
-        if self.limits.any and self._requests == 0 and self._under_way:
+        # There is no average before the first response, so the first request runs alone.
+        if self.limits.any and self._requests == 0 and self._in_flight:
             return "the first request is under way"
-        ahead = (self._under_way + 1) / max(self._requests, 1)
+        ahead = (self._in_flight + 1) / max(self._requests, 1)
         spent = (
             ("cost", self.cost, self.limits.cost),
             ("tokens", self.usage.total, self.limits.tokens),

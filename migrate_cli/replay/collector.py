@@ -50,7 +50,7 @@ def is_token(event: JsonObject) -> bool:
 
 
 class Collector:
-    """Collects one response; `feed` every event in the order of arrival, then read `answer`."""
+    """Collects one response; `feed` every event in the order of arrival, then read `response`."""
 
     def __init__(self) -> None:
         self._pieces: dict[_Key, list[tuple[int | None, str]]] = {}
@@ -148,7 +148,7 @@ class Collector:
         if isinstance(response, dict) and (ending is not None or self._ending is None):
             self._response = self._response | response
 
-    def answer(self) -> ModelResponse:
+    def response(self) -> ModelResponse:
         """Return what has come so far; `broken` when no last event was among it."""
         response, output = self._response, self._output()
         streamed = "".join(self._texts("text"))

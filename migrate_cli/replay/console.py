@@ -53,7 +53,7 @@ class LineConsole:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
 
-    def watch(self, case_id: str, number: int) -> CaseObserver:  # noqa: ARG002 - the line comes at the end
+    def observe(self, case_id: str, number: int) -> CaseObserver:  # noqa: ARG002 - the line comes at the end
         """Return a watcher that writes the line."""
         return _LineObserver(self._say)
 
@@ -76,7 +76,7 @@ class LiveConsole:
         self.live: Live | None = None
         self._question = threading.Lock()
 
-    def watch(self, case_id: str, number: int) -> CaseObserver:
+    def observe(self, case_id: str, number: int) -> CaseObserver:
         """Return a watcher that shows one case while it runs."""
         return _LiveObserver(self, case_id if number == 1 else f"{case_id} #{number}")
 

@@ -1,4 +1,4 @@
-"""How a case can end without a verdict: exceptions that become the case's outcome."""
+"""How a case can end without being judged: exceptions that become its status."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class LimitReached(CaseError):
 
 
 class RetryableError(Exception):
-    """A request came to nothing, and the same may be tried again; `reason` in a few words."""
+    """A request has no result and may be tried again; `reason` says why in a few words."""
 
-    def __init__(self, reason: str, wait: float | None = None, *, sure: bool = False) -> None:
+    def __init__(self, reason: str, wait: float | None = None, *, not_applied: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.wait = wait
         """Seconds that the server asked for."""
-        self.sure = sure
-        """Whether the request certainly changed nothing."""
+        self.not_applied = not_applied
+        """Whether the request certainly had no effect."""

@@ -59,38 +59,38 @@ class NullObserver:
 class ObserverGroup(NullObserver):
     """Passes everything on to each of several."""
 
-    def __init__(self, watchers: Iterable[CaseObserver]) -> None:
-        self._watchers = tuple(watchers)
+    def __init__(self, observers: Iterable[CaseObserver]) -> None:
+        self._observers = tuple(observers)
 
     def event(self, event: JsonObject) -> None:
         """Pass it on."""
-        for watcher in self._watchers:
-            watcher.event(event)
+        for observer in self._observers:
+            observer.event(event)
 
     def tools(self, names: Sequence[str]) -> None:
         """Pass it on."""
-        for watcher in self._watchers:
-            watcher.tools(names)
+        for observer in self._observers:
+            observer.tools(names)
 
     def tool_done(self, outcome: ToolOutcome) -> None:
         """Pass it on."""
-        for watcher in self._watchers:
-            watcher.tool_done(outcome)
+        for observer in self._observers:
+            observer.tool_done(outcome)
 
     def note(self, text: str) -> None:
         """Pass it on."""
-        for watcher in self._watchers:
-            watcher.note(text)
+        for observer in self._observers:
+            observer.note(text)
 
     def turn(self, number: int, of: int) -> None:
         """Pass it on."""
-        for watcher in self._watchers:
-            watcher.turn(number, of)
+        for observer in self._observers:
+            observer.turn(number, of)
 
     def done(self, run: CaseRun) -> None:
         """Pass it on."""
-        for watcher in self._watchers:
-            watcher.done(run)
+        for observer in self._observers:
+            observer.done(run)
 
 
 class EventFile:
@@ -118,7 +118,7 @@ class EventFile:
             f"The events no longer go to {visible(self._path)} ({reason}); the replay goes on without them.\n"
         )
 
-    def watch(self, case_id: str, number: int) -> CaseObserver:
+    def observe(self, case_id: str, number: int) -> CaseObserver:
         """Return a watcher that writes the events of one run of a case."""
         return _EventWriter(self._file, case_id, number)
 
@@ -145,7 +145,7 @@ class ImageFolder:
         self._folder = folder
         self.saved: list[Path] = []
 
-    def watch(self, case_id: str, number: int) -> CaseObserver:
+    def observe(self, case_id: str, number: int) -> CaseObserver:
         """Return a watcher that saves the images of one run of a case."""
         return _ImageWriter(self, f"{_plain(case_id)}-{number}")
 
@@ -174,8 +174,8 @@ class _ImageWriter(NullObserver):
 
     def done(self, run: CaseRun) -> None:
         for turn in run.turns:
-            for answer in turn.answers:
-                for image in answer.images:
+            for response in turn.responses:
+                for image in response.images:
                     self._folder.save(self._prefix, image)
 
 

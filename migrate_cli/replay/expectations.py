@@ -127,10 +127,10 @@ class Expectation:
 def check(expect: Expect, facts: TurnFacts) -> list[Expectation]:
     """Check every expectation that is given; the status always."""
     ending = facts.ending.value
-    verdicts = [Expectation("status", ending == expect.status, f"the response is {ending}, wanted {expect.status}")]
+    expectations = [Expectation("status", ending == expect.status, f"the response is {ending}, wanted {expect.status}")]
     for checks in _CHECKS:
-        verdicts.extend(checks(expect, facts))
-    return verdicts
+        expectations.extend(checks(expect, facts))
+    return expectations
 
 
 def similarity(one: str, other: str) -> float:

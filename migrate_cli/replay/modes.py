@@ -1,7 +1,7 @@
-"""Where a case runs: on a copy, without any conversation, in the conversation itself, or as a chain of responses.
+"""The four ways to give a case its history: a copy, no conversation at all, the conversation itself, or a chain.
 
-A place says what a request names beside its input, what is known after each answer, and whether a request whose stream
-broke may be sent again. It must not run tools or judge answers.
+A mode says what a request names besides its input, what is known after each response, and whether a request whose
+stream broke may be sent again. It must not run tools or judge responses.
 """
 
 from __future__ import annotations
@@ -36,32 +36,32 @@ class Mode(StrEnum):
 class Recovery(StrEnum):
     """What may be done after a stream broke."""
 
-    SAME = "same"
+    RESEND = "resend"
     """The same request may be sent again."""
-    ANEW = "anew"
-    """The case may begin again in a fresh place."""
-    NO = "no"
+    RESTART = "restart"
+    """The case may start over, with a new copy."""
+    NONE = "none"
     """Neither: the conversation may have been changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayTarget:
-    """What places are made of."""
+    """The target of a replay, as modes need it."""
 
-    target: ConversationsTarget
+    conversations: ConversationsTarget
     records: ReplayRecords
     scratches: ScratchConversations
     settle: float = 5.0
-    """Seconds that a request whose answer was lost may still take effect."""
+    """Seconds for which a request whose response was lost may still take effect."""
     strict: bool = False
-    """The target wants an assistant's message to the specification's letter."""
+    """Whether the target insists on every field that the specification requires of an assistant's message."""
 
 
 class ConversationMode(ABC):
-    """Where one case runs; `open` first, `close` always."""
+    """How one case gets its history; call `open` first and `close` always."""
 
     conversation_id: str | None = None
-    """The conversation that reports name."""
+    """The conversation that reports show."""
 
     async def open(self) -> None:
         """Make what the case needs. Raises CaseFault or TryAgain."""
@@ -72,28 +72,28 @@ class ConversationMode(ABC):
         """The fields of a request that send these new items."""
 
     @abstractmethod
-    def took(self, items: Sequence[JsonObject], answer: ModelResponse) -> None:
-        """A request was answered to its end."""
+    def answered(self, items: Sequence[JsonObject], response: ModelResponse) -> None:
+        """Take in a response that came to its end."""
 
-    async def after_break(self) -> Recovery:
-        """Say what may be done after a stream broke."""
-        return Recovery.SAME
+    async def after_broken_stream(self) -> Recovery:
+        """Return what may be done about a stream that broke."""
+        return Recovery.RESEND
 
-    def mends(self, code: str) -> bool:  # noqa: ARG002 - for those who can
-        """Whether a refusal with this code is put right by sending the request again, which is another one now."""
+    def recovers_from(self, code: str) -> bool:  # noqa: ARG002 - most modes cannot
+        """Whether the mode has changed what it sends, so that the request refused with this code may succeed now."""
         return False
 
-    async def close(self, unsent: Sequence[JsonObject]) -> None:  # noqa: ARG002 - for those who have to
-        """Leave the place in order; `unsent` answers calls that nobody will answer any more."""
+    async def close(self, unsent: Sequence[JsonObject]) -> None:  # noqa: ARG002 - most modes need not
+        """Clean up; `unsent` are outputs of calls that no further request will carry."""
         return
 
 
 class CopyMode(ConversationMode):
     """A scratch conversation that begins with a copy of the history."""
 
-    def __init__(self, ground: ReplayTarget, conversation_id: str | None, history: Sequence[JsonObject]) -> None:
-        self._ground = ground
-        self._history = sendable(history, strict=ground.strict)
+    def __init__(self, target: ReplayTarget, conversation_id: str | None, history: Sequence[JsonObject]) -> None:
+        self._target = target
+        self._history = sendable(history, strict=target.strict)
         self.conversation_id = conversation_id
         self._scratch: str | None = None
         self._anchor: str | None = None
@@ -101,42 +101,42 @@ class CopyMode(ConversationMode):
         """Whether the anchor is known to be the last item."""
 
     async def open(self) -> None:
-        """Make the copy; a copy that stands from an earlier attempt is deleted first."""
+        """Create the copy; one left by an earlier attempt is deleted first."""
         await self.close(())
         with _as_ends_of_a_case():
-            self._scratch, self._anchor = await self._ground.scratches.make(self._history)
+            self._scratch, self._anchor = await self._target.scratches.make(self._history)
         self._certain = True
 
     def request(self, items: Sequence[JsonObject]) -> JsonObject:
         """Name the scratch conversation."""
         return {"conversation": self._scratch, "input": list(items)}
 
-    def took(self, items: Sequence[JsonObject], answer: ModelResponse) -> None:  # noqa: ARG002 - the server has them
+    def answered(self, items: Sequence[JsonObject], response: ModelResponse) -> None:  # noqa: ARG002 - the server has them
         """The conversation has grown by the input and the output."""
-        last = answer.items[-1].get("id") if answer.items else None
+        last = response.items[-1].get("id") if response.items else None
         self._certain = isinstance(last, str)
         self._anchor = last if isinstance(last, str) else self._anchor
 
-    async def after_break(self) -> Recovery:
-        """Look whether the request took effect all the same; if not, it may be sent again."""
+    async def after_broken_stream(self) -> Recovery:
+        """Check whether the request took effect after all; if not, it may be sent again."""
         if self._scratch is None or not self._certain:
-            return Recovery.ANEW
-        await asyncio.sleep(self._ground.settle)
+            return Recovery.RESTART
+        await asyncio.sleep(self._target.settle)
         try:
-            added = await items_after(self._ground.target, self._scratch, self._anchor)
+            added = await items_after(self._target.conversations, self._scratch, self._anchor)
         except CaseError:
-            return Recovery.ANEW
-        return Recovery.ANEW if added else Recovery.SAME
+            return Recovery.RESTART
+        return Recovery.RESTART if added else Recovery.RESEND
 
     async def close(self, unsent: Sequence[JsonObject]) -> None:  # noqa: ARG002 - all of it goes
         """Delete the scratch conversation."""
         if self._scratch is not None:
-            await self._ground.scratches.delete(self._scratch)
+            await self._target.scratches.delete(self._scratch)
             self._scratch = None
 
 
 class StatelessMode(ConversationMode):
-    """The history travels with every request, and the server keeps nothing: sending again is always safe."""
+    """Every request carries the history, and the server stores nothing: sending again is always safe."""
 
     def __init__(
         self, conversation_id: str | None, history: Sequence[JsonObject], *, reasoning: bool, strict: bool = False
@@ -148,60 +148,60 @@ class StatelessMode(ConversationMode):
         self._strict = strict
 
     async def open(self) -> None:
-        """Begin with the history alone."""
+        """Start from the history alone."""
         self._so_far = []
 
     def request(self, items: Sequence[JsonObject]) -> JsonObject:
         """Send everything."""
         fields: JsonObject = {"input": [*self._history, *self._so_far, *items], "store": False}
-        # Without its encrypted content, a reasoning model's own thoughts could not be handed back in the next round.
+        # The next round must hand the reasoning back, and a server that stores nothing can only read it encrypted.
         return fields | ({"include": ["reasoning.encrypted_content"]} if self._reasoning else {})
 
-    def took(self, items: Sequence[JsonObject], answer: ModelResponse) -> None:
-        """What was said belongs to the next request."""
-        said = [_handed_back(item) for item in answer.items if _belongs(item)]
+    def answered(self, items: Sequence[JsonObject], response: ModelResponse) -> None:
+        """Add the input and the output to what the next request carries."""
+        said = [_handed_back(item) for item in response.items if _belongs(item)]
         self._so_far += [*items, *(map(strictly, said) if self._strict else said)]
 
 
 class InPlaceMode(ConversationMode):
-    """The conversation itself. Nothing is sent twice, since nobody could take it back."""
+    """The migrated conversation itself. Nothing is sent twice, because it could not be taken back."""
 
-    def __init__(self, ground: ReplayTarget, conversation_id: str) -> None:
-        self._ground = ground
+    def __init__(self, target: ReplayTarget, conversation_id: str) -> None:
+        self._target = target
         self.conversation_id: str = conversation_id
 
     def request(self, items: Sequence[JsonObject]) -> JsonObject:
         """Name the conversation."""
         return {"conversation": self.conversation_id, "input": list(items)}
 
-    def took(self, items: Sequence[JsonObject], answer: ModelResponse) -> None:
-        """The server has added both."""
+    def answered(self, items: Sequence[JsonObject], response: ModelResponse) -> None:
+        """Do nothing: the server has added both."""
 
-    async def after_break(self) -> Recovery:
-        """A person has to look."""
-        return Recovery.NO
+    async def after_broken_stream(self) -> Recovery:
+        """Never send again: only a person can tell whether the conversation has changed."""
+        return Recovery.NONE
 
     async def close(self, unsent: Sequence[JsonObject]) -> None:
-        """Answer open calls: a call without an output would make every later response fail."""
+        """Append the outputs of open calls: a call without an output makes every later response fail."""
         outputs = [item for item in unsent if item.get("type") == "function_call_output"]
         bodies = [encode(item) for item in outputs]
         with _as_ends_of_a_case():
             for start in range(0, len(bodies), MAX_BATCH_ITEMS):
-                await self._ground.scratches.append(self.conversation_id, bodies[start : start + MAX_BATCH_ITEMS])
+                await self._target.scratches.append(self.conversation_id, bodies[start : start + MAX_BATCH_ITEMS])
 
 
 class ChainMode(ConversationMode):
-    """Responses that follow one another. The first of a conversation carries its history; the state knows the last."""
+    """Responses that follow one another. The first carries the history; the state file remembers the last."""
 
-    def __init__(self, ground: ReplayTarget, conversation_id: str | None, history: Sequence[JsonObject]) -> None:
-        self._ground = ground
+    def __init__(self, target: ReplayTarget, conversation_id: str | None, history: Sequence[JsonObject]) -> None:
+        self._target = target
         self.conversation_id = conversation_id
-        self._history = sendable(history, strict=ground.strict)
-        self._start = ground.records.last_response(conversation_id) if conversation_id else None
+        self._history = sendable(history, strict=target.strict)
+        self._start = target.records.last_response(conversation_id) if conversation_id else None
         self._last = self._start
 
     async def open(self) -> None:
-        """Begin where the chain stood before this case."""
+        """Start from the response that was the last before this case."""
         self._last = self._start
 
     def request(self, items: Sequence[JsonObject]) -> JsonObject:
@@ -210,22 +210,22 @@ class ChainMode(ConversationMode):
             return {"input": [*self._history, *items], "store": True}
         return {"previous_response_id": self._last, "input": list(items), "store": True}
 
-    def took(self, items: Sequence[JsonObject], answer: ModelResponse) -> None:  # noqa: ARG002 - the server has them
+    def answered(self, items: Sequence[JsonObject], response: ModelResponse) -> None:  # noqa: ARG002 - the server has them
         """The next request follows this answer."""
-        if answer.response_id is not None:
-            self._last = answer.response_id
+        if response.response_id is not None:
+            self._last = response.response_id
 
-    def mends(self, code: str) -> bool:
-        """The server forgets responses after some time: begin with the history again."""
+    def recovers_from(self, code: str) -> bool:
+        """Start again from the history: servers delete stored responses after some time."""
         if code != "previous_response_not_found" or self._start is None or self._last != self._start:
             return False
         self._start = self._last = None
         return True
 
     async def close(self, unsent: Sequence[JsonObject]) -> None:
-        """Remember where the chain ends, unless it ends with a call that nobody answered."""
+        """Record the last response, unless it has a call without an output: no request could follow that one."""
         if self.conversation_id and self._last and self._last != self._start and not unsent:
-            self._ground.records.chain(self.conversation_id, self._last)
+            self._target.records.chain(self.conversation_id, self._last)
 
 
 @contextmanager
@@ -236,7 +236,7 @@ def _as_ends_of_a_case() -> Iterator[None]:
     except ScratchRefused as refused:
         raise CaseError(refused.code, str(refused)) from None
     except Unclear as unclear:
-        raise RetryableError(str(unclear), sure=True) from None
+        raise RetryableError(str(unclear), not_applied=True) from None
 
 
 def _belongs(item: JsonObject) -> bool:

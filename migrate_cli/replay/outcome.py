@@ -44,7 +44,7 @@ class CaseRun:
     reason: str = ""
     """One sentence, where it did not come to a judgement."""
     turns: list[TurnResult] = field(default_factory=list)
-    verdicts: list[tuple[int, Expectation]] = field(default_factory=list)
+    expectations: list[tuple[int, Expectation]] = field(default_factory=list)
     """The turn (from 1), and the expectation."""
     restarts: list[str] = field(default_factory=list)
     """Why the case began anew."""
@@ -89,13 +89,13 @@ class CaseRun:
             self.status, self.code = CaseStatus.FAILED, "approval-unanswered"
             self.reason = f"nobody was there to approve {names}; name it under approve or deny in the suite"
         else:
-            passed = all(verdict.passed for _, verdict in self.verdicts)
+            passed = all(expectation.passed for _, expectation in self.expectations)
             self.status = CaseStatus.PASSED if passed else CaseStatus.FAILED
 
     def detail(self) -> str:
         """Why it did not pass, or what a person should know although it did."""
-        failed = [f"{verdict.name}: {verdict.detail}" for _, verdict in self.verdicts if not verdict.passed]
-        last = self.turns[-1].answer if self.turns else None
+        failed = [f"{one.name}: {one.detail}" for _, one in self.expectations if not one.passed]
+        last = self.turns[-1].response if self.turns else None
         said = []
         if last is not None and (last.error_code or last.error_message):
             said.append(f"{last.error_code or 'error'}: {last.error_message or 'no message'}")
@@ -128,17 +128,17 @@ def shown(runs: Sequence[CaseRun], pass_rate: float, *, with_content: bool) -> J
         "output_tokens": usage.output,
         "tools": first.tools,
         "tool_calls": sum(len(run.tools) for run in runs),
-        "rounds": sum(len(turn.answers) for run in runs for turn in run.turns),
+        "rounds": sum(len(turn.responses) for run in runs for turn in run.turns),
         "retries": sum(len(run.retries) for run in runs),
         "cost": round(sum(run.cost for run in runs), 6),
         "detail": worst.detail() or None,
-        "expectations": [verdict.as_dict() | {"turn": turn} for turn, verdict in worst.verdicts],
+        "expectations": [expectation.as_dict() | {"turn": turn} for turn, expectation in worst.expectations],
         "notes": _notes(runs),
     }
     if len(runs) > 1:
         entry |= {"repeats": len(runs), "passed": passed, "pass_rate": round(passed / len(runs), 3)}
     if with_content:
-        entry["answers"] = [scrub(turn.answer.text or turn.answer.refusal) for turn in worst.turns]
+        entry["answers"] = [scrub(turn.response.text or turn.response.refusal) for turn in worst.turns]
     return entry
 
 
@@ -150,11 +150,11 @@ def _milliseconds(seconds: Sequence[float | None]) -> float | None:
 
 def _notes(runs: Sequence[CaseRun]) -> JsonObject:
     """What was odd about the streams, by how often."""
-    answers = [answer for run in runs for turn in (*run.turns, *run.earlier) for answer in turn.answers]
+    responses = [response for run in runs for turn in (*run.turns, *run.earlier) for response in turn.responses]
     counts = {
-        "out_of_order": sum(answer.disorder for answer in answers),
-        "unreadable": sum(answer.unreadable for answer in answers),
-        "unknown": sum(len(answer.unknown) for answer in answers),
-        "mismatch": sum(answer.mismatch for answer in answers),
+        "out_of_order": sum(response.disorder for response in responses),
+        "unreadable": sum(response.unreadable for response in responses),
+        "unknown": sum(len(response.unknown) for response in responses),
+        "mismatch": sum(response.mismatch for response in responses),
     }
     return {name: count for name, count in counts.items() if count}

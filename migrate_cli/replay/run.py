@@ -1,6 +1,7 @@
-"""Runs the cases of a replay, several at a time: each in its place, with its tools, judged at the end of each turn.
+"""Runs the cases of a replay, several at a time: each in its mode, with its tools, judged at the end of each turn.
 
-It knows order, attempts, limits and what an interruption means. Reports, options and files are the command's.
+It knows order, attempts, limits and what an interruption means. It must not know options, files or reports, which are
+the command's.
 """
 
 from __future__ import annotations
@@ -44,12 +45,12 @@ class ReplayJob:
 
     case: SuiteCase
     fields: JsonObject
-    """What each request says beside its input."""
+    """The fields of each request besides its input."""
     tools: tuple[Tool, ...] = ()
     conversation_id: str | None = None
     thread_id: str | None = None
     question: tuple[str, ...] = ()
-    """Ids of the items that ask, for a case made of the last turn: the history ends before them."""
+    """For a case made from a last turn: ids of the items that ask. The history ends before them."""
     approve: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
 
@@ -63,59 +64,59 @@ class ReplayPlan:
     repeat: int = 1
     stub_tools: bool = False
     reasoning: Callable[[str | None], bool] = lambda _model: False
-    """Whether a model thinks, and hands its thoughts back when asked."""
-    rules: TurnPolicy = field(default_factory=TurnPolicy)
+    """Whether a model reasons, so that its reasoning must be handed back."""
+    turn_policy: TurnPolicy = field(default_factory=TurnPolicy)
     tools: ToolPolicy = field(default_factory=ToolPolicy)
     ask: Ask | None = None
 
 
 @dataclass(slots=True)
 class ConversationFingerprints:
-    """The conversations that were read, with their fingerprints: first when they were read, then at the end."""
+    """Fingerprints of the conversations that were read, to prove at the end that the replay changed none."""
 
     before: dict[str, str] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
-    """They could not be read again."""
+    """Conversations that could not be read again."""
 
     hidden: dict[str, int] = field(default_factory=dict)
-    """Images that the target does not show again, by conversation: a copy of it holds a text for each."""
+    """How many images the target does not return, by conversation; a copy holds a text in place of each."""
 
-    def first(self, history: ConversationHistory) -> None:
-        """Note how a conversation was before anything was done."""
+    def remember(self, history: ConversationHistory) -> None:
+        """Note the fingerprint from before the first case."""
         self.before.setdefault(history.conversation_id, history.digest)
         if images := hidden_in(history.items):
             self.hidden[history.conversation_id] = images
 
-    def again(self, history: ConversationHistory) -> None:
-        """Compare."""
+    def compare(self, history: ConversationHistory) -> None:
+        """Compare with the fingerprint from before."""
         if self.before[history.conversation_id] != history.digest:
             self.changed.append(history.conversation_id)
 
 
 class ReplayRun:
-    """All cases of one replay. `drain` lets those under way end and starts no more."""
+    """All cases of one replay. Setting `drain` lets those in progress end and starts no more."""
 
     def __init__(
         self,
-        ground: ReplayTarget,
+        target: ReplayTarget,
         stream: Streamer,
         inputs: Inputs,
-        meter: UsageBudget,
+        budget: UsageBudget,
         plan: ReplayPlan,
-        watch: Callable[[str, int], CaseObserver],
+        observe: Callable[[str, int], CaseObserver],
         record: Callable[[CaseRun], None],
     ) -> None:
-        self._ground, self._stream, self._inputs = ground, stream, inputs
-        self._meter, self._plan, self._watch, self._record = meter, plan, watch, record
-        self._alone: dict[str, asyncio.Lock] = {}
+        self._target, self._stream, self._inputs = target, stream, inputs
+        self._budget, self._plan, self._observe, self._record = budget, plan, observe, record
+        self._locks: dict[str, asyncio.Lock] = {}
         self.drain = asyncio.Event()
-        self.seen = ConversationFingerprints()
+        self.fingerprints = ConversationFingerprints()
         self.failure: MigrateError | None = None
         """What ended the run before all cases were done: a refused key, an unreachable target."""
 
     async def run(self, jobs: Sequence[ReplayJob]) -> list[list[CaseRun]]:
-        """Run every job as often as the plan says; the results stand in the order of the jobs."""
+        """Run every job as often as the plan says; the results are in the order of the jobs."""
         runs = [[self._new(job, number) for number in range(1, self._plan.repeat + 1)] for job in jobs]
         every = iter([(job, one) for job, each in zip(jobs, runs, strict=True) for one in each])
         # What comes after the run was asked to end is taken as well, and recorded as not run.
@@ -127,12 +128,12 @@ class ReplayRun:
 
         async def look(conversation_id: str) -> None:
             try:
-                self.seen.again(await read_history(self._ground.target, conversation_id))
+                self.fingerprints.compare(await read_history(self._target.conversations, conversation_id))
             except (CaseError, MigrateError):
-                self.seen.unread.append(conversation_id)
+                self.fingerprints.unread.append(conversation_id)
 
-        await self._pool().run(each_of(iter(list(self.seen.before))), look)
-        return self.seen
+        await self._pool().run(each_of(iter(list(self.fingerprints.before))), look)
+        return self.fingerprints
 
     def _new(self, job: ReplayJob, number: int) -> CaseRun:
         return CaseRun(job.case.id, number, job.thread_id, job.conversation_id)
@@ -156,44 +157,44 @@ class ReplayRun:
             return CaseStatus.STOPPED, "the run had ended"
         if self.drain.is_set():
             return CaseStatus.STOPPED, "the run was interrupted"
-        return (CaseStatus.STOPPED, self._meter.stopped) if self._meter.stopped else None
+        return (CaseStatus.STOPPED, self._budget.stopped) if self._budget.stopped else None
 
     async def _guarded(self, job: ReplayJob, run: CaseRun) -> None:
-        watcher = self._watch(job.case.id, run.number)
-        # In the conversation itself, or in one chain, two cases at once would read each other's words.
+        observer = self._observe(job.case.id, run.number)
+        # Cases that share a conversation or a chain would see each other's turns, so they run one after the other.
         shared = self._plan.mode in (Mode.IN_PLACE, Mode.CHAIN) and job.conversation_id is not None
-        lock = self._alone.setdefault(str(job.conversation_id), asyncio.Lock()) if shared else nullcontext()
+        lock = self._locks.setdefault(str(job.conversation_id), asyncio.Lock()) if shared else nullcontext()
         try:
             async with lock:
-                await self._case(job, run, watcher)
+                await self._case(job, run, observer)
             run.judge()
         except LimitReached as limit:
             run.status, run.code, run.reason = CaseStatus.STOPPED, limit.code, str(limit)
-        except CaseError as fault:
-            run.status, run.code, run.reason = CaseStatus.ERROR, fault.code, str(fault)
-        except RetryableError as trouble:
-            run.status, run.code, run.reason = CaseStatus.ERROR, "stream-broken", trouble.reason
+        except CaseError as error:
+            run.status, run.code, run.reason = CaseStatus.ERROR, error.code, str(error)
+        except RetryableError as error:
+            run.status, run.code, run.reason = CaseStatus.ERROR, "stream-broken", error.reason
         except MigrateError as error:
             self.failure = self.failure or error
             run.status, run.code, run.reason = CaseStatus.ERROR, error.code, str(error)
         finally:
-            watcher.done(run)
+            observer.done(run)
 
-    async def _case(self, job: ReplayJob, run: CaseRun, watcher: CaseObserver) -> None:
+    async def _case(self, job: ReplayJob, run: CaseRun, observer: CaseObserver) -> None:
         history, question = await self._history(job)
         tools = ToolRunner(job.tools, self._plan.tools, RecordedOutputs(history) if self._plan.stub_tools else None)
-        place = self._place(job, history)
-        for attempt in range(self._plan.rules.retries + 1):
+        mode = self._mode_of(job, history)
+        for attempt in range(self._plan.turn_policy.retries + 1):
             try:
-                await self._attempt(job, run, watcher, place, tools, question)
-            except RetryableError as trouble:
-                if attempt == self._plan.rules.retries:
+                await self._attempt(job, run, observer, mode, tools, question)
+            except RetryableError as error:
+                if attempt == self._plan.turn_policy.retries:
                     raise
-                run.restarts.append(trouble.reason)
+                run.restarts.append(error.reason)
                 run.earlier += run.turns
-                run.turns, run.verdicts = [], []
-                watcher.note(f"begins anew: {trouble.reason}")
-                tools.begin_again()
+                run.turns, run.expectations = [], []
+                observer.note(f"begins anew: {error.reason}")
+                tools.restart()
             else:
                 return
 
@@ -201,9 +202,9 @@ class ReplayRun:
         """The items before the case, and (for a last turn) those that ask."""
         if job.conversation_id is None:
             return (), []
-        history = await read_history(self._ground.target, job.conversation_id)
+        history = await read_history(self._target.conversations, job.conversation_id)
         if self._plan.mode is not Mode.IN_PLACE:
-            self.seen.first(history)
+            self.fingerprints.remember(history)
         if not job.question:
             return history.items, []
         wanted = set(job.question)
@@ -211,53 +212,53 @@ class ReplayRun:
         if not places:
             raise CaseError("question-gone", "the question is no longer in the conversation")
         return history.items[: places[0]], sendable(
-            (history.items[index] for index in places), strict=self._ground.strict
+            (history.items[index] for index in places), strict=self._target.strict
         )
 
-    def _place(self, job: ReplayJob, history: Sequence[JsonObject]) -> ConversationMode:
+    def _mode_of(self, job: ReplayJob, history: Sequence[JsonObject]) -> ConversationMode:
         mode, conversation_id = self._plan.mode, job.conversation_id
         if mode is Mode.IN_PLACE and conversation_id is not None:
-            return InPlaceMode(self._ground, conversation_id)
+            return InPlaceMode(self._target, conversation_id)
         if mode is Mode.CHAIN:
-            return ChainMode(self._ground, conversation_id, history)
+            return ChainMode(self._target, conversation_id, history)
         if mode is Mode.STATELESS:
             reasoning = self._plan.reasoning(job.fields.get("model"))
-            return StatelessMode(conversation_id, history, reasoning=reasoning, strict=self._ground.strict)
-        return CopyMode(self._ground, conversation_id, history)
+            return StatelessMode(conversation_id, history, reasoning=reasoning, strict=self._target.strict)
+        return CopyMode(self._target, conversation_id, history)
 
     async def _attempt(
         self,
         job: ReplayJob,
         run: CaseRun,
-        watcher: CaseObserver,
-        place: ConversationMode,
+        observer: CaseObserver,
+        mode: ConversationMode,
         tools: ToolRunner,
         question: list[JsonObject],
     ) -> None:
         runner: TurnRunner | None = None
         try:
-            await place.open()
+            await mode.open()
             approvals = Approvals(job.approve, job.deny, self._plan.ask)
             runner = TurnRunner(
-                self._stream, place, job.fields, tools, approvals, self._meter, watcher, self._plan.rules
+                self._stream, mode, job.fields, tools, approvals, self._budget, observer, self._plan.turn_policy
             )
             turns = job.case.all_turns()
             for number, asked in enumerate(turns, 1):
-                watcher.turn(number, len(turns))
+                observer.turn(number, len(turns))
                 turn = TurnResult()
                 run.turns.append(turn)
                 items = question if question and number == 1 else [await self._inputs.message(asked.input)]
                 await runner.run(items, turn, Ending(asked.expect.status))
-                run.verdicts += [(number, verdict) for verdict in check(asked.expect, turn.facts())]
+                run.expectations += [(number, expectation) for expectation in check(asked.expect, turn.facts())]
                 if not _goes_on(asked.expect, turn):
                     break
         finally:
-            await asyncio.shield(place.close(runner.unsent if runner is not None else ()))
+            await asyncio.shield(mode.close(runner.unsent if runner is not None else ()))
 
 
 def _goes_on(expect: Expect, turn: TurnResult) -> bool:
-    """A turn whose response did not end as wanted has no next one."""
-    return turn.answer.ending is Ending(expect.status)
+    """Whether the next turn may run: not after a response that did not end as expected."""
+    return turn.response.ending is Ending(expect.status)
 
 
 def chosen(jobs: Iterable[ReplayJob], names: Sequence[str], sample: int | None) -> list[ReplayJob]:

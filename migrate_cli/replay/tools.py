@@ -68,9 +68,9 @@ class ToolPolicy:
 class ToolRunner:
     """The function tools of one case. Make it before the first request: a handler that is not there is told then."""
 
-    def __init__(self, tools: Iterable[Tool], policy: ToolPolicy, stubs: RecordedOutputs | None = None) -> None:
+    def __init__(self, tools: Iterable[Tool], policy: ToolPolicy, recorded: RecordedOutputs | None = None) -> None:
         self._policy = policy
-        self._stubs = stubs
+        self._recorded = recorded
         self._tools = {tool.name: tool for tool in tools if tool.type == "function"}
         self._runs: dict[str, tuple[str, ToolFunction]] = {}
         for name, tool in self._tools.items():
@@ -87,7 +87,7 @@ class ToolRunner:
         self._made += outcomes
         return outcomes
 
-    def begin_again(self) -> None:
+    def restart(self) -> None:
         """The case starts anew: a call that was answered already gets the same answer, and nothing runs twice."""
         for outcome in self._made:
             self._earlier.setdefault((outcome.call.name, outcome.call.arguments), []).append(outcome)
@@ -113,10 +113,10 @@ class ToolRunner:
         if call.name in self._runs:
             source, run = self._runs[call.name]
             return await self._guarded(source, run, arguments, tool.timeout or self._policy.timeout)
-        recorded = self._stubs.find(call.name, arguments) if self._stubs is not None else None
+        recorded = self._recorded.find(call.name, arguments) if self._recorded is not None else None
         if recorded is not None:
             return as_output(recorded, self._policy.most_bytes), "stub", None
-        if self._stubs is not None:
+        if self._recorded is not None:
             return _error("no_recorded_output", f"the thread holds no output of {call.name} for these arguments")
         return _error("no_handler", f"nothing is set up to run {call.name}")
 

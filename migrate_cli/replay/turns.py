@@ -1,7 +1,7 @@
 """The loop of one turn: ask, collect, run every call of the response, send all outputs together, until there is none.
 
-It knows rounds, retries and limits; where the case runs is the place's to know, and what the answer is worth is not
-judged here.
+It knows rounds, retries and limits. It must not know how a case gets its history, which is the mode's job, or judge a
+response.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TEMPORARY = frozenset({"server_error", "rate_limit_exceeded", "timeout", "overlo
 CITING = frozenset({"url_citation", "file_citation", "container_file_citation", "file_path"})
 LONGEST_WAIT = 60.0
 PATIENCE = 1.0
-"""Seconds that a server has to close a stream after its last event."""
+"""Seconds that a server may take to close a stream after its last event."""
 
 
 Streamer = Callable[[bytes, Callable[[], None]], AsyncGenerator[JsonObject]]
@@ -40,10 +40,10 @@ StreamBroken, as `ApiClient.stream` does."""
 
 
 class TurnObserver(Protocol):
-    """Looks on while a case runs; shows or writes, and never raises."""
+    """Told of what happens while a turn runs; shows or writes it, and never raises."""
 
     def event(self, event: JsonObject) -> None:
-        """An event came."""
+        """An event arrived."""
 
     def tools(self, names: Sequence[str]) -> None:
         """These functions start."""
@@ -57,23 +57,23 @@ class TurnObserver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TurnPolicy:
-    """How a turn is run."""
+    """The limits of a turn, and its clock."""
 
     rounds: int = 10
-    """Requests at most, of one turn."""
+    """Most requests of one turn."""
     retries: int = 3
-    """How often a request that came to nothing is sent again."""
+    """How often a request without a result is sent again."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     now: Callable[[], float] = time.monotonic
 
 
 @dataclass(slots=True)
 class TurnResult:
-    """What one turn came to."""
+    """The result of one turn, filled in while it runs."""
 
-    answer: ModelResponse = field(default_factory=lambda: ModelResponse(Ending.BROKEN))
+    response: ModelResponse = field(default_factory=lambda: ModelResponse(Ending.BROKEN))
     """The last response."""
-    answers: list[ModelResponse] = field(default_factory=list)
+    responses: list[ModelResponse] = field(default_factory=list)
     outcomes: list[ToolOutcome] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     retries: list[str] = field(default_factory=list)
@@ -87,16 +87,16 @@ class TurnResult:
     def calls(self) -> tuple[ToolCall, ...]:
         """Every tool that was called, here or by the server."""
         own = [ToolCall((outcome.call.name,), outcome.call.arguments) for outcome in self.outcomes]
-        theirs = [ToolCall(use.names, use.arguments) for answer in self.answers for use in answer.uses]
+        theirs = [ToolCall(use.names, use.arguments) for response in self.responses for use in response.uses]
         return (*own, *theirs)
 
     def facts(self) -> TurnFacts:
         """The turn, as expectations see it."""
-        notes = [note for answer in self.answers for note in answer.annotations]
+        notes = [note for response in self.responses for note in response.annotations]
         return TurnFacts(
-            ending=self.answer.ending,
-            text=self.answer.text,
-            refusal=self.answer.refusal,
+            ending=self.response.ending,
+            text=self.response.text,
+            refusal=self.response.refusal,
             calls=self.calls,
             citations=sum(note.get("type") in CITING for note in notes),
             seconds=self.seconds,
@@ -106,33 +106,33 @@ class TurnResult:
 
 
 class _TemporaryFailure(RetryableError):
-    """The response failed by no fault of the request's; when trying again does not help, that is the answer."""
+    """The response failed for no fault of the request; where retrying does not help, it is the result all the same."""
 
-    def __init__(self, answer: ModelResponse) -> None:
-        super().__init__(f"the response failed ({answer.error_code})")
-        self.answer = answer
+    def __init__(self, response: ModelResponse) -> None:
+        super().__init__(f"the response failed ({response.error_code})")
+        self.response = response
 
 
 class TurnRunner:
-    """Runs the turns of one case in one place."""
+    """Runs the turns of one case in one mode."""
 
     def __init__(
         self,
         stream: Streamer,
-        place: ConversationMode,
+        mode: ConversationMode,
         fields: JsonObject,
         tools: ToolRunner,
         approvals: Approvals,
-        meter: UsageBudget,
-        watcher: TurnObserver,
-        rules: TurnPolicy,
+        budget: UsageBudget,
+        observer: TurnObserver,
+        policy: TurnPolicy,
     ) -> None:
-        self._stream, self._place, self._fields = stream, place, fields
-        self._tools, self._approvals, self._meter = tools, approvals, meter
-        self._watcher, self._rules = watcher, rules
+        self._stream, self._mode, self._fields = stream, mode, fields
+        self._tools, self._approvals, self._budget = tools, approvals, budget
+        self._observer, self._policy = observer, policy
         self._wanted = Ending.COMPLETED
         self.unsent: list[JsonObject] = []
-        """Answers to calls of the last response that were not sent."""
+        """Outputs of the last response's calls that were not sent."""
 
     async def run(self, items: Sequence[JsonObject], turn: TurnResult, wanted: Ending = Ending.COMPLETED) -> None:
         """Run one turn, writing into `turn` as it goes; `wanted` is the ending that the suite expects.
@@ -140,80 +140,80 @@ class TurnRunner:
         Raises CaseFault, or TryAgain when the case may begin anew.
         """
         self._wanted = wanted
-        began = self._rules.now()
+        began = self._policy.now()
         try:
             await self._rounds(list(items), turn)
         finally:
-            turn.seconds += self._rules.now() - began
+            turn.seconds += self._policy.now() - began
 
     async def _rounds(self, items: list[JsonObject], turn: TurnResult) -> None:
-        for _ in range(self._rules.rounds):
-            answer = await self._insist(items, turn)
-            turn.answer = answer
-            turn.answers.append(answer)
-            self._place.took(items, answer)
+        for _ in range(self._policy.rounds):
+            response = await self._send_until_answered(items, turn)
+            turn.response = response
+            turn.responses.append(response)
+            self._mode.answered(items, response)
             self.unsent = []
-            if answer.ending is not Ending.COMPLETED or not (answer.calls or answer.approvals):
+            if response.ending is not Ending.COMPLETED or not (response.calls or response.approvals):
                 return
-            self.unsent = items = await self._answer_calls(answer, turn)
-        raise CaseError("too-many-rounds", f"the model still calls tools after {self._rules.rounds} rounds")
+            self.unsent = items = await self._run_calls(response, turn)
+        raise CaseError("too-many-rounds", f"the model still calls tools after {self._policy.rounds} rounds")
 
-    async def _answer_calls(self, answer: ModelResponse, turn: TurnResult) -> list[JsonObject]:
-        """Run all calls at once, decide what asks for approval, and return all answers, in order."""
-        names = [call.name for call in answer.calls]
+    async def _run_calls(self, response: ModelResponse, turn: TurnResult) -> list[JsonObject]:
+        """Run all calls at once, decide all approvals, and return the items that answer them, in order."""
+        names = [call.name for call in response.calls]
         if names:
-            self._watcher.tools(names)
-        outcomes = await self._tools.run_all(answer.calls)
+            self._observer.tools(names)
+        outcomes = await self._tools.run_all(response.calls)
         for outcome in outcomes:
-            self._watcher.tool_done(outcome)
-        decisions = await self._approvals.decide(answer.approvals)
+            self._observer.tool_done(outcome)
+        decisions = await self._approvals.decide(response.approvals)
         turn.outcomes += outcomes
         turn.decisions += decisions
         for decision in decisions:
             if decision.decided is Decided.UNANSWERED:
-                self._watcher.note(f"{decision.request.server}.{decision.request.name}: nobody is there to approve it")
+                self._observer.note(f"{decision.request.server}.{decision.request.name}: nobody is there to approve it")
         return [*(outcome.item() for outcome in outcomes), *(decision.item() for decision in decisions)]
 
-    async def _insist(self, items: list[JsonObject], turn: TurnResult) -> ModelResponse:
-        """Send one request until it is answered to its end, as often as the rules and the place allow."""
-        for attempt in range(self._rules.retries + 1):
+    async def _send_until_answered(self, items: list[JsonObject], turn: TurnResult) -> ModelResponse:
+        """Send one request until its response is complete, as often as policy and mode allow."""
+        for attempt in range(self._policy.retries + 1):
             try:
-                return await self._once(items, turn)
-            except CaseError as fault:
-                if attempt == self._rules.retries or not self._place.mends(fault.code):
+                return await self._send(items, turn)
+            except CaseError as error:
+                if attempt == self._policy.retries or not self._mode.recovers_from(error.code):
                     raise
-            except RetryableError as trouble:
-                again = Recovery.SAME if trouble.sure else await self._place.after_break()
-                last = attempt == self._rules.retries
-                if isinstance(trouble, _TemporaryFailure) and (last or again is Recovery.NO):
-                    return trouble.answer
-                if again is Recovery.NO:
-                    raise CaseError("stream-broken", f"{trouble.reason}; nothing was sent again") from None
-                if last or again is Recovery.ANEW:
-                    raise RetryableError(trouble.reason, trouble.wait) from None
-                turn.retries.append(trouble.reason)
-                self._watcher.note(f"sent again: {trouble.reason}")
-                await self._rules.sleep(_pause(trouble, attempt))
+            except RetryableError as error:
+                again = Recovery.RESEND if error.not_applied else await self._mode.after_broken_stream()
+                last = attempt == self._policy.retries
+                if isinstance(error, _TemporaryFailure) and (last or again is Recovery.NONE):
+                    return error.response
+                if again is Recovery.NONE:
+                    raise CaseError("stream-broken", f"{error.reason}; nothing was sent again") from None
+                if last or again is Recovery.RESTART:
+                    raise RetryableError(error.reason, error.wait) from None
+                turn.retries.append(error.reason)
+                self._observer.note(f"sent again: {error.reason}")
+                await self._policy.sleep(_pause(error, attempt))
         raise AssertionError("the last attempt returns or raises")
 
-    async def _once(self, items: list[JsonObject], turn: TurnResult) -> ModelResponse:
-        content = encode({**self._fields, **self._merged(self._place.request(items)), "stream": True})
+    async def _send(self, items: list[JsonObject], turn: TurnResult) -> ModelResponse:
+        content = encode({**self._fields, **self._merged(self._mode.request(items)), "stream": True})
         collector = Collector()
-        async with self._meter.request():
+        async with self._budget.request():
             broken = await self._collect(content, collector, turn)
-            answer = collector.answer()
-            tool_calls = len(answer.calls) + len(answer.uses)
-            cost = self._meter.book(answer.model or self._fields.get("model"), answer.usage, tool_calls)
-        turn.usage = turn.usage + answer.usage
+            response = collector.response()
+            tool_calls = len(response.calls) + len(response.uses)
+            cost = self._budget.add(response.model or self._fields.get("model"), response.usage, tool_calls)
+        turn.usage = turn.usage + response.usage
         turn.cost += cost or 0.0
-        if answer.ending is Ending.BROKEN:
+        if response.ending is Ending.BROKEN:
             raise RetryableError(broken or "the stream ended before the response did")
-        if answer.ending is Ending.FAILED is not self._wanted and answer.error_code in TEMPORARY:
-            raise _TemporaryFailure(answer)
-        return answer
+        if response.ending is Ending.FAILED is not self._wanted and response.error_code in TEMPORARY:
+            raise _TemporaryFailure(response)
+        return response
 
     def _merged(self, fields: JsonObject) -> JsonObject:
-        """Both the suite and the place may want something included."""
+        """Merge `include`, which both the suite and the mode may set."""
         mine = self._fields.get("include")
         if isinstance(mine, list) and "include" in fields:
             return fields | {"include": list(dict.fromkeys([*mine, *fields["include"]]))}
@@ -222,22 +222,22 @@ class TurnRunner:
     async def _collect(self, content: bytes, collector: Collector, turn: TurnResult) -> str | None:
         """Feed the collector; return how the stream broke, or None where it ended by itself.
 
-        Time spent on waiting for a slot is the pace's, not the model's: it counts for nothing.
+        Time spent waiting for the rate limiter is not the model's, so it is subtracted.
         """
-        asked = sent = self._rules.now()
+        asked = sent = self._policy.now()
 
         def on_sent() -> None:
             nonlocal sent
-            sent = self._rules.now()
+            sent = self._policy.now()
             turn.seconds -= sent - asked
 
         try:
             async with aclosing(self._stream(content, on_sent)) as events:
                 async for event in events:
                     if turn.ttft is None and is_token(event):
-                        turn.ttft = self._rules.now() - sent
+                        turn.ttft = self._policy.now() - sent
                     collector.feed(event)
-                    self._watcher.event(event)
+                    self._observer.event(event)
                     if collector.ended:
                         break
                 with suppress(TimeoutError, StreamBroken):
@@ -247,18 +247,18 @@ class TurnRunner:
         except StreamBroken as error:
             return error.reason
         except StreamRefused as error:
-            raise _as_fault(error) from None
+            raise _as_error(error) from None
         return None
 
 
-def _as_fault(error: StreamRefused) -> CaseError | RetryableError:
+def _as_error(error: StreamRefused) -> CaseError | RetryableError:
     reply = error.reply
     if isinstance(reply, Refused):
         return CaseError(reply.code, f"the target refused the request: {reply.message}")
     if isinstance(reply, NotApplied):
-        return RetryableError(f"not taken ({reply.reason})", reply.wait, sure=True)
+        return RetryableError(f"not taken ({reply.reason})", reply.wait, not_applied=True)
     return RetryableError(reply.reason)
 
 
-def _pause(trouble: RetryableError, attempt: int) -> float:
-    return min(trouble.wait if trouble.wait is not None else 0.5 * 2**attempt, LONGEST_WAIT)
+def _pause(error: RetryableError, attempt: int) -> float:
+    return min(error.wait if error.wait is not None else 0.5 * 2**attempt, LONGEST_WAIT)

@@ -47,7 +47,7 @@ def log(path: Path) -> None:
 
 def events(path: Path) -> None:
     with EventFile(path) as file:
-        file.watch("a", 1).event({"type": "x"})
+        file.observe("a", 1).event({"type": "x"})
 
 
 def settings(path: Path) -> None:

@@ -34,7 +34,7 @@ def collected(events: list[Any]) -> ModelResponse:
     collector = Collector()
     for event in events:
         collector.feed(event)
-    return collector.answer()
+    return collector.response()
 
 
 def test_text_calls_and_usage_come_together() -> None:

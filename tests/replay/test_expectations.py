@@ -59,9 +59,9 @@ def facts(**more: Any) -> TurnFacts:
     ],
 )
 def test_an_expectation_holds_or_does_not(expect: dict[str, Any], more: dict[str, Any], holds: bool) -> None:
-    verdicts = check(Expect.model_validate(expect), facts(**more))
-    assert all(verdict.passed for verdict in verdicts) is holds
-    assert len(verdicts) >= 1 + len([key for key in expect if key != "status"])
+    expectations = check(Expect.model_validate(expect), facts(**more))
+    assert all(expectation.passed for expectation in expectations) is holds
+    assert len(expectations) >= 1 + len([key for key in expect if key != "status"])
 
 
 @settings(deadline=None)
@@ -71,8 +71,8 @@ def test_no_detail_repeats_the_answer(answer: str) -> None:
         {"contains": "x", "regex": "y", "equals": "z", "json_schema": SCHEMA, "similar_to": "w", "max_tokens": 1}
     )
     marked = f"{answer}canary"
-    for verdict in check(expect, facts(text=marked, calls=(ToolCall(("f",), marked),))):
-        assert "canary" not in verdict.detail
+    for expectation in check(expect, facts(text=marked, calls=(ToolCall(("f",), marked),))):
+        assert "canary" not in expectation.detail
 
 
 @settings(deadline=None)

@@ -56,9 +56,9 @@ def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(
-    tools: list[Tool], *calls: tuple[str, str], stubs: RecordedOutputs | None = None, **policy: Any
+    tools: list[Tool], *calls: tuple[str, str], recorded: RecordedOutputs | None = None, **policy: Any
 ) -> list[ToolOutcome]:
-    runner = ToolRunner(tools, ToolPolicy(**policy), stubs)
+    runner = ToolRunner(tools, ToolPolicy(**policy), recorded)
     made = [FunctionCall(f"call_{index}", name, arguments) for index, (name, arguments) in enumerate(calls)]
     return asyncio.run(runner.run_all(made))
 
@@ -143,7 +143,7 @@ def test_a_call_that_was_answered_is_not_run_again_when_the_case_begins_anew() -
 
     async def both() -> list[str]:
         first = await runner.run_all([call, call])
-        runner.begin_again()
+        runner.restart()
         again = await runner.run_all([call, call, call])
         return [outcome.output for outcome in (*first, *again)]
 
@@ -155,19 +155,19 @@ def test_recorded_outputs_are_found_by_name_and_arguments() -> None:
         call = {"type": "function_call", "call_id": f"c{number}", "name": "look", "arguments": arguments}
         return [call, {"type": "function_call_output", "call_id": f"c{number}", "output": output}]
 
-    stubs = RecordedOutputs(
+    recorded = RecordedOutputs(
         [*pair(1, '{"a": 1, "b": 2}', "first"), *pair(2, '{"b":2,"a":1}', "second"), *pair(3, "{}", [1])]
     )
-    found = [stubs.find("look", {"b": 2, "a": 1}) for _ in range(3)]
+    found = [recorded.find("look", {"b": 2, "a": 1}) for _ in range(3)]
     assert found == ["first", "second", "second"]
-    assert stubs.find("look", {}) == "[1]"
-    assert stubs.find("look", {"a": 2}) is None
-    assert stubs.find("find", {}) is None
+    assert recorded.find("look", {}) == "[1]"
+    assert recorded.find("look", {"a": 2}) is None
+    assert recorded.find("find", {}) is None
 
 
 def test_without_a_recorded_output_the_model_is_told() -> None:
     loose = Tool.model_validate({"type": "function", "name": "look"})
-    (outcome,) = run([loose], ("look", "{}"), stubs=RecordedOutputs([]))
+    (outcome,) = run([loose], ("look", "{}"), recorded=RecordedOutputs([]))
     assert outcome.problem == "no_recorded_output"
 
 

@@ -29,17 +29,17 @@ SCRIPT = Sequence[Event | Exception] | Exception
 class Here(ConversationMode):
     """A place that only remembers."""
 
-    def __init__(self, again: Recovery = Recovery.SAME) -> None:
+    def __init__(self, again: Recovery = Recovery.RESEND) -> None:
         self.again = again
         self.kept: list[JsonObject] = []
 
     def request(self, items: Sequence[JsonObject]) -> JsonObject:
         return {"input": [*self.kept, *items]}
 
-    def took(self, items: Sequence[JsonObject], answer: ModelResponse) -> None:
-        self.kept += [*items, *answer.items]
+    def answered(self, items: Sequence[JsonObject], response: ModelResponse) -> None:
+        self.kept += [*items, *response.items]
 
-    async def after_break(self) -> Recovery:
+    async def after_broken_stream(self) -> Recovery:
         return self.again
 
 
@@ -64,18 +64,18 @@ class World:
     """A turn runner on a scripted server."""
 
     def __init__(
-        self, server: Server, *, again: Recovery = Recovery.SAME, limits: Limits | None = None, **rules: Any
+        self, server: Server, *, again: Recovery = Recovery.RESEND, limits: Limits | None = None, **rules: Any
     ) -> None:
         self.slept: list[float] = []
-        self.place = Here(again)
-        self.meter = UsageBudget(limits or Limits(), {})
+        self.mode = Here(again)
+        self.budget = UsageBudget(limits or Limits(), {})
         self.turn = TurnResult()
 
         async def sleep(seconds: float) -> None:
             self.slept.append(seconds)
 
         self.runner = TurnRunner(
-            server.stream, self.place, {"model": "m-1"}, ToolRunner([], ToolPolicy()), Approvals(), self.meter,
+            server.stream, self.mode, {"model": "m-1"}, ToolRunner([], ToolPolicy()), Approvals(), self.budget,
             NullObserver(), TurnPolicy(sleep=sleep, **rules),
         )  # fmt: skip
 
@@ -93,7 +93,7 @@ def test_all_outputs_of_a_round_go_back_together_in_the_order_of_the_calls() -> 
     turn = World(server).run()
     sent = [item["call_id"] for item in server.asked[1]["input"] if item["type"] == "function_call_output"]
     assert sent == ["call_0", "call_1", "call_2"]
-    assert turn.answer.text == "Done"
+    assert turn.response.text == "Done"
     assert turn.usage == Usage(20, 8, 10)
     assert server.asked[0]["stream"] is True
 
@@ -107,7 +107,7 @@ def test_a_turn_without_end_is_stopped_and_leaves_answers_for_its_open_calls() -
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "error",
     [
         StreamBroken("nothing came for 1 s"),
         StreamRefused(Ambiguous("status 502")),
@@ -118,14 +118,14 @@ def test_a_turn_without_end_is_stopped_and_leaves_answers_for_its_open_calls() -
         [{"type": "error", "code": "server_error", "message": "Sorry"}],
     ],
 )
-def test_what_came_to_nothing_is_sent_again_and_told(trouble: Any) -> None:
-    server = Server(trouble, stream_of(message("Done")))
+def test_what_came_to_nothing_is_sent_again_and_told(error: Any) -> None:
+    server = Server(error, stream_of(message("Done")))
     world = World(server)
     turn = world.run()
-    assert turn.answer.text == "Done"
+    assert turn.response.text == "Done"
     assert server.asked[0] == server.asked[1]
     assert len(turn.retries) == len(world.slept) == 1
-    if isinstance(trouble, StreamRefused) and isinstance(trouble.reply, NotApplied):
+    if isinstance(error, StreamRefused) and isinstance(error.reply, NotApplied):
         assert world.slept == [7.0]
 
 
@@ -139,29 +139,29 @@ def test_a_refused_request_is_not_sent_again() -> None:
 def test_where_sending_again_is_not_safe_nothing_is() -> None:
     server = Server([StreamBroken("cut")], stream_of(message("Done")))
     with pytest.raises(CaseError, match="nothing was sent again"):
-        World(server, again=Recovery.NO).run()
+        World(server, again=Recovery.NONE).run()
     assert len(server.asked) == 1
 
 
 def test_what_was_surely_not_taken_is_sent_again_everywhere() -> None:
     server = Server(StreamRefused(NotApplied(NotAppliedKind.LOCKED, "conversation_locked")), stream_of(message("Done")))
-    assert World(server, again=Recovery.NO).run().answer.text == "Done"
+    assert World(server, again=Recovery.NONE).run().response.text == "Done"
 
 
 def test_a_request_that_took_effect_makes_the_case_begin_anew() -> None:
     with pytest.raises(RetryableError):
-        World(Server([StreamBroken("cut")]), again=Recovery.ANEW).run()
+        World(Server([StreamBroken("cut")]), again=Recovery.RESTART).run()
 
 
 def test_after_the_last_try_a_failed_response_is_the_answer() -> None:
     turn = World(Server(*(failed("server_error") for _ in range(3))), retries=2).run()
-    assert (turn.answer.ending, turn.answer.error_code) == (Ending.FAILED, "server_error")
+    assert (turn.response.ending, turn.response.error_code) == (Ending.FAILED, "server_error")
 
 
 def test_a_failure_that_is_wanted_or_lasting_is_not_tried_again() -> None:
     wanted, lasting = Server(failed("server_error")), Server(failed("invalid_prompt"))
-    assert World(wanted).run(Ending.FAILED).answer.ending is Ending.FAILED
-    assert World(lasting).run().answer.error_code == "invalid_prompt"
+    assert World(wanted).run(Ending.FAILED).response.ending is Ending.FAILED
+    assert World(lasting).run().response.error_code == "invalid_prompt"
 
 
 def test_nothing_is_sent_past_a_limit() -> None:
@@ -172,18 +172,18 @@ def test_nothing_is_sent_past_a_limit() -> None:
 
 
 def test_while_one_request_could_pass_the_limit_others_wait_for_it() -> None:
-    meter = UsageBudget(Limits(tokens=100), {})
+    budget = UsageBudget(Limits(tokens=100), {})
     most = under_way = 0
 
     async def one() -> bool:
         nonlocal most, under_way
         try:
-            async with meter.request():
+            async with budget.request():
                 under_way += 1
                 most = max(most, under_way)
                 await asyncio.sleep(0)
                 under_way -= 1
-                meter.book("m", Usage(10, 0, 5), 0)
+                budget.add("m", Usage(10, 0, 5), 0)
         except LimitReached:
             return False
         return True
@@ -193,7 +193,7 @@ def test_while_one_request_could_pass_the_limit_others_wait_for_it() -> None:
 
     done = asyncio.run(all_of_them())
     assert sum(done) == 6
-    assert meter.usage.total == 90
+    assert budget.usage.total == 90
     assert most > 1
 
 
