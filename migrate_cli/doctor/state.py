@@ -12,7 +12,7 @@ from migrate_cli.state.check import check_file
 from migrate_cli.state.lock import holder
 from migrate_cli.state.opening import check_is_ours, check_place, damaged
 from migrate_cli.state.reader import StateReader
-from migrate_cli.state.restoring import Restored, foresee
+from migrate_cli.state.restoring import Restoration, foresee
 from migrate_cli.state.setup import SANDBOX
 
 _CURE = "Do what the sentence says; a state file is never made anew, because that would migrate everything twice."
@@ -54,7 +54,7 @@ def check_state(path: Path, *, sandbox: bool = False) -> Check:
     return _of_summary(path, summary)
 
 
-def _before_apply(path: Path, restored: Restored | None) -> Check:
+def _before_apply(path: Path, restored: Restoration | None) -> Check:
     if restored is None:
         return ok("state", f"there is no {path} yet; the first apply starts it")
     return warning("state", f"the next apply says: {restored.told}", _RESTORE)

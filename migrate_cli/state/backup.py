@@ -17,7 +17,7 @@ from pathlib import Path
 
 from migrate_cli.errors import StateDamaged
 from migrate_cli.state import identity
-from migrate_cli.state.lines import Head, IdLine, Line, decode, encode
+from migrate_cli.state.lines import IdLine, Line, ListHead, decode, encode
 from migrate_cli.state.opening import backup_path, map_path, private_file
 
 _TAIL = 1 << 16
@@ -25,7 +25,7 @@ _TAIL = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListSummary:
     """What a list of ids says of itself."""
 
     state: str | None
@@ -35,28 +35,28 @@ class Listed:
     size: int
 
 
-def look_at_list(path: Path) -> Listed | None:
+def look_at_list(path: Path) -> ListSummary | None:
     """Return what the list at this path says of itself; None where there is none, or nothing in it."""
     try:
         with path.open("rb") as file:
             first, size = decode(file.readline()), os.fstat(file.fileno()).st_size
             if not size:
                 return None
-            head = first[0] if first is not None and isinstance(first[0], Head) else None
+            head = first[0] if first is not None and isinstance(first[0], ListHead) else None
             if head is None:
-                return Listed(None, 0, size)
+                return ListSummary(None, 0, size)
             span = _TAIL
             while True:
                 file.seek(max(0, size - span))
                 numbers = [found[1] or 0 for raw in file.read().split(b"\n") if (found := decode(raw)) is not None]
                 if numbers or span >= size:
-                    return Listed(head.state, max(numbers, default=head.line), size)
+                    return ListSummary(head.state, max(numbers, default=head.line), size)
                 span *= 16
     except OSError:
         return None
 
 
-class SecondCopy:
+class StateCopies:
     """`<state file>.map.jsonl` and `<state file>.bak`, both for the owner only."""
 
     def __init__(self, state_file: Path) -> None:
@@ -112,7 +112,7 @@ class SecondCopy:
                 if found is None:
                     continue
                 line, n = found
-                if isinstance(line, Head):
+                if isinstance(line, ListHead):
                     highest = max(highest, line.line)
                 elif n is None:
                     if not numbered:
@@ -128,7 +128,7 @@ class SecondCopy:
         fresh = self._path.with_name(self._path.name + ".new")
         os.close(self._fd)
         self._fd, self.size, self.line = private_file(fresh, os.O_WRONLY | os.O_TRUNC), 0, number
-        self._append(Head(state, number).encode())
+        self._append(ListHead(state, number).encode())
         for line in lines:
             self._append(encode(line, number))
         os.fsync(self._fd)
@@ -136,9 +136,9 @@ class SecondCopy:
         fresh.replace(self._path)
         _flush_folder(self._path)
         self._fd = private_file(self._path, os.O_RDWR | os.O_APPEND)
-        self.listed = Listed(state, number, self.size)
+        self.listed = ListSummary(state, number, self.size)
 
-    def leave_backup_behind(self, session: identity.Identity) -> None:
+    def leave_backup_behind(self, session: identity.StateIdentity) -> None:
         """Mark the backup as one that knows less from now on. Raises sqlite3.Error."""
         identity.leave_behind(backup_path(self._state_file), session)
 

@@ -61,14 +61,14 @@ _LOOSE = ("thread_finding", "aside", "refused_item")
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class StateFault:
     """Something that does not agree."""
 
     check: str
     detail: str
 
 
-def check_file(path: Path) -> list[Fault]:
+def check_file(path: Path) -> list[StateFault]:
     """Run every check on a state file that can be opened; raises sqlite3.Error for one that cannot."""
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as conn:
         conn.execute("BEGIN")
@@ -91,41 +91,41 @@ def possible_orphans(path: Path) -> int:
         return int(conn.execute("SELECT count(*) FROM orphan").fetchone()[0])
 
 
-def _pages(conn: sqlite3.Connection) -> Iterator[Fault]:
+def _pages(conn: sqlite3.Connection) -> Iterator[StateFault]:
     for (verdict,) in conn.execute("PRAGMA integrity_check(20)"):
         if verdict != "ok":
-            yield Fault("integrity", " ".join(str(verdict).split()))
+            yield StateFault("integrity", " ".join(str(verdict).split()))
 
 
-def _counts(conn: sqlite3.Connection, _: Path) -> Iterator[Fault]:
+def _counts(conn: sqlite3.Connection, _: Path) -> Iterator[StateFault]:
     for name, sql, sentence in _COUNTS:
         count = conn.execute(sql).fetchone()[0]
         if count:
-            yield Fault(name, sentence.format(count))
+            yield StateFault(name, sentence.format(count))
 
 
-def _states(conn: sqlite3.Connection, _: Path) -> Iterator[Fault]:
+def _states(conn: sqlite3.Connection, _: Path) -> Iterator[StateFault]:
     known = {state.value for state in ThreadState}
     for (state,) in conn.execute("SELECT DISTINCT state FROM thread"):
         if state not in known:
-            yield Fault("states", f"a state that no version knows: {state}")
+            yield StateFault("states", f"a state that no version knows: {state}")
 
 
-def _references(conn: sqlite3.Connection, _: Path) -> Iterator[Fault]:
+def _references(conn: sqlite3.Connection, _: Path) -> Iterator[StateFault]:
     for table in _LOOSE:
         sql = f"SELECT count(*) FROM {table} WHERE thread IS NOT NULL AND thread NOT IN (SELECT key FROM thread)"  # noqa: S608
         count = conn.execute(sql).fetchone()[0]
         if count:
-            yield Fault("references", f"{count} rows of {table} belong to no thread")
+            yield StateFault("references", f"{count} rows of {table} belong to no thread")
 
 
-def _second_copy(conn: sqlite3.Connection, path: Path) -> Iterator[Fault]:
+def _second_copy(conn: sqlite3.Connection, path: Path) -> Iterator[StateFault]:
     """Every conversation of the file must stand in the list beside it, which is written first."""
     listed = map_path(path)
     missing = conn.execute("SELECT count(*) FROM thread WHERE conversation_id IS NOT NULL").fetchone()[0]
     if not listed.is_file():
         if missing:
-            yield Fault("second copy", f"{listed.name} is not there; the next apply writes it again")
+            yield StateFault("second copy", f"{listed.name} is not there; the next apply writes it again")
         return
     conn.execute("CREATE TEMP TABLE listed (conversation_id TEXT PRIMARY KEY, thread_id TEXT) WITHOUT ROWID")
     conn.executemany("INSERT OR REPLACE INTO listed VALUES (?, ?)", _lines(listed))
@@ -134,7 +134,7 @@ def _second_copy(conn: sqlite3.Connection, path: Path) -> Iterator[Fault]:
         WHERE thread.conversation_id IS NOT NULL AND listed.thread_id IS NOT thread.id"""
     ).fetchone()[0]
     if lost:
-        yield Fault("second copy", f"{listed.name} lacks {lost} conversations, or names other threads for them")
+        yield StateFault("second copy", f"{listed.name} lacks {lost} conversations, or names other threads for them")
 
 
 def _lines(path: Path) -> Iterator[tuple[str, str]]:
@@ -147,7 +147,7 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
                 continue
 
 
-_CHECKS: tuple[Callable[[sqlite3.Connection, Path], Iterator[Fault]], ...] = (
+_CHECKS: tuple[Callable[[sqlite3.Connection, Path], Iterator[StateFault]], ...] = (
     _counts,
     _states,
     _references,

@@ -11,7 +11,7 @@ from migrate_cli.state.opening import followed, private_file
 _BYTES = 1 << 20
 
 
-class Ballast:
+class DiskReserve:
     """A file of random bytes (so that no file system compresses it away), there while the writer lives."""
 
     def __init__(self, state_file: Path) -> None:

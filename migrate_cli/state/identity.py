@@ -18,7 +18,7 @@ _WRITE = "INSERT OR REPLACE INTO identity VALUES (?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class StateIdentity:
     """What a state file or its backup says of itself."""
 
     state: str
@@ -39,13 +39,13 @@ class Identity:
     """Written by a version that recorded none of this."""
 
 
-def read(conn: sqlite3.Connection) -> Identity:
+def read(conn: sqlite3.Connection) -> StateIdentity:
     """Return the identity of an open file. Raises sqlite3.Error for one that is no state file."""
     tables = {row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if "identity" not in tables:
         return _of_older(conn, tables)
     found: dict[str, str] = dict(conn.execute(_READ))
-    return Identity(
+    return StateIdentity(
         found.get("state", ""),
         found.get("session", ""),
         int(found.get("line", 0)),
@@ -56,7 +56,7 @@ def read(conn: sqlite3.Connection) -> Identity:
     )
 
 
-def look(path: Path, *, log: bool) -> Identity | None:
+def look(path: Path, *, log: bool) -> StateIdentity | None:
     """Return the identity of a closed file, with what stands in its write-ahead log or without; None if damaged."""
     how = "mode=ro" if log else "mode=ro&immutable=1"
     try:
@@ -66,7 +66,7 @@ def look(path: Path, *, log: bool) -> Identity | None:
         return None
 
 
-def new_session(conn: sqlite3.Connection, state: str | None) -> Identity:
+def new_session(conn: sqlite3.Connection, state: str | None) -> StateIdentity:
     """Return what a file says of itself once it is open for writing; it is called `state` if it has no id yet."""
     was, session = read(conn), secrets.token_hex(4)
     return replace(
@@ -74,7 +74,7 @@ def new_session(conn: sqlite3.Connection, state: str | None) -> Identity:
     )
 
 
-def open_session(conn: sqlite3.Connection, session: Identity) -> None:
+def open_session(conn: sqlite3.Connection, session: StateIdentity) -> None:
     """Record that a file is open for writing; part of the transaction that is under way."""
     conn.executemany(_WRITE, _rows(session))
 
@@ -102,7 +102,7 @@ def make_backup(copy: sqlite3.Connection, beyond: str) -> None:
     copy.executemany(_WRITE, [("backup", "1"), ("open", beyond)])
 
 
-def leave_behind(path: Path, identity: Identity) -> None:
+def leave_behind(path: Path, identity: StateIdentity) -> None:
     """Mark the backup at this path as one that knows less from now on. Raises sqlite3.Error.
 
     One that is damaged, or of a version that marked nothing, is never trusted alone, so it needs no mark.
@@ -115,7 +115,7 @@ def leave_behind(path: Path, identity: Identity) -> None:
         conn.execute(_WRITE, ("open", identity.session))
 
 
-def _rows(identity: Identity) -> list[tuple[str, str]]:
+def _rows(identity: StateIdentity) -> list[tuple[str, str]]:
     return [
         ("state", identity.state),
         ("session", identity.session),
@@ -127,11 +127,11 @@ def _rows(identity: Identity) -> list[tuple[str, str]]:
     ]
 
 
-def _of_older(conn: sqlite3.Connection, tables: set[str]) -> Identity:
+def _of_older(conn: sqlite3.Connection, tables: set[str]) -> StateIdentity:
     """What can be told of a file of an older version: its first run names it."""
     size = 0
     if "setup" in tables:
         size = int(dict(conn.execute("SELECT key, value FROM setup WHERE key = 'map_bytes'")).get("map_bytes", 0))
     row = conn.execute("SELECT id FROM run ORDER BY key LIMIT 1").fetchone() if "run" in tables else None
     name = hashlib.blake2b(str(row[0]).encode(), digest_size=8).hexdigest() if row else ""
-    return Identity(name, size=size, older=True)
+    return StateIdentity(name, size=size, older=True)

@@ -55,7 +55,7 @@ Line = IdLine | FactLine
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ListHead:
     """The first line: the state's id, and the number up to which the lines after it were written at once."""
 
     state: str
@@ -71,7 +71,7 @@ def encode(line: Line, number: int) -> bytes:
     return _encoded(line.fields() | {"n": number})
 
 
-def decode(raw: bytes) -> tuple[Line | Head, int | None] | None:
+def decode(raw: bytes) -> tuple[Line | ListHead, int | None] | None:
     """Return what a line says and its number (None in a list of an older version); None for what is no line."""
     try:
         data = json.loads(raw)
@@ -81,9 +81,9 @@ def decode(raw: bytes) -> tuple[Line | Head, int | None] | None:
         return None
 
 
-def _read(data: dict[str, Any]) -> Line | Head:
+def _read(data: dict[str, Any]) -> Line | ListHead:
     if _HEAD in data:
-        return Head(str(data["state"]), int(data["n"]))
+        return ListHead(str(data["state"]), int(data["n"]))
     for table in _FACTS:
         if isinstance(data.get(table), dict):
             return FactLine(table, data[table], bool(data.get("gone")))

@@ -28,7 +28,7 @@ _PAUSE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class LockHolder:
     """The process that holds a state file."""
 
     pid: int
@@ -60,9 +60,9 @@ class StateLock:
                 f"The state file {state_file} is in use by {who or 'another process'}; "
                 "wait for it to end, or stop it: both runs can be resumed."
             )
-        self._write(Holder(os.getpid(), socket.gethostname(), command, _now()))
+        self._write(LockHolder(os.getpid(), socket.gethostname(), command, _now()))
 
-    def _write(self, holder: Holder) -> None:
+    def _write(self, holder: LockHolder) -> None:
         text = json.dumps({"pid": holder.pid, "host": holder.host, "command": holder.command, "since": holder.since})
         os.ftruncate(self._fd, 0)
         os.lseek(self._fd, 0, os.SEEK_SET)
@@ -87,7 +87,7 @@ def lock_path(state_file: Path) -> Path:
     return file.with_name(file.name + ".lock")
 
 
-def holder(state_file: Path) -> Holder | None:
+def holder(state_file: Path) -> LockHolder | None:
     """Return the process that writes the state file right now, or None when none does."""
     path = lock_path(state_file)
     try:
@@ -97,7 +97,7 @@ def holder(state_file: Path) -> Holder | None:
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode) or _take(fd):
             return None
-        return _read(path) or Holder(0, "unknown host", "unknown command", "unknown time")
+        return _read(path) or LockHolder(0, "unknown host", "unknown command", "unknown time")
     finally:
         os.close(fd)
 
@@ -130,10 +130,10 @@ def _take(fd: int) -> bool:
     return True
 
 
-def _read(path: Path) -> Holder | None:
+def _read(path: Path) -> LockHolder | None:
     try:
         data: Any = loads(path.read_text("utf-8"))
-        return Holder(int(data["pid"]), str(data["host"]), str(data["command"]), str(data["since"]))
+        return LockHolder(int(data["pid"]), str(data["host"]), str(data["command"]), str(data["since"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -17,10 +17,18 @@ from pathlib import Path
 from migrate_cli.errors import ExitCode, StateError
 from migrate_cli.model import JsonObject, Problem, Result
 from migrate_cli.state import identity, opening, statements
-from migrate_cli.state.backup import SecondCopy
+from migrate_cli.state.backup import StateCopies
 from migrate_cli.state.lock import StateLock
-from migrate_cli.state.merge_inputs import COMMAND, Part, Shards, distinct, joined_shards, lock_and_open, same_setup
-from migrate_cli.state.merge_rows import STATE, Conflict, Joiner
+from migrate_cli.state.merge_inputs import (
+    COMMAND,
+    MergeInput,
+    Shards,
+    distinct,
+    joined_shards,
+    lock_and_open,
+    same_setup,
+)
+from migrate_cli.state.merge_rows import STATE, MergeConflict, RowMerger
 from migrate_cli.state.runs import SHARD, new_run_id
 from migrate_cli.state.store import StateStore
 from migrate_cli.version import __version__
@@ -102,7 +110,7 @@ def merge(inputs: Sequence[Path], into: Path, *, any_source: bool = False) -> Me
 class _Merge:
     """One merge into a destination that is locked."""
 
-    def __init__(self, into: Path, parts: list[Part], *, any_source: bool) -> None:
+    def __init__(self, into: Path, parts: list[MergeInput], *, any_source: bool) -> None:
         self._into, self._parts, self._any_source = into, parts, any_source
         self._conn = sqlite3.connect(into, isolation_level=None)
         self._run_id = new_run_id(time.time())
@@ -137,9 +145,9 @@ class _Merge:
         return merged
 
     def _join(self) -> Merged:
-        all_parts = [Part.of(self._into, self._conn), *self._parts]
+        all_parts = [MergeInput.of(self._into, self._conn), *self._parts]
         setup, shards = same_setup(all_parts, any_source=self._any_source), joined_shards(all_parts)
-        joiner = Joiner(self._conn)
+        joiner = RowMerger(self._conn)
         for number, part in enumerate(self._parts):
             conflicts = joiner.join(part.connection, number)
             if conflicts:
@@ -156,7 +164,7 @@ class _Merge:
         joiner.finish(self._run_id)
         return merged
 
-    def _merged(self, joiner: Joiner, setup: dict[str, str], shards: Shards | None) -> Merged:
+    def _merged(self, joiner: RowMerger, setup: dict[str, str], shards: Shards | None) -> Merged:
         states = {name: count for name, count in sorted(joiner.expected.items()) if name.startswith(STATE) and count}
         return Merged(
             into=self._into,
@@ -186,7 +194,7 @@ class _Merge:
 
     def _copies(self, state: str, line: int, *, came: bool) -> None:
         """Write the list of ids beside the file anew, if there are new ones, then renew the backup."""
-        copy = SecondCopy(self._into)
+        copy = StateCopies(self._into)
         try:
             if came:
                 copy.rewrite(state, line, statements.known_lines(self._conn.execute))
@@ -196,7 +204,7 @@ class _Merge:
         finally:
             copy.close()
 
-    def _conflict(self, part: Part, conflicts: list[Conflict]) -> StateError:
+    def _conflict(self, part: MergeInput, conflicts: list[MergeConflict]) -> StateError:
         first = conflicts[0]
         there = self._into if first.file is None else self._parts[first.file].path
         more = ", ".join(one.thread_id for one in conflicts[1:_NAMED])

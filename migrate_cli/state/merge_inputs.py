@@ -52,7 +52,7 @@ class Shards:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class MergeInput:
     """One state file that takes part, open."""
 
     path: Path
@@ -82,7 +82,7 @@ def distinct(inputs: Sequence[Path], into: Path) -> list[Path]:
     return list(found.values())
 
 
-def lock_and_open(path: Path, stack: ExitStack) -> Part:
+def lock_and_open(path: Path, stack: ExitStack) -> MergeInput:
     """Lock, check and open one file until the stack closes.
 
     Raises StateLocked for a file that a run is writing, StateForeign or StateDamaged.
@@ -97,10 +97,10 @@ def lock_and_open(path: Path, stack: ExitStack) -> Part:
         raise opening.damaged(path, " ".join(str(verdict).split()))
     # All questions are answered from one moment.
     reader.connection.execute("BEGIN")
-    return Part.of(path, reader.connection)
+    return MergeInput.of(path, reader.connection)
 
 
-def same_setup(parts: Sequence[Part], *, any_source: bool = False) -> dict[str, str]:
+def same_setup(parts: Sequence[MergeInput], *, any_source: bool = False) -> dict[str, str]:
     """Return the setup that all parts share. Raises SetupMismatch with the field and both values.
 
     A field that a file does not have is one that the version which made it did not know. With `any_source` the source
@@ -119,7 +119,7 @@ def same_setup(parts: Sequence[Part], *, any_source: bool = False) -> dict[str, 
     return {key: value for key, (value, _) in known.items()}
 
 
-def joined_shards(parts: Iterable[Part]) -> Shards | None:
+def joined_shards(parts: Iterable[MergeInput]) -> Shards | None:
     """Return the shards that all parts hold together; None when they are the whole. Raises SetupMismatch."""
     numbers: set[int] = set()
     first: tuple[Shards, Path] | None = None

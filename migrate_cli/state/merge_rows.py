@@ -111,7 +111,7 @@ WHERE run = (SELECT max(key) FROM run WHERE command IN ('apply', 'merge'))"""
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
+class MergeConflict:
     """A thread that has two conversations."""
 
     thread_id: str
@@ -122,7 +122,7 @@ class Conflict:
     """The number of the file that `known` is from; None for the destination itself."""
 
 
-class Joiner:
+class RowMerger:
     """Puts one file after the other into a destination that has an open transaction."""
 
     def __init__(self, into: sqlite3.Connection) -> None:
@@ -144,12 +144,12 @@ class Joiner:
                 into.execute(statement)
         into.execute(f"INSERT INTO temp.unread {_UNREAD}")
 
-    def join(self, source: sqlite3.Connection, number: int) -> list[Conflict]:
+    def join(self, source: sqlite3.Connection, number: int) -> list[MergeConflict]:
         """Put the rows of one open file into the destination; return conflicts, upon which nothing was put there."""
         for table in _PER_FILE:
             self._into.execute(f"DELETE FROM temp.{table}")  # noqa: S608 - a constant
         self._decide(source)
-        conflicts = [Conflict(*row) for row in self._into.execute(_CONFLICTS, (1000,))]
+        conflicts = [MergeConflict(*row) for row in self._into.execute(_CONFLICTS, (1000,))]
         if conflicts:
             return conflicts
         added = self._foretell(source)

@@ -16,14 +16,14 @@ from pathlib import Path
 
 from migrate_cli.errors import StateError, StateForeign
 from migrate_cli.state import identity
-from migrate_cli.state.backup import Listed, look_at_list
+from migrate_cli.state.backup import ListSummary, look_at_list
 from migrate_cli.state.check import sound
-from migrate_cli.state.identity import Identity
+from migrate_cli.state.identity import StateIdentity
 from migrate_cli.state.lock import holder
 from migrate_cli.state.opening import backup_path, check_is_ours, damaged, map_path, missing, private_file
 
 
-class Base(StrEnum):
+class RestoreBase(StrEnum):
     """What the state file is made of when it is opened."""
 
     NEW = "new"
@@ -33,20 +33,20 @@ class Base(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FoundState:
     """What was found of one state."""
 
     path: Path
-    main: Identity | None
+    main: StateIdentity | None
     """The state file without its log; None where it is missing or empty."""
-    logged: Identity | None
+    logged: StateIdentity | None
     """The same with its log; None where there is none."""
     is_sound: bool
     """Whether the state file without its log agrees with itself; only looked at where that matters."""
     has_backup: bool
-    backup: Identity | None
+    backup: StateIdentity | None
     """None where it is missing or damaged."""
-    listed: Listed | None
+    listed: ListSummary | None
 
     @property
     def log_is_its_own(self) -> bool:
@@ -63,10 +63,10 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RestorePlan:
     """How to open a state."""
 
-    base: Base
+    base: RestoreBase
     aside: tuple[Path, ...] = ()
     """Files that do not belong to it and are kept under another name."""
     state: str | None = None
@@ -78,20 +78,22 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class Restoration:
     """What was made again, for whoever tells of it."""
 
-    base: Base
+    base: RestoreBase
     takes_list: bool
     told: str
 
     def as_dict(self) -> dict[str, object]:
         """The fact, as reports show it: `from` names what it was made of."""
-        made_of = [name for name, used in (("backup", self.base is Base.BACKUP), ("list", self.takes_list)) if used]
+        made_of = [
+            name for name, used in (("backup", self.base is RestoreBase.BACKUP), ("list", self.takes_list)) if used
+        ]
         return {"from": made_of, "message": self.told}
 
 
-def look(path: Path) -> Seen:
+def look(path: Path) -> FoundState:
     """Look at all files of a state; nothing is changed. Raises StateForeign or StateDamaged for a strange file."""
     main = logged = None
     if _size(path):
@@ -103,18 +105,18 @@ def look(path: Path) -> Seen:
         logged = identity.look(path, log=True) if _size(_log(path)) else main if _log(path).exists() else None
     held = backup_path(path)
     backup = identity.look(held, log=False) if _size(held) and _is_database(held) else None
-    seen = Seen(path, main, logged, True, held.exists(), backup, look_at_list(map_path(path)))
+    seen = FoundState(path, main, logged, True, held.exists(), backup, look_at_list(map_path(path)))
     return seen if main is None or seen.log_is_its_own or not main.open else replace(seen, is_sound=sound(path))
 
 
-def decide(seen: Seen) -> Plan:
+def decide(seen: FoundState) -> RestorePlan:
     """Return how to open the state. Raises StateError where what is left does not prove itself."""
     log = (_log(seen.path),) if _log(seen.path).exists() else ()
     if seen.main is None or (seen.is_blank and (seen.has_backup or seen.listed)):
         if not (seen.has_backup or seen.listed):
             if log:
                 raise _refused(seen, f"only {log[0].name} is left of it, which is of no use without the rest")
-            return Plan(Base.NEW)
+            return RestorePlan(RestoreBase.NEW)
         return _from_copies(seen, log)
     here = seen.logged if seen.log_is_its_own and seen.logged else seen.main
     aside = () if seen.log_is_its_own else log
@@ -122,23 +124,23 @@ def decide(seen: Seen) -> Plan:
     listed = seen.listed.line if seen.listed else -1
     held = seen.backup
     if seen.main.older and not seen.main.backup:
-        return Plan(Base.ITSELF, aside)
+        return RestorePlan(RestoreBase.ITSELF, aside)
     settled = seen.log_is_its_own or not here.open
     proven = settled and not _left_behind(here, held)
     if listed >= max(here.line, held.line if held else 0) and (proven or seen.is_sound):
         state, takes_list = seen.listed.state if seen.listed else None, listed > here.line
-        return Plan(Base.ITSELF, aside, state, takes_list, older=takes_list or not settled)
+        return RestorePlan(RestoreBase.ITSELF, aside, state, takes_list, older=takes_list or not settled)
     if proven and (held is None or held.line <= here.line):
-        return Plan(Base.ITSELF, aside)
+        return RestorePlan(RestoreBase.ITSELF, aside)
     return _from_copies(seen, (seen.path, *log))
 
 
-def _left_behind(here: Identity, backup: Identity | None) -> bool:
+def _left_behind(here: StateIdentity, backup: StateIdentity | None) -> bool:
     """Whether the backup tells of a session that went beyond this file."""
     return backup is not None and backup.line >= here.line and backup.open not in ("", here.session, here.open)
 
 
-def _from_copies(seen: Seen, aside: tuple[Path, ...]) -> Plan:
+def _from_copies(seen: FoundState, aside: tuple[Path, ...]) -> RestorePlan:
     """Return how to make the state file again from its copies alone."""
     held, listed, kept = seen.backup, seen.listed, backup_path(seen.path)
     if held is not None and listed is not None and listed.state not in (None, held.state) and not held.older:
@@ -146,14 +148,16 @@ def _from_copies(seen: Seen, aside: tuple[Path, ...]) -> Plan:
     if held is not None and not held.older:
         if listed is not None and (listed.line >= held.line or listed.state is None):
             takes_list = listed.line > held.line or listed.state is None
-            return Plan(Base.BACKUP, aside, held.state, takes_list, older=True)
+            return RestorePlan(RestoreBase.BACKUP, aside, held.state, takes_list, older=True)
         if not held.open:
-            return Plan(Base.BACKUP, aside, held.state, older=True)
+            return RestorePlan(RestoreBase.BACKUP, aside, held.state, older=True)
         raise _refused(
             seen, f"its backup {kept.name} says that more was loaded after it was made, and no file says what"
         )
     if listed is not None:
-        return Plan(Base.LIST, (*aside, kept) if seen.has_backup else aside, listed.state, True, older=True)
+        return RestorePlan(
+            RestoreBase.LIST, (*aside, kept) if seen.has_backup else aside, listed.state, True, older=True
+        )
     if held is not None:
         raise _refused(
             seen, f"its backup {kept.name} is of an older version, which did not say whether it is the newest"
@@ -162,7 +166,7 @@ def _from_copies(seen: Seen, aside: tuple[Path, ...]) -> Plan:
     raise _refused(seen, f"{what}, and no other file says what was loaded")
 
 
-def _check_same_state(seen: Seen, here: Identity) -> None:
+def _check_same_state(seen: FoundState, here: StateIdentity) -> None:
     if not here.state:
         return
     if seen.listed is not None and seen.listed.state not in (None, here.state):
@@ -171,25 +175,25 @@ def _check_same_state(seen: Seen, here: Identity) -> None:
         raise _strange(backup_path(seen.path), seen.path)
 
 
-def prepare(path: Path) -> tuple[Plan, Restored | None]:
+def prepare(path: Path) -> tuple[RestorePlan, Restoration | None]:
     """Make the state file ready to be opened, under its lock: from its copies, where it is lost. Raises StateError."""
     plan, restored = foresee(path)
     for strange in plan.aside:
         _set_aside(strange)
-    if plan.base is Base.BACKUP:
+    if plan.base is RestoreBase.BACKUP:
         _copy_back(path)
     return plan, restored
 
 
-def foresee(path: Path) -> tuple[Plan, Restored | None]:
+def foresee(path: Path) -> tuple[RestorePlan, Restoration | None]:
     """Return what `prepare` would do, and change nothing. Raises StateError where it would refuse."""
     seen = look(path)
     plan = decide(seen)
-    if plan.base is Base.BACKUP and not sound(backup_path(path)):
+    if plan.base is RestoreBase.BACKUP and not sound(backup_path(path)):
         seen = replace(seen, backup=None)
         plan = decide(seen)
     told = _sentence(plan, seen)
-    return plan, Restored(plan.base, plan.takes_list, told) if told else None
+    return plan, Restoration(plan.base, plan.takes_list, told) if told else None
 
 
 def check_current(path: Path) -> None:
@@ -219,20 +223,20 @@ def check_current(path: Path) -> None:
     )
 
 
-def _sentence(plan: Plan, seen: Seen) -> str:
+def _sentence(plan: RestorePlan, seen: FoundState) -> str:
     """What is said of a state that is made again; empty where it is as it was left."""
     name, listed, held = seen.path.name, map_path(seen.path).name, backup_path(seen.path).name
     why = "is missing" if seen.main is None else "is empty" if seen.is_blank else "is older than what was done"
-    if plan.base is Base.LIST:
+    if plan.base is RestoreBase.LIST:
         return f"{name} {why}; it is made again from {listed}."
-    if plan.base is Base.BACKUP:
+    if plan.base is RestoreBase.BACKUP:
         return f"{name} {why}; it is restored from {held}{f' and {listed}' if plan.takes_list else ''}."
-    if plan.base is Base.ITSELF and (plan.aside or (seen.main is not None and plan.takes_list)):
+    if plan.base is RestoreBase.ITSELF and (plan.aside or (seen.main is not None and plan.takes_list)):
         return f"{name} is older than what was done; the rest is taken up from {listed}." if plan.takes_list else ""
     return ""
 
 
-def _refused(seen: Seen, why: str) -> StateError:
+def _refused(seen: FoundState, why: str) -> StateError:
     path = seen.path
     return StateError(
         f"The state file {path} cannot be restored: {why}. Put {path.name} with its {_log(path).name}, or "

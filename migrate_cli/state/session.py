@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from migrate_cli.state.opening import translate
-from migrate_cli.state.writer import Note, Writer, storable
+from migrate_cli.state.writer import PendingWrite, Writer, storable
 
 _BITS = (1 << 23) - 1
 """As a bit mask; the marks of a million threads take one megabyte."""
 
 
-class Marks:
+class BitSet:
     """A set of small whole numbers, one bit each: a million threads cost 125 kB."""
 
     def __init__(self) -> None:
@@ -45,13 +45,13 @@ class StateSession:
         self.now = now
         self.run_id: str | None = None
         """The run that what is noted now belongs to."""
-        self.asked = Marks()
+        self.asked = BitSet()
         """The row keys of threads that somebody has asked about."""
         self._reading = reading
         # A file that had no thread need not be asked about any but those noted since: a first load asks for each.
-        self._noted = None if self.ask("SELECT 1 FROM thread LIMIT 1") else Marks()
+        self._noted = None if self.ask("SELECT 1 FROM thread LIMIT 1") else BitSet()
 
-    def note(self, notes: Sequence[Note], of: str | None = None) -> None:
+    def note(self, notes: Sequence[PendingWrite], of: str | None = None) -> None:
         """Take notes; `of` is the thread that has a row after them, if it had none before."""
         if self._noted is not None and of is not None:
             self._noted.add(hash(of) & _BITS)

@@ -15,7 +15,7 @@ from migrate_cli.model import Aside, Draft, Finding, Item, JsonObject, Progress,
 from migrate_cli.secrets import scrub, scrub_all
 from migrate_cli.state.item_ids import packed
 from migrate_cli.state.lines import FactLine, IdLine, Line
-from migrate_cli.state.writer import Note
+from migrate_cli.state.writer import PendingWrite
 
 
 def _sql(text: str) -> str:
@@ -132,24 +132,24 @@ def stamp(now: int) -> str:
     return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def setup(facts: Iterable[tuple[str, str]]) -> list[Note]:
+def setup(facts: Iterable[tuple[str, str]]) -> list[PendingWrite]:
     """Fields of the setup that were not recorded yet."""
-    return [Note(_SETUP, [row], line=_fact("setup", row)) for row in facts]
+    return [PendingWrite(_SETUP, [row], line=_fact("setup", row)) for row in facts]
 
 
-def new_run(run_id: str, command: str, version: str, options: JsonObject, now: int) -> list[Note]:
+def new_run(run_id: str, command: str, version: str, options: JsonObject, now: int) -> list[PendingWrite]:
     """A run began; what the last `apply` found outside of threads is found anew by the next."""
-    notes = [Note(_NEW_RUN, [(run_id, command, version, now, _json(options))])]
-    return [*notes, Note(_DROP_LOOSE_FINDINGS, [()])] if command == "apply" else notes
+    notes = [PendingWrite(_NEW_RUN, [(run_id, command, version, now, _json(options))])]
+    return [*notes, PendingWrite(_DROP_LOOSE_FINDINGS, [()])] if command == "apply" else notes
 
 
-def end_run(run_id: str, envelope: JsonObject, now: int) -> list[Note]:
+def end_run(run_id: str, envelope: JsonObject, now: int) -> list[PendingWrite]:
     """A run ended, with the result that its command printed."""
     row = (now, envelope.get("status", "failed"), envelope.get("exit_code"), _json(scrub_all(envelope)), run_id)
-    return [Note(_END_RUN, [row])]
+    return [PendingWrite(_END_RUN, [row])]
 
 
-def begin(progress: Progress, draft: Draft, run: str | None, now: int, *, again: bool = False) -> list[Note]:
+def begin(progress: Progress, draft: Draft, run: str | None, now: int, *, again: bool = False) -> list[PendingWrite]:
     """A thread's load began, or (`again`) goes on after another attempt at its start."""
     state = "creating" if progress.conversation_id is None else "loading"
     row = (
@@ -157,19 +157,19 @@ def begin(progress: Progress, draft: Draft, run: str | None, now: int, *, again:
         _doubts(progress), progress.attempts, draft.digest, draft.last_message_id, draft.created_at,
         len(draft.findings), run, now,
     )  # fmt: skip
-    return [Note(_BEGIN, [row]), *_of_draft(draft, run, first=progress.unheard and not again)]
+    return [PendingWrite(_BEGIN, [row]), *_of_draft(draft, run, first=progress.unheard and not again)]
 
 
-def conversation(progress: Progress, run: str | None, now: int) -> list[Note]:
+def conversation(progress: Progress, run: str | None, now: int) -> list[PendingWrite]:
     """A conversation was made for a thread; rows of an earlier conversation no longer count."""
     conversation_id = str(progress.conversation_id)
     row = (progress.thread_id, conversation_id, _doubts(progress), progress.attempts, progress.digest, run, now)
     line = IdLine(progress.thread_id, conversation_id, stamp(now))
-    made = Note(_CONVERSATION, [row], line=line, vital=True)
-    return [made] if progress.unheard else [made, Note(_DROP_ITEMS, [(progress.thread_id, 0)])]
+    made = PendingWrite(_CONVERSATION, [row], line=line, vital=True)
+    return [made] if progress.unheard else [made, PendingWrite(_DROP_ITEMS, [(progress.thread_id, 0)])]
 
 
-def items(progress: Progress, start: int, sent: Sequence[Item], ids: Sequence[str], now: int) -> list[Note]:
+def items(progress: Progress, start: int, sent: Sequence[Item], ids: Sequence[str], now: int) -> list[PendingWrite]:
     """Items are in the conversation."""
     row: list[Any] = []
     for index, item, item_id in zip(range(start, start + len(sent)), sent, ids, strict=True):
@@ -178,31 +178,31 @@ def items(progress: Progress, start: int, sent: Sequence[Item], ids: Sequence[st
     position = (progress.position, _doubts(progress), progress.attempts, now, progress.thread_id)
     # One statement for all rows: each step of SQLite lets go of Python's lock, and taking it again is what costs.
     values = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(sent))
-    insert = [Note(f"{_ITEM}{values}) WHERE id = ?", [(*row, progress.thread_id)])] if sent else []
-    return [*insert, Note(_POSITION, [position])]
+    insert = [PendingWrite(f"{_ITEM}{values}) WHERE id = ?", [(*row, progress.thread_id)])] if sent else []
+    return [*insert, PendingWrite(_POSITION, [position])]
 
 
-def drop_items(progress: Progress, now: int) -> list[Note]:
+def drop_items(progress: Progress, now: int) -> list[PendingWrite]:
     """Only the items before the position are still in the conversation."""
     position = (progress.position, _doubts(progress), progress.attempts, now, progress.thread_id)
-    return [Note(_DROP_ITEMS, [(progress.thread_id, progress.position)]), Note(_POSITION, [position])]
+    return [PendingWrite(_DROP_ITEMS, [(progress.thread_id, progress.position)]), PendingWrite(_POSITION, [position])]
 
 
-def ambiguity(progress: Progress, reason: str, now: int) -> list[Note]:
+def ambiguity(progress: Progress, reason: str, now: int) -> list[PendingWrite]:
     """An answer was unclear."""
-    return [Note(_AMBIGUITY, [(_doubts(progress), progress.attempts, reason, now, progress.thread_id)])]
+    return [PendingWrite(_AMBIGUITY, [(_doubts(progress), progress.attempts, reason, now, progress.thread_id)])]
 
 
 def outcome(
     progress: Progress, state: str, problem: tuple[str | None, str | None], run: str | None, now: int
-) -> list[Note]:
+) -> list[PendingWrite]:
     """A thread's load ended for now."""
     row = (
         progress.thread_id, state, progress.conversation_id, progress.position, _doubts(progress),
         progress.attempts, *problem, run, now,
     )  # fmt: skip
     return [
-        Note(
+        PendingWrite(
             _OUTCOME,
             [row],
             line=_reached(
@@ -212,83 +212,88 @@ def outcome(
     ]
 
 
-def state(thread_id: str, name: str, problem: tuple[str | None, str | None], run: str | None, now: int) -> list[Note]:
+def state(
+    thread_id: str, name: str, problem: tuple[str | None, str | None], run: str | None, now: int
+) -> list[PendingWrite]:
     """A thread reached a state outside of its load."""
-    return [Note(_STATE, [(thread_id, name, *problem, run, now)])]
+    return [PendingWrite(_STATE, [(thread_id, name, *problem, run, now)])]
 
 
-def set_aside(thread_id: str, code: str, now: int) -> list[Note]:
+def set_aside(thread_id: str, code: str, now: int) -> list[PendingWrite]:
     """A person leaves a thread out."""
-    return [Note(_SET_ASIDE, [(code, code, now, thread_id)])]
+    return [PendingWrite(_SET_ASIDE, [(code, code, now, thread_id)])]
 
 
-def undone(thread_id: str, conversation_id: str, now: int) -> list[Note]:
+def undone(thread_id: str, conversation_id: str, now: int) -> list[PendingWrite]:
     """A conversation was deleted again."""
     line = _reached(thread_id, conversation_id, "undone", 0, now)
-    state = Note(_STATE, [(thread_id, "undone", None, None, None, now)], line=line)
-    return [state, Note(_DROP_REFUSED, [(thread_id,)])]
+    state = PendingWrite(_STATE, [(thread_id, "undone", None, None, None, now)], line=line)
+    return [state, PendingWrite(_DROP_REFUSED, [(thread_id,)])]
 
 
-def skip(draft: Draft, reason: str, run: str | None, now: int) -> list[Note]:
+def skip(draft: Draft, reason: str, run: str | None, now: int) -> list[PendingWrite]:
     """A thread has nothing to load."""
     row = (
         draft.thread_id, reason, len(draft.items), draft.messages, draft.digest, draft.last_message_id,
         draft.created_at, len(draft.findings), run, now,
     )  # fmt: skip
-    return [Note(_SKIP, [row]), *_of_draft(draft, run)]
+    return [PendingWrite(_SKIP, [row]), *_of_draft(draft, run)]
 
 
-def forget(thread_id: str, now: int, conversation_id: str | None = None) -> list[Note]:
+def forget(thread_id: str, now: int, conversation_id: str | None = None) -> list[PendingWrite]:
     """A thread starts anew, without the conversation that it had, if it had one."""
     line = None if conversation_id is None else IdLine(thread_id, conversation_id, stamp(now), "forgotten", 0)
-    return [Note(_FORGET, [(now, thread_id)], line=line), Note(_DROP_ITEMS, [(thread_id, 0)])]
+    return [PendingWrite(_FORGET, [(now, thread_id)], line=line), PendingWrite(_DROP_ITEMS, [(thread_id, 0)])]
 
 
-def refused_item(thread_id: str, place: int, message_id: str | None, code: str, detail: str) -> list[Note]:
+def refused_item(thread_id: str, place: int, message_id: str | None, code: str, detail: str) -> list[PendingWrite]:
     """The target refused an item, and a note will stand in its place."""
     row = (thread_id, place, message_id, code, detail)
-    return [Note(_REFUSED, [row], line=_fact("refused_item", row))]
+    return [PendingWrite(_REFUSED, [row], line=_fact("refused_item", row))]
 
 
-def abandon(thread_id: str, conversation_id: str, now: int) -> list[Note]:
+def abandon(thread_id: str, conversation_id: str, now: int) -> list[PendingWrite]:
     """A conversation is given up, and its thread starts anew, refused items included."""
     line = _fact("abandoned", (conversation_id, thread_id, now, None))
-    given_up = Note(_ABANDON, [(conversation_id, thread_id, now)], line=line, vital=True)
-    return [given_up, Note(_DROP_REFUSED, [(thread_id,)]), *forget(thread_id, now, conversation_id)]
+    given_up = PendingWrite(_ABANDON, [(conversation_id, thread_id, now)], line=line, vital=True)
+    return [given_up, PendingWrite(_DROP_REFUSED, [(thread_id,)]), *forget(thread_id, now, conversation_id)]
 
 
-def abandoned_gone(conversation_id: str, now: int) -> list[Note]:
+def abandoned_gone(conversation_id: str, now: int) -> list[PendingWrite]:
     """A conversation that was given up is deleted."""
     line = FactLine("abandoned", {"conversation_id": conversation_id, "deleted_at": now}, gone=True)
-    return [Note(_ABANDONED_GONE, [(now, conversation_id)], line=line)]
+    return [PendingWrite(_ABANDONED_GONE, [(now, conversation_id)], line=line)]
 
 
 def adopted(
     thread_id: str, conversation_id: str, rows: Sequence[tuple[str | None, str, str, bytes]], run: str | None, now: int
-) -> list[Note]:
+) -> list[PendingWrite]:
     """What stands in a conversation is the truth from now on: message_id, item_id, kind and digest of each item."""
-    notes = [Note(_DROP_ITEMS, [(thread_id, 0)])]
+    notes = [PendingWrite(_DROP_ITEMS, [(thread_id, 0)])]
     for index, (message_id, item_id, kind, digest) in enumerate(rows):
         row = (index, message_id, packed(item_id), None if kind == "message" else kind, None, digest, thread_id)
-        notes.append(Note(f"{_ITEM}(?, ?, ?, ?, ?, ?)) WHERE id = ?", [row]))
+        notes.append(PendingWrite(f"{_ITEM}(?, ?, ?, ?, ?, ?)) WHERE id = ?", [row]))
     line = _reached(thread_id, conversation_id, "loaded", len(rows), now)
-    return [*notes, Note(_ADOPTED, [(len(rows), run, now, thread_id)], line=line)]
+    return [*notes, PendingWrite(_ADOPTED, [(len(rows), run, now, thread_id)], line=line)]
 
 
-def take_up(line: Line, now: int) -> list[Note]:
+def take_up(line: Line, now: int) -> list[PendingWrite]:
     """A line of the list of ids that the state file has missed: the target must be asked what is in there."""
     if isinstance(line, FactLine):
         return _take_up_fact(line)
     thread_id, conversation_id = line.thread_id, line.conversation_id
     if line.state == "undone":
-        return [Note(_STATE, [(thread_id, "undone", None, None, None, now)]), Note(_DROP_REFUSED, [(thread_id,)])]
+        return [
+            PendingWrite(_STATE, [(thread_id, "undone", None, None, None, now)]),
+            PendingWrite(_DROP_REFUSED, [(thread_id,)]),
+        ]
     if line.state == "forgotten":
-        forgotten = Note(_FORGET_ONE, [(now, thread_id, conversation_id)])
-        return [forgotten, Note(_DROP_ITEMS, [(thread_id, 0)]), Note(_DROP_REFUSED, [(thread_id,)])]
-    made = Note(_TAKE_UP, [(thread_id, conversation_id, now)], vital=True)
+        forgotten = PendingWrite(_FORGET_ONE, [(now, thread_id, conversation_id)])
+        return [forgotten, PendingWrite(_DROP_ITEMS, [(thread_id, 0)]), PendingWrite(_DROP_REFUSED, [(thread_id,)])]
+    made = PendingWrite(_TAKE_UP, [(thread_id, conversation_id, now)], vital=True)
     if line.state != "loaded" or line.digest is None or line.items is None:
         return [made]
-    return [made, Note(_TAKE_UP_LOADED, [(thread_id, conversation_id, line.items, line.digest, now)])]
+    return [made, PendingWrite(_TAKE_UP_LOADED, [(thread_id, conversation_id, line.items, line.digest, now)])]
 
 
 _FACTS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -308,12 +313,12 @@ _FACTS_GONE = {
 }
 
 
-def _take_up_fact(line: FactLine) -> list[Note]:
+def _take_up_fact(line: FactLine) -> list[PendingWrite]:
     known = (_FACTS_GONE if line.gone else _FACTS).get(line.table)
     if known is None:
         return []
     columns, sql = known
-    return [Note(sql, [tuple(line.row.get(column) for column in columns)])]
+    return [PendingWrite(sql, [tuple(line.row.get(column) for column in columns)])]
 
 
 def _fact(table: str, row: Sequence[Any]) -> FactLine:
@@ -346,75 +351,77 @@ def known_lines(ask: Callable[[str], Iterable[Sequence[Any]]]) -> Iterator[Line]
             yield _fact(table, row)
 
 
-def unsettle(now: int) -> list[Note]:
+def unsettle(now: int) -> list[PendingWrite]:
     """The file may be older than what was sent: no thread that was under way counts as left at rest."""
-    return [Note(_UNSETTLE, [(now,)])]
+    return [PendingWrite(_UNSETTLE, [(now,)])]
 
 
 def findings(
     thread_id: str | None, found: Iterable[Finding], run: str | None, now: int, *, replace: bool
-) -> list[Note]:
+) -> list[PendingWrite]:
     """Findings of a thread (or of the source as a whole, with None)."""
     rows = _finding_rows(thread_id, found, run)
     if thread_id is None:
-        return [Note(_FINDING, rows)] if rows else []
-    notes = [Note(_ENSURE, [(thread_id, run, now)])]
+        return [PendingWrite(_FINDING, rows)] if rows else []
+    notes = [PendingWrite(_ENSURE, [(thread_id, run, now)])]
     if replace:
-        notes.append(Note(_DROP_FINDINGS, [(thread_id,)]))
-    return [*notes, Note(_FINDING, rows), Note(_COUNT_FINDINGS, [(thread_id,)])]
+        notes.append(PendingWrite(_DROP_FINDINGS, [(thread_id,)]))
+    return [*notes, PendingWrite(_FINDING, rows), PendingWrite(_COUNT_FINDINGS, [(thread_id,)])]
 
 
-def aside(thread_id: str, facts: Iterable[Aside], run: str | None, now: int) -> list[Note]:
+def aside(thread_id: str, facts: Iterable[Aside], run: str | None, now: int) -> list[PendingWrite]:
     """What the target has no room for; replaces what was there."""
-    ensure = [Note(_ENSURE, [(thread_id, run, now)])]
-    return [*ensure, Note(_DROP_ASIDE, [(thread_id,)]), Note(_ASIDE, _aside_rows(thread_id, facts))]
+    ensure = [PendingWrite(_ENSURE, [(thread_id, run, now)])]
+    return [*ensure, PendingWrite(_DROP_ASIDE, [(thread_id,)]), PendingWrite(_ASIDE, _aside_rows(thread_id, facts))]
 
 
-def unreadable(entry: Unreadable, run: str | None) -> list[Note]:
+def unreadable(entry: Unreadable, run: str | None) -> list[PendingWrite]:
     """Something in the source could not be read."""
-    return [Note(_UNREADABLE, [(run, entry.thread_id, scrub(str(entry.origin)), entry.code, scrub(entry.detail))])]
+    return [
+        PendingWrite(_UNREADABLE, [(run, entry.thread_id, scrub(str(entry.origin)), entry.code, scrub(entry.detail))])
+    ]
 
 
-def orphan(thread_id: str, reason: str, request_id: str | None, now: int) -> list[Note]:
+def orphan(thread_id: str, reason: str, request_id: str | None, now: int) -> list[PendingWrite]:
     """A conversation may have been made whose id was lost."""
-    return [Note(_ORPHAN, [(thread_id, now, reason, request_id)])]
+    return [PendingWrite(_ORPHAN, [(thread_id, now, reason, request_id)])]
 
 
-def file(row: Sequence[Any], now: int) -> list[Note]:
+def file(row: Sequence[Any], now: int) -> list[PendingWrite]:
     """What is known of a file, in the order of the statement's columns."""
-    return [Note(_FILE, [(*row, now)], line=_fact("file", (*row, now)))]
+    return [PendingWrite(_FILE, [(*row, now)], line=_fact("file", (*row, now)))]
 
 
-def replay(run: str, row: Sequence[Any]) -> list[Note]:
+def replay(run: str, row: Sequence[Any]) -> list[PendingWrite]:
     """The result of one replayed case, in the order of the view `replay_result` after `run_id`."""
-    return [Note(_REPLAY, [(run, *row)])]
+    return [PendingWrite(_REPLAY, [(run, *row)])]
 
 
-def scratch(conversation_id: str, target: str, run: str | None, now: int) -> list[Note]:
+def scratch(conversation_id: str, target: str, run: str | None, now: int) -> list[PendingWrite]:
     """A scratch conversation was made; it must be deleted again, whatever happens."""
     line = _fact("scratch", (conversation_id, target, now))
-    return [Note(_SCRATCH, [(conversation_id, target, run, now)], line=line, vital=True)]
+    return [PendingWrite(_SCRATCH, [(conversation_id, target, run, now)], line=line, vital=True)]
 
 
-def scratch_gone(conversation_id: str) -> list[Note]:
+def scratch_gone(conversation_id: str) -> list[PendingWrite]:
     """A scratch conversation was deleted."""
     line = FactLine("scratch", {"conversation_id": conversation_id}, gone=True)
-    return [Note(_SCRATCH_GONE, [(conversation_id,)], line=line)]
+    return [PendingWrite(_SCRATCH_GONE, [(conversation_id,)], line=line)]
 
 
-def chain(conversation_id: str, response_id: str, now: int) -> list[Note]:
+def chain(conversation_id: str, response_id: str, now: int) -> list[PendingWrite]:
     """The last response of a conversation that goes on as a chain of responses."""
-    return [Note(_CHAIN, [(conversation_id, response_id, now)])]
+    return [PendingWrite(_CHAIN, [(conversation_id, response_id, now)])]
 
 
-def _of_draft(draft: Draft, run: str | None, *, first: bool = False) -> list[Note]:
+def _of_draft(draft: Draft, run: str | None, *, first: bool = False) -> list[PendingWrite]:
     """A draft's findings and asides, in place of those of an earlier attempt; the thread's row is there already."""
     thread_id = draft.thread_id
-    notes = [] if first else [Note(_DROP_FINDINGS, [(thread_id,)]), Note(_DROP_ASIDE, [(thread_id,)])]
+    notes = [] if first else [PendingWrite(_DROP_FINDINGS, [(thread_id,)]), PendingWrite(_DROP_ASIDE, [(thread_id,)])]
     if draft.findings:
-        notes.append(Note(_FINDING, _finding_rows(thread_id, draft.findings, run)))
+        notes.append(PendingWrite(_FINDING, _finding_rows(thread_id, draft.findings, run)))
     if draft.aside:
-        notes.append(Note(_ASIDE, _aside_rows(thread_id, draft.aside)))
+        notes.append(PendingWrite(_ASIDE, _aside_rows(thread_id, draft.aside)))
     return notes
 
 

@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from migrate_cli.state import identity, opening, restoring, statements
-from migrate_cli.state.backup import SecondCopy
-from migrate_cli.state.disk_reserve import Ballast
+from migrate_cli.state.backup import StateCopies
+from migrate_cli.state.disk_reserve import DiskReserve
 from migrate_cli.state.file_records import FileRecords
 from migrate_cli.state.journal import LoadJournal
 from migrate_cli.state.lock import StateLock
@@ -25,7 +25,7 @@ from migrate_cli.state.replays import ReplayRecords
 from migrate_cli.state.runs import RecordedRuns
 from migrate_cli.state.session import StateSession
 from migrate_cli.state.threads import RecordedThreads
-from migrate_cli.state.writer import Pace, Writer, execute
+from migrate_cli.state.writer import CommitPacing, Writer, execute
 
 _log = logging.getLogger(__name__)
 
@@ -33,17 +33,17 @@ _log = logging.getLogger(__name__)
 class StateStore:
     """The state file, open for writing. Make it with `StateStore.open`."""
 
-    def __init__(self, path: Path, lock: StateLock, now: Callable[[], float], pace: Pace) -> None:
+    def __init__(self, path: Path, lock: StateLock, now: Callable[[], float], pace: CommitPacing) -> None:
         plan, self.restored = restoring.prepare(path)
         """What was made again from the copies, if the file was lost or older than they."""
         self.path = path
         self._lock = lock
-        self._ballast = Ballast(path)
+        self._ballast = DiskReserve(path)
         self._db = opening.connect(path)
         try:
             self._ballast.take()
             opened = identity.new_session(self._db, plan.state)
-            self._copy = SecondCopy(path)
+            self._copy = StateCopies(path)
             self._compare_copies(opened, int(now()), older=plan.older)
             reading = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             reading.execute("PRAGMA query_only = 1")
@@ -73,7 +73,7 @@ class StateStore:
         create: bool = True,
         command: str | None = None,
         now: Callable[[], float] = time.time,
-        pace: Pace | None = None,
+        pace: CommitPacing | None = None,
     ) -> StateStore:
         """Lock, check and open the state file, making it (mode 0600) when `create` allows.
 
@@ -84,7 +84,7 @@ class StateStore:
         opening.check_place(path, create=create)
         lock = StateLock(path, command or "migrate-cli " + " ".join(sys.argv[1:2]))
         try:
-            store = cls(path, lock, now, pace or Pace())
+            store = cls(path, lock, now, pace or CommitPacing())
         except BaseException:
             lock.release()
             raise
@@ -128,7 +128,7 @@ class StateStore:
             self._ballast.release()
             self._lock.release()
 
-    def _compare_copies(self, here: identity.Identity, now: int, *, older: bool) -> None:
+    def _compare_copies(self, here: identity.StateIdentity, now: int, *, older: bool) -> None:
         """Take up what the list of ids knows and the file does not; write the list anew where it knows less.
 
         All in one transaction: a file that has taken up a part must not count as one that has taken up the whole.

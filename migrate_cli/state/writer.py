@@ -19,8 +19,8 @@ from typing import Any
 
 from migrate_cli.errors import StateDamaged, StateError
 from migrate_cli.state import identity
-from migrate_cli.state.backup import SecondCopy
-from migrate_cli.state.disk_reserve import Ballast
+from migrate_cli.state.backup import StateCopies
+from migrate_cli.state.disk_reserve import DiskReserve
 from migrate_cli.state.lines import Line
 from migrate_cli.state.opening import translate
 
@@ -30,7 +30,7 @@ Waiter = asyncio.Future[None] | concurrent.futures.Future[None]
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class PendingWrite:
     """One statement with its rows, to be written with the next commit."""
 
     sql: str
@@ -42,7 +42,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class CommitPacing:
     """How long the writer waits for company."""
 
     window: float = 0.1
@@ -71,10 +71,10 @@ class Writer:
         self,
         db: sqlite3.Connection,
         path: Path,
-        copy: SecondCopy,
-        ballast: Ballast,
-        pace: Pace,
-        session: identity.Identity,
+        copy: StateCopies,
+        ballast: DiskReserve,
+        pace: CommitPacing,
+        session: identity.StateIdentity,
     ) -> None:
         self._db = db
         self._path = path
@@ -84,7 +84,7 @@ class Writer:
         self._ballast = ballast
         self._pace = pace
         self._change = threading.Condition()
-        self._notes: list[Note] = []
+        self._notes: list[PendingWrite] = []
         self._waiters: list[Waiter] = []
         self._since = 0.0
         self._closing = False
@@ -100,7 +100,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="state-writer", daemon=True)
         self._thread.start()
 
-    def note(self, notes: Sequence[Note]) -> None:
+    def note(self, notes: Sequence[PendingWrite]) -> None:
         """Take notes for the next commit, all of one call in the same. Raises the failure that stopped writing."""
         with self._change:
             if self.failure is not None:
@@ -196,7 +196,7 @@ class Writer:
                 left = None
             self._change.wait(left)
 
-    def _commit(self, notes: list[Note]) -> None:
+    def _commit(self, notes: list[PendingWrite]) -> None:
         listed = False
         try:
             lines = [note.line for note in notes if note.line is not None]
@@ -217,7 +217,7 @@ class Writer:
                 self._notes = []
             _wake(waiters, failure)
 
-    def _write(self, notes: list[Note], *, unlisted: bool = False) -> None:
+    def _write(self, notes: list[PendingWrite], *, unlisted: bool = False) -> None:
         db = self._db
         db.execute("BEGIN")
         try:
@@ -230,7 +230,7 @@ class Writer:
             db.rollback()
             raise
 
-    def _rescue(self, notes: list[Note], error: Exception, *, listed: bool) -> StateError:
+    def _rescue(self, notes: list[PendingWrite], error: Exception, *, listed: bool) -> StateError:
         """On the last megabyte, save the ids of conversations that exist; hand back those that cannot be saved."""
         failure = translate(error, self._path)
         with self._change:
@@ -265,7 +265,7 @@ class Writer:
         self._backup_at = time.monotonic() + self._pace.backup_every
 
 
-def execute(db: sqlite3.Connection, note: Note) -> None:
+def execute(db: sqlite3.Connection, note: PendingWrite) -> None:
     """Write one note; part of the transaction that is under way."""
     try:
         db.executemany(note.sql, note.rows)

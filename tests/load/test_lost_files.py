@@ -26,13 +26,13 @@ from migrate_cli.state.check import check_file
 from migrate_cli.state.journal import LoadJournal
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.store import StateStore
-from migrate_cli.state.writer import Pace
+from migrate_cli.state.writer import CommitPacing
 
 from support.world import Fault, Killed, MemoryClock, MemoryTarget, World, draft_of
 
 from .conftest import Seen  # noqa: TID252 - the folder's own helpers
 
-PACE = Pace(window=0.0, share=10**6, linger=3600.0, backup_every=1e9)
+PACE = CommitPacing(window=0.0, share=10**6, linger=3600.0, backup_every=1e9)
 DRAFTS = [draft_of([f"{n}" for n in range(size)], f"thread_{size}") for size in (3, 25, 1)]
 FILES = ("", "-wal", ".bak", ".map.jsonl")
 SUBSETS = [

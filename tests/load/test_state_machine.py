@@ -18,13 +18,13 @@ from migrate_cli.model import Draft
 from migrate_cli.state.check import check_file
 from migrate_cli.state.journal import LoadJournal
 from migrate_cli.state.store import StateStore
-from migrate_cli.state.writer import Pace
+from migrate_cli.state.writer import CommitPacing
 
 from support.world import Fault, Killed, MemoryClock, MemoryTarget, World, draft_of
 
 from .conftest import Seen  # noqa: TID252 - the folder's own helpers
 
-ONLY_WHEN_WAITED_FOR = Pace(window=0.0, share=10**6, linger=3600.0, backup_every=1e9)
+ONLY_WHEN_WAITED_FOR = CommitPacing(window=0.0, share=10**6, linger=3600.0, backup_every=1e9)
 TEXTS = st.lists(st.sampled_from("ab"), min_size=1, max_size=45)
 FAULTS = st.dictionaries(st.integers(1, 14), st.sampled_from(Fault), max_size=5)
 

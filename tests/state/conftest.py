@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from migrate_cli.model import Draft, Finding, Item, Ledger, Progress, Severity
 from migrate_cli.state.store import StateStore
-from migrate_cli.state.writer import Pace
+from migrate_cli.state.writer import CommitPacing
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(path: Path) -> Iterator[StateStore]:
     """An open store that commits at once, closed at the end."""
-    opened = StateStore.open(path, command="migrate-cli apply", pace=Pace(window=0.0, linger=0.0))
+    opened = StateStore.open(path, command="migrate-cli apply", pace=CommitPacing(window=0.0, linger=0.0))
     yield opened
     opened.close()
 

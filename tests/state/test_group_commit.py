@@ -13,13 +13,13 @@ from migrate_cli.model import Draft, Ledger, Progress
 from migrate_cli.state import opening
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.store import StateStore
-from migrate_cli.state.writer import JournalFailed, Pace
+from migrate_cli.state.writer import CommitPacing, JournalFailed
 
 Load = Callable[..., Progress]
 
 
 def test_64_workers_need_at_most_one_commit_for_ten_threads(path: Path) -> None:
-    store = StateStore.open(path, pace=Pace(window=30.0, linger=30.0))
+    store = StateStore.open(path, pace=CommitPacing(window=30.0, linger=30.0))
     left = iter(range(1280))
 
     async def worker() -> None:
@@ -44,7 +44,7 @@ def test_64_workers_need_at_most_one_commit_for_ten_threads(path: Path) -> None:
 
 
 def test_a_single_thread_waits_for_nobody(path: Path, load: Load) -> None:
-    store = StateStore.open(path, pace=Pace(window=3600.0, linger=3600.0))
+    store = StateStore.open(path, pace=CommitPacing(window=3600.0, linger=3600.0))
 
     async def go() -> None:
         progress = Progress("t1", conversation_id="conv_1")
@@ -65,7 +65,7 @@ def test_what_is_noted_in_one_call_is_committed_together(store: StateStore, path
 
 
 def test_closing_writes_what_nobody_waited_for(path: Path, load: Load) -> None:
-    store = StateStore.open(path, pace=Pace(window=3600.0, linger=3600.0))
+    store = StateStore.open(path, pace=CommitPacing(window=3600.0, linger=3600.0))
     load(store, "t1")
     store.close()
     store.close()
@@ -85,7 +85,7 @@ def test_closing_from_an_event_loop_writes_too(path: Path, load: Load) -> None:
 
 
 def test_a_waiter_that_was_cancelled_harms_nobody(path: Path, load: Load) -> None:
-    store = StateStore.open(path, pace=Pace(window=3600.0, linger=3600.0))
+    store = StateStore.open(path, pace=CommitPacing(window=3600.0, linger=3600.0))
 
     async def go() -> None:
         for n in range(20):
@@ -115,7 +115,7 @@ def fill(store: StateStore, threads: int = 400) -> None:
 
 
 def test_a_full_disk_reaches_all_who_wait_and_stops_all_writing(path: Path, load: Load) -> None:
-    store = StateStore.open(path, pace=Pace(window=3600.0, linger=3600.0))
+    store = StateStore.open(path, pace=CommitPacing(window=3600.0, linger=3600.0))
     load(store, "before")
     store.flush()
     limit(store)
@@ -137,7 +137,7 @@ def test_a_full_disk_reaches_all_who_wait_and_stops_all_writing(path: Path, load
 
 
 def test_ids_of_conversations_survive_a_full_disk_in_the_second_copy(path: Path) -> None:
-    store = StateStore.open(path, pace=Pace(window=3600.0, linger=3600.0))
+    store = StateStore.open(path, pace=CommitPacing(window=3600.0, linger=3600.0))
     limit(store)
     fill(store)
     with pytest.raises(StateDamaged):
@@ -149,7 +149,7 @@ def test_ids_of_conversations_survive_a_full_disk_in_the_second_copy(path: Path)
 
 
 def test_the_ballast_makes_room_for_ids_of_conversations(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = StateStore.open(path, pace=Pace(window=3600.0, linger=3600.0))
+    store = StateStore.open(path, pace=CommitPacing(window=3600.0, linger=3600.0))
     limit(store)
     assert store._ballast.path.stat().st_size == 1 << 20
     really = store._ballast.release
@@ -170,7 +170,7 @@ def test_the_ballast_makes_room_for_ids_of_conversations(path: Path, monkeypatch
 
 
 def test_ids_that_no_disk_takes_are_handed_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = StateStore.open(path, pace=Pace(window=3600.0, linger=3600.0))
+    store = StateStore.open(path, pace=CommitPacing(window=3600.0, linger=3600.0))
     limit(store)
 
     def full(_: bytes) -> None:
@@ -205,7 +205,7 @@ def test_backups_are_whole_databases_and_replace_each_other(store: StateStore, p
 
 
 def test_a_backup_is_made_when_its_time_has_come(path: Path, load: Load) -> None:
-    store = StateStore.open(path, pace=Pace(window=0.0, linger=0.0, backup_every=0.0))
+    store = StateStore.open(path, pace=CommitPacing(window=0.0, linger=0.0, backup_every=0.0))
     load(store, "t1")
     store.flush()
     assert opening.backup_path(path).exists()

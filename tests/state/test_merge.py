@@ -22,7 +22,7 @@ from migrate_cli.errors import (
 )
 from migrate_cli.model import Aside, FileRecord, Finding, Origin, Progress, Severity, Status, Unreadable
 from migrate_cli.state import migrations
-from migrate_cli.state.backup import SecondCopy
+from migrate_cli.state.backup import StateCopies
 from migrate_cli.state.check import check_file
 from migrate_cli.state.lines import IdLine
 from migrate_cli.state.merge import merge
@@ -30,7 +30,7 @@ from migrate_cli.state.merge_rows import LOST_RACE
 from migrate_cli.state.opening import backup_path, map_path
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.store import StateStore
-from migrate_cli.state.writer import Pace
+from migrate_cli.state.writer import CommitPacing
 from sqlite_utils import Database
 
 from .conftest import draft, note_load  # noqa: TID252 - the folder's own drafts
@@ -45,7 +45,9 @@ def state(
     path: Path, fill: Fill, *, shard: str | None = None, now: float = DAY, setup: dict[str, str] | None = None
 ) -> Path:
     """Write a state file as one run of a shard leaves it."""
-    store = StateStore.open(path, command="migrate-cli apply", now=lambda: now, pace=Pace(window=0.0, linger=0.0))
+    store = StateStore.open(
+        path, command="migrate-cli apply", now=lambda: now, pace=CommitPacing(window=0.0, linger=0.0)
+    )
     try:
         store.runs.check_setup({**SETUP, **(setup or {}), **({"shard": shard} if shard else {})})
         run = store.runs.start_run("apply", {"shard": shard})
@@ -406,7 +408,7 @@ def test_a_conversation_that_was_given_up_since_does_not_come_back(tmp_path: Pat
 
 def list_too(path: Path, line: IdLine) -> None:
     """Append a line to the list of ids that the state file beside it does not know of."""
-    copy = SecondCopy(path)
+    copy = StateCopies(path)
     copy.append([line])()
     copy.close()
 
@@ -647,16 +649,16 @@ VICTIM = """
 import sys
 from pathlib import Path
 from migrate_cli.state import merge
-from migrate_cli.state.merge_rows import Joiner
+from migrate_cli.state.merge_rows import RowMerger
 
-whole = Joiner.join
+whole = RowMerger.join
 def join(self, source, number):
     found = whole(self, source, number)
     if number == int(sys.argv[3]):
         print("joined", flush=True)
         sys.stdin.read()
     return found
-Joiner.join = join
+RowMerger.join = join
 merge._Merge._copies = lambda *_, **__: (print("joined", flush=True), sys.stdin.read())
 merge.merge(sorted(Path(sys.argv[1]).glob("s?.db")), Path(sys.argv[2]))
 """
