@@ -1,4 +1,4 @@
-"""The sandbox put together: routes, errors in the real shape, and the layers around them. Serves nothing by itself."""
+"""Assembles the sandbox: routes, error handlers, and the middleware around them. It must not serve anything itself."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from migrate_cli.sandbox.transcriptions import TranscriptionEndpoints
 
 
 class Sandbox:
-    """The whole application over an open store: gate, writer locks, misbehaviour, endpoints."""
+    """The whole application over an open store: authentication, writer locks, faults, endpoints."""
 
     def __init__(self, store: Store, options: SandboxOptions) -> None:
         routes = [

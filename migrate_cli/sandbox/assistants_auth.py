@@ -1,7 +1,7 @@
-"""The way in to the source side: the host's path, its headers, its query, and tokens that expire. Pure ASGI.
+"""Access to the source side: the host's base path, its headers and query, and tokens that expire. Pure ASGI.
 
-A request that passes goes on under `/v1`, so that everything behind it knows one kind of path only. Requests that are
-not for the source side pass untouched.
+A request that passes continues under `/v1`, so that everything behind knows one kind of path only. Requests for the
+target side pass through unchanged.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _OWN = ("threads", "assistants")
 
 @dataclass(slots=True)
 class _TokenUse:
-    """How long a token has been in use."""
+    """How long, and how often, a token has been used."""
 
     since: float
     requests: int = 0
 
 
 class SourceAuthMiddleware:
-    """Lets requests in that come as the host wants them; others are answered as the host answers them."""
+    """Admits requests in the form that the host demands, and refuses others as the host would."""
 
     def __init__(self, app: ASGIApp, quirks: SourceQuirks, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
@@ -38,7 +38,7 @@ class SourceAuthMiddleware:
         self._clock = clock
         self._tokens: dict[str, _TokenUse] = {}
         pattern = re.escape(quirks.base).replace(re.escape("{project}"), "[^/]+")
-        # Under /v1 the target lives too: only what belongs to the source side is the door's business.
+        # The target side shares /v1, so only the source side's own paths may match there.
         below = rf"/(?:{'|'.join(_OWN)})(?:/.*)?" if quirks.base == "/v1" else "(?:/.*)?"
         self._path = re.compile(f"{pattern}({below})")
 
@@ -85,7 +85,7 @@ class SourceAuthMiddleware:
         return quirks.token_seconds is not None and now - life.since > quirks.token_seconds
 
     def _inner_headers(self, scope: Scope, headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
-        """The headers as the gate behind the door expects them: a key in `api-key` becomes a bearer key."""
+        """The headers as `KeyMiddleware` expects them: a key in `api-key` becomes a bearer key."""
         if not self._quirks.key_header:
             return list(scope["headers"])
         kept = [(name, value) for name, value in scope["headers"] if name not in (b"authorization", b"api-key")]

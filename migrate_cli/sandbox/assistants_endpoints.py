@@ -1,7 +1,7 @@
-"""The Assistants endpoints that read: threads, messages, runs, steps, assistants, each as the host's quirks have it.
+"""The read endpoints of the Assistants API: threads, messages, runs, steps and assistants, with the host's quirks.
 
-Nothing is created here; what is there was loaded from an export (`assistants_load.py`). A thread can be deleted, as at
-the real service.
+Nothing can be created here: the objects were loaded from an export (`assistants_load.py`). A thread can be deleted, as
+on the real service.
 """
 
 from __future__ import annotations

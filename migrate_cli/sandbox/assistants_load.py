@@ -1,4 +1,4 @@
-"""Loads any export into a sandbox's data file, so that the sandbox answers as the host did that it came from."""
+"""Loads an export into a sandbox's data file, so that the sandbox can stand in for the host that it came from."""
 
 from __future__ import annotations
 

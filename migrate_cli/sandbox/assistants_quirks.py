@@ -1,7 +1,6 @@
-"""How the source side of a sandbox behaves: one value, and the hosts that it can stand for. Values only.
+"""How the source side behaves: one frozen value, and a preset for each kind of host. It must hold values only.
 
-The facts are those of the hosts themselves: paths, headers, the query that they insist on, and what their lists get
-wrong.
+The presets describe real hosts: their paths, headers, required query parameters, and what their lists get wrong.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The source side's memory: threads, messages, runs, steps and assistants as wire objects, in the sandbox's own file.
+"""Stores the source side: threads, messages, runs, steps and assistants as wire objects, in the sandbox's data file.
 
-It keeps the order in which objects were put in, which is the server's order. It must not know what is in them.
+It keeps objects in the order of insertion, which is the server's order. It must not interpret them.
 """
 
 from __future__ import annotations

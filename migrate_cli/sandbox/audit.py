@@ -1,6 +1,6 @@
-"""Reading a sandbox's data file directly, past HTTP: what is really there, for checks that must not trust the server.
+"""Reads a sandbox's data file directly, bypassing HTTP, for checks that must not trust the server.
 
-Read-only, and possible while the server runs.
+It is read-only, and safe to use while the server runs.
 """
 
 from __future__ import annotations

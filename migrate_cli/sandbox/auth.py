@@ -1,4 +1,4 @@
-"""What every request meets first: a request id, the key check, one writer at a time for a conversation. Pure ASGI."""
+"""The outermost middleware: loopback only, request ids, API keys, and one writer per conversation. Pure ASGI."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _RESPONSES = "/v1/responses"
 
 
 class LoopbackMiddleware:
-    """Lets through only what is addressed to this machine by a loopback name.
+    """Refuses requests whose `Host` is not a loopback name.
 
-    A web page whose own name was made to mean 127.0.0.1 gets no further, since browsers send that name.
+    This stops DNS rebinding: a web page whose own name resolves to 127.0.0.1 still sends that name.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -41,7 +41,7 @@ class LoopbackMiddleware:
 
 
 class KeyMiddleware:
-    """Stamps `x-request-id` on every answer and lets through only requests with an acceptable key."""
+    """Adds `x-request-id` to every response, and refuses requests without an acceptable key."""
 
     def __init__(self, app: ASGIApp, options: SandboxOptions) -> None:
         self._app = app
@@ -69,7 +69,7 @@ class KeyMiddleware:
 
     def _refusal(self, scope: Scope) -> ApiError | None:
         headers = dict(scope["headers"])
-        # Azure's own way to send a key.
+        # Azure sends the key in a header of its own.
         scheme, _, key = headers.get(b"authorization", b"bearer " + headers.get(b"api-key", b"")).partition(b" ")
         key = key.strip()
         if scheme.lower() != b"bearer" or not key:
@@ -82,7 +82,7 @@ class KeyMiddleware:
 
 
 class ConversationLocks:
-    """Refuses a write to a conversation while another one, or a response in it, is being served."""
+    """Refuses a write to a conversation while another write, or a response in it, is in progress."""
 
     def __init__(self, app: ASGIApp, options: SandboxOptions) -> None:
         self._app = app
@@ -106,7 +106,7 @@ class ConversationLocks:
                 self._busy.discard(conversation)
 
     async def _conversation_in(self, receive: Receive) -> tuple[str | None, Receive]:
-        """The conversation that a body names, and a way to read that body once more."""
+        """The conversation that a body names, and a `receive` that replays the body: ASGI lets it be read only once."""
         kept: list[Message] = []
         body = b""
         while len(body) <= self._most:
@@ -136,7 +136,7 @@ def _unauthorized(message: str) -> ApiError:
 
 
 def _written(scope: Scope) -> str | None:
-    """The id of the conversation that a request wants to change."""
+    """The id of the conversation that a request would modify."""
     if scope["type"] != "http" or scope["method"] == "GET" or not scope["path"].startswith(_PREFIX):
         return None
     identifier: str = scope["path"][len(_PREFIX) :].partition("/")[0]

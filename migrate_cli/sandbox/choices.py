@@ -1,4 +1,4 @@
-"""The words that options of a sandbox take; apart from `options.py`, so that the command line starts quickly."""
+"""The enums behind the sandbox's options. They are apart from `options.py` so that the command line starts quickly."""
 
 from __future__ import annotations
 

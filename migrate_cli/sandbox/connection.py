@@ -1,6 +1,6 @@
-"""The connection under a request: one system call for each answer, and a way to break off without one.
+"""The transport under a request: one system call per response, and a way to reset the connection without one.
 
-Works with either of uvicorn's HTTP parsers: the quicker one is taken where it is installed. Decides nothing by itself.
+It works with both of uvicorn's HTTP parsers; the faster one is used if it is installed. It must not decide anything.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class ResettableTransport(asyncio.Transport):
-    """A transport that sends what is written in one turn of the event loop with one call."""
+    """A transport that sends everything written in one iteration of the event loop with one system call."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class ResettableTransport(asyncio.Transport):
         self._waiting: list[bytes] = []
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Keep the bytes until the loop's next turn."""
+        """Buffer the bytes until the next iteration of the loop."""
         if not self._waiting:
             self._loop.call_soon(self._flush)
         self._waiting.append(bytes(data))
@@ -39,24 +39,24 @@ class ResettableTransport(asyncio.Transport):
         self.write(b"".join(list_of_data))
 
     def close(self) -> None:
-        """Send what waits, then close."""
+        """Flush, then close."""
         self._flush()
         self._transport.close()
 
     def abort(self) -> None:
-        """Close at once; what waits is lost."""
+        """Close at once and discard the buffer."""
         self._waiting.clear()
         self._transport.abort()
 
     def reset(self) -> None:
-        """Break off so that the other side sees a reset, not an end."""
+        """Close so that the peer sees a reset, not an end of stream: a linger time of 0 makes the kernel send RST."""
         connection: socket.socket = self._transport.get_extra_info("socket")
         with contextlib.suppress(OSError):  # the other side may be gone already
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.abort()
 
     def abort_after_sending(self) -> None:
-        """Send what waits, as far as it goes at once, then break off without a proper end of the answer."""
+        """Send what the kernel takes at once, then close in the middle of the response."""
         self._flush()
         self._transport.close()
 
@@ -99,6 +99,6 @@ def protocol_class() -> type[asyncio.Protocol]:
 
 
 def transport_of(scope: Scope) -> ResettableTransport | None:
-    """The connection that a request came on; None where it was not served by `protocol_class`."""
+    """The transport of a request; None if `protocol_class` did not serve it."""
     resettable = scope.get("state", {}).get(_STATE_KEY)
     return resettable if isinstance(resettable, ResettableTransport) else None

@@ -1,4 +1,4 @@
-"""The sandbox's own endpoints, under `/_sandbox/`: read and change its misbehaviour, and read what it did."""
+"""The sandbox's own endpoints under `/_sandbox/`: show and change the fault plan, and show statistics."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from migrate_cli.sandbox.requests import json_answer, read_json
 
 _MAX_BODY = 1024 * 1024
 CONTROL_HEADERS = {"x-sandbox-control": "1", "content-type": "application/json"}
-"""What a request that changes something must have: a web page can send neither to another site without being asked
-first, and the sandbox answers no such question."""
+"""Required of requests that change something: a web page cannot send either across origins without a preflight, and
+the sandbox answers none."""
 
 
 class ControlEndpoints:

@@ -1,4 +1,7 @@
-"""The Conversations endpoints: read a request, ask the rules, change the store, answer. No SQL, no rules here."""
+"""The Conversations endpoints: read the request, check it, update the store, answer.
+
+It must not hold rules (`rules.py`) or SQL (`store.py`).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON as the sandbox stores and answers it. Encoders are kept: `json.dumps` would build a new one for every item."""
+"""JSON encoding for storage and responses. The encoders are kept because `json.dumps` would build one per item."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How each kind of fault is carried out: one short function a kind, in one table. `fault_plan.py` decides which."""
+"""Carries out each kind of fault: one short function per kind, in one table. `fault_plan.py` decides when."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _fail_after(answer: CapturedResponse) -> Action:
 
 
 def _fail_before(answer: CapturedResponse) -> Action:
-    """Answer with something that is not the API's; nothing is done."""
+    """Answer with this instead; nothing is done."""
 
     async def action(request: InterceptedRequest, _: FaultRule, __: FaultServer) -> None:
         await request.answer(answer)
@@ -114,7 +114,7 @@ async def _hang_after(request: InterceptedRequest, rule: FaultRule, server: Faul
 
 
 async def _hang_up(request: InterceptedRequest, rule: FaultRule, server: FaultServer) -> bool:
-    """Be silent. Returns whether there is still somebody to answer to, and a server to do it."""
+    """Stay silent. Returns whether the client still waits and the server still runs."""
     ended = await first_of(request.gone(), server.closing.wait(), seconds=rule.number("seconds"))
     if ended == 1:
         await request.reset()

@@ -1,4 +1,4 @@
-"""One request as the fault layer handles it: its body, the inner application's answer, and ways to answer otherwise."""
+"""One request as the fault layer sees it: its body, the application's response, and ways to answer differently."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from migrate_cli.sandbox.connection import transport_of
 
 @dataclass(slots=True)
 class CapturedResponse:
-    """A whole answer of the inner application."""
+    """A complete response of the application, held back."""
 
     status: int = 500
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -23,7 +23,7 @@ class CapturedResponse:
 
 
 class InterceptedRequest:
-    """A request on its way, and the connection that it came on."""
+    """A request between the server and the application, and the connection that it came on."""
 
     def __init__(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         self._app = app
@@ -33,7 +33,7 @@ class InterceptedRequest:
         self.send = send
 
     async def body(self) -> bytes:
-        """The request's whole body; it can be asked for more than once. Raises ClientDisconnect if it never came."""
+        """The whole request body, as often as wanted. Raises ClientDisconnect if the client left before it was sent."""
         if self._body is None:
             chunks, more = [], True
             while more:
@@ -46,14 +46,14 @@ class InterceptedRequest:
         return self._body
 
     async def serve(self) -> None:
-        """Let the inner application answer as usual."""
+        """Let the application answer as usual."""
         if self._body is None:
             await self._app(self.scope, self._receive, self.send)
         else:
             await self._app(self.scope, _replay(self._body, self._receive), self.send)
 
     async def perform(self, body: bytes | None = None, query: bytes | None = None) -> CapturedResponse:
-        """Let the inner application do its work (on another body or query, if given), and keep its answer."""
+        """Run the application (on another body or query, if given), and return its response unsent."""
         answer = CapturedResponse()
 
         async def keep(message: Message) -> None:
@@ -67,11 +67,11 @@ class InterceptedRequest:
         return answer
 
     async def run(self, send: Send) -> None:
-        """Let the inner application answer as usual, to somebody else than the client."""
+        """Run the application, with its response going to `send` instead of the client."""
         await self._app(self.scope, _replay(await self.body(), _never), send)
 
     async def break_off(self) -> None:
-        """Send what waits, then break the connection in the middle of the answer."""
+        """Flush, then break the connection in the middle of the response."""
         transport = transport_of(self.scope)
         if transport is None:
             raise ConnectionResetError
@@ -79,21 +79,21 @@ class InterceptedRequest:
         await self.gone()
 
     async def answer(self, answer: CapturedResponse) -> None:
-        """Send an answer, with the length that its body has."""
+        """Send a response, with the content length that its body has."""
         headers = [pair for pair in answer.headers if pair[0].lower() != b"content-length"]
         headers.append((b"content-length", str(len(answer.body)).encode()))
         await self.send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await self.send({"type": "http.response.body", "body": answer.body})
 
     async def answer_half(self, answer: CapturedResponse) -> None:
-        """Send the head and half of the body of an answer, then break the connection."""
+        """Send the headers and half of the body, then break the connection."""
         await self.send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         half = answer.body[: len(answer.body) // 2]
         await self.send({"type": "http.response.body", "body": half, "more_body": True})
         await self.break_off()
 
     async def reset(self) -> None:
-        """Break the connection off, so that the client sees a reset."""
+        """Reset the connection."""
         transport = transport_of(self.scope)
         if transport is None:
             raise ConnectionResetError
@@ -128,6 +128,6 @@ def _replay(body: bytes, then: Receive) -> Receive:
 
 
 async def _never() -> Message:
-    """Work that is carried out whoever listens never hears of the client again."""
+    """A `receive` that never reports a disconnect, so that the work is finished even if the client has left."""
     await asyncio.Event().wait()
     return {"type": "http.disconnect"}

@@ -1,6 +1,6 @@
-"""Misbehaviour as values: which requests are struck, how often, and by what. Pure; `faults.py` carries it out.
+"""Faults as values: which requests they hit, how often, and what happens. Pure; `faults.py` carries them out.
 
-What strikes is decided by a seed, by the order of requests at each endpoint and by nothing else.
+The seed and the order of requests at each endpoint decide, and nothing else, so that a run can be repeated.
 """
 
 from __future__ import annotations

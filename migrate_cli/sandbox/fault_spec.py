@@ -1,4 +1,4 @@
-"""Reading misbehaviour as users write it: lines such as `append:reset-after:0.02`, or a YAML file; else UsageError.
+"""Parses faults as users write them: lines such as `append:reset-after:0.02`, or a YAML file. Raises UsageError.
 
 A line is `ENDPOINTS:KIND[:PROBABILITY][:NAME=VALUE…]`; endpoints are separated by commas. In YAML:
 

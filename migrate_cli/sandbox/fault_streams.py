@@ -1,6 +1,7 @@
-"""How faults of streams are carried out: each lets some events pass, then does one thing wrong.
+"""Carries out the faults of streams: each lets some events pass, then breaks one thing.
 
-Events are told apart because the endpoint sends each one as one message. Answers that are no streams pass unharmed.
+Events can be told apart because the endpoint sends each one as its own ASGI message. Responses that are not streams
+pass through unharmed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The one place where the sandbox misbehaves on purpose, between the gate and the endpoints. Pure ASGI.
+"""The middleware that injects faults, between authentication and the endpoints. Pure ASGI.
 
-What goes wrong is decided in `fault_plan.py` and carried out in `fault_actions.py`; this layer joins them, holds the
-limit in requests a minute, and counts.
+`fault_plan.py` decides what goes wrong and `fault_actions.py` carries it out; this layer joins the two, enforces the
+rate limit, and keeps the statistics.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from migrate_cli.sandbox.rate_limit import TokenBucket, rate_limited
 
 
 class FaultMiddleware:
-    """Serves every request, well or badly. The plan can change while it runs."""
+    """Passes every request on, with or without a fault. The plan can change while the server runs."""
 
     def __init__(self, app: ASGIApp, options: SandboxOptions, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
@@ -42,7 +42,7 @@ class FaultMiddleware:
         self._land = asyncio.Event()
         self.closing = asyncio.Event()
         self.on_down: Callable[[float], Awaitable[None]] | None = None
-        """How the server goes down; set by the one who serves."""
+        """Takes the server down; set by the server."""
 
     @property
     def plan(self) -> FaultPlan:
@@ -63,7 +63,7 @@ class FaultMiddleware:
         }
 
     async def close(self) -> None:
-        """Let nothing wait any longer: hanging requests break off, late commits never happen."""
+        """End all waiting: hanging requests are reset, late commits never happen."""
         self.closing.set()
         tasks = list(self._tasks)
         for task in tasks:
@@ -71,7 +71,7 @@ class FaultMiddleware:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def later(self, work: Awaitable[object]) -> None:
-        """Go on with this work while the request ends."""
+        """Continue this work in the background while the request ends."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -149,7 +149,7 @@ class FaultMiddleware:
 
 
 def _reworded(send: Send, form: str) -> Send:
-    """Send errors in another form. They are small, so they wait until they are whole."""
+    """Rewrite error bodies. They are small, so they are buffered whole."""
     head: list[Message] = []
     parts: list[bytes] = []
 

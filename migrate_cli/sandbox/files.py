@@ -1,4 +1,4 @@
-"""The Files endpoints: upload, list, metadata, content, delete. Content is streamed, never held whole."""
+"""The Files endpoints: upload, list, metadata, content, delete. Content is streamed, never held in memory whole."""
 
 from __future__ import annotations
 

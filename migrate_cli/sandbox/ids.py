@@ -1,7 +1,7 @@
-"""Ids as the real service shapes them: a prefix and 48 hex digits, the last 16 shared with the conversation.
+"""Ids in the format of the real service: a prefix and 48 hex digits, the last 16 shared with the conversation.
 
-An item's id carries its position inside the conversation, so that it is found by its number without a second index over
-millions of long strings. Clients must take ids as opaque; nothing here is known outside the sandbox.
+An item's id encodes its position in the conversation, so that looking it up needs no second index over millions of
+long strings. Clients must treat ids as opaque: nothing outside the sandbox may rely on this.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a reader sees of an item: some fields come back only when `include[]` asks for them. Pure."""
+"""The fields of an item that are returned only if `include[]` asks for them. Pure."""
 
 from __future__ import annotations
 

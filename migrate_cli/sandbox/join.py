@@ -1,7 +1,7 @@
-"""Joins the data of sandboxes, for rehearsals that ran as shards, each in a sandbox of its own.
+"""Merges the data files of sandboxes, for a rehearsal that ran in shards with a sandbox each.
 
-Ids are made by chance, so that two files never mean different things by one. Responses are not taken over: what was
-replayed in a rehearsal stays where it was. No server may be at work on either file.
+Ids are random, so no id means different things in two files. Responses are not merged: what was replayed in a shard
+stays there. No server may be running on either file.
 """
 
 from __future__ import annotations

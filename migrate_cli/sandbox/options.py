@@ -1,4 +1,4 @@
-"""How a sandbox behaves, as one frozen value. Values only: nothing here serves, stores or parses."""
+"""How a sandbox behaves, as one frozen value. It must not serve, store or parse anything."""
 
 from __future__ import annotations
 

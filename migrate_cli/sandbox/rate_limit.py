@@ -1,4 +1,4 @@
-"""A limit in requests a minute, as the real service enforces it: a bucket that fills steadily. Pure; time is given."""
+"""A rate limit in requests per minute, enforced as on the real service: a token bucket. Pure; time is passed in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from migrate_cli.sandbox.api_error import ApiError
 
 
 class TokenBucket:
-    """Holds at most `burst` requests and gains `limit` of them a minute. Both can change at any time."""
+    """Holds up to `burst` requests and refills at `limit` per minute. Both can change at any time."""
 
     def __init__(self, limit: float, burst: float | None, now: float) -> None:
         self.limit = limit
@@ -17,14 +17,14 @@ class TokenBucket:
         self._at = now
 
     def change(self, limit: float, burst: float | None, now: float) -> None:
-        """Hold another limit from now on; what is in the bucket stays, as far as it fits."""
+        """Apply another limit from now on; the level is kept, as far as it fits."""
         self._fill(now)
         self.limit = limit
         self.burst = max(1.0, limit if burst is None else burst)
         self._level = min(self._level, self.burst)
 
     def take(self, now: float) -> float:
-        """Take one request out. Returns 0, or the seconds until there will be one."""
+        """Take one request. Returns 0, or the seconds until one is available."""
         self._fill(now)
         if self._level >= 1:
             self._level -= 1
@@ -56,7 +56,7 @@ def rate_limited(retry_after: float | None, headers: dict[str, str] | None = Non
 
 
 def out_of_quota() -> ApiError:
-    """The 429 that no waiting cures."""
+    """The 429 for an exhausted quota, which waiting does not help."""
     return ApiError(
         429,
         "You exceeded your current quota; please check your plan and billing details.",

@@ -1,4 +1,4 @@
-"""Reading requests and writing answers, for all endpoints of the sandbox: JSON bodies, lists' parameters, encodings."""
+"""Request parsing and response building for all endpoints: JSON bodies, forms, list parameters."""
 
 from __future__ import annotations
 

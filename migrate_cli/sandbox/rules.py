@@ -1,7 +1,7 @@
-"""What the target takes: metadata, batches and messages. Pure; a request that breaks a rule raises ApiError.
+"""What the Conversations API accepts: metadata, batches and messages. Pure; a violation raises ApiError.
 
-The limits are those of the official specification. Where the real service's behaviour is not known (empty text,
-unknown fields), the sandbox refuses, so that what it takes is taken everywhere. Items other than messages are in
+The limits are those of the official specification. Where the real service's behaviour is unknown (empty text, unknown
+fields), the sandbox refuses, so that what it accepts is accepted everywhere. Items other than messages are in
 `rules_tools.py`.
 """
 

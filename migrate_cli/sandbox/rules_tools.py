@@ -1,4 +1,4 @@
-"""What the target takes besides messages: calls, their outputs and the other items of the specification. Pure."""
+"""What the Conversations API accepts besides messages: calls, their outputs, and all other item types. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serving the sandbox on loopback: in a thread of this process, or as the whole work of a command. Prints nothing."""
+"""Serves the sandbox on loopback: in a thread of this process, or as a command of its own. It must not print."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class EmbeddedSandbox:
 
 
 class _Running:
-    """One life of an embedded sandbox: the socket, the store and the thread, from start to stop."""
+    """A running embedded sandbox: socket, store and thread, from start to stop."""
 
     def __init__(self, data: Path | None, options: SandboxOptions, port: int) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="sandbox-") if data is None else None
@@ -138,7 +138,7 @@ class _Running:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, told to be silent and to return on a signal instead of dying from it."""
+    """uvicorn, silenced, and returning on a signal instead of raising it again."""
 
     def __init__(self, store: Store, options: SandboxOptions, on_ready: Callable[[], object]) -> None:
         self._sandbox = Sandbox(store, options)
@@ -167,14 +167,14 @@ class _Server(uvicorn.Server):
         self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop, without waiting for what only waits on purpose."""
+        """Stop, without waiting for requests that a fault is holding."""
         await self._sandbox.faults.close()
         if self._coming_back is not None:
             self._coming_back.cancel()
         await super().shutdown(sockets)
 
     async def _go_down(self, seconds: float) -> None:
-        """Refuse connections for a while, and break those that stand."""
+        """Reset all connections and refuse new ones for a while."""
         if self._coming_back is not None and not self._coming_back.done():
             return
         port = self.servers[0].sockets[0].getsockname()[1]
@@ -193,7 +193,7 @@ class _Server(uvicorn.Server):
                 listener = _listen(port)
                 break
             except UsageError:
-                # Some client's own end may have been given the free port for the moment.
+                # The kernel may have lent the free port to a client's outgoing connection in the meantime.
                 await asyncio.sleep(0.05)
         self.servers = [await loop.create_server(self._protocol, sock=listener, backlog=self.config.backlog)]
 
@@ -211,7 +211,7 @@ class _Server(uvicorn.Server):
 
 
 def _listen(port: int) -> socket.socket:
-    # asyncio turns Nagle's delay off only where the protocol is named; without it every answer costs 40 ms.
+    # asyncio disables Nagle's algorithm only if the protocol is given explicitly; otherwise every response costs 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

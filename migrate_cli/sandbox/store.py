@@ -1,8 +1,8 @@
-"""The sandbox's memory: conversations, items and files in one SQLite file. The only module that writes to it.
+"""Stores conversations, items and files in one SQLite file.
 
 Every method is one transaction, committed before it returns. WAL with `synchronous=NORMAL` keeps every commit when the
-process is killed (the pages are with the operating system by then); only a power cut may lose the last ones.
-A conversation that is deleted keeps its items, as at the real service. One instance belongs to one thread at a time.
+process is killed (the operating system has the pages by then); only a power failure can lose the latest ones. A deleted
+conversation keeps its items, as on the real service. An instance must be used by one thread at a time.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Store:
         return self._db
 
     def close(self) -> None:
-        """Fold the write-ahead log into the file and let go of it."""
+        """Checkpoint the write-ahead log and close the file."""
         self._db.close()
 
     def create_conversation(self, metadata: dict[str, str], items: Sequence[CheckedItem]) -> Conversation:

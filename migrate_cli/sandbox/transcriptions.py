@@ -1,4 +1,4 @@
-"""The transcription endpoint: strict about size, type and model; the text tells of the file, since nobody listens."""
+"""The transcription endpoint: strict about size, format and model. The text describes the file, as nobody listens."""
 
 from __future__ import annotations
 

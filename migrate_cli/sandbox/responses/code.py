@@ -1,4 +1,4 @@
-"""What the sandbox's code interpreter can run: `print` of constants and arithmetic. Pure, and safe with any code."""
+"""The sandbox's code interpreter: it runs `print` of constants and arithmetic. Pure, and safe with any input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the model sees of its context, and plain questions about it that it can answer. Pure.
+"""The context as the model sees it, and the plain questions about it that the model can answer. Pure.
 
 The answers quote, count and name what really was in the context, so that a replay can prove what the model saw.
 """
@@ -22,7 +22,7 @@ Reader = Callable[[JsonObject], str | None]
 
 @dataclass(frozen=True, slots=True)
 class ModelContext:
-    """The context in front of the model."""
+    """The context that the model is given."""
 
     items: Sequence[JsonObject]
     """Every item, oldest first, the new input at the end."""

@@ -1,7 +1,7 @@
-"""The events with which an output item is streamed, in the real order and with the real keys. Pure.
+"""The stream events of an output item, in the real order and with the real keys. Pure.
 
-`item_events` yields one item's events without sequence numbers; `output_events` puts several items together: function
-calls that stand side by side arrive interleaved, everything else one after another.
+`item_events` yields the events of one item, without sequence numbers; `output_events` combines items: adjacent
+function calls arrive interleaved, everything else in sequence.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The files that the sandbox's model can look into: those that were uploaded to this sandbox, and data URLs."""
+"""The files that the model can search and read: uploads to this sandbox, and data URLs."""
 
 from __future__ import annotations
 

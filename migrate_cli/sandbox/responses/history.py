@@ -1,4 +1,4 @@
-"""Where a request's context comes from: a conversation, or a chain of earlier responses. Reads the store only."""
+"""Loads the context of a request: a conversation, or a chain of earlier responses. It must not write."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from migrate_cli.sandbox.store import Conversation, Store
 
 @dataclass(frozen=True, slots=True)
 class TurnContext:
-    """Everything that goes before a response, and where its items will stand."""
+    """Everything that precedes a response, and where its items will go."""
 
     response_id: str
     conversation: Conversation | None
@@ -41,7 +41,7 @@ class TurnContext:
 
 
 class ContextReader:
-    """Finds contexts in the store."""
+    """Loads contexts from the store."""
 
     def __init__(self, store: Store, responses: ResponseStore, known_file: KnownFile) -> None:
         self._store = store

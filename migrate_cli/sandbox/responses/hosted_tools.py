@@ -1,6 +1,6 @@
-"""What the model's hosted tools do: each returns the items that show the work, and a sentence for the answer. Pure.
+"""The model's hosted tools: each returns the output items that show its work, and a sentence for the answer. Pure.
 
-Items are in their finished form, without ids; `events.py` streams them.
+Items are complete except for their ids; `events.py` streams them.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ class AnnotatedText:
 
 @dataclass(frozen=True, slots=True)
 class CueResult:
-    """What one cue came to."""
+    """What one cue produced."""
 
     items: tuple[JsonObject, ...] = ()
     sentence: AnnotatedText | None = None
     pending: bool = False
-    """The client has to answer before the model goes on."""
+    """True if the client has to answer before the model continues."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """One passage that a search found."""
+    """A passage that a search found."""
 
     file_id: str
     filename: str
@@ -44,7 +44,7 @@ class SearchHit:
 
 
 class FileSearch(Protocol):
-    """The files that the model can look into."""
+    """The files that the model can search and read."""
 
     def search(self, query: str, limit: int) -> list[SearchHit]:
         """Passages that hold a word of the query."""
@@ -177,7 +177,7 @@ def text_part(text: str, annotations: Sequence[JsonObject] = ()) -> JsonObject:
 
 
 def joined(sentences: Sequence[AnnotatedText]) -> AnnotatedText:
-    """Several notes as one text, the annotations moved along."""
+    """Concatenate texts, and shift the annotations with them."""
     text, annotations = "", []
     for sentence in sentences:
         text += " " if text else ""

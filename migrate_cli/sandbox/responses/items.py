@@ -1,7 +1,7 @@
-"""The input of a request, item by item, and the pairs of calls and outputs in a whole context. Pure.
+"""Checks the input items of a request, and that calls and outputs in the whole context are paired. Pure.
 
-Items follow the rules of conversations (`rules.py`), and three kinds come on top: a reference to a stored item, a
-reasoning item of an earlier response, and the answer to an approval request.
+Items follow the rules of conversations (`rules.py`), plus three types: a reference to a stored item, a reasoning item
+of an earlier response, and the response to an approval request.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""MCP servers as the model sees them: their tools, which need approval, and what a call answers. Pure.
+"""MCP servers as the model sees them: their tools, which calls need approval, and what a call returns. Pure.
 
-No server is asked: a server has the tools that the request allows, or `search` and `fetch` and the one that is called.
+No server is contacted: it has the tools that the request allows, or else `search`, `fetch` and the one being called.
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ def answered(responses: Sequence[JsonObject], context: Iterable[JsonObject]) -> 
     requests = {item["id"]: item for item in context if item["type"] == "mcp_approval_request"}
     results = []
     for response in responses:
-        asked = requests[response["approval_request_id"]]
+        request = requests[response["approval_request_id"]]
         if response["approve"]:
-            results.append(carried_out(asked["server_label"], asked["name"], asked["arguments"], asked["id"]))
+            results.append(carried_out(request["server_label"], request["name"], request["arguments"], request["id"]))
         else:
             why = f" ({response['reason']})" if response.get("reason") else ""
             results.append(
                 CueResult(
-                    sentence=AnnotatedText(f"You did not approve {asked['name']} of {asked['server_label']}{why}.")
+                    sentence=AnnotatedText(f"You did not approve {request['name']} of {request['server_label']}{why}.")
                 )
             )
     return results

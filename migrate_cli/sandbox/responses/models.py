@@ -1,7 +1,7 @@
-"""What the sandbox knows of model names: which are gone, and which reason. Pure.
+"""Model names: which are retired, and which are reasoning models. Pure.
 
-Dates are those of the service's list of deprecations. A name that it has never heard of is taken, because deployments
-carry names of their own; one that begins with `no-such` is refused, for rehearsing that error.
+The retired ones are those of the service's deprecation list. Unknown names are accepted, because deployments have names
+of their own; a name that begins with `no-such` is refused, to rehearse that error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Small PNG pictures, made from nothing but their prompt. Pure."""
+"""Small PNG images, derived from the prompt alone. Pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One request to `/responses`, checked: every parameter of the official specification, with the real errors. Pure.
+"""Checks a request to `/responses`: every parameter of the specification, with the real error bodies. Pure.
 
-Parameters that only mean something to the real service (prompt caching, service tiers) are checked and echoed.
+Parameters that only matter to the real service (prompt caching, service tiers) are checked and echoed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The response object, its stream of events, and how an event is written. Pure."""
+"""The response object, its stream of events, and the encoding of an event. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stored responses, and the turns that they add to conversations, over the connection of a `Store`.
+"""Stores responses, and the items that a turn adds to its conversation, on the connection of a `Store`.
 
 Every method is one transaction, committed before it returns.
 """

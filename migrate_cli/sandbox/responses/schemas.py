@@ -1,4 +1,4 @@
-"""JSON Schemas in requests: the strict subset's rules, and a value that fits a schema. Pure."""
+"""JSON Schemas in requests: the rules of strict mode, and an example value that fits a schema. Pure."""
 
 from __future__ import annotations
 

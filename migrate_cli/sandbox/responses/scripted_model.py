@@ -1,7 +1,7 @@
-"""The deterministic model: from a request and its context to the output, the same every time. Pure.
+"""The deterministic model: the same request and context always give the same output. Pure.
 
-It follows the cues of the last user message (`cues.py`), answers questions about the context (`context_queries.py`),
-and puts the outputs of the client's tools into its answer. Only ids of calls and containers are new each time.
+It follows the cues in the last user message (`cues.py`), answers questions about the context (`context_queries.py`),
+and quotes the outputs of the client's tools. Only the ids of calls and containers differ from run to run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _REFUSAL = "I'm sorry, but I can't help with that."
 
 @dataclass(frozen=True, slots=True)
 class ModelOutput:
-    """What a response will be."""
+    """What the model has generated for a response."""
 
     output: list[JsonObject]
     """Finished items, still without ids."""
@@ -43,7 +43,7 @@ class ModelOutput:
 
 @dataclass(slots=True)
 class _OutputBuilder:
-    """One response in the making."""
+    """A response being generated."""
 
     request: ResponseRequest
     context: ModelContext
@@ -77,7 +77,7 @@ class _OutputBuilder:
 
 
 def generate(request: ResponseRequest, context: ModelContext, files: FileSearch) -> ModelOutput:
-    """Decide on the whole output of one response."""
+    """Generate the whole output of one response."""
     builder = _OutputBuilder(request, context, files)
     since = since_last_user(context.items)
     runs = runs_of_answers(since)

@@ -1,4 +1,4 @@
-"""Token counts, estimated the same way every time: four characters are a token, a message costs four more. Pure."""
+"""Token counts by a fixed estimate: four characters per token, four tokens per message. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tools of a request: which kinds there are, what each must bring, and what may be chosen. Pure."""
+"""Checks the tools of a request: the known types, their required fields, and `tool_choice`. Pure."""
 
 from __future__ import annotations
 

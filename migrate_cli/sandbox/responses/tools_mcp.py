@@ -1,4 +1,4 @@
-"""MCP servers and connectors among the tools of a request: where they are, tokens, approval. Pure."""
+"""Checks the MCP servers and connectors among a request's tools: address, authorization, approval. Pure."""
 
 from __future__ import annotations
 

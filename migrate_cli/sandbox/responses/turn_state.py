@@ -1,4 +1,4 @@
-"""Which round of a turn it is: what the client has answered since the last user message, and what is due now. Pure."""
+"""How far a turn has come: which calls the client has answered since the last user message, and what is next. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of single request parameters, each with the error body of the real service. Pure."""
+"""Checks of single request parameters, with the error bodies of the real service. Pure."""
 
 from __future__ import annotations
 
