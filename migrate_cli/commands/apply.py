@@ -27,7 +27,7 @@ from migrate_cli.commands.run_totals import RunTotals
 from migrate_cli.commands.shards import shard_data, shard_setup
 from migrate_cli.commands.signals import STOPPED, Interrupts
 from migrate_cli.errors import ExitCode, MigrateError
-from migrate_cli.files.resolver import FileDesk
+from migrate_cli.files.resolver import FileResolver
 from migrate_cli.findings import finding
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.rate_limiter import RateLimiter
@@ -206,7 +206,7 @@ class ApplyRun:
                 clock=clock,
                 policy=policy,
                 observer=self._tally,
-                prepare=files.desk.draft,
+                prepare=files.resolver.draft,
                 options=LoadOptions(
                     retry_failed=self._options.retry_failed,
                     append=self._options.append,
@@ -227,7 +227,7 @@ class ApplyRun:
         self._interrupts = Interrupts(self._view, drain.set, farewell=STOPPED)
         with self._interrupts.on_loop():
             try:
-                await stages.load.run(self._drafts(files.desk, entries))
+                await stages.load.run(self._drafts(files.resolver, entries))
                 if not drain.is_set():
                     await files.carry_assistants(selection)
                     await files.settle()
@@ -236,13 +236,13 @@ class ApplyRun:
         return None
 
     def _drafts(
-        self, desk: FileDesk, entries: Iterator[Thread | Unreadable] | None
+        self, resolver: FileResolver, entries: Iterator[Thread | Unreadable] | None
     ) -> Iterator[Entry] | AsyncGenerator[Entry]:
         """Convert threads as they arrive on the event loop; a source that blocks while it is read is iterated."""
         selection = self._options.selection
 
         def converted(threads: Iterator[Thread | Unreadable]) -> Iterator[Entry]:
-            return desk.feed(threads if self._content is None else self._content.watch(threads))
+            return resolver.feed(threads if self._content is None else self._content.watch(threads))
 
         arriving = self._resumption.arriving() if self._resumption else self._source.arriving(selection)
         if arriving is not None:

@@ -17,15 +17,16 @@ from migrate_cli.convert.file_references import resource_files
 from migrate_cli.convert.options import Files
 from migrate_cli.errors import SourceError, TemporaryError, UsageError
 from migrate_cli.files import audio
-from migrate_cli.files.dry_run import ForetoldWork
-from migrate_cli.files.fact_cache import KnownFiles, OwnRecorded, Recorded, no_own_record, no_record
+from migrate_cli.files.dry_run import FileDryRun
+from migrate_cli.files.fact_cache import FileFactCache, OwnRecorded, Recorded, no_own_record, no_record
 from migrate_cli.files.host import FileHost
 from migrate_cli.files.needs import FilePolicy
+from migrate_cli.files.orphans import OrphanedUploads
 from migrate_cli.files.record import FileMemory
-from migrate_cli.files.remote import Distant, Promises, Spool
-from migrate_cli.files.resolver import FileDesk
+from migrate_cli.files.remote import Promises, RemoteFiles, Spool
+from migrate_cli.files.resolver import FileResolver
 from migrate_cli.files.sending import Clock
-from migrate_cli.files.transfer import TargetWork, Work
+from migrate_cli.files.transfer import FileTransfer, FileWork
 from migrate_cli.findings import finding
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.rate_limiter import RateLimiter
@@ -40,21 +41,21 @@ PATIENCE = 10.0
 
 
 class RunFiles:
-    """The files of one run: a desk that converts, the work behind it, and what both have to say at the end.
+    """The files of one run: a resolver that converts, the work behind it, and what both report at the end.
 
-    An asynchronous context manager, for as long as the desk works.
+    An asynchronous context manager, for as long as the resolver works.
     """
 
     def __init__(
         self,
         settings: Settings,
         source: Source,
-        work: Work | None,
+        work: FileWork | None,
         *,
         check: bool,
         recorded: Recorded,
         own: OwnRecorded = no_own_record,
-        distant: Distant | None = None,
+        distant: RemoteFiles | None = None,
     ) -> None:
         self._settings = settings
         self._check = check
@@ -69,8 +70,8 @@ class RunFiles:
             check=check,
             distant=distant is not None,
         )
-        known = KnownFiles(source.files, policy, recorded, own=own)
-        self.desk = FileDesk(known, work, live=source.live, distant=distant)
+        known = FileFactCache(source.files, policy, recorded, own=own)
+        self.resolver = FileResolver(known, work, live=source.live, distant=distant)
 
     async def __aenter__(self) -> Self:
         if self._distant is not None:
@@ -80,28 +81,28 @@ class RunFiles:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.desk.close()
+        await self.resolver.close()
         if self._distant is not None:
             await self._distant.__aexit__(kind, error, trace)
 
     async def carry_assistants(self, selection: Selection) -> None:
         """Carry the files of assistants over, where files are uploaded and the run is over the whole source."""
         if not self._keeps and carries_assistants(selection):
-            self._of_assistants = await carry_assistants(self._source, self.desk)
+            self._of_assistants = await carry_assistants(self._source, self.resolver)
 
     async def settle(self) -> None:
         """Look for what lost answers left at the target, once nothing is under way."""
-        if isinstance(self._work, TargetWork) and not self._keeps:
+        if isinstance(self._work, FileTransfer) and not self._keeps:
             await self._work.settle()
 
     def findings(self) -> list[Finding]:
         """What is to be said once for the whole run, at its end."""
-        if isinstance(self._work, TargetWork):
+        if isinstance(self._work, FileTransfer):
             self._work.tell_left()
         found = [*(self._work.findings if self._work else ()), *self._of_assistants]
         if isinstance(self._distant, Promises) and self._distant.files:
             found.append(_foretold(self._distant))
-        if self._keeps and not self._check and self.desk.named_files:
+        if self._keeps and not self._check and self.resolver.named_files:
             found.append(finding("files-not-checked", "No target was asked whether it has the files."))
         if self._settings.audio.transcribe:
             found += model_findings(self._settings.audio.model)
@@ -130,14 +131,14 @@ def for_apply(
 
     `alone`: no other process uploads for this migration, as those of other shards do.
     """
-    work = TargetWork(
-        FileHost(client),
+    host = FileHost(client)
+    work = FileTransfer(
+        host,
         memory,
         clock,
+        OrphanedUploads(host, memory, clock, quiet=settings.load.timeout, alone=alone, draining=draining),
         preset=settings.target.preset,
         audio_model=settings.audio.model,
-        quiet=settings.load.timeout,
-        alone=alone,
         draining=draining,
     )
     spool = settings.state.with_name(settings.state.name + SPOOL)
@@ -160,17 +161,17 @@ def for_plan(settings: Settings, source: Source) -> Iterator[tuple[RunFiles, Api
     try:
         with target_of(settings, sandbox=False) as target:
             client = ApiClient(target.endpoint, RateLimiter(most_in_flight=settings.load.workers), sleep=_Impatient())
-            work = ForetoldWork(FileHost(client))
+            work = FileDryRun(FileHost(client))
             yield RunFiles(settings, source, work, check=True, recorded=no_record, distant=distant), client
     except UsageError as error:
         if error.code != "no-key":
             raise
-        yield RunFiles(settings, source, ForetoldWork(None), check=False, recorded=no_record, distant=distant), None
+        yield RunFiles(settings, source, FileDryRun(None), check=False, recorded=no_record, distant=distant), None
 
 
-def as_recorded(settings: Settings, source: Source, memory: FileMemory) -> FileDesk:
-    """Return a desk that converts with what the state file knows and finds out nothing: for `verify`."""
-    return RunFiles(settings, source, None, check=True, recorded=memory.record, own=memory.own_record).desk
+def as_recorded(settings: Settings, source: Source, memory: FileMemory) -> FileResolver:
+    """Return a resolver that converts with what the state file knows and finds out nothing: for `verify`."""
+    return RunFiles(settings, source, None, check=True, recorded=memory.record, own=memory.own_record).resolver
 
 
 def model_findings(model: str) -> list[Finding]:
@@ -214,13 +215,13 @@ def carries_assistants(selection: Selection) -> bool:
     return selection == Selection(shard=shard) and (shard is None or shard[0] == 1)
 
 
-async def carry_assistants(source: Source, desk: FileDesk) -> list[Finding]:
+async def carry_assistants(source: Source, resolver: FileResolver) -> list[Finding]:
     """Upload the code interpreter's files of assistants, which no thread names; a finding for each that failed."""
     try:
         wanted = await asyncio.to_thread(_wanted, source) if source.live else _wanted(source)
     except SourceError as error:
         return [finding("resource-file-missing", f"The files of the assistants were not uploaded: {error}.")]
-    facts = await desk.carry(wanted)
+    facts = await resolver.carry(wanted)
     found = []
     for file_id, fact in facts.items():
         if fact.status != "uploaded":

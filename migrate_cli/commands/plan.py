@@ -141,11 +141,11 @@ class _Planning:
         arriving = self._source.arriving(selection)
 
         def drafts(threads: Iterator[Thread | Unreadable]) -> Iterator[Entry]:
-            return files.desk.feed(self._seen(threads))
+            return files.resolver.feed(self._seen(threads))
 
         feed = drafts(self._source.threads(selection)) if arriving is None else piped(arriving, drafts)
         async with client or contextlib.nullcontext(), files:
-            async for entry in in_order(feed, files.desk.draft, live=self._source.live):
+            async for entry in in_order(feed, files.resolver.draft, live=self._source.live):
                 if isinstance(entry, Unreadable):
                     self.tally.unreadable(entry)
                 else:

@@ -72,10 +72,10 @@ def recording(
     settings: Settings, source: Source, entries: Iterator[Thread | Unreadable], plan: PlanRecord
 ) -> Iterator[Thread | Unreadable]:
     """Pass the entries of a source on, and note in the plan what each thread would become."""
-    desk = RunFiles(settings, source, None, check=False, recorded=no_record).desk
+    resolver = RunFiles(settings, source, None, check=False, recorded=no_record).resolver
     for entry in entries:
         if isinstance(entry, Thread):
-            draft = desk.at_once(entry)
+            draft = resolver.at_once(entry)
             plan.threads[entry.id] = draft.digest if isinstance(draft, Draft) and not draft.skip_reason else ""
         yield entry
 

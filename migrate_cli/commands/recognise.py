@@ -37,13 +37,13 @@ def recognised(settings: Settings, source: Source, store: StateStore) -> Callabl
 
 
 def _check(settings: Settings, source: Source, store: StateStore, seen: str | None) -> None:
-    desk = as_recorded(settings, source, store.files)
+    resolver = as_recorded(settings, source, store.files)
     known = _RecordedThreads(store.threads)
     other: list[str] = []
     met = False
     for thread in source.some(known.holds):
         met = True
-        draft = desk.at_once(thread)
+        draft = resolver.at_once(thread)
         if not isinstance(draft, Draft) or known.agrees(draft):
             return
         other.append(thread.id)

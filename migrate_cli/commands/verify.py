@@ -177,9 +177,9 @@ class _Verify:
 
     def _drafts(self, source: Source, selection: Selection) -> Iterator[Draft | Unreadable]:
         """Convert with what `apply` knew of files and refused items, so that the drafts are those that were loaded."""
-        desk = as_recorded(self._settings, source, self._store.files)
+        resolver = as_recorded(self._settings, source, self._store.files)
         refused = self._store.threads.refused_items()
-        for entry in desk.feed(source.threads(selection)):
+        for entry in resolver.feed(source.threads(selection)):
             if isinstance(entry, Draft):
                 self._tally.read(entry)
                 yield with_notes(entry, refused.get(entry.thread_id, {}))

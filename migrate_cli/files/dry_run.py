@@ -7,29 +7,28 @@ from dataclasses import replace
 
 from migrate_cli.errors import MigrateError
 from migrate_cli.files import audio
-from migrate_cli.files.checker import Checker
 from migrate_cli.files.host import FileHost
 from migrate_cli.files.needs import Need, too_large
-from migrate_cli.files.transfer import Job, lack_of, lacking, of_local
+from migrate_cli.files.transfer import FileChecker, TransferJob, lack_of, lacking, of_local
 from migrate_cli.model import FileRecord, Finding, Status
 
 
-class ForetoldWork:
+class FileDryRun:
     """What `apply` would find, for `plan`: nothing is sent; the target is asked for files only where there is a key."""
 
     def __init__(self, host: FileHost | None) -> None:
         self.counts: Counter[str] = Counter()
         self.findings: list[Finding] = []
-        self._checker = None if host is None else Checker(host, self.findings)
+        self._checker = None if host is None else FileChecker(host, self.findings)
 
-    async def do(self, job: Job) -> FileRecord | None:
+    async def do(self, job: TransferJob) -> FileRecord | None:
         """Foretell it."""
         record = await self._foretold(job)
         if record is not None:
             self.counts[record.status.value] += 1
         return record
 
-    async def _foretold(self, job: Job) -> FileRecord | None:
+    async def _foretold(self, job: TransferJob) -> FileRecord | None:
         local = job.local
         if job.need is Need.CHECK:
             return await self._asked(job.file_id)

@@ -36,7 +36,7 @@ def no_own_record(_thread_id: str, _file_id: str) -> None:
     return
 
 
-class KnownFiles:
+class FileFactCache:
     """Facts by file id, with whether they are settled. `files` is `source.files`, called when the first is asked."""
 
     def __init__(
@@ -113,7 +113,7 @@ class KnownFiles:
 class Lookup(Mapping[str, FileFact]):
     """The facts for the conversion of one thread, which notes what was asked for. `found` outlasts what is held."""
 
-    def __init__(self, known: KnownFiles, thread_id: str, found: Mapping[str, FileFact] | None = None) -> None:
+    def __init__(self, known: FileFactCache, thread_id: str, found: Mapping[str, FileFact] | None = None) -> None:
         self._known, self._thread_id = known, thread_id
         self._found = found or {}
         self.used: dict[str, FileFact] = {}

@@ -25,7 +25,7 @@ MOST_PAGES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ListedFile:
     """One file as the host lists it."""
 
     id: str
@@ -36,10 +36,10 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class FileListing:
     """The newest files of a host."""
 
-    files: list[Standing]
+    files: list[ListedFile]
     whole: bool
     """Whether all that are as new as was asked are among them."""
     ahead: float
@@ -63,12 +63,12 @@ class FileHost:
         """Whether the host has files at all: one without them answers 404 to every question for one."""
         return isinstance(await self._client.read("/files", {"limit": 1}), Applied)
 
-    async def made_since(self, moment: float, wall: Callable[[], float]) -> Listed | None:
+    async def made_since(self, moment: float, wall: Callable[[], float]) -> FileListing | None:
         """Return the files that were made since a moment of the clock `wall`; None where the host does not list any.
 
         Newest first is asked for, so that few pages do; a host that lists in another order is read to its end.
         """
-        found: dict[str, Standing] = {}
+        found: dict[str, ListedFile] = {}
         query: dict[str, Any] = {"limit": PAGE, "order": "desc"}
         ahead, promised = 0.0, False
         for number in range(MOST_PAGES):
@@ -86,15 +86,15 @@ class FileHost:
             found |= {one.id: one for one in fresh}
             if not fresh:
                 # An empty page is the end; one that brings the same again is a list that does not go on.
-                return Listed(list(found.values()), not (data and promised), ahead)
+                return FileListing(list(found.values()), not (data and promised), ahead)
             times = [one.created_at for one in page]
             if times[-1] < moment + ahead and times == sorted(times, reverse=True):
-                return Listed(list(found.values()), True, ahead)
+                return FileListing(list(found.values()), True, ahead)
             promised = bool(reply.body.get("has_more"))
             if not promised and len(data) < PAGE:
-                return Listed(list(found.values()), True, ahead)
+                return FileListing(list(found.values()), True, ahead)
             query = {**query, "after": page[-1].id}
-        return Listed(list(found.values()), False, ahead)
+        return FileListing(list(found.values()), False, ahead)
 
     async def delete(self, file_id: str) -> Reply:
         """Delete a file, once."""
@@ -124,14 +124,14 @@ class FileHost:
             return await self._client.write("POST", path, form)
 
 
-def _standing(entry: object) -> Standing | None:
+def _standing(entry: object) -> ListedFile | None:
     """One entry of a list; None for one that does not tell enough to be known again."""
     if not isinstance(entry, dict):
         return None
     name, size, made = entry.get("filename"), entry.get("bytes"), entry.get("created_at")
     if not (isinstance(entry.get("id"), str) and isinstance(size, int) and isinstance(made, int | float)):
         return None
-    return Standing(entry["id"], str(name), size, str(entry.get("purpose")), float(made))
+    return ListedFile(entry["id"], str(name), size, str(entry.get("purpose")), float(made))
 
 
 def _ahead(headers: Mapping[str, str], now: float) -> float:

@@ -54,7 +54,7 @@ def promised(file_id: str, info: FileInfo | None) -> Promised:
     return Promised(name or file_id, info.bytes if info else None, None, kind_of(name))
 
 
-class Distant(Protocol):
+class RemoteFiles(Protocol):
     """Files that lie elsewhere. An asynchronous context manager, open for as long as `of` is used."""
 
     async def __aenter__(self) -> Self: ...

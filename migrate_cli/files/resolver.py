@@ -15,11 +15,11 @@ from migrate_cli.convert.limits import FILE_ID
 from migrate_cli.convert.options import FileFact, Files
 from migrate_cli.convert.thread import convert_thread
 from migrate_cli.files import local
-from migrate_cli.files.fact_cache import KnownFiles, Lookup
+from migrate_cli.files.fact_cache import FileFactCache, Lookup
 from migrate_cli.files.local import FileLook
 from migrate_cli.files.needs import MAX_REQUEST_BYTES, Need
-from migrate_cli.files.remote import Distant, promised
-from migrate_cli.files.transfer import Job, Work
+from migrate_cli.files.remote import RemoteFiles, promised
+from migrate_cli.files.transfer import FileWork, TransferJob
 from migrate_cli.findings import finding
 from migrate_cli.http.outcomes import Draining
 from migrate_cli.model import Draft, FileRecord, Finding, Thread, Unreadable
@@ -33,14 +33,19 @@ Places = dict[str, set[FilePlace]]
 """Where each file is mentioned."""
 
 
-class FileDesk:
+class FileResolver:
     """Converts the threads of one run. `work` None means that nothing can be found out.
 
     `distant` holds bytes that lie at the source; None where all there are lie on this disk.
     """
 
     def __init__(
-        self, known: KnownFiles, work: Work | None = None, *, live: bool = False, distant: Distant | None = None
+        self,
+        known: FileFactCache,
+        work: FileWork | None = None,
+        *,
+        live: bool = False,
+        distant: RemoteFiles | None = None,
     ) -> None:
         self._known = known
         self._work = work
@@ -150,13 +155,13 @@ class FileDesk:
         place, need = self._need(places, info, here if elsewhere is None else promised(file_id, info))
         if need is Need.NOTHING or self._work is None:
             return self._known.learn(file_id, None)
-        job = Job(need, file_id, here, record, aside=place is FilePlace.RESOURCE)
+        job = TransferJob(need, file_id, here, record, aside=place is FilePlace.RESOURCE)
         if elsewhere is not None and need in (Need.UPLOAD, Need.TRANSCRIBE):
             return self._known.learn(file_id, await self._brought(job, places, info, elsewhere, self._work))
         return self._known.learn(file_id, await self._work.do(job))
 
     async def _brought(
-        self, job: Job, places: list[FilePlace], info: FileInfo | None, elsewhere: Distant, work: Work
+        self, job: TransferJob, places: list[FilePlace], info: FileInfo | None, elsewhere: RemoteFiles, work: FileWork
     ) -> FileRecord | None:
         """Do a job with bytes from the source; what they are decides anew, since names may lie."""
         async with elsewhere.of(job.file_id, info) as got:

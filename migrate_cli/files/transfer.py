@@ -5,7 +5,6 @@ It knows neither threads nor drafts.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,13 +12,12 @@ from typing import Protocol
 
 from migrate_cli.errors import UsageError
 from migrate_cli.files import audio
-from migrate_cli.files.checker import Checker
 from migrate_cli.files.host import FileHost
 from migrate_cli.files.local import FileLook, LocalFile, sha256_of
 from migrate_cli.files.needs import Need, purpose_of, too_large
+from migrate_cli.files.orphans import OrphanedUploads
 from migrate_cli.files.record import FileMemory
 from migrate_cli.files.sending import Clock, send
-from migrate_cli.files.strays import Strays
 from migrate_cli.findings import finding
 from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, Refused, Reply
 from migrate_cli.model import NOTHING_LOST, FileRecord, Finding, Lost, SentAs, Status
@@ -28,7 +26,7 @@ NO_BYTES = "its bytes are not in the export's files/ folder"
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class TransferJob:
     """What is to be found out about one file."""
 
     need: Need
@@ -43,17 +41,52 @@ class Job:
     """Whether no conversation names the file."""
 
 
-class Work(Protocol):
+class FileWork(Protocol):
     """Does what files need. `counts` and `findings` tell of the run as a whole."""
 
     counts: Counter[str]
     findings: list[Finding]
 
-    async def do(self, job: Job) -> FileRecord | None:
+    async def do(self, job: TransferJob) -> FileRecord | None:
         """Return what was found out; None where nothing could be."""
 
 
-class TargetWork:
+class FileChecker:
+    """Asks the target for files, each once; notices when that makes no sense."""
+
+    def __init__(self, host: FileHost, findings: list[Finding]) -> None:
+        self._host = host
+        self._findings = findings
+        self._speaks_files: bool | None = None
+
+    async def check(self, file_id: str) -> FileRecord | None:
+        """Return the record of a file; None when the target has no files to ask for."""
+        if self._speaks_files is False:
+            return None
+        reply = await self._host.retrieve(file_id)
+        if isinstance(reply, Applied):
+            self._speaks_files = True
+            return _present(reply)
+        if reply.status not in (404, 410):
+            return FileRecord(Status.UNKNOWN, detail=f"the target would not tell ({reply.status}: {reply.message})")
+        if self._speaks_files is None:
+            await self._find_out()
+        return FileRecord(Status.MISSING, detail="the target does not have it") if self._speaks_files else None
+
+    def give_up(self, reason: str) -> None:
+        """Ask no more, and say why, once."""
+        if self._speaks_files is not False:
+            self._speaks_files = False
+            self._findings.append(finding("files-not-checked", f"The target was not asked for files: {reason}."))
+
+    async def _find_out(self) -> None:
+        if await self._host.has_files():
+            self._speaks_files = True
+        else:
+            self.give_up("it has no files endpoint (GET /files is refused)")
+
+
+class FileTransfer:
     """The real work, for `apply`."""
 
     def __init__(
@@ -61,25 +94,22 @@ class TargetWork:
         host: FileHost,
         memory: FileMemory,
         clock: Clock,
+        orphans: OrphanedUploads,
         *,
         preset: str,
         audio_model: str,
-        wall: Callable[[], float] = time.time,
-        quiet: float = 0.0,
-        alone: bool = True,
         draining: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.strays = Strays(host, memory, clock, wall=wall, quiet=quiet, alone=alone, draining=draining)
+        self._orphans = orphans
         self.counts: Counter[str] = Counter()
         self.findings: list[Finding] = []
-        self._wall = wall
         self._lost: dict[str, Lost] = {}
         """What is known of lost uploads of the files that were uploaded in this run."""
         self._host, self._memory, self._clock, self._draining = host, memory, clock, draining
         self._preset, self._model = preset, audio_model
-        self._checker = Checker(host, self.findings)
+        self._checker = FileChecker(host, self.findings)
 
-    async def do(self, job: Job) -> FileRecord | None:
+    async def do(self, job: TransferJob) -> FileRecord | None:
         """Do it, and note it; what was sent is on disk before anything can name it."""
         try:
             record = await self._done(job)
@@ -97,7 +127,7 @@ class TargetWork:
                 await self._memory.durable()
         return record
 
-    async def _done(self, job: Job) -> FileRecord | None:
+    async def _done(self, job: TransferJob) -> FileRecord | None:
         if job.need is Need.CHECK:
             return await self._checker.check(job.file_id)
         if lacking(job):
@@ -110,7 +140,7 @@ class TargetWork:
             return await self._upload(job, job.local)
         return await self._transcribe(job.local)
 
-    async def _upload(self, job: Job, local: LocalFile) -> FileRecord:
+    async def _upload(self, job: TransferJob, local: LocalFile) -> FileRecord:
         file_id, known, base = job.file_id, job.known, of_local(local)
         reason = too_large(local, aside=job.aside)
         if reason is not None:
@@ -133,12 +163,12 @@ class TargetWork:
     async def _attempt(self, file_id: str, local: LocalFile, sent_as: SentAs) -> Reply:
         """Adopt the copy that an earlier upload left, or upload once."""
         before = self._lost[file_id]
-        adopted = await self.strays.adopt(file_id, before, sent_as)
+        adopted = await self._orphans.adopt(file_id, before, sent_as)
         if adopted is not None:
             self._lost[file_id] = replace(before, count=before.count - 1)
             return Applied({"id": adopted})
         # On disk before it is sent, so that a copy is not forgotten if this process dies meanwhile.
-        under_way = before.one_more(sent_as, self._wall())
+        under_way = before.one_more(sent_as, self._orphans.wall())
         self._note_unfinished(file_id, under_way)
         await self._memory.durable()
         try:
@@ -159,13 +189,13 @@ class TargetWork:
 
     async def settle(self) -> None:
         """Once nothing is under way: delete the copies that are certainly left over."""
-        await self.strays.settle()
+        await self._orphans.settle()
         await self._memory.durable()
 
     def tell_left(self) -> None:
         """Count, once at the end, the copies that may be at the target and that nothing names."""
-        self.counts += self.strays.counts
-        if left := self.strays.left():
+        self.counts += self._orphans.counts
+        if left := self._orphans.left():
             self.counts["possible_orphans"] = left
             detail = f"The answers to {left:,} uploads were lost; each may have left a copy that nothing names."
             self.findings.append(finding("upload-answer-lost", detail))
@@ -198,12 +228,12 @@ def check_model(reply: Refused, model: str) -> None:
         )
 
 
-def lacking(job: Job) -> bool:
+def lacking(job: TransferJob) -> bool:
     """Whether the file would have to be sent, and there are no bytes."""
     return job.need is Need.LACKING or (job.need in (Need.UPLOAD, Need.TRANSCRIBE) and job.local is None)
 
 
-def lack_of(job: Job) -> FileRecord:
+def lack_of(job: TransferJob) -> FileRecord:
     """Return the record of a file whose bytes are lacking; without `sha256` the next run looks again."""
     return FileRecord(Status.UNTRANSCRIBED if job.need is Need.TRANSCRIBE else Status.MISSING, detail=job.lack)
 
@@ -221,3 +251,12 @@ def of_local(local: FileLook) -> FileRecord:
 
 def _refused(reply: Refused) -> str:
     return f"the target refused it ({reply.status}: {reply.message})"
+
+
+def _present(reply: Applied) -> FileRecord:
+    name, size = reply.body.get("filename"), reply.body.get("bytes")
+    return FileRecord(
+        Status.PRESENT,
+        filename=name if isinstance(name, str) else None,
+        bytes=size if isinstance(size, int) else None,
+    )

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from migrate_cli.files.host import FileHost, Listed
+from migrate_cli.files.host import FileHost, FileListing
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.http.rate_limiter import RateLimiter
@@ -20,13 +20,13 @@ FILES = 250
 BEGAN = 1_700_000_000
 
 
-def listed(folder: Path, moment: float, *faults: str) -> tuple[Listed | None, int]:
+def listed(folder: Path, moment: float, *faults: str) -> tuple[FileListing | None, int]:
     """Ask a host whose files were made a second apart; returns also how many pages that took."""
     data = folder / "host.db"
     with EmbeddedSandbox(data, SandboxOptions(faults=plan_from_specs(faults))) as sandbox:
         _fill(data)
 
-        async def ask() -> tuple[Listed | None, int]:
+        async def ask() -> tuple[FileListing | None, int]:
             async with ApiClient(Endpoint(sandbox.base_url, "any-key"), RateLimiter(most_in_flight=1)) as client:
                 return await FileHost(client).made_since(moment, time.time), client.traffic.sent
 

@@ -1,4 +1,4 @@
-"""The desk: threads without files pass at once, others wait for what must be found out, each file once."""
+"""The resolver: threads without files pass at once, others wait for what must be found out, each file once."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 from migrate_cli.convert.options import ConvertOptions, Files
 from migrate_cli.errors import TemporaryError
-from migrate_cli.files.fact_cache import KnownFiles
+from migrate_cli.files.fact_cache import FileFactCache
 from migrate_cli.files.needs import FilePolicy
-from migrate_cli.files.resolver import FileDesk
-from migrate_cli.files.transfer import Job
+from migrate_cli.files.resolver import FileResolver
+from migrate_cli.files.transfer import TransferJob
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.http.outcomes import Draining
@@ -36,7 +36,7 @@ class Answering:
         self._now = 0
         self._failure = failure
 
-    async def do(self, job: Job) -> FileRecord | None:
+    async def do(self, job: TransferJob) -> FileRecord | None:
         self.asked.append(job.file_id)
         self._now += 1
         self.most = max(self.most, self._now)
@@ -55,23 +55,23 @@ def thread(number: int, *files: str) -> Thread:
     return Thread(f"thread_{number}", (Message("msg_1", "user", (text,), attachments),), Origin("x"), "thread-file")
 
 
-def desk(work: Answering | None, records: dict[str, FileRecord] | None = None, held: int = 100) -> FileDesk:
-    known = KnownFiles(dict, POLICY, (records or {}).get, held)
-    return FileDesk(known, work)
+def resolver(work: Answering | None, records: dict[str, FileRecord] | None = None, held: int = 100) -> FileResolver:
+    known = FileFactCache(dict, POLICY, (records or {}).get, held)
+    return FileResolver(known, work)
 
 
-async def drafts_of(own: FileDesk, entries: list[Thread | Unreadable]) -> list[Draft | Unreadable]:
+async def drafts_of(own: FileResolver, entries: list[Thread | Unreadable]) -> list[Draft | Unreadable]:
     return [entry async for entry in in_order(own.feed(entries), own.draft)]
 
 
 def test_a_thread_without_files_is_converted_at_once() -> None:
-    own = desk(Answering())
+    own = resolver(Answering())
     assert isinstance(own.at_once(thread(1)), Draft)
     assert not own.named_files
 
 
 def test_a_thread_with_an_unknown_file_waits_and_then_names_it() -> None:
-    own = desk(Answering())
+    own = resolver(Answering())
     waiting = own.at_once(thread(1, "file-a"))
     assert isinstance(waiting, Thread)
     draft = asyncio.run(own.draft(waiting))
@@ -81,13 +81,13 @@ def test_a_thread_with_an_unknown_file_waits_and_then_names_it() -> None:
 
 
 def test_without_work_everything_is_converted_with_what_is_known() -> None:
-    assert isinstance(desk(None).at_once(thread(1, "file-a")), Draft)
+    assert isinstance(resolver(None).at_once(thread(1, "file-a")), Draft)
 
 
 def test_drafts_are_the_same_whether_facts_were_found_now_or_by_an_earlier_run() -> None:
     record = FileRecord(Status.PRESENT, bytes=10, filename="plan.pdf")
-    first = asyncio.run(desk(Answering()).draft(thread(1, "file-a")))
-    again = desk(None, {"file-a": record}).at_once(thread(1, "file-a"))
+    first = asyncio.run(resolver(Answering()).draft(thread(1, "file-a")))
+    again = resolver(None, {"file-a": record}).at_once(thread(1, "file-a"))
     assert isinstance(again, Draft)
     assert first is not None
     assert first.digest == again.digest
@@ -106,9 +106,9 @@ def citing(number: int, file: str) -> Thread:
 
 
 def test_a_thread_becomes_the_same_whatever_threads_came_before_it() -> None:
-    own = desk(Answering(gone=True))
+    own = resolver(Answering(gone=True))
     first = asyncio.run(drafts_of(own, [citing(1, "file-a"), thread(2, "file-a"), citing(3, "file-a")]))
-    other = asyncio.run(drafts_of(desk(Answering(gone=True)), [thread(2, "file-a"), citing(3, "file-a")]))
+    other = asyncio.run(drafts_of(resolver(Answering(gone=True)), [thread(2, "file-a"), citing(3, "file-a")]))
     assert first[1:] == other
     assert isinstance(first[1], Draft) and b"input_file" not in first[1].items[0].body, "the target does not have it"
 
@@ -116,7 +116,7 @@ def test_a_thread_becomes_the_same_whatever_threads_came_before_it() -> None:
 def test_threads_that_share_files_wait_for_one_answer() -> None:
     work = Answering()
     entries: list[Thread | Unreadable] = [thread(n, "file-a", f"file-{n % 7}") for n in range(100)]
-    drafts = asyncio.run(drafts_of(desk(work), entries))
+    drafts = asyncio.run(drafts_of(resolver(work), entries))
     assert len(drafts) == 100
     assert sorted(work.asked) == sorted({"file-a", *(f"file-{n}" for n in range(7))})
     assert work.most > 1, "they are asked for side by side"
@@ -127,7 +127,7 @@ def test_the_order_of_the_feed_is_kept() -> None:
     entries: list[Thread | Unreadable] = [
         lost if n % 5 == 0 else thread(n, f"file-{n}") if n % 3 == 0 else thread(n) for n in range(200)
     ]
-    done = asyncio.run(drafts_of(desk(Answering()), entries))
+    done = asyncio.run(drafts_of(resolver(Answering()), entries))
     names = [entry.thread_id if isinstance(entry, Draft) else None for entry in done]
     assert names == [None if n % 5 == 0 else f"thread_{n}" for n in range(200)]
 
@@ -143,7 +143,7 @@ def test_only_a_window_of_threads_waits_at_a_time_and_few_are_read_ahead_of_it()
             most_read = max(most_read, read - given)
             yield thread(number, f"file-{number}")
 
-    own = desk(Answering())
+    own = resolver(Answering())
 
     async def draft(one: Thread) -> Draft | None:
         nonlocal waiting, most_waiting
@@ -166,7 +166,7 @@ def test_only_a_window_of_threads_waits_at_a_time_and_few_are_read_ahead_of_it()
 
 
 def test_facts_of_a_thread_outlast_the_memory_for_all() -> None:
-    own = desk(Answering(), held=2)
+    own = resolver(Answering(), held=2)
     draft = asyncio.run(own.draft(thread(1, *(f"file-{n}" for n in range(50)))))
     assert draft is not None
     assert draft.items[0].body.count(b'"input_file"') == 50
@@ -174,23 +174,23 @@ def test_facts_of_a_thread_outlast_the_memory_for_all() -> None:
 
 def test_what_ends_the_run_is_raised_and_draining_gives_nothing() -> None:
     with pytest.raises(TemporaryError):
-        asyncio.run(desk(Answering(TemporaryError("later"))).draft(thread(1, "file-a", "file-b")))
-    assert asyncio.run(desk(Answering(Draining())).draft(thread(1, "file-a"))) is None
+        asyncio.run(resolver(Answering(TemporaryError("later"))).draft(thread(1, "file-a", "file-b")))
+    assert asyncio.run(resolver(Answering(Draining())).draft(thread(1, "file-a"))) is None
 
 
 @pytest.mark.parametrize("of_assistants", [False, True])
 def test_a_file_that_waits_for_its_turn_while_the_run_drains_ends_nothing(*, of_assistants: bool) -> None:
-    """The limiter is what says so, deep below the desk."""
+    """The limiter is what says so, deep below the resolver."""
 
     class Sending(Answering):
-        async def do(self, job: Job) -> FileRecord | None:
+        async def do(self, job: TransferJob) -> FileRecord | None:
             endpoint = Endpoint("http://127.0.0.1:9/v1", "sk-test-000000000000")
             async with ApiClient(endpoint, RateLimiter(most_in_flight=1, draining=lambda: True)) as client:
                 await client.write("POST", "/files", b"{}")
             raise AssertionError("sent")
 
-    own = FileDesk(
-        KnownFiles(dict, FilePolicy(ConvertOptions(files=Files.UPLOAD)), dict[str, FileRecord]().get), Sending()
+    own = FileResolver(
+        FileFactCache(dict, FilePolicy(ConvertOptions(files=Files.UPLOAD)), dict[str, FileRecord]().get), Sending()
     )
     if of_assistants:
         assert asyncio.run(own.carry(["file-a"])) == {}

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from migrate_cli.errors import TemporaryError, UsageError
-from migrate_cli.files.checker import Checker
-from migrate_cli.files.dry_run import ForetoldWork
-from migrate_cli.files.host import FileHost, Listed
+from migrate_cli.files.dry_run import FileDryRun
+from migrate_cli.files.host import FileHost, FileListing
 from migrate_cli.files.local import LocalFile, look_at
 from migrate_cli.files.needs import Need
+from migrate_cli.files.orphans import OrphanedUploads
 from migrate_cli.files.sending import ATTEMPTS, send
-from migrate_cli.files.transfer import Job, TargetWork
+from migrate_cli.files.transfer import FileChecker, FileTransfer, TransferJob
 from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, NotApplied, NotAppliedKind, Refused, Reply
 from migrate_cli.model import FileRecord, Finding, Lost, Status
 
@@ -38,7 +38,7 @@ class Host(FileHost):
         assert isinstance(answer, Applied | Refused)
         return answer
 
-    async def made_since(self, moment: float, wall: Callable[[], float]) -> Listed | None:
+    async def made_since(self, moment: float, wall: Callable[[], float]) -> FileListing | None:
         return None
 
     async def has_files(self) -> bool:
@@ -87,8 +87,11 @@ class Clock:
         self.slept.append(seconds)
 
 
-def work(host: Host, memory: Memory | None = None) -> TargetWork:
-    return TargetWork(host, memory or Memory(), Clock(), preset="openai", audio_model="gpt-transcribe")
+def work(host: Host, memory: Memory | None = None) -> FileTransfer:
+    clock, kept = Clock(), memory or Memory()
+    return FileTransfer(
+        host, kept, clock, OrphanedUploads(host, kept, clock), preset="openai", audio_model="gpt-transcribe"
+    )
 
 
 @pytest.fixture
@@ -105,11 +108,11 @@ def memo(tmp_path: Path) -> LocalFile:
 
 def test_a_404_means_missing_only_where_the_host_has_files_at_all() -> None:
     findings: list[Finding] = []
-    record = asyncio.run(Checker(Host(NOT_THERE), findings).check("file-a"))
+    record = asyncio.run(FileChecker(Host(NOT_THERE), findings).check("file-a"))
     assert record is not None
     assert record.status is Status.MISSING
     host = Host(NOT_THERE, files=False)
-    checker = Checker(host, findings)
+    checker = FileChecker(host, findings)
     assert asyncio.run(checker.check("file-a")) is None
     assert asyncio.run(checker.check("file-b")) is None
     assert host.calls == 1
@@ -117,7 +120,7 @@ def test_a_404_means_missing_only_where_the_host_has_files_at_all() -> None:
 
 
 def test_a_host_that_will_not_tell_leaves_the_file_unknown() -> None:
-    record = asyncio.run(Checker(Host(Refused(403, "forbidden", "No.")), []).check("file-a"))
+    record = asyncio.run(FileChecker(Host(Refused(403, "forbidden", "No.")), []).check("file-a"))
     assert record is not None
     assert record.status is Status.UNKNOWN
 
@@ -125,7 +128,7 @@ def test_a_host_that_will_not_tell_leaves_the_file_unknown() -> None:
 def test_an_upload_is_noted_before_it_is_sent_and_durable_before_it_is_named(pdf: LocalFile) -> None:
     memory = Memory()
     host = Host(Ambiguous("no answer"), Applied({"id": "file-new"}))
-    record = asyncio.run(work(host, memory).do(Job(Need.UPLOAD, "file-a", pdf, None)))
+    record = asyncio.run(work(host, memory).do(TransferJob(Need.UPLOAD, "file-a", pdf, None)))
     assert record is not None
     assert record.target_id == "file-new"
     assert [(note.status, note.lost.count) for note in memory.notes] == [
@@ -136,14 +139,14 @@ def test_an_upload_is_noted_before_it_is_sent_and_durable_before_it_is_named(pdf
 
 def test_copies_that_earlier_runs_may_have_left_are_not_forgotten(pdf: LocalFile) -> None:
     before = FileRecord(Status.MISSING, lost=Lost(1))
-    record = asyncio.run(work(Host(Applied({"id": "file-new"}))).do(Job(Need.UPLOAD, "file-a", pdf, before)))
+    record = asyncio.run(work(Host(Applied({"id": "file-new"}))).do(TransferJob(Need.UPLOAD, "file-a", pdf, before)))
     assert record is not None
     assert record.lost == Lost(1)
 
 
 def test_a_refused_upload_says_why_and_is_not_tried_again(pdf: LocalFile) -> None:
     host = Host(Refused(400, "invalid", "Purpose not allowed."))
-    record = asyncio.run(work(host).do(Job(Need.UPLOAD, "file-a", pdf, None)))
+    record = asyncio.run(work(host).do(TransferJob(Need.UPLOAD, "file-a", pdf, None)))
     assert record is not None
     assert (record.status, record.sent, host.calls) == (Status.REFUSED, True, 1)
     assert "Purpose not allowed." in (record.detail or "")
@@ -152,21 +155,23 @@ def test_a_refused_upload_says_why_and_is_not_tried_again(pdf: LocalFile) -> Non
 @pytest.mark.parametrize("reply", [Refused(404, "http-404", "No."), Refused(403, "model_not_found", "No.")])
 def test_a_refused_model_is_the_users_to_change(memo: LocalFile, reply: Refused) -> None:
     with pytest.raises(UsageError, match=r"audio\.model"):
-        asyncio.run(work(Host(reply)).do(Job(Need.TRANSCRIBE, "file-a", memo, None)))
+        asyncio.run(work(Host(reply)).do(TransferJob(Need.TRANSCRIBE, "file-a", memo, None)))
 
 
 def test_a_refused_file_stays_without_transcript(memo: LocalFile) -> None:
-    record = asyncio.run(work(Host(Refused(400, "invalid", "Corrupted."))).do(Job(Need.TRANSCRIBE, "f", memo, None)))
+    record = asyncio.run(
+        work(Host(Refused(400, "invalid", "Corrupted."))).do(TransferJob(Need.TRANSCRIBE, "f", memo, None))
+    )
     assert record is not None
     assert (record.status, record.transcript) == (Status.UNTRANSCRIBED, None)
 
 
 def test_foretelling_sends_nothing(pdf: LocalFile, memo: LocalFile) -> None:
-    own = ForetoldWork(None)
+    own = FileDryRun(None)
     statuses = [
         record.status if record else None
         for record in (
-            asyncio.run(own.do(Job(need, "file-a", local, None)))
+            asyncio.run(own.do(TransferJob(need, "file-a", local, None)))
             for need, local in (
                 (Need.UPLOAD, pdf), (Need.UPLOAD, None), (Need.LACKING, None), (Need.TRANSCRIBE, memo),
                 (Need.CHECK, None),
@@ -204,7 +209,7 @@ def test_an_upload_that_never_got_its_turn_counts_as_no_lost_copy(pdf: LocalFile
 
     memory = Memory()
     with pytest.raises(Draining):
-        asyncio.run(work(Ending(Ambiguous("no answer")), memory).do(Job(Need.UPLOAD, "file-a", pdf, None)))
+        asyncio.run(work(Ending(Ambiguous("no answer")), memory).do(TransferJob(Need.UPLOAD, "file-a", pdf, None)))
     assert [(note.status, note.lost.count) for note in memory.notes][-1] == ("missing", 1)
 
 
@@ -214,7 +219,9 @@ def test_bytes_that_vanish_under_the_work_are_told_and_end_nothing(
 ) -> None:
     local = pdf if need is Need.UPLOAD else memo
     local.path.unlink()
-    record = asyncio.run(work(Host(Applied({"id": "file-new", "text": "x"}))).do(Job(need, "file-a", local, None)))
+    record = asyncio.run(
+        work(Host(Applied({"id": "file-new", "text": "x"}))).do(TransferJob(need, "file-a", local, None))
+    )
     assert record is not None
     assert record.status.value == status
     assert "cannot be read" in (record.detail or "")

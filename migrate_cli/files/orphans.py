@@ -7,12 +7,13 @@ counted. It must not upload anything.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from migrate_cli.errors import TemporaryError
-from migrate_cli.files.host import FileHost, Listed, Standing
+from migrate_cli.files.host import FileHost, FileListing, ListedFile
 from migrate_cli.files.record import FileMemory
 from migrate_cli.files.sending import Clock, send
 from migrate_cli.http.outcomes import Draining, Refused
@@ -35,7 +36,7 @@ class _Likeness:
         return cls(sent_as.filename, sent_as.bytes, sent_as.purpose)
 
 
-class Strays:
+class OrphanedUploads:
     """Looks for copies, for one run. `alone` says that no other process uploads for this migration now."""
 
     def __init__(
@@ -44,12 +45,12 @@ class Strays:
         memory: FileMemory,
         clock: Clock,
         *,
-        wall: Callable[[], float],
-        quiet: float,
-        alone: bool,
+        wall: Callable[[], float] = time.time,
+        quiet: float = 0.0,
+        alone: bool = True,
         draining: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._host, self._memory, self._clock, self._wall = host, memory, clock, wall
+        self._host, self._memory, self._clock, self.wall = host, memory, clock, wall
         self._quiet, self._alone, self._draining = quiet, alone, draining
         self.counts: Counter[str] = Counter()
 
@@ -92,7 +93,7 @@ class Strays:
         """How many copies may be at the target that nothing names."""
         return sum(record.lost.count for _, record in self._memory.lost_files())
 
-    async def _settle(self, alike: _Likeness, rows: Sequence[tuple[str, FileRecord]], listed: Listed) -> None:
+    async def _settle(self, alike: _Likeness, rows: Sequence[tuple[str, FileRecord]], listed: FileListing) -> None:
         count = sum(one.lost.count for _, one in rows)
         found = self._copies(listed, alike, min(one.lost.since or 0.0 for _, one in rows))
         gone = 0
@@ -101,7 +102,7 @@ class Strays:
                 gone += await self._delete(one.id)
         kept = len(found) - gone
         # What was not found so long after the last request has never arrived.
-        landed = listed.whole and all(self._wall() - one.lost.last >= self._quiet for _, one in rows)
+        landed = listed.whole and all(self.wall() - one.lost.last >= self._quiet for _, one in rows)
         self._keep(rows, kept if landed else max(kept, count - gone))
 
     def _keep(self, rows: Sequence[tuple[str, FileRecord]], count: int) -> None:
@@ -122,14 +123,14 @@ class Strays:
         self.counts["copies_deleted"] += gone
         return gone
 
-    async def _list(self, since: float) -> Listed | None:
+    async def _list(self, since: float) -> FileListing | None:
         try:
-            return await self._host.made_since(since - SLACK, self._wall)
+            return await self._host.made_since(since - SLACK, self.wall)
         except TemporaryError:
             return None
 
-    def _copies(self, listed: Listed, alike: _Likeness, since: float) -> list[Standing]:
-        began, now = since + listed.ahead - SLACK, self._wall() + listed.ahead + SLACK
+    def _copies(self, listed: FileListing, alike: _Likeness, since: float) -> list[ListedFile]:
+        began, now = since + listed.ahead - SLACK, self.wall() + listed.ahead + SLACK
         return [
             one
             for one in listed.files

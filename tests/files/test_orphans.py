@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from migrate_cli.files.host import FileHost, Listed, Standing
-from migrate_cli.files.strays import SLACK, Strays
+from migrate_cli.files.host import FileHost, FileListing, ListedFile
+from migrate_cli.files.orphans import SLACK, OrphanedUploads
 from migrate_cli.http.outcomes import Applied, Refused, Reply
 from migrate_cli.model import NOTHING_LOST, FileRecord, Lost, SentAs, Status
 
@@ -21,21 +21,21 @@ QUIET = 60.0
 SENT = SentAs("plan.pdf", 8, "user_data", "hash-a")
 
 
-def copy(identifier: str, made: float = SINCE + 1, **other: Any) -> Standing:
-    return replace(Standing(identifier, "plan.pdf", 8, "user_data", made), **other)
+def copy(identifier: str, made: float = SINCE + 1, **other: Any) -> ListedFile:
+    return replace(ListedFile(identifier, "plan.pdf", 8, "user_data", made), **other)
 
 
 class Host(FileHost):
     """Lists these files, and deletes."""
 
-    def __init__(self, *files: Standing, whole: bool = True, ahead: float = 0.0, lists: bool = True) -> None:
+    def __init__(self, *files: ListedFile, whole: bool = True, ahead: float = 0.0, lists: bool = True) -> None:
         self.files = {one.id: one for one in files}
         self.whole, self.ahead, self.lists = whole, ahead, lists
         self.asked = 0
 
-    async def made_since(self, moment: float, wall: Callable[[], float]) -> Listed | None:
+    async def made_since(self, moment: float, wall: Callable[[], float]) -> FileListing | None:
         self.asked += 1
-        return Listed(list(self.files.values()), self.whole, self.ahead) if self.lists else None
+        return FileListing(list(self.files.values()), self.whole, self.ahead) if self.lists else None
 
     async def delete(self, file_id: str) -> Reply:
         if self.files.pop(file_id, None) is None:
@@ -90,8 +90,8 @@ def begun(left: Lost) -> FileRecord:
     return FileRecord(Status.MISSING, lost=left)
 
 
-def strays(host: Host, memory: Memory, *, alone: bool = True) -> Strays:
-    return Strays(host, memory, Clock(), wall=lambda: NOW, quiet=QUIET, alone=alone)
+def strays(host: Host, memory: Memory, *, alone: bool = True) -> OrphanedUploads:
+    return OrphanedUploads(host, memory, Clock(), wall=lambda: NOW, quiet=QUIET, alone=alone)
 
 
 def adopted(host: Host, known: Mapping[str, FileRecord], sent_as: SentAs = SENT, *, alone: bool = True) -> str | None:
@@ -122,7 +122,7 @@ def test_the_copy_of_a_lost_upload_is_adopted() -> None:
         copy("x", NOW + SLACK + 1),
     ],
 )
-def test_a_file_of_another_name_size_purpose_or_time_is_none(other: Standing) -> None:
+def test_a_file_of_another_name_size_purpose_or_time_is_none(other: ListedFile) -> None:
     assert adopted(Host(other), {"file-a": begun(lost())}) is None
 
 
