@@ -163,11 +163,12 @@ class ThreadIndex:
         """Note that a thread is not whole, so that it must not be read."""
         self.held.add(thread)
 
-    def remark(self, thread: str, remark: Remark) -> None:
-        """Remember a finding about a thread."""
-        self.bare = False
-        row = (thread, remark.code, _stored(remark.detail))
-        self._db.execute("INSERT INTO remark VALUES (?, ?, ?)", row)
+    def remark(self, thread: str, *remarks: Remark) -> None:
+        """Remember findings about a thread."""
+        for remark in remarks:
+            self.bare = False
+            row = (thread, remark.code, _stored(remark.detail))
+            self._db.execute("INSERT INTO remark VALUES (?, ?, ?)", row)
 
     def _flush(self) -> None:
         self._db.executemany(

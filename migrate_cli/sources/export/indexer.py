@@ -1,6 +1,6 @@
-"""Reads the files of an export into the shelf, or into whole threads where a file needs no sibling.
+"""Indexes the files of an export, or cuts them into whole threads where a file needs no sibling.
 
-What a file is, `recognise.py` tells; how a thread is put together, `assemble.py` knows.
+What a file is, `recognise.py` tells; how a thread is put together, `assemble.py` knows. It must not order messages.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from migrate_cli.bounds import too_long
 from migrate_cli.model import Origin
 from migrate_cli.sources.disk_set import DiskSet
 from migrate_cli.sources.export import recognise
@@ -19,18 +18,17 @@ from migrate_cli.sources.export.inputs import Input
 from migrate_cli.sources.export.json_lines import LineRun, Record, records
 from migrate_cli.sources.export.json_text import BadJsonError
 from migrate_cli.sources.export.recognise import NotOursError, Recognised, Recogniser, named_thread, stem
+from migrate_cli.sources.export.table_indexer import index_table
+from migrate_cli.sources.export.thread_names import ThreadNames
 from migrate_cli.sources.faults import FAULTS, fault_of
 from migrate_cli.sources.interface import ShapeTaken
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.record_kinds import RecordKind, kind_of
-from migrate_cli.sources.shapes.base import Form, Growth, Loose, Piece, Remark, Shape, Whole
-from migrate_cli.sources.shapes.flat import FlatRow
+from migrate_cli.sources.shapes.base import Form, Growth, Loose, Piece, Shape, Whole
 from migrate_cli.sources.shapes.recordings import HttpSession, VcrJson
-from migrate_cli.sources.table import CsvRow, csv_rows
 
 _KEPT = frozenset({RecordKind.ASSISTANT, RecordKind.FILE})
 _OF_THREADS = frozenset({RecordKind.MESSAGE, RecordKind.RUN, RecordKind.STEP})
-_BATCH = 500
 
 
 @dataclass(slots=True)
@@ -46,7 +44,7 @@ class ShapeCounts:
         self.examples.setdefault(shape, str(origin))
 
     def add(self, other: ShapeCounts) -> None:
-        """Add another tally to this one."""
+        """Add the counts of another reading."""
         for name, count in other.files.items():
             self.files[name] = self.files.get(name, 0) + count
             self.examples.setdefault(name, other.examples[name])
@@ -57,15 +55,15 @@ class ShapeCounts:
 
 
 class Indexer:
-    """Reads one file after the other; what is wrong with one goes to the shelf as a problem."""
+    """Reads one file after the other; what is wrong with one becomes a problem in the index."""
 
     def __init__(self, index: ThreadIndex, recogniser: Recogniser, counts: ShapeCounts) -> None:
         self._index = index
         self._recogniser = recogniser
         self._counts = counts
-        self._last_named: str | None = None
+        self._names = ThreadNames(index)
         self._done = DiskSet()
-        """The files and long lines that need not be read again: their objects, or their faults, are on the shelf."""
+        """The files and long lines that need not be read again: their objects, or their faults, are in the index."""
         self._lost = False
         """Whether an entry of the document at hand was left out that does not tell its thread."""
 
@@ -86,7 +84,7 @@ class Indexer:
         return True
 
     def wholes(self, input_: Input, counts: ShapeCounts) -> Iterator[tuple[Shape, Whole]]:
-        """Yield the whole threads of a file, if it still holds any that are not on the shelf."""
+        """Yield the whole threads of a file, if it still holds any that are not indexed."""
         if str(input_.origin) in self._done:
             return
         held = False
@@ -130,15 +128,15 @@ class Indexer:
         if found.shape.form is Form.LINES:
             self._index_lines(found)
         elif found.shape.form is Form.CSV:
-            self._index_table(found)
+            index_table(found, self._index, self._names)
         elif found.large is not None:
-            self._spool(found, self._loose(found, self._pieces(found)))
+            self._spool(found, _loose(found, self._pieces(found)))
         else:
             self._index_document(found)
 
     def _index_document(self, found: Recognised) -> None:
         """Index by reference where the messages are about one thread, else by way of the spool."""
-        pieces = list(self._loose(found, found.shape.pieces(found.value)))
+        pieces = list(_loose(found, found.shape.pieces(found.value)))
         if not pieces and isinstance(found.shape, (HttpSession, VcrJson)):
             detail = (
                 f"{found.input.origin} is a recording, but no thread was read in it; record one that lists messages."
@@ -148,9 +146,9 @@ class Indexer:
         if len(messages) == 1 and found.shape.growth is not Growth.NONE:
             place = messages[0]
             piece = pieces.pop(place)
-            thread = self._thread_of(found.input, piece)
+            thread = self._names.thread_of(found.input, piece)
             if thread is not None:
-                self._check_name(found.input, piece)
+                self._names.check(found.input, piece)
                 self._refer(found, piece, place, thread)
         self._spool(found, iter(pieces))
 
@@ -160,7 +158,7 @@ class Indexer:
         if piece.raws:
             block.measure(piece.raws[0], piece.raws[-1])
         self._index.add(block)
-        self._remark(thread, piece)
+        self._index.remark(thread, *piece.remarks)
 
     def _spool(self, found: Recognised, pieces: Iterator[Loose]) -> None:
         """Write the objects to the spool; the fragments of one large document are one stretch for each thread."""
@@ -192,7 +190,7 @@ class Indexer:
             if piece.kind in _KEPT:
                 self._keep(piece)
                 continue
-            thread = self._thread_of(found.input, piece)
+            thread = self._names.thread_of(found.input, piece)
             if thread is None:
                 continue
             key = (piece.kind, thread)
@@ -201,63 +199,20 @@ class Indexer:
                     found.shape.name, found.input, api_page=piece.api_page, has_more=piece.has_more, spooled=True
                 )
             self._index.spool(piece.kind, thread, stretches[key], piece.raws)
-            self._remark(thread, piece)
-
-    def _loose(self, found: Recognised, pieces: Iterable[Piece]) -> Iterator[Loose]:
-        """Take the fragments of one huge thread apart; other pieces are loose already."""
-        seen: set[str] = set()
-        for piece in pieces:
-            if isinstance(piece, Loose):
-                yield piece
-                continue
-            thread = piece.thread_id or named_thread(found.input) or stem(found.input)
-            first = thread not in seen
-            seen.add(thread)
-            for kind, raws in (
-                (RecordKind.THREAD, [piece.thread] if piece.thread and first else []),
-                (RecordKind.MESSAGE, piece.messages),
-                (RecordKind.RUN, piece.runs),
-                (RecordKind.STEP, piece.steps),
-            ):
-                if raws:
-                    yield Loose(kind, raws, thread, piece.api_page, remarks=piece.remarks)
-
-    def _remark(self, thread: str, piece: Loose) -> None:
-        for remark in piece.remarks:
-            self._index.remark(thread, remark)
-
-    def _check_name(self, input_: Input, piece: Loose) -> None:
-        remark = name_remark(input_, piece.thread_id)
-        if remark is not None and piece.thread_id is not None:
-            self._index.remark(piece.thread_id, remark)
+            self._index.remark(thread, *piece.remarks)
 
     def _keep(self, piece: Loose) -> None:
         for raw in filter(kind_of, piece.raws):
             self._index.keep(piece.kind, clean_id(raw.get("id")) or "", raw)
 
-    def _thread_of(self, input_: Input, piece: Loose) -> str | None:
-        """Return the thread that a piece belongs to, by its own word or by the file's name."""
-        if piece.thread_id is not None:
-            return piece.thread_id
-        if not piece.raws:
-            return named_thread(input_)
-        named = named_thread(input_) or (stem(input_) if piece.kind is RecordKind.MESSAGE else None)
-        if named is not None and named != self._last_named:
-            self._last_named = named
-            self._index.remark(named, NAMED_BY_FILE)
-        if named is None:
-            detail = f"The {piece.kind.value} objects name no thread; put them into a file named after their thread."
-            self._index.problem(input_.origin, "object-without-thread", detail)
-        return named
-
-    # Lines and tables
+    # Lines
 
     def _index_lines(self, found: Recognised) -> None:
         stretch = self._index.stretch(found.shape.name, found.input)
         run: LineRun | None = None
         for number, start, end, value in self._records(found):
             piece = self._line_piece(found, number, value)
-            thread = None if piece is None else self._thread_of(found.input, piece)
+            thread = None if piece is None else self._names.thread_of(found.input, piece)
             if run is not None and not run.goes_on(piece, thread, start):
                 self._index.add(run.block())
                 run = None
@@ -299,71 +254,18 @@ class Indexer:
         self._index.problem(origin, code, detail, thread)
 
     def _long_line(self, found: Recognised, number: int, start: int, end: int) -> None:
-        """Put a thread that is too long to be held onto the shelf, the first time that its line is met."""
+        """Index a thread that is too long to be held, the first time that its line is met."""
         here = replace(found.input.origin, line=number)
         if found.shape.document is None or not self._done.add(str(here)):
             return
         try:
             line = self._recogniser.long_line(found.input, start, end, found.shape.document)
-            self._spool(line, self._loose(line, self._pieces(line)))
+            self._spool(line, _loose(line, self._pieces(line)))
         except NotOursError:
             self._unknown_line(found, number)
         except BadJsonError as bad:
             detail = f"{here}: {bad.detail} What stands before is read, and so are the other lines."
             self._index.problem(here, bad.code, detail)
-
-    def _index_table(self, found: Recognised) -> None:
-        """Turn rows into wire messages in the spool, a batch at a time; rows before a fault are kept."""
-        batch: list[Piece] = []
-        stretches: dict[str, int] = {}
-        try:
-            for row in csv_rows(found):
-                if row.too_long:
-                    here = replace(found.input.origin, line=row.line)
-                    detail = f"{here}: The row that ends here has {too_long('a cell')}. The other rows are read."
-                    self._index.problem(here, "string-too-long", detail)
-                    continue
-                pieces = list(found.shape.pieces(row.cells))
-                if row.cut:
-                    self._cut_row(found, row, pieces)
-                    break
-                batch += pieces
-                if row.open_end:
-                    self._doubt_row(found, pieces)
-                if len(batch) >= _BATCH:
-                    self._spool_rows(found, batch, stretches)
-                    batch = []
-        finally:
-            self._spool_rows(found, batch, stretches)
-
-    def _cut_row(self, found: Recognised, row: CsvRow, pieces: list[Piece]) -> None:
-        """Tell that the file ends in the middle of a row; its thread is not whole, and waits for a whole file."""
-        here = replace(found.input.origin, line=row.line)
-        detail = f"{here}: The file ends in the middle of this row; it was cut off. Export it again."
-        known = list(row.cells)[:-1]
-        thread = next((piece.thread_id for piece in pieces if isinstance(piece, Loose)), None)
-        column = found.shape.thread_column(row.cells) if isinstance(found.shape, FlatRow) else None
-        if thread is not None and column in known:
-            self._index.hold_back(thread)
-            detail += f" The thread {thread} is not read, for it may lack more."
-        else:
-            thread = None
-        self._index.problem(here, "file-cut-off", f"{detail} The other rows are read.", thread)
-
-    def _doubt_row(self, found: Recognised, pieces: list[Piece]) -> None:
-        for piece in pieces:
-            if isinstance(piece, Loose) and (thread := self._thread_of(found.input, piece)):
-                self._index.remark(thread, MAY_BE_CUT)
-
-    def _spool_rows(self, found: Recognised, batch: list[Piece], stretches: dict[str, int]) -> None:
-        rows: dict[str, list[Any]] = {}
-        for piece in batch:
-            if isinstance(piece, Loose) and (thread := self._thread_of(found.input, piece)):
-                rows.setdefault(thread, []).extend(piece.raws)
-        for thread, raws in rows.items():
-            if thread not in stretches:
-                stretches[thread] = self._index.stretch(found.shape.name, found.input, spooled=True)
-            self._index.spool(RecordKind.MESSAGE, thread, stretches[thread], raws)
 
     # Problems
 
@@ -396,24 +298,26 @@ class Indexer:
         self._index.problem(origin, fault.code, fault.detail, named_thread(input_))
 
 
-MAY_BE_CUT = Remark(
-    "file-may-be-cut", "The file's last row has no end of its line, so that its last cell may be cut; compare it."
-)
-
-NAMED_BY_FILE = Remark(
-    "thread-id-from-file-name", "No message tells the thread's id, so it is taken from the file's name."
-)
-
-
 def _one_huge_thread(found: Recognised) -> bool:
     """Whether a thread is too long to be held, so that even its own file has to be indexed."""
     return found.large is not None and found.shape.growth is Growth.LISTS and isinstance(found.large.sketch(), dict)
 
 
-def name_remark(input_: Input, thread_id: str | None) -> Remark | None:
-    """Return the finding for a file whose name tells another thread than its messages."""
-    named = named_thread(input_, folders=False)
-    if named is None or thread_id is None or named == thread_id:
-        return None
-    detail = f"The file is named after {named}, but its messages belong to {thread_id}; the messages win."
-    return Remark("thread-id-from-message", detail)
+def _loose(found: Recognised, pieces: Iterable[Piece]) -> Iterator[Loose]:
+    """Take the fragments of one huge thread apart; other pieces are loose already."""
+    seen: set[str] = set()
+    for piece in pieces:
+        if isinstance(piece, Loose):
+            yield piece
+            continue
+        thread = piece.thread_id or named_thread(found.input) or stem(found.input)
+        first = thread not in seen
+        seen.add(thread)
+        for kind, raws in (
+            (RecordKind.THREAD, [piece.thread] if piece.thread and first else []),
+            (RecordKind.MESSAGE, piece.messages),
+            (RecordKind.RUN, piece.runs),
+            (RecordKind.STEP, piece.steps),
+        ):
+            if raws:
+                yield Loose(kind, raws, thread, piece.api_page, remarks=piece.remarks)

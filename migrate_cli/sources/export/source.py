@@ -14,11 +14,12 @@ from migrate_cli.model import JsonObject, Origin, Thread, Unreadable
 from migrate_cli.sources.disk_set import DiskSet, temporary_folder
 from migrate_cli.sources.export.assemble import Assembler
 from migrate_cli.sources.export.index import ThreadIndex
-from migrate_cli.sources.export.indexer import NAMED_BY_FILE, Indexer, ShapeCounts, name_remark
+from migrate_cli.sources.export.indexer import Indexer, ShapeCounts
 from migrate_cli.sources.export.input_files import InputFiles
 from migrate_cli.sources.export.inputs import Input
 from migrate_cli.sources.export.recognise import Recogniser, named_thread, stem
 from migrate_cli.sources.export.stored_files import files_of
+from migrate_cli.sources.export.thread_names import NAMED_BY_FILE, name_remark
 from migrate_cli.sources.interface import FileInfo, Selection, ShapeTaken, Source
 from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes import ShapeTable

@@ -1,0 +1,82 @@
+"""Indexes a table: its rows become wire messages in the spool, since a row is no wire object that could be referred to.
+
+What a row means, its shape knows (`shapes/flat.py`); how CSV is cut into rows, `sources/table.py` does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from migrate_cli.bounds import too_long
+from migrate_cli.sources.export.index import ThreadIndex
+from migrate_cli.sources.export.recognise import Recognised
+from migrate_cli.sources.export.thread_names import ThreadNames
+from migrate_cli.sources.record_kinds import RecordKind
+from migrate_cli.sources.shapes.base import Loose, Piece, Remark
+from migrate_cli.sources.shapes.flat import FlatRow
+from migrate_cli.sources.table import CsvRow, csv_rows
+
+_BATCH = 500
+"""Rows that are held until they are written, so that the rows of one thread form long blocks."""
+MAY_BE_CUT = Remark(
+    "file-may-be-cut", "The file's last row has no end of its line, so that its last cell may be cut; compare it."
+)
+
+
+def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames) -> None:
+    """Turn rows into wire messages in the spool, a batch at a time; rows before a fault are kept."""
+    batch: list[Piece] = []
+    stretches: dict[str, int] = {}
+
+    def spool() -> None:
+        for thread, raws in _by_thread(found, batch, names).items():
+            if thread not in stretches:
+                stretches[thread] = index.stretch(found.shape.name, found.input, spooled=True)
+            index.spool(RecordKind.MESSAGE, thread, stretches[thread], raws)
+        batch.clear()
+
+    try:
+        for row in csv_rows(found):
+            if row.too_long:
+                here = replace(found.input.origin, line=row.line)
+                detail = f"{here}: The row that ends here has {too_long('a cell')}. The other rows are read."
+                index.problem(here, "string-too-long", detail)
+                continue
+            pieces = list(found.shape.pieces(row.cells))
+            if row.cut:
+                _cut_row(found, row, pieces, index)
+                break
+            batch += pieces
+            if row.open_end:
+                for thread in _by_thread(found, pieces, names):
+                    index.remark(thread, MAY_BE_CUT)
+            if len(batch) >= _BATCH:
+                spool()
+    finally:
+        # Even when the file breaks off: what came before is whole, and is read.
+        spool()
+
+
+def _cut_row(found: Recognised, row: CsvRow, pieces: list[Piece], index: ThreadIndex) -> None:
+    """Tell that the file ends in the middle of a row; its thread is not whole, and waits for a whole file."""
+    here = replace(found.input.origin, line=row.line)
+    detail = f"{here}: The file ends in the middle of this row; it was cut off. Export it again."
+    known = list(row.cells)[:-1]
+    thread = next((piece.thread_id for piece in pieces if isinstance(piece, Loose)), None)
+    column = found.shape.thread_column(row.cells) if isinstance(found.shape, FlatRow) else None
+    if thread is not None and column in known:
+        index.hold_back(thread)
+        detail += f" The thread {thread} is not read, for it may lack more."
+    else:
+        thread = None
+    index.problem(here, "file-cut-off", f"{detail} The other rows are read.", thread)
+
+
+def _by_thread(found: Recognised, pieces: list[Piece], names: ThreadNames) -> dict[str, list[Any]]:
+    """Return the messages of rows by thread; rows that belong to none are left out, and told by `names`."""
+    rows: dict[str, list[Any]] = {}
+    for piece in pieces:
+        if isinstance(piece, Loose) and (thread := names.thread_of(found.input, piece)):
+            rows.setdefault(thread, []).extend(piece.raws)
+    return rows

@@ -1,0 +1,55 @@
+"""Which thread a wire object belongs to: by its own word, else by the name of its file or folder.
+
+It must not look at what the objects hold beside the thread's id.
+"""
+
+from __future__ import annotations
+
+from migrate_cli.sources.export.index import ThreadIndex
+from migrate_cli.sources.export.inputs import Input
+from migrate_cli.sources.export.recognise import named_thread, stem
+from migrate_cli.sources.record_kinds import RecordKind
+from migrate_cli.sources.shapes.base import Loose, Remark
+
+NAMED_BY_FILE = Remark(
+    "thread-id-from-file-name", "No message tells the thread's id, so it is taken from the file's name."
+)
+
+
+class ThreadNames:
+    """Names the threads of pieces; what is odd about a name goes to the index, as a remark or a problem."""
+
+    def __init__(self, index: ThreadIndex) -> None:
+        self._index = index
+        self._last_named: str | None = None
+        """The thread that was last named after its file: the lines of one file are to repeat no remark."""
+
+    def thread_of(self, input_: Input, piece: Loose) -> str | None:
+        """Return the thread that a piece belongs to, by its own word or by the file's name."""
+        if piece.thread_id is not None:
+            return piece.thread_id
+        if not piece.raws:
+            return named_thread(input_)
+        named = named_thread(input_) or (stem(input_) if piece.kind is RecordKind.MESSAGE else None)
+        if named is not None and named != self._last_named:
+            self._last_named = named
+            self._index.remark(named, NAMED_BY_FILE)
+        if named is None:
+            detail = f"The {piece.kind.value} objects name no thread; put them into a file named after their thread."
+            self._index.problem(input_.origin, "object-without-thread", detail)
+        return named
+
+    def check(self, input_: Input, piece: Loose) -> None:
+        """Remark on a file whose name tells another thread than its messages."""
+        remark = name_remark(input_, piece.thread_id)
+        if remark is not None and piece.thread_id is not None:
+            self._index.remark(piece.thread_id, remark)
+
+
+def name_remark(input_: Input, thread_id: str | None) -> Remark | None:
+    """Return the finding for a file whose name tells another thread than its messages."""
+    named = named_thread(input_, folders=False)
+    if named is None or thread_id is None or named == thread_id:
+        return None
+    detail = f"The file is named after {named}, but its messages belong to {thread_id}; the messages win."
+    return Remark("thread-id-from-message", detail)
