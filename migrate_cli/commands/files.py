@@ -25,11 +25,11 @@ from migrate_cli.files.orphans import OrphanedUploads
 from migrate_cli.files.record import FileMemory
 from migrate_cli.files.remote import Promises, RemoteFiles, Spool
 from migrate_cli.files.resolver import FileResolver
-from migrate_cli.files.sending import Clock
 from migrate_cli.files.transfer import FileTransfer, FileWork
 from migrate_cli.findings import finding
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.rate_limiter import RateLimiter
+from migrate_cli.http.retry import Sleeper
 from migrate_cli.model import Finding, JsonObject
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection, Source
@@ -121,7 +121,7 @@ def for_apply(
     source: Source,
     client: ApiClient,
     memory: FileMemory,
-    clock: Clock,
+    clock: Sleeper,
     *,
     sandbox: bool,
     alone: bool,

@@ -13,11 +13,11 @@ from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.files import audio
 from migrate_cli.files.host import FileHost
 from migrate_cli.files.local import LocalFile, look_at
-from migrate_cli.files.sending import send
 from migrate_cli.files.transfer import check_model
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.outcomes import Refused
 from migrate_cli.http.rate_limiter import RateLimiter
+from migrate_cli.http.retry import send_until_clear
 from migrate_cli.model import JsonObject, Problem, Result
 from migrate_cli.settings.model import Settings
 from migrate_cli.work.clock import WallClock
@@ -63,7 +63,7 @@ async def _one(host: FileHost, local: LocalFile, model: str, gate: asyncio.Semap
         return row | {"error": reason}
     async with gate:
         try:
-            sent = await send(
+            sent = await send_until_clear(
                 lambda: host.transcribe(local, model), WallClock(), f"the transcription of {local.filename}"
             )
         except OSError as error:

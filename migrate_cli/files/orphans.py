@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from migrate_cli.errors import TemporaryError
 from migrate_cli.files.host import FileHost, FileListing, ListedFile
 from migrate_cli.files.record import FileMemory
-from migrate_cli.files.sending import Clock, send
 from migrate_cli.http.outcomes import Draining, Refused
+from migrate_cli.http.retry import Sleeper, send_until_clear
 from migrate_cli.model import FileRecord, Lost, SentAs
 
 SLACK = 2.0
@@ -43,7 +43,7 @@ class OrphanedUploads:
         self,
         host: FileHost,
         memory: FileMemory,
-        clock: Clock,
+        clock: Sleeper,
         *,
         wall: Callable[[], float] = time.time,
         quiet: float = 0.0,
@@ -114,7 +114,7 @@ class OrphanedUploads:
 
     async def _delete(self, identifier: str) -> bool:
         try:
-            sent = await send(
+            sent = await send_until_clear(
                 lambda: self._host.delete(identifier), self._clock, "the deletion of a copy", draining=self._draining
             )
         except (TemporaryError, Draining):

@@ -17,9 +17,9 @@ from migrate_cli.files.local import FileLook, LocalFile, sha256_of
 from migrate_cli.files.needs import Need, purpose_of, too_large
 from migrate_cli.files.orphans import OrphanedUploads
 from migrate_cli.files.record import FileMemory
-from migrate_cli.files.sending import Clock, send
 from migrate_cli.findings import finding
 from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, Refused, Reply
+from migrate_cli.http.retry import Sleeper, send_until_clear
 from migrate_cli.model import NOTHING_LOST, FileRecord, Finding, Lost, SentAs, Status
 
 NO_BYTES = "its bytes are not in the export's files/ folder"
@@ -93,7 +93,7 @@ class FileTransfer:
         self,
         host: FileHost,
         memory: FileMemory,
-        clock: Clock,
+        clock: Sleeper,
         orphans: OrphanedUploads,
         *,
         preset: str,
@@ -149,7 +149,7 @@ class FileTransfer:
         purpose = purpose_of(local.kind, self._preset)
         sent_as = SentAs(local.filename, local.bytes, purpose, sha256)
         self._lost[file_id] = known.lost if known else NOTHING_LOST
-        sent = await send(
+        sent = await send_until_clear(
             lambda: self._attempt(file_id, local, sent_as),
             self._clock,
             f"the upload of {file_id}",
@@ -206,7 +206,7 @@ class FileTransfer:
         if reason is not None:
             return replace(base, detail=reason)
         base = replace(base, sha256=await sha256_of(local.path))
-        sent = await send(
+        sent = await send_until_clear(
             lambda: self._host.transcribe(local, self._model),
             self._clock,
             f"the transcription of {local.filename}",

@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -23,15 +24,14 @@ from migrate_cli.http.line_speed import FIRST
 from migrate_cli.http.outage import Outage
 from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, OutOfBounds, Refused, Reply
 from migrate_cli.http.rate_limiter import RateLimiter, Signal, signal_of
+from migrate_cli.http.retry import ATTEMPTS, jittered, until_clear
 from migrate_cli.http.sdk import MultipartForm, OfficialClient, until_idle
 from migrate_cli.http.sse import EventParser, StreamRefused
 from migrate_cli.http.transport import HttpTransport
 from migrate_cli.model import JsonObject
 from migrate_cli.secrets import register_secret
 
-READ_ATTEMPTS = 8
-LONGEST_BACKOFF = 30.0
-WELL_BACKOFF = 1.0
+LONGEST_WAIT_ALONE = 1.0
 """The longest wait before a read is repeated while the host answers others: waiting cures a host, not an object."""
 
 
@@ -108,12 +108,13 @@ class ApiClient:
         path: str,
         query: Mapping[str, Any] | None = None,
         *,
-        attempts: int = READ_ATTEMPTS,
-        longest: float = LONGEST_BACKOFF,
+        attempts: int = ATTEMPTS,
+        longest: float | None = None,
     ) -> Applied | Refused:
-        """GET with retries, `longest` seconds apart at most. Raises Unanswered when there is no answer to any of them.
+        """GET with retries, at most `longest` seconds apart (None: as far as any).
 
-        Raises AuthError on a bad key, TemporaryError on a spent quota.
+        Raises Unanswered when there is no answer to any of them, AuthError on a bad key, TemporaryError on a spent
+        quota.
         """
 
         before = self._fine
@@ -146,10 +147,10 @@ class ApiClient:
 
         before = self._fine
         reply = await once(alone=False)
-        return await self._clear(once, reply, f"/files/{file_id}/content", READ_ATTEMPTS, LONGEST_BACKOFF, before)
+        return await self._clear(once, reply, f"/files/{file_id}/content", ATTEMPTS, None, before)
 
     async def _clear(
-        self, once: Once, reply: Reply, path: str, attempts: int, longest: float, before: int
+        self, once: Once, reply: Reply, path: str, attempts: int, longest: float | None, before: int
     ) -> Applied | Refused:
         """Make of a first reply one that tells something, with further attempts where it must be."""
         made = 1
@@ -161,49 +162,39 @@ class ApiClient:
             raise Unanswered(self.endpoint.base_url, made, reply.reason, silence=self._outage.seconds)
         return reply
 
-    async def _again(self, once: Once, first: Reply, attempts: int, longest: float, before: int) -> tuple[Reply, int]:
+    async def _again(
+        self, once: Once, first: Reply, attempts: int, longest: float | None, before: int
+    ) -> tuple[Reply, int]:
         """Go on after a first attempt that told nothing; returns the last reply, and how many there were.
 
         `before` is how many clear answers there were when that attempt began.
         """
-        from tenacity import (  # noqa: PLC0415 - only where used
-            AsyncRetrying,
-            RetryCallState,
-            retry_if_result,
-            wait_random_exponential,
-        )
-
         made = [first]
 
         def alone() -> bool:
             return self.limiter.host_is_well and self._fine > before
 
-        async def attempt() -> Reply:
+        async def repeat() -> Reply:
             nonlocal before
             if made:
                 return made.pop()
+            self.traffic.retried += 1
             failed_alone, before = alone(), self._fine
             return await once(alone=failed_alone)
 
-        def count(_state: object) -> None:
-            self.traffic.retried += 1
+        def wait(attempt: int, reply: Reply) -> float:
+            most = inf if longest is None else longest
+            # Waiting cures a host, not an object of it.
+            return jittered(attempt, min(most, LONGEST_WAIT_ALONE if isinstance(reply, Ambiguous) and alone() else inf))
 
-        growing = wait_random_exponential(multiplier=0.5, max=longest)
-
-        def wait(state: RetryCallState) -> float:
-            open_still = state.outcome is not None and isinstance(state.outcome.result(), Ambiguous)
-            return min(growing(state), WELL_BACKOFF) if open_still and alone() else growing(state)
-
-        retrying = AsyncRetrying(
-            retry=retry_if_result(_tells_nothing),
-            stop=lambda state: state.attempt_number >= attempts or self._outage.seconds is not None,
+        return await until_clear(
+            repeat,
+            again=_tells_nothing,
             wait=wait,
             sleep=self._sleep,
-            before_sleep=count,
-            retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+            attempts=attempts,
+            give_up=lambda: self._outage.seconds is not None,
         )
-        reply: Reply = await retrying(attempt)
-        return reply, int(retrying.statistics["attempt_number"])
 
     async def stream(
         self, path: str, content: bytes, *, idle: float, on_sent: Callable[[], None] = lambda: None

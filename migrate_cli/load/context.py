@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from migrate_cli.http.outcomes import Reply
+from migrate_cli.http.retry import Retry
 from migrate_cli.load.interface import Journal, LoadTarget
 from migrate_cli.load.policy import LoadPolicy
-from migrate_cli.load.retry import Retry
 from migrate_cli.model import Draft, Progress, ThreadState
 from migrate_cli.work.clock import Clock
 
@@ -75,7 +75,7 @@ class LoadContext:
 
     def retry(self) -> Retry:
         """A new series of attempts at one request."""
-        return Retry(self.clock, self.policy)
+        return Retry(self.clock.now, self.policy)
 
     async def wait(self, retry: Retry, reply: Reply) -> None:
         """Wait before the next attempt. Raises TemporaryError when there should be none, Stopped when draining."""

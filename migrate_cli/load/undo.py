@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from migrate_cli.http.outcomes import Ambiguous, Draining, NotApplied
+from migrate_cli.http.retry import Retry
 from migrate_cli.load.policy import LoadPolicy
-from migrate_cli.load.retry import Retry
 from migrate_cli.target.deletion import DELETED, GONE, ConversationDeletion, Deletes, Wait
 from migrate_cli.work.clock import Clock
 from migrate_cli.work.pool import WorkerPool, each_of
@@ -90,7 +90,7 @@ class UndoRun:
 
     def _attempts(self) -> Wait:
         """A new series of attempts at one request, which ends when the run does."""
-        retry = Retry(self._clock, self._policy)
+        retry = Retry(self._clock.now, self._policy)
 
         async def wait(reply: NotApplied | Ambiguous) -> None:
             await self._clock.sleep(retry.pause(reply))

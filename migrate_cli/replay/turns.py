@@ -15,6 +15,7 @@ from typing import Protocol
 
 from migrate_cli.convert.canonical import encode
 from migrate_cli.http.outcomes import NotApplied, Refused
+from migrate_cli.http.retry import pause
 from migrate_cli.http.sse import StreamBroken, StreamRefused
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.approvals import Approvals, Decided, Decision
@@ -29,7 +30,8 @@ from migrate_cli.replay.tools import ToolOutcome, ToolRunner
 TEMPORARY = frozenset({"server_error", "rate_limit_exceeded", "timeout", "overloaded_error", "internal_error"})
 """Codes with which a response fails although the request is in order."""
 CITING = frozenset({"url_citation", "file_citation", "container_file_citation", "file_path"})
-LONGEST_WAIT = 60.0
+LONGEST_ASKED = 60.0
+"""Seconds that a case waits at most, however long the server asks for."""
 PATIENCE = 1.0
 """Seconds that a server may take to close a stream after its last event."""
 
@@ -193,7 +195,7 @@ class TurnRunner:
                     raise RetryableError(error.reason, error.wait) from None
                 turn.retries.append(error.reason)
                 self._observer.note(f"sent again: {error.reason}")
-                await self._policy.sleep(_pause(error, attempt))
+                await self._policy.sleep(min(LONGEST_ASKED, pause(attempt + 1, error.wait)))
         raise AssertionError("the last attempt returns or raises")
 
     async def _send(self, items: list[JsonObject], turn: TurnResult) -> ModelResponse:
@@ -258,7 +260,3 @@ def _as_error(error: StreamRefused) -> CaseError | RetryableError:
     if isinstance(reply, NotApplied):
         return RetryableError(f"not taken ({reply.reason})", reply.wait, not_applied=True)
     return RetryableError(reply.reason)
-
-
-def _pause(error: RetryableError, attempt: int) -> float:
-    return min(error.wait if error.wait is not None else 0.5 * 2**attempt, LONGEST_WAIT)

@@ -194,7 +194,7 @@ def test_a_file_that_the_host_cannot_send_does_not_stop_the_others(
     strict: Strict,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("migrate_cli.http.client.LONGEST_BACKOFF", 0.01)
+    monkeypatch.setattr("migrate_cli.http.retry.LONGEST_WAIT", 0.01)
     with serving(tmp_path, attached(1, "file-doc"), faults=("content:500",)) as running:
         result = run(cli, "apply", running.url)
         assert result["exit_code"] == 0

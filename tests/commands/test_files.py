@@ -329,7 +329,7 @@ def test_a_target_that_never_answers_an_upload_ends_the_run_for_now(
     monkeypatch.setenv("MIGRATE_CONVERT__FILES", "upload")
     monkeypatch.setenv("OPENAI_BASE_URL", "")
     monkeypatch.setenv("OPENAI_API_KEY", "")
-    monkeypatch.setattr("migrate_cli.files.sending.LONGEST_WAIT", 0.01)
+    monkeypatch.setattr("migrate_cli.http.retry.LONGEST_WAIT", 0.01)
     source = export(tmp_path / "export", attached(1, "file-doc"), files=BYTES)
     with Strict(tmp_path / "strict.db", "upload:500"):
         assert apply(cli, source)["exit_code"] == 5

@@ -37,7 +37,7 @@ print(f"token-number-{number}")
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again at once; the waits have tests of their own."""
-    monkeypatch.setattr("migrate_cli.http.client.LONGEST_BACKOFF", 0.001)
+    monkeypatch.setattr("migrate_cli.http.retry.LONGEST_WAIT", 0.001)
     monkeypatch.setenv("SOURCE_API_KEY", FIRST)
 
 

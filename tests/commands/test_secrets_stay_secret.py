@@ -70,7 +70,7 @@ def test_no_report_log_or_state_file_holds_the_key(
     cli: Cli, tmp_path: Path, leaky: type[_Leaky], status: int, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if status in (429, 500, 200):
-        monkeypatch.setattr("migrate_cli.load.retry.SHORTEST_WAIT", 0.0)
+        monkeypatch.setattr("migrate_cli.http.retry.SHORTEST_WAIT", 0.0)
         monkeypatch.setattr("migrate_cli.http.rate_limiter.LATENESS", 0.0)
         monkeypatch.setattr("migrate_cli.commands.context.LoadPolicy", _impatient)
     leaky.status = status

@@ -13,9 +13,9 @@ from migrate_cli.files.host import FileHost, FileListing
 from migrate_cli.files.local import LocalFile, look_at
 from migrate_cli.files.needs import Need
 from migrate_cli.files.orphans import OrphanedUploads
-from migrate_cli.files.sending import ATTEMPTS, send
 from migrate_cli.files.transfer import FileChecker, FileTransfer, TransferJob
 from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, NotApplied, NotAppliedKind, Refused, Reply
+from migrate_cli.http.retry import ATTEMPTS, send_until_clear
 from migrate_cli.model import FileRecord, Finding, Lost, Status
 
 NOT_THERE = Refused(404, "http-404", "No such File object")
@@ -185,11 +185,11 @@ def test_sending_waits_as_long_as_it_is_told_and_gives_up_in_the_end() -> None:
     clock = Clock()
 
     async def throttled() -> Reply:
-        return NotApplied(NotAppliedKind.THROTTLED, "rate_limited", 7.0)
+        return NotApplied(NotAppliedKind.THROTTLED, "rate_limited", 60.0)
 
     with pytest.raises(TemporaryError, match="rate_limited"):
-        asyncio.run(send(throttled, clock, "the upload of x"))
-    assert clock.slept == [7.0] * ATTEMPTS
+        asyncio.run(send_until_clear(throttled, clock, "the upload of x"))
+    assert clock.slept == [60.0] * (ATTEMPTS - 1)
 
 
 def test_nothing_new_is_sent_once_the_run_drains() -> None:
@@ -197,7 +197,7 @@ def test_nothing_new_is_sent_once_the_run_drains() -> None:
         raise AssertionError("sent")
 
     with pytest.raises(Draining):
-        asyncio.run(send(never, Clock(), "x", draining=lambda: True))
+        asyncio.run(send_until_clear(never, Clock(), "x", draining=lambda: True))
 
 
 def test_an_upload_that_never_got_its_turn_counts_as_no_lost_copy(pdf: LocalFile) -> None:

@@ -16,10 +16,11 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 from migrate_cli.errors import Unanswered, UsageError
 from migrate_cli.http import outage, transport
-from migrate_cli.http.client import READ_ATTEMPTS, ApiClient
+from migrate_cli.http.client import ApiClient
 from migrate_cli.http.endpoint import Endpoint, headers_of
 from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, NotAppliedKind, Refused, Reply
 from migrate_cli.http.rate_limiter import RateLimiter
+from migrate_cli.http.retry import ATTEMPTS
 from migrate_cli.http.transport import proxy_for, transport_failure
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
@@ -82,7 +83,7 @@ import asyncio, sys
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.http import outage
 from migrate_cli.http import transport
-from migrate_cli.http.client import READ_ATTEMPTS, ApiClient
+from migrate_cli.http.client import ApiClient
 from migrate_cli.http.rate_limiter import RateLimiter
 async def ask():
     async with ApiClient(Endpoint("http://127.0.0.1:9/v1", "{KEY}"), RateLimiter(most_in_flight=1)) as client:
@@ -362,4 +363,4 @@ def test_a_path_that_is_never_answered_is_asked_to_the_end_where_others_are(monk
     replies = tries_until_unanswered(host, clock, ["/sick", *["/well"] * 200])
     [sick] = [one for one in replies if isinstance(one, Unanswered)]
     assert not sick.by_all
-    assert sick.tries == READ_ATTEMPTS
+    assert sick.tries == ATTEMPTS

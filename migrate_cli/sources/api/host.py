@@ -12,8 +12,9 @@ from typing import Any
 
 from migrate_cli.errors import AnswerOutOfBounds, SourceError, TemporaryError, Unanswered
 from migrate_cli.findings import finding
-from migrate_cli.http.client import READ_ATTEMPTS, WELL_BACKOFF, ApiClient
+from migrate_cli.http.client import LONGEST_WAIT_ALONE, ApiClient
 from migrate_cli.http.outcomes import Applied, Refused
+from migrate_cli.http.retry import ATTEMPTS
 from migrate_cli.model import Finding, JsonObject
 from migrate_cli.sources.api.presets import ApiPreset
 from migrate_cli.sources.normalise import MILLISECONDS_FROM
@@ -60,9 +61,7 @@ class Host:
         """The base URL."""
         return self.client.endpoint.base_url
 
-    async def get(
-        self, path: str, query: Mapping[str, Any] | None = None, *, attempts: int = READ_ATTEMPTS
-    ) -> JsonObject:
+    async def get(self, path: str, query: Mapping[str, Any] | None = None, *, attempts: int = ATTEMPTS) -> JsonObject:
         """Return the object at a path. Raises RefusedError, TemporaryError when the host is unwell, AuthError."""
         reply = await self._ask(path, query, attempts)
         if isinstance(reply, Refused):
@@ -82,7 +81,7 @@ class Host:
             # It may be down for a moment: then all the attempts that a read has are still to come.
             return await self.client.read(path, query, attempts=attempts)
         try:
-            return await self.client.read(path, query, attempts=attempts - FEW_ATTEMPTS, longest=WELL_BACKOFF)
+            return await self.client.read(path, query, attempts=attempts - FEW_ATTEMPTS, longest=LONGEST_WAIT_ALONE)
         except Unanswered as error:
             raise Unanswered(self.url, attempts, error.reason) from error
 
