@@ -49,7 +49,7 @@ from migrate_cli.work.clock import WallClock
 from migrate_cli.work.ordered import Entry
 from migrate_cli.work.queue import piped
 
-_WANTING = ("failed", "in_doubt", "deferred", "differs", "gone", "changed", "grown", "unknown", "incomplete")
+_WANTING = ("failed", "in_doubt", "deferred", "differs", "gone", "unread", "changed", "grown", "unknown", "incomplete")
 """Counts of threads that are not in the target as they should be."""
 
 

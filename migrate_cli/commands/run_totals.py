@@ -26,7 +26,10 @@ from migrate_cli.model import (
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.report.side_by_side import ContentRecorder
 from migrate_cli.sources.interface import Selection
+from migrate_cli.verify.run import UNREADABLE
 
+BY_VERIFY = frozenset({"differs", "gone", "unread"})
+"""What a loaded thread counts as where the last `verify` found something."""
 LISTED = 1000
 """Longest list of findings, threads or unreadable entries that a result carries; the state file has them all."""
 
@@ -78,7 +81,7 @@ class RunTotals:
             self._timeline.note(self._seconds(), draft.messages)
         if action in _ALREADY:
             self.threads[_ALREADY[action]] += 1
-        if state in ("differs", "gone") and progress is not None:
+        if state in BY_VERIFY and progress is not None:
             self._found_by_verify(draft.thread_id, progress.code, progress.detail)
         if action is Action.REREAD:
             self.add_findings([finding(READ_DIFFERENTLY, f"{OTHER_VERSION}.", draft.thread_id)])
@@ -116,7 +119,7 @@ class RunTotals:
         _append(self.thread_list, {**kept, "state": state, "findings": len(found)})
         if state == "skipped":
             _append(self.skipped, {"thread_id": row["thread_id"], "reason": row["reason"]})
-        if state in ("differs", "gone"):
+        if state in BY_VERIFY:
             self._found_by_verify(row["thread_id"], row["code"], row["detail"])
         self._view.thread_done(state, row["messages"])
 
@@ -261,6 +264,8 @@ def _state_of(action: Action, progress: Progress | None) -> str:
 
 def _of_loaded(state: str, code: str | None) -> str:
     """What a thread that was loaded counts as, by what `verify` has found since."""
+    if code == UNREADABLE:
+        return "unread"
     if state != ThreadState.DIFFERS:
         return "loaded"
     return "gone" if code == CONVERSATION_GONE else "differs"

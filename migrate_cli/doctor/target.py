@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 
 from migrate_cli.doctor.check import Check, failed, failure, ok, warning
@@ -71,6 +72,15 @@ def _judge(endpoint: Endpoint, whole: Applied | Refused, items: Applied | Refuse
                 ExitCode.USAGE,
             )
         ]
+    if not _about_conversation(whole):
+        return [
+            accepted,
+            warning(
+                "target API",
+                f"asked for a conversation that cannot exist, it says: {whole.message}",
+                "Look whether it refuses other requests as well: migrate-cli doctor --live finds out.",
+            ),
+        ]
     return [accepted, ok("target API", "it speaks the Conversations API; doctor --live finds out what it does")]
 
 
@@ -90,6 +100,12 @@ async def _knows_path(client: ApiClient) -> bool:
     if isinstance(there, Applied) or isinstance(nowhere, Applied):
         return not isinstance(nowhere, Applied)
     return there.status != nowhere.status
+
+
+def _about_conversation(reply: Refused) -> bool:
+    """Whether a refusal is about the conversation or its id, and not about anything that was asked."""
+    words = re.findall(r"[a-z]+", f"{reply.code} {reply.message}".lower())
+    return reply.status in (404, 405, 410) or not {"conversation", "conversations", "id", "ids"}.isdisjoint(words)
 
 
 def _unknown_path(reply: Refused) -> bool:

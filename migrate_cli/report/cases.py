@@ -39,6 +39,7 @@ FAILED_STATES = {
     "in_doubt": "The thread is in doubt: settle it with migrate-cli resolve.",
     "differs": "The conversation differs from its source.",
     "gone": "The conversation is not at the target any more.",
+    "unread": "The conversation could not be read when it was last verified.",
 }
 REPLAY_PASSED = frozenset({"passed", "pass", "ok"})
 

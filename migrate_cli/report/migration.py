@@ -116,11 +116,11 @@ def _apply_headline(result: Result) -> str:
     data = result.data
     threads = counts(data, "threads")
     failed, doubt = threads.get("failed", 0), threads.get("in_doubt", 0)
-    differing, gone = threads.get("differs", 0), threads.get("gone", 0)
+    differing, gone, silent = (threads.get(name, 0) for name in ("differs", "gone", "unread"))
     where = _where(data)
     if threads.get("total", 0) == 0:
         return "No thread was reached." if "reached" in data else _nothing(threads)
-    if data.get("writes") == 0 and not (failed or doubt or differing or gone) and "reached" not in data:
+    if data.get("writes") == 0 and not (failed or doubt or differing or gone or silent) and "reached" not in data:
         did = "written" if counts(data, "requests").get("sent") else "sent"
         there = f"{_loaded(threads, data)}{where}.{known_incomplete(threads)}"
         return f"Nothing was {did}: everything is already there. {there}"
@@ -132,6 +132,7 @@ def _apply_headline(result: Result) -> str:
     differ = "differs" if differing == 1 else "differ"
     aside += [f"{plural(differing, 'thread')} {differ} from the source"] if differing else []
     aside += [f"{plural(gone, 'conversation')} {'is' if gone == 1 else 'are'} gone from the target"] if gone else []
+    aside += [f"{plural(silent, 'conversation')} could not be read when last verified"] if silent else []
     skipped = threads.get("skipped", 0)
     ending = f" {plural(skipped, 'thread')} had nothing to load." if skipped else ""
     ending += " The run was interrupted and can go on." if result.exit_code == 130 else ""
@@ -306,6 +307,7 @@ def _after_apply(result: Result) -> tuple[str, ...]:
         "differs": f"See how it differs, and settle it: migrate-cli resolve {_first(result, 'differs')}{state}; "
         f"`verify --failed` then looks again",
         "gone": f"Load it anew: migrate-cli resolve {_first(result, 'gone')} --restart{state}, then this command again",
+        "unread": f"Look again: migrate-cli verify{_source(result.data)}{state}{where} --failed",
         "failed": _after_failures(threads),
         "loaded": f"Compare every conversation with its source: migrate-cli verify{_source(result.data)}{state}{where}",
     }

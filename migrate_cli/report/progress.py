@@ -22,7 +22,7 @@ DRAW_EVERY = 0.1
 """Seconds between two updates of the live bar."""
 LINE_EVERY = 1.0
 """Seconds between two JSON lines."""
-SHOWN_ASIDE = ("failed", "in_doubt", "skipped", "differs", "gone")
+SHOWN_ASIDE = ("failed", "in_doubt", "skipped", "differs", "gone", "unread")
 
 
 class ProgressView(Protocol):

@@ -161,3 +161,25 @@ def test_an_application_is_not_given_a_conversation_that_is_gone(
         with pytest.raises(ThreadFailed, match="not at the target any more") as failed:
             migrator.ensure(SECOND)
     assert failed.value.code == "conversation-gone"
+
+
+def test_a_conversation_that_could_not_be_read_is_named_until_it_was(
+    cli: Cli, export: Path, hand: Hand, target: EmbeddedSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIGRATE_LOAD__TIMEOUT", "1")
+    conversation, _ = hand.conversation(FIRST)
+    with httpx2.Client() as client:
+        rules = [f"list:500:path={conversation}"]
+        client.post(f"{target.control_url}/faults", json={"rules": rules}, headers=CONTROL_HEADERS)
+        assert cli("verify", export).code == 4
+        client.post(f"{target.control_url}/faults", json={"rules": []}, headers=CONTROL_HEADERS)
+    result = apply_json(cli, export)
+    assert (result["exit_code"], result["data"]["writes"]) == (3, 0)
+    assert result["data"]["threads"]["unread"] == 1
+    assert [(one["code"], one["thread_id"]) for one in result["errors"]] == [("unreadable", FIRST)]
+    told = " ".join(cli("apply", export).out.split())
+    assert "1 conversation could not be read when last verified" in told
+    assert "everything is already there" not in told
+    assert f"migrate-cli verify {export} --failed" in told
+    assert cli("verify", export, "--failed").code == 0
+    assert apply_json(cli, export)["exit_code"] == 0

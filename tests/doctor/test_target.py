@@ -130,3 +130,20 @@ def test_a_pause_between_tries_is_never_long(monkeypatch: pytest.MonkeyPatch) ->
     asyncio.run(target.brief(60.0))
     asyncio.run(target.brief(0.1))
     assert slept == [target.LONGEST_PAUSE, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("message", "verdict"),
+    [
+        ("The tenant is asleep.", CheckVerdict.WARNING),
+        ("Invalid 'conversation_id'.", CheckVerdict.OK),
+        ("No such id.", CheckVerdict.OK),
+    ],
+)
+def test_a_refusal_that_is_about_no_conversation_is_told(look: Look, message: str, verdict: CheckVerdict) -> None:
+    async def refuses(call: Call) -> CapturedResponse:
+        return refusal(message, 400)
+
+    told = look(refuses)["target API"]
+    assert told.verdict is verdict
+    assert (message in told.detail) is (verdict is CheckVerdict.WARNING)
