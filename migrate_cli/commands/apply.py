@@ -242,7 +242,7 @@ class ApplyRun:
         selection = self._options.selection
 
         def converted(threads: Iterator[Thread | Unreadable]) -> Iterator[Entry]:
-            return resolver.feed(threads if self._content is None else self._content.watch(threads))
+            return resolver.convert(threads if self._content is None else self._content.watch(threads))
 
         arriving = self._resumption.arriving() if self._resumption else self._source.arriving(selection)
         if arriving is not None:

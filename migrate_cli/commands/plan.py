@@ -141,7 +141,7 @@ class _Planning:
         arriving = self._source.arriving(selection)
 
         def drafts(threads: Iterator[Thread | Unreadable]) -> Iterator[Entry]:
-            return files.resolver.feed(self._seen(threads))
+            return files.resolver.convert(self._seen(threads))
 
         feed = drafts(self._source.threads(selection)) if arriving is None else piped(arriving, drafts)
         async with client or contextlib.nullcontext(), files:

@@ -64,7 +64,7 @@ def draft_again(settings: Settings, store: StateStore, thread_id: str) -> Draft 
     """Convert a thread again, as `apply` would; None when the source no longer has it."""
     source = open_configured(_with_source(settings))
     resolver = as_recorded(settings, source, store.files)
-    for entry in resolver.feed(source.threads(Selection(frozenset({thread_id})))):
+    for entry in resolver.convert(source.threads(Selection(frozenset({thread_id})))):
         if isinstance(entry, Draft) and entry.thread_id == thread_id:
             return with_notes(entry, store.threads.refused_items().get(thread_id, {}))
     return None

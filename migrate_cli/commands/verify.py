@@ -179,7 +179,7 @@ class _Verify:
         """Convert with what `apply` knew of files and refused items, so that the drafts are those that were loaded."""
         resolver = as_recorded(self._settings, source, self._store.files)
         refused = self._store.threads.refused_items()
-        for entry in resolver.feed(source.threads(selection)):
+        for entry in resolver.convert(source.threads(selection)):
             if isinstance(entry, Draft):
                 self._tally.read(entry)
                 yield with_notes(entry, refused.get(entry.thread_id, {}))

@@ -57,7 +57,7 @@ class FileResolver:
         self.named_files = False
         """Whether any file was named so far."""
 
-    def feed(self, entries: Iterable[Thread | Unreadable]) -> Iterator[Entry]:
+    def convert(self, entries: Iterable[Thread | Unreadable]) -> Iterator[Entry]:
         """Convert what can be converted at once, one thread at a time, and pass the rest on."""
         for entry in entries:
             yield entry if isinstance(entry, Unreadable) else self.at_once(entry)

@@ -28,7 +28,7 @@ from migrate_cli.model import Draft, Progress, Thread, ThreadState, Unreadable
 from migrate_cli.work.clock import Clock
 from migrate_cli.work.ordered import Entry
 from migrate_cli.work.pool import Take, WorkerPool
-from migrate_cli.work.queue import Feed, feeding
+from migrate_cli.work.queue import EntryQueue, queue_of
 
 READ_DIFFERENTLY = "read-differently"
 OTHER_VERSION = "this version of migrate-cli reads the thread otherwise than the one that loaded it"
@@ -112,8 +112,8 @@ class LoadRun:
 
     async def run(self, drafts: Iterator[Entry] | AsyncIterator[Entry]) -> None:
         """Load all drafts. Raises what ended the run as a whole, after every worker has come to rest."""
-        async with feeding(drafts, self._policy.workers, self.drain, live=self._options.live) as feed:
-            take = partial(self._take, feed)
+        async with queue_of(drafts, self._policy.workers, self.drain, live=self._options.live) as queue:
+            take = partial(self._take, queue)
             try:
                 if self.pilot is not None:
                     await self._run_pilot(take, self.pilot)
@@ -124,10 +124,10 @@ class LoadRun:
         await self._store.durable()
         self._pool.raise_failure()
 
-    async def _take(self, drafts: Feed[Entry]) -> Draft | Thread | None:
+    async def _take(self, queue: EntryQueue[Entry]) -> Draft | Thread | None:
         """Take the next draft; what could not be read is noted on the way."""
         while not self.drain.is_set():
-            entry = await drafts.take()
+            entry = await queue.take()
             if not isinstance(entry, Unreadable):
                 return entry
             self._store.unreadable(entry)

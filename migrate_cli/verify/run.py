@@ -18,7 +18,7 @@ from migrate_cli.verify.conversation import ComparisonTask
 from migrate_cli.verify.items import unread
 from migrate_cli.verify.outcome import Verdict
 from migrate_cli.work.pool import WorkerPool
-from migrate_cli.work.queue import Feed, feeding
+from migrate_cli.work.queue import EntryQueue, queue_of
 
 GRACE = 2.0
 """Seconds that comparisons under way get when the run is to end. They change nothing, and the next run repeats them."""
@@ -74,17 +74,17 @@ class VerifyRun:
     async def run(self, entries: Iterator[Entry]) -> None:
         """Compare everything. Raises what ended the run, after every worker has come to rest."""
         pool = WorkerPool(self._workers, self.drain, grace=GRACE)
-        async with feeding(entries, self._workers, self.drain, live=self._live) as feed:
+        async with queue_of(entries, self._workers, self.drain, live=self._live) as queue:
             try:
-                await pool.run(partial(self._take, feed), self._handle)
+                await pool.run(partial(self._take, queue), self._handle)
             finally:
                 await self._states.durable()
         pool.raise_failure()
 
-    async def _take(self, entries: Feed[Entry]) -> ComparisonTask | None:
+    async def _take(self, queue: EntryQueue[Entry]) -> ComparisonTask | None:
         """Take the next task; what is none is told on the way."""
         while not self.drain.is_set():
-            entry = await entries.take()
+            entry = await queue.take()
             if entry is None or isinstance(entry, ComparisonTask):
                 return entry
             self._observer.aside(entry)

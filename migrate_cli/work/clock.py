@@ -1,10 +1,26 @@
-"""Real time, which stops being waited for when a run is asked to end."""
+"""Time: what a run needs of it, and the real one, whose waits end early when the run is asked to end.
+
+It must not know why anybody waits.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from typing import Protocol
+
+
+class Clock(Protocol):
+    """Time, so that tests need none."""
+
+    def now(self) -> float:
+        """Seconds, monotonic."""
+
+    def wall(self) -> float:
+        """Unix seconds, to compare with what an earlier run noted."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
 
 
 class WallClock:
@@ -39,16 +55,3 @@ class WallClock:
                 await self._drain.wait()
         except TimeoutError:
             return
-
-
-class Clock(Protocol):
-    """Time, so that tests need none."""
-
-    def now(self) -> float:
-        """Seconds, monotonic."""
-
-    def wall(self) -> float:
-        """Unix seconds, to compare with what an earlier run noted."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""

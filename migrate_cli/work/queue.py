@@ -1,6 +1,7 @@
-"""Entries for the workers: some at once from a file, on one event loop from a host, through a thread from what blocks.
+"""Queues of entries for the workers, one for each way of reading a source.
 
-A live source is read ahead of the workers, so that a worker finds its next thread waiting. It must not look at entries.
+A file is read on the event loop, some entries in one go; an asynchronous source is awaited; one that blocks is read in
+a thread, ahead of the workers, so that a worker finds its next entry waiting. A queue must not look at its entries.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ LAST_READ = 2.0
 
 AT_ONCE = 32
 """Entries of a file that are read in one go: work of one kind, done together, takes a tenth less time."""
-LONGEST_GO = 0.01
+LONGEST_READ = 0.01
 """Seconds after which no further entry is read in the same go: those that are large are not held beside each other, and
 nothing else waits for long."""
 
 
-class Feed(Protocol[Out_co]):
+class EntryQueue(Protocol[Out_co]):
     """Gives one entry after another to whoever asks; one asks at a time."""
 
     async def take(self) -> Out_co | None:
@@ -42,26 +43,26 @@ class Feed(Protocol[Out_co]):
 
 
 @asynccontextmanager
-async def feeding(
+async def queue_of(
     entries: Iterator[T] | AsyncIterator[T], ahead: int, drain: asyncio.Event, *, live: bool
-) -> AsyncIterator[Feed[T]]:
+) -> AsyncIterator[EntryQueue[T]]:
     """Give the entries until the run drains; a `live` source that blocks is read up to `ahead` entries ahead."""
-    feed: Feed[T]
+    queue: EntryQueue[T]
     if isinstance(entries, AsyncIterator):
-        feed = Arriving(entries)
+        queue = AsyncQueue(entries)
     else:
-        feed = Pump(entries, ahead) if live else Inline(entries, min(ahead, AT_ONCE))
+        queue = ThreadedQueue(entries, ahead) if live else InlineQueue(entries, min(ahead, AT_ONCE))
 
     async def stop() -> None:
         await drain.wait()
-        feed.stop()
+        queue.stop()
 
     stopping = asyncio.create_task(stop())
     try:
-        yield feed
+        yield queue
     finally:
         stopping.cancel()
-        await feed.close()
+        await queue.close()
 
 
 async def piped(entries: AsyncGenerator[T], pipe: Callable[[Iterator[T]], Iterator[U]]) -> AsyncGenerator[U]:
@@ -79,7 +80,7 @@ async def piped(entries: AsyncGenerator[T], pipe: Callable[[Iterator[T]], Iterat
             yield next(values)
 
 
-class Inline(Generic[T]):
+class InlineQueue(Generic[T]):
     """Takes from an iterator that never waits for long."""
 
     def __init__(self, entries: Iterator[T], at_once: int = AT_ONCE) -> None:
@@ -103,7 +104,7 @@ class Inline(Generic[T]):
 
     def _read(self) -> None:
         """Take some entries; what the iterator raises waits until they are given."""
-        until = time.monotonic() + LONGEST_GO
+        until = time.monotonic() + LONGEST_READ
         try:
             for entry in self._entries:
                 self._held.append(entry)
@@ -121,7 +122,7 @@ class Inline(Generic[T]):
         """Leave the rest unread."""
 
 
-class Arriving(Generic[T]):
+class AsyncQueue(Generic[T]):
     """Takes from an asynchronous iterator, which reads ahead by itself if it does."""
 
     def __init__(self, entries: AsyncIterator[T]) -> None:
@@ -159,7 +160,7 @@ class Arriving(Generic[T]):
             await close()
 
 
-class Pump(Generic[T]):
+class ThreadedQueue(Generic[T]):
     """Takes from an iterator in a thread of its own, some entries ahead.
 
     Each call across threads makes both sides wait for Python's lock, so one side calls the other only when that waits:
@@ -178,7 +179,7 @@ class Pump(Generic[T]):
         self._ended = False
         self._stopped = False
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="queue", daemon=True)
         self._thread.start()
 
     async def take(self) -> T | None:

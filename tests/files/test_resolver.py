@@ -18,7 +18,7 @@ from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.http.outcomes import Draining
 from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.model import Attachment, Draft, FileRecord, Finding, Message, Origin, Status, Thread, Unreadable
-from migrate_cli.work.ordered import WIDTH, in_order
+from migrate_cli.work.ordered import AHEAD, in_order
 from migrate_cli.work.queue import AT_ONCE
 
 POLICY = FilePolicy(ConvertOptions())
@@ -61,7 +61,7 @@ def resolver(work: Answering | None, records: dict[str, FileRecord] | None = Non
 
 
 async def drafts_of(own: FileResolver, entries: list[Thread | Unreadable]) -> list[Draft | Unreadable]:
-    return [entry async for entry in in_order(own.feed(entries), own.draft)]
+    return [entry async for entry in in_order(own.convert(entries), own.draft)]
 
 
 def test_a_thread_without_files_is_converted_at_once() -> None:
@@ -156,13 +156,13 @@ def test_only_a_window_of_threads_waits_at_a_time_and_few_are_read_ahead_of_it()
 
     async def whole() -> None:
         nonlocal given
-        async for _ in in_order(own.feed(source()), draft):
+        async for _ in in_order(own.convert(source()), draft):
             given += 1
 
     asyncio.run(whole())
     assert given == 500
-    assert 1 < most_waiting <= WIDTH
-    assert most_read < WIDTH + AT_ONCE
+    assert 1 < most_waiting <= AHEAD
+    assert most_read < AHEAD + AT_ONCE
 
 
 def test_facts_of_a_thread_outlast_the_memory_for_all() -> None:

@@ -1,4 +1,4 @@
-"""The feed between a source and the workers: in order, ahead but not far, and it ends when it is told to."""
+"""The queue between a source and the workers: in order, ahead but not far, and it ends when it is told to."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import threading
 from collections.abc import AsyncGenerator, Iterator
 
 import pytest
-from migrate_cli.work.queue import LONGEST_GO, Feed, Inline, Pump, feeding, piped
+from migrate_cli.work.queue import LONGEST_READ, EntryQueue, InlineQueue, ThreadedQueue, piped, queue_of
 
 
-async def all_of(feed: Feed[int]) -> list[int]:
-    """Everything that a feed gives."""
+async def all_of(queue: EntryQueue[int]) -> list[int]:
+    """Everything that a queue gives."""
     taken = []
-    while (entry := await feed.take()) is not None:
+    while (entry := await queue.take()) is not None:
         taken.append(entry)
     return taken
 
@@ -21,10 +21,10 @@ async def all_of(feed: Feed[int]) -> list[int]:
 @pytest.mark.parametrize("ahead", [1, 3, 100])
 def test_a_pump_gives_everything_in_order_and_then_nothing(ahead: int) -> None:
     async def run() -> None:
-        feed = Pump(iter(range(50)), ahead)
-        assert await all_of(feed) == list(range(50))
-        assert await feed.take() is None
-        await feed.close()
+        queue = ThreadedQueue(iter(range(50)), ahead)
+        assert await all_of(queue) == list(range(50))
+        assert await queue.take() is None
+        await queue.close()
 
     asyncio.run(run())
 
@@ -39,23 +39,23 @@ def test_a_pump_wakes_who_waits_for_a_slow_source(ahead: int) -> None:
             yield number
 
     async def run() -> None:
-        feed = Pump(slow(), ahead)
+        queue = ThreadedQueue(slow(), ahead)
         for number in range(200):
-            taking = asyncio.create_task(feed.take())
+            taking = asyncio.create_task(queue.take())
             await asyncio.sleep(0)
             asked.release()
             assert await asyncio.wait_for(taking, 10) == number
-        assert await feed.take() is None
-        await feed.close()
+        assert await queue.take() is None
+        await queue.close()
 
     asyncio.run(run())
 
 
 def test_an_inline_feed_gives_the_same() -> None:
     async def run() -> None:
-        feed = Inline(iter(range(5)))
-        assert await all_of(feed) == list(range(5))
-        await feed.close()
+        queue = InlineQueue(iter(range(5)))
+        assert await all_of(queue) == list(range(5))
+        await queue.close()
 
     asyncio.run(run())
 
@@ -69,13 +69,13 @@ def test_an_inline_feed_reads_some_entries_in_one_go_but_no_more() -> None:
             yield number
 
     async def run() -> None:
-        feed = Inline(entries(), at_once=4)
-        assert await feed.take() == 0
+        queue = InlineQueue(entries(), at_once=4)
+        assert await queue.take() == 0
         assert len(read) == 4
-        assert [await feed.take() for _ in range(4)] == [1, 2, 3, 4]
+        assert [await queue.take() for _ in range(4)] == [1, 2, 3, 4]
         assert len(read) == 8
-        feed.stop()
-        assert await feed.take() is None
+        queue.stop()
+        assert await queue.take() is None
 
     asyncio.run(run())
 
@@ -87,31 +87,33 @@ def test_entries_that_take_long_to_read_are_not_held_beside_each_other(monkeypat
     def slow() -> Iterator[int]:
         nonlocal clock
         for number in range(10):
-            clock += LONGEST_GO * 0.4
+            clock += LONGEST_READ * 0.4
             read.append(number)
             yield number
 
     async def run() -> None:
-        feed = Inline(slow(), at_once=100)
-        assert await feed.take() == 0
+        queue = InlineQueue(slow(), at_once=100)
+        assert await queue.take() == 0
         assert len(read) == 3
 
     monkeypatch.setattr("migrate_cli.work.queue.time.monotonic", lambda: clock)
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("kind", [Pump, Inline])
-def test_what_the_source_raises_comes_after_what_it_gave(kind: type[Pump[int]] | type[Inline[int]]) -> None:
+@pytest.mark.parametrize("kind", [ThreadedQueue, InlineQueue])
+def test_what_the_source_raises_comes_after_what_it_gave(
+    kind: type[ThreadedQueue[int]] | type[InlineQueue[int]],
+) -> None:
     def broken() -> Iterator[int]:
         yield from (1, 2)
         raise OSError("the host is gone")
 
     async def run() -> None:
-        feed = kind(broken(), 10)
-        assert [await feed.take(), await feed.take()] == [1, 2]
+        queue = kind(broken(), 10)
+        assert [await queue.take(), await queue.take()] == [1, 2]
         with pytest.raises(OSError, match="gone"):
-            await feed.take()
-        await feed.close()
+            await queue.take()
+        await queue.close()
 
     asyncio.run(run())
 
@@ -132,9 +134,9 @@ def test_no_more_is_read_than_may_wait_and_the_source_is_let_go() -> None:
             let_go.set()
 
     async def run() -> None:
-        feed = Pump(source(), 2)
+        queue = ThreadedQueue(source(), 2)
         assert await asyncio.to_thread(second.wait, 10)
-        await feed.close()
+        await queue.close()
 
     asyncio.run(run())
     assert let_go.is_set()
@@ -153,13 +155,13 @@ def test_whoever_waits_for_a_source_that_gives_nothing_is_let_go_when_the_run_dr
 
     async def run() -> list[int | None]:
         drain = asyncio.Event()
-        async with feeding(silent(), 4, drain, live=live) as feed:
-            taken = [await feed.take()]
-            waiting = asyncio.create_task(feed.take()) if live else None
+        async with queue_of(silent(), 4, drain, live=live) as queue:
+            taken = [await queue.take()]
+            waiting = asyncio.create_task(queue.take()) if live else None
             await asyncio.sleep(0)
             drain.set()
             await asyncio.sleep(0)
-            taken.append(await (waiting or feed.take()))
+            taken.append(await (waiting or queue.take()))
             never.set()
         return taken
 
@@ -179,12 +181,12 @@ def test_what_arrives_on_the_loop_is_given_in_order_and_its_wait_called_off_when
 
     async def run() -> list[int | None]:
         drain = asyncio.Event()
-        async with feeding(host(), 4, drain, live=True) as feed:
-            taken = [await feed.take(), await feed.take()]
-            waiting = asyncio.create_task(feed.take())
+        async with queue_of(host(), 4, drain, live=True) as queue:
+            taken = [await queue.take(), await queue.take()]
+            waiting = asyncio.create_task(queue.take())
             await asyncio.sleep(0)
             drain.set()
-            return [*taken, await waiting, await feed.take()]
+            return [*taken, await waiting, await queue.take()]
 
     assert asyncio.run(run()) == [1, 2, None, None]
     assert closed == [True]
@@ -196,8 +198,8 @@ def test_a_worker_that_is_cut_off_while_it_waits_is_cut_off() -> None:
         yield 1
 
     async def run() -> None:
-        async with feeding(host(), 4, asyncio.Event(), live=True) as feed:
-            waiting = asyncio.create_task(feed.take())
+        async with queue_of(host(), 4, asyncio.Event(), live=True) as queue:
+            waiting = asyncio.create_task(queue.take())
             await asyncio.sleep(0)
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
