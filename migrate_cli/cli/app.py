@@ -1,6 +1,6 @@
-"""The commands, put together in the order that a user meets them.
+"""Puts the commands together, in the order in which a user meets them.
 
-Stages are imported inside the commands, so that `--help` and completion stay quick.
+Stages are imported inside the commands, so that `--help` and completion stay fast.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`verify` and `report`: what came of a migration, on the command line."""
+"""`verify` and `report` on the command line: the outcome of a migration."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def verify(
         report__with_content=with_content,
         report__redact=redact,
     )
-    choices = VerifyOptions(
+    options = VerifyOptions(
         from_state=from_state,
         sample=None if sample is None else Sample.parse(sample, seed),
         failed=failed,
@@ -110,7 +110,7 @@ def verify(
     selection = selection_of(thread or [], threads_from, limit, shard)
     sandbox = target is TargetName.SANDBOX
     settings = made_whole(for_shard(rehearsing(settings, sandbox=sandbox), selection, frame.state))
-    frame.finish(run(settings, selection, choices, sandbox=sandbox, view=frame.view()), settings)
+    frame.finish(run(settings, selection, options, sandbox=sandbox, view=frame.view()), settings)
 
 
 @app.command(epilog="EXIT STATUS  0 shown, whatever came of the run · 2 no state file, or no such run · 10 state file")

@@ -1,4 +1,4 @@
-"""`assistants` and `transcribe`: what becomes of a setup and of audio, on the command line."""
+"""`assistants` and `transcribe` on the command line: setups and audio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of `apply` that make it many processes, and the command line of each of them. No stage runs here."""
+"""The options that make `apply` several processes, and the command line of each of them. It must not run a stage."""
 
 from __future__ import annotations
 
@@ -88,11 +88,11 @@ def divided(
     from migrate_cli.shards.run import DivideOptions, apply_divided  # noqa: PLC0415 - after what can be refused at once
 
     sandbox = options.get("--target") is not None
-    wish = DivideOptions(tuple(shard_arguments(frame, settings, options)), sandbox, options.get("--plan"))
+    divide = DivideOptions(tuple(shard_arguments(frame, settings, options)), sandbox, options.get("--plan"))
     if engine is None:
         from migrate_cli.shards.engine import Processes as Local  # noqa: PLC0415 - one of two
 
-        return apply_divided(settings, selection, Local(processes or 1), wish, view=frame.view())
+        return apply_divided(settings, selection, Local(processes or 1), divide, view=frame.view())
     if sandbox:
         raise UsageError(
             "--target sandbox does not go with --engine: each worker would have its own; "
@@ -100,7 +100,7 @@ def divided(
         )
     from migrate_cli.shards.dask import connect  # noqa: PLC0415 - an extra
 
-    return apply_divided(settings, selection, connect(scheduler, processes), wish, view=frame.view())
+    return apply_divided(settings, selection, connect(scheduler, processes), divide, view=frame.view())
 
 
 def shard_arguments(frame: Frame, settings: Settings, options: dict[str, Any]) -> list[str]:

@@ -1,6 +1,6 @@
 """What every command does around its one call: read settings, set up log and progress, print the result, exit.
 
-The common options are declared here once and added to each command's own by `common_options`.
+The common options are declared here once; `common_options` adds them to those of a command.
 """
 
 from __future__ import annotations

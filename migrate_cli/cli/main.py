@@ -1,4 +1,4 @@
-"""Runs the command line as a process: signals and garbage, then the command, then its exit code."""
+"""Runs the command line as a process: signals and garbage collection first, then the command, then its exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`map` and `map export`, on the command line."""
+"""`map` and `map export` on the command line."""
 
 from __future__ import annotations
 
@@ -75,18 +75,18 @@ def map_export(
     from migrate_cli.commands.map_to_sql import (  # noqa: PLC0415
         WriteBackOptions,
         WriteBackTarget,
-        place_of,
         statements,
         url_of,
         write_back,
+        write_back_target,
     )
 
-    place: WriteBackTarget = place_of(settings, table, thread_column, conversation_column)
+    target: WriteBackTarget = write_back_target(settings, table, thread_column, conversation_column)
     if print_sql:
-        emit(statements(settings, place, url=url, add_column=add_column, overwrite=overwrite))
+        emit(statements(settings, target, url=url, add_column=add_column, overwrite=overwrite))
         return
-    wishes = WriteBackOptions(write=yes, add_column=add_column, overwrite=overwrite)
-    frame.finish(write_back(settings, url_of(settings, url), place, wishes), settings)
+    options = WriteBackOptions(write=yes, add_column=add_column, overwrite=overwrite)
+    frame.finish(write_back(settings, url_of(settings, url), target, options), settings)
 
 
 @map_app.command("ids", hidden=True)

@@ -1,4 +1,4 @@
-"""`plan`, `apply` and `status`: the migration itself, on the command line."""
+"""`plan`, `apply` and `status` on the command line: the migration itself."""
 
 from __future__ import annotations
 
@@ -136,8 +136,8 @@ def plan(
     )
     selection = selection_of(thread or [], threads_from, limit, shard)
     settings = for_shard(settings, selection, frame.state)
-    choices = PlanOptions(gate, rate, model, save, against)
-    frame.finish(run(settings, selection, view=frame.view(), choices=choices), settings)
+    options = PlanOptions(gate, rate, model, save, against)
+    frame.finish(run(settings, selection, view=frame.view(), options=options), settings)
 
 
 @app.command(

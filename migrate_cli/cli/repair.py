@@ -1,4 +1,4 @@
-"""`resolve`, `undo` and `merge`, on the command line."""
+"""`resolve`, `undo` and `merge` on the command line."""
 
 from __future__ import annotations
 

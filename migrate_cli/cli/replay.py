@@ -1,4 +1,4 @@
-"""`replay`, on the command line."""
+"""`replay` on the command line."""
 
 from __future__ import annotations
 
@@ -111,11 +111,11 @@ def replay(
     if init:
         frame.finish(write_example(settings, suite or DEFAULT_SUITE), settings)
     selection = selection_of(thread or [], threads_from, None, None)
-    choices = ReplayOptions(
+    options = ReplayOptions(
         suite, tuple(case or ()), sample, repeat, last_turn, stub_tools, model, events,
         images or _beside(frame.report), against, selection,
     )  # fmt: skip
-    frame.finish(run(settings, choices, sandbox=target is TargetName.SANDBOX, view=frame.view()), settings)
+    frame.finish(run(settings, options, sandbox=target is TargetName.SANDBOX, view=frame.view()), settings)
 
 
 def _beside(report: Path | None) -> Path | None:

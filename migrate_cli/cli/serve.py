@@ -1,4 +1,4 @@
-"""`demo` and `sandbox`, on the command line."""
+"""`demo` and `sandbox` on the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`init` and `doctor`: what comes before a migration, on the command line."""
+"""`init` and `doctor` on the command line: what comes before a migration."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The process of one shard: an ordinary `migrate-cli apply` that drains when whoever started it is gone.
+"""The process of one shard: an ordinary `migrate-cli apply` that drains when its parent is gone.
 
-Started as `python -m migrate_cli.cli.shard_child apply …`, with a pipe for its stdin that stays open as long as its
-parent lives. However the parent ends, the system closes the pipe. Otherwise a shard would go on for hours unseen.
+It is started as `python -m migrate_cli.cli.shard_child apply …`, with a pipe as stdin that stays open while its parent
+lives. However the parent ends, the system closes the pipe; otherwise an orphaned shard could run on for hours unseen.
 """
 
 from __future__ import annotations

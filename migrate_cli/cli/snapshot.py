@@ -1,4 +1,4 @@
-"""`snapshot`, on the command line."""
+"""`snapshot` on the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mistakes on the command line itself, told as all others are: one sentence, exit code 2, JSON where it was asked for.
+"""Reports mistakes on the command line like all others: one sentence, exit code 2, JSON where it was asked for.
 
 The parser finds them before any command begins. It must not know what the commands do.
 """

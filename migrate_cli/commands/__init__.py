@@ -1,1 +1,1 @@
-"""One function for each command: settings and choices in, one `Result` out. They join the stages and print nothing."""
+"""One file for each command: settings and options in, one `Result` out. Commands join the stages and print nothing."""

@@ -1,4 +1,4 @@
-"""Opens the `api` source that the settings describe: host, preset, authentication, ids. Asks the host nothing yet."""
+"""Opens the `api` source that the settings describe: host, preset, authentication, ids. It must not send a request."""
 
 from __future__ import annotations
 

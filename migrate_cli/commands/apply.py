@@ -1,4 +1,7 @@
-"""`migrate-cli apply`: migrates; running it again is resuming. Joins source, conversion, loader and state."""
+"""`migrate-cli apply`: migrates; running it again resumes. `ApplyRun.go` is the run, step by step.
+
+It joins source, conversion, loader and state. It must not convert, send or compare anything itself.
+"""
 
 from __future__ import annotations
 

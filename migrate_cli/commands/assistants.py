@@ -40,35 +40,35 @@ class AssistantOptions:
     force: bool = False
 
 
-def assistants(settings: Settings, selection: Selection, wish: AssistantOptions) -> Result:
+def assistants(settings: Settings, selection: Selection, options: AssistantOptions) -> Result:
     """Convert the assistants of the source. Raises UsageError for a wish that cannot be granted, before any writing."""
     source = open_configured(settings)
     collection = AssistantCollection(source.assistants())
     for entry in source.threads(selection):
         collection.read(entry)
-    found = _chosen(collection, wish)
+    found = _chosen(collection, options)
     uploaded = _uploaded(settings)
-    configurations = [(one, _converted(one, wish, uploaded)) for one in found]
-    if wish.out is None and wish.code is not None and len(configurations) > 1:
+    configurations = [(one, _converted(one, options, uploaded)) for one in found]
+    if options.out is None and options.code is not None and len(configurations) > 1:
         raise UsageError(
             f"{len(configurations)} assistants make {len(configurations)} programs; name a folder for them with --out, "
             "or one assistant with --assistant ID"
         )
-    files = _written(wish, configurations) if wish.out is not None else {}
-    return _result(wish, collection, configurations, files)
+    files = _written(options, configurations) if options.out is not None else {}
+    return _result(options, collection, configurations, files)
 
 
-def _chosen(collection: AssistantCollection, wish: AssistantOptions) -> list[FoundAssistant]:
+def _chosen(collection: AssistantCollection, options: AssistantOptions) -> list[FoundAssistant]:
     found = collection.found()
-    if not wish.assistant_ids:
+    if not options.assistant_ids:
         return found
     known = {one.id for one in found}
-    unknown = [one for one in wish.assistant_ids if one not in known]
+    unknown = [one for one in options.assistant_ids if one not in known]
     if unknown:
         raise UsageError(
             f"the source holds no assistant {', '.join(unknown)}; it holds {', '.join(sorted(known)) or 'none'}"
         )
-    return [one for one in found if one.id in wish.assistant_ids]
+    return [one for one in found if one.id in options.assistant_ids]
 
 
 def _uploaded(settings: Settings) -> dict[str, str] | None:
@@ -82,12 +82,12 @@ def _uploaded(settings: Settings) -> dict[str, str] | None:
         return {row["source_file_id"]: row["target_file_id"] for row in rows if row["status"] == "uploaded"}
 
 
-def _converted(found: FoundAssistant, wish: AssistantOptions, uploaded: dict[str, str] | None) -> Configuration:
+def _converted(found: FoundAssistant, options: AssistantOptions, uploaded: dict[str, str] | None) -> Configuration:
     return convert_assistant(
         found.assistant,
         thread_resources=[found.resources] if found.resources else [],
         uploaded=uploaded,
-        markdown=wish.markdown,
+        markdown=options.markdown,
         today=date.today(),
     )
 
@@ -108,28 +108,30 @@ _INFERRED = {
 }
 
 
-def _texts(wish: AssistantOptions, found: FoundAssistant, configuration: Configuration) -> dict[str, str]:
+def _texts(options: AssistantOptions, found: FoundAssistant, configuration: Configuration) -> dict[str, str]:
     """The texts to write, by ending."""
     suite = {".yaml": suite_text(configuration, _findings(found, configuration))}
-    return suite if wish.code is None else suite | {SUFFIX[wish.code]: LANGUAGES[wish.code](configuration.config)}
+    return (
+        suite if options.code is None else suite | {SUFFIX[options.code]: LANGUAGES[options.code](configuration.config)}
+    )
 
 
 def _written(
-    wish: AssistantOptions, configurations: Iterable[tuple[FoundAssistant, Configuration]]
+    options: AssistantOptions, configurations: Iterable[tuple[FoundAssistant, Configuration]]
 ) -> dict[str, list[str]]:
     """Write a file for each text; nothing at all when one is there already. Return the paths by assistant."""
-    folder = wish.out or Path()
+    folder = options.out or Path()
     planned: dict[Path, str] = {}
     files: dict[str, list[str]] = {}
     for found, configuration in configurations:
-        texts = _texts(wish, found, configuration)
+        texts = _texts(options, found, configuration)
         stem = file_stem(configuration.name, found.id, {path.stem for path in planned})
         for ending, text in texts.items():
             path = folder / f"{stem}{ending}"
             planned[path] = text
             files.setdefault(found.id, []).append(str(path))
     there = [path for path in planned if path.exists()]
-    if there and not wish.force:
+    if there and not options.force:
         raise UsageError(f"{there[0]} is there already; name another folder, or write it anew with --force")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +144,7 @@ def _written(
 
 
 def _result(
-    wish: AssistantOptions,
+    options: AssistantOptions,
     collection: AssistantCollection,
     configurations: list[tuple[FoundAssistant, Configuration]],
     files: dict[str, list[str]],
@@ -164,7 +166,7 @@ def _result(
         "findings": dict(sorted(Counter(one.code for one in findings).items())),
         "finding_list": [finding_row(one) for one in findings],
     }
-    if wish.out is None and configurations:
-        ending = SUFFIX[wish.code] if wish.code else ".yaml"
-        data["verbatim"] = "---\n".join(_texts(wish, found, one)[ending] for found, one in configurations)
+    if options.out is None and configurations:
+        ending = SUFFIX[options.code] if options.code else ".yaml"
+        data["verbatim"] = "---\n".join(_texts(options, found, one)[ending] for found, one in configurations)
     return Result("assistants", data)

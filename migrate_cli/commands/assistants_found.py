@@ -1,6 +1,6 @@
-"""Collects assistants from a source: their objects, those that only runs or messages name, and threads' resources.
+"""Collects assistants from a source: their objects, those that only runs or messages name, and resources of threads.
 
-It reads what sources give; it must not convert or write.
+It must not convert or write.
 """
 
 from __future__ import annotations

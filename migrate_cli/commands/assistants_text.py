@@ -1,4 +1,4 @@
-"""A response configuration as a suite that `replay` reads, and the name of its file. Nothing is written here."""
+"""A response configuration as a suite for `replay`, and the name of its file. It must not write the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several commands do before they begin: open the source, choose threads, find the target. No stage runs here."""
+"""What commands need before they begin: source, selection, target, loader policy. It must not run a stage."""
 
 from __future__ import annotations
 

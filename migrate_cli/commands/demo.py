@@ -1,4 +1,4 @@
-"""`migrate-cli demo`: the main job on the embedded sandbox, with the bundled fixtures, step by step."""
+"""`migrate-cli demo`: a whole migration on the embedded sandbox, with the bundled fixtures, step by step."""
 
 from __future__ import annotations
 

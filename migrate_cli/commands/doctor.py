@@ -1,6 +1,6 @@
-"""`migrate-cli doctor`: looks at everything that `apply` will need, and says what to do about each failure.
+"""`migrate-cli doctor`: checks everything that `apply` needs, and says what to do about each failure.
 
-It joins the checks of `migrate_cli/doctor/` and writes nothing, unless `live` asks for scratch conversations.
+It joins the checks of `migrate_cli/doctor/`. It must not write anything, except scratch conversations with `--live`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""`migrate-cli resolve --drop-copies`: deletes the copies of our own items in one conversation, and verifies it.
+"""`migrate-cli resolve --drop-copies`: deletes copies of migrated items in one conversation, then verifies it.
 
-It deletes by id what was shown and confirmed, and nothing that the state file knows. It must not send items.
+It deletes by id what was shown and confirmed. It must not delete an item that the state file records, or send any.
 """
 
 from __future__ import annotations

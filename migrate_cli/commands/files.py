@@ -1,6 +1,6 @@
-"""Puts together what commands need to know of files: for `apply` the work itself, for `plan` a look ahead.
+"""Puts together what handles the files of a run: for `apply` with uploads, for `plan` as a forecast.
 
-No work is done here.
+It must not upload or convert anything itself; `migrate_cli/files/` does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`migrate-cli init`: writes a commented settings file. It asks nothing and never overwrites without being told."""
+"""`migrate-cli init`: writes a commented settings file. It must not ask questions, or overwrite a file unasked."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""`map export --to-sql`: the conversation ids, written into a table of the user's own, or printed as SQL.
+"""`map export --to-sql`: writes the conversation ids into a table of the user's own, or prints the SQL for it.
 
-A dry run unless told to write. A batch is a transaction, so that it can be stopped and run again; a value that stands
-in the column already is kept. It must not touch any other column, nor ids of threads that are not loaded.
+It is a dry run unless told to write. Each batch is a transaction, so it can be stopped and run again; values already in
+the column are kept. It must not change any other column, or write ids of threads that are not loaded.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class WriteBackOptions:
     """Replace other values that stand in the column."""
 
 
-def place_of(
+def write_back_target(
     settings: Settings, table: str | None, thread_column: str | None, conversation_column: str
 ) -> WriteBackTarget:
     """Return the place that options name, or else the settings of the source. Raises UsageError without a table."""
@@ -72,13 +72,13 @@ def url_of(settings: Settings, url: str | None) -> str:
     return url or database_url(settings)
 
 
-def write_back(settings: Settings, url: str, place: WriteBackTarget, wishes: WriteBackOptions) -> Result:
+def write_back(settings: Settings, url: str, target: WriteBackTarget, options: WriteBackOptions) -> Result:
     """Update the table, or say what would be updated; exit 3 when rows hold another id that was kept.
 
     Raises UsageError for columns that are not there, and what opening the database raises.
     """
-    with StateReader(settings.state) as reader, closing(open_database(url, writable=wishes.write)) as database:
-        work = _WriteBack(database, place, wishes)
+    with StateReader(settings.state) as reader, closing(open_database(url, writable=options.write)) as database:
+        work = _WriteBack(database, target, options)
         work.prepare()
         not_ready = 0
         for ids, passed in _batches(reader):
@@ -88,15 +88,15 @@ def write_back(settings: Settings, url: str, place: WriteBackTarget, wishes: Wri
 
 
 def statements(
-    settings: Settings, place: WriteBackTarget, *, url: str | None, add_column: bool, overwrite: bool
+    settings: Settings, target: WriteBackTarget, *, url: str | None, add_column: bool, overwrite: bool
 ) -> Iterator[str]:
     """Yield the SQL that `write_back` would execute, a transaction for each batch; no database is asked.
 
     Ids stand as texts, which databases take for numbers and uuids too. `url` only tells how names are quoted.
     """
     quote = _backticks if (url or "").startswith(("mysql", "mariadb")) else _double_quotes
-    table = ".".join(quote(part) for part in place.table.split("."))
-    ours, theirs = quote(place.conversation_column), quote(place.thread_column or "thread_id")
+    table = ".".join(quote(part) for part in target.table.split("."))
+    ours, theirs = quote(target.conversation_column), quote(target.thread_column or "thread_id")
     if add_column:
         yield f"ALTER TABLE {table} ADD COLUMN {ours} {COLUMN_TYPE};\n"
     empty = "" if overwrite else f" AND ({ours} IS NULL OR {ours} = '')"
@@ -114,17 +114,17 @@ def statements(
 class _WriteBack:
     """One pass over the mapping."""
 
-    def __init__(self, database: Database, place: WriteBackTarget, wishes: WriteBackOptions) -> None:
-        self._database, self._place, self._wishes = database, place, wishes
-        self._table = database.table(place.table)
+    def __init__(self, database: Database, target: WriteBackTarget, options: WriteBackOptions) -> None:
+        self._database, self._target, self._options = database, target, options
+        self._table = database.table(target.table)
         self._columns = database.columns(f"SELECT * FROM {self._table} WHERE 1 = 0")  # noqa: S608 - quoted
-        self._thread_name = place.thread_column or _thread_column(self._columns, place.table)
+        self._thread_name = target.thread_column or _thread_column(self._columns, target.table)
         if self._thread_name not in self._columns:
-            raise UsageError(_no_column(place.table, self._thread_name, self._columns))
-        if place.conversation_column == self._thread_name:
+            raise UsageError(_no_column(target.table, self._thread_name, self._columns))
+        if target.conversation_column == self._thread_name:
             raise UsageError("the old ids are kept: name another column than the thread's with --conversation-column")
-        self._thread, self._ours = database.quote(self._thread_name), database.quote(place.conversation_column)
-        self._there = place.conversation_column in self._columns
+        self._thread, self._ours = database.quote(self._thread_name), database.quote(target.conversation_column)
+        self._there = target.conversation_column in self._columns
         self._added = False
         self._threads: Counter[str] = Counter()
         self._rows: Counter[str] = Counter()
@@ -136,13 +136,13 @@ class _WriteBack:
         if self._there:
             return
         addition = f"ALTER TABLE {self._table} ADD COLUMN {self._ours} {COLUMN_TYPE}"
-        if not self._wishes.add_column:
+        if not self._options.add_column:
             raise UsageError(
-                f"{_no_column(self._place.table, self._place.conversation_column, self._columns)}; "
+                f"{_no_column(self._target.table, self._target.conversation_column, self._columns)}; "
                 f"add it with --add-column, or by yourself: {addition}"
             )
         self._added = True
-        if self._wishes.write:
+        if self._options.write:
             self._database.run(addition)
             self._there = True
 
@@ -160,21 +160,21 @@ class _WriteBack:
         self._threads["mapped"] += len(ids)
         self._threads["matched"] += len(matched)
         self._unmatched += [one for one in ids if one not in matched][: LISTED - len(self._unmatched)]
-        if self._wishes.write and updates:
+        if self._options.write and updates:
             self._rows["written"] += self._database.run(self._update(), list(dict.fromkeys(updates)))
 
     def result(self, not_ready: int) -> Result:
         """Return the counts."""
-        wishes, rows, threads = self._wishes, self._rows, self._threads
+        options, rows, threads = self._options, self._rows, self._threads
         total = next(self._database.rows(f"SELECT COUNT(*) FROM {self._table} WHERE {self._thread} IS NOT NULL"))[0]  # noqa: S608 - quoted
-        changed = rows["written"] if wishes.write else rows["to_write"]
+        changed = rows["written"] if options.write else rows["to_write"]
         data: JsonObject = {
             "message": self._message(changed),
-            "dry_run": not wishes.write,
+            "dry_run": not options.write,
             "database": self._database.place,
-            "table": self._place.table,
+            "table": self._target.table,
             "thread_column": self._thread_name,
-            "conversation_column": self._place.conversation_column,
+            "conversation_column": self._target.conversation_column,
             "column_added": self._added,
             "threads": {
                 "in_the_mapping": threads["mapped"],
@@ -183,23 +183,23 @@ class _WriteBack:
                 "not_loaded": not_ready,
             },
             "rows": {
-                ("written" if wishes.write else "to_write"): changed,
+                ("written" if options.write else "to_write"): changed,
                 "up_to_date": rows["same"],
                 "other_value_kept": rows["kept"],
                 "without_conversation": int(total) - rows["matched"],
             },
             "threads_not_in_the_table": self._unmatched,
         }
-        if not wishes.write:
+        if not options.write:
             data["next"] = ["To write, run the same command with --yes."]
         code = ExitCode.PARTIAL if self._rows["kept"] else ExitCode.OK
         return Result("map export", data, code, errors=self._kept)
 
     def _message(self, changed: int) -> str:
         rows = f"{changed:,} row{'' if changed == 1 else 's'}"
-        if self._wishes.write:
-            return f"{rows} of {self._place.table} got their conversation id."
-        return f"A dry run: {rows} of {self._place.table} would get their conversation id. Nothing was written."
+        if self._options.write:
+            return f"{rows} of {self._target.table} got their conversation id."
+        return f"A dry run: {rows} of {self._target.table} would get their conversation id. Nothing was written."
 
     def _found(self, ids: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         """The batch's rows in the table: thread as the database has it, what stands in the column, how many."""
@@ -224,7 +224,7 @@ class _WriteBack:
 
     def _update(self) -> str:
         conversation, thread = self._database.marks(2)
-        empty = "" if self._wishes.overwrite else f" AND ({self._ours} IS NULL OR {self._ours} = '')"
+        empty = "" if self._options.overwrite else f" AND ({self._ours} IS NULL OR {self._ours} = '')"
         return f"UPDATE {self._table} SET {self._ours} = {conversation} WHERE {self._thread} = {thread}{empty}"  # noqa: S608 - quoted
 
     def _judge(self, thread_id: str, wanted: str, current: Any, count: int) -> bool:
@@ -233,7 +233,7 @@ class _WriteBack:
         if current == wanted:
             self._rows["same"] += count
             return False
-        if current not in (None, "") and not self._wishes.overwrite:
+        if current not in (None, "") and not self._options.overwrite:
             self._rows["kept"] += count
             if len(self._kept) < LISTED:
                 message = f"{count} rows of {thread_id} hold another value, which was kept; see --overwrite"

@@ -1,4 +1,4 @@
-"""`migrate-cli merge`: the state files of shards become one, and so do the sandboxes of a rehearsal."""
+"""`migrate-cli merge`: merges the state files of shards into one, and the sandboxes of a rehearsal too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The closed choices that options take; apart, so that `--help` imports nothing else for them."""
+"""The fixed values that options take, apart from the commands so that `--help` imports nothing else for them."""
 
 from __future__ import annotations
 

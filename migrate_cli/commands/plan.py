@@ -56,21 +56,21 @@ class PlanOptions:
     """An earlier plan to compare with."""
 
 
-def plan(settings: Settings, selection: Selection, *, view: ProgressView, choices: PlanOptions | None = None) -> Result:
+def plan(settings: Settings, selection: Selection, *, view: ProgressView, options: PlanOptions | None = None) -> Result:
     """Convert all wanted threads and validate what would be sent.
 
-    Exit 3 when some of the source cannot be read, 4 when the gate of `choices` fails.
+    Exit 3 when some of the source cannot be read, 4 when the gate of `options` fails.
     """
-    choices = choices or PlanOptions()
-    rate = share(settings, choices.rate, selection)
-    window = None if choices.model is None else model_window(choices.model)
-    earlier = None if choices.against is None else read_plan(choices.against)
-    if choices.save is not None:
-        check_place(choices.save)
+    options = options or PlanOptions()
+    rate = share(settings, options.rate, selection)
+    window = None if options.model is None else model_window(options.model)
+    earlier = None if options.against is None else read_plan(options.against)
+    if options.save is not None:
+        check_place(options.save)
     source = open_configured(settings)
     source.tell = view.note
     began = time.monotonic()
-    planning = _Planning(settings, source, view, keeps=choices.save is not None or earlier is not None)
+    planning = _Planning(settings, source, view, keeps=options.save is not None or earlier is not None)
     tally = planning.tally
     tally.want(selection)
     view.start(expected_of(source, selection), "Planning")
@@ -90,14 +90,14 @@ def plan(settings: Settings, selection: Selection, *, view: ProgressView, choice
             "estimate": planning.estimate(rate, window),
         }
     )
-    if choices.against is not None and earlier is not None:
-        data["against"] = against(choices.against, earlier, planning.plan, selection)
-    if choices.save is not None:
-        save_plan(choices.save, planning.plan)
-        data["saved"] = str(choices.save)
+    if options.against is not None and earlier is not None:
+        data["against"] = against(options.against, earlier, planning.plan, selection)
+    if options.save is not None:
+        save_plan(options.save, planning.plan)
+        data["saved"] = str(options.save)
     data |= named_source(settings) | shard_data(settings, selection) | {"target": _target(settings)}
     data["seconds"] = round(time.monotonic() - began, 3)
-    return _judged(data, tally, choices.gate)
+    return _judged(data, tally, options.gate)
 
 
 def _target(settings: Settings) -> JsonObject:

@@ -1,7 +1,7 @@
-"""The file of `plan --save`: what was planned, so that `apply --plan` can refuse and `plan --against` can compare.
+"""The file of `plan --save`, with which `apply --plan` refuses changes and `plan --against` compares.
 
-It holds hashes, names and counts, never text of a message. What would be sent is hashed as the source and the settings
-alone make it, without asking a target for files, so that two plans of one source agree wherever they were made.
+It must hold hashes, names and counts only, never text of a message. Drafts are hashed as source and settings alone make
+them, without asking a target for files, so that two plans of one source agree wherever they were made.
 """
 
 from __future__ import annotations

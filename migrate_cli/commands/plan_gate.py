@@ -1,4 +1,4 @@
-"""The rules of `plan --check`: which findings, and how many dropped parts, make it fail. Pure; reads no source."""
+"""The rules of `plan --check`: which findings, and how many dropped parts, make it fail. Pure."""
 
 from __future__ import annotations
 

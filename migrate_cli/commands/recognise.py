@@ -1,7 +1,7 @@
 """Tells whether an export is the one that a state file was written from: by its threads, never by its path.
 
-The first thread that both have and that reads as it was loaded settles it, so that the right export is not read twice.
-Reads only; it must run before anything is written.
+The first thread that both have and that converts as it did then settles it, so that the right export is not read twice.
+It must run before anything is written, and write nothing itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""`migrate-cli replay`: test prompts, streamed through the new setup. Joins suite, state, target and report."""
+"""`migrate-cli replay`: test prompts, streamed through the new setup. `_Replay.go` is the run, step by step.
+
+It joins suite, state, target and report. It must not run a case itself; `migrate_cli/replay/` does.
+"""
 
 from __future__ import annotations
 
@@ -44,23 +47,23 @@ _STOPPING = "Stopping: cases under way are allowed to end. Press Ctrl-C again to
 
 
 def replay(
-    settings: Settings, choices: ReplayOptions, *, sandbox: bool, view: ProgressView, terminal: bool | None = None
+    settings: Settings, options: ReplayOptions, *, sandbox: bool, view: ProgressView, terminal: bool | None = None
 ) -> Result:
     """Run the cases. Raises MigrateError only for what stops it before any work.
 
     `terminal` says whether a person looks on (default: whether the progress view is one for a terminal).
     """
-    suite = None if choices.suite is None else load_suite(choices.suite)
+    suite = None if options.suite is None else load_suite(options.suite)
     with target_of(settings, sandbox=sandbox) as target:
         store = StateStore.open(settings.state, command="migrate-cli replay")
         if store.restored is not None:
             view.note(store.restored.told)
         try:
             _check_target(settings, store.runs, sandbox=sandbox)
-            cases = cases_of(settings, choices, suite, store.files)
-            others = others_of(settings, choices)
+            cases = cases_of(settings, options, suite, store.files)
+            others = others_of(settings, options)
             _check_prices(settings, cases.jobs)
-            run = _Replay(settings, choices, store, target, view, cases, others)
+            run = _Replay(settings, options, store, target, view, cases, others)
             return asyncio.run(run.go(_looks_on(view) if terminal is None else terminal))
         finally:
             view.close()
@@ -116,21 +119,21 @@ class _Replay:
     def __init__(
         self,
         settings: Settings,
-        choices: ReplayOptions,
+        options: ReplayOptions,
         store: StateStore,
         target: TargetChoice,
         view: ProgressView,
         cases: ReplayCases,
         others: JsonObject | None,
     ) -> None:
-        self._settings, self._choices, self._store, self._target = settings, choices, store, target
+        self._settings, self._options, self._store, self._target = settings, options, store, target
         self._view, self._cases, self._others = view, cases, others
         self._began = time.monotonic()
         self._budget = UsageBudget(
             Limits(settings.replay.max_cost, settings.replay.max_tokens, settings.replay.max_tool_calls),
             _prices(settings),
         )
-        self._images = None if choices.images is None else ImageFolder(choices.images)
+        self._images = None if options.images is None else ImageFolder(options.images)
         self._screen: LiveConsole | None = None
         self._interrupts: Interrupts | None = None
 
@@ -187,8 +190,8 @@ class _Replay:
         return ReplayPlan(
             mode=Mode(replay.mode),
             workers=replay.workers,
-            repeat=self._choices.repeat,
-            stub_tools=self._choices.stub_tools,
+            repeat=self._options.repeat,
+            stub_tools=self._options.stub_tools,
             reasoning=thinks,
             turn_policy=TurnPolicy(rounds=replay.max_rounds, retries=replay.retries),
             tools=ToolPolicy(replay.tool_timeout, replay.tool_output_bytes, self._cases.folder),
@@ -220,13 +223,13 @@ class _Replay:
 
     def _observe(self, stack: ExitStack, terminal: bool) -> Callable[[str, int], CaseObserver]:
         """One case at a time on a terminal is shown live; otherwise there is a line for each case that ends."""
-        alone = self._settings.replay.workers == 1 or len(self._cases.jobs) * self._choices.repeat == 1
+        alone = self._settings.replay.workers == 1 or len(self._cases.jobs) * self._options.repeat == 1
         show: LiveConsole | LineConsole
         if terminal and alone:
             show = self._screen = LiveConsole()
         else:
             show = LineConsole(self._view.note)
-        events = stack.enter_context(EventFile(self._choices.events)) if self._choices.events else None
+        events = stack.enter_context(EventFile(self._options.events)) if self._options.events else None
         makers = [maker.observe for maker in (show, events, self._images) if maker is not None]
         return lambda case_id, number: ObserverGroup([make(case_id, number) for make in makers])
 
@@ -242,7 +245,7 @@ class _Replay:
         return _Finished(runs, fingerprints, swept)
 
     def _record(self, run: CaseRun) -> None:
-        name = run.case_id if self._choices.repeat == 1 else f"{run.case_id}#{run.number}"
+        name = run.case_id if self._options.repeat == 1 else f"{run.case_id}#{run.number}"
         self._store.replays.replay_result(
             name,
             run.status.value,

@@ -1,4 +1,4 @@
-"""Which cases a replay runs: a suite's, or the last turns of threads; made ready, and checked before any work."""
+"""Chooses the cases of a replay, from a suite or from last turns, and checks all of them before any work."""
 
 from __future__ import annotations
 
@@ -42,48 +42,48 @@ class ReplayCases:
     warnings: list[str]
 
 
-def cases_of(settings: Settings, choices: ReplayOptions, given: Suite | None, files: FileRecords) -> ReplayCases:
+def cases_of(settings: Settings, options: ReplayOptions, given: Suite | None, files: FileRecords) -> ReplayCases:
     """Return the cases of a suite, or of last turns. Raises UsageError for everything that is wrong with them."""
     mapped = _mapping(files)
     with StateReader(settings.state) as reader:
-        suite, jobs = _jobs(settings, choices, given, reader, mapped)
+        suite, jobs = _jobs(settings, options, given, reader, mapped)
     known = {job.case.id for job in jobs}
-    unknown = [name for name in choices.cases if name not in known]
+    unknown = [name for name in options.cases if name not in known]
     if unknown:
         raise UsageError(f"there is no case {', '.join(unknown)}; there are: {', '.join(sorted(known)[:20])}")
-    folder = Path() if choices.suite is None else choices.suite.parent
+    folder = Path() if options.suite is None else options.suite.parent
     # For last turns, the sample was taken among the threads already.
-    wanted = chosen(jobs, choices.cases, None if choices.last_turn else choices.sample)
+    wanted = chosen(jobs, options.cases, None if options.last_turn else options.sample)
     _check(wanted, folder, mapped)
     audio = settings.audio.model if any(part.audio for job in wanted for part in _parts(job)) else None
-    name = "last turns" if choices.suite is None or choices.last_turn else choices.suite.name
+    name = "last turns" if options.suite is None or options.last_turn else options.suite.name
     return ReplayCases(name, wanted, folder, mapped, [] if suite is None else warnings(suite, audio, date.today()))
 
 
-def others_of(settings: Settings, choices: ReplayOptions) -> JsonObject | None:
+def others_of(settings: Settings, options: ReplayOptions) -> JsonObject | None:
     """Return the run to compare with, as `run_id` and `cases`. Raises UsageError when there is none of that id."""
-    if choices.against is None:
+    if options.against is None:
         return None
     with StateReader(settings.state) as reader:
         runs = [run for run in reader.runs.listed(newest_first=True) if run["command"] == "replay" and run["ended_at"]]
         ids = [str(run["id"]) for run in runs]
-        wanted = ids[0] if choices.against == "last" and ids else choices.against
+        wanted = ids[0] if options.against == "last" and ids else options.against
         run = reader.runs.one(wanted) if wanted in ids else None
     if run is None or run["result"] is None:
         known = f"; there are {', '.join(ids[:5])}" if ids else "; no replay has been run yet"
-        raise UsageError(f"there is no replay {choices.against} in {settings.state}{known}")
+        raise UsageError(f"there is no replay {options.against} in {settings.state}{known}")
     return {"run_id": run["id"], "cases": run["result"]["data"].get("cases") or []}
 
 
 def _jobs(
-    settings: Settings, choices: ReplayOptions, given: Suite | None, reader: StateReader, mapped: Callable[[str], str]
+    settings: Settings, options: ReplayOptions, given: Suite | None, reader: StateReader, mapped: Callable[[str], str]
 ) -> tuple[Suite | None, list[ReplayJob]]:
-    if given is None and not choices.last_turn:
+    if given is None and not options.last_turn:
         raise UsageError("no suite is named; write one with migrate-cli replay --init, or take --last-turn")
-    suite = given.with_setup(model=choices.model) if given is not None else None
+    suite = given.with_setup(model=options.model) if given is not None else None
     turns: list[LastTurn] = []
-    if choices.last_turn:
-        suite, turns = _baseline(settings, choices, reader, suite)
+    if options.last_turn:
+        suite, turns = _baseline(settings, options, reader, suite)
     if suite is None:
         return None, []
     mode = Mode(settings.replay.mode)
@@ -96,14 +96,14 @@ def _jobs(
 
 
 def _baseline(
-    settings: Settings, choices: ReplayOptions, reader: StateReader, suite: Suite | None
+    settings: Settings, options: ReplayOptions, reader: StateReader, suite: Suite | None
 ) -> tuple[Suite | None, list[LastTurn]]:
     """A suite of last turns: with the setup of the given suite, or else of the assistant that answered."""
     if settings.replay.mode not in (Mode.COPY, Mode.STATELESS):
         raise UsageError("--last-turn asks an old question again, so it runs with --mode copy or stateless only")
     source = open_configured(settings)
-    threads = (each for each in source.threads(choices.selection) if _is_loaded(each, reader))
-    turns = last_turns(threads, choices.sample)
+    threads = (each for each in source.threads(options.selection) if _is_loaded(each, reader))
+    turns = last_turns(threads, options.sample)
     old = configurations(source.assistants()) if suite is None else {}
     cases = tuple(
         case_of(turn, settings.replay.similarity, old.get(turn.assistant_id or "") if suite is None else None)
@@ -112,7 +112,7 @@ def _baseline(
     if not cases:
         return None, []
     base = suite if suite is not None else Suite(cases=cases)
-    return base.model_copy(update={"cases": cases}).with_setup(model=choices.model), turns
+    return base.model_copy(update={"cases": cases}).with_setup(model=options.model), turns
 
 
 def _is_loaded(entry: Thread | Unreadable, reader: StateReader) -> bool:

@@ -1,4 +1,4 @@
-"""The result of a replay as data: cases, totals, what became of the conversations, and the exit code. No I/O."""
+"""The result of a replay as data: cases, totals, what became of the conversations, exit code. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""commands/replay.py pieces."""
+"""`migrate-cli replay --init`: writes an example suite for the conversations of the state file."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""`migrate-cli report`: an earlier run again, from the state file alone, with no lock and no network.
+"""`migrate-cli report`: shows an earlier run again, from the state file alone, without lock or network.
 
-What a run printed was kept; what its lists had no room for is filled in from the tables. A run that never came to a
-result is told from the tables too. The state file has no texts of messages, so none are shown.
+The recorded result is shown; lists that it cut short are completed from the tables. A run that never recorded a result
+is described from the tables too. The state file holds no texts of messages, so none can be shown.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`migrate-cli resolve`: shows what is unclear about one thread, and settles it as a person decides."""
+"""`migrate-cli resolve`: shows what is unclear about one thread, and settles it as the user decides."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ class Resolution(StrEnum):
 
 def choice_of(*, adopt: bool, restart: bool, skip: bool, drop_copies: bool) -> Resolution:
     """Return the one choice that was made. Raises UsageError for several."""
-    wishes = (adopt, restart, skip, drop_copies)
-    made = [choice for choice, wanted in zip(list(Resolution)[1:], wishes, strict=True) if wanted]
+    flags = (adopt, restart, skip, drop_copies)
+    made = [resolution for resolution, wanted in zip(list(Resolution)[1:], flags, strict=True) if wanted]
     if len(made) > 1:
         raise UsageError("choose one of --adopt, --restart, --skip and --drop-copies")
     return made[0] if made else Resolution.SHOW
 
 
-def resolve(settings: Settings, thread_id: str, choice: Resolution) -> Result:
+def resolve(settings: Settings, thread_id: str, resolution: Resolution) -> Result:
     """Settle one thread. Raises UsageError for a thread that is unknown or has nothing to settle."""
     with recorded_target(settings) as target:
         store = StateStore.open(settings.state, create=False, command="migrate-cli resolve")
         try:
-            return _Resolve(settings, store, target, thread_id).settle(choice)
+            return _Resolve(settings, store, target, thread_id).settle(resolution)
         finally:
             store.close()
 
@@ -85,21 +85,21 @@ class _Resolve:
             raise UsageError(f"the state file {settings.state} does not know {thread_id}; see {see_status(settings)}")
         self._known: Progress = known
 
-    def settle(self, choice: Resolution) -> Result:
+    def settle(self, resolution: Resolution) -> Result:
         """Do as chosen and say what was done."""
-        with recorded_run(self._store, {"choice": choice.value}) as run_id:
-            result = self._settled(choice)
+        with recorded_run(self._store, {"choice": resolution.value}) as run_id:
+            result = self._settled(resolution)
             result.run_id = run_id
             self._store.runs.finish_run(run_id, result.envelope())
         self._store.flush()
         return result
 
-    def _settled(self, choice: Resolution) -> Result:
+    def _settled(self, resolution: Resolution) -> Result:
         known = self._known
-        if choice is Resolution.SKIP:
+        if resolution is Resolution.SKIP:
             self._store.repairs.set_aside(known.thread_id, SET_ASIDE)
             return self._told(f"{known.thread_id} is set aside; apply leaves it alone from now on.")
-        return self._restart(known) if choice is Resolution.RESTART else asyncio.run(self._look(choice))
+        return self._restart(known) if resolution is Resolution.RESTART else asyncio.run(self._look(resolution))
 
     def _restart(self, known: Progress) -> Result:
         if known.conversation_id is None:
@@ -112,32 +112,32 @@ class _Resolve:
         )
         return self._told(message, "migrate-cli apply")
 
-    async def _look(self, choice: Resolution) -> Result:
+    async def _look(self, resolution: Resolution) -> Result:
         known = self._known
         if known.conversation_id is None:
             raise UsageError(f"{known.thread_id} has no conversation to look at; choose --restart or --skip")
         draft = self._draft()
         try:
-            standing = await self._standing(draft)
+            content = await self._compared(draft)
         except ThreadStopped as gone:
             return self._unsettled(gone.detail, [], copies=0)
-        if choice is Resolution.SHOW:
-            found = counted(len(standing.differences), "difference")
-            message = f"{found}; {counted(standing.same, 'item')} as sent."
-            return self._unsettled(message, standing.differences, copies=standing.copies)
-        places = self._places(draft, standing.items)
+        if resolution is Resolution.SHOW:
+            found = counted(len(content.differences), "difference")
+            message = f"{found}; {counted(content.same, 'item')} as sent."
+            return self._unsettled(message, content.differences, copies=content.copies)
+        places = self._places(draft, content.items)
         self._store.repairs.adopt(
             known.thread_id,
             known.conversation_id,
             [
                 (places.get(n), str(item["id"]), str(item.get("type") or "message"), digest_of(item))
-                for n, item in enumerate(standing.items)
+                for n, item in enumerate(content.items)
             ],
         )
-        message = f"{known.thread_id} is loaded: the {len(standing.items)} items that stand there count as right."
-        return self._told(message, differences=standing.differences[:SHOWN])
+        message = f"{known.thread_id} is loaded: the {len(content.items)} items that stand there count as right."
+        return self._told(message, differences=content.differences[:SHOWN])
 
-    async def _standing(self, draft: Draft) -> _ConversationContent:
+    async def _compared(self, draft: Draft) -> _ConversationContent:
         """List the conversation and compare it. Raises Stopped when it is gone."""
         clock, policy = WallClock(), policy_of(self._settings)
         limiter = RateLimiter(most_in_flight=1)

@@ -1,4 +1,4 @@
-"""Counts what happens to each thread of a plan or a run, into the `data` of a result. Counts; decides nothing."""
+"""Counts what happens to each thread of a plan or a run, into the `data` of a result. It must not decide anything."""
 
 from __future__ import annotations
 

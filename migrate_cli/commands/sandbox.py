@@ -1,4 +1,4 @@
-"""`migrate-cli sandbox`: serves the embedded server until it is told to stop, and says how to point a client at it."""
+"""`migrate-cli sandbox`: serves the embedded server until it is stopped, and says how to point a client at it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a command changes in its settings when it takes one shard: a state file of its own, and its part of the limits.
+"""Adjusts the settings of a command that takes one shard: a state file of its own, and its share of the limits.
 
-No stage runs here.
+It must not run a stage.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`migrate-cli snapshot`: a live source becomes an archive on disk; running it again goes on, or adds what is new."""
+"""`migrate-cli snapshot`: saves a live source to disk; running it again resumes, or adds what is new."""
 
 from __future__ import annotations
 

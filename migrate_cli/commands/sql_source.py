@@ -1,4 +1,4 @@
-"""Opens the `sql` source that the settings describe: which database, which rows. Reads nothing but column names."""
+"""Opens the `sql` source that the settings describe: which database, which rows. It must read column names only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`migrate-cli status`: where the migration stands, read from the state file without its lock."""
+"""`migrate-cli status`: how far the migration is, read from the state file without its lock."""
 
 from __future__ import annotations
 

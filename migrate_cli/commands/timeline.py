@@ -1,4 +1,4 @@
-"""How fast a run went from second to second, in a fixed number of samples however long it takes. Counts only."""
+"""The throughput of a run over time, in a fixed number of samples however long it takes. It must only count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`migrate-cli transcribe`: local audio files to text, under the rules and with the model of the migration."""
+"""`migrate-cli transcribe`: transcribes local audio files with the rules and the model of the migration."""
 
 from __future__ import annotations
 
@@ -47,21 +47,21 @@ def _looked_at(path: Path) -> LocalFile:
 
 
 async def _all(client: ApiClient, files: list[LocalFile], model: str) -> list[dict[str, Any]]:
-    host, gate = FileHost(client), asyncio.Semaphore(AT_ONCE)
+    host, slots = FileHost(client), asyncio.Semaphore(AT_ONCE)
     async with client:
-        results = await asyncio.gather(*(_one(host, local, model, gate) for local in files), return_exceptions=True)
+        results = await asyncio.gather(*(_one(host, local, model, slots) for local in files), return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result
     return [result for result in results if isinstance(result, dict)]
 
 
-async def _one(host: FileHost, local: LocalFile, model: str, gate: asyncio.Semaphore) -> dict[str, Any]:
+async def _one(host: FileHost, local: LocalFile, model: str, slots: asyncio.Semaphore) -> dict[str, Any]:
     row = {"file": str(local.path), "bytes": local.bytes, "text": None, "error": None}
     reason = audio.refusal(local.filename, local.bytes, local.media_type)
     if reason is not None:
         return row | {"error": reason}
-    async with gate:
+    async with slots:
         try:
             sent = await send_until_clear(
                 lambda: host.transcribe(local, model), WallClock(), f"the transcription of {local.filename}"

@@ -1,4 +1,4 @@
-"""`migrate-cli undo`: deletes at the target what `apply` created there, as the state file knows it; resumable."""
+"""`migrate-cli undo`: deletes what `apply` created at the target, as far as the state file records it; resumable."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ class UndoOptions:
             raise UsageError("say what to undo: --thread ID (may be repeated), --run ID, or --all")
 
 
-def foresee(settings: Settings, choice: UndoOptions) -> Result:
+def foresee(settings: Settings, options: UndoOptions) -> Result:
     """Say what `undo` would delete, from the state file alone. Raises UsageError for a choice that names nothing."""
-    choice.check()
+    options.check()
     with StateReader(settings.state) as reader:
-        if choice.run_id is not None and reader.runs.one(choice.run_id) is None:
-            raise UsageError(f"there is no run {choice.run_id} in {settings.state}; migrate-cli report --list has all")
-        rows = list(reader.threads.created(choice.threads, choice.run_id))
+        if options.run_id is not None and reader.runs.one(options.run_id) is None:
+            raise UsageError(f"there is no run {options.run_id} in {settings.state}; migrate-cli report --list has all")
+        rows = list(reader.threads.created(options.threads, options.run_id))
         target = reader.setup().get("target.base_url", "")
-    _check_found(choice, rows)
+    _check_found(options, rows)
     counts = {"conversations": len(rows), "items": sum(int(row["items"]) for row in rows)}
     shown = [
         {"thread": row["thread_id"], "conversation": row["conversation_id"], "items": row["items"]} for row in rows
@@ -67,21 +67,21 @@ def foresee(settings: Settings, choice: UndoOptions) -> Result:
     return Result("undo", {"message": message, **counts, "target": target, "would_delete": shown[:1000]})
 
 
-def undo(settings: Settings, choice: UndoOptions, *, view: ProgressView, force: bool = False) -> Result:
+def undo(settings: Settings, options: UndoOptions, *, view: ProgressView, force: bool = False) -> Result:
     """Delete. Raises MigrateError only for what stops it before any work."""
-    foreseen = foresee(settings, choice)
+    foreseen = foresee(settings, options)
     with recorded_target(settings) as target:
         store = StateStore.open(settings.state, create=False, command="migrate-cli undo")
         try:
-            run = _Undo(settings, store, target, view, choice)
+            run = _Undo(settings, store, target, view, options)
             return asyncio.run(run.go(int(foreseen.data["conversations"]), force=force))
         finally:
             view.close()
             store.close()
 
 
-def _check_found(choice: UndoOptions, rows: list[JsonObject]) -> None:
-    missing = sorted(choice.threads - {row["thread_id"] for row in rows})
+def _check_found(options: UndoOptions, rows: list[JsonObject]) -> None:
+    missing = sorted(options.threads - {row["thread_id"] for row in rows})
     if missing:
         raise UsageError(f"there is nothing to undo for {', '.join(missing)}: no conversation of it is known")
 
@@ -90,15 +90,15 @@ class _Undo:
     """One invocation."""
 
     def __init__(
-        self, settings: Settings, store: StateStore, target: TargetChoice, view: ProgressView, choice: UndoOptions
+        self, settings: Settings, store: StateStore, target: TargetChoice, view: ProgressView, options: UndoOptions
     ) -> None:
-        self._settings, self._store, self._target, self._view, self._choice = settings, store, target, view, choice
+        self._settings, self._store, self._target, self._view, self._options = settings, store, target, view, options
         self._conversations: Counter[str] = Counter()
         self._items: Counter[str] = Counter()
         self._problems: list[Problem] = []
 
     async def go(self, expected: int, *, force: bool) -> Result:
-        options = {"run": self._choice.run_id, "threads": sorted(self._choice.threads)}
+        options = {"run": self._options.run_id, "threads": sorted(self._options.threads)}
         run_id = self._store.runs.start_run("undo", options)
         clock, policy = WallClock(), policy_of(self._settings)
         limiter = RateLimiter(
@@ -139,7 +139,7 @@ class _Undo:
         self._view.thread_done("undone" if outcome in (DELETED, GONE) else "failed", sum(items.values()))
 
     def _created(self, reader: StateReader) -> Iterator[CreatedConversation]:
-        for row in list(reader.threads.created(self._choice.threads, self._choice.run_id)):
+        for row in list(reader.threads.created(self._options.threads, self._options.run_id)):
             abandoned = bool(row["abandoned"])
             ids = [] if abandoned else self._store.threads.item_ids(row["thread_id"])
             alone = abandoned or row["state"] not in _HANDED_OUT

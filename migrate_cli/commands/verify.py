@@ -74,14 +74,14 @@ class VerifyOptions:
 
 
 def verify(
-    settings: Settings, selection: Selection, choices: VerifyOptions, *, sandbox: bool, view: ProgressView
+    settings: Settings, selection: Selection, options: VerifyOptions, *, sandbox: bool, view: ProgressView
 ) -> Result:
     """Compare all wanted threads. Raises MigrateError only for what stops it before any work."""
     with ExitStack() as stack:
         reader = stack.enter_context(StateReader(settings.state))
         setup = reader.setup()
         _check_rehearsal(settings.state, setup, sandbox=sandbox)
-        source = None if choices.from_state else _open_source(settings)
+        source = None if options.from_state else _open_source(settings)
         if source is not None:
             source.tell = view.note
             check_list(source)
@@ -94,7 +94,7 @@ def verify(
             store.runs.check_setup(setup, recognised(settings, source, store))
         else:
             store.runs.check_setup(setup | _target_setup(settings, sandbox=sandbox) | shard_setup(selection))
-        run = _Verify(settings, source, store, reader, target, view, choices)
+        run = _Verify(settings, source, store, reader, target, view, options)
         return asyncio.run(run.go(selection))
 
 
@@ -109,10 +109,10 @@ class _Verify:
         reader: StateReader,
         target: TargetChoice,
         view: ProgressView,
-        choices: VerifyOptions,
+        options: VerifyOptions,
     ) -> None:
         self._settings, self._source, self._store, self._reader = settings, source, store, reader
-        self._target, self._view, self._choices = target, view, choices
+        self._target, self._view, self._options = target, view, options
         self._tally = VerifyTotals(view, with_source=source is not None)
         self._unread: set[str] = set()
 
@@ -120,7 +120,7 @@ class _Verify:
         """Compare, then say what was found."""
         began = time.monotonic()
         earlier, since = self._unfinished(selection)
-        options = self._choices.recorded() | {"selection": _recorded(selection), "since": since, "resumes": earlier}
+        options = self._options.recorded() | {"selection": _recorded(selection), "since": since, "resumes": earlier}
         run_id = self._store.runs.start_run("verify", options)
         drain, clock = asyncio.Event(), WallClock()
         clock.wake_on(drain)
@@ -137,12 +137,12 @@ class _Verify:
                     compare,
                     ConversationsTarget(client),
                     excerpts=self._settings.report.with_content,
-                    each_page=FileCheck(client, self._size_of) if self._choices.files else None,
+                    each_page=FileCheck(client, self._size_of) if self._options.files else None,
                 ),
                 states=self._store.repairs,
                 observer=self._tally,
                 workers=workers,
-                strict=self._choices.strict,
+                strict=self._options.strict,
                 live=self._source is not None and self._source.live,
                 drain=drain,
             )
@@ -189,17 +189,17 @@ class _Verify:
 
     def _chosen(self, selection: Selection) -> Selection:
         """The selection, narrowed by `--failed` and `--sample`."""
-        if not self._choices.failed and self._choices.sample is None:
+        if not self._options.failed and self._options.sample is None:
             return selection
         rows = self._reader.threads.listed(*sorted(LOADED))
         names: Iterator[str] = (
             str(row["thread_id"])
             for row in rows
             if selection.wants(str(row["thread_id"]))
-            and (not self._choices.failed or row["state"] == "differs" or row["code"] == UNREADABLE)
+            and (not self._options.failed or row["state"] == "differs" or row["code"] == UNREADABLE)
         )
-        if self._choices.sample is not None:
-            names = self._choices.sample.of(names)
+        if self._options.sample is not None:
+            names = self._options.sample.of(names)
         return replace(selection, thread_ids=frozenset(names))
 
     def _unfinished(self, selection: Selection) -> tuple[str | None, int | None]:
@@ -208,14 +208,14 @@ class _Verify:
         A run that was itself going on keeps the moment at which the first of them began.
         """
         last = next((run for run in self._reader.runs.listed(newest_first=True) if run["command"] == "verify"), None)
-        if last is None or self._choices.fresh or self._choices.failed:
+        if last is None or self._options.fresh or self._options.failed:
             return None, None
         run = self._reader.runs.one(last["id"]) or {}
         ended = run.get("exit_code")
         if ended is not None and ended not in _UNFINISHED:
             return None, None
         options = run["options"]
-        wanted = self._choices.recorded() | {"selection": _recorded(selection)}
+        wanted = self._options.recorded() | {"selection": _recorded(selection)}
         if any(options.get(name) != value for name, value in wanted.items()):
             return None, None
         return options.get("resumes") or last["id"], options.get("since") or _seconds(last["started_at"])

@@ -1,4 +1,4 @@
-"""Counts what a verification finds, into the `data` of its result. Counts; decides nothing."""
+"""Counts what a verification finds, into the `data` of its result. It must not decide anything."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""REPORT: one result value, five renderings, and the progress and log lines beside it."""
+"""A result becomes a document, and a document becomes text in five formats; progress and log lines beside it."""

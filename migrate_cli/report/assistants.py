@@ -1,4 +1,4 @@
-"""The document of `assistants`: what each became, where it was written, and what was lost."""
+"""The document of `assistants`: the configuration of each, its files, and what was lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One case for each thread (or replay case), and one for the run itself: what a CI server should list. Pure."""
+"""The test cases of a JUnit report: one for each thread (or replay case), and one for the run itself. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Look a finding up: how much it matters, what it means, what to do. Knows codes only from `findings.CATALOGUE`."""
+"""Looks a finding up in `findings.CATALOGUE`: how much it matters, what it means, what to do. It must know no codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documents of `verify` and `replay`: what was compared or asked, and what was not as it should be."""
+"""The documents of `verify` and `replay`: what was compared or asked, and what failed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A report as a small document: a headline, a few tables, a next step. All formats for people render this value.
+"""A report as a small document: a headline, a few tables, next steps. All formats for people render this value.
 
-`build` picks the builder of the result's command; a command without one gets the generic builder, so that every command
-can be rendered in every format. Pure: text in here is raw, and each renderer escapes it for its own format.
+`build` picks the builder for the result's command; a command without one gets the generic builder, so every command can
+be rendered in every format. Pure. Texts in a document are raw: each renderer must escape them for its own format.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Make untrusted text harmless and numbers readable, for reports of every format. Pure.
+"""Makes untrusted text harmless and numbers readable, for reports of every format. Pure.
 
-Ids, file names and server messages come from outside: a terminal must not obey escape sequences in them, and nobody
-should be fooled by characters that reverse the direction of a line.
+Ids, file names and server messages come from outside: a terminal must not obey escape sequences in them, and characters
+that reverse the direction of a line must not deceive a reader.
 """
 
 from __future__ import annotations

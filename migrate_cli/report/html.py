@@ -1,8 +1,8 @@
-"""The report as one HTML file that opens without a network: totals, charts, tables, and contents when asked for.
+"""The report as one HTML file that needs no network: totals, charts, tables, and contents when asked for.
 
-Everything from outside passes `_text`, which escapes markup and makes control characters visible. The page's policy
-allows exactly this one style sheet and this one script, by their hashes, and nothing else: should an escape ever be
-forgotten, the browser still runs nothing.
+Everything from outside must pass `_text`, which escapes markup and makes control characters visible. As a second
+defence, the page's policy allows exactly this one style sheet and this one script, by their hashes: should an escape
+ever be forgotten, the browser still runs nothing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The report as JSON: exactly the envelope of the result, one object, for programs.
+"""The report as JSON, for programs: exactly the envelope of the result, as one object.
 
-Pure ASCII, so that it survives any terminal, log or locale; it is the same value for every JSON parser.
+ASCII only, so that it survives any terminal, log or locale; every JSON parser reads the same value.
 """
 
 from __future__ import annotations

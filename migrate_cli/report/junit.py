@@ -1,7 +1,7 @@
 """The report as JUnit XML, for the test view of a CI server.
 
 Elements and attributes are those of the schema that Jenkins' xUnit plugin checks against (`junit-10.xsd`); GitLab and
-GitHub's test reporters read the same form. Characters that XML cannot hold are shown as escapes.
+GitHub's test reporters read the same format. Characters that XML cannot hold are shown as escapes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The log: a file that only its owner can read, and lines on stderr when they are asked for. No key ever gets into it.
+"""The log: a file that only its owner can read, and lines on stderr when asked for. No key may ever reach it.
 
-Redaction sits in the formatter, the last step before writing, so that it also covers tracebacks, chained exceptions and
-whatever a library logs. Message text is not logged by this program; libraries that would are kept quiet.
+Redaction is done by the formatter, the last step before writing, so that it also covers tracebacks, chained exceptions
+and whatever a library logs. This program must not log message text; libraries that would are silenced.
 """
 
 from __future__ import annotations

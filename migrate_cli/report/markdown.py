@@ -1,6 +1,6 @@
 """The report as Markdown, for a pull request or the summary of a CI job.
 
-GitHub's dialect. Text from outside is escaped: it cannot start a heading, a table cell, a tag or a mention.
+GitHub's dialect. Text from outside is escaped: it must not start a heading, a table cell, a tag or a mention.
 """
 
 from __future__ import annotations

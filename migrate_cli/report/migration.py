@@ -1,4 +1,4 @@
-"""The document of `plan` and `apply`: what was read, what became of it, what is next."""
+"""The document of `plan` and `apply`: what was read, what became of it, what to do next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Put a finished report where it belongs: on stdout, or where `--report` leads. The only place that writes reports."""
+"""Puts a finished report where it belongs: on stdout, or where `--report` says. Nothing else may write reports."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Tell a person or a program on stderr how far a long command is. Never slows the work, never writes to stdout.
+"""Shows on stderr how far a long command is, for people or programs. It must not slow the work or write to stdout.
 
-Every call is O(1) and throttled by time, so that a run of a million threads pays a counter, not a terminal. A view only
-shows; what it is told must be counted and stored elsewhere too.
+Every call is O(1) and throttled by time, so that a run of a million threads pays for a counter, not for a terminal. A
+view only shows: what it is told must be counted and stored elsewhere too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Masks what names a person or opens a door in a text: e-mail addresses, phone and card numbers, keys.
+"""Masks personal data and secrets in a text: e-mail addresses, phone and card numbers, keys. Pure.
 
-Pure. It goes by form alone, so it masks too much rather than too little; names and addresses of houses have no form,
-and stay. Used on message texts only, before they reach a report.
+It goes by form alone, so it masks too much rather than too little; names of people and postal addresses have no form,
+and stay. Message texts must pass it before they reach a redacted report.
 """
 
 from __future__ import annotations

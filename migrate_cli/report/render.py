@@ -1,6 +1,6 @@
 """The one function that turns a result into text, and the table of formats.
 
-Renderers are imported when they are asked for: JSON must not wait for rich, nor text for the chart library.
+Renderers are imported on demand: JSON must not wait for rich, nor text for the chart library.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The document of `report --list`: the runs of a state file, a line each."""
+"""The document of `report --list`: the runs of a state file, one per line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The document of `status`: where the migration stands, from the state file alone."""
+"""The document of `status`: how far the migration is, from the state file alone."""
 
 from __future__ import annotations
 

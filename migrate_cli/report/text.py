@@ -1,6 +1,6 @@
 """The report for a person at a terminal: a sentence, a few aligned tables, the next command. Drawn with rich.
 
-Without colour it is plain text. Ids and paths are wrapped, never cut. Nothing from outside can steer the terminal.
+Without colour it is plain text. Ids and paths are wrapped, never cut. Nothing from outside may steer the terminal.
 """
 
 from __future__ import annotations

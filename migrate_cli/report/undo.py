@@ -1,4 +1,4 @@
-"""The document of `undo --dry-run`: what would be deleted, a line for each conversation."""
+"""The document of `undo --dry-run`: what would be deleted, one line for each conversation."""
 
 from __future__ import annotations
 

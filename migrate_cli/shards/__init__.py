@@ -1,1 +1,1 @@
-"""One migration as many processes: shards on one machine or on a cluster, and one state file before and after."""
+"""One migration as many processes: shards on one machine or on a cluster, with one state file before and after."""

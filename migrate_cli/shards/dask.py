@@ -1,8 +1,8 @@
-"""Shards on a Dask cluster: each is a task, and a task whose worker dies is run again by the scheduler on another.
+"""Shards on a Dask cluster: each is a task, and the scheduler runs a task whose worker dies again on another one.
 
-A task starts the shard's process on the worker's machine and waits for it; the state file lies on a disk that all
-machines see, so that the next attempt goes on where the one before was killed. What travels through the scheduler is a
-command line and variables of settings, never a key: those are taken from the worker's own environment.
+A task starts the shard's process on the worker's machine and waits for it. The state file is on a shared disk, so the
+next attempt resumes where the last was killed. A command line and settings travel through the scheduler,
+but never a key: each worker takes keys from its own environment.
 """
 
 from __future__ import annotations

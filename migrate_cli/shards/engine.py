@@ -1,7 +1,7 @@
-"""What runs the shards: threads that each look after a process of this machine, or a cluster.
+"""What runs the shards: threads that each watch a process on this machine, or a cluster.
 
-An engine starts each task once and tells what happens as events. Which shards there are, what they share and what comes
-of it is not its to say.
+An engine starts each task once and reports what happens as events. It must not decide which shards there are, what they
+share, or what comes of them.
 """
 
 from __future__ import annotations

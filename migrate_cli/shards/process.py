@@ -1,6 +1,6 @@
-"""Runs one shard to its end, wherever that is: starts its process, passes on what it tells, starts it again if killed.
+"""Runs one shard to its end: starts its process, passes on what it says, and restarts it if it is killed.
 
-The same function serves the threads of one machine and the tasks of an engine. It knows no engine.
+The same function serves the threads of one machine and the tasks of a cluster. It must not know any engine.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class StopRequest:
     """Whether, and how often, the shards were asked to stop; passes that on to their processes. Thread-safe."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # a signal handler asks while its own thread may be asking
+        self._lock = threading.RLock()  # reentrant: a signal handler may interrupt the thread that holds it
         self._running: set[subprocess.Popen[str]] = set()
         self.level = 0
         """0: go on; 1: drain; 2: stop at once."""
@@ -100,7 +100,7 @@ def _attempt(task: ShardTask, told: Told, stop: StopRequest) -> tuple[int, JsonO
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
-        # Or a Ctrl-C at the terminal would reach it twice: once from there, once from its parent.
+        # In the same session, Ctrl-C at a terminal would reach it twice: from there, and from its parent.
         start_new_session=True,
     )
     stop.add(process)
@@ -125,7 +125,7 @@ def _attempt(task: ShardTask, told: Told, stop: StopRequest) -> tuple[int, JsonO
 
 
 def _environment(task: ShardTask) -> dict[str, str]:
-    # The summary of a CI job is the parent's to write, once.
+    # Only the parent writes the summary of a CI job, once for all shards.
     return {name: text for name, text in os.environ.items() if name != "GITHUB_STEP_SUMMARY"} | task.environment
 
 

@@ -1,4 +1,4 @@
-"""One view of many shards: adds up what each of them tells, and shows it as if one process had told it."""
+"""Adds up the progress of many shards and shows it as that of one process."""
 
 from __future__ import annotations
 

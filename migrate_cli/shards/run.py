@@ -1,8 +1,8 @@
-"""`migrate-cli apply` as many processes: divides the state file, runs the shards, joins states, adds results up.
+"""`migrate-cli apply` as several processes: divides the state file, runs the shards, joins states, adds results up.
 
-Each shard is an ordinary `apply --shard I/N` on a state file of its own. While they run, this process holds the state
-file, shows what they tell as one, passes signals on, and stops all where one meets what would stop the others too.
-`folder.py` says why no number of shards, kills and restarts loads a thread twice.
+Each shard is an ordinary `apply --shard I/N` on a state file of its own. Meanwhile this process holds the state file,
+shows the progress of all shards as one, passes signals on, and stops all shards if one meets what would stop the others
+too. `folder.py` says why no number of shards, kills and restarts loads a thread twice.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _TICK = 0.2
 
 @dataclass(frozen=True, slots=True)
 class DivideOptions:
-    """What a person asked of this run, beside the settings."""
+    """The options of a divided run that are not settings."""
 
     arguments: tuple[str, ...]
     """The command line of a shard but for shard, state file and limits; see `cli.dividing`."""
@@ -54,34 +54,34 @@ class DivideOptions:
 
 
 def apply_divided(
-    settings: Settings, selection: Selection, engine: Engine, wish: DivideOptions, *, view: ProgressView
+    settings: Settings, selection: Selection, engine: Engine, options: DivideOptions, *, view: ProgressView
 ) -> Result:
     """Load all wanted threads as shards of an engine. Raises MigrateError only for what stops it before any work."""
     began = time.monotonic()
     source = open_configured(settings)
-    if wish.plan_file is not None:
-        refuse_changes(wish.plan_file, settings, source, selection, sandbox=wish.sandbox)
-    # Looked at here once, or each shard would refuse the same source, or the same lack of a key, for itself.
+    if options.plan_file is not None:
+        refuse_changes(options.plan_file, settings, source, selection, sandbox=options.sandbox)
+    # Checked here once; otherwise each shard would refuse the same source, or the same missing key, for itself.
     begun(source, selection)
-    if engine.local and not wish.sandbox:
+    if engine.local and not options.sandbox:
         endpoint_of(settings)
     expected = expected_of(source, selection)
-    setup = setup_of(settings, source, sandbox=wish.sandbox)
+    setup = setup_of(settings, source, sandbox=options.sandbox)
     try:
         with ShardFolder.locked(settings) as folder:
             if folder.path.is_dir():
                 folder.join()
             with _held(settings, source, setup, view):
-                tasks = _tasks(settings, engine, wish, folder)
+                tasks = _tasks(settings, engine, options, folder)
                 view.start(expected, "Migrating")
                 run = DividedRun(engine, tasks, ShardProgress(view), view, settings.load.max_errors)
                 ends = run.go()
             folder.join()
             result = _result(settings, run, ends, time.monotonic() - began)
-            result.data |= {"engine": engine.name, "target": _target(settings, sandbox=wish.sandbox)}
+            result.data |= {"engine": engine.name, "target": _target(settings, sandbox=options.sandbox)}
             if run.stopped or result.exit_code in FATAL:
                 result.data["reached"] = {"threads": result.data["threads"]["total"], "of": expected}
-            _remember(settings, result, selection, expected, sandbox=wish.sandbox)
+            _remember(settings, result, selection, expected, sandbox=options.sandbox)
             return result
     finally:
         view.close()
@@ -95,11 +95,11 @@ class DividedRun:
         self,
         engine: Engine,
         tasks: Sequence[ShardTask],
-        board: ShardProgress,
+        progress: ShardProgress,
         view: ProgressView,
         max_errors: int | None,
     ) -> None:
-        self._engine, self.tasks, self._board, self._view = engine, tasks, board, view
+        self._engine, self.tasks, self._progress, self._view = engine, tasks, progress, view
         self._max_errors = max_errors
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._draining = False
@@ -130,23 +130,23 @@ class DividedRun:
                     continue
                 if isinstance(event, ShardEnd):
                     ends.append(event)
-                    self._board.ended(event.index)
+                    self._progress.ended(event.index)
                     if event.exit_code in FATAL or totals.pilot_stopped(event):
                         self._drain()
                 else:
-                    self._board.told(*event)
+                    self._progress.told(*event)
                     self._count_failures()
         return ends
 
     def _count_failures(self) -> None:
-        if self._max_errors is not None and self._board.failed > self._max_errors and not self._draining:
+        if self._max_errors is not None and self._progress.failed > self._max_errors and not self._draining:
             self.too_many = True
             self._drain()
 
     def _drain(self) -> None:
         if not self._draining:
             self._draining = True
-            self._board.quiet = True
+            self._progress.quiet = True
             self._engine.stop(1)
 
 
@@ -164,7 +164,7 @@ def _held(settings: Settings, source: Source, setup: dict[str, str], view: Progr
         store.close()
 
 
-def _tasks(settings: Settings, engine: Engine, wish: DivideOptions, folder: ShardFolder) -> list[ShardTask]:
+def _tasks(settings: Settings, engine: Engine, options: DivideOptions, folder: ShardFolder) -> list[ShardTask]:
     environment = engine.environment() | {"MIGRATE_LOAD__DIVIDE_LIMITS": "false"} | limits(settings, engine)
     states = folder.begin(engine.shards)
     stop = folder.path / "stop"
@@ -173,7 +173,7 @@ def _tasks(settings: Settings, engine: Engine, wish: DivideOptions, folder: Shar
         ShardTask(
             index,
             engine.shards,
-            (*wish.arguments, "--shard", f"{index}/{engine.shards}", "--state", str(state)),
+            (*options.arguments, "--shard", f"{index}/{engine.shards}", "--state", str(state)),
             str(Path.cwd()),
             environment,
             None if engine.local else str(stop),

@@ -1,6 +1,6 @@
-"""One shard as a task: what its process is started with, and how it ended. Values only, so that they can travel.
+"""One shard as a task: how its process is started, and how it ended. Values only, so that they can be pickled.
 
-No key is in them: the process takes those from the environment, or from the `.env`, of the machine that it runs on.
+They must not hold a key: the process takes keys from the environment, or the `.env`, of the machine that it runs on.
 """
 
 from __future__ import annotations

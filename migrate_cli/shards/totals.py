@@ -1,7 +1,7 @@
 """Adds the results of shards up into one of the same shape. Pure.
 
-What every shard meets, because it belongs to the source as a whole, is counted once: entries that are no thread of
-anybody's, and findings without a thread.
+What every shard reports because it belongs to the source as a whole is counted once: unreadable entries that belong to
+no thread, and findings without a thread.
 """
 
 from __future__ import annotations
