@@ -19,6 +19,7 @@ from migrate_cli.sandbox.auth import CONTROL_PREFIX, ConversationLocks, KeyMiddl
 from migrate_cli.sandbox.control import ControlEndpoints
 from migrate_cli.sandbox.conversations import ConversationEndpoints
 from migrate_cli.sandbox.faults import FaultMiddleware
+from migrate_cli.sandbox.file_store import FileStore
 from migrate_cli.sandbox.files import FileEndpoints
 from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.requests import json_answer
@@ -33,7 +34,7 @@ class Sandbox:
     def __init__(self, store: Store, options: SandboxOptions) -> None:
         routes = [
             *ConversationEndpoints(store, options).routes(),
-            *FileEndpoints(store, options).routes(),
+            *FileEndpoints(FileStore(store.connection), options).routes(),
             *TranscriptionEndpoints().routes(),
             *ResponseEndpoints(store, options).routes(),
         ]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from migrate_cli.model import Run, RunStep, Thread, Unreadable
 from migrate_cli.sandbox.assistants_store import AssistantsStore, SourceKind
-from migrate_cli.sandbox.store import CHUNK, Store
+from migrate_cli.sandbox.file_store import CHUNK, FileStore
+from migrate_cli.sandbox.store import Store
 from migrate_cli.sources.interface import FileInfo, Selection, Source
 from migrate_cli.wire_objects import message_objects, run_object, step_object, thread_object
 
@@ -36,14 +37,14 @@ def load_source(data: Path, source: Source) -> Loaded:
     """
     store = Store(data)
     try:
-        return _Loading(store, AssistantsStore(store.connection)).load(source)
+        return _Loading(FileStore(store.connection), AssistantsStore(store.connection)).load(source)
     finally:
         store.close()
 
 
 class _Loading:
-    def __init__(self, store: Store, assistants: AssistantsStore) -> None:
-        self._files = store
+    def __init__(self, files: FileStore, assistants: AssistantsStore) -> None:
+        self._files = files
         self._store = assistants
         self._loaded = Loaded()
 
@@ -74,11 +75,11 @@ class _Loading:
         loaded.left_out += sum(step.run_id is None for step in thread.run_steps)
 
     def _file(self, info: FileInfo) -> None:
-        if self._files.file(info.file_id) is not None:
+        if self._files.get(info.file_id) is not None:
             return
         self._loaded.files += 1
         created = info.raw.get("created_at")
-        self._files.add_file(
+        self._files.add(
             info.purpose or "assistants",
             info.filename or info.file_id,
             None,

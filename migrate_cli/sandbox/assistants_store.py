@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from migrate_cli.model import JsonObject
 from migrate_cli.sandbox.encoding import encode_any
+from migrate_cli.sandbox.store import transaction
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS source_object (
@@ -47,14 +48,9 @@ class AssistantsStore:
     @contextmanager
     def replacing(self) -> Iterator[None]:
         """Forget everything, and put in what the block does, as one transaction."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._db):
             self._db.execute("DELETE FROM source_object")
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     def put(self, kind: SourceKind, parent: str, objects: Iterable[JsonObject], *, start: int = 0) -> int:
         """Store objects in order, the first at position `start`; return how many there were."""

@@ -15,8 +15,9 @@ from starlette.routing import Route
 from migrate_cli.model import JsonObject
 from migrate_cli.sandbox.api_error import bad_request, not_found
 from migrate_cli.sandbox.encoding import encode
+from migrate_cli.sandbox.file_store import FileStore
 from migrate_cli.sandbox.include import check_include, visible
-from migrate_cli.sandbox.options import FileIdCheck, MetadataUpdate, SandboxOptions
+from migrate_cli.sandbox.options import MetadataUpdate, SandboxOptions
 from migrate_cli.sandbox.requests import include_values, json_answer, page_limit, page_order, raw_answer, read_json
 from migrate_cli.sandbox.rules import CheckedItem, check_batch, check_fields, check_metadata, check_strict_assistants
 from migrate_cli.sandbox.rules_tools import check_tool_item
@@ -29,6 +30,7 @@ class ConversationEndpoints:
     def __init__(self, store: Store, options: SandboxOptions) -> None:
         self._store = store
         self._options = options
+        self._known_file = FileStore(store.connection).known_file(options.known_files)
 
     def routes(self) -> list[Route]:
         """The routes, busiest first, because they are tried in order."""
@@ -120,9 +122,6 @@ class ConversationEndpoints:
         if self._options.strict_assistant:
             check_strict_assistants(items)
         return checked
-
-    def _known_file(self, identifier: str) -> bool:
-        return self._options.known_files is FileIdCheck.ANY or self._store.file(identifier) is not None
 
     def _find(self, request: Request) -> Conversation:
         identifier = request.path_params["conversation_id"]

@@ -13,10 +13,10 @@ from starlette.routing import Route
 
 from migrate_cli.model import JsonObject
 from migrate_cli.sandbox.api_error import ApiError, bad_request, too_large
+from migrate_cli.sandbox.file_store import CHUNK, FileStore, StoredFile
 from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.requests import json_answer, page_limit, page_order, read_form
 from migrate_cli.sandbox.rules import listed
-from migrate_cli.sandbox.store import CHUNK, Store, StoredFile
 
 PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
 NOT_DOWNLOADABLE = frozenset({"assistants", "user_data"})
@@ -29,8 +29,8 @@ FORM_OVERHEAD = 64 * 1024
 class FileEndpoints:
     """`/files` and everything below it."""
 
-    def __init__(self, store: Store, options: SandboxOptions) -> None:
-        self._store = store
+    def __init__(self, files: FileStore, options: SandboxOptions) -> None:
+        self._files = files
         self._limit = options.max_file_bytes
 
     def routes(self) -> list[Route]:
@@ -56,7 +56,7 @@ class FileEndpoints:
         cursor, after = request.query_params.get("after"), None
         if cursor:
             after = self._find(cursor).number
-        page, has_more = self._store.files(
+        page, has_more = self._files.page(
             purpose=request.query_params.get("purpose"),
             after=after,
             limit=limit,
@@ -79,7 +79,7 @@ class FileEndpoints:
     async def delete(self, request: Request) -> Response:
         """Delete a file."""
         found = self._find(request.path_params["file_id"])
-        self._store.delete_file(found.number)
+        self._files.delete(found.number)
         return json_answer({"id": found.id, "object": "file", "deleted": True})
 
     async def content(self, request: Request) -> Response:
@@ -87,10 +87,10 @@ class FileEndpoints:
         found = self._find(request.path_params["file_id"])
         if found.purpose in NOT_DOWNLOADABLE:
             raise bad_request(f"Not allowed to download files of purpose: {found.purpose}")
-        if found.bytes and not self._store.has_content(found.number):
+        if found.bytes and not self._files.has_content(found.number):
             raise ApiError(404, f"The content of {found.id} is not here: only its facts were loaded.", param="id")
         return StreamingResponse(
-            _spread(self._store.content(found.number)),
+            _spread(self._files.content(found.number)),
             headers={"content-length": str(found.bytes)},
             media_type="application/octet-stream",
         )
@@ -111,10 +111,10 @@ class FileEndpoints:
             raise too_large(self._limit)
         if not file.size:
             raise bad_request("File is empty.", param="file")
-        return self._store.add_file(purpose, _base_name(file.filename), _expiry(form), _chunks(file.file))
+        return self._files.add(purpose, _base_name(file.filename), _expiry(form), _chunks(file.file))
 
     def _find(self, identifier: str) -> StoredFile:
-        found = self._store.file(identifier)
+        found = self._files.get(identifier)
         if found is None:
             raise ApiError(404, f"No such File object: {identifier[:80]}", param="id")
         return found

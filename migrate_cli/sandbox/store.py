@@ -1,4 +1,4 @@
-"""Stores conversations, items and files in one SQLite file.
+"""Opens the sandbox's SQLite file, and stores conversations and their items in it.
 
 Every method is one transaction, committed before it returns. WAL with `synchronous=NORMAL` keeps every commit when the
 process is killed (the operating system has the pages by then); only a power failure can lose the latest ones. A deleted
@@ -22,9 +22,6 @@ from migrate_cli.sandbox.rules import CheckedItem
 
 APPLICATION_ID = 0x6D637362
 """Marks the file as a sandbox's ("mcsb"), so that no other database is ever written to."""
-
-CHUNK = 1024 * 1024
-"""Bytes of a file's content in one row."""
 
 _SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
@@ -80,19 +77,6 @@ class StoredItem:
     partly_hidden: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """One uploaded file, without its content. Times are Unix seconds."""
-
-    number: int
-    id: str
-    created_at: int
-    expires_at: int | None
-    purpose: str
-    filename: str
-    bytes: int
-
-
 class Store:
     """Opens or creates the file at `path`. Raises UsageError when it cannot be used as a sandbox's data."""
 
@@ -103,7 +87,7 @@ class Store:
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """The open database, for the tables of the source side and of responses."""
+        """The open database, for the stores of files, of responses and of the source side."""
         return self._db
 
     def close(self) -> None:
@@ -113,7 +97,7 @@ class Store:
     def create_conversation(self, metadata: dict[str, str], items: Sequence[CheckedItem]) -> Conversation:
         """Create a conversation and its first items in one transaction."""
         identifier, now = ids.conversation_id(), int(time.time())
-        with self._transaction():
+        with transaction(self._db):
             cursor = self._db.execute(
                 "INSERT INTO conversation (id, created_at, metadata) VALUES (?, ?, ?)",
                 (identifier, now, encode(metadata).decode()),
@@ -139,7 +123,7 @@ class Store:
 
     def append(self, conversation: Conversation, items: Sequence[CheckedItem]) -> list[StoredItem]:
         """Append items, all or none, and return them with their ids in order."""
-        with self._transaction():
+        with transaction(self._db):
             (last,) = self._db.execute(
                 "SELECT max(position) FROM item WHERE conversation = ?", (conversation.number,)
             ).fetchone()
@@ -171,71 +155,6 @@ class Store:
         """Delete one item of a conversation."""
         self._db.execute("DELETE FROM item WHERE conversation = ? AND position = ?", (number, position))
 
-    def add_file(
-        self,
-        purpose: str,
-        filename: str,
-        expires_after: int | None,
-        chunks: Iterator[bytes],
-        *,
-        identifier: str | None = None,
-        created_at: int | None = None,
-        size: int | None = None,
-    ) -> StoredFile:
-        """Store a file; the content is taken in chunks of at most `CHUNK` bytes.
-
-        The rest is for files whose facts are known from elsewhere: `size` counts where there is no content.
-        """
-        now, told, size = created_at or int(time.time()), size or 0, 0
-        expires_at = None if expires_after is None else now + expires_after
-        with self._transaction():
-            cursor = self._db.execute(
-                "INSERT INTO file (id, created_at, expires_at, purpose, filename, bytes) VALUES (?, ?, ?, ?, ?, 0)",
-                (identifier := identifier or ids.file_id(), now, expires_at, purpose, filename),
-            )
-            number = cursor.lastrowid or 0
-            for place, chunk in enumerate(chunks):
-                self._db.execute("INSERT INTO file_chunk VALUES (?, ?, ?)", (number, place, chunk))
-                size += len(chunk)
-            size = size or told
-            self._db.execute("UPDATE file SET bytes = ? WHERE number = ?", (size, number))
-        return StoredFile(number, identifier, now, expires_at, purpose, filename, size)
-
-    def file(self, identifier: str) -> StoredFile | None:
-        """Return a file unless it is unknown or deleted."""
-        row = self._db.execute(
-            "SELECT number, id, created_at, expires_at, purpose, filename, bytes FROM file WHERE id = ?", (identifier,)
-        ).fetchone()
-        return row and StoredFile(*row)
-
-    def files(
-        self, *, purpose: str | None, after: int | None, limit: int, descending: bool
-    ) -> tuple[list[StoredFile], bool]:
-        """Return up to `limit` files beyond the file numbered `after`, and whether there are more."""
-        beyond, direction = ("<", "DESC") if descending else (">", "ASC")
-        rows = self._db.execute(
-            "SELECT number, id, created_at, expires_at, purpose, filename, bytes FROM file "  # noqa: S608 - no user text
-            f"WHERE (?1 IS NULL OR purpose = ?1) AND (?2 IS NULL OR number {beyond} ?2) "
-            f"ORDER BY number {direction} LIMIT ?3",
-            (purpose, after, limit + 1),
-        ).fetchall()
-        return [StoredFile(*row) for row in rows[:limit]], len(rows) > limit
-
-    def has_content(self, number: int) -> bool:
-        """Whether any content of the file is here."""
-        return self._db.execute("SELECT 1 FROM file_chunk WHERE file = ? LIMIT 1", (number,)).fetchone() is not None
-
-    def content(self, number: int) -> Iterator[bytes]:
-        """Yield a file's content in chunks."""
-        for (chunk,) in self._db.execute("SELECT data FROM file_chunk WHERE file = ? ORDER BY place", (number,)):
-            yield chunk
-
-    def delete_file(self, number: int) -> None:
-        """Delete a file and its content."""
-        with self._transaction():
-            self._db.execute("DELETE FROM file_chunk WHERE file = ?", (number,))
-            self._db.execute("DELETE FROM file WHERE number = ?", (number,))
-
     def _insert(self, number: int, conversation: str, start: int, items: Sequence[CheckedItem]) -> list[StoredItem]:
         stored = []
         for position, item in enumerate(items, start):
@@ -246,16 +165,6 @@ class Store:
             [(number, start + place, item.id, item.partly_hidden, item.body) for place, item in enumerate(stored)],
         )
         return stored
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -284,3 +193,15 @@ class Store:
         db.executescript(
             f"PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; {_SCHEMA}"
         )
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Commit what the block writes, or nothing of it."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")

@@ -11,10 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from migrate_cli.sandbox.api_error import ApiError, bad_request
+from migrate_cli.sandbox.file_store import CHUNK
 from migrate_cli.sandbox.files import FORM_OVERHEAD
 from migrate_cli.sandbox.requests import json_answer, read_form
 from migrate_cli.sandbox.rules import listed
-from migrate_cli.sandbox.store import CHUNK
 
 EXTENSIONS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
 MODELS = ("gpt-transcribe", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "whisper-1")

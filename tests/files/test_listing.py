@@ -12,6 +12,7 @@ from migrate_cli.http.client import ApiClient
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.sandbox.fault_spec import plan_from_specs
+from migrate_cli.sandbox.file_store import FileStore
 from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.server import EmbeddedSandbox
 from migrate_cli.sandbox.store import Store
@@ -36,7 +37,7 @@ def listed(folder: Path, moment: float, *faults: str) -> tuple[FileListing | Non
 def _fill(data: Path) -> None:
     store = Store(data)
     for number in range(FILES):
-        store.add_file("user_data", f"{number}.txt", None, iter([b"x"]), created_at=BEGAN + number)
+        FileStore(store.connection).add("user_data", f"{number}.txt", None, iter([b"x"]), created_at=BEGAN + number)
     store.close()
 
 

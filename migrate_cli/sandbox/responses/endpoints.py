@@ -17,8 +17,9 @@ from starlette.routing import Route
 from migrate_cli.model import JsonObject
 from migrate_cli.sandbox.api_error import ApiError, not_found
 from migrate_cli.sandbox.encoding import encode
+from migrate_cli.sandbox.file_store import FileStore
 from migrate_cli.sandbox.include import check_include
-from migrate_cli.sandbox.options import FileIdCheck, SandboxOptions
+from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.requests import include_values, json_answer, page_limit, page_order, read_json
 from migrate_cli.sandbox.responses.context_queries import ModelContext
 from migrate_cli.sandbox.responses.file_search import UploadedFiles
@@ -38,11 +39,12 @@ class ResponseEndpoints:
     """`/responses` and everything below it, and as much of `/vector_stores` as file search needs."""
 
     def __init__(self, store: Store, options: SandboxOptions) -> None:
-        self._store = store
         self._options = options
+        files = FileStore(store.connection)
+        self._known_file = files.known_file(options.known_files)
         self._responses = ResponseStore(store.connection)
         self._contexts = ContextReader(store, self._responses, self._known_file)
-        self._files = UploadedFiles(store)
+        self._files = UploadedFiles(files)
 
     def routes(self) -> list[Route]:
         """The routes."""
@@ -135,9 +137,6 @@ class ResponseEndpoints:
         if found is None or found.deleted:
             raise not_found(f"Response with id '{identifier[:80]}'")
         return found
-
-    def _known_file(self, identifier: str) -> bool:
-        return self._options.known_files is FileIdCheck.ANY or self._store.file(identifier) is not None
 
 
 class _ResponseTurn:

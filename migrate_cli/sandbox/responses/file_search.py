@@ -8,8 +8,8 @@ import re
 from itertools import islice
 
 from migrate_cli.model import JsonObject
+from migrate_cli.sandbox.file_store import FileStore, StoredFile
 from migrate_cli.sandbox.responses.hosted_tools import SearchHit
-from migrate_cli.sandbox.store import Store, StoredFile
 
 READ = 64 * 1024
 """Bytes of a file that are looked into."""
@@ -22,13 +22,13 @@ SEARCHED = 200
 class UploadedFiles:
     """A `Shelf` over the store."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, files: FileStore) -> None:
+        self._files = files
 
     def search(self, query: str, limit: int) -> list[SearchHit]:
         """Passages of uploaded files that hold a word of the query, those with the most words first."""
         words = {word for word in re.findall(r"\w+", query.casefold()) if len(word) > 2}
-        files, _ = self._store.files(purpose=None, after=None, limit=SEARCHED, descending=True)
+        files, _ = self._files.page(purpose=None, after=None, limit=SEARCHED, descending=True)
         found = []
         for file in files:
             text = self._text(file)
@@ -42,11 +42,11 @@ class UploadedFiles:
         """The beginning of a file's text, where the part names an uploaded file or brings its data."""
         if part.get("file_data"):
             return _shown(_decoded(str(part["file_data"])))[:EXCERPT] or None
-        file = self._store.file(str(part.get("file_id")))
+        file = self._files.get(str(part.get("file_id")))
         return None if file is None else self._text(file)[:EXCERPT] or None
 
     def _text(self, file: StoredFile) -> str:
-        return _shown(b"".join(islice(self._store.content(file.number), 1))[:READ])
+        return _shown(b"".join(islice(self._files.content(file.number), 1))[:READ])
 
 
 def _shown(data: bytes) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from migrate_cli.model import JsonObject
 from migrate_cli.sandbox.encoding import encode
-from migrate_cli.sandbox.store import StoredItem
+from migrate_cli.sandbox.store import StoredItem, transaction
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS response (
@@ -70,21 +70,13 @@ class ResponseStore:
         self, response: StoredResponse | None, conversation: int | None, start: int, items: Sequence[StoredItem]
     ) -> None:
         """Store a response (if given) and put items into a conversation from position `start` on, all or nothing."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        rows = [
+            (conversation, start + place, each.id, each.partly_hidden, each.body) for place, each in enumerate(items)
+        ]
+        with transaction(self._db):
             if response is not None:
                 self._add(response)
-            self._db.executemany(
-                "INSERT INTO item VALUES (?, ?, ?, ?, ?)",
-                [
-                    (conversation, start + place, each.id, each.partly_hidden, each.body)
-                    for place, each in enumerate(items)
-                ],
-            )
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+            self._db.executemany("INSERT INTO item VALUES (?, ?, ?, ?, ?)", rows)
 
     def response(self, identifier: str) -> StoredResponse | None:
         """Return a stored response, also one that was deleted."""
