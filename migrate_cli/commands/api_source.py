@@ -15,7 +15,8 @@ from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.secrets import register_named
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.api.presets import PRESETS, ApiPreset
-from migrate_cli.sources.api.source import ApiSource, Wanted
+from migrate_cli.sources.api.source import ApiSource
+from migrate_cli.sources.api.wanted import Wanted
 
 OPENAI = "https://api.openai.com/v1"
 

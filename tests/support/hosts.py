@@ -21,7 +21,8 @@ from migrate_cli.sandbox.fault_spec import plan_from_specs
 from migrate_cli.sandbox.options import SandboxOptions
 from migrate_cli.sandbox.server import EmbeddedSandbox
 from migrate_cli.sources.api.presets import PRESETS
-from migrate_cli.sources.api.source import ApiSource, Wanted
+from migrate_cli.sources.api.source import ApiSource
+from migrate_cli.sources.api.wanted import Wanted
 from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection, Source
 
