@@ -38,7 +38,7 @@ def recognised(settings: Settings, source: Source, store: StateStore) -> Callabl
 
 def _check(settings: Settings, source: Source, store: StateStore, seen: str | None) -> None:
     resolver = as_recorded(settings, source, store.files)
-    known = _RecordedThreads(store.threads)
+    known = _KnownThreads(store.threads)
     other: list[str] = []
     met = False
     for thread in source.some(known.holds):
@@ -69,7 +69,7 @@ def _last(seen: str | None, source: Source) -> str:
     return f" (last seen at {seen})" if seen is not None and seen != source.identity else ""
 
 
-class _RecordedThreads:
+class _KnownThreads:
     """What the state file holds of threads."""
 
     def __init__(self, threads: RecordedThreads) -> None:

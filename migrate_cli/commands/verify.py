@@ -23,7 +23,7 @@ from migrate_cli.commands.files import as_recorded
 from migrate_cli.commands.recognise import recognised
 from migrate_cli.commands.shards import shard_data, shard_setup
 from migrate_cli.commands.signals import Interrupts
-from migrate_cli.commands.verify_tally import VerifyTotals
+from migrate_cli.commands.verify_totals import VerifyTotals
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.rate_limiter import RateLimiter

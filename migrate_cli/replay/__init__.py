@@ -1,1 +1,1 @@
-"""Replay: test prompts, streamed through the new setup on migrated conversations, and checks of the answers."""
+"""Replay: test prompts, streamed through the new setup on migrated conversations, and checks of the responses."""

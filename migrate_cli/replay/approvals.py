@@ -1,7 +1,6 @@
-"""Who may say yes to an MCP tool: the suite beforehand, or a person at the terminal. Nobody's silence is a yes.
+"""Decides whether an MCP tool may run: by the suite, or by a person at the terminal. Silence is never a yes.
 
-Which tools ask at all is the tool's `require_approval` (`always`, `never`, or for each tool); what is asked is decided
-here.
+The tool's `require_approval` (`always`, `never`, or per tool) says which calls ask at all.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""`--last-turn`: the last question of each thread becomes a case, and the old answer what the new one should be like.
+"""`--last-turn`: the last question of each thread becomes a case, and the old answer is what the new one should match.
 
-Question and old answer are read from the source; the question that is sent, and what stands before it, are taken from
-the conversation when the case runs, so that the new setup sees exactly what was migrated.
+Question and old answer are read from the source. The question that is sent, and the items before it, are taken from the
+conversation when the case runs, so that the new setup sees exactly what was migrated.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Puts the events of one streamed response together. Pure: fed with events as dicts, it asks nobody and raises nothing.
+"""Assembles the events of one streamed response. Pure: it takes events as dicts, and must not ask or raise anything.
 
 Events of several items may be interleaved in any way, arrive late or twice, be unknown or make no sense. Deltas are
-put in the order of their sequence numbers; a `done` event outweighs deltas, and the last event outweighs both. A stream
-without a last event (`completed`, `incomplete`, `failed` or `error`) is broken.
+ordered by their sequence numbers; a `done` event outweighs deltas, and the last event outweighs both. A stream without
+a last event (`completed`, `incomplete`, `failed` or `error`) is broken.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Two replays side by side: what passes now and did not, what was slower, what took more tokens. Pure."""
+"""Compares two replays: which cases changed their status, and what became slower or took more tokens. Pure."""
 
 from __future__ import annotations
 

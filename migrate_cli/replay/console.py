@@ -1,6 +1,6 @@
-"""What a person sees on stderr while a replay runs: one case live, text as it comes; or a line for each case that ends.
+"""What a replay shows on stderr while it runs: one case live, as text arrives, or one line for each finished case.
 
-It only shows; everything it is told is in the results too. Texts go to a terminal only, never into a log.
+It only shows; the results hold everything it is told. Texts must go to a terminal only, never into a log.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tools of the demo's lamp shop: handlers as a suite names them, sync and async. They know what stands here."""
+"""The tools of the demo's lamp shop: handlers as a suite names them, sync and async, with data of their own."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Settings of a suite that are going: what, when, and what to use after it. Pure. Reuses the tables of the converter.
+"""Settings of a suite that are deprecated: which, until when, and what replaces them. Pure.
 
-Source of the dates: the deprecation notes of the API, as in `convert/model_catalogue.py`.
+The dates come from the deprecation notes of the API, as in `convert/model_catalogue.py`.
 """
 
 from __future__ import annotations

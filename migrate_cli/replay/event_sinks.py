@@ -1,4 +1,4 @@
-"""Observers of running cases: the file of events, and the images. What a terminal shows is the job of `console.py`."""
+"""Observers of running cases: the file of events, and the folder of images. `console.py` shows cases on a terminal."""
 
 from __future__ import annotations
 

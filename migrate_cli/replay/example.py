@@ -1,4 +1,4 @@
-"""`--init`: writes an example suite from what there is: migrated threads, and the assistants' configurations. Pure."""
+"""`--init`: builds an example suite from migrated threads and the assistants' configurations. Pure."""
 
 from __future__ import annotations
 

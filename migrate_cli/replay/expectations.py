@@ -1,6 +1,6 @@
-"""What a suite may expect of an answer, and the check of each expectation. Pure.
+"""What a suite may expect of a response, and the check of each expectation. Pure.
 
-Details name what was expected and what was counted; they never repeat the answer.
+Details name what was expected and what was counted; they must never repeat the response.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes the input of a turn: texts, files and images from disk or by id, and audio as the words that are said in it."""
+"""Builds the input of a turn: texts, files and images from disk or by id, and audio as its transcript."""
 
 from __future__ import annotations
 

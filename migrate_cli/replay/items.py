@@ -1,4 +1,4 @@
-"""Reads output items: texts, calls, approvals, tools, images, tokens. Pure, and calm about items of any form."""
+"""Reads output items: texts, calls, approvals, tools, images, tokens. Pure; it must not raise, whatever an item is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a suite to jobs: conversations found by old or new id, and requests made ready, before any work."""
+"""Turns a suite into jobs, before any work: conversations found by old or new id, and requests made ready."""
 
 from __future__ import annotations
 

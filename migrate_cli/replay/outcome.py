@@ -1,4 +1,4 @@
-"""What became of a case: values, and how reports show them. Pure. No text of the conversation, unless asked for."""
+"""The outcome of a case, and how reports show it. Pure. It must not show text of the conversation unless asked to."""
 
 from __future__ import annotations
 

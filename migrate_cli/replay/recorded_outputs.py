@@ -1,4 +1,4 @@
-"""Outputs of functions as a thread recorded them, found by name and arguments. Pure."""
+"""Outputs of functions as the thread recorded them, found by name and arguments. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each request of a case says beside its input: the setup, with ids mapped and tokens put in at the last."""
+"""The fields of a case's requests besides the input: the setup, with ids mapped and tokens filled in last."""
 
 from __future__ import annotations
 

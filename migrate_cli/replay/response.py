@@ -1,4 +1,4 @@
-"""What one response came to: values that the collector makes, and that checks, tools and reports read. No logic."""
+"""One collected response, as values that checks, tools and reports read. No logic."""
 
 from __future__ import annotations
 

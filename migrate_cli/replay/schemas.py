@@ -1,6 +1,6 @@
-"""JSON Schema, as suites use it: for answers, and for the arguments of calls. Pure.
+"""JSON Schema as suites use it: for responses, and for the arguments of calls. Pure.
 
-References to other documents are never followed: a schema describes one answer, and nothing is fetched for it.
+It must never follow references to other documents: a schema describes one response, and nothing is fetched for it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A suite: the setup to try, and the cases. From YAML to frozen values, with every mistake told by its line.
+"""A suite: the setup to try, and its cases. Read from YAML into frozen values; errors name the line.
 
-Nothing here runs a case, imports a handler, reads an attached file or a variable.
+It must not run a case, import a handler, or read an attached file or a variable.
 """
 
 from __future__ import annotations

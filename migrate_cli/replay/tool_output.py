@@ -1,4 +1,4 @@
-"""What a function tool hands back, as the text that is sent: JSON or plain, never too long, errors included. Pure."""
+"""The output of a function tool as the text that is sent: JSON or plain, cut to size, errors included. Pure."""
 
 from __future__ import annotations
 

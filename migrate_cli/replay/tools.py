@@ -1,7 +1,7 @@
 """Runs function tools: handlers in Python, commands, or the outputs that the thread recorded.
 
 All calls of a response run at once, each with a timeout. Whatever goes wrong becomes an output that the model can read:
-a tool never ends a case. It must not talk to the target.
+a tool must never end a case, or talk to the target.
 """
 
 from __future__ import annotations

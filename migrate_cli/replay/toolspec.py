@@ -1,7 +1,7 @@
 """The tools of a suite: what is sent to the target, and what only this program needs (handlers, names of variables).
 
-Tokens never stand in a suite: a tool names the environment variable that holds one. Nothing here imports a handler or
-reads the environment.
+A suite never holds a token: a tool names the environment variable that does. This module must not import a handler or
+read the environment.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The loop of one turn: ask, collect, run every call of the response, send all outputs together, until there is none.
+"""The loop of one turn: send, collect, run every call of the response, send all outputs together, until none are left.
 
 It knows rounds, retries and limits. It must not know how a case gets its history, which is the mode's job, or judge a
 response.
