@@ -160,6 +160,19 @@ def test_a_reason_for_not_approving_reaches_the_answer(http: httpx2.Client) -> N
     assert said(second) == "You did not approve track of shop (Too early)."
 
 
+def test_an_approval_whose_request_was_cut_off_calls_nothing(http: httpx2.Client) -> None:
+    tool = {**SHOP, "require_approval": "always"}
+    first = ask(http, "[[mcp shop track {}]]", tools=[tool])
+    yes = {
+        "type": "mcp_approval_response",
+        "approval_request_id": first["output"][1]["id"],
+        "approve": True,
+        "reason": "x" * 1_700_000,
+    }
+    second = ask(http, [yes], previous_response_id=first["id"], tools=[tool], truncation="auto")
+    assert "mcp_call" not in [item["type"] for item in second["output"]]
+
+
 def test_only_allowed_tools_can_be_called(http: httpx2.Client) -> None:
     choice = {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "two"}]}
     assert said(ask(http, "[[call one {}]]", tools=FUNCTIONS, tool_choice=choice)) == "I have no function named one."

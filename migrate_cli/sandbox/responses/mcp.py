@@ -59,7 +59,9 @@ def answered(responses: Sequence[JsonObject], context: Iterable[JsonObject]) -> 
     requests = {item["id"]: item for item in context if item["type"] == "mcp_approval_request"}
     results = []
     for response in responses:
-        request = requests[response["approval_request_id"]]
+        request = requests.get(response["approval_request_id"])
+        if request is None:  # truncation cut it off, so the model does not know what was approved
+            continue
         if response["approve"]:
             results.append(carried_out(request["server_label"], request["name"], request["arguments"], request["id"]))
         else:
