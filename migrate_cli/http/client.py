@@ -260,8 +260,10 @@ class ApiClient:
     def _report(self, reply: Reply, began: float, path: str, *, alone: bool) -> None:
         """Take note of an outcome; what fails again while the host answers others says nothing new about the host."""
         signal = signal_of(reply)
-        self._fine += signal is Signal.FINE
-        if signal in (Signal.TROUBLE, Signal.UNREACHABLE):
+        if signal is Signal.FINE:
+            self._fine += 1
+            self._outage.over()
+        elif signal in (Signal.TROUBLE, Signal.UNREACHABLE):
             self._outage.failed(path)
         else:
             self._outage.over()

@@ -1,16 +1,47 @@
-"""Remembers for how long a host has given nobody a clear answer, so that not everybody has to find out alone.
+"""Remembers how a host has answered lately: whether almost all, most or none of the answers were clear.
 
-It must not know what was asked, nor decide what follows.
+So not everybody has to find out alone. It must not know what was asked, nor decide what follows.
 """
 
 from __future__ import annotations
 
 import time
+from collections import deque
 
 LONGEST = 30.0
 """Seconds, or twice the timeout if that is more, after which a host that gives nobody an answer is taken to be down."""
 ENOUGH = 4
 """Different paths that were asked for in that time: one object alone may be what the host cannot give."""
+
+LOOKED_AT = 50
+"""So many recent answers are remembered."""
+MOSTLY = 5
+"""Almost all are clear while at most one of so many was not."""
+KNOWN = 10
+"""So many answers tell whether a host is well."""
+
+
+class RecentAnswers:
+    """Whether each of a host's last answers was clear."""
+
+    def __init__(self) -> None:
+        self._unclear: deque[bool] = deque(maxlen=LOOKED_AT)
+
+    def add(self, *, unclear: bool) -> None:
+        """Take note of one more."""
+        self._unclear.append(unclear)
+
+    def mostly_clear(self) -> bool:
+        """Whether almost all were, of enough to tell."""
+        return len(self._unclear) >= KNOWN and sum(self._unclear) * MOSTLY <= len(self._unclear)
+
+    def mostly_unclear(self) -> bool:
+        """Whether more than half of all that are looked at were not."""
+        return sum(self._unclear) * 2 > LOOKED_AT
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._unclear.clear()
 
 
 class Outage:

@@ -12,23 +12,18 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
+from migrate_cli.http.concurrency import ConcurrencyGate
+from migrate_cli.http.outage import RecentAnswers
 from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, NotApplied, NotAppliedKind, OutOfBounds, Reply
 from migrate_cli.http.rate_curve import RateCurve, ThroughputMeter
 
 FIRST_WINDOW = 4.0
-BREAKER_LOOKS_AT = 50
-"""The breaker opens when more than half of so many answers were unclear."""
 BREAKER_PAUSE = 30.0
 LATENESS = 0.02
 """Seconds that a turn may be late and still be made up for."""
-MOSTLY = 5
-"""A host is well while at most one of so many recent answers was unclear."""
-KNOWN = 10
-"""So many answers tell whether a host is well."""
 TOO_SOON = 8
 """So few answers between two 429s mean that the rate was far off, not a little."""
 
@@ -79,7 +74,7 @@ class Slot:
 
 
 class RateLimiter:
-    """Hands out slots for requests. `window` is how many may be in flight, `rate` how many a second; None: any."""
+    """Says when each request may go: how many at a time (`gate`), and how many a second once a limit is known."""
 
     def __init__(
         self,
@@ -92,10 +87,11 @@ class RateLimiter:
         draining: Callable[[], bool] = lambda: False,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self.window = min(FIRST_WINDOW, float(most_in_flight))
+        self.gate = ConcurrencyGate(FIRST_WINDOW, float(most_in_flight))
+        self.release = self.gate.leave
+        """Gives a turn back."""
         self.opened_breaker = 0
         """How often everything paused because most answers were unclear."""
-        self._most = float(most_in_flight)
         self._shortest = 60.0 / requests_per_minute if requests_per_minute else 0.0
         self._now, self._sleep, self._draining, self._jitter = now, sleep, draining, jitter
         self._quick_start = True
@@ -103,25 +99,17 @@ class RateLimiter:
         self._curve: RateCurve | None = None
         self._meter = ThroughputMeter(now())
         self._hint: float | None = None
-        self._in_flight = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
         self._not_before = 0.0
         self._last_start = float("-inf")
         self._at_the_clock = asyncio.Lock()
         self._last_cut = float("-inf")
-        self._unclear: deque[bool] = deque(maxlen=BREAKER_LOOKS_AT)
+        self._recent = RecentAnswers()
         self._breaker = breaker
-
-    @property
-    def rate(self) -> float | None:
-        """Requests a second at the moment; None while no limit is known."""
-        interval = self._interval()
-        return 1 / interval if interval else None
 
     @property
     def host_is_well(self) -> bool:
         """Whether almost all recent answers were clear, so that what fails fails for reasons of its own."""
-        return len(self._unclear) >= KNOWN and sum(self._unclear) * MOSTLY <= len(self._unclear)
+        return self._recent.mostly_clear()
 
     @property
     def wants_hint(self) -> bool:
@@ -134,69 +122,68 @@ class RateLimiter:
 
     def at_once(self) -> float | None:
         """Take a turn, as `take` does, if nothing has to be waited for; else return None. Raises Draining."""
-        if not (self._open() and self._free()):
+        if not (self.gate.open() and self._free()):
             return None
-        self._in_flight += 1
+        self.gate.in_flight += 1
         return self._now()
 
     async def take(self) -> float:
         """Wait for a turn and return the moment at which it began; `release` gives it back. Raises Draining."""
-        if not self._open():
-            await self._turn()
-        self._in_flight += 1
+        gate = self.gate
+        if not gate.open():
+            await gate.wait()
+        gate.in_flight += 1
         try:
             while not (self._free() or await self._space_out()):
-                self._in_flight -= 1
+                gate.in_flight -= 1
                 try:
-                    await self._turn()
+                    await gate.wait()
                 finally:
-                    self._in_flight += 1
+                    gate.in_flight += 1
         except BaseException:
-            self.release()
+            gate.leave()
             raise
         return self._now()
 
-    def release(self) -> None:
-        """Give a turn back."""
-        self._in_flight -= 1
-        self._wake()
-
-    def report(self, sign: Signal, *, began: float, wait: float | None = None) -> None:
+    def report(self, signal: Signal, *, began: float, wait: float | None = None) -> None:
         """Learn from one answer. `wait` is what the server asked for; without it, throttling pauses a little."""
         now = self._now()
-        if sign is Signal.FINE:
+        if signal is Signal.FINE:
             if began >= self._last_cut:
                 self._meter.count(now)
                 self._grow()
-        elif sign is Signal.THROTTLED:
+            self._recent.add(unclear=False)
+        elif signal is Signal.THROTTLED:
             self._throttled(began, now, wait)
-        elif sign in (Signal.TROUBLE, Signal.UNREACHABLE):
+        elif signal is Signal.UNREACHABLE:
             self._cut_window(began, now)
-        if sign in (Signal.FINE, Signal.TROUBLE):
-            self._watch(sign, now)
+        elif signal is Signal.TROUBLE:
+            self._cut_window(began, now)
+            self._recent.add(unclear=True)
+            self._pause_if_mostly_unclear()
 
     def hint(self, per_second: float, remaining: float) -> None:
         """Take note of the rate that an answer's headers tell; it counts only when little of the limit is left."""
-        if self._curve is None and remaining <= 2 * self._most and per_second > 0:
+        if self._curve is None and remaining <= 2 * self.gate.most and per_second > 0:
             self._hint = per_second
-            if self._searching or remaining <= self._in_flight:
+            if self._searching or remaining <= self.gate.in_flight:
                 self._follow(per_second)
 
     def pause(self, seconds: float) -> None:
         """Hold all requests for a while."""
-        self._hold(self._now(), seconds)
+        self._not_before = max(self._not_before, self._now() + seconds)
 
     # ---- learning
 
     def _grow(self) -> None:
         if self._curve is not None:
             self._curve.step()
-        if self.window < self._most:
-            self.window = min(self._most, self.window + (1.0 if self._quick_start else 1.0 / self.window))
-            self._wake()
+        gate = self.gate
+        if gate.window < gate.most:
+            gate.resize(gate.window + (1.0 if self._quick_start else 1.0 / gate.window))
 
     def _throttled(self, began: float, now: float, wait: float | None) -> None:
-        self._hold(now, wait if wait is not None else 1.0 + self._jitter())
+        self.pause(wait if wait is not None else 1.0 + self._jitter())
         if began <= self._last_cut:
             return
         self._last_cut = now
@@ -217,69 +204,34 @@ class RateLimiter:
         self._curve = None
         self._searching = self._quick_start = True
         self._hint = None
-        self.window = 1.0
+        self.gate.resize(1.0)
         self._meter = ThroughputMeter(max(now, self._not_before))
 
     def _follow(self, per_second: float) -> None:
         """Space requests evenly from now on; how many are in flight follows from that."""
         self._curve = RateCurve(per_second)
         self._searching = self._quick_start = False
-        self.window = self._most
         self._last_start = self._now()
-        self._wake()
+        self.gate.resize(self.gate.most)
 
     def _cut_window(self, began: float, now: float) -> None:
         self._quick_start = False
         if began > self._last_cut:
-            self.window = max(1.0, self.window / 2)
+            self.gate.resize(self.gate.window / 2)
             self._last_cut = now
 
-    def _watch(self, sign: Signal, now: float) -> None:
-        """Pause when most answers are unclear: each of them is a doubt that costs requests to settle."""
-        self._unclear.append(sign is Signal.TROUBLE)
-        if self._breaker and sign is Signal.TROUBLE and sum(self._unclear) * 2 > BREAKER_LOOKS_AT:
-            self._unclear.clear()
+    def _pause_if_mostly_unclear(self) -> None:
+        """Each unclear answer is a doubt that costs requests to settle."""
+        if self._breaker and self._recent.mostly_unclear():
+            self._recent.forget()
             self.opened_breaker += 1
-            self._hold(now, BREAKER_PAUSE)
-            self.window = max(1.0, self.window / 2)
+            self.pause(BREAKER_PAUSE)
+            self.gate.resize(self.gate.window / 2)
 
     # ---- turns
 
     def _interval(self) -> float:
         return max(self._shortest, 1 / self._curve.rate) if self._curve is not None else self._shortest
-
-    def _hold(self, now: float, seconds: float) -> None:
-        self._not_before = max(self._not_before, now + seconds)
-
-    def _open(self) -> bool:
-        """Whether there is room for one more, and nobody else waits for it."""
-        return self._in_flight < int(self.window) and not self._waiting_ahead()
-
-    async def _turn(self) -> None:
-        while not self._open():
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(waiter)
-            try:
-                await waiter
-            except asyncio.CancelledError:
-                if waiter.done() and not waiter.cancelled():
-                    self._wake()
-                raise
-            if self._in_flight < int(self.window):
-                return
-
-    def _waiting_ahead(self) -> bool:
-        while self._waiting and self._waiting[0].done():
-            self._waiting.popleft()
-        return bool(self._waiting)
-
-    def _wake(self) -> None:
-        free = int(self.window) - self._in_flight
-        while free > 0 and self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                free -= 1
 
     def _free(self) -> bool:
         """Whether neither a rate nor a wish of the server's says when the next request may go. Raises Draining."""
@@ -294,7 +246,7 @@ class RateLimiter:
         window has become smaller meanwhile, so that a new turn is needed.
         """
         async with self._at_the_clock:
-            while self._in_flight <= int(self.window):
+            while self.gate.in_flight <= int(self.gate.window):
                 if self._draining():
                     raise Draining
                 now, interval = self._now(), self._interval()

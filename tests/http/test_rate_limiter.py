@@ -6,9 +6,10 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from migrate_cli.http.outage import LOOKED_AT
 from migrate_cli.http.outcomes import Draining, rate_told
 from migrate_cli.http.rate_curve import RateCurve, ThroughputMeter
-from migrate_cli.http.rate_limiter import BREAKER_LOOKS_AT, BREAKER_PAUSE, RateLimiter, Signal
+from migrate_cli.http.rate_limiter import BREAKER_PAUSE, RateLimiter, Signal
 
 from support.virtual import CASES, Case, run_virtual, simulate
 
@@ -83,20 +84,20 @@ def test_trouble_halves_what_is_in_flight_once_for_each_round_trip() -> None:
     limiter = RateLimiter(most_in_flight=64, now=lambda: now[0])
     for _ in range(60):
         limiter.report(Signal.FINE, began=0.0)
-    assert limiter.window == 64
+    assert limiter.gate.window == 64
     for _ in range(10):
         limiter.report(Signal.TROUBLE, began=0.0)
-    assert limiter.window == 32
+    assert limiter.gate.window == 32
     now[0] = 1.0
     limiter.report(Signal.UNREACHABLE, began=0.5)
-    assert limiter.window == 16
+    assert limiter.gate.window == 16
 
 
 def test_everything_pauses_when_most_answers_are_unclear() -> None:
     async def work() -> float:
         loop = asyncio.get_running_loop()
         limiter = RateLimiter(most_in_flight=16, now=loop.time, jitter=lambda: 0.0)
-        for number in range(BREAKER_LOOKS_AT + 4):
+        for number in range(LOOKED_AT + 4):
             limiter.report(Signal.TROUBLE if number % 2 or number > 40 else Signal.FINE, began=loop.time())
         assert limiter.opened_breaker == 1
         async with limiter.slot() as began:
