@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-@app.command(epilog="EXIT STATUS  0 converted · 2 usage, unreadable source, or a file that is there already")
+@app.command(
+    epilog=(
+        "EXIT STATUS  0 converted · 2 usage, unreadable source, or a file that is there already · "
+        "3 part of the source could not be read"
+    )
+)
 @common_options("assistants")
 def assistants(
     frame: Frame,
@@ -50,6 +55,8 @@ def assistants(
     selection = selection_of(thread or [], None, None, None)
     result = run(settings, selection, AssistantOptions(tuple(assistant or ()), code, markdown, out, force))
     if "verbatim" in result.data:
+        for problem in result.errors:
+            sys.stderr.write(f"migrate-cli: error: {problem.code}: {visible(problem.message)}\n")
         _tell(frame, result)
     frame.finish(result, settings)
 

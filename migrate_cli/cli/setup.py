@@ -12,13 +12,14 @@ from migrate_cli.cli.options import Format, Rehearsal, Source
 from migrate_cli.commands.option_types import TargetName
 
 app = typer.Typer()
+SETTINGS_FILE = Path("migration.yaml")
 
 
 @app.command(epilog="EXIT STATUS  0 written · 2 it is there already, or cannot be written")
 @common_options("init")
 def init(
     frame: Frame,
-    file: Annotated[Path, typer.Argument(help="The settings file to write.", metavar="FILE")] = Path("migration.yaml"),
+    file: Annotated[Path, typer.Argument(help="The settings file to write.", metavar="FILE")] = SETTINGS_FILE,
     force: Annotated[bool, typer.Option("--force", help="Overwrite it.")] = False,
 ) -> None:
     """Write a commented settings file with every setting at its default.
@@ -27,7 +28,8 @@ def init(
     """
     from migrate_cli.commands.init import init as run  # noqa: PLC0415
 
-    frame.finish(run(file, force=force))
+    named = frame.config if frame.config is not None and file == SETTINGS_FILE else file
+    frame.finish(run(named, force=force))
 
 
 @app.command(

@@ -18,7 +18,7 @@ from migrate_cli.convert.assistant import Configuration, convert_assistant
 from migrate_cli.convert.code_templates import LANGUAGES
 from migrate_cli.convert.options import Files
 from migrate_cli.disk.output import open_for_writing
-from migrate_cli.errors import UsageError
+from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.findings import finding
 from migrate_cli.model import Finding, JsonObject, Result
 from migrate_cli.settings.model import Settings
@@ -169,4 +169,5 @@ def _result(
     if options.out is None and configurations:
         ending = SUFFIX[options.code] if options.code else ".yaml"
         data["verbatim"] = "---\n".join(_texts(options, found, one)[ending] for found, one in configurations)
-    return Result("assistants", data)
+    exit_code = ExitCode.PARTIAL if collection.problems else ExitCode.OK
+    return Result("assistants", data, exit_code, errors=collection.problems)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from migrate_cli.model import JsonObject, Run, Thread, Unreadable
+from migrate_cli.model import JsonObject, Problem, Run, Thread, Unreadable
 
 _OF_RUN = ("model", "instructions", "tools", "response_format", "temperature", "top_p", "reasoning_effort")
 """What a run repeats of its assistant's settings."""
@@ -35,6 +35,8 @@ class AssistantCollection:
 
     def __init__(self, objects: Iterable[JsonObject]) -> None:
         self._found: dict[str, FoundAssistant] = {}
+        self.problems: list[Problem] = []
+        """What could not be read, and may have named more."""
         self.threads: list[JsonObject] = []
         """Threads with resources of their own: `{thread_id, assistants, tool_resources}`."""
         for assistant in objects:
@@ -48,6 +50,7 @@ class AssistantCollection:
     def read(self, entry: Thread | Unreadable) -> None:
         """Take what one thread tells."""
         if isinstance(entry, Unreadable):
+            self.problems.append(Problem(entry.code, entry.sentence, entry.thread_id))
             return
         named: dict[str, None] = {}
         for run in entry.runs:

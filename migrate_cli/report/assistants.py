@@ -20,12 +20,17 @@ def build(result: Result) -> ReportDocument:
     advice = ("Try one: migrate-cli replay FILE.yaml",) if written else ()
     return ReportDocument(
         "migrate-cli assistants",
-        headline if rows else "The source holds no assistant, and no run or message names one.",
+        headline if rows else _none(result),
         tone_of(result),
         (*sections, *problems(result)),
         steps(result, *advice),
         verbatim if isinstance(verbatim, str) else None,
     )
+
+
+def _none(result: Result) -> str:
+    what = "What could be read of the source" if result.errors else "The source"
+    return f"{what} holds no assistant, and no run or message names one."
 
 
 def _table(rows: list[JsonObject]) -> Table:

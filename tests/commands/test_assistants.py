@@ -224,3 +224,16 @@ def test_every_format_shows_the_report(cli: Cli, tmp_path: Path) -> None:
         outcome = cli("assistants", source, "--out", tmp_path / f"setup-{number}", "--output", fmt)
         assert outcome.code == 0
         assert "asst_shop" in outcome.out.replace("\\", "") or fmt == "junit"
+
+
+def test_a_source_of_which_a_part_cannot_be_read_is_told(cli: Cli, tmp_path: Path) -> None:
+    folder = export(tmp_path / "export", SHOP)
+    (folder / "more.json").write_text(json.dumps([thread(2, 2), thread(3, 2)])[:-40])
+    outcome = cli("assistants", folder)
+    assert outcome.code == 3
+    assert "(asst_shop), as a suite" in outcome.out
+    assert outcome.err.count("file-cut-off") == 1
+    (folder / f"{SHOP['id']}.json").unlink()
+    told = cli("assistants", folder)
+    assert told.code == 3
+    assert "What could be read of the source holds no assistant" in " ".join(told.out.split())

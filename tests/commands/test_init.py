@@ -42,3 +42,10 @@ def test_a_place_that_cannot_be_written_is_one_sentence(cli: Cli) -> None:
     outcome = cli("init", "nowhere/migration.yaml")
     assert outcome.code == 2
     assert "nowhere/migration.yaml cannot be written" in outcome.err
+
+
+def test_the_file_of_config_is_the_one_that_is_written(cli: Cli, tmp_path: Path) -> None:
+    outcome = cli("init", "--config", "other.yaml")
+    assert outcome.code == 0
+    assert (tmp_path / "other.yaml").is_file() and not (tmp_path / "migration.yaml").exists()
+    assert "migrate-cli doctor --config other.yaml" in " ".join(outcome.out.split())
