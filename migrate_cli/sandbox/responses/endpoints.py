@@ -25,7 +25,14 @@ from migrate_cli.sandbox.responses.context_queries import ModelContext
 from migrate_cli.sandbox.responses.file_search import UploadedFiles
 from migrate_cli.sandbox.responses.history import ContextReader, TurnContext
 from migrate_cli.sandbox.responses.request import ResponseRequest, check_request
-from migrate_cli.sandbox.responses.response_object import FINAL, as_sent, begun, ended, seen, stream
+from migrate_cli.sandbox.responses.response_object import (
+    FINAL,
+    encoded_event,
+    finished_response,
+    started_response,
+    stream,
+    visible_items,
+)
 from migrate_cli.sandbox.responses.response_store import ResponseStore, StoredResponse
 from migrate_cli.sandbox.responses.scripted_model import ModelOutput, generate
 from migrate_cli.sandbox.responses.tools import check_vector_store
@@ -62,7 +69,7 @@ class ResponseEndpoints:
         body = await read_json(request, self._options.max_body_bytes)
         parsed = check_request(body, self._known_file)
         context = self._contexts.context(parsed)
-        model_context = ModelContext(context.items, parsed.instructions, parsed.tools, self._files.begin)
+        model_context = ModelContext(context.items, parsed.instructions, parsed.tools, self._files.excerpt)
         generated = generate(parsed, model_context, self._files)
         turn = _ResponseTurn(self._responses, parsed, context, generated)
         if parsed.stream:
@@ -72,13 +79,13 @@ class ResponseEndpoints:
         if generated.status == "error":
             raise ApiError(500, generated.error or "", kind="server_error", code="server_error")
         turn.keep()
-        return json_answer(turn.end)
+        return json_answer(turn.finished)
 
     async def retrieve(self, request: Request) -> Response:
         """Show a stored response."""
         include = check_include(include_values(request))
         found = self._find(request)
-        return json_answer({**found.body, "output": seen(found.output, include)})
+        return json_answer({**found.body, "output": visible_items(found.output, include)})
 
     async def delete(self, request: Request) -> Response:
         """Delete a stored response; responses that follow it keep their history."""
@@ -99,7 +106,7 @@ class ResponseEndpoints:
             if not places:
                 raise not_found(f"Item with id '{cursor[:80]}'")
             items = items[places[0] + 1 :]
-        page = seen(items[:limit], include)
+        page = visible_items(items[:limit], include)
         return json_answer(
             {
                 "object": "list",
@@ -153,15 +160,17 @@ class _ResponseTurn:
         self.output: list[JsonObject] = [
             {"id": context.next_id(item["type"], place), **item} for place, item in enumerate(generated.output)
         ]
-        self.begin = begun(context.response_id, now, parsed)
-        self.end = ended(self.begin, generated, seen(self.output, parsed.include), context.tokens, now)
+        self.started = started_response(context.response_id, now, parsed)
+        self.finished = finished_response(
+            self.started, generated, visible_items(self.output, parsed.include), context.tokens, now
+        )
 
     async def events(self, pause: float) -> AsyncIterator[bytes]:
         """Yield the stream, so many seconds between two events; it is stored just before the last one."""
-        for event in stream(self.begin, self.end, self._generated, self._request):
+        for event in stream(self.started, self.finished, self._generated, self._request):
             if event["type"] in FINAL:
                 self.keep()
-            yield as_sent(event)
+            yield encoded_event(event)
             if pause:
                 await asyncio.sleep(pause)
 
@@ -174,7 +183,7 @@ class _ResponseTurn:
                 previous=self._request.previous,
                 conversation=context.conversation.number if context.conversation else None,
                 start=context.start,
-                body={**self.end, "output": []},
+                body={**self.finished, "output": []},
                 input=[item.body for item in context.new],
                 output=self.output,
             )

@@ -38,7 +38,7 @@ class UploadedFiles:
         found.sort(key=lambda each: -each[0])
         return [hit for _, hit in found[:limit]]
 
-    def begin(self, part: JsonObject) -> str | None:
+    def excerpt(self, part: JsonObject) -> str | None:
         """The beginning of a file's text, where the part names an uploaded file or brings its data."""
         if part.get("file_data"):
             return _shown(_decoded(str(part["file_data"])))[:EXCERPT] or None

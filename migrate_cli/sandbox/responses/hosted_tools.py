@@ -49,7 +49,7 @@ class FileSearch(Protocol):
     def search(self, query: str, limit: int) -> list[SearchHit]:
         """Passages that hold a word of the query."""
 
-    def begin(self, part: JsonObject) -> str | None:
+    def excerpt(self, part: JsonObject) -> str | None:
         """The beginning of an `input_file` part's text."""
 
 
@@ -138,7 +138,7 @@ def run_code(code: str, tool: JsonObject, container_id: str) -> CueResult:
     return CueResult((item,), AnnotatedText(f"The code printed: {logs.strip()}{beside}"))
 
 
-def make_image(prompt: str, tool: JsonObject) -> CueResult:
+def generate_image(prompt: str, tool: JsonObject) -> CueResult:
     """Paint a picture of 16 by 16 pixels, whatever size was asked for."""
     item: JsonObject = {
         "type": "image_generation_call",

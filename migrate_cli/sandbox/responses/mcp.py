@@ -33,10 +33,10 @@ def call(cue: Cue, tools: Iterable[JsonObject]) -> CueResult:
             "server_label": label,
         }
         return CueResult((request,), pending=True)
-    return carried_out(label, name, cue.arguments, None)
+    return completed_call(label, name, cue.arguments, None)
 
 
-def carried_out(label: str, name: str, arguments: str, approval: str | None) -> CueResult:
+def completed_call(label: str, name: str, arguments: str, approval: str | None) -> CueResult:
     """The call of a tool, and what it answered; `approval` is the id of the request that was approved."""
     failed = name.startswith("fail")
     error = {"type": "mcp_tool_execution_error", "content": [{"type": "text", "text": f"{name} failed."}]}
@@ -54,7 +54,7 @@ def carried_out(label: str, name: str, arguments: str, approval: str | None) -> 
     return CueResult((item,), AnnotatedText(f"{label} failed at {name}." if failed else f"{label} answered: {output}"))
 
 
-def answered(responses: Sequence[JsonObject], context: Iterable[JsonObject]) -> list[CueResult]:
+def carry_out_approved(responses: Sequence[JsonObject], context: Iterable[JsonObject]) -> list[CueResult]:
     """Carry out what was approved; say what was not."""
     requests = {item["id"]: item for item in context if item["type"] == "mcp_approval_request"}
     results = []
@@ -63,7 +63,9 @@ def answered(responses: Sequence[JsonObject], context: Iterable[JsonObject]) -> 
         if request is None:  # truncation cut it off, so the model does not know what was approved
             continue
         if response["approve"]:
-            results.append(carried_out(request["server_label"], request["name"], request["arguments"], request["id"]))
+            results.append(
+                completed_call(request["server_label"], request["name"], request["arguments"], request["id"])
+            )
         else:
             why = f" ({response['reason']})" if response.get("reason") else ""
             results.append(

@@ -19,7 +19,7 @@ FINAL = frozenset({"response.completed", "response.incomplete", "response.failed
 _NO_TOKENS: JsonObject = {"image_tokens": 0, "text_tokens": 0}
 
 
-def begun(identifier: str, created_at: int, request: ResponseRequest) -> JsonObject:
+def started_response(identifier: str, created_at: int, request: ResponseRequest) -> JsonObject:
     """The response object before anything was said."""
     whole: JsonObject = {
         "id": identifier,
@@ -57,7 +57,7 @@ def begun(identifier: str, created_at: int, request: ResponseRequest) -> JsonObj
     return whole | request.echoed
 
 
-def ended(
+def finished_response(
     response: JsonObject, generated: ModelOutput, output: list[JsonObject], input_tokens: int, now: int
 ) -> JsonObject:
     """The response object at its end, `output` being the items as this client may see them."""
@@ -76,7 +76,7 @@ def ended(
     return whole | {"usage": usage(input_tokens, generated.output)}
 
 
-def seen(items: list[JsonObject], include: frozenset[str]) -> list[JsonObject]:
+def visible_items(items: list[JsonObject], include: frozenset[str]) -> list[JsonObject]:
     """The items as a client sees them that asked for these extras."""
     return [visible(item, include) for item in items]
 
@@ -100,7 +100,7 @@ def _events(begin: JsonObject, end: JsonObject, generated: ModelOutput, options:
         yield {"type": f"response.{end['status']}", "response": end}
 
 
-def as_sent(event: JsonObject) -> bytes:
+def encoded_event(event: JsonObject) -> bytes:
     """An event as it goes over the wire."""
     return f"event: {event['type']}\ndata: ".encode() + encode(event) + b"\n\n"
 

@@ -57,11 +57,11 @@ class _OutputBuilder:
     reason: str | None = None
     error: str | None = None
 
-    def take(self, act: CueResult) -> None:
-        self.output += act.items
-        self.pending = self.pending or act.pending
-        if act.sentence is not None:
-            self.sentences.append(act.sentence)
+    def take(self, result: CueResult) -> None:
+        self.output += result.items
+        self.pending = self.pending or result.pending
+        if result.sentence is not None:
+            self.sentences.append(result.sentence)
 
     def offered(self, *kinds: str) -> JsonObject | None:
         """The first tool of these kinds that the model may use now."""
@@ -113,8 +113,8 @@ def _take_answers(builder: _OutputBuilder, answers: Sequence[JsonObject]) -> Non
             name = calls.get(item["call_id"], {}).get("name", item["type"])
             builder.sentences.append(AnnotatedText(f"{name} returned: {_shown(item['output'])}"))
     responses = [item for item in answers if item["type"] == "mcp_approval_response"]
-    for act in mcp.answered(responses, builder.context.items):
-        builder.take(act)
+    for result in mcp.carry_out_approved(responses, builder.context.items):
+        builder.take(result)
 
 
 def _shown(output: Any) -> str:
@@ -132,7 +132,7 @@ def _call(builder: _OutputBuilder, cue: Cue) -> None:
 
 
 def _hosted(
-    kinds: tuple[str, ...], act: Callable[[_OutputBuilder, Cue, JsonObject], CueResult]
+    kinds: tuple[str, ...], use: Callable[[_OutputBuilder, Cue, JsonObject], CueResult]
 ) -> Callable[[_OutputBuilder, Cue], None]:
     """Use a hosted tool, if the request offers it."""
 
@@ -141,7 +141,7 @@ def _hosted(
         builder.take(
             CueResult(sentence=AnnotatedText(f"I have no {kinds[0]} tool."))
             if tool is None
-            else act(builder, cue, tool)
+            else use(builder, cue, tool)
         )
 
     return do
@@ -182,7 +182,7 @@ _DO: dict[CueKind, Callable[[_OutputBuilder, Cue], None]] = {
     CueKind.CODE: _hosted(
         ("code_interpreter",), lambda _, cue, tool: hosted_tools.run_code(cue.text, tool, ids.container_id())
     ),
-    CueKind.IMAGE: _hosted(("image_generation",), lambda _, cue, tool: hosted_tools.make_image(cue.text, tool)),
+    CueKind.IMAGE: _hosted(("image_generation",), lambda _, cue, tool: hosted_tools.generate_image(cue.text, tool)),
     CueKind.MCP: lambda builder, cue: builder.take(mcp.call(cue, builder.tools())),
     CueKind.REASON: _reason,
     CueKind.SAY: _say_cue,
