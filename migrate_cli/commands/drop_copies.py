@@ -6,30 +6,32 @@ It deletes by id what was shown and confirmed. It must not delete an item that t
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from functools import partial
 
 from migrate_cli.commands.context import TargetChoice, policy_of
 from migrate_cli.commands.recorded_target import draft_again, recorded_run, recorded_target, see_status
 from migrate_cli.convert.canonical import digest_of
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.http.client import ApiClient
+from migrate_cli.http.outcomes import Refused, Reply
 from migrate_cli.http.rate_limiter import RateLimiter
-from migrate_cli.load.context import LoadContext, ThreadStopped
-from migrate_cli.load.read_back import delete
-from migrate_cli.model import Draft, Item, JsonObject, Ledger, Problem, Progress, Result, ThreadState
+from migrate_cli.http.retry import Retry
+from migrate_cli.model import Draft, Item, JsonObject, Problem, Progress, Result, ThreadState
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection
 from migrate_cli.state.store import StateStore
 from migrate_cli.state.threads import RecordedThreads
 from migrate_cli.target.conversations import ConversationsTarget
+from migrate_cli.target.deletion import delete_until_gone
 from migrate_cli.target.pages import ItemWalk
 from migrate_cli.verify.comparisons import LOADED, ComparisonTasks
 from migrate_cli.verify.conversation import ComparisonTask, compare
 from migrate_cli.verify.copies import SurplusCopy, copies_in
 from migrate_cli.verify.outcome import Verdict
 from migrate_cli.verify.run import state_of
-from migrate_cli.work.clock import WallClock
 
 SHOWN = 200
 _Row = tuple[str | None, str, bytes]
@@ -86,13 +88,11 @@ class _DropCopies:
             rows = await self._rows(target)
             copies = [one for one in self._copies(rows) if one.item_id in confirmed]
             deleted: list[SurplusCopy] = []
-            try:
-                # From the end, so that what is left of an interrupted run is still in order.
-                for one in reversed(copies):
-                    await delete(self._context(target), one.item_id)
-                    deleted.insert(0, one)
-            except ThreadStopped as refused:
-                return self._refused(deleted, refused)
+            # From the end, so that what is left of an interrupted run is still in order.
+            for one in reversed(copies):
+                if (refused := await self._delete(target, one.item_id)) is not None:
+                    return self._refused(deleted, f"item {one.item_id} could not be deleted: {refused.message}")
+                deleted.insert(0, one)
             gone = {one.item_id for one in deleted}
             await self._take_up([row for row in rows if row[0] not in gone])
             return self._told(deleted, await self._verify(target))
@@ -119,11 +119,13 @@ class _DropCopies:
         stored = [(item_id, digest) for item_id, _, digest in rows]
         return copies_in([item.digest for item in self._items], known, stored)
 
-    def _context(self, target: ConversationsTarget) -> LoadContext:
-        thread_id = self._known.thread_id
-        draft = self._draft or Draft(thread_id, {}, tuple(self._items), Ledger(), 0)
-        clock, policy = WallClock(), policy_of(self._settings)
-        return LoadContext(draft, self._known, target, self._store.journal, clock, policy, draining=lambda: False)
+    async def _delete(self, target: ConversationsTarget, item_id: str) -> Refused | None:
+        retry = Retry(time.monotonic, policy_of(self._settings))
+
+        async def wait(reply: Reply) -> None:
+            await asyncio.sleep(retry.pause(reply))
+
+        return await delete_until_gone(partial(target.delete_item, str(self._known.conversation_id), item_id), wait)
 
     async def _verify(self, target: ConversationsTarget) -> Verdict | None:
         """Compare the conversation and note the thread's state; None where it is not loaded and stays as it was."""
@@ -194,10 +196,10 @@ class _DropCopies:
         message = f"{done} The conversation still differs."
         return Result("resolve", {"message": message, **data}, ExitCode.CHECK_FAILED, None, [problem])
 
-    def _refused(self, deleted: list[SurplusCopy], refused: ThreadStopped) -> Result:
+    def _refused(self, deleted: list[SurplusCopy], why: str) -> Result:
         thread_id = self._known.thread_id
         data: JsonObject = {"message": _sentence(thread_id, deleted), "thread": thread_id, "copies": _listed(deleted)}
-        problem = Problem(refused.code, refused.detail, thread_id)
+        problem = Problem("late-duplicates", why, thread_id)
         return Result("resolve", data, ExitCode.PARTIAL, None, [problem])
 
 

@@ -15,12 +15,15 @@ from migrate_cli.convert.canonical import encode
 from migrate_cli.convert.limits import MAX_BATCH_ITEMS
 from migrate_cli.errors import MigrateError
 from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, Refused
+from migrate_cli.http.retry import pause
 from migrate_cli.model import JsonObject
 from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.target.deletion import DELETED, GONE, ConversationDeletion, Wait
 
 ATTEMPTS = 6
 """How often one request is sent before it is given up."""
+SHORTEST_WAIT = 0.2
+"""Seconds, after the first attempt: a person waits for the answer to a case."""
 _GROUP = 8_000_000
 """Bytes of items in one request."""
 
@@ -166,14 +169,14 @@ class ScratchConversations:
 
     def _attempts(self, given_up: str = "no clear answer") -> Wait:
         """A new series of attempts at one request; waiting after the last raises Unclear."""
-        numbers = count()
+        numbers = count(1)
 
         async def wait(reply: NotApplied | Ambiguous) -> None:
             attempt = next(numbers)
-            if attempt + 1 >= ATTEMPTS:
+            if attempt == ATTEMPTS:
                 raise Unclear(given_up)
             asked = reply.wait if isinstance(reply, NotApplied) else None
-            await self._sleep(min(0.2 * 2**attempt, 5.0) if asked is None else asked)
+            await self._sleep(pause(attempt, asked, shortest=SHORTEST_WAIT))
 
         return wait
 
