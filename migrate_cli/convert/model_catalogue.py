@@ -1,7 +1,8 @@
-"""Models that old assistants name and that are gone or going, with the date and a successor.
+"""What is known of models: when old ones are shut down, with a successor, and how many tokens each takes.
 
-Source of the dates: the deprecation notes in the official client's model list. A successor is a choice of this program:
-the current model of about the same size; try it with `replay` before relying on it.
+Source of the dates: the deprecation notes in the official client's model list; of the windows: the makers' model pages.
+A successor is a choice of this program: the current model of about the same size; try it with `replay` before relying
+on it. Data and lookups; another model's window is given on the command line, as `NAME=TOKENS`.
 """
 
 from __future__ import annotations
@@ -65,14 +66,56 @@ MODELS_GOING: dict[str, Retirement] = {
 }
 """By model id; a dated snapshot goes with its model unless it is listed itself."""
 
+WINDOWS: dict[str, int] = {
+    "gpt-3.5-turbo": 16_385,
+    "gpt-35-turbo": 16_385,
+    "gpt-4": 8_192,
+    "gpt-4-32k": 32_768,
+    "gpt-4-turbo": 128_000,
+    "gpt-4o": 128_000,
+    "gpt-4o-mini": 128_000,
+    "chatgpt-4o-latest": 128_000,
+    "gpt-4.1": 1_047_576,
+    "gpt-4.1-mini": 1_047_576,
+    "gpt-4.1-nano": 1_047_576,
+    "o1": 200_000,
+    "o3": 200_000,
+    "o3-mini": 200_000,
+    "o4-mini": 200_000,
+    "gpt-5": 400_000,
+    "gpt-5-mini": 400_000,
+    "gpt-5-nano": 400_000,
+    "gpt-5-chat-latest": 128_000,
+    "gpt-5.1": 400_000,
+    "gpt-5.2": 400_000,
+    "gpt-5.4": 1_050_000,
+    "gpt-5.4-mini": 400_000,
+    "gpt-5.4-nano": 400_000,
+    "gpt-5.5": 1_050_000,
+}
+"""Tokens in one request, history, tools and answer together, by model id; a dated snapshot has that of its model."""
+
 _SNAPSHOT = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{4})$")
+_DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+"""For windows only a whole date counts: gpt-3.5-turbo-0613 took fewer tokens than gpt-3.5-turbo does."""
 _REASONING = re.compile(r"(?:o\d|gpt-(?:[5-9]|\d{2}))(?!.*chat-latest)")
 
 
 def going(model: str) -> Retirement | None:
     """Return when the model goes and its successor, or None; a fine-tuned model goes with the one it was made from."""
-    base = model.split(":")[1] if model.startswith("ft:") and model.count(":") > 1 else model
+    base = _base_of(model)
     return MODELS_GOING.get(base) or MODELS_GOING.get(_SNAPSHOT.sub("", base))
+
+
+def window_of(model: str) -> int | None:
+    """Return the window of a model, or None; a fine-tuned model has that of the one it was made from."""
+    base = _base_of(model)
+    return WINDOWS.get(base) or WINDOWS.get(_DATED.sub("", base))
+
+
+def _base_of(model: str) -> str:
+    """The model that a fine-tuned one, `ft:MODEL:…`, was made from; any other is its own."""
+    return model.split(":")[1] if model.startswith("ft:") and model.count(":") > 1 else model
 
 
 def is_reasoning(model: str) -> bool:

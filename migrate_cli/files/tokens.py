@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from migrate_cli.convert.models_windows import WINDOWS, window_of
+from migrate_cli.convert.model_catalogue import WINDOWS, window_of
 from migrate_cli.convert.tail import TokenEstimate, estimate_tokens, weigh_item
 from migrate_cli.errors import UsageError, closest
 from migrate_cli.model import Draft, Item, JsonObject

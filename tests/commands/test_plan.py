@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.commands.plan_gate import MostDropped, PlanGate
-from migrate_cli.convert.models_windows import WINDOWS
+from migrate_cli.convert.model_catalogue import WINDOWS
 from migrate_cli.errors import UsageError
 from migrate_cli.files import tokens
 from migrate_cli.files.tokens import model_window, token_counter

@@ -5,6 +5,8 @@ What a file is, `recognise.py` tells; how a thread is put together, `assemble.py
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,6 +15,7 @@ from typing import Any
 from migrate_cli.model import Origin
 from migrate_cli.sources.disk_set import DiskSet
 from migrate_cli.sources.export import recognise
+from migrate_cli.sources.export.archives import ArchiveError
 from migrate_cli.sources.export.index import Block, ThreadIndex
 from migrate_cli.sources.export.inputs import Input
 from migrate_cli.sources.export.json_lines import LineRun, Record, records
@@ -20,7 +23,6 @@ from migrate_cli.sources.export.json_text import BadJsonError
 from migrate_cli.sources.export.recognise import NotOursError, Recognised, Recogniser, named_thread, stem
 from migrate_cli.sources.export.table_indexer import index_table
 from migrate_cli.sources.export.thread_names import ThreadNames
-from migrate_cli.sources.faults import FAULTS, fault_of
 from migrate_cli.sources.interface import ShapeTaken
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.record_kinds import RecordKind, kind_of
@@ -29,6 +31,8 @@ from migrate_cli.sources.shapes.recordings import HttpSession, VcrJson
 
 _KEPT = frozenset({RecordKind.ASSISTANT, RecordKind.FILE})
 _OF_THREADS = frozenset({RecordKind.MESSAGE, RecordKind.RUN, RecordKind.STEP})
+_FAULTS = (NotOursError, BadJsonError, ArchiveError, OSError, EOFError, zlib.error)
+"""What one file may raise without an end of the others."""
 
 
 @dataclass(slots=True)
@@ -78,7 +82,7 @@ class Indexer:
             self._index_file(found)
             self._tell_cut(found)
             self._counts.take(found.shape.name, input_.origin)
-        except FAULTS as error:
+        except _FAULTS as error:
             self._refuse(input_, error, self._counts)
         self._done.add(str(input_.origin))
         return True
@@ -102,7 +106,7 @@ class Indexer:
                     yield found.shape, piece
             self._tell_cut(found)
             counts.take(found.shape.name, input_.origin)
-        except FAULTS as error:
+        except _FAULTS as error:
             self._refuse(input_, error, counts if held else self._counts)
             if not held:
                 self._done.add(str(input_.origin))
@@ -289,7 +293,7 @@ class Indexer:
         self._index.problem(input_.origin, code, f"{input_.origin}: {detail}.{lacking} The others are read.", thread)
 
     def _refuse(self, input_: Input, error: Exception, counts: ShapeCounts) -> None:
-        fault = fault_of(input_, error)
+        fault = _fault_of(input_, error)
         if fault.code is None:
             counts.take("ignored", input_.origin)
             return
@@ -321,3 +325,19 @@ def _loose(found: Recognised, pieces: Iterable[Piece]) -> Iterator[Loose]:
         ):
             if raws:
                 yield Loose(kind, raws, thread, piece.api_page, remarks=piece.remarks)
+
+
+def _fault_of(input_: Input, error: Exception) -> NotOursError:
+    """Return what went wrong with a file as a code and a sentence."""
+    if isinstance(error, NotOursError):
+        return error
+    if isinstance(error, BadJsonError):
+        return NotOursError(error.code, f"{input_.origin}: {error.detail}", error.line)
+    if isinstance(error, ArchiveError):
+        return NotOursError(error.code, f"{input_.origin}: {error}")
+    if isinstance(error, EOFError):
+        return NotOursError("file-cut-off", f"{input_.origin}: The compressed file is cut off; copy it again.")
+    if isinstance(error, (zlib.error, gzip.BadGzipFile)):
+        return NotOursError("file-damaged", f"{input_.origin}: The compressed file is damaged; copy it again.")
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    return NotOursError("file-unreadable", f"{input_.origin} cannot be read: {reason}. Check it and its permissions.")
