@@ -269,7 +269,7 @@ class ApplyRun:
     def _count_missing(self) -> None:
         """Only a source that was read to its end shows what it lacks: ids that were named, or threads loaded before."""
         selection = self._options.selection
-        self._tally.book_missing()
+        self._tally.count_missing()
         if selection == Selection(shard=selection.shard):
             for thread_id in self._store.runs.unasked():
                 if selection.wants(thread_id):

@@ -77,7 +77,7 @@ def plan(settings: Settings, selection: Selection, *, view: ProgressView, option
     with for_plan(settings, source) as (files, client):
         asyncio.run(planning.read_all(selection, files, client))
         tally.add_findings(files.findings())
-    tally.book_missing()
+    tally.count_missing()
     view.close()
     planning.plan.findings = findings_of(tally.codes, tally.unreadables)
     data = (
@@ -183,7 +183,7 @@ class _Planning:
         self._tokens.add(draft)
 
     def _validated(self, draft: Draft) -> bool:
-        """Book what the target would refuse; the converter should leave nothing, so anything here is an error."""
+        """Count what the target would refuse; the converter should leave nothing, so anything here is an error."""
         problems = validate_draft(draft)
         self.tally.add_findings(problems)
         for problem in problems:

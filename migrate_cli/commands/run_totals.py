@@ -74,7 +74,7 @@ class RunTotals:
     def thread(
         self, draft: Draft, action: Action, progress: Progress | None, code: str | None, detail: str | None
     ) -> None:
-        """Book one thread of a run by how it ended."""
+        """Count one thread of a run by how it ended."""
         state = _state_of(action, progress)
         self.draft(draft, state, conversation_id=progress.conversation_id if progress else None)
         if state == "loaded" and action not in _ALREADY:
@@ -95,7 +95,7 @@ class RunTotals:
             self.problem(code or state, detail or "still as an earlier run left it", draft.thread_id)
 
     def unreadable(self, entry: Unreadable) -> None:
-        """Book something that could not be read."""
+        """Count something that could not be read."""
         self._wanted.discard(self._selection.meant_by(entry) or "")
         self.threads["unreadable"] += 1
         self.threads["failed"] += 1
@@ -105,7 +105,7 @@ class RunTotals:
         self._view.thread_done("failed", 0)
 
     def resumed(self, row: JsonObject) -> None:
-        """Book a thread that the runs which this one goes on with have done, from its `RecordedRuns.done_since`."""
+        """Count a thread that the runs which this one goes on with have done, from its `RecordedRuns.done_since`."""
         state = "skipped" if row["state"] == ThreadState.SKIPPED else _of_loaded(row["state"], row["code"])
         self._wanted.discard(row["thread_id"])
         for name in ("total", state, "resumed"):
@@ -124,11 +124,11 @@ class RunTotals:
         self._view.thread_done(state, row["messages"])
 
     def _found_by_verify(self, thread_id: str, code: str | None, detail: str | None) -> None:
-        """Book what the last `verify` found; it stands until a clean one."""
+        """Report what the last `verify` found; it is valid until a clean one."""
         self.problem(code or "differs", f"verify found: {detail or 'the conversation differs'}", thread_id)
 
     def pilot_stopped(self, thread_id: str) -> None:
-        """Book, before everything else, that the run ended in its pilot."""
+        """Report, before everything else, that the run ended in its pilot."""
         told = (
             f"the pilot stopped the run: {thread_id} does not read back as it was sent, and no more was loaded; settle "
             "it, then run the same command again: it begins with a pilot"
@@ -136,7 +136,7 @@ class RunTotals:
         self.problems.insert(0, Problem("pilot-stopped", told))
 
     def missing(self, thread_id: str) -> None:
-        """Book a thread that was loaded once and that the source no longer has."""
+        """Count a thread that was loaded once and that the source no longer has."""
         self.threads["missing"] += 1
         self.add_findings(
             [finding("source-thread-missing", "it was loaded before and is not in the source", thread_id)]
@@ -154,15 +154,15 @@ class RunTotals:
         if selection.thread_ids is not None and selection.limit is None:
             self._wanted = {one for one in selection.thread_ids if selection.wants(one)}
 
-    def book_missing(self) -> None:
-        """Book threads that were asked for by id and that the source does not have, once all of it was read."""
+    def count_missing(self) -> None:
+        """Count threads that were asked for by id and that the source does not have, once all of it was read."""
         for thread_id in sorted(self._wanted):
             self.threads["unknown"] += 1
             self.problem(UNKNOWN_THREAD, f"the source has no thread {thread_id}; check the id", thread_id)
         self._wanted.clear()
 
     def draft(self, draft: Draft, state: str, *, conversation_id: str | None = None) -> None:
-        """Book one thread: its counts, parts and findings."""
+        """Count one thread: its counts, parts and findings."""
         self._wanted.discard(draft.thread_id)
         self.threads["total"] += 1
         self.threads[state] += 1
@@ -189,7 +189,7 @@ class RunTotals:
         self._view.thread_done(state, draft.messages)
 
     def add_findings(self, findings: Iterable[Finding]) -> None:
-        """Book findings: of one thread, or of the run as a whole."""
+        """Count findings: of one thread, or of the run as a whole."""
         findings = tuple(findings)
         holes = holes_in(findings)
         self.threads["incomplete"] += bool(holes)
@@ -202,7 +202,7 @@ class RunTotals:
                 self.finding_list.append(finding_row(found))
 
     def problem(self, code: str, message: str, thread_id: str | None) -> None:
-        """Book one entry of `errors`."""
+        """Count one entry of `errors`."""
         if len(self.problems) < LISTED:
             self.problems.append(Problem(code, message, thread_id))
 

@@ -70,7 +70,7 @@ class VerifyTotals:
         self._thread(task.thread_id, task.conversation_id, state, task.messages, len(task.items), differing=failed)
 
     def aside(self, entry: Entry) -> None:
-        """Book what was not compared."""
+        """Count what was not compared."""
         if isinstance(entry, Unreadable):
             self._unreadable(entry)
         elif isinstance(entry, Earlier):
@@ -86,7 +86,7 @@ class VerifyTotals:
         self._not_loaded(NotLoaded(thread_id, "unknown", "neither the source nor the state file has this thread"))
 
     def read(self, draft: Draft) -> None:
-        """Book what is known to be missing of a thread of the source: nothing can be compared with it."""
+        """Count what is known to be missing of a thread of the source: nothing can be compared with it."""
         holes = holes_in(draft.findings)
         self.threads["incomplete"] += bool(holes)
         for hole in holes:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
 import pytest
+from migrate_cli.commands.signals import Interrupts
+from migrate_cli.report.progress import SilentProgress
 from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.server import EmbeddedSandbox
 from migrate_cli.state.writer import JournalFailed
@@ -83,3 +87,25 @@ def test_conversations_that_no_disk_remembers_are_named_on_stderr(
     assert outcome.code == 10
     assert "thread_a is conv_1" in outcome.err
     assert "thread_b is conv_2" in outcome.err
+
+
+def test_a_command_that_blocks_acts_on_a_signal_at_its_next_check() -> None:
+    drained: list[bool] = []
+    interrupts = Interrupts(SilentProgress(), lambda: drained.append(True))
+    with interrupts.counted():
+        signal.raise_signal(signal.SIGTERM)
+        assert (interrupts.met, drained) == (False, [])
+        interrupts.check()
+        interrupts.check()
+    assert (interrupts.met, drained) == (True, [True])
+
+
+def test_a_command_in_another_thread_leaves_the_signals_of_the_process_alone() -> None:
+    async def run() -> None:
+        with Interrupts(SilentProgress(), lambda: None).on_loop():
+            pass
+
+    before = signal.getsignal(signal.SIGTERM)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, run()).result()
+    assert signal.getsignal(signal.SIGTERM) is before
