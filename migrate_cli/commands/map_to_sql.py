@@ -228,7 +228,7 @@ class _WriteBack:
         return f"UPDATE {self._table} SET {self._ours} = {conversation} WHERE {self._thread} = {thread}{empty}"  # noqa: S608 - quoted
 
     def _judge(self, thread_id: str, wanted: str, current: Any, count: int) -> bool:
-        """Book rows that are alike; True when they are to be written."""
+        """Count rows that are alike; True when they are to be written."""
         self._rows["matched"] += count
         if current == wanted:
             self._rows["same"] += count

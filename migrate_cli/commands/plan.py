@@ -137,7 +137,7 @@ class _Planning:
         self.plan = PlanRecord(planned_setup(settings, source))
 
     async def read_all(self, selection: Selection, files: RunFiles, client: ApiClient | None) -> None:
-        """Book every thread."""
+        """Count every thread."""
         arriving = self._source.arriving(selection)
 
         def drafts(threads: Iterator[Thread | Unreadable]) -> Iterator[Entry]:

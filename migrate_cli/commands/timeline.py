@@ -16,7 +16,7 @@ class Throughput:
         self._counts: list[int] = []
 
     def note(self, seconds: float, messages: int) -> None:
-        """Book messages that were done so many seconds after the start."""
+        """Count messages that were done so many seconds after the start."""
         while int(max(seconds, 0) // self._width) >= MOST:
             self._merge()
         place = int(max(seconds, 0) // self._width)

@@ -43,7 +43,7 @@ class VerifyTotals:
     # ---- what a run tells (verify.run.Observer)
 
     def compared(self, task: ComparisonTask, verdict: Verdict, *, failed: bool) -> None:
-        """Book one conversation."""
+        """Count one conversation."""
         state = (ThreadState.DIFFERS if failed else ThreadState.VERIFIED).value
         for total, counted in (
             (self.outcomes, verdict.outcomes),
@@ -82,7 +82,7 @@ class VerifyTotals:
             self._not_loaded(entry)
 
     def unknown(self, thread_id: str) -> None:
-        """Book an id that was asked for and that nobody knows."""
+        """Count an id that was asked for but is unknown."""
         self._not_loaded(NotLoaded(thread_id, "unknown", "neither the source nor the state file has this thread"))
 
     def read(self, draft: Draft) -> None:

@@ -57,7 +57,7 @@ class ProgressCounts:
     states: dict[str, int] = field(default_factory=dict)
 
     def count(self, state: str, messages: int) -> None:
-        """Book one thread."""
+        """Count one thread."""
         self.threads += 1
         self.messages += messages
         self.states[state] = self.states.get(state, 0) + 1
