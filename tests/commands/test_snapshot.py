@@ -19,6 +19,7 @@ from migrate_cli.sources.snapshot.layout import read_manifest
 from commands.conftest import Cli
 from support.exports import thread_id, write_export
 from support.hosts import KEY, RunningHost, digests, host, read
+from support.hurry import hurry
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 SMALL_PARTS = (
@@ -125,7 +126,7 @@ def test_a_thread_that_is_gone_makes_the_snapshot_partial_and_stays_said(
 def test_a_host_that_stops_answering_leaves_a_snapshot_to_go_on_with(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("migrate_cli.http.retry.LONGEST_WAIT", 0.01)
+    hurry(monkeypatch)
     export = write_export(tmp_path / "export", [2] * 40)
     with host(tmp_path, export, SourcePreset.FOUNDRY) as running:
         assert cli("snapshot", running.url, "--discover", "--limit", "9").code == 0

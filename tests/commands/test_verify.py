@@ -14,7 +14,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
+from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.server import EmbeddedSandbox
 from migrate_cli.state.reader import StateReader
 
@@ -426,26 +428,30 @@ def test_long_threads_are_read_page_by_page(cli: Cli, target: EmbeddedSandbox, d
 def test_an_interrupted_verification_goes_on_where_it_stopped(
     cli: Cli, target: EmbeddedSandbox, tmp_path: Path
 ) -> None:
-    folder = write_export(tmp_path / "export", [200] * 80)
+    folder = write_export(tmp_path / "export", [200] * 20)
     assert cli("apply", folder).code == 0
-    process = subprocess.Popen(
-        [sys.executable, "-m", "migrate_cli", "verify", str(folder), "--output", "json", "--workers", "1"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ},
-    )
-    while "verified" not in states(tmp_path).values() and process.poll() is None:
-        pass
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    with httpx2.Client(base_url=target.control_url, headers=CONTROL_HEADERS) as control:
+        # So slow that the interrupt comes long before the end, however busy the machine is.
+        control.post("/faults", json={"rules": ["list:latency:ms=300"]})
+        process = subprocess.Popen(
+            [sys.executable, "-m", "migrate_cli", "verify", str(folder), "--output", "json", "--workers", "1"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ},
+        )
+        while "verified" not in states(tmp_path).values() and process.poll() is None:
+            pass
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        control.post("/faults", json={"rules": []})
     stopped = json.loads(out)
     assert (process.returncode, stopped["exit_code"]) == (130, 130), err
     done = stopped["data"]["threads"]["verified"]
-    assert 0 < done < 80
+    assert 0 < done < 20
     result = verify(cli, folder)
     assert result["exit_code"] == 0
-    assert result["data"]["threads"]["verified"] == 80
+    assert result["data"]["threads"]["verified"] == 20
     assert result["data"]["threads"]["earlier"] == done
     # The conversation, two full pages, and a look behind them, since servers end lists too early.
-    assert result["data"]["requests"]["sent"] == (80 - done) * 4
-    assert verify(cli, folder)["data"]["requests"]["sent"] == 80 * 4
+    assert result["data"]["requests"]["sent"] == (20 - done) * 4
+    assert verify(cli, folder)["data"]["requests"]["sent"] == 20 * 4

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,9 +37,11 @@ class Cluster:
         """Start the scheduler; it says by a file where it listens."""
         known = self.folder / "scheduler.json"
         self._run("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(known))
-        while not known.is_file():
+        while not self.address:
             time.sleep(0.02)
-        self.address = json.loads(known.read_text())["address"]
+            # It is there before it is whole.
+            with suppress(FileNotFoundError, json.JSONDecodeError):
+                self.address = json.loads(known.read_text())["address"]
 
     def add_worker(self) -> None:
         """Start a worker that does one task at a time."""
