@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from migrate_cli.commands.context import begun
 from migrate_cli.commands.files import as_recorded
 from migrate_cli.convert.canonical import read_alike
 from migrate_cli.errors import SetupMismatch
@@ -15,7 +16,7 @@ from migrate_cli.load.decide import is_prefix
 from migrate_cli.load.refusal import with_notes
 from migrate_cli.model import Draft
 from migrate_cli.settings.model import Settings
-from migrate_cli.sources.interface import Source
+from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.setup import LOADS_ALL, SEEN
 from migrate_cli.state.store import StateStore
 from migrate_cli.state.threads import RecordedThreads
@@ -50,6 +51,7 @@ def _check(settings: Settings, source: Source, store: StateStore, seen: str | No
         if len(other) == LOOKED_AT:
             break
     if not met:
+        begun(source, Selection())  # an export that cannot be read is told as that
         raise SetupMismatch(
             f"{source.identity} is another export than the one that {settings.state} was written from"
             f"{_last(seen, source)}: it has none of the threads that the state file holds, such as "

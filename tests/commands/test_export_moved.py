@@ -287,3 +287,15 @@ def test_a_thread_that_was_sent_in_part_and_reads_differently_now_waits_for_a_pe
     outcome = cli("apply", export, "--output", "json")
     assert [one["code"] for one in outcome.json["errors"]] == ["read-differently"]
     assert outcome.code == 3
+
+
+def test_an_export_that_cannot_be_read_is_not_taken_for_another(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+) -> None:
+    export = tmp_path / "export.json"
+    export.write_text(json.dumps([thread(1, 2), thread(2, 2)]))
+    assert cli("apply", export).code == 0
+    export.write_text(export.read_text()[:60])
+    refused = cli("verify", export)
+    assert refused.code == 2
+    assert "cut off" in refused.err and "another export" not in refused.err
