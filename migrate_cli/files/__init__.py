@@ -1,1 +1,1 @@
-"""Between conversion and loading: what is known of each file, and the work to get to know it."""
+"""Between conversion and loading: what is known about each file, and the work that finds it out."""

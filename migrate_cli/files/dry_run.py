@@ -1,4 +1,4 @@
-"""What the work on files would find, for `plan`: nothing is sent, and the target is asked only where there is a key."""
+"""What work on files would find, for `plan`. It must not send anything, nor ask a target without a key."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Gets to know files: asks the target, uploads bytes, has audio transcribed; each once, and remembered.
+"""Finds out about files: asks the target, uploads bytes, has audio transcribed; each once, and on record.
 
-It knows neither threads nor drafts.
+It must not know of threads or drafts.
 """
 
 from __future__ import annotations

@@ -32,12 +32,12 @@ def with_notes(draft: Draft, refused: Mapping[int, tuple[str, str]]) -> Draft:
     for place, (_, detail) in sorted(refused.items()):
         if place < len(items):
             found.append(finding("item-refused", detail, thread_id=draft.thread_id, message_id=items[place].message_id))
-            _book_as_noted(ledger, items[place])
+            _count_as_noted(ledger, items[place])
             items[place] = _note(items[place])
     return replace(draft, items=tuple(items), findings=tuple(found), ledger=ledger)
 
 
-def _book_as_noted(ledger: Ledger, item: Item) -> None:
+def _count_as_noted(ledger: Ledger, item: Item) -> None:
     """Move the parts of a refused item from what was carried to what is only noted; the sum stays."""
     content = decode(item.body).get("content")
     parts = len(content) if isinstance(content, list) else 1

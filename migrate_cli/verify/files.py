@@ -31,7 +31,7 @@ class FileCheck:
         self._answers: dict[str, asyncio.Task[tuple[Outcome, str, str]]] = {}
 
     async def __call__(self, items: list[JsonObject], verdict: Verdict) -> None:
-        """Book every file that these items name."""
+        """Check every file that these items name."""
         for item in items:
             for file_id, field in files_in(item):
                 task = self._answers.get(file_id)
