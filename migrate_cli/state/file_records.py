@@ -11,8 +11,10 @@ from dataclasses import asdict
 from typing import Any
 
 from migrate_cli.model import FileRecord, Lost, SentAs, Status
-from migrate_cli.state import statements
+from migrate_cli.state.id_list import fact_line
 from migrate_cli.state.session import StatePart, StateSession, named
+from migrate_cli.state.statements import FILE
+from migrate_cli.state.writer import PendingWrite
 
 
 class FileRecords(StatePart):
@@ -24,11 +26,12 @@ class FileRecords(StatePart):
 
     def note(self, file_id: str, record: FileRecord) -> None:
         """Note what became of a file; it has a transcript only where the user asked for transcripts."""
+        now = self._session.seconds()
         row = (
             file_id, record.target_id, record.kind, record.bytes, record.sha256, record.status.value, record.detail,
-            record.filename, record.media_type, record.transcript, record.lost.count, _lost_as(record.lost),
+            record.filename, record.media_type, record.transcript, record.lost.count, _lost_as(record.lost), now,
         )  # fmt: skip
-        self._session.note(statements.file(row, self._session.seconds()))
+        self._session.note([PendingWrite(FILE, [row], line=fact_line("file", row))])
 
     def record(self, file_id: str) -> FileRecord | None:
         """Return what became of a file, or None."""

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from migrate_cli.errors import ExitCode, StateError
 from migrate_cli.model import JsonObject, Problem, Result
-from migrate_cli.state import identity, opening, statements
+from migrate_cli.state import identity, opening
 from migrate_cli.state.backup import StateCopies
+from migrate_cli.state.id_list import known_lines
 from migrate_cli.state.lock import StateLock
 from migrate_cli.state.merge_inputs import (
     COMMAND,
@@ -29,7 +30,7 @@ from migrate_cli.state.merge_inputs import (
     same_setup,
 )
 from migrate_cli.state.merge_rows import STATE, MergeConflict, RowMerger
-from migrate_cli.state.runs import SHARD, new_run_id
+from migrate_cli.state.runs import SHARD, new_run_id, run_begun, run_ended, setup_written
 from migrate_cli.state.store import StateStore
 from migrate_cli.version import __version__
 
@@ -186,9 +187,9 @@ class _Merge:
         options: JsonObject = {"inputs": [str(part.path) for part in self._parts]}
         self._conn.execute("DELETE FROM setup WHERE key = ?", (SHARD,))
         for note in (
-            *statements.new_run(self._run_id, "merge", __version__, options, now),
-            *statements.end_run(self._run_id, merged.result().envelope(), now),
-            *statements.setup(setup.items()),
+            *run_begun(self._run_id, "merge", __version__, options, now),
+            *run_ended(self._run_id, merged.result().envelope(), now),
+            *setup_written(setup.items()),
         ):
             self._conn.executemany(note.sql, note.rows)
 
@@ -197,7 +198,7 @@ class _Merge:
         copy = StateCopies(self._into)
         try:
             if came:
-                copy.rewrite(state, line, statements.known_lines(self._conn.execute))
+                copy.rewrite(state, line, known_lines(self._conn.execute))
                 identity.note_line(self._conn, line, copy.size)
             identity.close_session(self._conn)
             copy.backup(self._conn)

@@ -6,8 +6,15 @@ cannot delete. It must not be given the text of answers.
 
 from __future__ import annotations
 
-from migrate_cli.state import statements
+from migrate_cli.state.id_list import fact_line
+from migrate_cli.state.lines import FactLine
 from migrate_cli.state.session import StatePart
+from migrate_cli.state.statements import SCRATCH_GONE, with_keys
+from migrate_cli.state.writer import PendingWrite
+
+_SCRATCH = with_keys("INSERT OR REPLACE INTO scratch VALUES (?, ?, <run>, ?)")
+_CHAIN = "INSERT OR REPLACE INTO chain VALUES (?, ?, ?)"
+_REPLAY = with_keys("INSERT INTO replay VALUES (<run>, ?, ?, ?, ?, ?, ?, ?, ?)")
 
 
 class ReplayRecords(StatePart):
@@ -29,15 +36,18 @@ class ReplayRecords(StatePart):
         if self._session.run_id is None:
             raise ValueError("a replay result belongs to a run: call start_run first")
         row = (case_id, conversation_id, status, ttft_ms, total_ms, input_tokens, output_tokens, detail)
-        self._session.note(statements.replay(self._session.run_id, row))
+        self._session.note([PendingWrite(_REPLAY, [(self._session.run_id, *row)])])
 
     def scratch(self, conversation_id: str, target: str) -> None:
         """Note a scratch conversation of a replay at a target; must be durable before data is sent there."""
-        self._session.note(statements.scratch(conversation_id, target, *self._session.run_and_time()))
+        run, now = self._session.run_and_time()
+        line = fact_line("scratch", (conversation_id, target, now))
+        self._session.note([PendingWrite(_SCRATCH, [(conversation_id, target, run, now)], line=line, vital=True)])
 
     def scratch_gone(self, conversation_id: str) -> None:
         """Note that a scratch conversation was deleted."""
-        self._session.note(statements.scratch_gone(conversation_id))
+        line = FactLine("scratch", {"conversation_id": conversation_id}, gone=True)
+        self._session.note([PendingWrite(SCRATCH_GONE, [(conversation_id,)], line=line)])
 
     def scratches(self, target: str) -> list[str]:
         """Return the scratch conversations that are still at a target, oldest first."""
@@ -46,7 +56,7 @@ class ReplayRecords(StatePart):
 
     def chain(self, conversation_id: str, response_id: str) -> None:
         """Note the last response of a conversation that goes on as a chain of responses."""
-        self._session.note(statements.chain(conversation_id, response_id, self._session.seconds()))
+        self._session.note([PendingWrite(_CHAIN, [(conversation_id, response_id, self._session.seconds())])])
 
     def last_response(self, conversation_id: str) -> str | None:
         """Return the last response of a conversation that goes on as a chain of responses, or None."""

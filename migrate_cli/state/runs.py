@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from migrate_cli.errors import SetupMismatch
 from migrate_cli.model import READER, JsonObject
+from migrate_cli.secrets import scrub_all
 from migrate_cli.state import setup as setups
-from migrate_cli.state import statements
+from migrate_cli.state.id_list import fact_line
 from migrate_cli.state.queries import OPEN_PILOT
 from migrate_cli.state.session import StatePart
+from migrate_cli.state.statements import SETUP, as_json
+from migrate_cli.state.writer import PendingWrite
 from migrate_cli.version import __version__
 
+_NEW_RUN = "INSERT INTO run (id, command, version, started_at, options) VALUES (?, ?, ?, ?, ?)"
+_END_RUN = "UPDATE run SET ended_at = ?, status = ?, exit_code = ?, result = ? WHERE id = ?"
+_DROP_LOOSE_FINDINGS = "DELETE FROM thread_finding WHERE thread IS NULL"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 SHARD = "shard"
 """In the table `setup` of a file that is of one shard only: which, such as `3/8`. A file of the whole stays so, also
@@ -43,7 +49,7 @@ class RecordedRuns(StatePart):
         now = {key: value for key, value in setup.items() if not (known and key == SHARD)}
         fresh = [(key, value) for key, value in {**known, **now}.items() if stored.get(key) != value]
         if fresh:
-            self._session.note(statements.setup(fresh))
+            self._session.note(setup_written(fresh))
 
     def target_setup(self) -> dict[str, str]:
         """Return what the file records of the target; empty when nothing was ever loaded."""
@@ -53,14 +59,14 @@ class RecordedRuns(StatePart):
         """Record that a command began; return its id, which sorts by time. What is noted from now on belongs to it."""
         run_id = new_run_id(self._session.now())
         self._session.note(
-            statements.new_run(run_id, command, __version__, {**options, "reader": READER}, self._session.seconds())
+            run_begun(run_id, command, __version__, {**options, "reader": READER}, self._session.seconds())
         )
         self._session.run_id = run_id
         return run_id
 
     def finish_run(self, run_id: str, envelope: JsonObject) -> None:
         """Record the result of a run (`Result.envelope()`), so that it can be reported again."""
-        self._session.note(statements.end_run(run_id, envelope, self._session.seconds()))
+        self._session.note(run_ended(run_id, envelope, self._session.seconds()))
 
     def pilot_due(self, threads: int) -> bool:
         """Whether the next run begins with a pilot of so many threads: no pilot of this migration was passed yet.
@@ -124,3 +130,20 @@ def new_run_id(now: float) -> str:
     tail = int(now * 1000) % 1000 << 10 | secrets.randbelow(1 << 10)
     letters = "".join(_ALPHABET[tail >> shift & 31] for shift in (15, 10, 5, 0))
     return f"{moment}-{letters}"
+
+
+def setup_written(facts: Iterable[tuple[str, str]]) -> list[PendingWrite]:
+    """Fields of the setup that were not recorded yet."""
+    return [PendingWrite(SETUP, [row], line=fact_line("setup", row)) for row in facts]
+
+
+def run_begun(run_id: str, command: str, version: str, options: JsonObject, now: int) -> list[PendingWrite]:
+    """A run began; what the last `apply` found outside of threads is found anew by the next."""
+    notes = [PendingWrite(_NEW_RUN, [(run_id, command, version, now, as_json(options))])]
+    return [*notes, PendingWrite(_DROP_LOOSE_FINDINGS, [()])] if command == "apply" else notes
+
+
+def run_ended(run_id: str, envelope: JsonObject, now: int) -> list[PendingWrite]:
+    """A run ended, with the result that its command printed."""
+    row = (now, envelope.get("status", "failed"), envelope.get("exit_code"), as_json(scrub_all(envelope)), run_id)
+    return [PendingWrite(_END_RUN, [row])]

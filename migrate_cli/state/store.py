@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from migrate_cli.state import identity, opening, restoring, statements
+from migrate_cli.state import id_list, identity, opening, restoring
 from migrate_cli.state.backup import StateCopies
 from migrate_cli.state.disk_reserve import DiskReserve
 from migrate_cli.state.file_records import FileRecords
@@ -142,14 +142,14 @@ class StateStore:
         try:
             if copy.listed is not None and (copy.line > here.line or (not numbered and copy.size >= size)):
                 for line, number in copy.lines_after(here.line, size):
-                    for note in statements.take_up(line, now):
+                    for note in id_list.take_up(line, now):
                         execute(db, note)
                     taken = max(taken, number or 0)
-            for note in statements.unsettle(now) if older else ():
+            for note in id_list.unsettle(now) if older else ():
                 execute(db, note)
             if taken != copy.line or not numbered or here.unlisted:
                 taken = max(taken, copy.line) + 1
-                copy.rewrite(here.state, taken, statements.known_lines(db.execute))
+                copy.rewrite(here.state, taken, id_list.known_lines(db.execute))
             identity.open_session(db, replace(here, line=taken, size=copy.size, unlisted=False))
             db.execute("COMMIT")
             identity.settle_log(db)
