@@ -5,6 +5,10 @@ opens no files and commits nothing.
 
 Of two rows of one thread the later one wins where both name one conversation, and the one that has a conversation where
 only one has. Two conversations of one thread are a conflict: somebody must say which one stays.
+
+Each shard has uploaded files for itself, and its threads name its own uploads. The destination's own row of a file
+stays; where another file says otherwise, its row stands aside under an origin, and its threads bear that origin. So no
+id of an upload is lost, and every thread is converted again as it was loaded.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import sqlite3
 from collections import Counter
 from dataclasses import dataclass
 
-from migrate_cli.state.merge_files import join_files
+from migrate_cli.state.statements import FILE_COLUMNS
 
 LOST_RACE = "another shard went on with this thread while its conversation was being created"
 """The reason of the possible orphan that a row leaves which was creating a conversation, and lost."""
@@ -109,6 +113,17 @@ _UNREAD = """
 SELECT thread_id, origin, code, detail FROM unreadable
 WHERE run = (SELECT max(key) FROM run WHERE command IN ('apply', 'merge'))"""
 
+_FILE_ROW = ", ".join(FILE_COLUMNS)
+# When two rows of one file were written does not make them differ.
+_FILES_ALIKE = " AND ".join(f"f.{name} IS p.{name}" for name in FILE_COLUMNS[1:-1])
+# What the threads of one origin go by: the rows that stand aside for it, and the file's own where there is none.
+_FILES_IN_EFFECT = f"""
+SELECT {_FILE_ROW} FROM file_copy WHERE origin = ?1
+UNION ALL
+SELECT {_FILE_ROW} FROM file WHERE NOT EXISTS
+  (SELECT 1 FROM file_copy AS c WHERE c.origin = ?1 AND c.source_file_id = file.source_file_id)"""  # noqa: S608
+_FILE_FACTS = ", ".join(FILE_COLUMNS[:-1])
+
 
 @dataclass(frozen=True, slots=True)
 class MergeConflict:
@@ -154,7 +169,7 @@ class RowMerger:
             return conflicts
         added = self._foretell(source)
         self._runs(source)
-        join_files(self._into, source)
+        _join_files(self._into, source)
         if added["threads"]:
             self._without_index(added["items"])
             self._threads(source)
@@ -335,6 +350,44 @@ class RowMerger:
     def _others(self, table: str, *but: str) -> list[str]:
         """The columns that are taken as they are, also those of schemas to come."""
         return [name for name in self._all_columns(table) if name not in but]
+
+
+def _join_files(into: sqlite3.Connection, source: sqlite3.Connection) -> None:
+    """Put the rows of files into the destination, and fill `origins`: what each origin of the file is called there."""
+    into.execute("CREATE TEMP TABLE IF NOT EXISTS aside_file AS SELECT * FROM main.file WHERE 0")
+    origins = [row[0] for row in source.execute("SELECT DISTINCT origin FROM file_copy ORDER BY origin")]
+    for origin in (0, *origins):
+        into.execute("DELETE FROM temp.aside_file")
+        marks = ", ".join("?" * len(FILE_COLUMNS))
+        into.executemany(
+            f"INSERT INTO temp.aside_file ({_FILE_ROW}) VALUES ({marks})",  # noqa: S608 - columns
+            source.execute(_FILES_IN_EFFECT, (origin,)),
+        )
+        if origin == 0:
+            into.execute(f"INSERT OR IGNORE INTO main.file ({_FILE_ROW}) SELECT {_FILE_ROW} FROM temp.aside_file")  # noqa: S608
+        into.execute(
+            f"""DELETE FROM temp.aside_file AS f WHERE EXISTS
+            (SELECT 1 FROM main.file AS p WHERE p.source_file_id = f.source_file_id AND {_FILES_ALIKE})"""  # noqa: S608
+        )
+        into.execute("INSERT INTO temp.origins VALUES (?, ?)", (origin, _origin_of_files(into)))
+
+
+def _origin_of_files(into: sqlite3.Connection) -> int | None:
+    """The origin under which exactly the rows at hand stand aside; made where there is none yet. None for no rows."""
+    if into.execute("SELECT 1 FROM temp.aside_file LIMIT 1").fetchone() is None:
+        return None
+    known = [row[0] for row in into.execute("SELECT DISTINCT origin FROM main.file_copy ORDER BY origin")]
+    at_hand = f"SELECT {_FILE_FACTS} FROM temp.aside_file"  # noqa: S608 - columns
+    for origin in known:
+        there = f"SELECT {_FILE_FACTS} FROM main.file_copy WHERE origin = {origin:d}"  # noqa: S608 - a number
+        differ = f"SELECT 1 FROM ({at_hand} EXCEPT {there}) UNION ALL SELECT 1 FROM ({there} EXCEPT {at_hand}) LIMIT 1"  # noqa: S608
+        if into.execute(differ).fetchone() is None:
+            return int(origin)
+    fresh = max(known, default=0) + 1
+    into.execute(
+        f"INSERT INTO main.file_copy (origin, {_FILE_ROW}) SELECT {fresh:d}, {_FILE_ROW} FROM temp.aside_file"  # noqa: S608
+    )
+    return fresh
 
 
 STATE = "state "
