@@ -166,7 +166,7 @@ def test_an_application_is_not_given_a_conversation_that_is_gone(
 def test_a_conversation_that_could_not_be_read_is_named_until_it_was(
     cli: Cli, export: Path, hand: Hand, target: EmbeddedSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MIGRATE_LOAD__TIMEOUT", "1")
+    monkeypatch.setenv("COLUMNS", "400")
     conversation, _ = hand.conversation(FIRST)
     with httpx2.Client() as client:
         rules = [f"list:500:path={conversation}"]

@@ -104,7 +104,10 @@ def test_a_conversation_that_is_gone_can_be_restarted(cli: Cli, export: Path, ta
     assert cli("apply").code == 0
 
 
-def test_what_resolve_advises_names_the_state_file(cli: Cli, export: Path, tmp_path: Path) -> None:
+def test_what_resolve_advises_names_the_state_file(
+    cli: Cli, export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
     other = tmp_path / "other.db"
     for file in tmp_path.glob("migration.db*"):
         file.rename(file.with_name(file.name.replace("migration.db", "other.db")))
