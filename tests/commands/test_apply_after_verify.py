@@ -164,8 +164,9 @@ def test_an_application_is_not_given_a_conversation_that_is_gone(
 
 
 def test_a_conversation_that_could_not_be_read_is_named_until_it_was(
-    cli: Cli, export: Path, hand: Hand, target: EmbeddedSandbox
+    cli: Cli, export: Path, hand: Hand, target: EmbeddedSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("migrate_cli.http.client.jittered", lambda attempt, most: 0.0)
     conversation, _ = hand.conversation(FIRST)
     with httpx2.Client() as client:
         rules = [f"list:500:path={conversation}"]
