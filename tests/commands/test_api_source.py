@@ -93,7 +93,7 @@ def test_what_is_no_id_in_a_list_is_told_with_its_line_and_counted_once(
     if command == "verify":
         assert cli("apply", "--thread", thread_id(4)).code == 0
     result = cli(command, "--threads-from", "ids.txt", "--thread", "nor/this", "--output", "json")
-    told = [error["message"].partition(": ")[2].partition(";")[0] for error in result.json["errors"]]
+    told = [error["message"].partition(";")[0] for error in result.json["errors"]]
     assert told == [
         "value 1 of --thread holds no thread id",
         "line 3 of ids.txt holds no thread id",
