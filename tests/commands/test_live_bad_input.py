@@ -79,7 +79,7 @@ def test_a_key_that_expires_in_the_middle_ends_the_run_and_another_key_goes_on(
     assert conversations(target.data) == everything(tmp_path)
 
 
-def test_a_token_command_that_fails_in_the_middle_is_named_with_what_it_said_and_the_next_run_goes_on(
+def test_a_token_command_that_fails_in_the_middle_is_named_without_its_words_and_the_next_run_goes_on(
     cli: Cli, tmp_path: Path, target: EmbeddedSandbox
 ) -> None:
     (tmp_path / "tokens.py").write_text(TOKENS, encoding="utf-8")
@@ -88,7 +88,7 @@ def test_a_token_command_that_fails_in_the_middle_is_named_with_what_it_said_and
         stopped = cli("apply", "--output", "json")
         assert [stopped.code, [error["code"] for error in stopped.json["errors"]]] == [6, ["no-token"]]
         assert "source.token_command" in stopped.json["errors"][0]["message"]
-        assert "please run az login" in stopped.json["errors"][0]["message"]
+        assert "please run az login" not in stopped.json["errors"][0]["message"]
 
         assert cli("apply", "--output", "json").code == 0
     assert conversations(target.data) == everything(tmp_path)
