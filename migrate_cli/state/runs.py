@@ -17,7 +17,7 @@ from migrate_cli.state import setup as setups
 from migrate_cli.state.id_list import fact_line
 from migrate_cli.state.queries import OPEN_PILOT
 from migrate_cli.state.session import StatePart
-from migrate_cli.state.statements import SETUP, as_json
+from migrate_cli.state.statements import RESTORED, SETUP, as_json
 from migrate_cli.state.writer import PendingWrite
 from migrate_cli.version import __version__
 
@@ -93,13 +93,15 @@ class RecordedRuns(StatePart):
         """Return what is known of a thread that runs from this key on have loaded or skipped, or None.
 
         Keys: `thread_id`, `state`, `conversation_id`, `messages`, `items`, `reason`, `code`, `detail` and `findings`,
-        rows of message_id, code and detail. The thread counts as asked about.
+        rows of message_id, code and detail. The thread counts as asked about. One that only the list of ids knows as
+        loaded is not returned: the commit that its run was killed in held the digests of its items, so that it must be
+        read again.
         """
         sql = """
             SELECT key, id, state, conversation_id, coalesce(messages, 0), position, reason,
               error_code, error_detail, findings FROM thread
-            WHERE id = ? AND state IN ('loaded', 'verified', 'differs', 'skipped') AND run >= ?"""
-        rows = self._session.ask(sql, thread_id, first_run)
+            WHERE id = ? AND state IN ('loaded', 'verified', 'differs', 'skipped') AND run >= ? AND reason IS NOT ?"""
+        rows = self._session.ask(sql, thread_id, first_run, RESTORED)
         if not rows:
             return None
         ((key, *values),) = rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
 import subprocess
@@ -25,6 +26,8 @@ from support.hosts import KEY, RunningHost, host
 from .conftest import Cli, conversations  # noqa: TID252 - the folder's own fixtures
 
 SIZES = [number % 9 + 1 for number in range(60)]
+LOADED = "state = 'loaded' AND reason IS NOT 'restored'"
+"""What the state file itself knows; a thread that only its list of ids calls loaded is read once more."""
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def loaded() -> int:
         return 0
     try:
         with closing(sqlite3.connect("migration.db")) as db:
-            return int(db.execute("SELECT count(*) FROM thread WHERE state = 'loaded'").fetchone()[0])
+            return int(db.execute(f"SELECT count(*) FROM thread WHERE {LOADED}").fetchone()[0])
     except sqlite3.Error:
         return 0
 
@@ -67,6 +70,19 @@ def end_early(sign: signal.Signals, after: int) -> int:
     process.send_signal(sign)
     process.communicate()
     return loaded()
+
+
+def lose_the_last_commit() -> None:
+    """Leave the state file as a kill between the list's lines and the commit they belong to leaves it."""
+    lines = Path("migration.db.map.jsonl").read_bytes().splitlines(keepends=True)
+    number = max(n for n, line in enumerate(lines) if json.loads(line).get("state") == "loaded")
+    thread = json.loads(lines[number])["thread_id"]
+    with closing(sqlite3.connect("migration.db")) as db, db:
+        db.execute("DELETE FROM item WHERE thread = (SELECT key FROM thread WHERE id = ?)", (thread,))
+        db.execute("UPDATE thread SET state = 'loading', position = 0 WHERE id = ?", (thread,))
+        before = {"line": json.loads(lines[number - 1])["n"], "map_bytes": len(b"".join(lines[:number]))}
+        for name, value in before.items():
+            db.execute("UPDATE identity SET value = ? WHERE key = ?", (str(value), name))
 
 
 def apply(cli: Cli, *args: object) -> dict[str, Any]:
@@ -89,6 +105,19 @@ def test_what_the_run_had_loaded_is_neither_read_again_nor_lost_from_the_totals(
     found = conversations(target.data)
     assert found == {thread_id(n): texts_of(tmp_path / "export", thread_id(n)) for n in range(1, 61)}
     assert {row["thread_id"] for row in data["thread_list"]} == set(found)
+
+
+def test_a_thread_whose_last_commit_was_lost_in_the_kill_is_read_again_and_keeps_the_digests_of_its_items(
+    cli: Cli, target: EmbeddedSandbox, foundry: RunningHost
+) -> None:
+    end_early(signal.SIGKILL, 12)
+    lose_the_last_commit()
+    known, before = loaded(), reads(foundry)
+    result = apply(cli)
+    assert [result["exit_code"], result["data"]["threads"]["resumed"]] == [0, known]
+    assert reads(foundry) - before == 60 - known
+    with closing(sqlite3.connect("migration.db")) as db:
+        assert db.execute("SELECT count(*), count(digest) FROM item").fetchone() == (sum(SIZES), sum(SIZES))
 
 
 def test_killed_again_and_again_each_thread_is_read_once_more_at_most_for_each_kill(
