@@ -6,7 +6,7 @@ Small threads become tuples; long ones stay on disk and are read again at each i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,7 +150,8 @@ class _IndexedThread:
         for place, turned in ordering.arrange([_summary(group) for group in groups], self._notes, f"{kind.value}s"):
             group = groups[place][::-1] if turned else groups[place]
             shape = self._table.by_name[group[0].row.shape]
-            parts += [BlockReader(self._index, one.block, one.row, shape, turned) for one in group]
+            translate = self._table.translator.value
+            parts += [BlockReader(self._index, one.block, one.row, shape, turned, translate) for one in group]
         return parts
 
 
@@ -176,6 +177,7 @@ class BlockReader:
     row: StretchRow
     shape: Shape
     turned: bool
+    translate: Callable[[Any], Any]
 
     def read(self) -> list[Any]:
         """Return the block's entries, oldest first."""
@@ -183,7 +185,7 @@ class BlockReader:
         return raws[::-1] if self.turned else raws
 
     def _piece(self) -> list[Any]:
-        value = json_text.parse(self.row.input.read())
+        value = self.translate(json_text.parse(self.row.input.read()))
         for place, piece in enumerate(self.shape.pieces(value)):
             if place == self.block.piece and isinstance(piece, Loose):
                 return piece.raws
@@ -193,7 +195,9 @@ class BlockReader:
         data = self.index.read(self.row.input.local, self.block.start, self.block.length)
         # What is no JSON was told when the lines were indexed.
         values = [value for line in data.split(b"\n") if (value := json_text.line(line)) is not None]
-        return values if self.row.wire else [self.shape.entry(value) for value in values]
+        if self.row.wire:
+            return values
+        return [entry for value in values for entry in self.shape.entries(self.translate(value))]
 
 
 class _EachOnce:

@@ -122,7 +122,7 @@ class Indexer:
         elif found.large is not None:
             refuse = partial(self._refuse_entry, found.input)
             for fragment in found.large.fragments(found.shape.growth, found.shape.batch, refuse):
-                yield from found.shape.pieces(fragment)
+                yield from found.shape.pieces(self._recogniser.wire(fragment))
         else:
             yield from found.shape.pieces(found.value)
 
@@ -132,7 +132,7 @@ class Indexer:
         if found.shape.form is Form.LINES:
             self._index_lines(found)
         elif found.shape.form is Form.CSV:
-            index_table(found, self._index, self._names)
+            index_table(found, self._index, self._names, self._recogniser.wire)
         elif found.large is not None:
             self._spool(found, _loose(found, self._pieces(found)))
         else:
@@ -224,15 +224,22 @@ class Indexer:
                 continue
             if run is None:
                 run = LineRun(piece.kind, thread, stretch, start, piece.raws[0])
-            run.entries += 1
+            run.entries += len(piece.raws)
             run.end = end
-            run.last = piece.raws[0]
+            run.last = piece.raws[-1]
         if run is not None:
             self._index.add(run.block())
 
     def _line_piece(self, found: Recognised, number: int, value: Any) -> Loose | None:
-        """Return what a line holds for a thread; assistants and files are kept, what is unknown is a problem."""
-        piece = found.shape.record(value)
+        """Return what a line holds for a thread; assistants and files are kept, what is unknown is a problem.
+
+        A line that holds several pieces goes by way of the spool, since it cannot be referred to.
+        """
+        pieces = found.shape.records(value)
+        if len(pieces) > 1:
+            self._spool(found, iter(pieces))
+            return None
+        piece = pieces[0] if pieces else None
         if piece is not None and piece.kind in _KEPT:
             self._keep(piece)
             return None
@@ -246,10 +253,13 @@ class Indexer:
         self._index.problem(here, "unknown-line", detail)
 
     def _records(self, found: Recognised) -> Iterator[Record]:
+        wire = self._recogniser.wire
         if found.shape.document is None:
-            return records(found.input, self._bad_line)
-        take = partial(self._long_line, found)
-        return records(found.input, self._bad_line, most=recognise.LARGE, long_line=take)
+            lines = records(found.input, self._bad_line)
+        else:
+            take = partial(self._long_line, found)
+            lines = records(found.input, self._bad_line, most=recognise.LARGE, long_line=take)
+        return ((number, start, end, wire(value)) for number, start, end, value in lines)
 
     def _bad_line(self, origin: Origin, code: str, detail: str, thread: str | None) -> None:
         """Tell of a line; the thread of one that is cut off is not whole, and waits for a whole file."""

@@ -78,6 +78,8 @@ class Recogniser:
     def __init__(self, table: ShapeTable, folder: Path) -> None:
         self._table = table
         self._folder = folder
+        self.wire = table.translator.value
+        """Brings a parsed value to the wire's spelling."""
         self.several = False
         """Whether a file with more than one whole thread seems to be there."""
 
@@ -123,7 +125,7 @@ class Recogniser:
         line = InputSlice(input_.local, input_.origin, start, end)
         large = Streamed(line)
         sketch = large.sketch()
-        if not shape.matches(sketch):
+        if not shape.matches(self.wire(sketch)):
             raise NotOursError("unknown-shape", self._unknown(line, sketch))
         return Recognised(shape, line, large=large)
 
@@ -169,9 +171,10 @@ class Recogniser:
             return self._lines_after_a_long_one(input_, first) or self._document(input_, beginning)
         record = parsed_line(first) if first.removeprefix(_MARK).lstrip().startswith(b"{") else None
         if record is not None and not second:
-            shape = self._table.find(Form.DOCUMENT, record)
+            value = self.wire(record)
+            shape = self._table.find(Form.DOCUMENT, value)
             if shape is not None:
-                return Recognised(shape, input_, record)
+                return Recognised(shape, input_, value)
         if record is not None or (second.startswith(b"{") and parsed_line(second) is not None):
             lines = self._lines(input_, record or parsed_line(second), alone=not second)
             if lines is not None:
@@ -187,7 +190,7 @@ class Recogniser:
         return self._lines(input_, record, alone=False)
 
     def _lines(self, input_: Input, record: JsonObject | None, *, alone: bool) -> Recognised | None:
-        shape = self._table.find(Form.LINES, record)
+        shape = self._table.find(Form.LINES, self.wire(record))
         if shape is not None:
             return Recognised(shape, self._plain(input_))
         if not alone:
@@ -199,7 +202,7 @@ class Recogniser:
         if len(data) < LARGE:
             try:
                 value = json_text.parse(data)
-                return Recognised(self._shape(input_, Form.DOCUMENT, value), input_, value)
+                return self._whole_document(input_, Form.DOCUMENT, value)
             except BadJsonError as bad:
                 if bad.code != json_text.TOO_DEEP:
                     return self._broken(input_, bad)
@@ -210,7 +213,7 @@ class Recogniser:
             raise large.fault
         if shape.growth is not Growth.NONE:
             return Recognised(shape, input_, large=large)
-        return Recognised(shape, input_, json_text.parse(self._held(input_)))
+        return self._whole_document(input_, Form.DOCUMENT, json_text.parse(self._held(input_)))
 
     def _broken(self, input_: Input, bad: BadJsonError) -> Recognised:
         """Return a document that breaks off, or is damaged, to be read as far as it goes. Raises BadJsonError."""
@@ -219,7 +222,7 @@ class Recogniser:
             sketch = large.sketch()
         except BadJsonError:
             raise bad from None
-        shape = self._table.find(Form.DOCUMENT, sketch)
+        shape = self._table.find(Form.DOCUMENT, self.wire(sketch))
         if shape is None or not _holds_many(shape, sketch):
             raise bad
         return Recognised(shape, input_, large=large)
@@ -234,8 +237,15 @@ class Recogniser:
             )
         return data
 
+    def _whole_document(self, input_: Input, form: Form, value: Any) -> Recognised:
+        wire = self.wire(value)
+        shape = self._table.find(form, wire)
+        if shape is None:
+            raise NotOursError("unknown-shape", self._unknown(input_, value))
+        return Recognised(shape, input_, wire)
+
     def _shape(self, input_: Input, form: Form, value: Any) -> Shape:
-        shape = self._table.find(form, value)
+        shape = self._table.find(form, self.wire(value))
         if shape is None:
             raise NotOursError("unknown-shape", self._unknown(input_, value))
         return shape
@@ -279,7 +289,7 @@ class Recogniser:
             line = mark.line + 1 if mark else None
             detail = f"{input_.origin}: The text is not YAML (line {line}); record or copy it again."
             raise NotOursError("not-yaml", detail, line) from None
-        return Recognised(self._shape(input_, Form.YAML, value), input_, value)
+        return self._whole_document(input_, Form.YAML, value)
 
     # Sentences
 

@@ -5,6 +5,7 @@ What a row means, its shape knows (`shapes/flat.py`); how CSV is cut into rows, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +25,7 @@ MAY_BE_CUT = Remark(
 )
 
 
-def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames) -> None:
+def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames, wire: Callable[[Any], Any]) -> None:
     """Turn rows into wire messages in the spool, a batch at a time; rows before a fault are kept."""
     batch: list[Piece] = []
     stretches: dict[str, int] = {}
@@ -43,7 +44,7 @@ def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames) -> No
                 detail = f"{here}: The row that ends here has {too_long('a cell')}. The other rows are read."
                 index.problem(here, "string-too-long", detail)
                 continue
-            pieces = list(found.shape.pieces(row.cells))
+            pieces = list(found.shape.pieces(wire(row.cells)))
             if row.cut:
                 _cut_row(found, row, pieces, index)
                 break

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from migrate_cli.sources.dialect import Translator
 from migrate_cli.sources.shapes.base import Form, Shape
 from migrate_cli.sources.shapes.flat import Columns, FlatArray, FlatCsv, FlatLines, Roles
 from migrate_cli.sources.shapes.list_page import ListPage
@@ -20,7 +21,7 @@ from migrate_cli.sources.shapes.threads_by_id import ThreadsById
 
 
 class ShapeTable:
-    """All shapes, with the settings of one source: columns and roles of flat rows, and the one shape if told."""
+    """All shapes, with the settings of one source: columns and roles of flat rows, the one shape if told, spellings."""
 
     def __init__(
         self, only: str | None = None, columns: Mapping[str, str] | None = None, roles: Mapping[str, str] | None = None
@@ -28,6 +29,7 @@ class ShapeTable:
         names, meanings = Columns(columns), Roles(roles)
         self.only = only
         self.columns = names
+        self.translator = Translator()
         self._shapes: tuple[Shape, ...] = (
             ThreadFile(),
             ThreadArray(),

@@ -105,13 +105,13 @@ class Shape(ABC):
     def pieces(self, value: Any) -> Iterator[Piece]:
         """Cut a document, or a line's value, into pieces; the same value gives the same pieces in the same order."""
 
-    def record(self, value: Any) -> Loose | None:
-        """Return the loose piece that one line holds, for shapes of lines that are not whole."""
-        return next((piece for piece in self.pieces(value) if isinstance(piece, Loose)), None)
+    def records(self, value: Any) -> list[Loose]:
+        """Return the loose pieces that one line holds, mostly one; for shapes of lines that are not whole."""
+        return [piece for piece in self.pieces(value) if isinstance(piece, Loose)]
 
-    def entry(self, value: Any) -> Any:
-        """Return the wire object of a line's value, for shapes of lines that are not whole."""
-        return value
+    def entries(self, value: Any) -> list[Any]:
+        """Return the wire objects of a line's value, for shapes of lines that are not whole."""
+        return value if isinstance(value, list) else [value]
 
 
 def thread_id_in(raws: Iterable[Any]) -> str | None:

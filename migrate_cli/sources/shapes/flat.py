@@ -92,17 +92,21 @@ class FlatRow(Shape):
         return not isinstance(value[self.columns.found(value)["text"]], (list, dict))
 
     def pieces(self, value: Any) -> Iterator[Piece]:
-        """Give the message of one row."""
-        if isinstance(value, dict):
-            yield from loose_pieces([self.entry(value)])
+        """Give the messages of one row."""
+        yield from loose_pieces(self.entries(value))
 
     def thread_column(self, columns: Iterable[str]) -> str | None:
         """Return the column that names a row's thread."""
         return self.columns.found(columns).get("thread_id")
 
-    def entry(self, value: Any) -> Any:
-        """Return the wire message of a row."""
-        return wire_message(value, self.columns.found(value), self._roles)
+    def entries(self, value: Any) -> list[Any]:
+        """Return the wire messages of a row, or of the wire messages that one became; nothing for what is no row."""
+        return [self._message(row) for row in super().entries(value) if isinstance(row, dict)]
+
+    def _message(self, row: JsonObject) -> JsonObject:
+        if row.get("object") == "thread.message":
+            return row
+        return wire_message(row, self.columns.found(row), self._roles)
 
 
 class FlatLines(FlatRow):
@@ -128,7 +132,7 @@ class FlatArray(FlatRow):
 
     def pieces(self, value: Any) -> Iterator[Piece]:
         """Give the messages, by thread."""
-        rows = (self.entry(row) if isinstance(row, dict) else row for row in value)
+        rows = (self._message(row) if isinstance(row, dict) else row for row in value)
         yield from loose_pieces(rows)
 
 

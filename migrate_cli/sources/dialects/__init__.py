@@ -1,0 +1,33 @@
+"""The registry of message dialects, in the order in which they are tried. Pure.
+
+A dialect is a module with two functions: `matches` tells a record of it, `wire` writes the record as wire messages.
+Keys that a dialect does not know stay in the message under their own names, so that they are counted.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from migrate_cli.model import JsonObject
+from migrate_cli.sources.dialects import wire
+
+
+class Dialect(Protocol):
+    """What a module of this folder offers."""
+
+    def matches(self, raw: JsonObject) -> bool:
+        """Whether a record, its names already in the wire's spelling, is of this dialect."""
+
+    def wire(self, raw: JsonObject) -> list[JsonObject]:
+        """Return the wire messages that the record means, in order."""
+
+
+DIALECTS: tuple[Dialect, ...] = (wire,)
+
+
+def wire_messages(raw: JsonObject) -> list[JsonObject] | None:
+    """Return the wire messages of a record by the first dialect that knows it; None where none does."""
+    for dialect in DIALECTS:
+        if dialect.matches(raw):
+            return dialect.wire(raw)
+    return None
