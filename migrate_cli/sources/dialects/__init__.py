@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from migrate_cli.model import JsonObject
-from migrate_cli.sources.dialects import wire
+from migrate_cli.sources.dialects import chat, exchange, flat, items, langchain, ui, wire
 
 
 class Dialect(Protocol):
@@ -22,12 +22,21 @@ class Dialect(Protocol):
         """Return the wire messages that the record means, in order."""
 
 
-DIALECTS: tuple[Dialect, ...] = (wire,)
+DIALECTS: dict[str, Dialect] = {
+    "items": items,
+    "langchain": langchain,
+    "ui": ui,
+    "chat": chat,
+    "wire": wire,
+    "flat": flat,
+    "exchange": exchange,
+}
+"""Each dialect by its name; the first that matches reads the record."""
 
 
-def wire_messages(raw: JsonObject) -> list[JsonObject] | None:
-    """Return the wire messages of a record by the first dialect that knows it; None where none does."""
-    for dialect in DIALECTS:
+def wire_messages(raw: JsonObject) -> tuple[str, list[JsonObject]] | None:
+    """Return the name of the dialect that knows a record, and the wire messages that it means; None where none does."""
+    for name, dialect in DIALECTS.items():
         if dialect.matches(raw):
-            return dialect.wire(raw)
+            return name, dialect.wire(raw)
     return None
