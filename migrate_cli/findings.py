@@ -193,6 +193,11 @@ _FILES = {
         "Use `convert.files: upload` with the bytes in the export's `files/` folder.",
     ),
     "attachment-without-id": Entry(WARNING, "An attachment names no file; a text says so.", "Fix the source."),
+    "attachment-data-source": Entry(
+        WARNING,
+        "An attachment names a data source of the host in place of a file; a text names its URI.",
+        "Put the data where the target can reach it, such as a file or a vector store there.",
+    ),
     "attachment-type-unknown": Entry(
         WARNING,
         "Nothing tells what kind of file was attached; sent as the wrong kind it would break every later answer, so a "
@@ -280,8 +285,13 @@ _TOOLS = {
     "tool-call-dropped": Entry(WARNING, "Tool calls were left out, as `convert.tool_calls: drop` asks.", "Nothing."),
     "tool-call-without-output": Entry(
         WARNING,
-        "A call has no output; one that says so was written, since an unpaired call breaks every later answer.",
+        "A tool call has no output. A placeholder says so, since a call without output makes every later answer fail.",
         "Nothing.",
+    ),
+    "tool-call-data-aside": Entry(
+        WARNING,
+        "A tool call holds data, such as a screenshot; its text names kind and size, the data is in the state file.",
+        "Nothing, unless the conversation goes on about the picture.",
     ),
     "tool-call-without-id": Entry(INFO, "A call has no id; it got one made from its step.", "Nothing."),
     "tool-call-id-changed": Entry(
@@ -313,6 +323,11 @@ _TOOLS = {
         INFO,
         "Steps name a run that the source does not hold; they were placed by their messages and times.",
         "Nothing.",
+    ),
+    "step-lists-tools": Entry(
+        INFO,
+        "A run step lists which tools a server offered; it is in the state file only.",
+        "Nothing; the new setup asks the server again.",
     ),
     "step-unknown": Entry(WARNING, "A run step of an unknown type; it is in the state file only.", "Report the type."),
 }

@@ -13,7 +13,7 @@ from typing import Any
 
 JsonObject = dict[str, Any]
 
-READER = 1
+READER = 2
 """The generation of reading and converting. Raise it whenever a source that has not changed may become other items or
 metadata than before: what was loaded is then known to be read differently, and not taken for a change of the source."""
 

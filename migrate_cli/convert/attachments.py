@@ -18,6 +18,9 @@ from migrate_cli.convert.options import Attachments, FileFact
 from migrate_cli.convert.text import short, tidy
 from migrate_cli.model import Attachment, Fate, JsonObject
 
+MAX_URI = 2000
+"""Characters of a data source's URI that its note holds; the state file has all."""
+
 
 def convert_attachments(builder: MessageBuilder) -> None:
     """Write the attachments of the builder's message, count their fates and keep the originals for the state file."""
@@ -33,6 +36,9 @@ def _convert(builder: MessageBuilder, attachment: Attachment) -> Fate:
         return Fate.DROPPED
     file_id = attachment.file_id
     if file_id is None:
+        if uri := _data_source(attachment):
+            builder.find("attachment-data-source", "An attachment names a data source of the host in place of a file.")
+            return _data_source_note(builder, attachment, uri)
         builder.find("attachment-without-id", "An attachment names no file.")
         return _note(builder, attachment)
     if file_id in builder.files:
@@ -123,6 +129,23 @@ def _note(builder: MessageBuilder, attachment: Attachment, remark: str | None = 
     named = short(name or file_id or "no id") + (f" ({short(file_id)})" if name and file_id else "")
     tools = f", attached for {short(', '.join(attachment.tools))}" if attachment.tools else ""
     builder.write(f"[Attached file: {named}{tools}{f'; {remark}' if remark else ''}]")
+    return Fate.NOTED
+
+
+def _data_source(attachment: Attachment) -> str | None:
+    """Return the URI of data that lies where the host could reach it, as Foundry's agents have them."""
+    source = (attachment.raw or {}).get("data_source")
+    uri = source.get("uri") if isinstance(source, dict) else None
+    return uri if isinstance(uri, str) and uri else None
+
+
+def _data_source_note(builder: MessageBuilder, attachment: Attachment, uri: str) -> Fate:
+    """Name the data by its URI, without its query: a signature there would be a key in every later prompt."""
+    kind = (attachment.raw or {})["data_source"].get("type")
+    of_type = f" ({short(kind, 60)})" if isinstance(kind, str) and kind else ""
+    tools = f", attached for {short(', '.join(attachment.tools))}" if attachment.tools else ""
+    place, query, _ = uri.partition("?")
+    builder.write(f"[Attached data source: {short(place, MAX_URI)}{'?…' if query else ''}{of_type}{tools}]")
     return Fate.NOTED
 
 

@@ -66,6 +66,7 @@ TABLE: tuple[Row, ...] = (
     Row("attached document or code", "attachments: note", "a text with its name", _NOTED, "attachment-as-note"),
     Row("attached document or code", "attachments: drop", "nothing", _DROPPED, "attachment-dropped"),
     Row("attached file that is gone", "attachments: auto *", "a text that says so", _NOTED, "attachment-file-missing"),
+    Row("attached data source of a host", "", "a text with its URI", _NOTED, "attachment-data-source"),
     Row(
         "citation", "citations: keep *", "the marker stays; the annotation in the state file", _NOTED, "citation-aside"
     ),
@@ -95,6 +96,7 @@ TABLE: tuple[Row, ...] = (
     Row(
         "Bing, AI Search, OpenAPI or unknown call", "", "an assistant's text with all data", _NOTED, "tool-call-as-text"
     ),
+    Row("step that lists the tools of a server", "", "the state file", _NOTED, "step-lists-tools"),
     Row("metadata pair of the thread that fits", "", "the conversation's metadata", _KEPT),
     Row(
         "metadata value that is no string",

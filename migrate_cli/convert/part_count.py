@@ -10,6 +10,7 @@ One part is each of these, whatever it holds:
 - a tool call in a run step;
 - a tool output: the `output` of a function call when it is not null, each entry of a code call's `outputs`, each entry
   of a search's `results`. Calls of other types are one part, outputs included;
+- a call that a run waited for (`required_action`) and that no run step holds;
 - a run step that is neither a message's creation nor a list of tool calls.
 
 Messages, runs, steps and threads are not parts: they are counted on their own, and a step that only points at a message
@@ -21,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from migrate_cli.model import Message, RunStep, Thread
+from migrate_cli.model import Message, Run, RunStep, Thread
 
 
 def count_parts(thread: Thread) -> int:
@@ -35,7 +36,25 @@ def count_frame(thread: Thread) -> int:
     total = len(thread.metadata) + (sum(1 for value in resources.values() if value) if resources else 0)
     for step in thread.run_steps:
         total += count_step(step)
-    return total
+    return total + sum(_count_pending(run, thread) for run in thread.runs if run.raw.get("required_action"))
+
+
+def _count_pending(run: Run, thread: Thread) -> int:
+    listed = {
+        call.get("id")
+        for step in thread.run_steps
+        for call in _list(step.details.get("tool_calls"))
+        if isinstance(call, Mapping)
+    }
+    action = run.raw["required_action"]
+    asked = [
+        call
+        for details in (action.values() if isinstance(action, Mapping) else ())
+        if isinstance(details, Mapping)
+        for call in _list(details.get("tool_calls"))
+        if isinstance(call, Mapping)
+    ]
+    return sum(1 for call in asked if call.get("id") is None or call["id"] not in listed)
 
 
 def count_message(message: Message) -> int:
@@ -80,4 +99,8 @@ def _count_outputs(call: Any) -> int:
 
 
 def _length(value: Any) -> int:
-    return len(value) if isinstance(value, list) else 0
+    return len(_list(value))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

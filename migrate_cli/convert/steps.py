@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from migrate_cli.convert.draft_builder import DraftBuilder
+from migrate_cli.convert.pending import pending_steps
 from migrate_cli.convert.text import counted, short
 from migrate_cli.model import Run, RunStep, Thread
 
@@ -43,11 +44,12 @@ class StepPlacement:
 
 @dataclass(slots=True)
 class _Timeline:
-    """The messages' ids in order, the latest time seen up to each, and the first message of each run."""
+    """The messages' ids in order, the latest time seen up to each, and the first and the last message of each run."""
 
     ids: list[str] = field(default_factory=list)
     latest: list[float] = field(default_factory=list)
     by_run: dict[str, str] = field(default_factory=dict)
+    last_by_run: dict[str, str] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
 
 
@@ -59,16 +61,20 @@ def place_steps(thread: Thread, draft: DraftBuilder) -> StepPlacement | None:
     for run in thread.runs:
         if run.status not in _ENDED_WELL:
             draft.find("run-not-completed", f"The run {short(run.id)} ended as {short(str(run.status), 60)}.")
-    if not thread.run_steps:
+    pending = pending_steps(thread)
+    if not thread.run_steps and not pending:
         return None
     timeline = _timeline(thread)
     runs = {run.id: run for run in thread.runs}
     placement = StepPlacement()
-    for run_id, steps in _by_run(thread.run_steps, runs):
+    for run_id, steps in _by_run(thread.run_steps, pending, runs):
         if run_id not in runs:
             named = f"of the run {short(run_id)}, which is not in the source" if run_id else "without the id of a run"
             draft.find("step-without-run", f"{counted(len(steps), 'step')} {named}.")
-        _place_run(steps, runs.get(run_id or ""), run_id, timeline, placement)
+        known = runs.get(run_id or "")
+        _place_run(steps, known, run_id, timeline, placement)
+        if run_id is not None and run_id in pending:
+            _place_pending(pending[run_id], steps, known, timeline, placement)
     return placement
 
 
@@ -102,15 +108,23 @@ def _timeline(thread: Thread) -> _Timeline:
         timeline.latest.append(latest)
         if message.run_id is not None:
             timeline.by_run.setdefault(message.run_id, message.id)
+            timeline.last_by_run[message.run_id] = message.id
     timeline.known = set(timeline.ids)
     return timeline
 
 
-def _by_run(steps: Sequence[RunStep], runs: dict[str, Run]) -> list[tuple[str | None, list[RunStep]]]:
-    """Group by run, the groups by start time; groups without one keep the list's direction."""
+def _by_run(
+    steps: Sequence[RunStep], pending: Iterable[str], runs: dict[str, Run]
+) -> list[tuple[str | None, list[RunStep]]]:
+    """Group by run, the groups by start time; groups without one keep the list's direction.
+
+    A run that only has pending calls is a group without steps.
+    """
     groups: dict[str | None, list[RunStep]] = {}
     for step in steps:
         groups.setdefault(step.run_id, []).append(step)
+    for run_id in pending:
+        groups.setdefault(run_id, [])
     ordered = [(run_id, oldest_first(group)) for run_id, group in groups.items()]
     starts = {run_id: _start(group, runs.get(run_id or "")) for run_id, group in ordered}
     if any(start is None for start in starts.values()):
@@ -144,6 +158,18 @@ def _place_run(
             placement.before[named] += [PlacedStep(step, named) for step in waiting]
         else:
             _place_by_time(waiting, _start(steps, run), timeline, placement)
+
+
+def _place_pending(
+    step: RunStep, others: list[RunStep], run: Run | None, timeline: _Timeline, placement: StepPlacement
+) -> None:
+    """Place what a run waited for at its end: after the last message that it made, else by time."""
+    created = [message_id for one in others if (message_id := made_message(one)[1]) in timeline.known]
+    last = created[-1] if created else timeline.last_by_run.get(step.run_id or "")
+    if last is not None:
+        placement.after[last].append(PlacedStep(step, last))
+    else:
+        _place_by_time([step], _start(others, run), timeline, placement)
 
 
 def _place_by_time(steps: list[RunStep], start: float | None, timeline: _Timeline, placement: StepPlacement) -> None:

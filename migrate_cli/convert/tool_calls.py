@@ -19,6 +19,7 @@ from migrate_cli.convert.builtin_calls import (
     other_text,
 )
 from migrate_cli.convert.draft_builder import DraftBuilder
+from migrate_cli.convert.host_calls import KINDS, NO_OUTPUT, host_call
 from migrate_cli.convert.limits import FUNCTION_NAME, MAX_CALL_ID, MAX_NAME, MAX_TEXT
 from migrate_cli.convert.message_builder import message_body, text_part
 from migrate_cli.convert.options import ToolCalls
@@ -27,7 +28,6 @@ from migrate_cli.convert.steps import PlacedStep
 from migrate_cli.convert.text import counted, pieces, short, tidy
 from migrate_cli.model import Fate, JsonObject, RunStep
 
-NO_OUTPUT = "No output was recorded for this call."
 EMPTY_OUTPUT = "(empty output)"
 
 
@@ -57,9 +57,7 @@ def convert_steps(placed: list[PlacedStep], draft: DraftBuilder) -> None:
     for step, message_id in placed:
         calls = step.details.get("tool_calls")
         if not isinstance(calls, list):
-            draft.count(Fate.NOTED)
-            draft.set_aside("run_step", {"id": step.id, "type": step.type, "step_details": step.details}, message_id)
-            draft.find("step-unknown", f"The step {short(step.id)} is of type {short(str(step.type), 60)}.", message_id)
+            _set_step_aside(step, message_id, draft)
         elif draft.options.tool_calls is ToolCalls.DROP:
             draft.count(Fate.DROPPED, count_step(step))
             draft.find(
@@ -71,6 +69,25 @@ def convert_steps(placed: list[PlacedStep], draft: DraftBuilder) -> None:
             for index, raw in enumerate(calls):
                 call = Call(step, index, raw if isinstance(raw, Mapping) else {"value": raw}, message_id)
                 CONVERTERS.get(call.kind, _other)(call, draft)
+
+
+def _set_step_aside(step: RunStep, message_id: str | None, draft: DraftBuilder) -> None:
+    """Keep a step that calls nothing for the state file; what servers offer is known to need no item."""
+    draft.count(Fate.NOTED)
+    draft.set_aside("run_step", {"id": step.id, "type": step.type, "step_details": step.details}, message_id)
+    listed = step.details.get("activities")
+    activities = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
+    kinds = {str(one.get("type")) for one in activities}
+    if kinds and kinds <= _KNOWN_ACTIVITIES:
+        servers = ", ".join(sorted({str(one.get("server_label")) for one in activities}))
+        draft.find("step-lists-tools", f"The step {short(step.id)} lists the tools of {short(servers)}.", message_id)
+        return
+    inside = f" with {short(', '.join(sorted(kinds)), 100)}" if kinds else ""
+    detail = f"The step {short(step.id)} is of type {short(str(step.type), 60)}{inside}."
+    draft.find("step-unknown", detail, message_id)
+
+
+_KNOWN_ACTIVITIES = frozenset({"mcp_list_tools"})
 
 
 def _function(call: Call, draft: DraftBuilder) -> None:
@@ -115,6 +132,18 @@ def _file_search(call: Call, draft: DraftBuilder) -> None:
         _write_note(call, draft, file_search_text(call.inner), parts)
 
 
+def _host(call: Call, draft: DraftBuilder) -> None:
+    told = host_call(call.kind, call.raw)
+    if told.data:
+        kept = {"step_id": call.step.id, "call_id": call.raw.get("id"), "data": told.data}
+        draft.set_aside("tool_call_data", kept, call.message_id)
+        detail = f"A call of type {call.kind} holds data of {sum(map(len, told.data)):,} characters."
+        draft.find("tool-call-data-aside", detail, call.message_id)
+    if not told.answered:
+        _find_no_output(call, draft)
+    _write_note(call, draft, told.text, 1)
+
+
 def _other(call: Call, draft: DraftBuilder) -> None:
     _write_note(call, draft, other_text(call.kind, call.raw), 1)
 
@@ -123,8 +152,9 @@ CONVERTERS: dict[str, Callable[[Call, DraftBuilder], None]] = {
     "function": _function,
     "code_interpreter": _code_interpreter,
     "file_search": _file_search,
+    **dict.fromkeys(KINDS, _host),
 }
-"""One function for each type of call; all others (Bing, AI Search, OpenAPI, MCP and so on) are told with all data."""
+"""One function for each type of call; a type of tomorrow is told with all its data, as JSON."""
 
 
 def _is_native(draft: DraftBuilder) -> bool:
@@ -216,8 +246,7 @@ def _output(call: Call, draft: DraftBuilder) -> str:
     """Return the output as text, and count its fate; a call without one has no part to count."""
     given = call.inner.get("output")
     if given is None:
-        detail = f"The call {short(str(call.raw.get('id')), 80)} has no output."
-        draft.find("tool-call-without-output", detail, call.message_id)
+        _find_no_output(call, draft)
         return NO_OUTPUT
     text, codes = tidy(_as_text(given))
     for code in codes:
@@ -233,6 +262,11 @@ def _output(call: Call, draft: DraftBuilder) -> str:
         text = text[: MAX_TEXT - len(remark)] + remark
     draft.count(Fate.KEPT if text == given else Fate.CONVERTED)
     return text
+
+
+def _find_no_output(call: Call, draft: DraftBuilder) -> None:
+    detail = f"The call {short(str(call.raw.get('id')), 80)} has no output."
+    draft.find("tool-call-without-output", detail, call.message_id)
 
 
 def _as_text(value: Any) -> str:

@@ -19,7 +19,7 @@ from migrate_cli.convert.options import (
     ToolCalls,
 )
 from migrate_cli.convert.thread import convert_thread
-from migrate_cli.model import Attachment, Run, Thread
+from migrate_cli.model import Attachment, Run, RunStep, Thread
 
 from support.threads import codes, function, message, step, text, thread
 
@@ -66,12 +66,20 @@ THREADS: dict[str, Callable[[], Thread]] = {
     "attached archive or video": lambda: attached("a.zip"),
     "attached file of unknown type": lambda: attached(None),
     "attached file that is gone": lambda: attached("a.pdf"),
+    "attached data source of a host": lambda: thread(
+        message("hi", attachments=(Attachment(None, (), {"data_source": {"uri": "azureml://a"}}),))
+    ),
     "citation": lambda: thread(message(text("hi 【1†a.txt】", CITATION), role="assistant")),
     "function call": lambda: called(function(output=None)),
     "function output": lambda: called(function()),
     "code call and its outputs": lambda: called(CODE),
     "search call and its results": lambda: called(SEARCH),
     "Bing, AI Search, OpenAPI or unknown call": lambda: called({"type": "bing_grounding"}),
+    "step that lists the tools of a server": lambda: thread(
+        message("hi"),
+        runs=(Run("run_1"),),
+        run_steps=(RunStep("s", "run_1", "activities", {"activities": [{"type": "mcp_list_tools"}]}),),
+    ),
     "metadata pair of the thread that fits": lambda: thread(message("hi"), metadata={"a": "b"}),
     "metadata value that is no string": lambda: thread(message("hi"), metadata={"a": 1}),
     "metadata pair that does not fit": lambda: thread(message("hi"), metadata={"a": "b" * 513}),
