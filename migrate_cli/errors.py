@@ -4,6 +4,7 @@
     ├── UsageError          2    fix the command, the settings or the input, before any work
     │   ├── SettingsError          … the settings file, a variable or an option
     │   └── SourceError            … the source as a whole cannot be read
+    │       └── NothingReadable 3  … its format is known, and nothing in it can be read
     ├── TemporaryError      5    try again later; nothing is lost
     │   └── Unanswered             … one read, however often it was sent
     ├── AuthError           6    fix the key
@@ -67,6 +68,12 @@ class SourceError(UsageError):
     """The source as a whole cannot be read: no such path, an empty folder, no known shape."""
 
     code = "source"
+
+
+class NothingReadable(SourceError):
+    """The source is of a known format, and not one thread in it can be read."""
+
+    exit_code = ExitCode.PARTIAL
 
 
 class TemporaryError(MigrateError):

@@ -315,6 +315,8 @@ class ApplyRun:
             data["images_by_presence"] = stages.conversations.by_presence
         if failure is not None or stages.load.drain.is_set():
             data["reached"] = {"threads": self._tally.threads["total"], "of": self._expected}
+        elif self._tally.nothing is not None:
+            data["nothing"] = self._tally.nothing
         if self._store.restored is not None:
             data["restored"] = self._store.restored.as_dict()
         if self._resumption is not None:
@@ -328,8 +330,8 @@ class ApplyRun:
             return failure.exit_code
         if self._interrupts is not None and self._interrupts.met:
             return ExitCode.INTERRUPTED
-        threads = self._tally.threads
-        return ExitCode.PARTIAL if any(threads[state] for state in _WANTING) else ExitCode.OK
+        wanting = self._tally.nothing == "skipped" or any(self._tally.threads[state] for state in _WANTING)
+        return ExitCode.PARTIAL if wanting else ExitCode.OK
 
     async def _finish(self, run_id: str, result: Result) -> None:
         """Record the result, without texts of messages, and wait until the disk has it."""

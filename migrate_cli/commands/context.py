@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from migrate_cli.disk.input import read_named
-from migrate_cli.errors import MigrateError, SetupMismatch, SourceError, UsageError
+from migrate_cli.errors import MigrateError, NothingReadable, SetupMismatch, SourceError, UsageError
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.model import JsonObject, Thread, Unreadable
@@ -104,7 +104,8 @@ def begun(source: Source, selection: Selection) -> Iterator[Thread | Unreadable]
     first = next((entry for entry in met if isinstance(entry, Unreadable)), None)
     if first is not None and selection.thread_ids is None and selection.shard is None:
         more = f" {len(met) - 1:,} more of its entries cannot be read; migrate-cli plan lists them." if met[1:] else ""
-        raise SourceError(f"the source holds no thread that can be read: {first.sentence}{more}")
+        refusal = NothingReadable if source.recognised() else SourceError
+        raise refusal(f"the source holds no thread that can be read: {first.sentence}{more}")
     return iter(met)
 
 

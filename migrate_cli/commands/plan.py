@@ -97,7 +97,7 @@ def plan(settings: Settings, selection: Selection, *, view: ProgressView, option
         data["saved"] = str(options.save)
     data |= named_source(settings) | shard_data(settings, selection) | {"target": _target(settings)}
     data["seconds"] = round(time.monotonic() - began, 3)
-    return _judged(data, tally, options.gate)
+    return _judged(data, tally, options.gate, recognised=source.recognised())
 
 
 def _target(settings: Settings) -> JsonObject:
@@ -109,15 +109,18 @@ def _target(settings: Settings) -> JsonObject:
     return {"base_url": base_url, "sandbox": False}
 
 
-def _judged(data: JsonObject, tally: RunTotals, gate: PlanGate | None) -> Result:
+def _judged(data: JsonObject, tally: RunTotals, gate: PlanGate | None, *, recognised: bool) -> Result:
     """The result; broken rules stand before all other problems, and their exit code before that of unreadable files."""
+    nothing = tally.nothing
+    if nothing is not None:
+        data["nothing"] = nothing
     broken: list[Problem] = []
     if gate is not None:
         data["blocking"] = gate.blocking(tally.codes)
         broken = gate.problems(tally.codes, tally.parts)
     wanting = any(tally.threads[state] for state in ("failed", "unknown", "incomplete"))
-    code = ExitCode.PARTIAL if wanting else ExitCode.OK
-    if tally.threads["total"] == tally.threads["unreadable"] > 0 == tally.threads["unknown"]:
+    code = ExitCode.PARTIAL if wanting or nothing == "skipped" else ExitCode.OK
+    if nothing == "unreadable" and not recognised:
         code = ExitCode.USAGE
     if broken:
         code = ExitCode.CHECK_FAILED

@@ -206,6 +206,23 @@ class RunTotals:
         if len(self.problems) < LISTED:
             self.problems.append(Problem(code, message, thread_id))
 
+    @property
+    def nothing(self) -> str | None:
+        """Why a run over the source came to nothing: it is `empty`, or all is `unreadable` or `skipped`; else None.
+
+        Of one shard, only the second tells anything.
+        """
+        total, unread = self.threads["total"], self.threads["unreadable"]
+        if self.threads["unknown"] or self.threads["missing"]:
+            return None
+        if total and unread == total:
+            return "unreadable"
+        if self._selection.shard is not None:
+            return None
+        if total == 0:
+            return "empty" if self._selection == Selection() else None
+        return "skipped" if self.threads["skipped"] + unread == total else None
+
     # ---- the result
 
     def data(self) -> JsonObject:

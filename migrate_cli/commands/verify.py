@@ -154,6 +154,10 @@ class _Verify:
                     failure = error
             seconds = time.monotonic() - began
             result = self._result(client, run_id, failure, seconds, interrupted=interrupts.met)
+        if failure is None and not interrupts.met and (nothing := self._nothing(selection)) is not None:
+            result.data["nothing"] = nothing
+            if nothing != "empty" and result.exit_code is ExitCode.OK:
+                result.exit_code = ExitCode.PARTIAL
         result.data |= shard_data(self._settings, selection)
         if earlier is not None:
             result.data["resumes"] = earlier
@@ -245,6 +249,11 @@ class _Verify:
             "seconds": round(seconds, 3),
         }
         return Result("verify", data, self._exit_code(failure, interrupted=interrupted), run_id, problems)
+
+    def _nothing(self, selection: Selection) -> str | None:
+        """Why nothing was compared, where all of the source was asked for."""
+        narrowed = selection != Selection() or self._options.failed or self._options.sample is not None
+        return None if narrowed else self._tally.nothing
 
     def _exit_code(self, failure: MigrateError | None, *, interrupted: bool) -> ExitCode:
         if failure is not None:

@@ -99,6 +99,18 @@ class VerifyTotals:
         """Threads that should be in the target and are not there whole, and places that could not be read."""
         return sum(self.threads[name] for name in ("not_loaded", "unreadable", "incomplete", "not_compared"))
 
+    @property
+    def nothing(self) -> str | None:
+        """Why there was nothing to compare: the source is `empty`, or all is `unreadable` or `skipped`; else None."""
+        total, unread, skipped = (self.threads[name] for name in ("total", "unreadable", "skipped"))
+        if not self._with_source or self.threads["not_loaded"]:
+            return None
+        if total == 0:
+            return "empty"
+        if unread == total:
+            return "unreadable"
+        return "skipped" if skipped + unread == total else None
+
     def data(self) -> JsonObject:
         """What the run found."""
         names = ("total", "verified", "differs", "not_loaded")

@@ -65,7 +65,8 @@ def _run_case(result: Result) -> JUnitCase:
     if isinstance(cut, int) and cut:
         general.append(f"{plural(cut, 'thread')} more are not listed here.")
     seconds = result.data.get("seconds")
-    stopped = result.exit_code not in (0, 3)
+    # A run over a source of which nothing was read must not pass, whatever its exit code says of the others.
+    stopped = result.exit_code not in (0, 3) or result.data.get("nothing") in ("unreadable", "skipped")
     return JUnitCase(
         group="run",
         name=result.command,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.document import (
+    EMPTY_SOURCE,
     Bar,
     Column,
     ReportDocument,
@@ -77,6 +78,8 @@ def _verify_tone(result: Result) -> Tone:
     if result.exit_code == 4:
         return Tone.BAD
     tone = tone_of(result)
+    if "nothing" in result.data and tone is Tone.GOOD:
+        return Tone.MIXED
     extra = any(counts(result.data, key).get("+") for key in ("outcomes", *BESIDE))
     return Tone.MIXED if tone is Tone.GOOD and extra else tone
 
@@ -90,13 +93,21 @@ def _verify_headline(data: JsonObject, outcomes: dict[str, int]) -> str:
     beside = [part for key, one in BESIDE.items() if (part := _beside(counts(data, key), one))]
     bad = {sigil: count for sigil, count in outcomes.items() if sigil != "=" and count}
     if compared == 0 and not beside:
-        return f"There was nothing to compare.{_after_all(data)}"
+        return f"There was nothing to compare.{_why_nothing(data)}{_after_all(data)}"
     if not bad and not beside:
         return f"All {plural(compared, 'item')} are identical.{_after_all(data)}"
     named = [f"{number(count)} {PHRASES.get(sigil, sigil)}" for sigil, count in bad.items()]
     items = f"{number(outcomes.get('=', 0))} of {plural(compared, 'item')} are identical"
     items = items if bad else f"All {plural(compared, 'item')} are identical"
     return f"{'; '.join([items, *filter(None, [', '.join(named)]), *beside])}.{_after_all(data)}"
+
+
+def _why_nothing(data: JsonObject) -> str:
+    """Why no conversation was there to be compared, where that is the whole story."""
+    if data.get("nothing") == "empty":
+        return f" {EMPTY_SOURCE}"
+    skipped = counts(data, "threads").get("skipped", 0)
+    return f" {plural(skipped, 'thread')} skipped, since nothing of them could be sent." if skipped else ""
 
 
 def _beside(outcomes: dict[str, int], one: str) -> str:

@@ -24,6 +24,7 @@ _LOOKS_THERE = frozenset(
     f"migrate-cli {name}" for name in ("status", "map", "map export", "doctor", "report", "resolve", "undo")
 )
 """Commands that find the state file of a rehearsal by `--target sandbox`, and those that do by `--rehearsal`."""
+EMPTY_SOURCE = "The source is empty: it holds no threads."
 SHOWN_ERRORS = 50
 """Rows of the table of errors; JSON and JUnit have all of them."""
 

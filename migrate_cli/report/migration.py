@@ -9,6 +9,7 @@ from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.catalogue import finding_rows
 from migrate_cli.report.document import (
+    EMPTY_SOURCE,
     Bar,
     Column,
     ReportDocument,
@@ -63,6 +64,8 @@ def build(result: Result) -> ReportDocument:
 
 def _tone(result: Result) -> Tone:
     tone = tone_of(result)
+    if "nothing" in result.data or counts(result.data, "threads").get("total", 0) == 0:
+        return Tone.BAD if tone is Tone.BAD else Tone.MIXED
     lossy = counts(result.data, "parts").get("dropped") or objects(result.data, "unreadable")
     return Tone.MIXED if tone is Tone.GOOD and lossy else tone
 
@@ -71,8 +74,8 @@ def _plan_headline(result: Result) -> str:
     data = result.data
     threads, messages, parts = counts(data, "threads"), counts(data, "messages"), counts(data, "parts")
     total, skipped = threads.get("total", 0), threads.get("skipped", 0)
-    if total == 0:
-        return _nothing(threads)
+    if total == 0 or "nothing" in data:
+        return _nothing(data)
     ready = total - skipped - threads.get("failed", 0)
     sentence = (
         f"{plural(ready, 'thread')} with {plural(messages.get('read', 0), 'message')} can be migrated, as "
@@ -85,11 +88,24 @@ def _plan_headline(result: Result) -> str:
     return f"{sentence} {_fate_sentence(parts)} Nothing was sent.{_checked(result)}"
 
 
-def _nothing(threads: dict[str, int]) -> str:
-    """Why there is nothing to report on: an empty source, or threads that it does not have."""
+def _nothing(data: JsonObject) -> str:
+    """Why there is nothing to report on: an empty source, one of which nothing can be carried over, unknown ids."""
+    threads = counts(data, "threads")
+    total, skipped, unread = (threads.get(name, 0) for name in ("total", "skipped", "unreadable"))
     if threads.get("unknown"):
         return "None of the threads that were asked for is in the source."
-    return "No thread was found in the source."
+    if total == 0:
+        if "shard" in data:
+            return "No thread of the source falls into this part."
+        return EMPTY_SOURCE
+    if unread == total:
+        return f"Nothing of the source was read: {plural(unread, 'entry', 'entries')} cannot be read. Nothing was sent."
+    messages = counts(data, "messages").get("read", 0)
+    why = f"none of {plural(messages, 'message')} can be sent" if messages else "they hold no messages"
+    sentence = f"No thread can be migrated: {plural(skipped, 'thread')} skipped, since {why}."
+    if unread:
+        sentence += f" {plural(unread, 'entry', 'entries')} of the source cannot be read."
+    return f"{sentence} Nothing was sent."
 
 
 def _checked(result: Result) -> str:
@@ -118,8 +134,8 @@ def _apply_headline(result: Result) -> str:
     failed, doubt = threads.get("failed", 0), threads.get("in_doubt", 0)
     differing, gone, silent = (threads.get(name, 0) for name in ("differs", "gone", "unread"))
     where = _where(data)
-    if threads.get("total", 0) == 0:
-        return "No thread was reached." if "reached" in data else _nothing(threads)
+    if threads.get("total", 0) == 0 or "nothing" in data:
+        return "No thread was reached." if "reached" in data else _nothing(data)
     if data.get("writes") == 0 and not (failed or doubt or differing or gone or silent) and "reached" not in data:
         did = "written" if counts(data, "requests").get("sent") else "sent"
         there = f"{_loaded(threads, data)}{where}.{known_incomplete(threads)}"
@@ -284,6 +300,8 @@ def _sandbox(target: JsonObject) -> str:
 def _after_plan(result: Result) -> tuple[str, ...]:
     if counts(result.data, "threads").get("total", 0) == 0:
         return ("Check the path of the source and its format: migrate-cli doctor",)
+    if result.data.get("nothing") == "skipped":
+        return ("Look at the findings above: they say why no thread holds anything that can be sent.",)
     if result.data.get("unreadable"):
         return ("Mend or remove what could not be read, named above with its place; everything else can go on.",)
     if result.exit_code != 0:

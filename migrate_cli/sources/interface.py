@@ -127,6 +127,10 @@ class Source(ABC):
         """
         return None
 
+    def recognised(self) -> bool:
+        """Whether the source is of a kind that is known, once `threads` has ended, whatever could be read of it."""
+        return True
+
     def shapes(self) -> list[ShapeTaken]:
         """Which shapes have been met so far; complete once `threads` has ended."""
         return []

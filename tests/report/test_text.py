@@ -115,7 +115,7 @@ def test_a_plan_says_what_would_be_dropped_and_what_to_do_next() -> None:
 
 
 def test_an_empty_source_is_said_in_one_sentence() -> None:
-    assert "No thread was found in the source." in text("plan", {"threads": {"total": 0}})
+    assert "! The source is empty: it holds no threads." in text("plan", {"threads": {"total": 0}})
     asked = text("plan", {"threads": {"total": 0, "unknown": 1}})
     assert "None of the threads that were asked for is in the source." in asked
 

@@ -27,6 +27,7 @@ from migrate_cli.sources.interface import ShapeTaken
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.record_kinds import RecordKind, kind_of
 from migrate_cli.sources.shapes.base import Form, Growth, Loose, Piece, Shape, Whole
+from migrate_cli.sources.shapes.nothing import is_empty
 from migrate_cli.sources.shapes.recordings import HttpSession, VcrJson
 
 _KEPT = frozenset({RecordKind.ASSISTANT, RecordKind.FILE})
@@ -68,6 +69,8 @@ class Indexer:
         self._names = ThreadNames(index)
         self._done = DiskSet()
         """The files and long lines that need not be read again: their objects, or their faults, are in the index."""
+        self.held = False
+        """Whether any file held an entry, of whatever kind: where none did, the source is really empty."""
         self._lost = False
         """Whether an entry of the document at hand was left out that does not tell its thread."""
 
@@ -100,6 +103,7 @@ class Indexer:
                 self._counts.take(found.shape.name, input_.origin)
                 self._done.add(str(input_.origin))
                 return
+            self.held = True
             for piece in self._pieces(found):
                 if isinstance(piece, Whole):
                     held = True
@@ -129,10 +133,12 @@ class Indexer:
     # Indexing
 
     def _index_file(self, found: Recognised) -> None:
+        if found.shape.form is Form.CSV:
+            self.held |= index_table(found, self._index, self._names, self._recogniser.wire)
+            return
+        self.held |= found.value is None or not is_empty(found.value)
         if found.shape.form is Form.LINES:
             self._index_lines(found)
-        elif found.shape.form is Form.CSV:
-            index_table(found, self._index, self._names, self._recogniser.wire)
         elif found.large is not None:
             self._spool(found, _loose(found, self._pieces(found)))
         else:

@@ -82,6 +82,8 @@ class Recogniser:
         """Brings a parsed value to the wire's spelling."""
         self.several = False
         """Whether a file with more than one whole thread seems to be there."""
+        self.met = False
+        """Whether any file turned out to be of a known shape."""
 
     def surely_whole(self, input_: Input) -> bool:
         """Whether a file's beginning shows that it holds whole threads; False when only a full look can tell."""
@@ -105,6 +107,7 @@ class Recogniser:
             if not input_.compressed():
                 raise
             found = self._look_at_rest(input_)
+        self.met = True
         self.several |= found.shape.whole and found.shape.name != ThreadFile.name
         return found
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 
-from migrate_cli.errors import SourceError
+from migrate_cli.errors import NothingReadable, SourceError
 from migrate_cli.model import JsonObject, Origin, Thread, Unreadable
 from migrate_cli.sources.disk_set import DiskSet, temporary_folder
 from migrate_cli.sources.export.assemble import Assembler
@@ -153,16 +153,25 @@ class ExportSource(Source):
             if thread_id is None or selection.wants(thread_id):
                 yield Unreadable(origin, code, detail, thread_id)
 
+    def recognised(self) -> bool:
+        """Whether any file is of a known format, whatever could be read of it."""
+        return self._recogniser.met
+
     def _refuse_all(self) -> None:
-        """Raise SourceError where nothing at all was read: a single file's fault, or that a folder is bare."""
+        """Raise SourceError where nothing is there that could be read: a single file's fault, or a bare folder.
+
+        What is of a known format and holds nothing is an empty source, which is no fault.
+        """
         problem = next(self._index.problems(), None)
+        if problem is None and self.recognised() and not self._indexer.held:
+            return
         if problem is None:
             known = ", ".join(taken.shape for taken in self.shapes() if taken.shape != "ignored")
             also = f"; it holds {known}" if known else ""
             detail = f"{self._path} holds no threads{also}. Name the file or folder that the export was saved to."
             raise SourceError(detail, code="no-threads")
         if self._files.single:
-            raise SourceError(problem[2], code=problem[1])
+            raise (NothingReadable if self.recognised() else SourceError)(problem[2], code=problem[1])
 
 
 def _duplicate(origin: Origin, thread_id: str) -> Unreadable:

@@ -25,9 +25,13 @@ MAY_BE_CUT = Remark(
 )
 
 
-def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames, wire: Callable[[Any], Any]) -> None:
-    """Turn rows into wire messages in the spool, a batch at a time; rows before a fault are kept."""
+def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames, wire: Callable[[Any], Any]) -> bool:
+    """Turn rows into wire messages in the spool, a batch at a time; rows before a fault are kept.
+
+    Return whether there is any row below the header.
+    """
     batch: list[Piece] = []
+    held = False
     stretches: dict[str, int] = {}
 
     def spool() -> None:
@@ -39,6 +43,7 @@ def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames, wire:
 
     try:
         for row in csv_rows(found):
+            held = True
             if row.too_long:
                 here = replace(found.input.origin, line=row.line)
                 detail = f"{here}: The row that ends here has {too_long('a cell')}. The other rows are read."
@@ -57,6 +62,7 @@ def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames, wire:
     finally:
         # Even when the file breaks off: what came before is whole, and is read.
         spool()
+    return held
 
 
 def _cut_row(found: Recognised, row: CsvRow, pieces: list[Piece], index: ThreadIndex) -> None:

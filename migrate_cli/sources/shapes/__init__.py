@@ -12,12 +12,15 @@ from migrate_cli.sources.shapes.list_page import ListPage
 from migrate_cli.sources.shapes.message_array import MessageArray
 from migrate_cli.sources.shapes.message_lines import MessageLines
 from migrate_cli.sources.shapes.messages_capped import MessagesCapped
+from migrate_cli.sources.shapes.nothing import Nothing, is_empty
 from migrate_cli.sources.shapes.objects import Objects
 from migrate_cli.sources.shapes.recordings import HttpSession, VcrCassette, VcrJson
 from migrate_cli.sources.shapes.snapshot import Snapshot
 from migrate_cli.sources.shapes.thread_array import ThreadArray, ThreadLines
 from migrate_cli.sources.shapes.thread_file import ThreadFile
 from migrate_cli.sources.shapes.threads_by_id import ThreadsById
+
+NOTHING = Nothing()
 
 
 class ShapeTable:
@@ -48,19 +51,21 @@ class ShapeTable:
             Objects(),
             ThreadsById(),
         )
-        self.by_name = {shape.name: shape for shape in self._shapes}
+        self.by_name: dict[str, Shape] = {shape.name: shape for shape in (*self._shapes, NOTHING)}
 
     def find(self, form: Form, value: Any) -> Shape | None:
         """Return the first shape of a form that a value has; only the chosen one is tried, if one was chosen."""
         for shape in self._shapes:
             if shape.form is form and self.only in {None, shape.name} and shape.matches(value):
                 return shape
-        return None
+        return NOTHING if form is Form.DOCUMENT and is_empty(value) else None
 
     def allows(self, form: Form) -> bool:
         """Whether files of a form are to be looked for."""
         return self.only is None or self.by_name[self.only].form is form
 
 
-SHAPES: dict[str, str] = {name: shape.description for name, shape in ShapeTable().by_name.items()}
+SHAPES: dict[str, str] = {
+    name: shape.description for name, shape in ShapeTable().by_name.items() if shape is not NOTHING
+}
 """Every shape's name and its one-line description."""
