@@ -79,6 +79,11 @@ _READING = {
         "The table's last row has no end of its line, so that its last cell may be cut off.",
         "Compare the last row with its source; export the table again if it lacks anything.",
     ),
+    "field-not-carried": Entry(
+        WARNING,
+        "The source has a field that no part of a conversation can hold; it was left out, and no text of it was sent.",
+        "Nothing, if it does not matter. `convert.unknown_fields: keep` keeps the values in the state file.",
+    ),
     "page-without-news": Entry(
         WARNING,
         "A page of a list brought nothing new although more was promised; the list ends there.",

@@ -9,13 +9,18 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 JsonObject = dict[str, Any]
 
 READER = 2
 """The generation of reading and converting. Raise it whenever a source that has not changed may become other items or
 metadata than before: what was loaded is then known to be read differently, and not taken for a change of the source."""
+
+
+YOUNGER = frozenset({"convert.unknown_fields"})
+"""Settings that change what items come out, and that earlier versions did not know: a recorded setup holds them only
+where they are not the default, so that a setup without them means the default."""
 
 
 class Severity(StrEnum):
@@ -103,6 +108,20 @@ class Origin:
         return text if self.line is None else f"{text}:{self.line}"
 
 
+class UnknownField(NamedTuple):
+    """A field of a record that nothing carries, and its value."""
+
+    place: str
+    """The record, such as `thread` or `messages[].content[]`."""
+    name: str
+    value: Any
+
+    @property
+    def path(self) -> str:
+        """Where it stands, without the places of lists, so that fields of one kind have one path."""
+        return f"{self.place}.{self.name}"
+
+
 @dataclass(frozen=True, slots=True)
 class Attachment:
     """A file that was attached to a message, and the tools (`file_search`, `code_interpreter`) it was attached for."""
@@ -128,6 +147,8 @@ class Message:
     incomplete_reason: str | None = None
     assistant_id: str | None = None
     run_id: str | None = None
+    unknown: tuple[UnknownField, ...] = ()
+    """Fields of the message and of its parts that nothing carries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +160,7 @@ class Run:
     assistant_id: str | None = None
     created_at: float | None = None
     raw: JsonObject = field(default_factory=dict)
+    unknown: tuple[UnknownField, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +173,7 @@ class RunStep:
     details: JsonObject
     status: str | None = None
     created_at: float | None = None
+    unknown: tuple[UnknownField, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +195,8 @@ class Thread:
     run_steps: tuple[RunStep, ...] = ()
     findings: tuple[Finding, ...] = ()
     """What the source had to put right while reading."""
+    unknown: tuple[UnknownField, ...] = ()
+    """Fields of the thread's own object that nothing carries."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrate_cli.model import Attachment, JsonObject, Message, Run, RunStep, Thread
+from migrate_cli.model import Attachment, JsonObject, Message, Run, RunStep, Thread, UnknownField
 
 
 def thread_object(thread: Thread) -> JsonObject:
@@ -19,7 +19,7 @@ def thread_object(thread: Thread) -> JsonObject:
         "created_at": thread.created_at,
         "metadata": dict(thread.metadata),
         "tool_resources": thread.tool_resources,
-    }
+    } | _own(thread.unknown, "thread")
 
 
 def message_objects(thread: Thread) -> Iterator[JsonObject]:
@@ -43,7 +43,7 @@ def message_object(message: Message, thread_id: str) -> JsonObject:
         "metadata": dict(message.metadata),
         "status": message.status,
         "incomplete_details": {"reason": message.incomplete_reason} if message.incomplete_reason else None,
-    }
+    } | _own(message.unknown, "messages[]")
 
 
 def run_object(run: Run, thread_id: str) -> JsonObject:
@@ -63,7 +63,12 @@ def step_object(step: RunStep, thread_id: str) -> JsonObject:
         "type": step.type,
         "status": step.status,
         "step_details": step.details,
-    }
+    } | _own(step.unknown, "run_steps[]")
+
+
+def _own(unknown: tuple[UnknownField, ...], place: str) -> JsonObject:
+    """The unknown fields of the record itself; those of what it holds are still there."""
+    return {one.name: one.value for one in unknown if one.place == place}
 
 
 def _attachment(attachment: Attachment) -> JsonObject:

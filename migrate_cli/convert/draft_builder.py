@@ -5,13 +5,14 @@ It only records what the converters write; it must not decide what becomes of an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from migrate_cli.convert.canonical import encode_item
-from migrate_cli.convert.options import NO_FACTS, ConvertOptions, FileFact, FileFacts, Timestamps
+from migrate_cli.convert.options import NO_FACTS, ConvertOptions, FileFact, FileFacts, Timestamps, UnknownFields
 from migrate_cli.findings import finding
-from migrate_cli.model import Aside, Fate, Finding, Item, JsonObject, Ledger
+from migrate_cli.model import Aside, Fate, Finding, Item, JsonObject, Ledger, UnknownField
 
 _NOTHING_KNOWN = FileFact()
 
@@ -21,6 +22,7 @@ class DraftBuilder:
 
     __slots__ = (
         "aside", "call_ids", "facts", "findings", "items", "leaves_texts", "ledger", "names", "options", "thread_id",
+        "unknown_paths",
     )  # fmt: skip
 
     def __init__(
@@ -37,6 +39,8 @@ class DraftBuilder:
         self.facts = facts
         self.names: Mapping[str, str] = names or {}
         self.call_ids: set[str] = set()
+        self.unknown_paths: Counter[str] = Counter()
+        """How often each field was met that nothing carries."""
         self.items: list[Item] = []
         self.findings: list[Finding] = []
         self.aside: list[Aside] = []
@@ -46,6 +50,7 @@ class DraftBuilder:
         """Return an empty draft for one message; what must be unique in the thread is shared."""
         other = DraftBuilder(self.thread_id, self.options, self.facts, self.names)
         other.call_ids = self.call_ids
+        other.unknown_paths = self.unknown_paths
         return other
 
     def append(self, portion: DraftBuilder) -> None:
@@ -66,6 +71,17 @@ class DraftBuilder:
     def set_aside(self, name: str, value: Any, message_id: str | None = None) -> None:
         """Keep a fact for the state file."""
         self.aside.append(Aside(message_id, name, value))
+
+    def unknown(self, fields: Sequence[UnknownField], message_id: str | None = None) -> None:
+        """Count fields that nothing carries, and keep their values where the options ask for it."""
+        if not fields:
+            return
+        keep = self.options.unknown_fields is UnknownFields.KEEP
+        self.count(Fate.NOTED if keep else Fate.DROPPED, len(fields))
+        for one in fields:
+            self.unknown_paths[one.path] += 1
+        if keep:
+            self.set_aside("fields", [{"field": one.path, "value": one.value} for one in fields], message_id)
 
     def put(
         self,

@@ -8,7 +8,7 @@ from migrate_cli.convert.draft_builder import DraftBuilder
 from migrate_cli.convert.message_builder import IMAGE_NOTE, MessageBuilder, message_body, text_part
 from migrate_cli.convert.metadata import iso_time
 from migrate_cli.convert.options import Incomplete, Timestamps
-from migrate_cli.convert.part_count import count_message
+from migrate_cli.convert.part_count import count_known
 from migrate_cli.convert.plain_message import put_one_text
 from migrate_cli.convert.text import counted, short
 from migrate_cli.model import Fate, JsonObject, Message
@@ -20,6 +20,8 @@ _UNFINISHED = frozenset({"incomplete", "in_progress"})
 
 def convert_message(message: Message, draft: DraftBuilder) -> None:
     """Write the items of one message into the draft and count the fate of each of its parts."""
+    if message.unknown:
+        draft.unknown(message.unknown, message.id)
     if put_one_text(message, draft):
         return
     convert_parts(message, draft)
@@ -29,7 +31,7 @@ def convert_parts(message: Message, draft: DraftBuilder) -> None:
     """The same for any message, part by part."""
     if message.role is None:
         draft.find("message-without-role", f"The message {short(message.id)} has no role.", message.id)
-        draft.count(Fate.DROPPED, count_message(message))
+        draft.count(Fate.DROPPED, count_known(message))
         return
     if message.status in _UNFINISHED and not _keep_unfinished(message, draft):
         return
@@ -55,7 +57,7 @@ def _keep_unfinished(message: Message, draft: DraftBuilder) -> bool:
         message.id,
     )
     if not kept:
-        draft.count(Fate.DROPPED, count_message(message))
+        draft.count(Fate.DROPPED, count_known(message))
     return kept
 
 

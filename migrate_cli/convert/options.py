@@ -55,6 +55,13 @@ class Incomplete(StrEnum):
     SKIP = "skip"
 
 
+class UnknownFields(StrEnum):
+    """What becomes of fields of the source that nothing carries."""
+
+    NAME = "name"
+    KEEP = "keep"
+
+
 class Files(StrEnum):
     """Whether file ids are used as they are, or the bytes are uploaded again."""
 
@@ -86,6 +93,8 @@ class ConvertOptions:
     """Send assistant messages with `id` and `status`, for targets that insist on the specification's letter."""
     native_builtin: bool = False
     """Write code and search calls as native items under made-up ids, where `tool_calls` is `native`."""
+    unknown_fields: UnknownFields = UnknownFields.NAME
+    """Name fields that nothing carries, or keep their values in the state file too."""
 
 
 @dataclass(frozen=True, slots=True)

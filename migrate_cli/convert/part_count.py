@@ -11,7 +11,8 @@ One part is each of these, whatever it holds:
 - a tool output: the `output` of a function call when it is not null, each entry of a code call's `outputs`, each entry
   of a search's `results`. Calls of other types are one part, outputs included;
 - a call that a run waited for (`required_action`) and that no run step holds;
-- a run step that is neither a message's creation nor a list of tool calls.
+- a run step that is neither a message's creation nor a list of tool calls;
+- a field of a thread, a message, a part, a run, a step or a tool call that nothing carries, whatever its value holds.
 
 Messages, runs, steps and threads are not parts: they are counted on their own, and a step that only points at a message
 carries nothing. It must not import the converter.
@@ -34,8 +35,9 @@ def count_frame(thread: Thread) -> int:
     """Return the number of parts outside the messages: metadata, tool resources, tool calls and outputs."""
     resources = thread.tool_resources
     total = len(thread.metadata) + (sum(1 for value in resources.values() if value) if resources else 0)
+    total += len(thread.unknown) + sum(len(run.unknown) for run in thread.runs)
     for step in thread.run_steps:
-        total += count_step(step)
+        total += count_step(step) + len(step.unknown)
     return total + sum(_count_pending(run, thread) for run in thread.runs if run.raw.get("required_action"))
 
 
@@ -58,7 +60,12 @@ def _count_pending(run: Run, thread: Thread) -> int:
 
 
 def count_message(message: Message) -> int:
-    """Return the number of parts of one message."""
+    """Return the number of parts of one message, unknown fields among them."""
+    return count_known(message) + len(message.unknown)
+
+
+def count_known(message: Message) -> int:
+    """Return the number of parts of one message beside its unknown fields."""
     total = len(message.content) + len(message.attachments) + len(message.metadata)
     for part in message.content:
         if type(part) is dict or isinstance(part, Mapping):

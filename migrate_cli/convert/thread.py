@@ -10,7 +10,7 @@ from migrate_cli.convert.draft_builder import DraftBuilder
 from migrate_cli.convert.file_references import resource_files, vector_stores
 from migrate_cli.convert.message import convert_message
 from migrate_cli.convert.metadata import convert_metadata
-from migrate_cli.convert.options import NO_FACTS, ConvertOptions, FileFacts, Files
+from migrate_cli.convert.options import NO_FACTS, ConvertOptions, FileFacts, Files, UnknownFields
 from migrate_cli.convert.part_count import count_frame, count_message
 from migrate_cli.convert.steps import StepPlacement, place_steps
 from migrate_cli.convert.tail import TailCutter, TokenEstimate, estimate_tokens
@@ -19,6 +19,8 @@ from migrate_cli.convert.tool_calls import convert_steps
 from migrate_cli.model import Draft, Fate, JsonObject, Ledger, Message, Thread
 
 _DEFAULTS = ConvertOptions()
+MOST_FIELDS = 20
+"""Unknown fields that a thread's findings name one by one."""
 
 
 def convert_thread(
@@ -36,6 +38,11 @@ def convert_thread(
     draft.findings += thread.findings
     metadata = convert_metadata(thread, draft)
     _set_resources_aside(thread, draft)
+    draft.unknown(thread.unknown)
+    for run in thread.runs:
+        draft.unknown(run.unknown)
+    for step in thread.run_steps:
+        draft.unknown(step.unknown)
     counter = _Counter(thread)
     placement = place_steps(thread, draft)
     if options.tail is None:
@@ -49,6 +56,8 @@ def convert_thread(
             cutter.add(portion)
         cutter.finish()
     draft.ledger.read = counter.parts
+    if draft.unknown_paths:
+        _tell_unknown_fields(draft)
     return _draft(thread, draft, metadata, counter)
 
 
@@ -92,6 +101,18 @@ def _set_resources_aside(thread: Thread, draft: DraftBuilder) -> None:
         draft.find("tool-resources-aside", f"Resources of {counted(len(held), 'tool')} went to the state file.")
     if draft.options.files is Files.UPLOAD:
         _say_what_stays_behind(held, draft)
+
+
+def _tell_unknown_fields(draft: DraftBuilder) -> None:
+    """Name the fields that nothing carries, the most frequent first; a record may have any number of them."""
+    fate = "kept in the state file only" if draft.options.unknown_fields is UnknownFields.KEEP else "left out"
+    met = draft.unknown_paths
+    for path, count in met.most_common(MOST_FIELDS):
+        draft.find("field-not-carried", f"The field {short(path, 120)} was {fate}, {counted(count, 'time')}.")
+    if len(met) > MOST_FIELDS:
+        rest = sum(met.values()) - sum(count for _, count in met.most_common(MOST_FIELDS))
+        what = counted(len(met) - MOST_FIELDS, "other field")
+        draft.find("field-not-carried", f"{what} of the thread: {fate}, {counted(rest, 'time')}.")
 
 
 def _say_what_stays_behind(resources: JsonObject, draft: DraftBuilder) -> None:

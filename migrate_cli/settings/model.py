@@ -39,9 +39,10 @@ from migrate_cli.convert.options import (
     Tail,
     Timestamps,
     ToolCalls,
+    UnknownFields,
 )
 from migrate_cli.errors import SettingsError
-from migrate_cli.model import OnRefused
+from migrate_cli.model import YOUNGER, OnRefused
 from migrate_cli.settings.layers import Layer, env_layer, file_layer, flag_layer, flat, merged, variables
 from migrate_cli.settings.trust import lies_in, not_read, refuse_in_source, source_among, told_of
 from migrate_cli.settings.validation_errors import settings_sentence
@@ -197,6 +198,7 @@ class ConvertSettings(Section):
     tail: Annotated[TailSettings | None, BeforeValidator(_short_tail)] = None
     strict_assistant: bool = _OPTIONS.strict_assistant
     native_builtin: bool = _OPTIONS.native_builtin
+    unknown_fields: UnknownFields = _OPTIONS.unknown_fields
 
 
 class LoadSettings(Section):
@@ -352,6 +354,12 @@ class Settings(BaseSettings):
         }
         for name, value in self.convert.model_dump(mode="json").items():
             recorded[f"convert.{name}"] = _canonical(value)
+        # Younger settings stand there only where they are not the default, as they do in files of earlier versions.
+        for name in YOUNGER:
+            recorded.pop(name, None)
+            value, default = self._value(name), Settings()._value(name)
+            if value != default:
+                recorded[name] = _canonical(value)
         return recorded
 
     def _value(self, field: str) -> Any:
@@ -430,4 +438,4 @@ def _dotenv(named: Path | None, below: list[Layer], given: list[Layer]) -> tuple
 def _canonical(value: Any) -> str:
     import json  # noqa: PLC0415 - only commands that write need it
 
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return str(value) if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -14,6 +14,7 @@ from typing import Any
 from migrate_cli.findings import finding
 from migrate_cli.model import Attachment, Finding, JsonObject, Message, Run, RunStep
 from migrate_cli.secrets import holds_secret
+from migrate_cli.sources import wire_fields
 
 MILLISECONDS_FROM = 1e11
 """Numbers above this are milliseconds: as seconds they would lie beyond the year 5000."""
@@ -112,17 +113,22 @@ def message_of(raw: JsonObject, thread_id: str, position: int, notes: Notes) -> 
         notes.add("message-without-id", f"Message {position + 1} has no id and is called {message_id}.", message_id)
     get = raw.get
     incomplete, assistant_id, run_id = get("incomplete_details"), get("assistant_id"), get("run_id")
+    content = _content(raw, message_id, notes)
+    metadata, attached = get("metadata"), get("attachments") or get("file_ids")
+    odd = (metadata and type(metadata) is not dict) or (attached and type(attached) is not list)
+    is_known = raw.keys() <= wire_fields.MESSAGE and not odd and wire_fields.is_plain(content)
     return Message(
         id=message_id,
         role=_role(raw, message_id, notes),
-        content=_content(raw, message_id, notes),
-        attachments=_attachments(raw, message_id, notes) if get("attachments") or get("file_ids") else (),
-        metadata=mapping_of(get("metadata")),
+        content=content,
+        attachments=_attachments(raw, message_id, notes) if attached else (),
+        metadata=mapping_of(metadata),
         created_at=unix_seconds(get("created_at")),
         status=_text(get("status")),
         incomplete_reason=_text(incomplete.get("reason")) if isinstance(incomplete, dict) else None,
         assistant_id=None if assistant_id is None else clean_id(assistant_id),
         run_id=None if run_id is None else clean_id(run_id),
+        unknown=() if is_known else wire_fields.of_message(raw, content),
     )
 
 
@@ -216,6 +222,7 @@ def run_of(raw: JsonObject) -> Run:
         assistant_id=clean_id(raw.get("assistant_id")),
         created_at=unix_seconds(raw.get("created_at")),
         raw=raw,
+        unknown=wire_fields.of_run(raw),
     )
 
 
@@ -229,6 +236,7 @@ def step_of(raw: JsonObject) -> RunStep:
         details=details,
         status=_text(raw.get("status")),
         created_at=unix_seconds(raw.get("created_at")),
+        unknown=wire_fields.of_step(raw, details),
     )
 
 
@@ -246,9 +254,10 @@ def _each_once(raws: Iterable[Any]) -> Iterator[JsonObject]:
 
 
 def thread_facts(raw: Mapping[str, Any]) -> JsonObject:
-    """Return the fields of a `Thread` that its own wire object tells: `created_at`, `metadata`, `tool_resources`."""
+    """Return the fields of a `Thread` that its wire object tells: time, metadata, resources, what is unknown."""
     return {
         "created_at": unix_seconds(raw.get("created_at")),
         "metadata": mapping_of(raw.get("metadata")),
         "tool_resources": mapping_of(raw.get("tool_resources")),
+        "unknown": wire_fields.of_thread(raw),
     }

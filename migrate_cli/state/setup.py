@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from migrate_cli.model import YOUNGER
+
 SANDBOX = "sandbox"
 """The target of a rehearsal; the port changes from run to run."""
 SOURCE = "source"
@@ -32,8 +34,8 @@ def differences(known: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """Say of each recorded field that must stay, and has not, what it was and what it is."""
     return [
         f"{key} was {_shown(known, key)} and is now {_shown(now, key)}"
-        for key in sorted(known)
-        if key != SEEN and now.get(key) != known[key]
+        for key in sorted({*known, *(now.keys() & YOUNGER)} if known else ())
+        if key != SEEN and now.get(key) != known.get(key)
     ]
 
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from migrate_cli.convert.options import ConvertOptions, Tail, ToolCalls
 from migrate_cli.errors import ExitCode, SettingsError
+from migrate_cli.model import YOUNGER
 from migrate_cli.settings.layers import flat
 from migrate_cli.settings.model import ConvertSettings, Settings, load_settings
 
@@ -263,7 +264,7 @@ def test_the_setup_names_source_target_and_every_choice_of_conversion() -> None:
     assert setup["target.base_url"] == "https://api.openai.com/v1"
     assert setup["target.project"] == "p"
     assert setup["convert.tool_calls"] == ToolCalls.TEXT
-    assert {f"convert.{name}" for name in ConvertSettings.model_fields} <= set(setup)
+    assert {f"convert.{name}" for name in ConvertSettings.model_fields} - YOUNGER <= set(setup)
     assert not any(name.startswith(("load.", "report.")) for name in setup)
 
 
@@ -281,3 +282,9 @@ def test_the_example_holds_every_setting_with_its_default() -> None:
     values: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text("utf-8"))
     assert set(flat(values)) == set(flat(Settings().model_dump(mode="json")))
     assert load_settings(write(EXAMPLE.read_text("utf-8"))).model_dump() == Settings().model_dump()
+
+
+def test_a_younger_setting_is_recorded_only_where_it_is_not_the_default() -> None:
+    assert "convert.unknown_fields" not in load_settings().setup("export")
+    given = load_settings(overrides={"convert.unknown_fields": "keep"}).setup("export")
+    assert given["convert.unknown_fields"] == "keep"

@@ -99,6 +99,7 @@ def test_phps_empty_metadata_is_an_empty_object() -> None:
         "created_at": None,
         "metadata": {},
         "tool_resources": {},
+        "unknown": (),
     }
 
 

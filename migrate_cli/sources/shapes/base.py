@@ -14,6 +14,7 @@ from typing import Any
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.record_kinds import RecordKind, kind_of
+from migrate_cli.sources.wire_fields import carries
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +110,20 @@ class Shape(ABC):
         """Return the loose pieces that one line holds, mostly one; for shapes of lines that are not whole."""
         return [piece for piece in self.pieces(value) if isinstance(piece, Loose)]
 
+    def frame(self, value: Any) -> list[str]:  # noqa: ARG002 - for those that override it
+        """Return the fields of a document, or of its sketch, that stand beside the records and carry nothing."""
+        return []
+
     def entries(self, value: Any) -> list[Any]:
         """Return the wire objects of a line's value, for shapes of lines that are not whole."""
         return value if isinstance(value, list) else [value]
+
+
+def beside(value: Any, known: frozenset[str]) -> list[str]:
+    """Return the fields of an object that are not known and say anything."""
+    if not isinstance(value, dict):
+        return []
+    return [name for name, entry in value.items() if name not in known and carries(entry)]
 
 
 def thread_id_in(raws: Iterable[Any]) -> str | None:

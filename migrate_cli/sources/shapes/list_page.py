@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from migrate_cli.sources.record_kinds import RecordKind, first_kind, is_list_answer
-from migrate_cli.sources.shapes.base import Loose, Piece, Shape, loose_pieces
+from migrate_cli.sources.shapes.base import Loose, Piece, Shape, beside, loose_pieces
+
+PAGE = frozenset({"object", "data", "first_id", "last_id", "has_more"})
 
 
 class ListPage(Shape):
@@ -29,3 +31,8 @@ class ListPage(Shape):
                 yield from loose_pieces(page["data"], api_page=verbatim, has_more=page.get("has_more") is True)
             else:
                 yield Loose(RecordKind.MESSAGE, [], None, api_page=True)
+
+    def frame(self, value: Any) -> list[str]:
+        """Return what the pages say beside their lists."""
+        names = [name for page in (value if isinstance(value, list) else [value]) for name in beside(page, PAGE)]
+        return list(dict.fromkeys(names))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from migrate_cli.sources.record_kinds import RecordKind, first_kind, is_list_answer
-from migrate_cli.sources.shapes.base import INCOMPLETE, Piece, Shape, loose_pieces
+from migrate_cli.sources.shapes.base import INCOMPLETE, Piece, Shape, beside, loose_pieces
 from migrate_cli.sources.shapes.thread_file import entries_of
 
 CAP = 100
@@ -34,6 +34,10 @@ class MessagesCapped(Shape):
             if piece.kind is RecordKind.MESSAGE and (more or len(piece.raws) >= CAP):
                 piece.remarks = (INCOMPLETE,)
             yield piece
+
+    def frame(self, value: Any) -> list[str]:
+        """Return what stands beside the list."""
+        return beside(value, frozenset({"Messages"}))
 
 
 def _are_messages(raws: list[Any]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from migrate_cli.sources.shapes.base import Form, Piece, Shape
+from migrate_cli.sources.shapes.base import Form, Piece, Shape, beside
 from migrate_cli.sources.shapes.thread_file import ThreadFile, whole_thread
 
 _THREAD = ThreadFile()
@@ -30,6 +30,10 @@ class ThreadArray(Shape):
         for thread in _threads(value):
             if isinstance(thread, dict):
                 yield whole_thread(thread)
+
+    def frame(self, value: Any) -> list[str]:
+        """Return what stands beside the list of threads."""
+        return beside(value, frozenset({"threads"}))
 
 
 def _threads(value: Any) -> list[Any]:

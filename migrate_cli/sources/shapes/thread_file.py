@@ -8,9 +8,12 @@ from typing import Any
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.record_kinds import is_list_answer
-from migrate_cli.sources.shapes.base import INCOMPLETE, Piece, Shape, Whole, thread_id_in
+from migrate_cli.sources.shapes.base import INCOMPLETE, Piece, Shape, Whole, beside, thread_id_in
+from migrate_cli.sources.wire_fields import THREAD, carries
 
 _LISTS = ("messages", "runs", "run_steps", "steps")
+_IDENTITY = ("id", "object", "thread_id")
+_KNOWN = THREAD.union(_LISTS, ["thread"])
 
 
 class ThreadFile(Shape):
@@ -29,17 +32,31 @@ class ThreadFile(Shape):
 
     def pieces(self, value: Any) -> Iterator[Piece]:
         """Give the one thread."""
+        if _is_frame(value):
+            value = {key: entry for key, entry in value.items() if key in _KNOWN}
         yield whole_thread(value)
+
+    def frame(self, value: Any) -> list[str]:
+        """Return what stands beside the messages where the object itself is no thread's."""
+        return beside(value, _KNOWN) if isinstance(value, dict) and _is_frame(value) else []
+
+
+def _is_frame(value: JsonObject) -> bool:
+    """Whether nothing says that the fields beside the messages are a thread's, so that they are the file's."""
+    return value.get("object") is None and not any(value.get(name) for name in ("thread", "id", "thread_id"))
 
 
 def whole_thread(value: JsonObject) -> Whole:
     """Return the thread of an object that holds its messages."""
     thread = value.get("thread")
+    fields = {key: value[key] for key in value if key not in _LISTS and key != "thread"}
     if not isinstance(thread, dict):
         named = clean_id(thread)
-        thread = {key: value[key] for key in value if key not in _LISTS and key != "thread"}
+        thread = fields
         if named is not None:
             thread["id"] = named
+    elif fields:
+        thread = _with_fields(thread, fields)
     messages, api_page = entries_of(value.get("messages"))
     runs, _ = entries_of(value.get("runs"))
     steps, _ = entries_of(value.get("run_steps") or value.get("steps"))
@@ -47,6 +64,15 @@ def whole_thread(value: JsonObject) -> Whole:
     thread_id = clean_id(thread.get("id")) or clean_id(value.get("thread_id")) or thread_id_in(messages)
     more = api_page and value["messages"].get("has_more") is True
     return Whole(thread_id, messages, thread, runs, [*steps, *nested], api_page, (INCOMPLETE,) if more else ())
+
+
+def _with_fields(thread: JsonObject, beside_it: JsonObject) -> JsonObject:
+    """Return a thread's object with what stands beside it: its own fields win, and no other is lost."""
+    merged = {name: entry for name, entry in thread.items() if carries(entry)}
+    for name, entry in beside_it.items():
+        if name not in _IDENTITY and carries(entry) and merged.get(name) != entry:
+            merged[name if name not in merged else f"{name} beside it"] = entry
+    return merged
 
 
 def entries_of(value: Any) -> tuple[list[Any], bool]:
