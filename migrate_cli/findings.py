@@ -46,6 +46,21 @@ _READING = {
         "The order of the messages cannot be told from the source; the order of the file was kept.",
         "Look at the thread; reorder the source if the first message is not the oldest.",
     ),
+    "order-probably-reversed": Entry(
+        WARNING,
+        "Nothing tells the order of the messages, and they begin with an answer and end with a question.",
+        "Look at the thread; set `source.order: newest-first` if the newest message stands first.",
+    ),
+    "time-unreadable": Entry(
+        WARNING,
+        "Times of messages are written in a form that cannot be read, so that they do not tell the order.",
+        "Say what the form means with `source.time_format`, or name a column that counts: `source.columns.order`.",
+    ),
+    "times-in-two-forms": Entry(
+        WARNING,
+        "The times of one thread are written in different ways, which may mean different clocks or zones.",
+        "Compare the order of the messages; times without an offset are taken as UTC.",
+    ),
     "order-not-chronological": Entry(
         WARNING,
         "The messages' times go up and down; the order of the source was kept.",
@@ -68,8 +83,8 @@ _READING = {
     ),
     "thread-may-be-incomplete": Entry(
         WARNING,
-        "The export has exactly as many messages as one page holds, so older ones may be missing.",
-        "Export the thread again with paging, if it still can be.",
+        "The list ends although there was more, or has exactly as many messages as one page; others may be missing.",
+        "Compare with the original, and export the thread again with all pages, if it still can be.",
     ),
     "duplicate-thread": Entry(
         WARNING, "Two threads of the source have one id; the first was taken.", "Remove or rename one of them."

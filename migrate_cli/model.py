@@ -18,7 +18,7 @@ READER = 2
 metadata than before: what was loaded is then known to be read differently, and not taken for a change of the source."""
 
 
-YOUNGER = frozenset({"convert.unknown_fields"})
+YOUNGER = frozenset({"convert.unknown_fields", "source.order"})
 """Settings that change what items come out, and that earlier versions did not know: a recorded setup holds them only
 where they are not the default, so that a setup without them means the default."""
 
@@ -177,6 +177,17 @@ class RunStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Certificate:
+    """How it is known which thread it is, in which order its messages stand, and that they are all there."""
+
+    identity: str
+    order: str
+    completeness: str
+    fields: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+    """The sets of fields that its messages have, and how often each was met."""
+
+
+@dataclass(frozen=True, slots=True)
 class Thread:
     """One thread as a source gives it: messages oldest first, in the server's order, each id once.
 
@@ -197,6 +208,8 @@ class Thread:
     """What the source had to put right while reading."""
     unknown: tuple[UnknownField, ...] = ()
     """Fields of the thread's own object that nothing carries."""
+    certificate: Certificate | None = None
+    """None where the source gives no evidence."""
 
 
 @dataclass(frozen=True, slots=True)

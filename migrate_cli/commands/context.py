@@ -68,7 +68,9 @@ def open_configured(settings: Settings) -> Source:
         )
     from migrate_cli.sources.export.open import open_source  # noqa: PLC0415 - status and map need no source
 
-    return open_source(str(source.path), format=source.format, columns=source.columns, roles=source.roles)
+    return open_source(
+        str(source.path), format=source.format, columns=source.columns, roles=source.roles, order=source.order
+    )
 
 
 def selection_of(threads: list[str], threads_from: str | None, limit: int | None, shard: str | None) -> Selection:

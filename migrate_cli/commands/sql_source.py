@@ -10,7 +10,7 @@ from migrate_cli.sources.sql.source import RowQuery, SqlSource
 def open_sql(settings: Settings) -> SqlSource:
     """Return the source. Raises UsageError, SourceError, AuthError or TemporaryError, each in one sentence."""
     source = settings.source
-    rows = RowQuery(source.table, source.select, source.columns, source.roles)
+    rows = RowQuery(source.table, source.select, source.columns, source.roles, source.order)
     return SqlSource(database_url(settings), rows)
 
 

@@ -158,6 +158,7 @@ class SourceSettings(Section):
     table: str | None = Field(None, min_length=1)
     select: str | None = Field(None, min_length=1)
     roles: Annotated[dict[str, Role], BeforeValidator(_text_keys)] = Field(default_factory=dict)
+    order: Literal["auto", "oldest-first", "newest-first"] = "auto"
     options: dict[str, Any] = Field(default_factory=dict)
     ids_from: str | None = None
     readers: int = Field(8, ge=1, le=64)

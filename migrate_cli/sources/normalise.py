@@ -26,11 +26,13 @@ _LATEST = 253_402_300_800.0
 class Notes:
     """Collects the findings of one thread."""
 
-    __slots__ = ("findings", "thread_id")
+    __slots__ = ("fields", "findings", "thread_id")
 
     def __init__(self, thread_id: str) -> None:
         self.thread_id = thread_id
         self.findings: list[Finding] = []
+        self.fields: dict[tuple[str, ...], int] = {}
+        """The sets of fields that messages have, and how often each was met."""
 
     def add(self, code: str, detail: str, message_id: str | None = None) -> None:
         """Note one oddity, with the severity that its code has; `detail` never holds message text."""
@@ -97,8 +99,11 @@ def mapping_of(value: Any) -> JsonObject:
 
 def messages_of(raws: Iterable[Any], thread_id: str, notes: Notes, *, start: int = 0) -> Iterator[Message]:
     """Yield the messages of wire objects that are already in order; `start` is the position of the first."""
+    fields = notes.fields
     for position, raw in enumerate(raws, start):
         if isinstance(raw, dict):
+            names = tuple(raw)
+            fields[names] = fields.get(names, 0) + 1
             yield message_of(raw, thread_id, position, notes)
         else:
             kind = type(raw).__name__

@@ -56,13 +56,18 @@ def begins_exchange(raw: Any) -> bool:
     return isinstance(raw, dict) and (raw.get("role") == "user" or raw.get("type") == "tool_calls")
 
 
-def arrange(stretches: Sequence[Stretch], notes: Notes, what: str = "messages") -> list[tuple[int, bool]]:
+WAYS = {"auto": 0, "oldest-first": 1, "newest-first": -1}
+"""What `source.order` says: how the entries of every list stand, whatever their times are."""
+
+
+def arrange(stretches: Sequence[Stretch], notes: Notes, what: str = "messages", way: int = 0) -> list[tuple[int, bool]]:
     """Return the indexes of the stretches, oldest first, and whether each must be turned round.
 
-    They come in the order of their files' names, which decides between pages that begin in the same second.
+    They come in the order of their files' names, which decides between pages that begin in the same second. `way` is
+    what `WAYS` says, or what else is known of the direction; 0 where that is nothing.
     """
-    overall = _direction_between(stretches)
-    ways = [_way(stretch, overall, notes, what) for stretch in stretches]
+    overall = way or _direction_between(stretches)
+    ways = [way or _way(stretch, overall, notes, what) for stretch in stretches]
     places = list(range(len(stretches)))
     if overall < 0:
         places.reverse()
@@ -82,6 +87,12 @@ def _way(stretch: Stretch, overall: int, notes: Notes, what: str) -> int:
     if way == 0 and stretch.api_page and what != "runs":
         return _guess(stretch, notes, what)
     return way or 1
+
+
+def untold(stretches: Sequence[Stretch]) -> bool:
+    """Whether no time tells which way round the stretches stand, and how they follow each other."""
+    times = {time for stretch in stretches for time in (stretch.first, stretch.last)}
+    return len(times - {None}) < 2
 
 
 def _compare(first: float | None, last: float | None) -> int:
@@ -132,16 +143,3 @@ def note_duplicate(notes: Notes, message_id: str, *, same: bool) -> None:
     else:
         detail = "The source holds the message more than once, and not alike; the first is read."
         notes.add("duplicate-message-differs", detail, message_id)
-
-
-def note_chronology(raws: Iterable[Any], notes: Notes) -> None:
-    """Note where times go back although the list stands the right way round; the order stays as it is."""
-    latest = float("-inf")
-    for raw in raws:
-        seconds = time_of(raw)
-        if seconds is not None:
-            if seconds < latest:
-                message_id = clean_id(raw.get("id"))
-                notes.add("order-not-chronological", "It is older than one before it; the order is kept.", message_id)
-                return
-            latest = seconds

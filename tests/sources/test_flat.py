@@ -137,7 +137,7 @@ def test_rows_without_ids_get_stable_ones(tmp_path: Path, read: Any) -> None:
     reading = read(table)
 
     assert reading.message_ids("t") == ["t#0", "t#1"]
-    assert reading.finding_codes("t") == ["message-without-id"] * 2
+    assert reading.finding_codes("t") == ["order-unknown", *["message-without-id"] * 2]
 
 
 def test_rows_newest_first_are_turned_round(tmp_path: Path, read: Any) -> None:

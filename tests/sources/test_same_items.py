@@ -107,7 +107,9 @@ def items_of(source: Source) -> Digests:
     """All digests of all threads; everything must be readable."""
     found, unreadable = read(source)
     assert unreadable == []
-    assert [finding for thread in found.values() for finding in thread.findings] == []
+    # Threads of all lengths are made: some as long as a page of a list, some within one second.
+    expected = {"thread-may-be-incomplete", "order-unknown"}
+    assert [one for thread in found.values() for one in thread.findings if one.code not in expected] == []
     return digests(found)
 
 

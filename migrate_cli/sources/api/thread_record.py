@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from migrate_cli.model import Finding, JsonObject, Origin, Thread
+from migrate_cli.model import Certificate, Finding, JsonObject, Origin, Thread
 from migrate_cli.sources import normalise, ordering
+from migrate_cli.sources.evidence import chronicle_of, note_order
 from migrate_cli.sources.normalise import Notes
 from migrate_cli.sources.spool import SpooledList, messages_of
 
@@ -52,14 +53,16 @@ def _arrange(entries: SpooledList, notes: Notes, what: str) -> None:
 def thread_of(record: ThreadRecord) -> Thread:
     """Return the model's thread of an arranged record."""
     notes = Notes(record.id)
-    ordering.note_chronology(record.messages, notes)
+    order = note_order(notes, chronicle_of(record.messages), "the host's list")
+    messages = messages_of(record.messages, record.id, notes)
     return Thread(
         id=record.id,
-        messages=messages_of(record.messages, record.id, notes),
+        messages=messages,
         origin=record.origin,
         shape=SHAPE,
         runs=normalise.runs_of(record.runs),
         run_steps=normalise.steps_of(record.steps),
         findings=(*record.findings, *notes.findings),
+        certificate=Certificate("the host", order, "the host's pages", notes.fields),
         **normalise.thread_facts(record.thread),
     )

@@ -10,16 +10,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from migrate_cli.model import Message, Origin, Thread
+from migrate_cli.model import Certificate, JsonObject, Message, Origin, Thread
 from migrate_cli.sources import normalise, ordering
 from migrate_cli.sources.disk_set import DiskSet
+from migrate_cli.sources.evidence import chronicle_of, identity_of, note_completeness, note_order, told_by_runs
 from migrate_cli.sources.export import json_text
 from migrate_cli.sources.export.index import Block, IndexedBlock, StretchRow, ThreadIndex
 from migrate_cli.sources.normalise import Notes
 from migrate_cli.sources.ordering import Stretch
 from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes import ShapeTable
-from migrate_cli.sources.shapes.base import INCOMPLETE, Loose, Remark, Shape, Whole
+from migrate_cli.sources.shapes.base import Loose, Remark, Shape, Whole
+from migrate_cli.sources.shapes.thread_file import merged
 from migrate_cli.sources.spool import LongMessages, is_long
 
 
@@ -34,21 +36,13 @@ class Assembler:
         """Return the thread of one file, completed by what is indexed of it."""
         notes = Notes(thread_id)
         _note_strangers(whole.messages, thread_id, notes)
-        messages = _ordered(whole.messages, notes, api_page=whole.api_page)
         indexed = _IndexedThread(self._index, self._table, thread_id, notes)
         _remark(notes, [*whole.remarks, *indexed.remarks()])
-        raw = whole.thread or indexed.thread()
-        return Thread(
-            id=thread_id,
-            messages=tuple(_messages(messages, thread_id, notes)) if messages else indexed.messages(),
-            origin=origin,
-            shape=shape,
-            runs=normalise.runs_of([*_ordered(whole.runs, notes, what="runs"), *indexed.entries(RecordKind.RUN)]),
-            run_steps=normalise.steps_of(
-                [*_ordered(whole.steps, notes, what="steps"), *indexed.entries(RecordKind.STEP)]
-            ),
-            findings=tuple(notes.findings),
-            **normalise.thread_facts(raw),
+        runs = [*_ordered(whole.runs, notes, what="runs"), *indexed.entries(RecordKind.RUN)]
+        steps = [*_ordered(whole.steps, notes, what="steps"), *indexed.entries(RecordKind.STEP)]
+        listed = self._listed(whole, shape, notes, runs, steps) if whole.messages else indexed.messages(runs, steps)
+        return self._thread(
+            thread_id, listed, origin, shape, runs, steps, notes, merged(whole.thread, indexed.thread())
         )
 
     def joined(self, thread_id: str) -> Thread:
@@ -57,15 +51,45 @@ class Assembler:
         indexed = _IndexedThread(self._index, self._table, thread_id, notes)
         _remark(notes, indexed.remarks())
         row = indexed.row()
+        runs, steps = indexed.entries(RecordKind.RUN), indexed.entries(RecordKind.STEP)
+        listed = indexed.messages(runs, steps)
+        return self._thread(thread_id, listed, row.input.origin, row.shape, runs, steps, notes, indexed.thread())
+
+    def _listed(self, whole: Whole, shape: str, notes: Notes, runs: list[Any], steps: list[Any]) -> _Listed:
+        """Return the messages of a whole thread in order, and what tells that order."""
+        stretch = ordering.stretch_of(whole.messages, api_page=whole.api_page)
+        way, known_by = _direction(self._table, self._table.by_name[shape], [stretch], whole.messages, runs, steps)
+        ((_, turned),) = ordering.arrange([stretch], notes, way=way)
+        raws = whole.messages[::-1] if turned else whole.messages
+        once = list(ordering.each_once(raws, notes))
+        return _Listed(once, known_by, whole.has_more, turned)
+
+    def _thread(
+        self,
+        thread_id: str,
+        listed: _Listed,
+        origin: Origin,
+        shape: str,
+        runs: list[Any],
+        steps: list[Any],
+        notes: Notes,
+        raw: JsonObject,
+    ) -> Thread:
+        seen = chronicle_of(listed.raws)
+        order = note_order(notes, seen, listed.known_by, self._table.time_columns(shape))
+        proof = self._table.by_name[shape].proof
+        known_complete = proof or note_completeness(notes, seen, has_more=listed.has_more, turned=listed.turned)
+        messages = listed.messages(thread_id, notes)
         return Thread(
             id=thread_id,
-            messages=indexed.messages(),
-            origin=row.input.origin,
-            shape=row.shape,
-            runs=normalise.runs_of(indexed.entries(RecordKind.RUN)),
-            run_steps=normalise.steps_of(indexed.entries(RecordKind.STEP)),
+            messages=messages,
+            origin=origin,
+            shape=shape,
+            runs=normalise.runs_of(runs),
+            run_steps=normalise.steps_of(steps),
             findings=tuple(notes.findings),
-            **normalise.thread_facts(indexed.thread()),
+            certificate=Certificate(identity_of(notes, raw, listed.raws), order, known_complete, notes.fields),
+            **normalise.thread_facts(raw),
         )
 
     def origin(self, thread_id: str) -> Origin:
@@ -85,10 +109,43 @@ def _ordered(raws: list[Any], notes: Notes, *, api_page: bool = False, what: str
     return raws[::-1] if turned else raws
 
 
-def _messages(raws: list[Any], thread_id: str, notes: Notes) -> Iterator[Message]:
-    once = list(ordering.each_once(raws, notes))
-    ordering.note_chronology(once, notes)
-    return normalise.messages_of(once, thread_id, notes)
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """The wire messages of a thread in order, each once, and what is known of that order."""
+
+    raws: Iterable[Any]
+    known_by: str | None = None
+    """What tells the order whatever the times are."""
+    has_more: bool | None = None
+    turned: bool | None = None
+    """Whether the last list stood newest first; None where there is no telling."""
+    long: bool = False
+
+    def messages(self, thread_id: str, notes: Notes) -> Iterable[Message]:
+        """Return the messages: all of them, or what reads them from disk where they are many."""
+        if self.long:
+            return LongMessages(self.raws, thread_id, notes)
+        return tuple(normalise.messages_of(self.raws, thread_id, notes))
+
+
+def _direction(
+    table: ShapeTable,
+    shape: Shape,
+    stretches: Sequence[Stretch],
+    raws: Iterable[Any],
+    runs: list[Any],
+    steps: list[Any],
+) -> tuple[int, str | None]:
+    """Return which way round messages stand, as `ordering.arrange` takes it, and what tells it beside their times."""
+    if shape.orders is not None:
+        return 0, shape.orders
+    if table.way:
+        return table.way, "the setting source.order"
+    if (runs or steps) and ordering.untold(stretches):
+        way = told_by_runs(raws, runs, steps)
+        if way:
+            return way, "the times of runs"
+    return 0, None
 
 
 def _note_strangers(raws: Sequence[Any], thread_id: str, notes: Notes) -> None:
@@ -107,52 +164,70 @@ class _IndexedThread:
         self._notes = notes
         self._blocks = index.blocks(thread_id)
 
-    def thread(self) -> dict[str, Any]:
-        """Return the thread's own wire object, the first of several."""
+    def thread(self) -> JsonObject:
+        """Return the thread's own wire object; of several, the first has the say, and no field of another is lost."""
+        found: JsonObject = {}
         for entry in self.entries(RecordKind.THREAD):
             if isinstance(entry, dict):
-                return entry
-        return {}
+                found = merged(found, entry)
+        return found
 
     def entries(self, kind: RecordKind) -> list[Any]:
         """Return the wire objects of one kind, oldest first."""
-        return [entry for part in self._plan(kind) for entry in part.read()]
+        groups = self._groups(kind)
+        if not groups:
+            return []
+        plan = self._plan(groups, [_summary(group) for group in groups], kind)
+        return [entry for part in plan for entry in part.read()]
 
     def remarks(self) -> list[Remark]:
         """Return what the shapes found."""
         return self._index.remarks(self._id)
 
-    def messages(self) -> Iterable[Message]:
-        """Return the messages, oldest first."""
-        plan = self._plan(RecordKind.MESSAGE)
-        if plan and all(part.row.has_more for part in plan):
-            _remark(self._notes, [INCOMPLETE])
+    def messages(self, runs: list[Any], steps: list[Any]) -> _Listed:
+        """Return the messages, oldest first, and what tells their order."""
+        groups = self._groups(RecordKind.MESSAGE)
+        if not groups:
+            return _Listed([])
+        stretches = [_summary(group) for group in groups]
+        shape = self._table.by_name[groups[0][0].row.shape]
+        met = (entry for group in groups for one in group for entry in self._reader(one, turned=False).read())
+        way, known_by = _direction(self._table, shape, stretches, met, runs, steps)
+        plan = self._plan(groups, stretches, RecordKind.MESSAGE, way)
+        said = [part.row.has_more for part in plan]
+        # One page that is the last is enough: the others are followed by it.
+        has_more = True if all(said) else False if False in said else None
+        ways = {part.turned for part in plan if part.block.entries > 1}
+        turned = ways.pop() if len(ways) == 1 else None
         if is_long(sum(part.block.entries for part in plan)):
-            raws = _EachOnce(plan, self._notes)
-            ordering.note_chronology(raws, self._notes)
-            return LongMessages(raws, self._id, self._notes)
-        return tuple(_messages([entry for part in plan for entry in part.read()], self._id, self._notes))
+            return _Listed(_EachOnce(plan, self._notes), known_by, has_more, turned, long=True)
+        once = list(ordering.each_once((entry for part in plan for entry in part.read()), self._notes))
+        return _Listed(once, known_by, has_more, turned)
 
     def row(self) -> StretchRow:
         """Return the stretch that the thread is named after: the first of its messages, or of whatever there is."""
         placed = self._blocks.get(RecordKind.MESSAGE) or next(iter(self._blocks.values()))
         return placed[0].row
 
-    def _plan(self, kind: RecordKind) -> list[BlockReader]:
-        placed = self._blocks.get(kind)
-        if not placed:
-            return []
+    def _groups(self, kind: RecordKind) -> list[list[IndexedBlock]]:
+        """Return the blocks of a kind, those of one stretch together."""
         by_stretch: dict[int, list[IndexedBlock]] = {}
-        for one in placed:
+        for one in self._blocks.get(kind, ()):
             by_stretch.setdefault(one.row.id, []).append(one)
-        groups = list(by_stretch.values())
+        return list(by_stretch.values())
+
+    def _plan(
+        self, groups: list[list[IndexedBlock]], stretches: list[Stretch], kind: RecordKind, way: int = 0
+    ) -> list[BlockReader]:
         parts = []
-        for place, turned in ordering.arrange([_summary(group) for group in groups], self._notes, f"{kind.value}s"):
+        for place, turned in ordering.arrange(stretches, self._notes, f"{kind.value}s", way):
             group = groups[place][::-1] if turned else groups[place]
-            shape = self._table.by_name[group[0].row.shape]
-            translate = self._table.translator.value
-            parts += [BlockReader(self._index, one.block, one.row, shape, turned, translate) for one in group]
+            parts += [self._reader(one, turned=turned) for one in group]
         return parts
+
+    def _reader(self, one: IndexedBlock, *, turned: bool) -> BlockReader:
+        shape, translate = self._table.by_name[one.row.shape], self._table.translator.value
+        return BlockReader(self._index, one.block, one.row, shape, turned, translate)
 
 
 def _summary(group: list[IndexedBlock]) -> Stretch:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from migrate_cli.sources.dialect import Translator
+from migrate_cli.sources.evidence import names_of
+from migrate_cli.sources.ordering import WAYS
 from migrate_cli.sources.shapes.base import Form, Shape
-from migrate_cli.sources.shapes.flat import Columns, FlatArray, FlatCsv, FlatLines, Roles
+from migrate_cli.sources.shapes.flat import Columns, FlatArray, FlatCsv, FlatLines, FlatRow, Roles
 from migrate_cli.sources.shapes.list_page import ListPage
 from migrate_cli.sources.shapes.message_array import MessageArray
 from migrate_cli.sources.shapes.message_lines import MessageLines
@@ -27,9 +29,16 @@ class ShapeTable:
     """All shapes, with the settings of one source: columns and roles of flat rows, the one shape if told, spellings."""
 
     def __init__(
-        self, only: str | None = None, columns: Mapping[str, str] | None = None, roles: Mapping[str, str] | None = None
+        self,
+        only: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        roles: Mapping[str, str] | None = None,
+        *,
+        order: str = "auto",
     ) -> None:
         names, meanings = Columns(columns), Roles(roles)
+        self.way = WAYS[order]
+        """Which way round lists of messages stand, where the user says it."""
         self.only = only
         self.columns = names
         self.translator = Translator()
@@ -59,6 +68,10 @@ class ShapeTable:
             if shape.form is form and self.only in {None, shape.name} and shape.matches(value):
                 return shape
         return NOTHING if form is Form.DOCUMENT and is_empty(value) else None
+
+    def time_columns(self, shape: str) -> str:
+        """Return the columns of the time in files of a shape, as far as they were met; else the wire's name for it."""
+        return names_of(self.columns.met()) if isinstance(self.by_name[shape], FlatRow) else "created_at"
 
     def allows(self, form: Form) -> bool:
         """Whether files of a form are to be looked for."""

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from migrate_cli.model import JsonObject
+from migrate_cli.sources import evidence
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.record_kinds import RecordKind, kind_of
 from migrate_cli.sources.wire_fields import carries
@@ -25,11 +26,13 @@ class Remark:
     detail: str
 
 
-INCOMPLETE = Remark(
-    "thread-may-be-incomplete",
-    "The export ends after a full page of messages, so that older ones may be missing; export the thread again.",
-)
-"""For a list that ended although the answer said that there is more, or at the longest page."""
+def incomplete(side: str = "older", why: str = evidence.MORE_PROMISED) -> Remark:
+    """Return the remark on a thread that may lack messages, for shapes that know of it; `side` says which."""
+    return Remark(evidence.INCOMPLETE, evidence.incomplete(side, why))
+
+
+INCOMPLETE = incomplete()
+"""For a list of the newest messages that ended although the answer said that there are more."""
 
 
 @dataclass(slots=True)
@@ -44,6 +47,8 @@ class Whole:
     steps: list[Any] = field(default_factory=list)
     api_page: bool = False
     remarks: tuple[Remark, ...] = ()
+    has_more: bool | None = None
+    """What the answer that held the messages said about further pages; None where it said nothing."""
 
 
 @dataclass(slots=True)
@@ -56,7 +61,7 @@ class Loose:
     api_page: bool = False
     """True for a verbatim answer of a list call."""
     has_more: bool | None = None
-    """What the list answer said about further pages."""
+    """What the list answer said about further pages; None where it said nothing."""
     remarks: tuple[Remark, ...] = ()
 
 
@@ -95,6 +100,10 @@ class Shape(ABC):
     growth: Growth = Growth.LISTS
     batch: int = 200
     """How many entries of a huge array make a fragment; 1 where an entry may be large itself."""
+    orders: str | None = None
+    """Where the shape itself puts messages in order: what tells it that order."""
+    proof: str | None = None
+    """Where files of the shape are known to hold all messages: by what."""
     document: str | None = None
     """For lines: the name of the shape that one of them is by itself, so that a huge line can be read in fragments."""
 
@@ -117,6 +126,12 @@ class Shape(ABC):
     def entries(self, value: Any) -> list[Any]:
         """Return the wire objects of a line's value, for shapes of lines that are not whole."""
         return value if isinstance(value, list) else [value]
+
+
+def said_more(page: Any) -> bool | None:
+    """Return what a list answer says about further pages; None where it says nothing."""
+    more = page.get("has_more") if isinstance(page, dict) else None
+    return more if isinstance(more, bool) else None
 
 
 def beside(value: Any, known: frozenset[str]) -> list[str]:
@@ -165,3 +180,9 @@ def loose_pieces(raws: Iterable[Any], *, api_page: bool = False, has_more: bool 
     for (kind, thread_id), found in groups.items():
         yield Loose(kind, strays + found if strays else found, thread_id, api_page, has_more)
         strays = []
+
+
+def page_pieces(page: JsonObject) -> Iterator[Loose]:
+    """Group the objects of a list answer."""
+    verbatim = "first_id" in page or "has_more" in page
+    return loose_pieces(page["data"], api_page=verbatim, has_more=said_more(page))

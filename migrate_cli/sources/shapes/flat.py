@@ -28,6 +28,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 """The fields of a flat message, and the column names (letters and digits only, lower case) that mean each."""
 
+_MOST_HEADERS = 1_000
+"""Sets of columns that are remembered; a source mostly has one."""
 NEEDED = ("thread_id", "role", "text")
 
 _KNOWN_ROLES = {"human": "user", "customer": "user", "ai": "assistant", "bot": "assistant", "agent": "assistant"}
@@ -55,10 +57,23 @@ class Columns:
 
     def __init__(self, named: Mapping[str, str] | None = None) -> None:
         self._named = dict(named or {})
+        self._met: dict[tuple[str, ...], dict[str, str]] = {}
 
     def found(self, columns: Iterable[str]) -> dict[str, str]:
         """Return the column of each field that is there."""
-        there = list(columns)
+        there = tuple(columns)
+        found = self._met.get(there)
+        if found is None:
+            if len(self._met) >= _MOST_HEADERS:
+                self._met.clear()
+            found = self._met[there] = self._find(there)
+        return found
+
+    def met(self) -> list[dict[str, str]]:
+        """Return what `found` has found in rows so far: the column of each field, once for each set of columns."""
+        return [found for found in self._met.values() if all(field in found for field in NEEDED)]
+
+    def _find(self, there: tuple[str, ...]) -> dict[str, str]:
         plain = {re.sub(r"[^a-z0-9]", "", column.lower()): column for column in reversed(there)}
         found = {field: column for field, column in self._named.items() if column in there}
         for field, names in FIELDS.items():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from migrate_cli.sources.record_kinds import RecordKind, first_kind, is_list_answer
-from migrate_cli.sources.shapes.base import Loose, Piece, Shape, beside, loose_pieces
+from migrate_cli.sources.shapes.base import Loose, Piece, Shape, beside, page_pieces
 
 PAGE = frozenset({"object", "data", "first_id", "last_id", "has_more"})
 
@@ -27,8 +27,7 @@ class ListPage(Shape):
         """Give the objects of each page, by thread."""
         for page in value if isinstance(value, list) else [value]:
             if page["data"]:
-                verbatim = "first_id" in page or "has_more" in page
-                yield from loose_pieces(page["data"], api_page=verbatim, has_more=page.get("has_more") is True)
+                yield from page_pieces(page)
             else:
                 yield Loose(RecordKind.MESSAGE, [], None, api_page=True)
 

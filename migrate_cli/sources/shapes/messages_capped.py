@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from migrate_cli.sources.record_kinds import RecordKind, first_kind, is_list_answer
-from migrate_cli.sources.shapes.base import INCOMPLETE, Piece, Shape, beside, loose_pieces
+from migrate_cli.sources.shapes.base import Piece, Shape, beside, loose_pieces, said_more
 from migrate_cli.sources.shapes.thread_file import entries_of
 
 CAP = 100
@@ -29,10 +29,9 @@ class MessagesCapped(Shape):
     def pieces(self, value: Any) -> Iterator[Piece]:
         """Give the messages, with a remark where there may have been more."""
         raws, _ = entries_of(value["Messages"])
-        more = isinstance(value["Messages"], dict) and value["Messages"].get("has_more") is True
-        for piece in loose_pieces(raws, api_page=True):
-            if piece.kind is RecordKind.MESSAGE and (more or len(piece.raws) >= CAP):
-                piece.remarks = (INCOMPLETE,)
+        for piece in loose_pieces(raws, api_page=True, has_more=said_more(value["Messages"])):
+            if piece.kind is RecordKind.MESSAGE and len(piece.raws) >= CAP:
+                piece.has_more = True
             yield piece
 
     def frame(self, value: Any) -> list[str]:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from migrate_cli.sources.record_kinds import RecordKind, first_kind, is_list_answer, kind_of
-from migrate_cli.sources.shapes.base import Piece, Shape, loose_pieces
+from migrate_cli.sources.shapes.base import Piece, Shape, loose_pieces, page_pieces
 
 _LOOK_AT = 20
 
@@ -32,7 +32,7 @@ class Objects(Shape):
             yield from loose_pieces([value])
         else:
             for entry in value.values():
-                yield from loose_pieces(entry["data"] if is_list_answer(entry) else [entry])
+                yield from page_pieces(entry) if is_list_answer(entry) else loose_pieces([entry])
 
 
 def _are_named(value: Any) -> bool:

@@ -34,6 +34,7 @@ class HttpSession(Shape):
     name = "http-session"
     description = 'recorded HTTP sessions as JSON: {"Entries": [{"RequestUri", "ResponseBody"}]}, or HAR'
     growth = Growth.NONE
+    orders = "the recorded requests"
 
     def matches(self, value: Any) -> bool:
         """Recognise the list of entries."""
@@ -50,6 +51,7 @@ class VcrJson(Shape):
     name = "vcr-json"
     description = "VCR cassettes saved as JSON"
     growth = Growth.NONE
+    orders = "the recorded requests"
 
     def matches(self, value: Any) -> bool:
         """Recognise the list of interactions (or of `http_interactions`, as Ruby's VCR calls them)."""

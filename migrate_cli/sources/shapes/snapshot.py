@@ -22,6 +22,7 @@ class Snapshot(Shape):
     description = "the parts of an archive that migrate-cli snapshot wrote"
     form = Form.LINES
     whole = True
+    orders = proof = "the snapshot"
 
     def matches(self, value: Any) -> bool:
         """Recognise the header."""

@@ -8,7 +8,7 @@ from typing import Any
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.record_kinds import is_list_answer
-from migrate_cli.sources.shapes.base import INCOMPLETE, Piece, Shape, Whole, beside, thread_id_in
+from migrate_cli.sources.shapes.base import Piece, Shape, Whole, beside, said_more, thread_id_in
 from migrate_cli.sources.wire_fields import THREAD, carries
 
 _LISTS = ("messages", "runs", "run_steps", "steps")
@@ -56,23 +56,25 @@ def whole_thread(value: JsonObject) -> Whole:
         if named is not None:
             thread["id"] = named
     elif fields:
-        thread = _with_fields(thread, fields)
+        thread = merged(thread, {key: entry for key, entry in fields.items() if key not in _IDENTITY})
     messages, api_page = entries_of(value.get("messages"))
     runs, _ = entries_of(value.get("runs"))
     steps, _ = entries_of(value.get("run_steps") or value.get("steps"))
     nested = [step for run in runs if isinstance(run, dict) for step in entries_of(run.get("steps"))[0]]
     thread_id = clean_id(thread.get("id")) or clean_id(value.get("thread_id")) or thread_id_in(messages)
-    more = api_page and value["messages"].get("has_more") is True
-    return Whole(thread_id, messages, thread, runs, [*steps, *nested], api_page, (INCOMPLETE,) if more else ())
+    has_more = said_more(value["messages"]) if api_page else None
+    return Whole(thread_id, messages, thread, runs, [*steps, *nested], api_page, has_more=has_more)
 
 
-def _with_fields(thread: JsonObject, beside_it: JsonObject) -> JsonObject:
-    """Return a thread's object with what stands beside it: its own fields win, and no other is lost."""
-    merged = {name: entry for name, entry in thread.items() if carries(entry)}
-    for name, entry in beside_it.items():
-        if name not in _IDENTITY and carries(entry) and merged.get(name) != entry:
-            merged[name if name not in merged else f"{name} beside it"] = entry
-    return merged
+def merged(thread: JsonObject, other: JsonObject) -> JsonObject:
+    """Return a thread's object with the fields of another that tells of it: its own win, and no other is lost."""
+    if not thread or not other:
+        return thread or other
+    joined = {name: entry for name, entry in thread.items() if carries(entry)}
+    for name, entry in other.items():
+        if carries(entry) and joined.get(name) != entry and (name not in _IDENTITY or name not in joined):
+            joined[name if name not in joined else f"{name} (once more)"] = entry
+    return joined
 
 
 def entries_of(value: Any) -> tuple[list[Any], bool]:

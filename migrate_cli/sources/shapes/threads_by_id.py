@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from migrate_cli.sources.record_kinds import RecordKind, first_kind, is_list_answer
-from migrate_cli.sources.shapes.base import Growth, Piece, Shape, Whole
+from migrate_cli.sources.shapes.base import Growth, Piece, Shape, Whole, said_more
 from migrate_cli.sources.shapes.thread_file import ThreadFile, entries_of, whole_thread
 
 _THREAD = ThreadFile()
@@ -40,7 +40,7 @@ class ThreadsById(Shape):
                 yield whole
             else:
                 messages, api_page = entries_of(history)
-                yield Whole(key, messages, api_page=api_page)
+                yield Whole(key, messages, api_page=api_page, has_more=said_more(history) if api_page else None)
 
 
 def _is_history(value: Any) -> bool:

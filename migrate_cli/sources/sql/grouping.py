@@ -5,13 +5,30 @@ It joins and tells what it met; which rows come, and in which order, is the data
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from migrate_cli.model import JsonObject, Origin, Thread
+from migrate_cli.model import Certificate, JsonObject, Origin, Thread
 from migrate_cli.sources import normalise, ordering
+from migrate_cli.sources.evidence import chronicle_of, note_order
 from migrate_cli.sources.normalise import Notes
 from migrate_cli.sources.spool import SpooledList, messages_of
 from migrate_cli.sources.sql.rows import MessageRow
+
+
+@dataclass(frozen=True, slots=True)
+class RowOrder:
+    """How the rows of one query are ordered."""
+
+    named: str
+    """By which columns, in words."""
+    column: str | None = None
+    """That there is a column which counts, in words for the certificate."""
+    time_column: str | None = None
+    insertion: str | None = None
+    """That the database tells the order of insertion, or the ids count, in words for the certificate."""
+    way: int = 0
+    """What the setting says of the direction, as in `ordering.WAYS`."""
 
 
 class ThreadRows:
@@ -23,7 +40,7 @@ class ThreadRows:
         self._seen: dict[str, int] = {}
         self._facts: JsonObject = {}
         self._key: tuple[Any, ...] | None = None
-        self._ties = self._timeless = 0
+        self._ties = 0
 
     def add(self, entry: MessageRow, *, decided: bool) -> None:
         """Add the next row; `decided` when its place among rows of the same order and time is certain."""
@@ -31,16 +48,27 @@ class ThreadRows:
         self._key = entry.key
         self._facts = {**entry.thread, **self._facts}
         raw = entry.message
-        when = raw.get("created_at")
-        self._timeless += when is not None and normalise.unix_seconds(when) is None
         if self._repeated(raw):
             return
         self._raws.append(raw)
 
-    def thread(self, origin: Origin, shape: str, *, ordered: str) -> Thread:
+    def thread(self, origin: Origin, shape: str, ordered: RowOrder) -> Thread:
         """Return the thread; no row can be added after it."""
-        self._note_order(ordered)
-        ordering.note_chronology(self._raws, self._notes)
+        self._raws.turned = ordered.way < 0
+        if self._ties and not ordered.way:
+            detail = (
+                f"{self._ties} messages are alike in {ordered.named} with the one before; they stand in the order of "
+                "their ids, which may be chance. Name a column that counts: source.columns.order."
+            )
+            self._notes.add("order-unknown", detail)
+        seen = chronicle_of(self._raws)
+        known_by = "the setting source.order" if ordered.way else ordered.column
+        if seen.unreadable and ordered.column is None and not ordered.way:
+            detail = f"The times of {seen.unreadable:,} messages cannot be read, so their order may be wrong."
+            self._notes.add("order-unknown", detail)
+        elif known_by is None and not self._ties and not seen.tells:
+            known_by = None if seen.looks_reversed else ordered.insertion
+        order = note_order(self._notes, seen, known_by, ordered.time_column or "created_at")
         messages = messages_of(self._raws, self._id, self._notes)
         return Thread(
             id=self._id,
@@ -48,6 +76,7 @@ class ThreadRows:
             origin=origin,
             shape=shape,
             findings=tuple(self._notes.findings),
+            certificate=Certificate("the column of the thread", order, "the database's query", self._notes.fields),
             **normalise.thread_facts(self._facts),
         )
 
@@ -61,14 +90,3 @@ class ThreadRows:
             return False
         ordering.note_duplicate(self._notes, message_id, same=self._seen[message_id] == fingerprint)
         return True
-
-    def _note_order(self, ordered: str) -> None:
-        if self._ties:
-            detail = (
-                f"{self._ties} messages are alike in {ordered} with the one before; they stand in the order of their "
-                "ids, which may be chance. Name a column that counts: source.columns.order."
-            )
-            self._notes.add("order-unknown", detail)
-        if self._timeless:
-            detail = f"The times of {self._timeless} messages cannot be read, so their order may be wrong."
-            self._notes.add("order-unknown", detail)

@@ -15,8 +15,9 @@ from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.model import Origin, Thread, Unreadable
 from migrate_cli.sources.disk_set import DiskSet
 from migrate_cli.sources.interface import Selection, ShapeTaken, Source
+from migrate_cli.sources.ordering import WAYS
 from migrate_cli.sources.sql.database import Database, UnfitValueError, open_database
-from migrate_cli.sources.sql.grouping import ThreadRows
+from migrate_cli.sources.sql.grouping import RowOrder, ThreadRows
 from migrate_cli.sources.sql.rows import ColumnMap, MessageRow, RowReader, find_columns, fits
 
 SHAPE = "sql-rows"
@@ -33,6 +34,8 @@ class RowQuery:
     select: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     roles: Mapping[str, str] = field(default_factory=dict)
+    order: str = "auto"
+    """Which way round the rows of a thread stand; see `ordering.WAYS`."""
 
 
 class SqlSource(Source):
@@ -133,7 +136,7 @@ class SqlSource(Source):
             yield self._without_thread(strays)
 
     def _thread(self, thread_rows: ThreadRows) -> Thread:
-        return thread_rows.thread(Origin(self._plan.where), SHAPE, ordered=self._plan.ordered)
+        return thread_rows.thread(Origin(self._plan.where), SHAPE, self._plan.ordered)
 
     def _apart(self, thread_id: str) -> Unreadable:
         detail = (
@@ -160,15 +163,22 @@ class _Plan:
         self._base = f"{database.table(table)} q" if table else f"({database.embed(inner)}\n) q"
         self.columns = database.columns(f"SELECT * FROM {self._base} WHERE 1 = 0")  # noqa: S608 - quoted, or the user's own query
         self.found: ColumnMap = find_columns(self.columns, rows.columns, f"The table {table}" if table else "The query")
+        self._way = WAYS[rows.order]
         self._quoted = {name: f"q.{database.quote(name)}" for name in self.columns}
         self._text = "CHAR" if database.dialect in ("mysql", "mariadb") else "VARCHAR(255)"
         self._hidden = _hidden_order(database, table, self._base)
 
     @property
-    def ordered(self) -> str:
-        """How rows of one thread are ordered, in words, for the finding about rows that this does not tell apart."""
-        names = [self.found.column(name) for name in ("order", "created_at")]
-        return " and ".join(name for name in names if name) or "nothing"
+    def ordered(self) -> RowOrder:
+        """How rows of one thread are ordered."""
+        counting, time = (self.found.column(name) for name in ("order", "created_at"))
+        return RowOrder(
+            " and ".join(name for name in (counting, time) if name) or "nothing",
+            f"the column {counting}" if counting else None,
+            time,
+            "the order of insertion",
+            self._way,
+        )
 
     def decides(self, entry: MessageRow) -> bool:
         """Whether rows that are alike in order and time still have an order: by insertion, or by a counting id."""
