@@ -313,7 +313,25 @@ _TOOLS = {
         "A tool call holds data, such as a screenshot; its text names kind and size, the data is in the state file.",
         "Nothing, unless the conversation goes on about the picture.",
     ),
-    "tool-call-without-id": Entry(INFO, "A call has no id; it got one made from its step.", "Nothing."),
+    "tool-call-without-id": Entry(INFO, "A call has no id; it got one made from its step or its message.", "Nothing."),
+    "tool-call-repeated": Entry(
+        INFO, "A call stands in a message and in a run step as well; it was carried once.", "Nothing."
+    ),
+    "tool-output-without-call": Entry(
+        WARNING,
+        "A tool's output names a call that the thread does not have; it became a text in the assistant's words.",
+        "Look whether the source lacks messages with tool calls.",
+    ),
+    "tool-output-repeated": Entry(
+        WARNING,
+        "A call has more than one output; the first went with the call, the others became texts.",
+        "Compare them in the source.",
+    ),
+    "reasoning-aside": Entry(
+        INFO,
+        "Reasoning of the model is in the state file only: the target takes none but its own.",
+        "Nothing.",
+    ),
     "tool-call-id-changed": Entry(
         INFO, "A call's id is too long or used twice; it was replaced by one made from its hash.", "Nothing."
     ),

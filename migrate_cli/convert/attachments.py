@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from migrate_cli.convert.content import write_image_file
-from migrate_cli.convert.limits import FILE_ID, MAX_FILE_BYTES
+from migrate_cli.convert.content import unsupported_part, write_image_file
+from migrate_cli.convert.limits import FILE_ID, MAX_FILE_BYTES, WEB_URL
 from migrate_cli.convert.media import MediaKind, kind_of
 from migrate_cli.convert.message_builder import MessageBuilder
 from migrate_cli.convert.options import Attachments, FileFact
@@ -28,6 +28,37 @@ def convert_attachments(builder: MessageBuilder) -> None:
     for attachment in attachments:
         builder.draft.count(_convert(builder, attachment))
     builder.draft.set_aside("attachments", [_original(attachment) for attachment in attachments], builder.message.id)
+
+
+def input_file(builder: MessageBuilder, part: JsonObject) -> Fate:
+    """Write a file that stands among the parts, as items have it: by its id, its address, or with its bytes."""
+    file_id = part.get("file_id")
+    if isinstance(file_id, str) and file_id:
+        return _convert(builder, Attachment(file_id, raw=part))
+    for key in ("file_url", "file_data"):
+        held = part.get(key)
+        if isinstance(held, str) and held:
+            return _held_file(builder, part, key, held)
+    return unsupported_part(builder, part)
+
+
+def _held_file(builder: MessageBuilder, part: JsonObject, key: str, held: str) -> Fate:
+    """A file without an id: by its address, or its bytes under a name, which the target wants with them."""
+    given = part.get("filename")
+    name = tidy(given)[0] if isinstance(given, str) and given else None
+    if builder.draft.options.attachments is Attachments.DROP:
+        builder.find("attachment-dropped", "A file without an id was left out.")
+        return Fate.DROPPED
+    sendable = WEB_URL.fullmatch(held) is not None if key == "file_url" else held.isascii()
+    too_large = len(held) >= MAX_FILE_BYTES
+    if builder.role == "user" and sendable and not too_large and "\x00" not in held:
+        named = {"filename": name or "file"} if key == "file_data" else {}
+        builder.parts.append({"type": "input_file", **named, key: held})
+        return Fate.KEPT if name or key == "file_url" else Fate.CONVERTED
+    code = "attachment-too-large" if too_large else "attachment-as-note"
+    builder.find(code, f"A file without an id, of {len(held):,} characters, became a text.")
+    builder.write(f"[Attached file: {short(name or (held if sendable and key == 'file_url' else 'no name'))}]")
+    return Fate.NOTED
 
 
 def _convert(builder: MessageBuilder, attachment: Attachment) -> Fate:
@@ -67,7 +98,9 @@ def _convert_file(builder: MessageBuilder, attachment: Attachment, file_id: str)
 
 def _kind(builder: MessageBuilder, attachment: Attachment, fact: FileFact) -> MediaKind:
     kind = kind_of(_name(builder, attachment), fact.media_type)
-    if kind is MediaKind.UNKNOWN and builder.draft.options.attachments is Attachments.INPUT_FILE:
+    if kind is MediaKind.UNKNOWN and (
+        _is_part(attachment) or builder.draft.options.attachments is Attachments.INPUT_FILE
+    ):
         return MediaKind.DOCUMENT
     return kind
 
@@ -89,7 +122,12 @@ def _document(builder: MessageBuilder, attachment: Attachment, file_id: str) -> 
         return _note(builder, attachment, "the file was too large to carry")
     builder.parts.append({"type": "input_file", "file_id": fact.target_id or file_id})
     _say_now_in_prompt(builder, attachment, file_id)
-    return Fate.CONVERTED
+    return Fate.KEPT if _is_part(attachment) else Fate.CONVERTED
+
+
+def _is_part(attachment: Attachment) -> bool:
+    """Whether it stood among the parts as the target has files, and was no attachment."""
+    return (attachment.raw or {}).get("type") == "input_file"
 
 
 def _audio(builder: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:

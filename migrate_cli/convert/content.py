@@ -1,11 +1,11 @@
-"""What becomes of each part of a message's content: a registry of one function for each type of part.
+"""What becomes of texts, refusals and images: one function for each type of part, which `message_parts.py` lists.
 
 A converter writes into the message's builder and returns the part's fate; annotations are counted by themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from migrate_cli.convert.citations import MARKER_OPENS, cite
@@ -13,17 +13,6 @@ from migrate_cli.convert.limits import DETAILS, FILE_ID, IMAGE_DATA_URL, MAX_FIL
 from migrate_cli.convert.message_builder import MessageBuilder
 from migrate_cli.convert.text import plain, short, tidy
 from migrate_cli.model import Fate, JsonObject
-
-PartConverter = Callable[[MessageBuilder, JsonObject], Fate]
-
-
-def convert_part(builder: MessageBuilder, part: Any) -> Fate:
-    """Write one entry of `content` and return its fate; an entry that nobody knows is noted and set aside."""
-    if isinstance(part, str):
-        return write_text(builder, part)
-    kind = part.get("type") if isinstance(part, Mapping) else None
-    convert = CONVERTERS.get(kind) if isinstance(kind, str) else None
-    return convert(builder, part) if convert else unsupported_part(builder, part)
 
 
 def write_text(builder: MessageBuilder, text: str, annotations: list[Any] | None = None) -> Fate:
@@ -55,6 +44,8 @@ def text(builder: MessageBuilder, part: JsonObject) -> Fate:
     listed = annotations if isinstance(annotations, list) else []
     if isinstance(value, str):
         return write_text(builder, value, listed)
+    if value is None and not listed and ("value" in holder or "text" in part):
+        return write_text(builder, "")
     builder.draft.count(Fate.NOTED, len(listed))
     return unsupported_part(builder, part)
 
@@ -97,6 +88,11 @@ def image_url(builder: MessageBuilder, part: JsonObject) -> Fate:
     return builder.image(image, "an inline image" if inline else short(url))
 
 
+def input_image(builder: MessageBuilder, part: JsonObject) -> Fate:
+    """An image as items have it, by file id or by URL."""
+    return image_file(builder, part) if isinstance(part.get("file_id"), str) else image_url(builder, part)
+
+
 def image_file(builder: MessageBuilder, part: JsonObject) -> Fate:
     """An image among the files, by its id."""
     spec = part.get("image_file")
@@ -137,17 +133,6 @@ def unsupported_part(builder: MessageBuilder, part: Any) -> Fate:
     builder.unsupported.append(part)
     builder.write(f"[Part of type {named} that could not be carried.]")
     return Fate.NOTED
-
-
-CONVERTERS: dict[str, PartConverter] = {
-    "text": text,
-    "input_text": text,
-    "output_text": text,
-    "refusal": refusal,
-    "image_url": image_url,
-    "image_file": image_file,
-}
-"""One function for each type of content part; a new type is one more line here."""
 
 
 def _detail(spec: Mapping[str, Any]) -> str:

@@ -97,6 +97,12 @@ TABLE: tuple[Row, ...] = (
         "Bing, AI Search, OpenAPI or unknown call", "", "an assistant's text with all data", _NOTED, "tool-call-as-text"
     ),
     Row("step that lists the tools of a server", "", "the state file", _NOTED, "step-lists-tools"),
+    Row("call and output in messages", "tool_calls: native *", "a pair, where the call stood", _KEPT),
+    Row("call in a message without an output", "", "a pair; the output says so", _KEPT, "tool-call-without-output"),
+    Row("output in a message without a call", "", "an assistant's text", _NOTED, "tool-output-without-call"),
+    Row("call in a message and in a run step", "", "the run step's pair", _KEPT, "tool-call-repeated"),
+    Row("reasoning", "", "the state file", _NOTED, "reasoning-aside"),
+    Row("file among the parts of a user", "", "`input_file`", _KEPT),
     Row("metadata pair of the thread that fits", "", "the conversation's metadata", _KEPT),
     Row(
         "metadata value that is no string",

@@ -11,6 +11,7 @@ from typing import Any
 
 from migrate_cli.convert.canonical import encode_item
 from migrate_cli.convert.options import NO_FACTS, ConvertOptions, FileFact, FileFacts, Timestamps, UnknownFields
+from migrate_cli.convert.tool_pairs import ToolPairs
 from migrate_cli.findings import finding
 from migrate_cli.model import Aside, Fate, Finding, Item, JsonObject, Ledger, UnknownField
 
@@ -21,8 +22,8 @@ class DraftBuilder:
     """What has been written so far for one thread, or for one message of it when a tail is cut."""
 
     __slots__ = (
-        "aside", "call_ids", "facts", "findings", "items", "leaves_texts", "ledger", "names", "options", "thread_id",
-        "unknown_paths",
+        "aside", "call_ids", "facts", "findings", "items", "leaves_texts", "ledger", "names", "options", "pairs",
+        "thread_id", "unknown_paths",
     )  # fmt: skip
 
     def __init__(
@@ -41,6 +42,8 @@ class DraftBuilder:
         self.call_ids: set[str] = set()
         self.unknown_paths: Counter[str] = Counter()
         """How often each field was met that nothing carries."""
+        self.pairs = ToolPairs()
+        """Which output answers which call among the thread's messages."""
         self.items: list[Item] = []
         self.findings: list[Finding] = []
         self.aside: list[Aside] = []
@@ -51,6 +54,7 @@ class DraftBuilder:
         other = DraftBuilder(self.thread_id, self.options, self.facts, self.names)
         other.call_ids = self.call_ids
         other.unknown_paths = self.unknown_paths
+        other.pairs = self.pairs
         return other
 
     def append(self, portion: DraftBuilder) -> None:

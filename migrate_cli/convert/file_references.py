@@ -71,6 +71,9 @@ def _files_of_part(part: Mapping[str, Any]) -> Iterator[tuple[Any, FilePlace]]:
         spec = part.get("image_file")
         yield (spec if isinstance(spec, Mapping) else part).get("file_id"), FilePlace.IMAGE
         return
+    if part.get("type") in _SENT:
+        yield part.get("file_id"), _SENT[part["type"]]
+        return
     text = part.get("text")
     annotations = text.get("annotations") if isinstance(text, Mapping) else None
     for annotation in annotations if isinstance(annotations, list) else ():
@@ -78,3 +81,7 @@ def _files_of_part(part: Mapping[str, Any]) -> Iterator[tuple[Any, FilePlace]]:
         inner = annotation.get(kind) if isinstance(kind, str) else None
         if isinstance(inner, Mapping):
             yield inner.get("file_id"), FilePlace.CITATION
+
+
+_SENT = {"input_image": FilePlace.IMAGE, "input_file": FilePlace.ATTACHMENT}
+"""Parts as items have them, and where they name a file."""

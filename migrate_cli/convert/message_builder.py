@@ -20,7 +20,7 @@ IMAGE_NOTE = "[Image from the assistant's answer above.]"
 class MessageBuilder:
     """The target form of one message. `role` is the role that will be sent."""
 
-    __slots__ = ("draft", "files", "images", "message", "parts", "role", "unsupported")
+    __slots__ = ("draft", "files", "images", "is_told", "message", "parts", "place", "role", "unsupported")
 
     def __init__(self, draft: DraftBuilder, message: Message, role: str) -> None:
         self.draft = draft
@@ -32,6 +32,15 @@ class MessageBuilder:
         self.files: set[str] = set()
         """Source ids of the files that the message has named so far."""
         self.unsupported: list[Any] = []
+        self.place = 0
+        """The number of the part that is being written, from 0."""
+        self.is_told = False
+        """Whether something of the message stands in items of its own, or is reported, so that it is not empty."""
+
+    def start_anew(self) -> None:
+        """Begin the next item of the message: the last one is in the draft."""
+        self.is_told = self.is_told or bool(self.parts or self.images)
+        self.parts, self.images = [], []
 
     def find(self, code: str, detail: str) -> None:
         """Report a departure in this message."""

@@ -7,9 +7,9 @@ One part is each of these, whatever it holds:
 - an attachment of a message;
 - a metadata pair of a message, and of the thread;
 - an entry of the thread's `tool_resources` (one for each tool) that is not empty;
-- a tool call in a run step;
+- a tool call in a run step, or as a part of a message;
 - a tool output: the `output` of a function call when it is not null, each entry of a code call's `outputs`, each entry
-  of a search's `results`. Calls of other types are one part, outputs included;
+  of a search's `results`; a tool's answer in a message. Calls of other types are one part, outputs included;
 - a call that a run waited for (`required_action`) and that no run step holds;
 - a run step that is neither a message's creation nor a list of tool calls;
 - a field of a thread, a message, a part, a run, a step or a tool call that nothing carries, whatever its value holds.
@@ -70,6 +70,8 @@ def count_known(message: Message) -> int:
     for part in message.content:
         if type(part) is dict or isinstance(part, Mapping):
             text = part.get("text")
+            if text is None and part.get("type") == "tool_call":
+                total += count_call_part(part) - 1
             holder = text if type(text) is dict or isinstance(text, Mapping) else part
             annotations = holder.get("annotations")
             if annotations and part.get("type") in _TEXT_TYPES and isinstance(annotations, list):
@@ -78,6 +80,14 @@ def count_known(message: Message) -> int:
 
 
 _TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
+
+
+def count_call_part(part: Mapping[str, Any]) -> int:
+    """Return the number of parts of a tool call that stands in a message: itself, and the outputs that it holds."""
+    call = part.get("call")
+    if isinstance(call, Mapping):
+        return 1 + _count_outputs(call)
+    return 1 if part.get("output") is None else 2
 
 
 def count_step(step: RunStep) -> int:

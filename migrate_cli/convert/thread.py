@@ -12,10 +12,12 @@ from migrate_cli.convert.message import convert_message
 from migrate_cli.convert.metadata import convert_metadata
 from migrate_cli.convert.options import NO_FACTS, ConvertOptions, FileFacts, Files, UnknownFields
 from migrate_cli.convert.part_count import count_frame, count_message
+from migrate_cli.convert.pending import pending_steps
 from migrate_cli.convert.steps import StepPlacement, place_steps
 from migrate_cli.convert.tail import TailCutter, TokenEstimate, estimate_tokens
 from migrate_cli.convert.text import counted, short
 from migrate_cli.convert.tool_calls import convert_steps
+from migrate_cli.convert.tool_pairs import ToolPairs
 from migrate_cli.model import Draft, Fate, JsonObject, Ledger, Message, Thread
 
 _DEFAULTS = ConvertOptions()
@@ -30,12 +32,14 @@ def convert_thread(
     *,
     estimate: TokenEstimate = estimate_tokens,
 ) -> Draft:
-    """Return the thread's draft. No message is held; threads with run steps are read twice, all others once.
+    """Return the thread's draft. No message is held; threads with run steps are read twice, those whose messages hold
+    tool calls three times at most, all others once.
 
     `estimate` counts the tokens of a text and matters only where `options.tail.tokens` is set.
     """
     draft = DraftBuilder(thread.id, options, facts, names_in(thread) if thread.run_steps else None)
     draft.findings += thread.findings
+    draft.pairs = ToolPairs(thread.messages, (*thread.run_steps, *pending_steps(thread).values()), options)
     metadata = convert_metadata(thread, draft)
     _set_resources_aside(thread, draft)
     draft.unknown(thread.unknown)
@@ -43,7 +47,7 @@ def convert_thread(
         draft.unknown(run.unknown)
     for step in thread.run_steps:
         draft.unknown(step.unknown)
-    counter = _Counter(thread)
+    counter = _Counter(thread, draft.pairs)
     placement = place_steps(thread, draft)
     if options.tail is None:
         for message in counter.messages():
@@ -64,8 +68,9 @@ def convert_thread(
 class _Counter:
     """Passes messages on and counts them and their parts."""
 
-    def __init__(self, thread: Thread) -> None:
+    def __init__(self, thread: Thread, pairs: ToolPairs) -> None:
         self._thread = thread
+        self._pairs = pairs
         self.parts = count_frame(thread)
         self.count = 0
         self.last_id: str | None = None
@@ -75,6 +80,7 @@ class _Counter:
         for message in self._thread.messages:
             self.parts += count_message(message)
             self.count += 1
+            self._pairs.message = self.count
             self.last_id = message.id
             yield message
 

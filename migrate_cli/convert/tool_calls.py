@@ -1,4 +1,4 @@
-"""What becomes of the tool calls of run steps: a registry of one function for each type of call.
+"""What becomes of tool calls, of run steps and of messages: a registry of one function for each type of call.
 
 A function's call is followed at once by its output, and the output is joined to it: an unpaired call makes every later
 response of the conversation fail. Parallel calls become adjacent pairs, which every server accepts.
@@ -21,7 +21,7 @@ from migrate_cli.convert.builtin_calls import (
 from migrate_cli.convert.draft_builder import DraftBuilder
 from migrate_cli.convert.host_calls import KINDS, NO_OUTPUT, host_call
 from migrate_cli.convert.limits import FUNCTION_NAME, MAX_CALL_ID, MAX_NAME, MAX_TEXT
-from migrate_cli.convert.message_builder import message_body, text_part
+from migrate_cli.convert.message_builder import MessageBuilder, message_body, text_part
 from migrate_cli.convert.options import ToolCalls
 from migrate_cli.convert.part_count import count_step
 from migrate_cli.convert.steps import PlacedStep
@@ -32,13 +32,16 @@ EMPTY_OUTPUT = "(empty output)"
 
 
 class Call(NamedTuple):
-    """One tool call, where it stands, and the message that its run made."""
+    """One tool call, where it stands, and the message that its run made, or that holds it."""
 
-    step: RunStep
+    holder: str
+    """`step` or `message`."""
+    holder_id: str
     number: int
-    """Counted from 0 within the step."""
+    """Counted from 0 within the holder."""
     raw: Mapping[str, Any]
     message_id: str | None
+    created_at: float | None
 
     @property
     def kind(self) -> str:
@@ -59,7 +62,7 @@ def convert_steps(placed: list[PlacedStep], draft: DraftBuilder) -> None:
         if not isinstance(calls, list):
             _set_step_aside(step, message_id, draft)
         elif draft.options.tool_calls is ToolCalls.DROP:
-            draft.count(Fate.DROPPED, count_step(step))
+            draft.count(Fate.DROPPED, count_step(step) + sum(draft.pairs.answers_step(_id_of(call)) for call in calls))
             draft.find(
                 "tool-call-dropped",
                 f"Left out: {counted(len(calls), 'call')} of the step {short(step.id)}.",
@@ -67,8 +70,34 @@ def convert_steps(placed: list[PlacedStep], draft: DraftBuilder) -> None:
             )
         else:
             for index, raw in enumerate(calls):
-                call = Call(step, index, raw if isinstance(raw, Mapping) else {"value": raw}, message_id)
-                CONVERTERS.get(call.kind, _other)(call, draft)
+                whole = _with_output(raw, draft) if isinstance(raw, Mapping) else {"value": raw}
+                convert_call(Call("step", step.id, index, whole, message_id, step.created_at), draft)
+
+
+def _with_output(raw: Mapping[str, Any], draft: DraftBuilder) -> Mapping[str, Any]:
+    """Return a step's call with the output that a message of the thread holds, where the step has none."""
+    inner = raw.get("function")
+    if raw.get("type") != "function" or not isinstance(inner, Mapping) or inner.get("output") is not None:
+        return raw
+    output = draft.pairs.output_for_step(_id_of(raw))
+    return raw if output is None else {**raw, "function": {**inner, "output": output}}
+
+
+def _id_of(raw: Any) -> str | None:
+    call_id = raw.get("id") if isinstance(raw, Mapping) else None
+    return call_id if isinstance(call_id, str) else None
+
+
+def convert_call(call: Call, draft: DraftBuilder) -> None:
+    """Write the items of one call, and count the fates of it and of its outputs."""
+    CONVERTERS.get(call.kind, _other)(call, draft)
+
+
+def output_as_note(builder: MessageBuilder, named: str, output: Any) -> None:
+    """Tell an output that no call is left for, in the assistant's words, and count it."""
+    message, draft = builder.message, builder.draft
+    call = Call("message", message.id, builder.place, {"type": "function"}, message.id, message.created_at)
+    _write_note(call, draft, f"[Output of the tool call {named}]\n{_as_text(output) or EMPTY_OUTPUT}", 1)
 
 
 def _set_step_aside(step: RunStep, message_id: str | None, draft: DraftBuilder) -> None:
@@ -105,11 +134,11 @@ def _function(call: Call, draft: DraftBuilder) -> None:
     name, name_kept = _function_name(call, draft)
     arguments, arguments_kept = _arguments(call, draft)
     body = {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments}
-    draft.put(body, "function_call", call.message_id, call.step.created_at)
+    draft.put(body, "function_call", call.message_id, call.created_at)
     draft.count(Fate.KEPT if id_kept and name_kept and arguments_kept else Fate.CONVERTED)
     output = _output(call, draft)
     body = {"type": "function_call_output", "call_id": call_id, "output": output}
-    draft.put(body, "function_call_output", call.message_id, call.step.created_at, joined=True)
+    draft.put(body, "function_call_output", call.message_id, call.created_at, joined=True)
 
 
 def _code_interpreter(call: Call, draft: DraftBuilder) -> None:
@@ -135,7 +164,7 @@ def _file_search(call: Call, draft: DraftBuilder) -> None:
 def _host(call: Call, draft: DraftBuilder) -> None:
     told = host_call(call.kind, call.raw)
     if told.data:
-        kept = {"step_id": call.step.id, "call_id": call.raw.get("id"), "data": told.data}
+        kept = {"step_id": call.holder_id, "call_id": call.raw.get("id"), "data": told.data}
         draft.set_aside("tool_call_data", kept, call.message_id)
         detail = f"A call of type {call.kind} holds data of {sum(map(len, told.data)):,} characters."
         draft.find("tool-call-data-aside", detail, call.message_id)
@@ -171,13 +200,13 @@ def _write_note(call: Call, draft: DraftBuilder, text: str, parts: int) -> None:
     content = [text_part("assistant", piece) for piece in pieces(text)]
     if len(content) > 1:
         draft.find("text-too-long", f"A tool call's text of {len(text):,} characters was split.", call.message_id)
-    draft.put(message_body(draft, "assistant", content, call.step.id), "note", call.message_id, call.step.created_at)
+    draft.put(message_body(draft, "assistant", content, call.holder_id), "note", call.message_id, call.created_at)
     draft.count(Fate.NOTED, parts)
     draft.find("tool-call-as-text", f"A call of type {short(call.kind, 60)} became a text.", call.message_id)
 
 
 def _write_native(call: Call, draft: DraftBuilder, body: JsonObject, parts: int) -> None:
-    draft.put(body, body["type"], call.message_id, call.step.created_at)
+    draft.put(body, body["type"], call.message_id, call.created_at)
     draft.count(Fate.CONVERTED, parts)
     draft.find("tool-call-native-unproven", f"A call of type {call.kind} was written natively.", call.message_id)
 
@@ -196,7 +225,7 @@ def _call_id(call: Call, draft: DraftBuilder) -> tuple[str, bool]:
     """
     given = call.raw.get("id")
     if not isinstance(given, str) or not given:
-        detail = f"Call {call.number + 1} of the step {short(call.step.id)} has no id."
+        detail = f"Call {call.number + 1} of the {call.holder} {short(call.holder_id)} has no id."
         draft.find("tool-call-without-id", detail, call.message_id)
         call_id = _made_id("call", call, draft)
     else:
@@ -204,7 +233,7 @@ def _call_id(call: Call, draft: DraftBuilder) -> tuple[str, bool]:
         if codes or len(call_id) > MAX_CALL_ID:
             call_id = f"call_{_hash(given)}"
     if call_id in draft.call_ids:
-        call_id = f"call_{_hash(f'{call_id}:{call.step.id}:{call.number}:{len(draft.call_ids)}')}"
+        call_id = f"call_{_hash(f'{call_id}:{call.holder_id}:{call.number}:{len(draft.call_ids)}')}"
     draft.call_ids.add(call_id)
     if given and call_id != given:
         draft.find("tool-call-id-changed", f"The call {short(str(given), 80)} is now {call_id}.", call.message_id)
@@ -276,7 +305,7 @@ def _as_text(value: Any) -> str:
 
 
 def _made_id(prefix: str, call: Call, draft: DraftBuilder) -> str:
-    seed = f"{draft.thread_id}:{call.step.id}:{call.number}:{call.raw.get('id')}"
+    seed = f"{draft.thread_id}:{call.holder_id}:{call.number}:{call.raw.get('id')}"
     return f"{prefix}_{_hash(seed)}"
 
 

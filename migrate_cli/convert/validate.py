@@ -174,8 +174,16 @@ def _input_image(part: JsonObject) -> Iterator[str]:
 
 
 def _input_file(part: JsonObject) -> Iterator[str]:
-    yield from _keys(part, "type file_id")
-    yield from _file_id(part.get("file_id"))
+    given = [key for key in ("file_id", "file_url", "file_data") if key in part]
+    if len(given) != 1:
+        yield "a file needs a file id, a URL or its data, and only one of them"
+        return
+    (key,) = given
+    yield from _keys(part, f"type {key} filename" if key == "file_data" else f"type {key}")
+    if key == "file_id":
+        yield from _file_id(part[key])
+    else:
+        yield from _string("a file", part[key], limits.MAX_FILE_BYTES)
 
 
 def _file_id(value: Any) -> Iterator[str]:

@@ -45,6 +45,14 @@ _IMAGE = {
 }
 """By type of the part: its fields, those of the object in it, and the one without which the part is set aside whole."""
 
+_TOOL_PARTS = {
+    "tool_call": frozenset({"type", "id", "name", "arguments", "output", "call"}),
+    "tool_output": frozenset({"type", "call_id", "output", "name"}),
+    "input_image": frozenset({"type", "image_url", "file_id", "detail"}),
+    "input_file": frozenset({"type", "file_id", "file_url", "file_data", "filename"}),
+}
+"""Parts as the dialects write them, and as items have them."""
+
 _CALL = frozenset({"id", "type", "index", "function", "code_interpreter", "file_search"})
 _INNER = {
     "function": frozenset({"name", "arguments", "output"}),
@@ -112,6 +120,8 @@ def _fields(
 
 def _of_part(part: Any, place: str) -> Iterator[UnknownField]:
     kind = part.get("type") if isinstance(part, dict) else None
+    if not isinstance(kind, str):
+        return
     if kind in ("text", "input_text", "output_text"):
         yield from _of_text(part, place)
     elif kind == "refusal" and isinstance(part.get("refusal"), str):
@@ -123,6 +133,12 @@ def _of_part(part: Any, place: str) -> Iterator[UnknownField]:
             yield from chain(_fields(part, outer, place), _fields(inner, known, f"{place}.{kind}"))
         elif isinstance(inner, str):
             yield from _fields(part, outer | {"detail"}, place)
+    elif kind in _TOOL_PARTS:
+        yield from _fields(part, _TOOL_PARTS[kind], place)
+        call = part.get("call")
+        inside = call.get("type") if kind == "tool_call" and isinstance(call, dict) else None
+        if isinstance(call, dict) and isinstance(inside, str) and inside in _INNER:
+            yield from _of_call(call, inside, f"{place}.call")
 
 
 def _of_text(part: JsonObject, place: str) -> Iterator[UnknownField]:
@@ -148,7 +164,7 @@ def _of_details(details: JsonObject, place: str) -> Iterator[UnknownField]:
     yield from _fields(details, _DETAILS, place)
     for call in calls:
         kind = call.get("type") if isinstance(call, dict) else None
-        if kind in _INNER:
+        if isinstance(kind, str) and kind in _INNER:
             yield from _of_call(call, kind, f"{place}.tool_calls[]")
 
 

@@ -35,6 +35,9 @@ CITATION = {
 CODE = {"id": "c", "type": "code_interpreter", "code_interpreter": {"input": "1", "outputs": []}}
 SEARCH = {"id": "s", "type": "file_search", "file_search": {}}
 
+CALL = {"type": "tool_call", "id": "call_1", "name": "add", "arguments": "{}"}
+OUTPUT = {"type": "tool_output", "call_id": "call_1", "output": "3"}
+
 
 def attached(name: str | None) -> Thread:
     raw = {"filename": name} if name else {}
@@ -80,6 +83,16 @@ THREADS: dict[str, Callable[[], Thread]] = {
         runs=(Run("run_1"),),
         run_steps=(RunStep("s", "run_1", "activities", {"activities": [{"type": "mcp_list_tools"}]}),),
     ),
+    "call and output in messages": lambda: thread(
+        message(CALL, role="assistant"), message(OUTPUT, id="msg_2", role="tool")
+    ),
+    "call in a message without an output": lambda: thread(message(CALL, role="assistant")),
+    "output in a message without a call": lambda: thread(message("hi"), message(OUTPUT, id="msg_2", role="tool")),
+    "call in a message and in a run step": lambda: thread(
+        message(CALL, role="assistant"), run_steps=(step(function()),), runs=(Run("run_1"),)
+    ),
+    "reasoning": lambda: thread(message("hi"), message({"type": "reasoning"}, id="msg_2", role="assistant")),
+    "file among the parts of a user": lambda: thread(message({"type": "input_file", "file_id": "file-a"})),
     "metadata pair of the thread that fits": lambda: thread(message("hi"), metadata={"a": "b"}),
     "metadata value that is no string": lambda: thread(message("hi"), metadata={"a": 1}),
     "metadata pair that does not fit": lambda: thread(message("hi"), metadata={"a": "b" * 513}),

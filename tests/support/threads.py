@@ -137,22 +137,6 @@ attachments = st.builds(
 metadata = st.dictionaries(st.one_of(texts, st.text(min_size=60, max_size=70)), json_values, max_size=3)
 
 
-@st.composite
-def messages(draw: st.DrawFn, number: int = 0) -> Message:
-    return Message(
-        id=f"msg_{number}",
-        role=draw(
-            st.sampled_from(["user", "assistant", "assistant", "user", "system", "developer", "tool", "\ud800", None])
-        ),
-        content=tuple(draw(st.lists(content_parts, max_size=4))),
-        attachments=tuple(draw(st.lists(attachments, max_size=3))),
-        metadata=draw(metadata),
-        created_at=draw(st.one_of(st.none(), st.integers(0, 50))),
-        status=draw(st.sampled_from([None, "completed", "incomplete", "in_progress"])),
-        run_id=draw(st.sampled_from([None, "run_0", "run_1"])),
-    )
-
-
 _logs = st.builds(lambda logs: {"type": "logs", "logs": logs}, texts)
 _image = st.just({"type": "image", "image": {"file_id": "file-i"}})
 _outputs = st.one_of(st.lists(st.one_of(_image, _logs, json_values), max_size=3), st.none())
@@ -195,6 +179,51 @@ calls = st.one_of(
     st.builds(lambda value: {"id": "b", "type": "bing_grounding", "bing_grounding": value}, json_values),
     json_values,
 )
+
+
+call_ids = st.sampled_from(["call_1", "call_2", "call_2", "call_0", "x" * 70, "", None, 7])
+tool_parts = st.one_of(
+    st.builds(
+        lambda id, name, arguments, output: {
+            "type": "tool_call",
+            "id": id,
+            "name": name,
+            "arguments": arguments,
+            "output": output,
+        },
+        call_ids,
+        st.sampled_from(["add", "add", "not a name", None]),
+        st.one_of(st.just("{}"), json_values),
+        st.one_of(st.none(), st.none(), json_values),
+    ),
+    st.builds(
+        lambda id, output: {"type": "tool_output", "call_id": id, "output": output, "name": "add"},
+        call_ids,
+        st.one_of(texts, json_values),
+    ),
+    st.builds(lambda call: {"type": "tool_call", "call": call}, calls),
+    st.builds(lambda value: {"type": "reasoning", "text": value}, texts),
+    st.builds(lambda id: {"type": "input_file", "file_id": id}, ids),
+    st.builds(lambda url: {"type": "input_file", "file_data": url, "filename": url}, urls),
+    st.builds(lambda url: {"type": "input_file", "file_url": url}, urls),
+    st.builds(lambda url: {"type": "input_image", "image_url": url}, urls),
+)
+
+
+@st.composite
+def messages(draw: st.DrawFn, number: int = 0) -> Message:
+    return Message(
+        id=f"msg_{number}",
+        role=draw(
+            st.sampled_from(["user", "assistant", "assistant", "user", "system", "developer", "tool", "\ud800", None])
+        ),
+        content=tuple(draw(st.lists(st.one_of(content_parts, content_parts, tool_parts), max_size=4))),
+        attachments=tuple(draw(st.lists(attachments, max_size=3))),
+        metadata=draw(metadata),
+        created_at=draw(st.one_of(st.none(), st.integers(0, 50))),
+        status=draw(st.sampled_from([None, "completed", "incomplete", "in_progress"])),
+        run_id=draw(st.sampled_from([None, "run_0", "run_1"])),
+    )
 
 
 @st.composite
