@@ -27,6 +27,8 @@ def code_interpreter_text(inner: Mapping[str, Any]) -> str:
 def file_search_text(inner: Mapping[str, Any]) -> str:
     """The ranking, and each result with its file, score and text."""
     lines = ["[Tool call: file_search]"]
+    if queries := _queries(inner):
+        lines.append(f"Queries: {_json(queries)}")
     ranking = inner.get("ranking_options")
     if ranking:
         lines.append(f"Ranking: {_json(ranking)}")
@@ -61,15 +63,21 @@ def code_interpreter_call(inner: Mapping[str, Any], item_id: str, container_id: 
 
 
 def file_search_call(inner: Mapping[str, Any], item_id: str) -> JsonObject:
-    """The native item. Old steps store no queries, so the list is empty."""
+    """The native item. Run steps store no queries, so the list is empty there."""
     results = inner.get("results")
     return {
         "type": "file_search_call",
         "id": item_id,
         "status": "completed",
-        "queries": [],
+        "queries": [plain(query) for query in _queries(inner)],
         "results": [_native_result(result) for result in (results if isinstance(results, list) else ())],
     }
+
+
+def _queries(inner: Mapping[str, Any]) -> list[str]:
+    """What was searched for, as items tell it."""
+    queries = inner.get("queries")
+    return [query for query in queries if isinstance(query, str)] if isinstance(queries, list) else []
 
 
 def names_in(thread: Thread) -> dict[str, str]:

@@ -57,7 +57,7 @@ _CALL = frozenset({"id", "type", "index", "function", "code_interpreter", "file_
 _INNER = {
     "function": frozenset({"name", "arguments", "output"}),
     "code_interpreter": frozenset({"input", "outputs"}),
-    "file_search": frozenset({"ranking_options", "results"}),
+    "file_search": frozenset({"ranking_options", "queries", "results"}),
 }
 """Fields of the calls that are taken apart; calls of other types are told with all their data."""
 _ENTRIES = {

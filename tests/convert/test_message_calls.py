@@ -275,3 +275,10 @@ def test_a_null_text_is_an_empty_text() -> None:
     draft = converted(thread(message("hi"), assistant("yes", null)))
     assert said(draft) == ["hi", "yes"]
     assert codes(draft) == ["empty-text"]
+
+
+def test_a_search_that_an_item_tells_of_says_what_was_searched_for() -> None:
+    search = {"id": "fs_1", "type": "file_search", "file_search": {"queries": ["trains"], "results": []}}
+    part = {"type": "tool_call", "id": "fs_1", "call": search}
+    assert 'Queries: ["trains"]' in said(converted(thread(assistant(part))))[0]
+    assert bodies(converted(thread(assistant(part)), native_builtin=True))[0]["queries"] == ["trains"]
