@@ -536,7 +536,8 @@ UNREADABLE: dict[str, Unread] = {
     "object-without-thread": Unread("An object names no thread, so it belongs nowhere.", "Look for a damaged export."),
     "no-thread-in-recording": Unread("The recording holds no answer about a thread.", "Remove the file."),
     "duplicate-thread-id": Unread(
-        "The source holds a thread with this id once more; the first one is read.", "Remove one of the two."
+        "The source holds a thread with this id once more; the first one is read.",
+        "Set `source.join: true` to make one thread of them, or remove one of the two.",
     ),
     "archive-damaged": Unread("The archive or a member of it is damaged; the others were read.", "Copy it again."),
     "archive-encrypted": Unread("The archive is encrypted.", "Unpack it by hand."),

@@ -69,7 +69,12 @@ def open_configured(settings: Settings) -> Source:
     from migrate_cli.sources.export.open import open_source  # noqa: PLC0415 - status and map need no source
 
     return open_source(
-        str(source.path), format=source.format, columns=source.columns, roles=source.roles, order=source.order
+        str(source.path),
+        format=source.format,
+        columns=source.columns,
+        roles=source.roles,
+        order=source.order,
+        join=source.join,
     )
 
 

@@ -159,6 +159,7 @@ class SourceSettings(Section):
     select: str | None = Field(None, min_length=1)
     roles: Annotated[dict[str, Role], BeforeValidator(_text_keys)] = Field(default_factory=dict)
     order: Literal["auto", "oldest-first", "newest-first"] = "auto"
+    join: bool = False
     options: dict[str, Any] = Field(default_factory=dict)
     ids_from: str | None = None
     readers: int = Field(8, ge=1, le=64)

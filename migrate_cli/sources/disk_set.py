@@ -1,5 +1,7 @@
 """A set of names of which memory holds few, so that a million threads cost little more than thousands. No hashes.
 
+A name may have a note, such as where it was met.
+
 More lie in a private temporary file without a name of its own, which goes with the set.
 """
 
@@ -20,23 +22,30 @@ class DiskSet:
     """A growing set of names; any text will do, half surrogates included. Raises SourceError when the disk is full."""
 
     def __init__(self, few: int | None = None) -> None:
-        self._few: set[str] | None = set()
-        """All names, as long as they are no more than `few`, or else FEW."""
+        self._few: dict[str, str] | None = {}
+        """All names with their notes, as long as they are no more than `few`, or else FEW."""
         self._most = FEW if few is None else few
         self._db: sqlite3.Connection | None = None
         self._close: Callable[[], object] = lambda: None
 
-    def add(self, name: str) -> bool:
-        """Put a name in; return whether it was new."""
+    def add(self, name: str, note: str = "") -> bool:
+        """Put a name in, with a note; return whether it was new. The note of a name that was there stays."""
         few = self._few
         if few is None:
-            return self._execute("INSERT OR IGNORE INTO name VALUES (?)", name).rowcount == 1
+            return self._execute("INSERT OR IGNORE INTO name VALUES (?, ?)", name, note).rowcount == 1
         before = len(few)
-        few.add(name)
+        few.setdefault(name, note)
         new = len(few) > before
         if new and before >= self._most:
             self._put_down(few)
         return new
+
+    def note(self, name: str) -> str:
+        """Return the note of a name; empty for one that has none."""
+        if self._few is not None:
+            return self._few.get(name, "")
+        row = self._execute("SELECT note FROM name WHERE name = ?", name).fetchone()
+        return "" if row is None else bytes(row[0]).decode("utf-8", "surrogatepass")
 
     def __contains__(self, name: str) -> bool:
         if self._few is not None:
@@ -50,7 +59,7 @@ class DiskSet:
         """Let the file go; may be repeated."""
         self._close()
 
-    def _put_down(self, few: set[str]) -> None:
+    def _put_down(self, few: dict[str, str]) -> None:
         """Move the names from memory to the file."""
         # SQLite makes a file without a name for the empty path, once it has more than its small cache holds.
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
@@ -58,14 +67,14 @@ class DiskSet:
         for statement in _SETUP:
             self._db.execute(statement)
         self._few = None
-        for name in few:
-            self._execute("INSERT INTO name VALUES (?)", name)
+        for name, note in few.items():
+            self._execute("INSERT INTO name VALUES (?, ?)", name, note)
 
-    def _execute(self, sql: str, name: str) -> sqlite3.Cursor:
+    def _execute(self, sql: str, *texts: str) -> sqlite3.Cursor:
         if self._db is None:
             raise ValueError("the names are in memory")
         try:
-            return self._db.execute(sql, (name.encode("utf-8", "surrogatepass"),))
+            return self._db.execute(sql, [text.encode("utf-8", "surrogatepass") for text in texts])
         except sqlite3.Error as error:
             raise temporary_folder(error) from error
 
@@ -79,7 +88,7 @@ def temporary_folder(error: Exception) -> SourceError:
 _SETUP = (
     "PRAGMA journal_mode = OFF",
     "PRAGMA synchronous = OFF",
-    "CREATE TABLE name (name BLOB PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TABLE name (name BLOB PRIMARY KEY, note BLOB) WITHOUT ROWID",
     # One transaction for all: a commit for each name would cost more than the name.
     "BEGIN",
 )

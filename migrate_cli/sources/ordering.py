@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from migrate_cli.sources.normalise import Notes, clean_id, unix_seconds
@@ -120,6 +121,28 @@ def _guess(stretch: Stretch, notes: Notes, what: str) -> int:
     order = "oldest first" if way > 0 else "newest first"
     notes.add("order-unknown", f"All {stretch.count} {what} of a page share one second; read as {order}, since {why}.")
     return way
+
+
+def woven(lists: Sequence[list[Any]]) -> list[Any]:
+    """Return the entries of lists that follow each other, oldest first.
+
+    Where lists overlap in time, their entries are put between each other by it; within a list its order stays.
+    """
+    entries = [entry for one in lists for entry in one]
+    if len(lists) < 2:
+        return entries
+    keys: list[float] = []
+    for one in lists:
+        latest = _time(one)
+        if latest is None:
+            return entries
+        for entry in one:
+            seconds = time_of(entry)
+            latest = latest if seconds is None or seconds < latest else seconds
+            keys.append(latest)
+    if all(before <= after for before, after in pairwise(keys)):
+        return entries
+    return [entries[place] for place in sorted(range(len(entries)), key=keys.__getitem__)]
 
 
 def each_once(raws: Iterable[Any], notes: Notes) -> Iterator[Any]:

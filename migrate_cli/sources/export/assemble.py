@@ -201,7 +201,10 @@ class _IndexedThread:
         turned = ways.pop() if len(ways) == 1 else None
         if is_long(sum(part.block.entries for part in plan)):
             return _Listed(_EachOnce(plan, self._notes), known_by, has_more, turned, long=True)
-        once = list(ordering.each_once((entry for part in plan for entry in part.read()), self._notes))
+        lists: dict[int, list[Any]] = {}
+        for part in plan:
+            lists.setdefault(part.row.id, []).extend(part.read())
+        once = list(ordering.each_once(ordering.woven(list(lists.values())), self._notes))
         return _Listed(once, known_by, has_more, turned)
 
     def row(self) -> StretchRow:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from migrate_cli.model import Origin
+from migrate_cli.model import JsonObject, Origin
 from migrate_cli.sources.disk_set import DiskSet
 from migrate_cli.sources.export import recognise
 from migrate_cli.sources.export.archives import ArchiveError
@@ -62,10 +62,12 @@ class ShapeCounts:
 class Indexer:
     """Reads one file after the other; what is wrong with one becomes a problem in the index."""
 
-    def __init__(self, index: ThreadIndex, recogniser: Recogniser, counts: ShapeCounts) -> None:
+    def __init__(self, index: ThreadIndex, recogniser: Recogniser, counts: ShapeCounts, *, join: bool = False) -> None:
         self._index = index
         self._recogniser = recogniser
         self._counts = counts
+        self._join = join
+        """Whether whole threads are indexed too, so that several records of one thread become one."""
         self._names = ThreadNames(index)
         self._done = DiskSet()
         """The files and long lines that need not be read again: their objects, or their faults, are in the index."""
@@ -77,10 +79,10 @@ class Indexer:
     def survey(self, input_: Input) -> bool:
         """Index a file whose objects may have siblings; return False for one that holds whole threads."""
         try:
-            if self._recogniser.surely_whole(input_):
+            if not self._join and self._recogniser.surely_whole(input_):
                 return False
             found = self._recogniser.look(input_)
-            if found.shape.whole and not _one_huge_thread(found):
+            if found.shape.whole and not self._join and not _one_huge_thread(found):
                 return False
             self._index_file(found)
             self._tell_cut(found)
@@ -137,9 +139,9 @@ class Indexer:
             self.held |= index_table(found, self._index, self._names, self._recogniser.wire)
             return
         self.held |= found.value is None or not is_empty(found.value)
-        if found.shape.form is Form.LINES:
+        if found.shape.form is Form.LINES and not found.shape.whole:
             self._index_lines(found)
-        elif found.large is not None:
+        elif found.shape.whole or found.large is not None:
             self._spool(found, _loose(found, self._pieces(found)))
         else:
             self._index_document(found)
@@ -334,13 +336,18 @@ def _loose(found: Recognised, pieces: Iterable[Piece]) -> Iterator[Loose]:
         first = thread not in seen
         seen.add(thread)
         for kind, raws in (
-            (RecordKind.THREAD, [piece.thread] if piece.thread and first else []),
+            (RecordKind.THREAD, [_own_object(piece, thread)] if first else []),
             (RecordKind.MESSAGE, piece.messages),
             (RecordKind.RUN, piece.runs),
             (RecordKind.STEP, piece.steps),
         ):
             if raws:
-                yield Loose(kind, raws, thread, piece.api_page, remarks=piece.remarks)
+                yield Loose(kind, raws, thread, piece.api_page, piece.has_more, piece.remarks)
+
+
+def _own_object(piece: Whole, thread: str) -> JsonObject:
+    """The thread's own object; of one that holds nothing at all, its id."""
+    return piece.thread or {"id": thread}
 
 
 def _fault_of(input_: Input, error: Exception) -> NotOursError:

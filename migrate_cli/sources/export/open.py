@@ -27,12 +27,14 @@ def open_source(
     columns: Mapping[str, str] | None = None,
     roles: Mapping[str, str] | None = None,
     order: str = "auto",
+    join: bool = False,
 ) -> Source:
     """Return the export at a path, or on standard input for `-`. Raises SourceError for what cannot be read at all.
 
     `format` is `auto` or the name of a shape in `SHAPES`; `columns` names the columns of flat rows, field → column, and
     `roles` says what their roles mean, the row's role → the role to write. `order` says which way round
-    lists of messages stand, where their times do not: `oldest-first` or `newest-first`.
+    lists of messages stand, where their times do not: `oldest-first` or `newest-first`. With
+    `join`, several records of one thread are one thread.
     """
     if format != "auto" and format not in SHAPES:
         raise SourceError(f"There is no format {format}{_closest(format, SHAPES)}. {_KNOWN}", code="unknown-format")
@@ -45,7 +47,7 @@ def open_source(
         _check(path)
         if format in ("auto", Snapshot.name) and is_snapshot(Path(path).expanduser()):
             return SnapshotSource(path)
-    return ExportSource(path, ShapeTable(None if format == "auto" else format, columns, roles, order=order))
+    return ExportSource(path, ShapeTable(None if format == "auto" else format, columns, roles, order=order), join=join)
 
 
 _KNOWN = f"Known are auto, {', '.join(SHAPES)}."

@@ -33,14 +33,14 @@ class ExportSource(Source):
     kind = "export"
     known_by_content = True
 
-    def __init__(self, path: str, table: ShapeTable) -> None:
+    def __init__(self, path: str, table: ShapeTable, *, join: bool = False) -> None:
         self._path = path
         self._index = ThreadIndex()
         self._files = InputFiles(path, self._index.folder, self._index.problem)
         self._surveyed = ShapeCounts()
         self._read = ShapeCounts()
         self._recogniser = Recogniser(table, self._index.folder)
-        self._indexer = Indexer(self._index, self._recogniser, self._surveyed)
+        self._indexer = Indexer(self._index, self._recogniser, self._surveyed, join=join)
         self._assembler = Assembler(self._index, table)
         self._whole_files: int | None = None
 
@@ -121,11 +121,11 @@ class ExportSource(Source):
     def _whole_threads(self, input_: Input, selection: Selection, seen: DiskSet) -> Iterator[Thread | Unreadable]:
         for shape, whole in self._indexer.wholes(input_, self._read):
             thread_id = self._name(input_, whole, one=isinstance(shape, ThreadFile))
-            known = not seen.add(thread_id)
+            known = not seen.add(thread_id, str(input_.origin))
             if not selection.wants(thread_id):
                 continue
             if known:
-                yield _duplicate(input_.origin, thread_id)
+                yield _duplicate(input_.origin, thread_id, seen)
             else:
                 yield self._assembler.whole(whole, thread_id, input_.origin, shape.name)
 
@@ -146,7 +146,7 @@ class ExportSource(Source):
             if not known:
                 yield self._assembler.joined(thread_id)
             elif self._index.blocks(thread_id).get(RecordKind.MESSAGE):
-                yield _duplicate(self._assembler.origin(thread_id), thread_id)
+                yield _duplicate(self._assembler.origin(thread_id), thread_id, seen)
 
     def _problems(self, selection: Selection) -> Iterator[Unreadable]:
         for origin, code, detail, thread_id in self._index.problems():
@@ -174,6 +174,11 @@ class ExportSource(Source):
             raise (NothingReadable if self.recognised() else SourceError)(problem[2], code=problem[1])
 
 
-def _duplicate(origin: Origin, thread_id: str) -> Unreadable:
-    detail = f"{origin} holds the thread {thread_id} once more; the first one is read. Remove one of the two."
+def _duplicate(origin: Origin, thread_id: str, seen: DiskSet) -> Unreadable:
+    first = seen.note(thread_id)
+    where = "the same file" if first == str(origin) else first
+    detail = (
+        f"{origin} holds the thread {thread_id} once more; only the first, in {where}, is read. Set source.join: true "
+        "to join them (messages of one id once, all in the order of their times), or remove one of the two."
+    )
     return Unreadable(origin, "duplicate-thread-id", detail, thread_id)
