@@ -24,6 +24,14 @@ class AppFormat(NamedTuple):
     """Columns, in lower case and without marks, that tell a row of it."""
     messages: Callable[[AppRow], list[JsonObject]]
     """Returns the wire messages of a row, or one thread with its messages."""
+    threads: tuple[str, ...]
+    """The columns that name the thread: the first that is filled does."""
+    times: tuple[str, ...] = ()
+    """The columns that tell the time."""
+    order: tuple[str, ...] = ()
+    """The columns that count."""
+    strangers: frozenset[str] = frozenset()
+    """Columns that the app's table never has."""
 
 
 class AppRow:
@@ -77,7 +85,7 @@ def parsed(text: str) -> Any:
 def app_of(columns: Iterable[Any]) -> str | None:
     """Return the app whose table has such columns; None where none has, or several do."""
     plain = {plain_column(column) for column in columns}
-    found = [name for name, app in APPS.items() if app.marks <= plain]
+    found = [name for name, app in APPS.items() if app.marks <= plain and app.strangers.isdisjoint(plain)]
     return found[0] if len(found) == 1 else None
 
 
@@ -252,17 +260,40 @@ def _n8n(row: AppRow) -> list[JsonObject]:
 
 APPS: dict[str, AppFormat] = {
     "chainlit": AppFormat(
-        "the table `steps`", frozenset({"threadid", "parentid", "type", "input", "output", "name"}), _chainlit
+        "the table `steps`",
+        frozenset({"threadid", "parentid", "type", "input", "output", "name"}),
+        _chainlit,
+        threads=("threadid",),
+        times=("createdat", "starttime"),
     ),
     "flowise": AppFormat(
-        "the table `chat_message`", frozenset({"chatflowid", "role", "content", "createddate"}), _flowise
+        "the table `chat_message`",
+        frozenset({"chatflowid", "role", "content", "createddate"}),
+        _flowise,
+        threads=("sessionid", "chatid", "chatflowid"),
+        times=("createddate",),
     ),
     "wordpress-ai-engine": AppFormat(
-        "the table `wp_mwai_chats`", frozenset({"chatid", "messages", "extra", "created", "updated"}), _wordpress
+        "the table `wp_mwai_chats`",
+        frozenset({"chatid", "messages", "extra", "created", "updated"}),
+        _wordpress,
+        threads=("threadid", "chatid"),
+        times=("created",),
     ),
     "librechat": AppFormat(
-        "the collection `messages`", frozenset({"messageid", "conversationid", "iscreatedbyuser"}), _librechat
+        "the collection `messages`",
+        frozenset({"messageid", "conversationid", "iscreatedbyuser"}),
+        _librechat,
+        threads=("threadid", "conversationid"),
+        times=("createdat",),
     ),
-    "n8n": AppFormat("the table `n8n_chat_histories`", frozenset({"sessionid", "message"}), _n8n),
+    "n8n": AppFormat(
+        "the table `n8n_chat_histories`",
+        frozenset({"sessionid", "message"}),
+        _n8n,
+        threads=("sessionid",),
+        order=("id",),
+        strangers=frozenset({"role", "sender", "author", "from", "speaker", "type", "text", "content", "response"}),
+    ),
 }
 """Each app by the name that `source.format` takes."""

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
+from migrate_cli.errors import SourceError, UsageError
+from migrate_cli.model import Thread
 from migrate_cli.sources.app_formats import APPS, app_messages, app_of
+from migrate_cli.sources.interface import Selection
+from migrate_cli.sources.sql.source import RowQuery, SqlSource
 
 
 def text(value: str) -> dict[str, Any]:
@@ -163,3 +170,69 @@ def test_values_of_any_kind_break_no_app(app: str) -> None:
         for value in ODD:
             found = app_messages(app, {**ROWS[app], column: value})
             assert all(isinstance(message, dict) for message in found)
+
+
+def database(path: Path, table: str, *rows: dict[str, Any]) -> str:
+    """An SQLite file with one table of an app."""
+    with closing(sqlite3.connect(path / "app.db")) as made:
+        columns = ", ".join(f'"{column}"' for column in rows[0])
+        made.execute(f"CREATE TABLE {table} ({columns})")
+        for row in rows:
+            marks = ", ".join("?" * len(row))
+            made.execute(f"INSERT INTO {table} VALUES ({marks})", list(row.values()))
+        made.commit()
+    return f"sqlite:///{path / 'app.db'}"
+
+
+def threads_of(url: str, **query: Any) -> dict[str, list[tuple[str | None, list[Any]]]]:
+    found = list(SqlSource(url, RowQuery(**query)).threads(Selection()))
+    assert all(isinstance(entry, Thread) for entry in found), found
+    return {
+        entry.id: [(message.role, list(message.content)) for message in entry.messages]
+        for entry in found
+        if isinstance(entry, Thread)
+    }
+
+
+ANSWER = {**STEP, "id": "s0", "type": "assistant_message", "output": "Yes.", "createdAt": "2025-01-01"}
+REPLY = {**CHAT_MESSAGE, "id": "e", "role": "apiMessage", "createdDate": "2025-01-01"}
+TABLES = {
+    "chainlit": ("steps", [STEP, ANSWER]),
+    "flowise": ("chat_message", [CHAT_MESSAGE, REPLY]),
+    "wordpress-ai-engine": ("wp_mwai_chats", [MWAI]),
+    "n8n": ("n8n_chat_histories", [N8N, {**N8N, "id": 2, "message": '{"type": "ai", "content": "Nine."}'}]),
+}
+
+
+@pytest.mark.parametrize("app", TABLES)
+@pytest.mark.parametrize("named", [False, True])
+def test_the_table_of_an_app_is_read_with_and_without_its_name(app: str, named: bool, tmp_path: Path) -> None:
+    table, rows = TABLES[app]
+    threads = threads_of(database(tmp_path, table, *rows), app=app if named else None)
+    ((_, messages),) = threads.items()
+    assert [role for role, _ in messages] == ["user", "assistant"]
+
+
+def test_rows_without_a_session_belong_to_the_chat(tmp_path: Path) -> None:
+    rows = [
+        {**CHAT_MESSAGE, "id": f"{chat}{place}", "sessionId": None, "chatId": chat, "createdDate": f"2024-07-0{place}"}
+        for place in (1, 2)
+        for chat in ("chat-a", "chat-b")
+    ]
+    threads = threads_of(database(tmp_path, "chat_message", *rows))
+    assert {thread: len(messages) for thread, messages in threads.items()} == {"chat-a": 2, "chat-b": 2}
+
+
+def test_a_table_of_another_app_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    url = database(tmp_path, "steps", STEP)
+    with pytest.raises(SourceError, match="is not the table `chat_message` of flowise"):
+        SqlSource(url, RowQuery(table="steps", app="flowise"))
+    with pytest.raises(UsageError, match="no table is the table `chat_message` of flowise"):
+        SqlSource(url, RowQuery(app="flowise"))
+
+
+def test_columns_that_are_named_win_over_the_app(tmp_path: Path) -> None:
+    url = database(tmp_path, "steps", STEP)
+    named = {"role": "type", "text": "output"}
+    threads = threads_of(url, table="steps", columns=named, roles={"user_message": "user"})
+    assert threads == {"thread_lamp": [("user", [text("Is the lamp in stock?")])]}
