@@ -23,6 +23,7 @@ from migrate_cli.sources.export.json_stream import Streamed
 from migrate_cli.sources.export.json_text import BadJsonError
 from migrate_cli.sources.shapes import ShapeTable
 from migrate_cli.sources.shapes.base import Form, Growth, Shape
+from migrate_cli.sources.shapes.event_streams import is_event_stream
 from migrate_cli.sources.shapes.flat import FIELDS, NEEDED
 from migrate_cli.sources.shapes.thread_file import ThreadFile
 
@@ -40,6 +41,8 @@ _LINES_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 _JSON_SUFFIXES = _LINES_SUFFIXES | {".json"}
 _CSV_SUFFIXES = frozenset({".csv", ".tsv"})
 _YAML_SUFFIXES = frozenset({".yaml", ".yml"})
+_LOG_SUFFIXES = _LINES_SUFFIXES | {"", ".sse", ".txt", ".log", ".out", ".stream", ".json"}
+_SPEAKS_OF_THREADS = re.compile(rb"""\bthread\.(?:message|run|created)\b|["']object\\*["']\s*:\s*\\*["']thread\b""")
 _MARK = b"\xef\xbb\xbf"
 _WIDE_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _CHUNK = 1 << 20
@@ -70,6 +73,8 @@ class Recognised:
     delimiter: str = ","
     cut: bool = False
     """Whether the packed data breaks off; the input is what could be unpacked."""
+    broken: str = ""
+    """The sentence about a document that breaks off, of which the value is what came whole."""
 
 
 class Recogniser:
@@ -161,6 +166,8 @@ class Recogniser:
                 return table
             if self._table.allows(Form.YAML) and _LOOKS_CASSETTE.search(head):
                 return self._yaml(input_)
+            if stream := self._stream(input_, head):
+                return stream
             raise self._not_json(input_, head)
         try:
             return self._json(input_, beginning)
@@ -197,6 +204,8 @@ class Recogniser:
         if shape is not None:
             return Recognised(shape, self._plain(input_))
         if not alone:
+            if stream := self._stream(input_, b""):
+                return stream
             raise NotOursError("unknown-shape", self._unknown(input_, record))
         return None
 
@@ -293,6 +302,31 @@ class Recogniser:
             detail = f"{input_.origin}: The text is not YAML (line {line}); record or copy it again."
             raise NotOursError("not-yaml", detail, line) from None
         return self._whole_document(input_, Form.YAML, value)
+
+    def _stream(self, input_: Input, head: bytes) -> Recognised | None:
+        """Return a text that holds the events of runs: as they were sent, or among the lines of a log."""
+        logged = input_.suffix in _LOG_SUFFIXES or input_.suffix[1:].isdecimal()
+        if not self._table.allows(Form.TEXT) or not (logged or is_event_stream(head.decode("latin-1"))):
+            return None
+        if b"\0" in head or not self._holds(input_, _SPEAKS_OF_THREADS):
+            return None
+        try:
+            text = self._held(input_).decode().removeprefix("\ufeff")
+        except UnicodeDecodeError:
+            return None
+        shape = self._table.find(Form.TEXT, text)
+        return None if shape is None else Recognised(shape, input_, text)
+
+    @staticmethod
+    def _holds(input_: Input, wanted: re.Pattern[bytes]) -> bool:
+        """Whether a file holds what a pattern finds; it is looked through in chunks."""
+        before = b""
+        with input_.open() as stream:
+            while chunk := stream.read(_CHUNK):
+                if wanted.search(before + chunk):
+                    return True
+                before = chunk[-200:]
+        return False
 
     # Sentences
 

@@ -16,7 +16,15 @@ from migrate_cli.sources.shapes.message_lines import MessageLines
 from migrate_cli.sources.shapes.messages_capped import MessagesCapped
 from migrate_cli.sources.shapes.nothing import Nothing, is_empty
 from migrate_cli.sources.shapes.objects import Objects
-from migrate_cli.sources.shapes.recordings import HttpSession, VcrCassette, VcrJson
+from migrate_cli.sources.shapes.recordings import (
+    EventList,
+    EventStream,
+    HttpSession,
+    MockMappings,
+    NockFixture,
+    VcrCassette,
+    VcrJson,
+)
 from migrate_cli.sources.shapes.snapshot import Snapshot
 from migrate_cli.sources.shapes.thread_array import ThreadArray, ThreadLines
 from migrate_cli.sources.shapes.thread_file import ThreadFile
@@ -57,6 +65,10 @@ class ShapeTable:
             HttpSession(),
             VcrJson(),
             VcrCassette(),
+            NockFixture(),
+            MockMappings(),
+            EventList(),
+            EventStream(),
             Objects(),
             ThreadsById(),
         )
