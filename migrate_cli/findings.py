@@ -88,12 +88,10 @@ _READING = {
     ),
     "body-not-decoded": Entry(
         WARNING,
-        "A recorded body of the thread cannot be decoded: it is damaged, cut off, or packed in a way that is not known.",
+        "A recorded body of the thread cannot be decoded: it is damaged, cut off, or packed in an unknown way.",
         "Record it again; `pip install migrate-cli[recordings]` reads br and zstd.",
     ),
-    "message-deleted": Entry(
-        INFO, "The source shows that messages were deleted later; they are left out.", "Nothing."
-    ),
+    "message-deleted": Entry(INFO, "The source shows that messages were deleted later; they are left out.", "Nothing."),
     "message-from-request": Entry(
         INFO,
         "The recording shows messages only in the requests that created them; they are read from there.",
@@ -102,7 +100,7 @@ _READING = {
     "thread-deleted": Entry(
         WARNING,
         "The recording shows that the thread was deleted at its end; what was recorded before is read.",
-        "Leave the thread out with `--exclude`, if it is to stay deleted.",
+        "Remove the recording if the thread is to stay deleted.",
     ),
     "duplicate-thread": Entry(
         WARNING, "Two threads of the source have one id; the first was taken.", "Remove or rename one of them."

@@ -14,16 +14,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import IO, Any
 
-from migrate_cli.bounds import TooDeepError, bounds, too_long
+from migrate_cli.bounds import bounds, too_long
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.export import json_text
+from migrate_cli.sources.export.event_files import may_hold_events
 from migrate_cli.sources.export.input_files import transcode, unpack_gzip
 from migrate_cli.sources.export.inputs import GZIP_MAGIC, Input, InputSlice
 from migrate_cli.sources.export.json_stream import Streamed
 from migrate_cli.sources.export.json_text import BadJsonError
 from migrate_cli.sources.shapes import ShapeTable
 from migrate_cli.sources.shapes.base import Form, Growth, Shape
-from migrate_cli.sources.shapes.event_streams import is_event_stream
 from migrate_cli.sources.shapes.flat import FIELDS, NEEDED
 from migrate_cli.sources.shapes.thread_file import ThreadFile
 
@@ -41,8 +41,6 @@ _LINES_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 _JSON_SUFFIXES = _LINES_SUFFIXES | {".json"}
 _CSV_SUFFIXES = frozenset({".csv", ".tsv"})
 _YAML_SUFFIXES = frozenset({".yaml", ".yml"})
-_LOG_SUFFIXES = _LINES_SUFFIXES | {"", ".sse", ".txt", ".log", ".out", ".stream", ".json"}
-_SPEAKS_OF_THREADS = re.compile(rb"""\bthread\.(?:message|run|created)\b|["']object\\*["']\s*:\s*\\*["']thread\b""")
 _MARK = b"\xef\xbb\xbf"
 _WIDE_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _CHUNK = 1 << 20
@@ -225,7 +223,7 @@ class Recogniser:
             raise large.fault
         if shape.growth is not Growth.NONE:
             return Recognised(shape, input_, large=large)
-        return self._whole_document(input_, Form.DOCUMENT, json_text.parse(self._held(input_)))
+        return self._whole_document(input_, Form.DOCUMENT, json_text.parse(_held(input_)))
 
     def _broken(self, input_: Input, bad: BadJsonError) -> Recognised:
         """Return a document that breaks off, or is damaged, to be read as far as it goes. Raises BadJsonError."""
@@ -238,16 +236,6 @@ class Recogniser:
         if shape is None or not _holds_many(shape, sketch):
             raise bad
         return Recognised(shape, input_, large=large)
-
-    def _held(self, input_: Input) -> bytes:
-        """Return the bytes of a document that cannot be read in fragments. Raises BadJsonError."""
-        with input_.open() as stream:
-            data = stream.read(bounds().string_bytes + 1)
-        if len(data) > bounds().string_bytes:
-            raise BadJsonError(
-                "string-too-long", f"The document has to be read whole, and is {too_long('one')}; or split it."
-            )
-        return data
 
     def _whole_document(self, input_: Input, form: Form, value: Any) -> Recognised:
         wire = self.wire(value)
@@ -283,50 +271,24 @@ class Recogniser:
         return None
 
     def _yaml(self, input_: Input) -> Recognised:
-        import yaml  # noqa: PLC0415 - costs start-up time, and few exports are cassettes
+        from migrate_cli.sources.export.cassettes import CassetteError, load_cassette  # noqa: PLC0415 - few are
 
-        from migrate_cli.settings.yaml_bounds import TooLargeYamlError, check_yaml  # noqa: PLC0415 - the same
-
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         try:
-            text = self._held(input_)
-            check_yaml(text, loader)
-            value = yaml.load(text, loader)  # noqa: S506 - both loaders are the safe ones
-        except TooDeepError as error:
-            raise NotOursError(json_text.TOO_DEEP, f"{input_.origin}: The YAML is {error}.") from None
-        except TooLargeYamlError as error:
-            raise NotOursError("yaml-too-large", f"{input_.origin}: The YAML has {error}.") from None
-        except (yaml.YAMLError, ValueError) as error:
-            mark = getattr(error, "problem_mark", None)
-            line = mark.line + 1 if mark else None
-            detail = f"{input_.origin}: The text is not YAML (line {line}); record or copy it again."
-            raise NotOursError("not-yaml", detail, line) from None
-        return self._whole_document(input_, Form.YAML, value)
+            value, broken = load_cassette(_held(input_))
+        except CassetteError as error:
+            raise NotOursError(error.code, f"{input_.origin}: {error}", error.line) from None
+        return replace(self._whole_document(input_, Form.YAML, value), broken=broken)
 
     def _stream(self, input_: Input, head: bytes) -> Recognised | None:
         """Return a text that holds the events of runs: as they were sent, or among the lines of a log."""
-        logged = input_.suffix in _LOG_SUFFIXES or input_.suffix[1:].isdecimal()
-        if not self._table.allows(Form.TEXT) or not (logged or is_event_stream(head.decode("latin-1"))):
-            return None
-        if b"\0" in head or not self._holds(input_, _SPEAKS_OF_THREADS):
+        if not self._table.allows(Form.TEXT) or not may_hold_events(input_, head):
             return None
         try:
-            text = self._held(input_).decode().removeprefix("\ufeff")
+            text = _held(input_).decode().removeprefix("\ufeff")
         except UnicodeDecodeError:
             return None
         shape = self._table.find(Form.TEXT, text)
         return None if shape is None else Recognised(shape, input_, text)
-
-    @staticmethod
-    def _holds(input_: Input, wanted: re.Pattern[bytes]) -> bool:
-        """Whether a file holds what a pattern finds; it is looked through in chunks."""
-        before = b""
-        with input_.open() as stream:
-            while chunk := stream.read(_CHUNK):
-                if wanted.search(before + chunk):
-                    return True
-                before = chunk[-200:]
-        return False
 
     # Sentences
 
@@ -354,6 +316,17 @@ class Recogniser:
             return f"{input_.origin} ({outline}) is not of the format {self._table.only}; try --format auto."
         known = ", ".join(self._table.by_name)
         return f"{input_.origin}: the JSON ({outline}) has no shape that is known. Known are {known}."
+
+
+def _held(input_: Input) -> bytes:
+    """Return the bytes of a document that cannot be read in fragments. Raises BadJsonError."""
+    with input_.open() as stream:
+        data = stream.read(bounds().string_bytes + 1)
+    if len(data) > bounds().string_bytes:
+        raise BadJsonError(
+            "string-too-long", f"The document has to be read whole, and is {too_long('one')}; or split it."
+        )
+    return data
 
 
 def _holds_many(shape: Shape, sketch: Any) -> bool:

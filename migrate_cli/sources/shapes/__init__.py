@@ -50,11 +50,13 @@ class ShapeTable:
         self.only = only
         self.columns = names
         self.translator = Translator()
+        wire = self.translator.value
         self._shapes: tuple[Shape, ...] = (
             ThreadFile(),
             ThreadArray(),
             ThreadLines(),
             Snapshot(),
+            HttpSession(wire),
             ListPage(),
             MessagesCapped(),
             FlatArray(names, meanings),
@@ -62,13 +64,12 @@ class ShapeTable:
             FlatCsv(names, meanings),
             MessageArray(),
             MessageLines(),
-            HttpSession(),
-            VcrJson(),
-            VcrCassette(),
-            NockFixture(),
-            MockMappings(),
-            EventList(),
-            EventStream(),
+            VcrJson(wire),
+            VcrCassette(wire),
+            NockFixture(wire),
+            MockMappings(wire),
+            EventList(wire),
+            EventStream(wire),
             Objects(),
             ThreadsById(),
         )

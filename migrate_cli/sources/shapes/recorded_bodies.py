@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
-from migrate_cli.bounds import bounds
+from migrate_cli.bounds import bounds, too_deep
 from migrate_cli.sources.export import json_text
 from migrate_cli.sources.export.json_text import BadJsonError
 from migrate_cli.sources.shapes.event_streams import is_event, is_event_stream
@@ -36,6 +36,11 @@ _INSTALL = "install migrate-cli[recordings] to read it"
 
 class BodyError(ValueError):
     """A body cannot be decoded; its text is the half sentence that says why."""
+
+    def __init__(self, why: str, code: str = "answer-not-decoded") -> None:
+        super().__init__(why)
+        self.code = code
+        """What to call it where nothing else tells of its thread."""
 
 
 class _Unfit(Exception):
@@ -106,7 +111,7 @@ class BodyDecoder:
             value = json_text.parse(text)
         except BadJsonError as bad:
             if bad.code == json_text.TOO_DEEP:
-                raise BodyError(f"cannot be read: {bad.detail.rstrip('.')}") from None
+                raise BodyError(f"is {too_deep()}", bad.code) from None
             return text if is_event_stream(text) else None
         if isinstance(value, str) and layers:
             return self._of_text(value, RecordedBody(value, headers=body.headers), layers - 1)
@@ -316,7 +321,7 @@ def _zlib(data: bytes, most: int, window: int, name: str) -> bytes:
     return b"".join(found)
 
 
-def _unchunked(data: bytes, most: int) -> bytes:
+def _unchunked(data: bytes, _most: int) -> bytes:
     """Take the lengths of a chunked transfer out, which some recorders leave in."""
     found: list[bytes] = []
     while True:

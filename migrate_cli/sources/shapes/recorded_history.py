@@ -18,10 +18,22 @@ from migrate_cli.sources.shapes.recorded_lists import ListedPage, RecordedList
 from migrate_cli.sources.shapes.recorded_requests import RequestedMessage, only_requested, put_in
 
 _MOST_NAMED = 3
+_INCOMPLETE = "thread-may-be-incomplete"
 _FINISHED = frozenset({"completed", "incomplete"})
 """A message or a step in such a state gets no more deltas."""
 _WITHOUT_MESSAGE = frozenset({"failed", "cancelled", "expired", "requires_action"})
 """A run in such a state need not have written a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undecoded:
+    """A body that cannot be decoded."""
+
+    label: str
+    """Which exchange's it is."""
+    why: str
+    """Half a sentence."""
+    code: str = "answer-not-decoded"
 
 
 @dataclass(slots=True)
@@ -34,7 +46,7 @@ class ThreadHistory:
     """The exchange that showed a message first."""
     posted: set[str] = field(default_factory=set)
     """Messages that were the answer to their own request."""
-    list: RecordedList = field(default_factory=RecordedList)
+    listing: RecordedList = field(default_factory=RecordedList)
     """The list of messages."""
     others: dict[tuple[RecordKind, str], RecordedList] = field(default_factory=dict)
     """The lists of runs, and those of the steps of each run."""
@@ -52,8 +64,9 @@ class ThreadHistory:
     """Whether the thread was deleted."""
     unanswered: dict[int, str] = field(default_factory=dict)
     """Exchanges that asked for its messages and have no answer that can be read."""
-    undecoded: list[tuple[str, str]] = field(default_factory=list)
-    """Bodies that cannot be decoded: which, and why."""
+    undecoded: list[Undecoded] = field(default_factory=list)
+    unsure: bool = False
+    """Whether nothing tells which way round a list of its messages stands."""
     cut: int | None = None
     """The last exchange whose stream breaks off."""
 
@@ -109,7 +122,7 @@ class ThreadHistory:
     def page(self, kind: RecordKind, of: str, page: ListedPage) -> None:
         """Take a page of a list: of the messages, of the runs, or of the steps of one run."""
         if kind is RecordKind.MESSAGE:
-            self.list.take(page, lambda name: _time(self.messages.get(name, {})))
+            self.listing.take(page, lambda name: _time(self.messages.get(name, {})))
             return
         known = self.runs if kind is RecordKind.RUN else self.steps
         self.others.setdefault((kind, of), RecordedList()).take(page, lambda name: _time(known.get(name, {})))
@@ -125,7 +138,9 @@ class ThreadHistory:
         """Give the thread's objects, messages oldest first, and what there is to tell."""
         missing = only_requested(self._left_open(), self._answered())
         messages = put_in(self._in_order(), missing, self.seen)
-        remarks = (*self._remarks(thread_id, messages, missing), *also)
+        remarks = (*self._remarks(messages, missing), *also)
+        # Where nothing of it is weak, the messages are all there.
+        more = None if any(remark.code == _INCOMPLETE for remark in remarks) else False
         for kind, raws in (
             (RecordKind.THREAD, [] if self.thread is None else [self.thread]),
             (RecordKind.MESSAGE, messages),
@@ -134,12 +149,12 @@ class ThreadHistory:
             (RecordKind.DELETED, [{"id": known} for known in sorted(self.deleted)]),
         ):
             if raws:
-                yield Loose(kind, raws, thread_id, remarks=remarks)
+                yield Loose(kind, raws, thread_id, has_more=more, remarks=remarks)
                 remarks = ()
 
     def _left_open(self) -> list[RequestedMessage]:
         """Return the messages of requests that no later list of all messages decides on."""
-        listed = self.list.complete_at
+        listed = self.listing.complete_at
         return [one for one in self.wanted if listed is None or listed < one.number]
 
     def _answered(self) -> list[JsonObject]:
@@ -150,8 +165,8 @@ class ThreadHistory:
 
     def _in_order(self) -> list[JsonObject]:
         """Return the messages: the listed ones as they were listed, others after the last that is not younger."""
-        order = [self.messages[name] for name in self.list.order if name in self.messages]
-        listed = set(self.list.order)
+        order = [self.messages[name] for name in self.listing.order if name in self.messages]
+        listed = set(self.listing.order)
         for name, raw in self.messages.items():
             if raw.get("status") not in _FINISHED and isinstance(raw.get("content"), list):
                 raw["content"] = without_gaps(raw["content"])
@@ -162,12 +177,13 @@ class ThreadHistory:
                 order.insert(place, raw)
         return order
 
-    def _remarks(
-        self, thread_id: str | None, messages: list[JsonObject], missing: list[RequestedMessage]
-    ) -> Iterator[Remark]:
+    def _remarks(self, messages: list[JsonObject], missing: list[RequestedMessage]) -> Iterator[Remark]:
         reasons = [*self._missing_messages(messages), *self._missing_others()]
         if reasons:
-            yield Remark("thread-may-be-incomplete", f"{' '.join(reasons)} Record it again with all pages.")
+            yield Remark(_INCOMPLETE, " ".join(reasons))
+        if self.unsure:
+            detail = "Neither a request nor the times tell which way round the list of messages stands."
+            yield Remark("order-unknown", detail)
         if self.undecoded:
             yield Remark("body-not-decoded", undecoded(self.undecoded))
         if missing:
@@ -187,8 +203,8 @@ class ThreadHistory:
 
     def _missing_messages(self, messages: list[JsonObject]) -> Iterator[str]:
         """Yield why messages may be missing, a sentence for each reason."""
-        listed = self.list.complete_at
-        older, newer = self.list.missing()
+        listed = self.listing.complete_at
+        older, newer = self.listing.missing()
         if older or newer:
             which = "Older and newer" if older and newer else "Older" if older else "Newer"
             yield f"{which} messages may be missing: the recorded list goes on beyond its recorded pages."
@@ -201,8 +217,10 @@ class ThreadHistory:
             yield "Newer messages may be missing: a recorded stream breaks off before its end."
         elif waiting := sum(self._waits(known, listed, messages) for known in self.runs):
             runs = "a run is" if waiting == 1 else f"{waiting} runs are"
-            yield f"Newer messages may be missing: {runs} recorded without what it wrote." if waiting == 1 else (
-                f"Newer messages may be missing: {runs} recorded without what they wrote."
+            yield (
+                f"Newer messages may be missing: {runs} recorded without what it wrote."
+                if waiting == 1
+                else (f"Newer messages may be missing: {runs} recorded without what they wrote.")
             )
         unknown = sum(known not in self.messages and known not in self.deleted for known in self._named_by_steps())
         if unknown:
@@ -234,11 +252,11 @@ class ThreadHistory:
         return named
 
 
-def undecoded(bodies: list[tuple[str, str]]) -> str:
+def undecoded(bodies: list[Undecoded]) -> str:
     """Return the sentence about bodies that cannot be decoded."""
-    (label, why), others = bodies[0], len(bodies) - 1
-    more = f" So it is with {others} more." if others else ""
-    return f"The body of {label} {why}.{more} What it held is not read."
+    others = len(bodies) - 1
+    more = f" {others} more cannot be decoded either." if others else ""
+    return f"A recorded answer {bodies[0].why}: the body of {bodies[0].label}.{more} What it held is not read."
 
 
 def _first_few(labels: list[str]) -> str:

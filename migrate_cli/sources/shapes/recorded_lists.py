@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 _DEFAULT_LIMIT = 20
 """Entries of a page for which no number was asked."""
@@ -25,6 +25,8 @@ class ListedPage:
     limit: int | None = None
     filtered: bool = False
     """Whether only a part of the list was asked for, such as the messages of one run."""
+    asked: bool = True
+    """Whether the request is known; a log may show answers alone."""
 
     @property
     def goes_on(self) -> bool:
@@ -55,7 +57,9 @@ class RecordedList:
     """Entries after which a page was asked for that no page before it ends with: whether newest first."""
 
     def take(self, page: ListedPage, time: Callable[[str], float]) -> None:
-        """Add a page."""
+        """Add a page; one whose request is not known goes on where the last page ended, if that had more."""
+        if not page.asked and self._open:
+            page = replace(page, after=list(self._open)[-1])
         if page.ids and not page.filtered:
             self.order = _joined(self.order, list(page.ids), page, time)
         if page.filtered:
@@ -86,9 +90,8 @@ class RecordedList:
         if page.after is not None:
             self._open.pop(page.after, None)
         for known in list(self._open):
-            if known in page.ids and known != page.last:
-                del self._open[known]
-            elif known == page.last and not page.goes_on:
+            passed = known in page.ids and known != page.last
+            if passed or (known == page.last and not page.goes_on):
                 del self._open[known]
 
     def missing(self) -> tuple[bool, bool]:

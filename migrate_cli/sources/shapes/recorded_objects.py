@@ -11,9 +11,10 @@ from typing import Any
 
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id
+from migrate_cli.sources.ordering import begins_exchange, time_of
 from migrate_cli.sources.record_kinds import RecordKind, is_list_answer, kind_of
 from migrate_cli.sources.shapes.base import Loose
-from migrate_cli.sources.shapes.event_streams import Event, EventsRead
+from migrate_cli.sources.shapes.event_streams import DONE, Event, EventsRead
 from migrate_cli.sources.shapes.recorded_exchange import Address, Call, Exchange
 from migrate_cli.sources.shapes.recorded_history import ThreadHistory
 from migrate_cli.sources.shapes.recorded_lists import ListedPage
@@ -25,6 +26,14 @@ _DELTAS = frozenset({"thread.message.delta", "thread.run.step.delta"})
 _DELETIONS = frozenset({"thread.deleted", "thread.message.deleted"})
 _RUN_ENDS = frozenset({"completed", "incomplete", "failed", "cancelled", "expired"})
 _WAITS_FOR_TOOLS = "requires_action"
+
+
+@dataclass(slots=True)
+class _Stream:
+    """What the events of one thread say, up to the end of their stream."""
+
+    runs: dict[str, Any] = field(default_factory=dict)
+    """The last state of each run."""
 
 
 @dataclass(slots=True)
@@ -81,25 +90,31 @@ class Histories:
         return told
 
     def take_events(self, exchange: Exchange, address: Address, read: EventsRead) -> Told:
-        """Take the events of a stream; its thread and its runs are those that the events name."""
+        """Take the events of one stream or of several; their threads and runs are those that the events name."""
         told = Told(address.thread_id)
-        states: dict[str, Any] = {}
-        streams = False
+        streams: dict[str | None, _Stream] = {}
         for event in read.events:
-            streams |= event.type in _DELTAS or event.name.startswith("thread.")
-            if not isinstance(event.value, dict):
-                continue
-            if event.type in _DELTAS:
-                self._delta(event, told.thread_id, exchange.number)
-            else:
-                self._event(exchange, address, event, told, states)
-        if told.thread_id is not None or states:
-            self._end(self.history(told.thread_id), exchange, read, states, streams=streams)
+            if event.name == DONE:
+                self._end(streams, exchange, done=True)
+            elif isinstance(event.value, dict):
+                self._event(exchange, address, event, told, streams)
+        self._end(streams, exchange, cut=told.thread_id if read.cut else None)
+        if read.cut:
+            self.history(told.thread_id).cut = exchange.number
         return told
 
     def _event(
-        self, exchange: Exchange, address: Address, event: Event, told: Told, states: dict[str, Any]
+        self,
+        exchange: Exchange,
+        address: Address,
+        event: Event,
+        told: Told,
+        streams: dict[str | None, _Stream],
     ) -> None:
+        if event.type in _DELTAS:
+            self._delta(event, told.thread_id, exchange.number)
+            streams.setdefault(told.thread_id, _Stream())
+            return
         raw = self.translate(event.value)
         if is_list_answer(raw):
             self._take_list(exchange, address, raw)
@@ -108,10 +123,13 @@ class Histories:
             thread_id = self._object(one, told.thread_id, exchange.number)
             self._tell(told, one, thread_id)
             kind, known = kind_of(one), clean_id(one.get("id")) if isinstance(one, dict) else None
+            if thread_id is None or not event.name.startswith("thread."):
+                continue
+            stream = streams.setdefault(thread_id, _Stream())
             if kind is RecordKind.THREAD and event.name == "thread.created":
                 self.history(thread_id).created = True
             if kind is RecordKind.RUN and known is not None:
-                states[known] = one.get("status")
+                stream.runs[known] = one.get("status")
 
     def _delta(self, event: Event, thread_id: str | None, number: int) -> None:
         known = clean_id(event.value.get("id"))
@@ -124,15 +142,23 @@ class Histories:
             self.history(thread_id).step_delta(known, event.value)
 
     def _end(
-        self, history: ThreadHistory, exchange: Exchange, read: EventsRead, states: dict[str, Any], *, streams: bool
+        self,
+        streams: dict[str | None, _Stream],
+        exchange: Exchange,
+        *,
+        done: bool = False,
+        cut: str | None = None,
     ) -> None:
-        """Note whether a stream is there to its end."""
-        ended = {known for known, state in states.items() if state in _RUN_ENDS}
-        waiting = {known for known, state in states.items() if state == _WAITS_FOR_TOOLS}
-        if read.cut or (streams and not (read.done or ended or waiting)):
-            history.cut = exchange.number
-        elif streams:
-            history.streamed |= (states.keys() if read.done else ended) - waiting
+        """Note of each stream whether it is there to its end; `cut` names the thread whose last event broke off."""
+        for thread_id, stream in streams.items():
+            history = self.history(thread_id)
+            ended = {known for known, state in stream.runs.items() if state in _RUN_ENDS}
+            waiting = {known for known, state in stream.runs.items() if state == _WAITS_FOR_TOOLS}
+            if thread_id != cut and (done or ended or waiting):
+                history.streamed |= (stream.runs.keys() if done else ended) - waiting
+            else:
+                history.cut = exchange.number
+        streams.clear()
 
     @staticmethod
     def _tell(told: Told, raw: Any, thread_id: str | None) -> None:
@@ -163,6 +189,8 @@ class Histories:
         known = clean_id(raw.get("id"))
         thread_id = known if kind is RecordKind.THREAD else clean_id(raw.get("thread_id")) or of
         if kind is RecordKind.MESSAGE:
+            if thread_id is None and raw.get("object") != "thread.message":
+                return None  # of another API, such as an item of a conversation
             self.history(thread_id).message(raw, number, twin=twin)
         elif known is not None and thread_id is not None:
             history = self.history(thread_id)
@@ -187,7 +215,7 @@ class Histories:
     # Lists
 
     def _take_list(self, exchange: Exchange, address: Address, answer: JsonObject) -> None:
-        newest_first = exchange.query("order") != "asc"
+        newest_first, sure = _direction(exchange, answer["data"])
         pages: dict[tuple[str | None, RecordKind, str], list[str]] = {}
         if address.call is Call.MESSAGES:
             pages[address.thread_id, RecordKind.MESSAGE, ""] = []
@@ -200,14 +228,27 @@ class Histories:
                 twins[known] = twin + 1
             thread_id = self._object(raw, address.thread_id, exchange.number, twin)
             kind = kind_of(raw)
-            if kind is RecordKind.MESSAGE:
+            if kind is RecordKind.MESSAGE and (thread_id is not None or raw.get("object") == "thread.message"):
                 name = known if known is not None and not twin else next(reversed(self.history(thread_id).messages))
                 pages.setdefault((thread_id, kind, ""), []).append(name)
             elif kind in (RecordKind.RUN, RecordKind.STEP) and known is not None and thread_id is not None:
                 of = "" if kind is RecordKind.RUN else str(clean_id(raw.get("run_id")))
                 pages.setdefault((thread_id, kind, of), []).append(known)
         for (thread_id, kind, of), ids in pages.items():
+            self.history(thread_id).unsure |= not sure and kind is RecordKind.MESSAGE and len(ids) > 1
             self.history(thread_id).page(kind, of, _page(exchange, answer, ids, newest_first=newest_first))
+
+
+def _direction(exchange: Exchange, raws: list[Any]) -> tuple[bool, bool]:
+    """Return whether a list stands newest first, and whether that is sure: by the request, or else by the times."""
+    if exchange.uri:
+        return exchange.query("order") != "asc", True
+    times = [time for time in map(time_of, raws) if time is not None]
+    if times and times[0] != times[-1]:
+        return times[0] > times[-1], True
+    # What comes first by its nature tells; the list calls answer with the newest first unless asked otherwise.
+    opens = bool(raws) and begins_exchange(raws[0]) and not begins_exchange(raws[-1])
+    return not opens, False
 
 
 def _page(exchange: Exchange, answer: JsonObject, ids: list[str], *, newest_first: bool) -> ListedPage:
@@ -221,4 +262,5 @@ def _page(exchange: Exchange, answer: JsonObject, ids: list[str], *, newest_firs
         exchange.query("before"),
         int(limit) if limit is not None and limit.isdecimal() and len(limit) < 9 else None,
         filtered=exchange.query("run_id") is not None,
+        asked=bool(exchange.uri),
     )

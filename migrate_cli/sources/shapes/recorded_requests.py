@@ -1,4 +1,4 @@
-"""Messages that a recording shows only in requests: told from those that an answer shows too, and put in place. Pure."""
+"""Messages that only requests show: told from those that an answer shows too, and put in place. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Puts threads together out of recorded exchanges: answers, requests, and what is said of bodies nobody can read. Pure."""
+"""Puts threads together out of exchanges: answers, requests, and what is told of unreadable bodies. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from migrate_cli.sources.shapes.base import Fault, Piece, Remark
 from migrate_cli.sources.shapes.event_streams import EventsRead, events_of_list, events_of_text
 from migrate_cli.sources.shapes.recorded_bodies import NO_BODY, BodyDecoder, BodyError, looks_like_events
 from migrate_cli.sources.shapes.recorded_exchange import Address, Call, Exchange, address_of
-from migrate_cli.sources.shapes.recorded_history import ThreadHistory, undecoded
+from migrate_cli.sources.shapes.recorded_history import ThreadHistory, Undecoded, undecoded
 from migrate_cli.sources.shapes.recorded_objects import Histories, Told, Translate
 from migrate_cli.sources.shapes.recorded_requests import requested
 
@@ -25,7 +25,7 @@ class RecordedThreads:
 
     def __init__(self, exchanges: Iterable[Exchange], translate: Translate, *also: Remark) -> None:
         self._histories = Histories(translate)
-        self._undecoded: list[tuple[str, str]] = []
+        self._undecoded: list[Undecoded] = []
         """Bodies that name no thread and cannot be decoded."""
         self._homeless: list[str] = []
         """Requests whose messages belong to a thread that no answer names."""
@@ -43,7 +43,7 @@ class RecordedThreads:
             yield from history.pieces(thread_id, also=self._also)
         yield from self._histories.others
         if self._undecoded:
-            yield Fault("answer-not-decoded", undecoded(self._undecoded))
+            yield Fault(self._undecoded[0].code, undecoded(self._undecoded))
         if self._homeless:
             more = f" (and that of {len(self._homeless) - 1} more)" if len(self._homeless) > 1 else ""
             detail = f"The request of {self._homeless[0]}{more} holds messages, but no answer tells their thread."
@@ -61,15 +61,15 @@ class RecordedThreads:
         except BodyError as error:
             mime = exchange.answer.headers.get("content-type", "")
             if address.call in _OURS or not exchange.uri or any(kind in mime for kind in _WITH_OBJECTS):
-                self._note_undecoded(exchange, address.thread_id, str(error))
+                self._note_undecoded(exchange, address.thread_id, error)
             answer = NO_BODY
         if answer is NO_BODY and address.call is Call.MESSAGES and exchange.method in ("", "GET"):
             self._histories.history(address.thread_id).unanswered[exchange.number] = exchange.label
         return answer
 
-    def _note_undecoded(self, exchange: Exchange, thread_id: str | None, why: str) -> None:
+    def _note_undecoded(self, exchange: Exchange, thread_id: str | None, error: BodyError) -> None:
         told = self._undecoded if thread_id is None else self._histories.history(thread_id).undecoded
-        told.append((exchange.label, why))
+        told.append(Undecoded(exchange.label, str(error), error.code))
 
     def _take_answer(self, exchange: Exchange, address: Address, answer: Any) -> Told:
         if answer is NO_BODY:
@@ -87,7 +87,7 @@ class RecordedThreads:
         told = self._histories.take_events(exchange, address, read)
         if read.unread:
             what = "an event" if read.unread == 1 else f"{read.unread} events"
-            self._note_undecoded(exchange, told.thread_id, f"has {what} that cannot be read")
+            self._note_undecoded(exchange, told.thread_id, BodyError(f"has {what} that cannot be read"))
         return told
 
     def _take_request(self, exchange: Exchange, address: Address, told: Told) -> None:
@@ -97,7 +97,7 @@ class RecordedThreads:
         try:
             body = self._decoder.decoded(exchange.request)
         except BodyError as error:
-            self._note_undecoded(exchange, told.thread_id, f"as it was sent {error}")
+            self._note_undecoded(exchange, told.thread_id, BodyError(f"lacks its request, which {error}"))
             return
         entries = _entries(body, address.call) if isinstance(body, dict) else []
         if not entries:
@@ -132,7 +132,7 @@ def _entries(body: JsonObject, call: Call) -> list[Any]:
 def _unread(thread_id: str | None, history: ThreadHistory) -> Iterator[Fault]:
     """Tell of a thread that nothing but addresses names."""
     if history.undecoded:
-        yield Fault("answer-not-decoded", undecoded(history.undecoded), thread_id)
+        yield Fault(history.undecoded[0].code, undecoded(history.undecoded), thread_id)
     elif history.unanswered:
         label = next(iter(history.unanswered.values()))
         detail = f"The answer of {label} was not recorded, so that nothing of the thread {thread_id} is read."

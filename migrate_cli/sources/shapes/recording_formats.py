@@ -7,10 +7,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from migrate_cli.model import JsonObject
+from migrate_cli.sources.record_kinds import is_list_answer
 from migrate_cli.sources.shapes.recorded_exchange import Exchange, RecordedBody
 
 _LOOK_AT = 20
 _ENCODINGS = frozenset({"base64", "hex"})
+_ANSWERED = ("response", "status")
+_MAPPED_BODIES = frozenset({"body", "jsonBody", "base64Body", "bodyFileName"})
 
 
 # Sessions: {"Entries": …} and HAR
@@ -18,6 +21,8 @@ _ENCODINGS = frozenset({"base64", "hex"})
 
 def session_entries(value: JsonObject) -> list[Any] | None:
     """Return the entries of a session or of a HAR, None for something else."""
+    if _is_client_page(value):
+        return [value]
     for entries in (value.get("Entries"), _object(value.get("log")).get("entries")):
         if isinstance(entries, list):
             return entries
@@ -29,11 +34,34 @@ def session_entries(value: JsonObject) -> list[Any] | None:
     return None
 
 
+def is_client_pages(value: Any) -> bool:
+    """Whether a value is an array of pages as the JavaScript client prints them, request and answer in one."""
+    return isinstance(value, list) and bool(value) and all(map(_is_client_page, value[:_LOOK_AT]))
+
+
+def _is_client_page(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("options"), dict)
+        and isinstance(value["options"].get("path"), str)
+        and is_list_answer(value.get("body"))
+    )
+
+
+def _of_client_page(number: int, page: JsonObject) -> Exchange:
+    options = page["options"]
+    asked = {str(name): str(held) for name, held in _object(options.get("query")).items() if held is not None}
+    uri = f"{options['path']}?{urlencode(asked)}" if asked else options["path"]
+    return Exchange(number, uri, _method(options.get("method")), answer=RecordedBody(page["body"]))
+
+
 def session_exchanges(entries: Iterable[Any]) -> Iterator[Exchange]:
     """Yield the exchanges of a session or of a HAR."""
     for number, entry in enumerate(entries, 1):
         if not isinstance(entry, dict):
             yield Exchange(number)
+        elif _is_client_page(entry):
+            yield _of_client_page(number, entry)
         elif "RequestUri" in entry:
             yield Exchange(
                 number,
@@ -108,7 +136,7 @@ def is_fixture(value: Any) -> bool:
 
 
 def _is_definition(entry: Any) -> bool:
-    return isinstance(entry, dict) and "scope" in entry and "path" in entry and ("response" in entry or "status" in entry)
+    return isinstance(entry, dict) and {"scope", "path"} <= entry.keys() and not entry.keys().isdisjoint(_ANSWERED)
 
 
 def fixture_exchanges(value: Iterable[Any]) -> Iterator[Exchange]:
@@ -139,14 +167,14 @@ def mapping_entries(value: Any) -> list[JsonObject] | None:
     entries = value.get("mappings", [value])
     if not isinstance(entries, list) or not entries:
         return None
-    return [entry for entry in entries if isinstance(entry, dict)] if all(map(_is_mapping, entries[:_LOOK_AT])) else None
+    return (
+        [entry for entry in entries if isinstance(entry, dict)] if all(map(_is_mapping, entries[:_LOOK_AT])) else None
+    )
 
 
 def _is_mapping(entry: Any) -> bool:
     request, response = _object(_object(entry).get("request")), _object(_object(entry).get("response"))
-    return any(key.startswith("url") and key != "url" or key == "url" for key in request) and bool(
-        response.keys() & {"body", "jsonBody", "base64Body", "bodyFileName"}
-    )
+    return any(key.startswith("url") for key in request) and not _MAPPED_BODIES.isdisjoint(response)
 
 
 def mapping_exchanges(entries: Iterable[JsonObject]) -> Iterator[Exchange]:
@@ -162,7 +190,8 @@ def mapping_exchanges(entries: Iterable[JsonObject]) -> Iterator[Exchange]:
             headers,
             elsewhere if isinstance(elsewhere, str) else "",
         )
-        sent = next((_first_of(_object(one), "equalToJson", "equalTo") for one in _list(request.get("bodyPatterns"))), None)
+        patterns = map(_object, _list(request.get("bodyPatterns")))
+        sent = next((_first_of(one, "equalToJson", "equalTo") for one in patterns), None)
         yield Exchange(
             number,
             _mapped_url(request),

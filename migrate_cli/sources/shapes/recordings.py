@@ -45,7 +45,7 @@ class Recording(Shape):
     def exchanges(self, value: Any) -> Iterator[Exchange] | None:
         """Return the exchanges, or None where the value is something else."""
 
-    def remarks(self, value: Any) -> tuple[Remark, ...]:
+    def remarks(self, value: Any) -> tuple[Remark, ...]:  # noqa: ARG002 - for those that override it
         """Return what is to be told of each thread, whatever its exchanges are."""
         return ()
 
@@ -58,6 +58,8 @@ class HttpSession(Recording):
 
     def exchanges(self, value: Any) -> Iterator[Exchange] | None:
         """Recognise the list of entries."""
+        if formats.is_client_pages(value):
+            return formats.session_exchanges(value)
         if formats.is_charles(value):
             return formats.charles_exchanges(value)
         entries = formats.session_entries(value) if isinstance(value, dict) else None
