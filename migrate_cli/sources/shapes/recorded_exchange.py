@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 _LONGEST_PATH = 200
 
 
-class Call(StrEnum):
+class ApiCall(StrEnum):
     """Which call of the API an address belongs to, as far as threads are concerned."""
 
     THREADS = "threads"
@@ -83,7 +83,7 @@ _ASSISTANTS = re.compile(r"/assistants(?:/[^/]+)?/?$")
 class Address:
     """What a path names."""
 
-    call: Call
+    call: ApiCall
     thread_id: str | None = None
     object_id: str | None = None
 
@@ -93,17 +93,17 @@ def address_of(exchange: Exchange) -> Address:
     path = _path(exchange.uri)
     found = _THREADS.search(path)
     if found is None:
-        return Address(Call.ASSISTANTS if _ASSISTANTS.search(path) else Call.ELSE)
+        return Address(ApiCall.ASSISTANTS if _ASSISTANTS.search(path) else ApiCall.ELSE)
     thread, what, known, more = (None if part is None else unquote(part) for part in found.groups())
     if thread is None:
-        return Address(Call.THREADS)
+        return Address(ApiCall.THREADS)
     if what is None:
-        return Address(Call.THREAD_AND_RUN) if thread == "runs" else Address(Call.THREAD, thread)
+        return Address(ApiCall.THREAD_AND_RUN) if thread == "runs" else Address(ApiCall.THREAD, thread)
     if known is None:
-        return Address(Call.MESSAGES if what == "messages" else Call.RUNS, thread)
+        return Address(ApiCall.MESSAGES if what == "messages" else ApiCall.RUNS, thread)
     if what == "runs" and (more or "").split("/")[0] == "steps":
-        return Address(Call.STEPS, thread, known)
-    return Address(Call.MESSAGE if what == "messages" else Call.RUN, thread, known)
+        return Address(ApiCall.STEPS, thread, known)
+    return Address(ApiCall.MESSAGE if what == "messages" else ApiCall.RUN, thread, known)
 
 
 def _path(uri: str) -> str:

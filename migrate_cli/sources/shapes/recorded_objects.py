@@ -15,7 +15,7 @@ from migrate_cli.sources.ordering import begins_exchange, time_of
 from migrate_cli.sources.record_kinds import RecordKind, is_list_answer, kind_of
 from migrate_cli.sources.shapes.base import Loose
 from migrate_cli.sources.shapes.event_streams import DONE, Event, EventsRead
-from migrate_cli.sources.shapes.recorded_exchange import Address, Call, Exchange
+from migrate_cli.sources.shapes.recorded_exchange import Address, ApiCall, Exchange
 from migrate_cli.sources.shapes.recorded_history import ThreadHistory
 from migrate_cli.sources.shapes.recorded_lists import ListedPage
 
@@ -83,9 +83,11 @@ class Histories:
             self._tell(told, raw, self._object(raw, address.thread_id, exchange.number))
         history = self.history(told.thread_id) if told.kind is not None and exchange.method == "POST" else None
         if history is not None and told.thread_id is not None:
-            if told.kind is RecordKind.MESSAGE and address.call is Call.MESSAGES:
+            if told.kind is RecordKind.MESSAGE and address.call is ApiCall.MESSAGES:
                 history.posted |= {known for known in [clean_id(answer.get("id"))] if known}
-            if address.call is Call.THREAD_AND_RUN or (address.call is Call.THREADS and history.thread is not None):
+            if address.call is ApiCall.THREAD_AND_RUN or (
+                address.call is ApiCall.THREADS and history.thread is not None
+            ):
                 history.created = True
         return told
 
@@ -217,7 +219,7 @@ class Histories:
     def _take_list(self, exchange: Exchange, address: Address, answer: JsonObject) -> None:
         newest_first, sure = _direction(exchange, answer["data"])
         pages: dict[tuple[str | None, RecordKind, str], list[str]] = {}
-        if address.call is Call.MESSAGES:
+        if address.call is ApiCall.MESSAGES:
             pages[address.thread_id, RecordKind.MESSAGE, ""] = []
         twins: dict[str, int] = {}
         for raw in answer["data"][::-1] if newest_first else answer["data"]:

@@ -10,17 +10,17 @@ from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes.base import Fault, Piece, Remark
 from migrate_cli.sources.shapes.event_streams import EventsRead, events_of_list, events_of_text
 from migrate_cli.sources.shapes.recorded_bodies import NO_BODY, BodyDecoder, BodyError, looks_like_events
-from migrate_cli.sources.shapes.recorded_exchange import Address, Call, Exchange, address_of
+from migrate_cli.sources.shapes.recorded_exchange import Address, ApiCall, Exchange, address_of
 from migrate_cli.sources.shapes.recorded_history import ThreadHistory, Undecoded, undecoded
 from migrate_cli.sources.shapes.recorded_objects import Histories, Told, Translate
 from migrate_cli.sources.shapes.recorded_requests import requested
 
-_OURS = frozenset(Call) - {Call.ELSE}
-_CREATES = frozenset({Call.THREADS, Call.THREAD_AND_RUN, Call.MESSAGES, Call.RUNS})
+_OURS = frozenset(ApiCall) - {ApiCall.ELSE}
+_CREATES = frozenset({ApiCall.THREADS, ApiCall.THREAD_AND_RUN, ApiCall.MESSAGES, ApiCall.RUNS})
 _WITH_OBJECTS = ("application/json", "text/event-stream")
 
 
-class RecordedThreads:
+class ExchangeReader:
     """Takes the exchanges of one recording."""
 
     def __init__(self, exchanges: Iterable[Exchange], translate: Translate, *also: Remark) -> None:
@@ -63,7 +63,7 @@ class RecordedThreads:
             if address.call in _OURS or not exchange.uri or any(kind in mime for kind in _WITH_OBJECTS):
                 self._note_undecoded(exchange, address.thread_id, error)
             answer = NO_BODY
-        if answer is NO_BODY and address.call is Call.MESSAGES and exchange.method in ("", "GET"):
+        if answer is NO_BODY and address.call is ApiCall.MESSAGES and exchange.method in ("", "GET"):
             self._histories.history(address.thread_id).unanswered[exchange.number] = exchange.label
         return answer
 
@@ -74,7 +74,7 @@ class RecordedThreads:
     def _take_answer(self, exchange: Exchange, address: Address, answer: Any) -> Told:
         if answer is NO_BODY:
             removed = exchange.method == "DELETE" and exchange.status is not None
-            if removed and address.call is Call.MESSAGE and address.object_id is not None:
+            if removed and address.call is ApiCall.MESSAGE and address.object_id is not None:
                 self._histories.delete(address.thread_id, address.object_id)
             return Told(address.thread_id)
         if isinstance(answer, str):
@@ -92,7 +92,7 @@ class RecordedThreads:
 
     def _take_request(self, exchange: Exchange, address: Address, told: Told) -> None:
         """Take the messages that a request created, unless the answer is the message itself."""
-        if address.call is Call.MESSAGES and told.kind is RecordKind.MESSAGE:
+        if address.call is ApiCall.MESSAGES and told.kind is RecordKind.MESSAGE:
             return
         try:
             body = self._decoder.decoded(exchange.request)
@@ -110,22 +110,22 @@ class RecordedThreads:
             entries,
             told.thread_id,
             exchange.number,
-            first=address.call in (Call.THREADS, Call.THREAD_AND_RUN),
-            run_id=told.run_id if address.call is Call.RUNS else None,
+            first=address.call in (ApiCall.THREADS, ApiCall.THREAD_AND_RUN),
+            run_id=told.run_id if address.call is ApiCall.RUNS else None,
             created_at=told.created_at,
         )
 
 
-def _entries(body: JsonObject, call: Call) -> list[Any]:
+def _entries(body: JsonObject, call: ApiCall) -> list[Any]:
     """Return the messages that a request creates."""
-    if call is Call.MESSAGES:
+    if call is ApiCall.MESSAGES:
         return [body] if "content" in body else []
-    if call is Call.THREAD_AND_RUN:
+    if call is ApiCall.THREAD_AND_RUN:
         inside = body.get("thread")
         found = inside.get("messages") if isinstance(inside, dict) else None
         also = body.get("additional_messages")
         return [*(found if isinstance(found, list) else []), *(also if isinstance(also, list) else [])]
-    found = body.get("messages" if call is Call.THREADS else "additional_messages")
+    found = body.get("messages" if call is ApiCall.THREADS else "additional_messages")
     return found if isinstance(found, list) else []
 
 

@@ -14,7 +14,7 @@ from migrate_cli.sources.shapes.base import Form, Growth, Piece, Remark, Shape
 from migrate_cli.sources.shapes.event_streams import events_of_list, events_of_text, is_event, speaks_of_threads
 from migrate_cli.sources.shapes.recorded_exchange import Exchange, RecordedBody
 from migrate_cli.sources.shapes.recorded_objects import Translate
-from migrate_cli.sources.shapes.recorded_threads import RecordedThreads
+from migrate_cli.sources.shapes.recorded_threads import ExchangeReader
 
 _LOOK_AT = 20
 _NO_END = Remark(
@@ -39,7 +39,7 @@ class Recording(Shape):
 
     def pieces(self, value: Any) -> Iterator[Piece]:
         """Give what the exchanges tell of each thread."""
-        yield from RecordedThreads(self.exchanges(value) or (), self._translate, *self.remarks(value)).pieces()
+        yield from ExchangeReader(self.exchanges(value) or (), self._translate, *self.remarks(value)).pieces()
 
     @abstractmethod
     def exchanges(self, value: Any) -> Iterator[Exchange] | None:
