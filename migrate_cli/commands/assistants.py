@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -14,15 +14,16 @@ from migrate_cli.commands.assistants_text import file_stem, suite_text
 from migrate_cli.commands.context import open_configured
 from migrate_cli.commands.option_types import CodeLanguage
 from migrate_cli.commands.run_totals import LISTED, finding_row
-from migrate_cli.convert.assistant import Configuration, convert_assistant
+from migrate_cli.convert.assistant import convert_assistant
 from migrate_cli.convert.code_templates import LANGUAGES
+from migrate_cli.convert.configuration import Configuration, HostKind
 from migrate_cli.convert.options import Files
 from migrate_cli.disk.output import open_for_writing
-from migrate_cli.errors import ExitCode, UsageError
+from migrate_cli.errors import ExitCode, SourceError, UsageError
 from migrate_cli.findings import finding
-from migrate_cli.model import Finding, JsonObject, Result
+from migrate_cli.model import Finding, JsonObject, Problem, Result
 from migrate_cli.settings.model import Settings
-from migrate_cli.sources.interface import Selection
+from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.reader import StateReader
 
 SUFFIX = {CodeLanguage.PYTHON: ".py", CodeLanguage.TYPESCRIPT: ".ts"}
@@ -43,12 +44,11 @@ class AssistantOptions:
 def assistants(settings: Settings, selection: Selection, options: AssistantOptions) -> Result:
     """Convert the assistants of the source. Raises UsageError for a wish that cannot be granted, before any writing."""
     source = open_configured(settings)
-    collection = AssistantCollection(source.assistants())
-    for entry in source.threads(selection):
-        collection.read(entry)
+    collection = _collected(source, selection)
     found = _chosen(collection, options)
+    repeated = source.repeated_assistants()
     uploaded = _uploaded(settings)
-    configurations = [(one, _converted(one, options, uploaded)) for one in found]
+    configurations = [(one, _converted(one, settings, options, uploaded, repeated.get(one.id, 1))) for one in found]
     if options.out is None and options.code is not None and len(configurations) > 1:
         raise UsageError(
             f"{len(configurations)} assistants make {len(configurations)} programs; name a folder for them with --out, "
@@ -56,6 +56,34 @@ def assistants(settings: Settings, selection: Selection, options: AssistantOptio
         )
     files = _written(options, configurations) if options.out is not None else {}
     return _result(options, collection, configurations, files)
+
+
+def _collected(source: Source, selection: Selection) -> AssistantCollection:
+    """Read the source, which need not hold threads. Raises SourceError where it holds no assistant either."""
+    collection = AssistantCollection()
+    refusal: SourceError | None = None
+    try:
+        for entry in source.threads(selection):
+            collection.read(entry)
+    except SourceError as error:
+        refusal = error
+    collection.take_objects(source.assistants())
+    if not collection.found() and not collection.problems:
+        raise refusal if refusal is not None and refusal.code != NO_THREADS else _none(source)
+    if refusal is not None and refusal.code != NO_THREADS:
+        collection.problems.append(Problem(refusal.code, str(refusal)))
+    return collection
+
+
+NO_THREADS = "no-threads"
+
+
+def _none(source: Source) -> SourceError:
+    return SourceError(
+        f"{source.identity} holds no assistant, and no run or message names one; name the file or folder that holds "
+        "assistant objects, an agent's YAML, or threads with their runs",
+        code="no-assistants",
+    )
 
 
 def _chosen(collection: AssistantCollection, options: AssistantOptions) -> list[FoundAssistant]:
@@ -82,18 +110,32 @@ def _uploaded(settings: Settings) -> dict[str, str] | None:
         return {row["source_file_id"]: row["target_file_id"] for row in rows if row["status"] == "uploaded"}
 
 
-def _converted(found: FoundAssistant, options: AssistantOptions, uploaded: dict[str, str] | None) -> Configuration:
-    return convert_assistant(
+def _converted(
+    found: FoundAssistant,
+    settings: Settings,
+    options: AssistantOptions,
+    uploaded: dict[str, str] | None,
+    objects: int,
+) -> Configuration:
+    configuration = convert_assistant(
         found.assistant,
-        thread_resources=[found.resources] if found.resources else [],
+        thread_resources=found.resource_list,
         uploaded=uploaded,
         markdown=options.markdown,
         today=date.today(),
+        source=HostKind(settings.source.preset),
+        target=HostKind(settings.target.preset),
     )
+    return replace(configuration, findings=tuple(_findings(found, configuration, objects)))
 
 
-def _findings(found: FoundAssistant, configuration: Configuration) -> list[Finding]:
+def _findings(found: FoundAssistant, configuration: Configuration, objects: int) -> list[Finding]:
     own = list(configuration.findings)
+    if objects > 1:
+        detail = f"Assistant {found.id}: there are {objects:,} objects of it that differ."
+        own.insert(0, finding("assistant-repeated", detail))
+    if found.differing:
+        own.append(finding("run-differs", f"Assistant {found.id}: its newest run had other {_and(found.differing)}."))
     if found.known_from != "object":
         own.insert(0, finding("assistant-inferred", f"Assistant {found.id}: {_INFERRED[found.known_from]}"))
     if found.threads_with_resources > 1:
@@ -102,15 +144,19 @@ def _findings(found: FoundAssistant, configuration: Configuration) -> list[Findi
     return own
 
 
+def _and(words: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
 _INFERRED = {
     "run": "there is no object of it, so the settings of its newest run were taken.",
     "message": "only messages name it, so nothing but its id is known.",
 }
 
 
-def _texts(options: AssistantOptions, found: FoundAssistant, configuration: Configuration) -> dict[str, str]:
+def _texts(options: AssistantOptions, configuration: Configuration) -> dict[str, str]:
     """The texts to write, by ending."""
-    suite = {".yaml": suite_text(configuration, _findings(found, configuration))}
+    suite = {".yaml": suite_text(configuration)}
     return (
         suite if options.code is None else suite | {SUFFIX[options.code]: LANGUAGES[options.code](configuration.config)}
     )
@@ -124,7 +170,7 @@ def _written(
     planned: dict[Path, str] = {}
     files: dict[str, list[str]] = {}
     for found, configuration in configurations:
-        texts = _texts(options, found, configuration)
+        texts = _texts(options, configuration)
         stem = file_stem(configuration.name, found.id, {path.stem for path in planned})
         for ending, text in texts.items():
             path = folder / f"{stem}{ending}"
@@ -149,7 +195,7 @@ def _result(
     configurations: list[tuple[FoundAssistant, Configuration]],
     files: dict[str, list[str]],
 ) -> Result:
-    findings = [one for found, configuration in configurations for one in _findings(found, configuration)]
+    findings = [one for _, configuration in configurations for one in configuration.findings]
     data: JsonObject = {
         "assistants": [
             {
@@ -158,6 +204,7 @@ def _result(
                 "known_from": found.known_from,
                 "threads": found.threads,
                 "config": configuration.config,
+                "not_carried": [tool.as_dict() for tool in configuration.left],
                 "files": files.get(found.id, []),
             }
             for found, configuration in configurations
@@ -168,6 +215,6 @@ def _result(
     }
     if options.out is None and configurations:
         ending = SUFFIX[options.code] if options.code else ".yaml"
-        data["verbatim"] = "---\n".join(_texts(options, found, one)[ending] for found, one in configurations)
+        data["verbatim"] = "---\n".join(_texts(options, one)[ending] for _, one in configurations)
     exit_code = ExitCode.PARTIAL if collection.problems else ExitCode.OK
     return Result("assistants", data, exit_code, errors=collection.problems)

@@ -9,29 +9,40 @@ from typing import Any
 
 import yaml
 
-from migrate_cli.convert.assistant import Configuration
-from migrate_cli.model import Finding
+from migrate_cli.convert.configuration import Configuration, LeftTool
+from migrate_cli.model import JsonObject
 
 FIRST_CASE = {"id": "hello", "input": "Hello! What can you do for me?"}
 """So that the suite can be tried at once."""
 
 LONGEST_STEM = 60
+LONGEST_LEFT = 200
+"""Lines that the head of a suite has for tools which were not carried."""
 
 
-def suite_text(configuration: Configuration, findings: Iterable[Finding]) -> str:
-    """Return YAML: a head of comments, the configuration, and one case to begin with."""
+def suite_text(configuration: Configuration) -> str:
+    """Return YAML: a head of comments, the configuration, and one case to begin with.
+
+    The head tells the findings, and each tool that has no counterpart with its data, for whoever sets up its successor.
+    """
     title = f"{configuration.name or 'An assistant'} ({configuration.assistant_id or 'without id'})"
     head = [f"{title}, as a suite for `migrate-cli replay`. Each request is sent with these settings."]
-    head += [f"{found.code}: {found.detail}" for found in findings]
+    head += [f"{found.code}: {found.detail}" for found in configuration.findings]
     comments = "".join(f"# {_one_line(line)}\n" for line in head)
-    body = yaml.dump(
-        configuration.config | {"cases": [FIRST_CASE]},
-        Dumper=_Dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        width=110,
-    )
-    return f"{comments}\n{body}"
+    left = _left(configuration.left)
+    return f"{comments}{left}\n{_yaml(configuration.config | {'cases': [FIRST_CASE]})}"
+
+
+def _left(tools: Iterable[LeftTool]) -> str:
+    """Return the tools that were not carried as comments, long ones cut."""
+    lines = [line for tool in tools if tool.data for line in _yaml([{"type": tool.type, **tool.data}]).splitlines()]
+    more = len(lines) - LONGEST_LEFT
+    shown = [*lines[:LONGEST_LEFT], *([f"… and {more:,} lines more; see --output json"] if more > 0 else [])]
+    return "".join(f"# {_printable(line)}\n" for line in ["Not carried:", *shown]) if shown else ""
+
+
+def _yaml(value: JsonObject | list[JsonObject]) -> str:
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 def file_stem(name: str | None, assistant_id: str, taken: set[str]) -> str:
@@ -53,7 +64,11 @@ def _slug(text: str) -> str:
 
 def _one_line(text: str) -> str:
     """YAML takes no control characters, not even in comments."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    return " ".join(_printable(text).split())
+
+
+def _printable(text: str) -> str:
+    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -104,7 +104,8 @@ def _baseline(
     source = open_configured(settings)
     threads = (each for each in source.threads(options.selection) if _is_loaded(each, reader))
     turns = last_turns(threads, options.sample)
-    old = configurations(source.assistants()) if suite is None else {}
+    presets = {"source": settings.source.preset, "target": settings.target.preset}
+    old = configurations(source.assistants(), **presets) if suite is None else {}
     cases = tuple(
         case_of(turn, settings.replay.similarity, old.get(turn.assistant_id or "") if suite is None else None)
         for turn in turns

@@ -32,7 +32,8 @@ def write_example(settings: Settings, path: Path) -> Result:
         source = open_configured(settings)
         for _ in source.threads(Selection(limit=3)):
             pass  # some sources only meet their assistants while they read threads
-        found = list(configurations(source.assistants()).values())
+        presets = {"source": settings.source.preset, "target": settings.target.preset}
+        found = list(configurations(source.assistants(), **presets).values())
     text = example(path.name, threads, found)
     try:
         with os.fdopen(open_for_writing(path, os.O_EXCL, mode=0o644), "w", encoding="utf-8") as file:

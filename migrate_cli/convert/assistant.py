@@ -5,47 +5,30 @@ Pure. It never makes a prompt object: those are shut down too. What has no count
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
 from migrate_cli.convert import limits
-from migrate_cli.convert.model_catalogue import going, is_reasoning
+from migrate_cli.convert.assistant_tools import merged, write_tools
+from migrate_cli.convert.configuration import Configuration, ConfigurationBuilder, HostKind, mapping
+from migrate_cli.convert.model_catalogue import going, is_known, is_reasoning
 from migrate_cli.convert.text import plain, short
-from migrate_cli.findings import finding
-from migrate_cli.model import Finding, JsonObject
+from migrate_cli.model import JsonObject
 
 MARKDOWN = (
     "Formatting: write your answers in Markdown where structure helps, with headings, lists, tables and code blocks."
 )
 """Appended on request: newer models answer in plain text by default."""
 
-
-@dataclass(frozen=True, slots=True)
-class Configuration:
-    """What one assistant became."""
-
-    assistant_id: str
-    name: str | None
-    config: JsonObject
-    """Keyword arguments of `responses.create`: model, instructions, tools, text, reasoning, metadata and so on."""
-    findings: tuple[Finding, ...]
-
-
-class _Work:
-    """The configuration while it is being written."""
-
-    def __init__(self, assistant: JsonObject, resources: JsonObject, uploaded: Mapping[str, str] | None) -> None:
-        self.assistant = assistant
-        self.resources = resources
-        self.uploaded = uploaded
-        self.config: JsonObject = {}
-        self.findings: list[Finding] = []
-
-    def find(self, code: str, detail: str) -> None:
-        name = short(str(self.assistant.get("id") or "without id"), 80)
-        self.findings.append(finding(code, f"Assistant {name}: {detail}"))
+_FIELDS = frozenset(
+    {
+        "id", "object", "created_at", "name", "description", "model", "instructions", "tools", "tool_resources",
+        "metadata", "temperature", "top_p", "response_format", "text", "reasoning_effort", "file_ids", "tool_choice",
+        "parallel_tool_calls", "max_output_tokens", "max_completion_tokens",
+    }
+)  # fmt: skip
+"""Fields of an assistant that are carried, or that hold nothing that a response could."""
 
 
 def convert_assistant(
@@ -55,6 +38,8 @@ def convert_assistant(
     uploaded: Mapping[str, str] | None = None,
     markdown: bool = False,
     today: date | None = None,
+    source: HostKind = HostKind.OPENAI,
+    target: HostKind = HostKind.OPENAI,
 ) -> Configuration:
     """Return the configuration of one assistant object.
 
@@ -63,163 +48,124 @@ def convert_assistant(
 
     `thread_resources` are `tool_resources` of threads; their vector stores and files join the assistant's own.
     `markdown` adds a sentence to the instructions that asks for Markdown. `today` tells models that are gone from
-    those that are going.
+    those that are going. `source` and `target` tell whose names of models and tools these are.
     """
-    resources = _merged([assistant.get("tool_resources"), _old_files(assistant), *thread_resources])
-    work = _Work(assistant, resources, uploaded)
-    _write_model(work, today)
-    _write_instructions(work, markdown)
-    tools = [tool for tool in (_tool(work, tool) for tool in _listed(assistant.get("tools"))) if tool]
-    if tools:
-        work.config["tools"] = tools
-    _write_format(work)
-    _write_sampling(work)
-    work.config["metadata"] = _metadata(work)
+    resources = merged([assistant.get("tool_resources"), _old_files(assistant), *thread_resources])
+    builder = ConfigurationBuilder(assistant, resources, uploaded, target)
+    deployed = source.deploys or target.deploys or isinstance(assistant.get("model"), Mapping)
+    _write_model(builder, today, deployed=deployed)
+    _write_instructions(builder, markdown)
+    write_tools(builder)
+    _write_format(builder)
+    _write_sampling(builder, deployed=deployed)
+    _write_choices(builder)
+    builder.config["metadata"] = _metadata(builder)
+    builder.rest(assistant, _FIELDS)
+    builder.tell_rest()
     name = assistant.get("name")
     return Configuration(
-        str(assistant.get("id") or ""), name if isinstance(name, str) else None, work.config, tuple(work.findings)
+        str(assistant.get("id") or ""),
+        name if isinstance(name, str) else None,
+        builder.config,
+        tuple(builder.findings),
+        tuple(builder.left),
     )
 
 
-def _write_model(work: _Work, today: date | None) -> None:
-    model = work.assistant.get("model")
-    if not isinstance(model, str) or not model:
-        work.find("model-missing", "no model is named.")
+def _write_model(builder: ConfigurationBuilder, today: date | None, *, deployed: bool) -> None:
+    """Write the model, or its successor; the name of a deployment is the user's, and is never replaced.
+
+    An object in place of a name is how the files of Foundry's agents name a deployment.
+    """
+    given = builder.assistant.get("model")
+    if isinstance(given, Mapping):
+        builder.rest(given, ("id",), "model")
+        given = given.get("id")
+    if not isinstance(given, str) or not given:
+        builder.find("model-missing", "no model is named.")
         return
-    end = going(model)
-    if end is not None:
-        work.find("model-going", f"{short(model, 80)} {end.told(today)}; {end.successor} was written.")
-    work.config["model"] = end.successor if end else model
+    end = going(given)
+    builder.config["model"] = given
+    if deployed:
+        alike = f" A model of that name {end.told(today)}." if end else ""
+        builder.find("model-is-deployment", f"{short(given, 80)} was kept as the name of a deployment.{alike}")
+    elif end is not None:
+        builder.find("model-going", f"{short(given, 80)} {end.told(today)}; {end.successor} was written.")
+        builder.config["model"] = end.successor
 
 
-def _write_instructions(work: _Work, markdown: bool) -> None:
-    given = work.assistant.get("instructions")
+def _write_instructions(builder: ConfigurationBuilder, markdown: bool) -> None:
+    given = builder.assistant.get("instructions")
     texts = [plain(given)] if isinstance(given, str) and given else []
+    if given and not texts:
+        builder.rest({"instructions": given}, ())
     if markdown:
         texts.append(MARKDOWN)
     if texts:
-        work.config["instructions"] = "\n\n".join(texts)
+        builder.config["instructions"] = "\n\n".join(texts)
 
 
-def _tool(work: _Work, tool: Any) -> JsonObject | None:
-    kind = tool.get("type") if isinstance(tool, Mapping) else None
-    convert = _TOOLS.get(kind) if isinstance(kind, str) else None
-    if convert is not None:
-        return convert(work, tool)
-    hint = _HINTS.get(str(kind))
-    work.find("tool-not-carried", f"the tool {short(str(kind), 60)}{f'; {hint}' if hint else ''}.")
-    return None
-
-
-def _function(work: _Work, tool: Mapping[str, Any]) -> JsonObject | None:
-    """Function tools are flat now. `strict` is always written, since its default turned from false to true."""
-    inner = tool.get("function")
-    if not isinstance(inner, Mapping) or not isinstance(inner.get("name"), str):
-        work.find("tool-not-carried", "a function without a name.")
-        return None
-    flat: JsonObject = {"type": "function", "name": inner["name"]}
-    if isinstance(inner.get("description"), str):
-        flat["description"] = inner["description"]
-    parameters = inner.get("parameters")
-    flat["parameters"] = parameters if isinstance(parameters, Mapping) else {"type": "object", "properties": {}}
-    flat["strict"] = inner.get("strict") is True
-    return flat
-
-
-def _file_search(work: _Work, tool: Mapping[str, Any]) -> JsonObject | None:
-    stores = work.resources["vector_store_ids"]
-    if not stores:
-        work.find("vector-store-missing", "it searches files, but no vector store is named.")
-        return None
-    if work.uploaded is not None:
-        work.find("vector-store-not-carried", f"put a store of the target in place of {short(', '.join(stores), 200)}.")
-    flat: JsonObject = {"type": "file_search", "vector_store_ids": stores}
-    inner = tool.get("file_search")
-    inner = inner if isinstance(inner, Mapping) else {}
-    if isinstance(inner.get("max_num_results"), int):
-        flat["max_num_results"] = inner["max_num_results"]
-    ranking = inner.get("ranking_options")
-    if isinstance(ranking, Mapping):
-        if isinstance(ranking.get("score_threshold"), (int, float)):
-            flat["ranking_options"] = {"score_threshold": ranking["score_threshold"]}
-        if ranking.get("ranker") not in (None, "auto"):
-            work.find("assistant-field-lost", f"the ranker {short(str(ranking['ranker']), 60)}.")
-    return flat
-
-
-def _code_interpreter(work: _Work, _tool: Mapping[str, Any]) -> JsonObject:
-    container: JsonObject = {"type": "auto"}
-    file_ids = _at_target(work, work.resources["file_ids"])
-    if file_ids:
-        container["file_ids"] = file_ids
-    return {"type": "code_interpreter", "container": container}
-
-
-def _at_target(work: _Work, file_ids: list[str]) -> list[str]:
-    """Return the files' ids at the target; an id that is unknown there would spoil every request, so it is left out."""
-    if work.uploaded is None:
-        return file_ids
-    for file_id in file_ids:
-        if file_id not in work.uploaded:
-            work.find("resource-file-missing", f"the code interpreter's file {short(file_id)} was left out.")
-    return [work.uploaded[file_id] for file_id in file_ids if file_id in work.uploaded]
-
-
-def _mcp(_work: _Work, tool: Mapping[str, Any]) -> JsonObject:
-    return {key: tool[key] for key in ("type", "server_label", "server_url", "allowed_tools") if tool.get(key)}
-
-
-_TOOLS: dict[str, Callable[[_Work, Mapping[str, Any]], JsonObject | None]] = {
-    "function": _function,
-    "file_search": _file_search,
-    "retrieval": _file_search,
-    "code_interpreter": _code_interpreter,
-    "mcp": _mcp,
-}
-_HINTS = {
-    "bing_grounding": "its successor is the tool web_search",
-    "bing_custom_search": "its successor is the tool web_search with allowed domains",
-    "azure_ai_search": "put the documents into a vector store for file_search, or reach the index through mcp",
-    "openapi": "write its operations as functions, or reach them through mcp",
-    "azure_function": "write it as a function",
-}
-
-
-def _write_format(work: _Work) -> None:
-    given = work.assistant.get("response_format")
+def _write_format(builder: ConfigurationBuilder) -> None:
+    text = mapping(builder.assistant.get("text"))
+    if isinstance(text.get("format"), Mapping):
+        builder.config["text"] = dict(text)
+        return
+    given = builder.assistant.get("response_format")
     kind = given.get("type") if isinstance(given, Mapping) else given
     if kind in (None, "auto", "text"):
         return
     schema = given.get("json_schema") if isinstance(given, Mapping) else None
     if kind == "json_object":
-        work.config["text"] = {"format": {"type": "json_object"}}
+        builder.config["text"] = {"format": {"type": "json_object"}}
     elif kind == "json_schema" and isinstance(schema, Mapping):
         kept = {key: schema[key] for key in ("name", "description", "schema", "strict") if schema.get(key) is not None}
-        work.config["text"] = {"format": {"type": "json_schema", **kept}}
+        builder.config["text"] = {"format": {"type": "json_schema", **kept}}
     else:
-        work.find("response-format-unknown", f"the response format {short(str(kind), 60)}.")
+        builder.find("response-format-unknown", f"the response format {short(str(kind), 60)}.")
 
 
-def _write_sampling(work: _Work) -> None:
-    model = work.config.get("model")
+def _write_sampling(builder: ConfigurationBuilder, *, deployed: bool) -> None:
+    """Write what the model takes; a deployment whose name tells no model is believed to take what it was given."""
+    model = builder.config.get("model")
     reasoning = isinstance(model, str) and is_reasoning(model)
+    unknown = deployed and isinstance(model, str) and not is_known(model)
     # 1 is the default of both, and was returned for every assistant that never set them.
-    given = {key: work.assistant.get(key) for key in ("temperature", "top_p")}
+    given = {key: builder.assistant.get(key) for key in ("temperature", "top_p")}
     chosen = {key: value for key, value in given.items() if isinstance(value, (int, float)) and value != 1}
     if chosen and reasoning:
-        work.find("sampling-not-taken", f"{' and '.join(chosen)} left out, since {model} is a reasoning model.")
+        builder.find("sampling-not-taken", f"{' and '.join(chosen)} left out, since {model} is a reasoning model.")
     elif chosen:
-        work.config |= chosen
-    effort = work.assistant.get("reasoning_effort")
-    if isinstance(effort, str) and reasoning:
-        work.config["reasoning"] = {"effort": effort}
+        builder.config |= chosen
+    effort = builder.assistant.get("reasoning_effort")
+    if isinstance(effort, str) and (reasoning or unknown):
+        builder.config["reasoning"] = {"effort": effort}
     elif effort:
-        work.find("assistant-field-lost", "reasoning_effort, since the model is no reasoning model.")
+        builder.find("assistant-field-lost", "reasoning_effort, since the model is no reasoning model.")
 
 
-def _metadata(work: _Work) -> dict[str, str]:
+def _write_choices(builder: ConfigurationBuilder) -> None:
+    """Write the bounds and choices that requests have, too, where they differ from the default."""
+    get = builder.assistant.get
+    choice = get("tool_choice")
+    named = mapping(mapping(choice).get("function")).get("name")
+    if named:
+        builder.config["tool_choice"] = {"type": "function", "name": named}
+    elif choice in ("none", "required"):
+        builder.config["tool_choice"] = choice
+    elif choice not in (None, "auto"):
+        builder.rest({"tool_choice": choice}, ())
+    if get("parallel_tool_calls") is False:
+        builder.config["parallel_tool_calls"] = False
+    most = get("max_output_tokens") or get("max_completion_tokens")
+    if type(most) is int and most >= limits.MIN_OUTPUT_TOKENS:
+        builder.config["max_output_tokens"] = most
+    elif most:
+        builder.rest({"max_output_tokens": most}, ())
+
+
+def _metadata(builder: ConfigurationBuilder) -> dict[str, str]:
     """Return where the configuration came from, then the assistant's own pairs while they fit."""
-    assistant = work.assistant
+    assistant = builder.assistant
     names = {
         "id": "source_assistant_id",
         "name": "source_assistant_name",
@@ -235,7 +181,7 @@ def _metadata(work: _Work) -> dict[str, str]:
         if fits and name not in fitted and len(fitted) < limits.MAX_METADATA_PAIRS:
             fitted[name] = text
         else:
-            work.find("assistant-field-lost", f"the metadata pair {short(name, 80)} does not fit.")
+            builder.find("assistant-field-lost", f"the metadata pair {short(name, 80)} does not fit.")
     return fitted
 
 
@@ -243,24 +189,3 @@ def _old_files(assistant: JsonObject) -> JsonObject | None:
     """Assistants of the first version held `file_ids` of their own."""
     ids = assistant.get("file_ids")
     return {"code_interpreter": {"file_ids": ids}} if isinstance(ids, list) else None
-
-
-def _merged(resources: Iterable[Any]) -> JsonObject:
-    """Return all vector stores and files, each once, in the order of their first mention."""
-    stores: dict[str, None] = {}
-    files: dict[str, None] = {}
-    for held in resources:
-        stores |= dict.fromkeys(_ids(held, "file_search", "vector_store_ids"))
-        files |= dict.fromkeys(_ids(held, "code_interpreter", "file_ids"))
-    return {"vector_store_ids": list(stores), "file_ids": list(files)}
-
-
-def _ids(resources: Any, tool: str, key: str) -> Iterator[str]:
-    inner = resources.get(tool) if isinstance(resources, Mapping) else None
-    for value in _listed(inner.get(key) if isinstance(inner, Mapping) else None):
-        if isinstance(value, str):
-            yield value
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

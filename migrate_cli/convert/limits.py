@@ -18,6 +18,8 @@ MAX_NAME = 128
 MAX_METADATA_PAIRS = 16
 MAX_METADATA_KEY = 64
 MAX_METADATA_VALUE = 512
+MIN_OUTPUT_TOKENS = 16
+"""The least that `max_output_tokens` may be."""
 
 FILE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What a file id looks like; use `fullmatch`."""

@@ -121,3 +121,8 @@ def _base_of(model: str) -> str:
 def is_reasoning(model: str) -> bool:
     """Whether the model refuses `temperature` and `top_p`."""
     return _REASONING.match(model) is not None
+
+
+def is_known(model: str) -> bool:
+    """Whether the name is a model's, so that what it takes can be told from it; else it is a deployment's, or new."""
+    return going(model) is not None or window_of(model) is not None or is_reasoning(model)

@@ -10,9 +10,11 @@ import hashlib
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from migrate_cli.convert.assistant import convert_assistant
+from migrate_cli.convert.configuration import HostKind
 from migrate_cli.model import JsonObject, Message, Thread, Unreadable
 from migrate_cli.replay.expectations import Expect, ExpectedSimilarity
 from migrate_cli.replay.suite import InputPart, SuiteCase
@@ -76,9 +78,10 @@ def case_of(turn: LastTurn, threshold: float, configuration: JsonObject | None) 
     )
 
 
-def configurations(assistants: Iterable[JsonObject]) -> dict[str, JsonObject]:
-    """Return the response configuration of each assistant, by its id."""
-    return {found.assistant_id: found.config for found in map(convert_assistant, assistants)}
+def configurations(assistants: Iterable[JsonObject], *, source: str, target: str) -> dict[str, JsonObject]:
+    """Return the response configuration of each assistant, by its id; `source` and `target` are presets of hosts."""
+    own = partial(convert_assistant, source=HostKind(source), target=HostKind(target))
+    return {found.assistant_id: found.config for found in map(own, assistants)}
 
 
 def questions_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:

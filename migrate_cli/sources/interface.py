@@ -143,6 +143,10 @@ class Source(ABC):
         """The assistant objects that the source holds, each id once."""
         return iter(())
 
+    def repeated_assistants(self) -> Mapping[str, int]:
+        """How many assistant objects that differ there are, by id, where there are several; the first one counts."""
+        return {}
+
     def files(self) -> Mapping[str, FileInfo]:
         """What the source knows of files, by file id."""
         return {}

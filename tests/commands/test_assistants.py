@@ -212,10 +212,11 @@ def test_an_unknown_assistant_is_a_mistake_that_names_the_known_ones(cli: Cli, t
     assert "asst_shop" in outcome.err
 
 
-def test_a_source_without_assistants_says_so(cli: Cli, tmp_path: Path) -> None:
+def test_a_source_without_assistants_is_refused_with_what_to_do(cli: Cli, tmp_path: Path) -> None:
     outcome = cli("assistants", export(tmp_path / "export"))
-    assert outcome.code == 0
-    assert "no assistant" in " ".join(outcome.out.split())
+    assert outcome.code == 2
+    assert "holds no assistant" in outcome.err
+    assert "agent's YAML" in outcome.err
 
 
 def test_every_format_shows_the_report(cli: Cli, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from migrate_cli.convert.assistant import MARKDOWN, Configuration, convert_assistant
+from migrate_cli.convert.assistant import MARKDOWN, convert_assistant
 from migrate_cli.convert.code_templates import as_python, as_typescript
+from migrate_cli.convert.configuration import Configuration
 from migrate_cli.convert.model_catalogue import MODELS_GOING, going, is_reasoning
 from pydantic import TypeAdapter
 

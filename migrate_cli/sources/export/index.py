@@ -40,6 +40,7 @@ CREATE TABLE block (
   id INTEGER PRIMARY KEY, kind TEXT, thread TEXT, stretch INTEGER, piece INTEGER, start INTEGER, length INTEGER,
   entries INTEGER, first REAL, last REAL, opens INTEGER, closes INTEGER);
 CREATE TABLE object (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE TABLE rival (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id, body)) WITHOUT ROWID;
 CREATE TABLE remark (thread TEXT, code TEXT, detail TEXT);
 CREATE INDEX remark_thread ON remark (thread);
 CREATE TABLE problem (path TEXT, member TEXT, line INTEGER, code TEXT, detail TEXT, thread TEXT);
@@ -151,8 +152,13 @@ class ThreadIndex:
             self.add(block)
 
     def keep(self, kind: RecordKind, object_id: str, raw: JsonObject) -> None:
-        """Keep an assistant or a file object; the first of an id stays."""
-        self._db.execute("INSERT OR IGNORE INTO object VALUES (?, ?, ?)", (kind.value, object_id, json.dumps(raw)))
+        """Keep an assistant or a file object; the first of an id stays, and others that differ are noted."""
+        key, body = (kind.value, object_id), json.dumps(raw, default=str)
+        if self._db.execute("INSERT OR IGNORE INTO object VALUES (?, ?, ?)", (*key, body)).rowcount:
+            return
+        ((first,),) = self._db.execute("SELECT body FROM object WHERE kind = ? AND id = ?", key)
+        if first != body and json.loads(first) != json.loads(body):
+            self._db.execute("INSERT OR IGNORE INTO rival VALUES (?, ?, ?)", (*key, body))
 
     def problem(self, origin: Origin, code: str, detail: str, thread: str | None = None) -> None:
         """Remember something that could not be read."""
@@ -195,13 +201,12 @@ class ThreadIndex:
     def threads(self) -> Iterator[str]:
         """Yield the ids of all threads that anything was indexed for, in order of first appearance."""
         self.seal()
-        found = "SELECT thread FROM block WHERE kind != 'deleted' GROUP BY thread ORDER BY MIN(id)"
-        yield from (row[0] for row in self._db.execute(found))
+        yield from (row[0] for row in self._db.execute("SELECT thread FROM block GROUP BY thread ORDER BY MIN(id)"))
 
     def count(self) -> int:
         """Return how many threads anything was indexed for."""
         self.seal()
-        return int(self._db.execute("SELECT COUNT(DISTINCT thread) FROM block WHERE kind != 'deleted'").fetchone()[0])
+        return int(self._db.execute("SELECT COUNT(DISTINCT thread) FROM block").fetchone()[0])
 
     def blocks(self, thread: str) -> dict[RecordKind, list[IndexedBlock]]:
         """Return a thread's blocks by kind, in the order in which they were met."""
@@ -242,6 +247,11 @@ class ThreadIndex:
         """Yield the kept objects of a kind, by id."""
         for (body,) in self._db.execute("SELECT body FROM object WHERE kind = ? ORDER BY id", (kind.value,)):
             yield json.loads(body)
+
+    def repeated(self, kind: RecordKind) -> dict[str, int]:
+        """Return how many kept objects of a kind there are that differ, by id, where there are several."""
+        rows = self._db.execute("SELECT id, COUNT(*) + 1 FROM rival WHERE kind = ? GROUP BY id", (kind.value,))
+        return dict(rows.fetchall())
 
     def problems(self) -> Iterator[tuple[Origin, str, str, str | None]]:
         """Yield what could not be read: origin, code, sentence, thread id if known."""

@@ -93,6 +93,10 @@ class ExportSource(Source):
         self._survey()
         yield from self._index.objects(RecordKind.ASSISTANT)
 
+    def repeated_assistants(self) -> Mapping[str, int]:
+        """Return how many objects of one assistant differ, by its id; files of whole threads count once read."""
+        return self._index.repeated(RecordKind.ASSISTANT)
+
     def files(self) -> Mapping[str, FileInfo]:
         """Return the file objects of the export and the bytes in its `files/` folders, by file id."""
         self._survey()
@@ -165,6 +169,9 @@ class ExportSource(Source):
         problem = next(self._index.problems(), None)
         if problem is None and self.recognised() and not self._indexer.held:
             return
+        if problem is None and next(self._index.objects(RecordKind.ASSISTANT), None) is not None:
+            detail = f"{self._path} holds assistants and no threads; migrate-cli assistants {self._path} reads them."
+            raise SourceError(detail, code="no-threads")
         if problem is None:
             known = ", ".join(taken.shape for taken in self.shapes() if taken.shape != "ignored")
             also = f"; it holds {known}" if known else ""

@@ -8,6 +8,7 @@ from typing import Any
 from migrate_cli.sources.dialect import Translator
 from migrate_cli.sources.evidence import names_of
 from migrate_cli.sources.ordering import WAYS
+from migrate_cli.sources.shapes.agent import Agent, AgentYaml
 from migrate_cli.sources.shapes.base import Form, Shape
 from migrate_cli.sources.shapes.flat import Columns, FlatArray, FlatCsv, FlatLines, FlatRow, Roles
 from migrate_cli.sources.shapes.list_page import ListPage
@@ -16,15 +17,7 @@ from migrate_cli.sources.shapes.message_lines import MessageLines
 from migrate_cli.sources.shapes.messages_capped import MessagesCapped
 from migrate_cli.sources.shapes.nothing import Nothing, is_empty
 from migrate_cli.sources.shapes.objects import Objects
-from migrate_cli.sources.shapes.recordings import (
-    EventList,
-    EventStream,
-    HttpSession,
-    MockMappings,
-    NockFixture,
-    VcrCassette,
-    VcrJson,
-)
+from migrate_cli.sources.shapes.recordings import HttpSession, VcrCassette, VcrJson
 from migrate_cli.sources.shapes.snapshot import Snapshot
 from migrate_cli.sources.shapes.thread_array import ThreadArray, ThreadLines
 from migrate_cli.sources.shapes.thread_file import ThreadFile
@@ -50,13 +43,11 @@ class ShapeTable:
         self.only = only
         self.columns = names
         self.translator = Translator()
-        wire = self.translator.value
         self._shapes: tuple[Shape, ...] = (
             ThreadFile(),
             ThreadArray(),
             ThreadLines(),
             Snapshot(),
-            HttpSession(wire),
             ListPage(),
             MessagesCapped(),
             FlatArray(names, meanings),
@@ -64,12 +55,11 @@ class ShapeTable:
             FlatCsv(names, meanings),
             MessageArray(),
             MessageLines(),
-            VcrJson(wire),
-            VcrCassette(wire),
-            NockFixture(wire),
-            MockMappings(wire),
-            EventList(wire),
-            EventStream(wire),
+            HttpSession(),
+            VcrJson(),
+            VcrCassette(),
+            AgentYaml(),
+            Agent(),
             Objects(),
             ThreadsById(),
         )

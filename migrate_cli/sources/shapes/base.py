@@ -65,18 +65,7 @@ class Loose:
     remarks: tuple[Remark, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A place of a document that cannot be read, so that what it held is missing."""
-
-    code: str
-    detail: str
-    """What is wrong and what to do, without the file's name."""
-    thread_id: str | None = None
-    """The thread that it was about, where that is known."""
-
-
-Piece = Whole | Loose | Fault
+Piece = Whole | Loose
 
 
 class Form(StrEnum):
@@ -86,7 +75,6 @@ class Form(StrEnum):
     LINES = "lines"
     CSV = "csv"
     YAML = "yaml"
-    TEXT = "text"
 
 
 class Growth(StrEnum):

@@ -32,7 +32,7 @@ class Objects(Shape):
             yield from loose_pieces([value])
         else:
             for entry in value.values():
-                yield from page_pieces(entry) if is_list_answer(entry) else loose_pieces([entry])
+                yield from page_pieces(entry) if is_list_answer(entry) else loose_pieces(_gathered(entry))
 
 
 def _are_named(value: Any) -> bool:
@@ -44,4 +44,15 @@ def _are_named(value: Any) -> bool:
 
 
 def _says_what_it_is(entry: Any) -> bool:
-    return is_list_answer(entry) or (kind_of(entry) is not None and "object" in entry)
+    if isinstance(entry, list):
+        return first_kind(entry) is RecordKind.ASSISTANT
+    if is_list_answer(entry) or (kind_of(entry) is not None and "object" in entry):
+        return True
+    return isinstance(entry, dict) and first_kind(entry.values()) is RecordKind.ASSISTANT
+
+
+def _gathered(entry: Any) -> list[Any]:
+    """Return the objects that stand under one name: a list's, those by id, or the one itself."""
+    if isinstance(entry, list):
+        return entry
+    return [entry] if kind_of(entry) is not None else list(entry.values())

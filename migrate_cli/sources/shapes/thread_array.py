@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from migrate_cli.sources.shapes.base import Form, Piece, Shape, beside
-from migrate_cli.sources.shapes.thread_file import ThreadFile, whole_thread
+from migrate_cli.sources.shapes.thread_file import ThreadFile, assistant_keys, assistants_beside, whole_thread
 
 _THREAD = ThreadFile()
 
@@ -26,14 +26,17 @@ class ThreadArray(Shape):
         return _THREAD.matches(first)
 
     def pieces(self, value: Any) -> Iterator[Piece]:
-        """Give one thread after the other."""
+        """Give one thread after the other, then the assistants beside them."""
         for thread in _threads(value):
             if isinstance(thread, dict):
+                yield from assistants_beside(thread)
                 yield whole_thread(thread)
+        if isinstance(value, dict):
+            yield from assistants_beside(value)
 
     def frame(self, value: Any) -> list[str]:
         """Return what stands beside the list of threads."""
-        return beside(value, frozenset({"threads"}))
+        return beside(value, frozenset({"threads", *assistant_keys(value)}))
 
 
 def _threads(value: Any) -> list[Any]:
@@ -58,4 +61,5 @@ class ThreadLines(Shape):
     def pieces(self, value: Any) -> Iterator[Piece]:
         """Give the thread of one line; nothing where it is none."""
         if _THREAD.matches(value):
+            yield from assistants_beside(value)
             yield whole_thread(value)

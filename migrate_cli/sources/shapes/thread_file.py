@@ -7,12 +7,13 @@ from typing import Any
 
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id
-from migrate_cli.sources.record_kinds import is_list_answer
-from migrate_cli.sources.shapes.base import Piece, Shape, Whole, beside, said_more, thread_id_in
+from migrate_cli.sources.record_kinds import RecordKind, is_list_answer, kind_of
+from migrate_cli.sources.shapes.base import Loose, Piece, Shape, Whole, beside, said_more, thread_id_in
 from migrate_cli.sources.wire_fields import THREAD, carries
 
 _LISTS = ("messages", "runs", "run_steps", "steps")
 _IDENTITY = ("id", "object", "thread_id")
+_ASSISTANTS = ("assistants", "assistant")
 _KNOWN = THREAD.union(_LISTS, ["thread"])
 
 
@@ -32,13 +33,15 @@ class ThreadFile(Shape):
 
     def pieces(self, value: Any) -> Iterator[Piece]:
         """Give the one thread."""
+        yield from assistants_beside(value)
         if _is_frame(value):
             value = {key: entry for key, entry in value.items() if key in _KNOWN}
         yield whole_thread(value)
 
     def frame(self, value: Any) -> list[str]:
         """Return what stands beside the messages where the object itself is no thread's."""
-        return beside(value, _KNOWN) if isinstance(value, dict) and _is_frame(value) else []
+        known = _KNOWN.union(assistant_keys(value))
+        return beside(value, known) if isinstance(value, dict) and _is_frame(value) else []
 
 
 def _is_frame(value: JsonObject) -> bool:
@@ -46,10 +49,28 @@ def _is_frame(value: JsonObject) -> bool:
     return value.get("object") is None and not any(value.get(name) for name in ("thread", "id", "thread_id"))
 
 
+def assistants_beside(value: JsonObject) -> Iterator[Loose]:
+    """Give the assistant objects that stand beside threads or their messages."""
+    for name in assistant_keys(value):
+        yield Loose(RecordKind.ASSISTANT, _objects(value[name]))
+
+
+def assistant_keys(value: Any) -> list[str]:
+    """Return the keys of an object under which assistants stand."""
+    return [name for name in _ASSISTANTS if name in value and _objects(value[name])] if isinstance(value, dict) else []
+
+
+def _objects(value: Any) -> list[Any]:
+    """Return the assistants of a list or of a list answer, or the one that a value is; nothing of other kinds."""
+    entries = [value] if isinstance(value, dict) and not is_list_answer(value) else entries_of(value)[0]
+    return entries if all(kind_of(entry) is RecordKind.ASSISTANT for entry in entries) else []
+
+
 def whole_thread(value: JsonObject) -> Whole:
     """Return the thread of an object that holds its messages."""
     thread = value.get("thread")
-    fields = {key: value[key] for key in value if key not in _LISTS and key != "thread"}
+    read = {*_LISTS, "thread", *assistant_keys(value)}
+    fields = {key: value[key] for key in value if key not in read}
     if not isinstance(thread, dict):
         named = clean_id(thread)
         thread = fields
