@@ -43,6 +43,7 @@ from migrate_cli.report.side_by_side import content_recorder, without_content
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.api.source import ApiSource
 from migrate_cli.sources.interface import Selection, Source
+from migrate_cli.sources.reading import ReadingTally
 from migrate_cli.state.divide import refuse_leftovers
 from migrate_cli.state.runs import RecordedRuns
 from migrate_cli.state.store import StateStore
@@ -148,6 +149,7 @@ class ApplyRun:
         self._began = time.monotonic()
         self._content = content_recorder(wanted=settings.report.with_content, redacted=settings.report.redact)
         self._tally = RunTotals(view, self._content)
+        self._reading = ReadingTally()
         self._expected = expected_of(source, options.selection)
         self._resumption = self._resumed()
         self._interrupts: Interrupts | None = None
@@ -245,6 +247,7 @@ class ApplyRun:
         selection = self._options.selection
 
         def converted(threads: Iterator[Thread | Unreadable]) -> Iterator[Entry]:
+            threads = self._reading.watch(threads)
             return resolver.convert(threads if self._content is None else self._content.watch(threads))
 
         arriving = self._resumption.arriving() if self._resumption else self._source.arriving(selection)
@@ -298,6 +301,7 @@ class ApplyRun:
         """What every result says."""
         traffic = stages.client.traffic
         data = self._tally.data() | {
+            "reading": self._reading.data(self._source.shapes()),
             "requests": traffic.as_dict(),
             "writes": traffic.writes,
             "timeline": self._tally.timeline(),

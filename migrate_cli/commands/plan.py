@@ -35,6 +35,7 @@ from migrate_cli.report.progress import ProgressView
 from migrate_cli.report.side_by_side import content_recorder
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection, Source
+from migrate_cli.sources.reading import ReadingTally
 from migrate_cli.target.endpoint import base_url_of
 from migrate_cli.work.ordered import Entry, in_order
 from migrate_cli.work.queue import piped
@@ -87,6 +88,7 @@ def plan(settings: Settings, selection: Selection, *, view: ProgressView, option
             "shapes": [
                 {"shape": taken.shape, "files": taken.files, "example": taken.example} for taken in source.shapes()
             ],
+            "reading": planning.reading.data(source.shapes()),
             "estimate": planning.estimate(rate, window),
         }
     )
@@ -138,6 +140,7 @@ class _Planning:
         self._content = content_recorder(wanted=settings.report.with_content, redacted=settings.report.redact)
         self.tally = RunTotals(view, self._content)
         self.plan = PlanRecord(planned_setup(settings, source))
+        self.reading = ReadingTally()
 
     async def read_all(self, selection: Selection, files: RunFiles, client: ApiClient | None) -> None:
         """Count every thread."""
@@ -169,6 +172,7 @@ class _Planning:
         return found
 
     def _seen(self, entries: Iterator[Thread | Unreadable]) -> Iterator[Thread | Unreadable]:
+        entries = self.reading.watch(entries)
         if self._content is not None:
             entries = self._content.watch(entries)
         return recording(self._settings, self._source, entries, self.plan) if self._keeps else entries

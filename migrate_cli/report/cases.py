@@ -9,6 +9,7 @@ from enum import StrEnum
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.document import build, objects, text
 from migrate_cli.report.escape import plural, visible
+from migrate_cli.report.migration import reading_lines
 
 
 class JUnitOutcome(StrEnum):
@@ -77,9 +78,16 @@ def _run_case(result: Result) -> JUnitCase:
         else JUnitOutcome.PASSED,
         kind=f"exit-{result.exit_code}" if stopped else "",
         message=document.headline if stopped else "",
-        output="\n".join(visible(line) for line in (document.headline, *general)),
+        output="\n".join(visible(line) for line in (document.headline, *general, *_reading(result))),
         seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
     )
+
+
+def _reading(result: Result) -> Iterator[str]:
+    """How the source was read, a line for each fact."""
+    for entry in objects(result.data, "reading"):
+        for what, how in reading_lines(entry):
+            yield f"{text(entry.get('shape'))}: {what}: {how}"
 
 
 def _thread_cases(result: Result) -> Iterator[JUnitCase]:

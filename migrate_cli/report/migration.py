@@ -34,6 +34,8 @@ SHOWN = 20
 """Rows of the lists in reports that people read on a screen; JSON has them all."""
 
 
+_FEW = 5
+"""Fields that a headline names."""
 _WITH_UNITS = frozenset({("estimate", "seconds"), ("estimate", "requests_per_minute")})
 """Counts that the table of the estimate shows."""
 
@@ -50,6 +52,8 @@ def build(result: Result) -> ReportDocument:
         _findings(data),
         _aside(data),
         _unreadable(data),
+        _reading(data),
+        _carried(data),
         _shapes(data) if planning else None,
         _run(result),
     ]
@@ -85,7 +89,7 @@ def _plan_headline(result: Result) -> str:
     if unread:
         sentence += f" {plural(unread, 'entry', 'entries')} of the source cannot be read."
     sentence += known_incomplete(threads)
-    return f"{sentence} {_fate_sentence(parts)} Nothing was sent.{_checked(result)}"
+    return f"{sentence} {_fate_sentence(data, parts)} Nothing was sent.{_checked(result)}"
 
 
 def _nothing(data: JsonObject) -> str:
@@ -115,12 +119,19 @@ def _checked(result: Result) -> str:
     return " The check failed." if result.exit_code == ExitCode.CHECK_FAILED else " The check passed."
 
 
-def _fate_sentence(parts: dict[str, int]) -> str:
+def _frames(data: JsonObject) -> str:
+    """That files have fields beside their records, which nothing carries."""
+    names = sorted({name for entry in objects(data, "reading") for name in counts(entry, "frame")})
+    named = ", ".join(names[:_FEW]) + (" …" if len(names) > _FEW else "")
+    return f"; what files hold beside them is left out: {named}" if names else ""
+
+
+def _fate_sentence(data: JsonObject, parts: dict[str, int]) -> str:
     read, dropped = parts.get("read", 0), parts.get("dropped", 0)
     if read == 0:
         return "There are no parts to carry over."
     if parts.get("kept", 0) == read:
-        return f"All {plural(read, 'part')} keep their form."
+        return f"All {plural(read, 'part')} keep their form{_frames(data)}."
     if dropped == 0:
         return (
             f"Of {plural(read, 'part')}, {percent(parts.get('kept', 0), read)} keep their form and nothing is dropped."
@@ -255,6 +266,54 @@ def _unreadable(data: JsonObject) -> Table | None:
     cut = len(entries) - len(rows) + (data.get("unreadable_cut") or 0)
     columns = (Column("where"), Column("code"), Column("why"))
     return Table("Could not be read", columns, rows, cut_note(len(rows), cut, "place"))
+
+
+def _reading(data: JsonObject) -> Table | None:
+    """How the source was read: a few lines for each format."""
+    rows: list[tuple[str, ...]] = []
+    for entry in objects(data, "reading"):
+        name = text(entry.get("shape"))
+        for what, how in reading_lines(entry):
+            rows.append((name, what, how))
+            name = ""
+    return Table("Reading", (Column("format"), Column(""), Column("")), tuple(rows)) if rows else None
+
+
+def _carried(data: JsonObject) -> Table | None:
+    """Which fields were carried, for those who look it up."""
+    rows = tuple(
+        (text(entry.get("shape")), _listed(counts(entry["fields"], "carried"), besides=entry.get("messages")))
+        for entry in objects(data, "reading")
+        if isinstance(entry.get("fields"), dict)
+    )
+    return Table("Fields carried", (Column("format"), Column("fields")), rows, reference=True) if rows else None
+
+
+def reading_lines(entry: JsonObject) -> list[tuple[str, str]]:
+    """Return what one entry of `data["reading"]` tells in few lines: what, and how."""
+    fields = entry["fields"] if isinstance(entry.get("fields"), dict) else {}
+    threads = entry.get("threads", 0)
+    read = [plural(entry[name], word) for name, word in (("files", "file"), ("threads", "thread")) if name in entry]
+    read.append(plural(entry.get("messages", 0), "message"))
+    known = (
+        f"{what}: {_listed(counts(entry, key), besides=threads)}"
+        for what, key in (("ids", "identity"), ("order", "order"), ("complete", "completeness"))
+        if counts(entry, key)
+    )
+    lines = [
+        ("read", ", ".join(read)),
+        ("known by", " · ".join(known)),
+        ("spelling", _listed(counts(entry, "spelling"))),
+        ("left out", _listed(counts(fields, "set_aside"))),
+        ("beside records", _listed(counts(entry, "frame"), besides=entry.get("files"))),
+    ]
+    return [(what, how) for what, how in lines if how]
+
+
+def _listed(met: dict[str, int], besides: object = None) -> str:
+    """Names with their counts, where these are not what everybody expects."""
+    named = [name if count == besides else f"{name} {number(count)}" for name, count in met.items()]
+    return ", ".join(named[:SHOWN]) + (" …" if len(named) > SHOWN else "")
 
 
 def _shapes(data: JsonObject) -> Table | None:

@@ -249,7 +249,7 @@ def note_completeness(notes: Notes, seen: Chronicle, *, has_more: bool | None, t
         why = f"It has exactly {seen.count} messages, as many as a page that is not followed by another"
         notes.add(INCOMPLETE, incomplete(side, why))
         return "may be incomplete"
-    return "nothing tells otherwise"
+    return "no sign of more"
 
 
 def names_of(columns: Iterable[Mapping[str, str]]) -> str:

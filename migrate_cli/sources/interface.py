@@ -53,6 +53,10 @@ class ShapeTaken:
     files: int
     example: str
     """One path or member, as an example."""
+    frame: Mapping[str, int] = field(default_factory=dict)
+    """Fields that stand beside the records and carry nothing, and in how many files."""
+    spelling: Mapping[str, int] = field(default_factory=dict)
+    """Spellings and dialects other than the wire's that were met in the source, and how often."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ It must not judge what a part is worth (that is conversion), order anything (`or
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -26,13 +27,15 @@ _LATEST = 253_402_300_800.0
 class Notes:
     """Collects the findings of one thread."""
 
-    __slots__ = ("fields", "findings", "thread_id")
+    __slots__ = ("fields", "findings", "set_aside", "thread_id")
 
     def __init__(self, thread_id: str) -> None:
         self.thread_id = thread_id
         self.findings: list[Finding] = []
         self.fields: dict[tuple[str, ...], int] = {}
         """The sets of fields that messages have, and how often each was met."""
+        self.set_aside: Counter[str] = Counter()
+        """Fields of messages that nothing carries, by path."""
 
     def add(self, code: str, detail: str, message_id: str | None = None) -> None:
         """Note one oddity, with the severity that its code has; `detail` never holds message text."""
@@ -122,6 +125,9 @@ def message_of(raw: JsonObject, thread_id: str, position: int, notes: Notes) -> 
     metadata, attached = get("metadata"), get("attachments") or get("file_ids")
     odd = (metadata and type(metadata) is not dict) or (attached and type(attached) is not list)
     is_known = raw.keys() <= wire_fields.MESSAGE and not odd and wire_fields.is_plain(content)
+    unknown = () if is_known else wire_fields.of_message(raw, content)
+    if unknown:
+        notes.set_aside.update(one.path for one in unknown)
     return Message(
         id=message_id,
         role=_role(raw, message_id, notes),
@@ -133,7 +139,7 @@ def message_of(raw: JsonObject, thread_id: str, position: int, notes: Notes) -> 
         incomplete_reason=_text(incomplete.get("reason")) if isinstance(incomplete, dict) else None,
         assistant_id=None if assistant_id is None else clean_id(assistant_id),
         run_id=None if run_id is None else clean_id(run_id),
-        unknown=() if is_known else wire_fields.of_message(raw, content),
+        unknown=unknown,
     )
 
 

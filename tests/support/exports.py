@@ -17,7 +17,7 @@ def message(thread: str, number: int, text: str | None = None, **more: Any) -> d
     return {
         "id": f"msg_{thread[-6:]}{number:018d}",
         "object": "thread.message",
-        "created_at": 1_700_000_000 + number // 3,
+        "created_at": 1_700_000_000 + (number + 2) // 3,
         "thread_id": thread,
         "role": "user" if number % 2 == 0 else "assistant",
         "content": [{"type": "text", "text": {"value": text or f"{thread} {number}", "annotations": []}}],

@@ -63,6 +63,6 @@ def thread_of(record: ThreadRecord) -> Thread:
         runs=normalise.runs_of(record.runs),
         run_steps=normalise.steps_of(record.steps),
         findings=(*record.findings, *notes.findings),
-        certificate=Certificate("the host", order, "the host's pages", notes.fields),
+        certificate=Certificate("the host", order, "the host's pages", notes.fields, notes.set_aside),
         **normalise.thread_facts(record.thread),
     )

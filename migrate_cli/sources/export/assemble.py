@@ -88,7 +88,9 @@ class Assembler:
             runs=normalise.runs_of(runs),
             run_steps=normalise.steps_of(steps),
             findings=tuple(notes.findings),
-            certificate=Certificate(identity_of(notes, raw, listed.raws), order, known_complete, notes.fields),
+            certificate=Certificate(
+                identity_of(notes, raw, listed.raws), order, known_complete, notes.fields, notes.set_aside
+            ),
             **normalise.thread_facts(raw),
         )
 

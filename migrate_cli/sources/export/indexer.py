@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from migrate_cli.model import JsonObject, Origin
+from migrate_cli.secrets import scrub
 from migrate_cli.sources.disk_set import DiskSet
 from migrate_cli.sources.export import recognise
 from migrate_cli.sources.export.archives import ArchiveError
@@ -30,6 +32,8 @@ from migrate_cli.sources.shapes.base import Form, Growth, Loose, Piece, Shape, W
 from migrate_cli.sources.shapes.nothing import is_empty
 from migrate_cli.sources.shapes.recordings import HttpSession, VcrJson
 
+_MOST_FIELDS = 100
+"""Fields beside records that are counted by name, for each shape."""
 _KEPT = frozenset({RecordKind.ASSISTANT, RecordKind.FILE})
 _OF_THREADS = frozenset({RecordKind.MESSAGE, RecordKind.RUN, RecordKind.STEP})
 _FAULTS = (NotOursError, BadJsonError, ArchiveError, OSError, EOFError, zlib.error)
@@ -43,8 +47,12 @@ class ShapeCounts:
     files: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
 
-    def take(self, shape: str, origin: Origin) -> None:
-        """Count one file."""
+    frames: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def take(self, shape: str, origin: Origin, frame: Iterable[str] = ()) -> None:
+        """Count one file; `frame` are the fields that stand beside its records and carry nothing."""
+        counted = self.frames.setdefault(shape, Counter())
+        counted.update(name for name in frame if name in counted or len(counted) < _MOST_FIELDS)
         self.files[shape] = self.files.get(shape, 0) + 1
         self.examples.setdefault(shape, str(origin))
 
@@ -53,10 +61,13 @@ class ShapeCounts:
         for name, count in other.files.items():
             self.files[name] = self.files.get(name, 0) + count
             self.examples.setdefault(name, other.examples[name])
+            self.frames.setdefault(name, Counter()).update(other.frames[name])
 
     def shapes(self) -> list[ShapeTaken]:
         """Return the counts, by name."""
-        return [ShapeTaken(name, self.files[name], self.examples[name]) for name in sorted(self.files)]
+        return [
+            ShapeTaken(name, self.files[name], self.examples[name], self.frames[name]) for name in sorted(self.files)
+        ]
 
 
 class Indexer:
@@ -86,7 +97,7 @@ class Indexer:
                 return False
             self._index_file(found)
             self._tell_cut(found)
-            self._counts.take(found.shape.name, input_.origin)
+            self._counts.take(found.shape.name, input_.origin, _frame(found))
         except _FAULTS as error:
             self._refuse(input_, error, self._counts)
         self._done.add(str(input_.origin))
@@ -102,7 +113,7 @@ class Indexer:
             if not found.shape.whole or _one_huge_thread(found):
                 self._index_file(found)
                 self._tell_cut(found)
-                self._counts.take(found.shape.name, input_.origin)
+                self._counts.take(found.shape.name, input_.origin, _frame(found))
                 self._done.add(str(input_.origin))
                 return
             self.held = True
@@ -113,7 +124,7 @@ class Indexer:
                 elif piece.kind in _KEPT:
                     self._keep(piece)
             self._tell_cut(found)
-            counts.take(found.shape.name, input_.origin)
+            counts.take(found.shape.name, input_.origin, _frame(found))
         except _FAULTS as error:
             self._refuse(input_, error, counts if held else self._counts)
             if not held:
@@ -350,6 +361,13 @@ def _loose(found: Recognised, pieces: Iterable[Piece]) -> Iterator[Loose]:
 def _own_object(piece: Whole, thread: str) -> JsonObject:
     """The thread's own object; of one that holds nothing at all, its id."""
     return piece.thread or {"id": thread}
+
+
+def _frame(found: Recognised) -> list[str]:
+    """The fields of a document beside its records, without the contents of any."""
+    if found.shape.form not in (Form.DOCUMENT, Form.YAML):
+        return []
+    return [scrub(name) for name in found.shape.frame(found.value if found.large is None else found.large.sketch())]
 
 
 def _fault_of(input_: Input, error: Exception) -> NotOursError:

@@ -76,7 +76,9 @@ class ThreadRows:
             origin=origin,
             shape=shape,
             findings=tuple(self._notes.findings),
-            certificate=Certificate("the column of the thread", order, "the database's query", self._notes.fields),
+            certificate=Certificate(
+                "the column of the thread", order, "the database's query", self._notes.fields, self._notes.set_aside
+            ),
             **normalise.thread_facts(self._facts),
         )
 

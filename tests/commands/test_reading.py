@@ -1,0 +1,84 @@
+"""`plan` says how a source was read: fields, and what ids, order and completeness are known by."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.exports import message, thread_id
+
+from .conftest import Cli  # noqa: TID252 - the folder's own fixtures
+
+
+def write(path: Path, value: Any) -> Path:
+    path.write_text(json.dumps(value), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    own_id = thread_id(1)
+    messages = [message(own_id, 0, feedback="secret praise"), message(own_id, 1)]
+    return write(tmp_path / "export.json", {"exportDate": "x", "threads": [{"id": own_id, "messages": messages}]})
+
+
+def test_the_reading_tells_fields_and_what_everything_is_known_by(cli: Cli, export: Path) -> None:
+    [reading] = cli("plan", export, "-o", "json").json["data"]["reading"]
+    assert (reading["shape"], reading["files"], reading["threads"], reading["messages"]) == ("thread-array", 1, 1, 2)
+    assert reading["fields"]["carried"]["messages[].role"] == 2
+    assert reading["fields"]["set_aside"] == {"messages[].feedback": 1}
+    assert reading["frame"] == {"exportDate": 1}
+    assert reading["identity"] == {"its own object": 1}
+    assert reading["order"] == {"times": 1}
+    assert reading["completeness"] == {"no sign of more": 1}
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "junit", "json"])
+def test_every_form_of_the_report_has_the_reading_without_any_value(cli: Cli, export: Path, form: str) -> None:
+    said = cli("plan", export, "-o", form).out
+    assert "feedback" in said and "exportDate" in said
+    assert "secret praise" not in said
+
+
+def test_parts_do_not_all_keep_their_form_where_a_field_is_lost(cli: Cli, export: Path) -> None:
+    assert "keep their form" not in cli("plan", export).out.replace("66.7 % keep", "")
+
+
+def test_a_frame_is_named_where_all_parts_keep_their_form(cli: Cli, tmp_path: Path) -> None:
+    path = write(tmp_path / "export.json", {"exported_at": "x", "messages": [message(thread_id(1), 0)]})
+    said = " ".join(cli("plan", path).out.split())
+    assert "keep their form; what files hold beside them is left out: exported_at" in said
+
+
+def test_a_check_can_forbid_lost_fields(cli: Cli, export: Path) -> None:
+    assert cli("plan", export, "--fail-on", "field-not-carried").code == 4
+    assert (
+        cli("plan", export, "--fail-on", "order-probably-reversed,time-unreadable,thread-may-be-incomplete").code == 0
+    )
+
+
+def test_the_state_keeps_the_reading_with_the_runs_result(cli: Cli, export: Path) -> None:
+    assert cli("apply", export, "--target", "sandbox").code == 0
+    kept = cli("report", "--rehearsal", "-o", "json").json["data"]
+    assert kept["reading"][0]["fields"]["set_aside"] == {"messages[].feedback": 1}
+
+
+def test_values_of_lost_fields_are_in_the_state_where_the_setting_asks(
+    cli: Cli, export: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIGRATE_CONVERT__UNKNOWN_FIELDS", "keep")
+    parts = cli("plan", export, "-o", "json").json["data"]["parts"]
+    assert (parts["noted"], parts["dropped"]) == (1, 0)
+
+
+def test_a_state_file_refuses_another_choice_for_lost_fields(
+    cli: Cli, export: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("apply", export, "--target", "sandbox").code == 0
+    monkeypatch.setenv("MIGRATE_CONVERT__UNKNOWN_FIELDS", "keep")
+    refused = cli("apply", export, "--target", "sandbox")
+    assert refused.code != 0
+    assert "convert.unknown_fields was" in refused.err + refused.out
