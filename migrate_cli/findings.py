@@ -86,6 +86,22 @@ _READING = {
         "The list ends although there was more, or has exactly as many messages as one page; others may be missing.",
         "Compare with the original, and export the thread again with all pages, if it still can be.",
     ),
+    "body-not-decoded": Entry(
+        WARNING,
+        "A recorded body of the thread cannot be decoded: it is damaged, cut off, or packed in an unknown way.",
+        "Record it again; `pip install migrate-cli[recordings]` reads br and zstd.",
+    ),
+    "message-deleted": Entry(INFO, "The source shows that messages were deleted later; they are left out.", "Nothing."),
+    "message-from-request": Entry(
+        INFO,
+        "The recording shows messages only in the requests that created them; they are read from there.",
+        "Nothing, unless you join on ids.",
+    ),
+    "thread-deleted": Entry(
+        WARNING,
+        "The recording shows that the thread was deleted at its end; what was recorded before is read.",
+        "Remove the recording if the thread is to stay deleted.",
+    ),
     "duplicate-thread": Entry(
         WARNING, "Two threads of the source have one id; the first was taken.", "Remove or rename one of them."
     ),
@@ -554,6 +570,13 @@ UNREADABLE: dict[str, Unread] = {
     "csv-broken": Unread("A row of CSV cannot be taken apart.", "Look at the row that is named, often a lone quote."),
     "csv-encoding": Unread("The CSV is not UTF-8 from a row on.", "Save it as UTF-8."),
     "object-without-thread": Unread("An object names no thread, so it belongs nowhere.", "Look for a damaged export."),
+    "answer-not-decoded": Unread(
+        "A recorded body cannot be decoded, and nothing else tells of its thread.",
+        "Record it again; `pip install migrate-cli[recordings]` reads br and zstd.",
+    ),
+    "request-without-thread": Unread(
+        "A recorded request holds messages, but no answer tells the id of their thread.", "Record it again."
+    ),
     "no-thread-in-recording": Unread("The recording holds no answer about a thread.", "Remove the file."),
     "duplicate-thread-id": Unread(
         "The source holds a thread with this id once more; the first one is read.",

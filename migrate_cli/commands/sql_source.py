@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from migrate_cli.errors import UsageError
 from migrate_cli.settings.model import Settings
+from migrate_cli.sources.app_formats import APPS
 from migrate_cli.sources.sql.source import RowQuery, SqlSource
 
 
 def open_sql(settings: Settings) -> SqlSource:
     """Return the source. Raises UsageError, SourceError, AuthError or TemporaryError, each in one sentence."""
     source = settings.source
-    rows = RowQuery(source.table, source.select, source.columns, source.roles, source.order)
+    app = source.format if source.format in APPS else None
+    rows = RowQuery(source.table, source.select, source.columns, source.roles, source.order, app)
     return SqlSource(database_url(settings), rows)
 
 

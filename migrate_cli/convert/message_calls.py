@@ -74,5 +74,13 @@ def reasoning(builder: MessageBuilder, part: JsonObject) -> Fate:
     return Fate.NOTED
 
 
+def app_step(builder: MessageBuilder, part: JsonObject) -> Fate:
+    """A step of an app that says nothing in the conversation."""
+    builder.is_told = True
+    builder.draft.set_aside("app_step", part, builder.message.id)
+    builder.find("step-unknown", f"The step {short(builder.message.id)} is of type {short(str(part.get('step')), 60)}.")
+    return Fate.NOTED
+
+
 def _named(value: Any) -> str:
     return short(str(value), 80) if value else "without an id"

@@ -28,6 +28,7 @@ CONVERTERS: dict[str, PartConverter] = {
     "tool_call": message_calls.tool_call,
     "tool_output": message_calls.tool_output,
     "reasoning": message_calls.reasoning,
+    "app_step": message_calls.app_step,
 }
 """One function for each type of content part; a new type is one more line here."""
 

@@ -19,6 +19,8 @@ class RecordKind(StrEnum):
     STEP = "step"
     ASSISTANT = "assistant"
     FILE = "file"
+    DELETED = "deleted"
+    """A message that was deleted: only its id."""
     OTHER = "other"
     """An object of the API that holds nothing to migrate, such as a vector store or a deletion notice."""
 

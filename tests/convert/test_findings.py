@@ -45,7 +45,17 @@ def test_a_finding_takes_its_severity_from_the_catalogue() -> None:
 
 
 _KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
-_REFUSING = {"Unreadable", "NotOursError", "BadJsonError", "ArchiveError", "refuse", "problem", "append"}
+_REFUSING = {
+    "Unreadable",
+    "NotOursError",
+    "BadJsonError",
+    "ArchiveError",
+    "refuse",
+    "problem",
+    "append",
+    "Fault",
+    "CassetteError",
+}
 """Whatever of `sources` takes a code of what could not be read; `append` is that of lists of problems."""
 _REMARKING = {"add", "notice", "Remark"}
 

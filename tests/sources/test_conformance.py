@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import gzip
 import io
@@ -205,6 +206,77 @@ def har(folder: Path) -> None:
     dump(folder / "session.har.json", {"log": {"entries": entries}})
 
 
+def har_in_base64(folder: Path) -> None:
+    def content(answer: Any) -> dict[str, Any]:
+        return {"text": base64.b64encode(json.dumps(answer).encode()).decode(), "encoding": "base64"}
+
+    calls = [{"request": {"url": uri}, "response": {"content": content(answer)}} for uri, answer in recorded()]
+    dump(folder / "session.har", {"log": {"entries": calls}})
+
+
+def node_pages(folder: Path) -> None:
+    for thread_id, messages in THREADS.items():
+        body = page(messages[::-1])
+        dump(folder / f"{thread_id}.json", {"options": {"path": f"/threads/{thread_id}/messages"}, "body": body})
+
+
+def nock_fixture(folder: Path) -> None:
+    dump(folder / "nock.json", [nocked(uri, answer) for uri, answer in recorded()])
+
+
+def nocked(uri: str, answer: Any) -> dict[str, Any]:
+    host, path = uri[:22], uri[22:]
+    chunks = gzip.compress(json.dumps(answer).encode())
+    if "limit" in uri:
+        packed = [chunks[:7].hex(), chunks[7:].hex()]
+        return {"scope": host, "path": path, "response": packed, "rawHeaders": ["Content-Encoding", "gzip"]}
+    return {"scope": host, "path": path, "status": 200, "response": answer}
+
+
+def mock_mappings(folder: Path) -> None:
+    mappings = [{"request": {"url": uri}, "response": {"jsonBody": answer}} for uri, answer in recorded()]
+    dump(folder / "mappings.json", {"mappings": mappings})
+
+
+def postman(folder: Path) -> None:
+    saved = [
+        {"originalRequest": {"url": {"raw": uri}}, "code": 200, "body": json.dumps(answer)}
+        for uri, answer in recorded()
+    ]
+    schema = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
+    dump(folder / "api.json", {"info": {"schema": schema}, "item": [{"item": [{"response": saved}]}]})
+
+
+def events() -> list[tuple[str, Any]]:
+    """Return what the events of three streams hold, one after the other."""
+    told: list[tuple[str, Any]] = []
+    for thread_id, messages in THREADS.items():
+        told.append(("thread.created", thread(thread_id)))
+        told += [("thread.message.completed", message) for message in messages]
+        told.append(("done", "[DONE]"))
+    return told
+
+
+def event_list(folder: Path) -> None:
+    dump(folder / "events.json", [{"event": name, "data": data} for name, data in events()])
+
+
+def event_lines(folder: Path) -> None:
+    lines(folder / "events.jsonl", [{"event": name, "data": data} for name, data in events()])
+
+
+def event_stream(folder: Path) -> None:
+    text = "".join(
+        f"event: {name}\ndata: {data if name == 'done' else json.dumps(data)}\n\n" for name, data in events()
+    )
+    (folder / "run.sse").write_text(text, encoding="utf-8")
+
+
+def log_lines(folder: Path) -> None:
+    told = [f"2024-07-01 12:00:00,{n:03} INFO app - {json.dumps(data)}\n" for n, (_, data) in enumerate(recorded())]
+    (folder / "app.log").write_text("".join(["2024-07-01 app: starting\n", *told]), encoding="utf-8")
+
+
 def cassette() -> dict[str, Any]:
     calls = [
         {"request": {"uri": uri, "method": "GET"}, "response": {"body": {"string": json.dumps(answer)}}}
@@ -219,6 +291,14 @@ def vcr_json(folder: Path) -> None:
 
 def vcr_cassette(folder: Path) -> None:
     (folder / "cassette.yaml").write_text(yaml.safe_dump(cassette()), encoding="utf-8")
+
+
+def packed_cassette(folder: Path) -> None:
+    calls = cassette()
+    for call in calls["interactions"]:
+        call["response"]["body"]["string"] = gzip.compress(call["response"]["body"]["string"].encode())
+        call["response"]["headers"] = {"Content-Encoding": ["gzip"]}
+    (folder / "cassette.yaml").write_text(yaml.safe_dump(calls), encoding="utf-8")
 
 
 def snapshot(folder: Path) -> None:
@@ -252,6 +332,16 @@ WRITERS: dict[Callable[[Path], None], str] = {
     har: "http-session",
     vcr_json: "vcr-json",
     vcr_cassette: "vcr-cassette",
+    har_in_base64: "http-session",
+    node_pages: "http-session",
+    packed_cassette: "vcr-cassette",
+    nock_fixture: "nock-fixture",
+    mock_mappings: "mock-mappings",
+    postman: "mock-mappings",
+    event_list: "event-list",
+    event_lines: "event-stream",
+    event_stream: "event-stream",
+    log_lines: "event-stream",
     objects: "objects",
     snapshot: "snapshot",
 }

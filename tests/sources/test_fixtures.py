@@ -29,7 +29,10 @@ def test_the_fixtures_are_a_valid_source_as_a_whole(folder: Path, read: Any) -> 
 def test_the_fixtures_show_nearly_every_shape(folder: Path, read: Any) -> None:
     taken = {shape.shape for shape in read(folder).source.shapes()}
 
-    assert set(SHAPES) - taken == {"flat-array", "vcr-json", "snapshot", "agent", "agent-yaml"}
+    assert set(SHAPES) - taken == {
+        *("flat-array", "vcr-json", "snapshot", "agent", "agent-yaml"),
+        *("nock-fixture", "mock-mappings", "event-list", "event-stream"),
+    }
 
 
 def test_every_file_that_an_assistant_or_message_names_is_described(folder: Path, read: Any) -> None:

@@ -13,6 +13,8 @@ from migrate_cli.model import JsonObject
 TOOL_CALL = "tool_call"
 TOOL_OUTPUT = "tool_output"
 REASONING = "reasoning"
+APP_STEP = "app_step"
+"""A step of an app that is neither a message nor a call of a tool."""
 
 
 def text_part(text: str, annotations: list[Any] | None = None) -> JsonObject:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from migrate_cli.model import JsonObject
+from migrate_cli.sources.dialects.parts import calls_of
 
 
 def matches(raw: JsonObject) -> bool:
@@ -19,13 +20,15 @@ def wire(raw: JsonObject) -> list[JsonObject]:
     content = raw.get("content")
     if type(content) is list:
         for part in content:
-            if type(part) is dict and type(part.get("text")) is list:
-                return [{**raw, "content": [one for entry in content for one in _texts(entry)]}]
+            if type(part) is dict and (type(part.get("text")) is list or type(part.get("tool_call")) is dict):
+                return [{**raw, "content": [one for entry in content for one in _parts(entry)]}]
     return [raw]
 
 
-def _texts(part: Any) -> list[Any]:
-    """Return a part for each entry of a text that is a list of values."""
+def _parts(part: Any) -> list[Any]:
+    """Return a part for each entry of a text that is a list of values, and a call as the dialects write it."""
+    if type(part) is dict and part.get("type") == "tool_call" and type(part.get("tool_call")) is dict:
+        return calls_of(part["tool_call"])
     if type(part) is not dict or type(part.get("text")) is not list:
         return [part]
     return [{**part, "text": text} for text in part["text"]]

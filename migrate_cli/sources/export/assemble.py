@@ -37,6 +37,7 @@ class Assembler:
         notes = Notes(thread_id)
         _note_strangers(whole.messages, thread_id, notes)
         indexed = _IndexedThread(self._index, self._table, thread_id, notes)
+        whole.messages = indexed.kept(whole.messages)
         _remark(notes, [*whole.remarks, *indexed.remarks()])
         runs = [*_ordered(whole.runs, notes, what="runs"), *indexed.entries(RecordKind.RUN)]
         steps = [*_ordered(whole.steps, notes, what="steps"), *indexed.entries(RecordKind.STEP)]
@@ -165,6 +166,9 @@ class _IndexedThread:
         self._id = thread_id
         self._notes = notes
         self._blocks = index.blocks(thread_id)
+        self._deleted: frozenset[str | None] = frozenset()
+        if RecordKind.DELETED in self._blocks:
+            self._deleted = frozenset(map(_id_of, self.entries(RecordKind.DELETED)))
 
     def thread(self) -> JsonObject:
         """Return the thread's own wire object; of several, the first has the say, and no field of another is lost."""
@@ -199,6 +203,8 @@ class _IndexedThread:
         said = [part.row.has_more for part in plan]
         # One page that is the last is enough: the others are followed by it.
         has_more = True if all(said) else False if False in said else None
+        if self._deleted:
+            self._note_deleted(sum(_id_of(raw) in self._deleted for part in plan for raw in part.all()))
         ways = {part.turned for part in plan if part.block.entries > 1}
         turned = ways.pop() if len(ways) == 1 else None
         if is_long(sum(part.block.entries for part in plan)):
@@ -208,6 +214,19 @@ class _IndexedThread:
             lists.setdefault(part.row.id, []).extend(part.read())
         once = list(ordering.each_once(ordering.woven(list(lists.values())), self._notes))
         return _Listed(once, known_by, has_more, turned)
+
+    def kept(self, raws: list[Any]) -> list[Any]:
+        """Return messages without those that were deleted later, and note how many these are."""
+        if not self._deleted:
+            return raws
+        left = [raw for raw in raws if _id_of(raw) not in self._deleted]
+        self._note_deleted(len(raws) - len(left))
+        return left
+
+    def _note_deleted(self, count: int) -> None:
+        if count:
+            them = "message was" if count == 1 else "messages were"
+            self._notes.add("message-deleted", f"{count} {them} deleted after being recorded; left out.")
 
     def row(self) -> StretchRow:
         """Return the stretch that the thread is named after: the first of its messages, or of whatever there is."""
@@ -232,7 +251,8 @@ class _IndexedThread:
 
     def _reader(self, one: IndexedBlock, *, turned: bool) -> BlockReader:
         shape, translate = self._table.by_name[one.row.shape], self._table.translator.value
-        return BlockReader(self._index, one.block, one.row, shape, turned, translate)
+        gone = self._deleted if one.block.kind is RecordKind.MESSAGE else frozenset()
+        return BlockReader(self._index, one.block, one.row, shape, turned, translate, gone)
 
 
 def _summary(group: list[IndexedBlock]) -> Stretch:
@@ -258,11 +278,19 @@ class BlockReader:
     shape: Shape
     turned: bool
     translate: Callable[[Any], Any]
+    gone: frozenset[str | None] = frozenset()
+    """Messages that were deleted later."""
 
     def read(self) -> list[Any]:
         """Return the block's entries, oldest first."""
-        raws = self._piece() if self.block.piece >= 0 else self._lines()
+        raws = self.all()
+        if self.gone:
+            raws = [raw for raw in raws if _id_of(raw) not in self.gone]
         return raws[::-1] if self.turned else raws
+
+    def all(self) -> list[Any]:
+        """Return the block's entries as they lie there, deleted ones too."""
+        return self._piece() if self.block.piece >= 0 else self._lines()
 
     def _piece(self) -> list[Any]:
         value = self.translate(json_text.parse(self.row.input.read()))

@@ -201,12 +201,13 @@ class ThreadIndex:
     def threads(self) -> Iterator[str]:
         """Yield the ids of all threads that anything was indexed for, in order of first appearance."""
         self.seal()
-        yield from (row[0] for row in self._db.execute("SELECT thread FROM block GROUP BY thread ORDER BY MIN(id)"))
+        found = "SELECT thread FROM block WHERE kind != 'deleted' GROUP BY thread ORDER BY MIN(id)"
+        yield from (row[0] for row in self._db.execute(found))
 
     def count(self) -> int:
         """Return how many threads anything was indexed for."""
         self.seal()
-        return int(self._db.execute("SELECT COUNT(DISTINCT thread) FROM block").fetchone()[0])
+        return int(self._db.execute("SELECT COUNT(DISTINCT thread) FROM block WHERE kind != 'deleted'").fetchone()[0])
 
     def blocks(self, thread: str) -> dict[RecordKind, list[IndexedBlock]]:
         """Return a thread's blocks by kind, in the order in which they were met."""

@@ -28,9 +28,9 @@ from migrate_cli.sources.export.thread_names import ThreadNames
 from migrate_cli.sources.interface import ShapeTaken
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.record_kinds import RecordKind, kind_of
-from migrate_cli.sources.shapes.base import Form, Growth, Loose, Piece, Shape, Whole
+from migrate_cli.sources.shapes.base import Fault, Form, Growth, Loose, Piece, Shape, Whole
 from migrate_cli.sources.shapes.nothing import is_empty
-from migrate_cli.sources.shapes.recordings import HttpSession, VcrJson
+from migrate_cli.sources.shapes.recordings import Recording
 
 _MOST_FIELDS = 100
 """Fields beside records that are counted by name, for each shape."""
@@ -86,6 +86,8 @@ class Indexer:
         """Whether any file held an entry, of whatever kind: where none did, the source is really empty."""
         self._lost = False
         """Whether an entry of the document at hand was left out that does not tell its thread."""
+        self._faulty = False
+        """Whether the document at hand has places that cannot be read."""
 
     def survey(self, input_: Input) -> bool:
         """Index a file whose objects may have siblings; return False for one that holds whole threads."""
@@ -121,7 +123,7 @@ class Indexer:
                 if isinstance(piece, Whole):
                     held = True
                     yield found.shape, piece
-                elif piece.kind in _KEPT:
+                elif isinstance(piece, Loose) and piece.kind in _KEPT:
                     self._keep(piece)
             self._tell_cut(found)
             counts.take(found.shape.name, input_.origin, _frame(found))
@@ -161,8 +163,8 @@ class Indexer:
 
     def _index_document(self, found: Recognised) -> None:
         """Index by reference where the messages are about one thread, else by way of the spool."""
-        pieces = list(_loose(found, found.shape.pieces(found.value)))
-        if not pieces and isinstance(found.shape, (HttpSession, VcrJson)):
+        pieces = list(_loose(found, self._without_faults(found)))
+        if not (pieces or self._faulty) and isinstance(found.shape, Recording):
             detail = (
                 f"{found.input.origin} is a recording, but no thread was read in it; record one that lists messages."
             )
@@ -176,6 +178,17 @@ class Indexer:
                 self._names.check(found.input, piece)
                 self._refer(found, piece, place, thread)
         self._spool(found, iter(pieces))
+
+    def _without_faults(self, found: Recognised) -> Iterator[Piece]:
+        """Yield the pieces of a document, and tell of its places that cannot be read."""
+        self._faulty = False
+        for piece in found.shape.pieces(found.value):
+            if isinstance(piece, Fault):
+                self._faulty = True
+                detail = f"{found.input.origin}: {piece.detail}"
+                self._index.problem(found.input.origin, piece.code, detail, piece.thread_id)
+            else:
+                yield piece
 
     def _refer(self, found: Recognised, piece: Loose, place: int, thread: str) -> None:
         stretch = self._index.stretch(found.shape.name, found.input, api_page=piece.api_page, has_more=piece.has_more)
@@ -305,11 +318,11 @@ class Indexer:
     # Problems
 
     def _tell_cut(self, found: Recognised) -> None:
-        """Tell of a packed file that breaks off what its unpacked lines may not show."""
-        if found.cut:
+        """Tell of a file that breaks off what its lines or entries do not show."""
+        if found.cut or found.broken:
             origin = found.input.origin
-            detail = f"{origin}: The compressed file is cut off; copy it again. What came before the cut is read."
-            self._index.problem(origin, "file-cut-off", detail)
+            what = found.broken or "The compressed file is cut off; copy it again."
+            self._index.problem(origin, "file-cut-off", f"{origin}: {what} What came before the cut is read.")
 
     def _refuse_entry(self, input_: Input, code: str, detail: str, entry: Any) -> None:
         """Tell of an entry of a document that is left out; a thread that would lack it waits for another bound."""
@@ -342,8 +355,9 @@ def _loose(found: Recognised, pieces: Iterable[Piece]) -> Iterator[Loose]:
     """Take the fragments of one huge thread apart; other pieces are loose already."""
     seen: set[str] = set()
     for piece in pieces:
-        if isinstance(piece, Loose):
-            yield piece
+        if not isinstance(piece, Whole):
+            if isinstance(piece, Loose):
+                yield piece
             continue
         thread = piece.thread_id or named_thread(found.input) or stem(found.input)
         first = thread not in seen

@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import IO, Any
 
-from migrate_cli.bounds import TooDeepError, bounds, too_long
+from migrate_cli.bounds import bounds, too_long
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.export import json_text
+from migrate_cli.sources.export.event_files import may_hold_events
 from migrate_cli.sources.export.input_files import transcode, unpack_gzip
 from migrate_cli.sources.export.inputs import GZIP_MAGIC, Input, InputSlice
 from migrate_cli.sources.export.json_stream import Streamed
@@ -74,6 +75,8 @@ class Recognised:
     delimiter: str = ","
     cut: bool = False
     """Whether the packed data breaks off; the input is what could be unpacked."""
+    broken: str = ""
+    """The sentence about a document that breaks off, of which the value is what came whole."""
 
 
 class Recogniser:
@@ -167,6 +170,8 @@ class Recogniser:
                 return self._yaml(input_)
             if input_.suffix in _YAML_SUFFIXES and self._table.allows(Form.YAML) and _LOOKS_AGENT.search(head):
                 return self._yaml(input_, meant=set(_TOP_KEYS.findall(head)) >= _SURELY_AGENT)
+            if stream := self._stream(input_, head):
+                return stream
             raise self._not_json(input_, head)
         try:
             return self._json(input_, beginning)
@@ -203,6 +208,8 @@ class Recogniser:
         if shape is not None:
             return Recognised(shape, self._plain(input_))
         if not alone:
+            if stream := self._stream(input_, b""):
+                return stream
             raise NotOursError("unknown-shape", self._unknown(input_, record))
         return None
 
@@ -269,24 +276,30 @@ class Recogniser:
             raise NotOursError("csv-header", _header_sentence(input_, header, missing), 1)
         return None
 
-    def _agent(self, input_: Input, head: bytes) -> Recognised:
-        """Return a file that describes agents; other YAML is no part of an export, and is passed by."""
-        try:
-            return self._yaml(input_)
-        except NotOursError as error:
-            meant = error.code != "unknown-shape" and set(_TOP_KEYS.findall(head)) >= _SURELY_AGENT
-            raise error if meant or self._table.only is not None else self._not_json(input_, head) from None
-
     def _yaml(self, input_: Input, *, meant: bool = True) -> Recognised:
         """Return a cassette or a description of agents; what may be other YAML (not `meant`) is passed by."""
+        from migrate_cli.sources.export.cassettes import CassetteError, load_cassette  # noqa: PLC0415 - few are
+
         try:
-            return self._whole_document(input_, Form.YAML, _yaml_value(input_, _held(input_)))
-        except TooDeepError as error:
-            raise NotOursError(json_text.TOO_DEEP, f"{input_.origin}: The YAML is {error}.") from None
-        except NotOursError as error:
+            value, broken = load_cassette(_held(input_))
+            return replace(self._whole_document(input_, Form.YAML, value), broken=broken)
+        except (CassetteError, NotOursError) as error:
             if self._table.only is None and (not meant or error.code == "unknown-shape"):
                 raise NotOursError(None, f"{input_.origin} is no YAML of threads or agents.") from None
-            raise
+            if isinstance(error, NotOursError):
+                raise
+            raise NotOursError(error.code, f"{input_.origin}: {error}", error.line) from None
+
+    def _stream(self, input_: Input, head: bytes) -> Recognised | None:
+        """Return a text that holds the events of runs: as they were sent, or among the lines of a log."""
+        if not self._table.allows(Form.TEXT) or not may_hold_events(input_, head):
+            return None
+        try:
+            text = _held(input_).decode().removeprefix("\ufeff")
+        except UnicodeDecodeError:
+            return None
+        shape = self._table.find(Form.TEXT, text)
+        return None if shape is None else Recognised(shape, input_, text)
 
     # Sentences
 
@@ -325,26 +338,6 @@ def _held(input_: Input) -> bytes:
             "string-too-long", f"The document has to be read whole, and is {too_long('one')}; or split it."
         )
     return data
-
-
-def _yaml_value(input_: Input, text: bytes) -> Any:
-    """Return what a text of YAML holds; several documents are a list. Raises NotOursError and TooDeepError."""
-    import yaml  # noqa: PLC0415 - costs start-up time, and few exports are cassettes
-
-    from migrate_cli.settings.yaml_bounds import TooLargeYamlError, check_yaml  # noqa: PLC0415 - the same
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        check_yaml(text, loader)
-        documents = list(yaml.load_all(text, loader))
-    except TooLargeYamlError as error:
-        raise NotOursError("yaml-too-large", f"{input_.origin}: The YAML has {error}.") from None
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else None
-        detail = f"{input_.origin}: The text is not YAML (line {line}); record or copy it again."
-        raise NotOursError("not-yaml", detail, line) from None
-    return documents[0] if len(documents) == 1 else documents
 
 
 def _holds_many(shape: Shape, sketch: Any) -> bool:

@@ -17,7 +17,15 @@ from migrate_cli.sources.shapes.message_lines import MessageLines
 from migrate_cli.sources.shapes.messages_capped import MessagesCapped
 from migrate_cli.sources.shapes.nothing import Nothing, is_empty
 from migrate_cli.sources.shapes.objects import Objects
-from migrate_cli.sources.shapes.recordings import HttpSession, VcrCassette, VcrJson
+from migrate_cli.sources.shapes.recordings import (
+    EventList,
+    EventStream,
+    HttpSession,
+    MockMappings,
+    NockFixture,
+    VcrCassette,
+    VcrJson,
+)
 from migrate_cli.sources.shapes.snapshot import Snapshot
 from migrate_cli.sources.shapes.thread_array import ThreadArray, ThreadLines
 from migrate_cli.sources.shapes.thread_file import ThreadFile
@@ -43,11 +51,13 @@ class ShapeTable:
         self.only = only
         self.columns = names
         self.translator = Translator()
+        wire = self.translator.value
         self._shapes: tuple[Shape, ...] = (
             ThreadFile(),
             ThreadArray(),
             ThreadLines(),
             Snapshot(),
+            HttpSession(wire),
             ListPage(),
             MessagesCapped(),
             FlatArray(names, meanings),
@@ -55,9 +65,12 @@ class ShapeTable:
             FlatCsv(names, meanings),
             MessageArray(),
             MessageLines(),
-            HttpSession(),
-            VcrJson(),
-            VcrCassette(),
+            VcrJson(wire),
+            VcrCassette(wire),
+            NockFixture(wire),
+            MockMappings(wire),
+            EventList(wire),
+            EventStream(wire),
             AgentYaml(),
             Agent(),
             Objects(),

@@ -65,7 +65,18 @@ class Loose:
     remarks: tuple[Remark, ...] = ()
 
 
-Piece = Whole | Loose
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A place of a document that cannot be read, so that what it held is missing."""
+
+    code: str
+    detail: str
+    """What is wrong and what to do, without the file's name."""
+    thread_id: str | None = None
+    """The thread that it was about, where that is known."""
+
+
+Piece = Whole | Loose | Fault
 
 
 class Form(StrEnum):
@@ -75,6 +86,7 @@ class Form(StrEnum):
     LINES = "lines"
     CSV = "csv"
     YAML = "yaml"
+    TEXT = "text"
 
 
 class Growth(StrEnum):

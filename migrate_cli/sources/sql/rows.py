@@ -99,11 +99,9 @@ class RowReader:
         self._roles = Roles(roles)
         self._own = set(found.own.values())
 
-    def entry(self, row: Sequence[Any]) -> MessageRow:
+    def entries(self, row: Sequence[Any]) -> list[MessageRow]:
         """Read one row."""
-        values = {name: plain(value) for name, value in zip(self._names, row, strict=False)}
-        if deep := [name for name, value in values.items() if is_too_deep(value)]:
-            raise SourceError(f"A row has in the column {deep[0]} JSON {too_deep()}.", code="json-too-deep")
+        values = plain_values(self._names, row)
         flat = {name: value for name, value in values.items() if name not in self._own}
         columns = self._found.flat
         flat[columns["text"]] = self._content(flat[columns["text"]])
@@ -114,7 +112,7 @@ class RowReader:
         self._add_own(message, values)
         thread_id = clean_id(values[columns["thread_id"]])
         message["thread_id"] = thread_id
-        return MessageRow(thread_id, message, self._thread(values), self._key(values))
+        return [MessageRow(thread_id, message, self._thread(values), self._key(values))]
 
     def _content(self, value: Any) -> Any:
         """Parts where the column holds parts, as JSON or as JSON text; else the text as it stands."""
@@ -152,6 +150,14 @@ class RowReader:
     def _key(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         columns = (self._found.column("order"), self._found.column("created_at"))
         return tuple(repr(values[column]) for column in columns if column is not None)
+
+
+def plain_values(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:
+    """Return a row by its columns, in values as JSON has them. Raises SourceError for one that is nested too deep."""
+    values = {name: plain(value) for name, value in zip(names, row, strict=False)}
+    if deep := [name for name, value in values.items() if is_too_deep(value)]:
+        raise SourceError(f"A row has in the column {deep[0]} JSON {too_deep()}.", code="json-too-deep")
+    return values
 
 
 def plain(value: Any) -> Any:

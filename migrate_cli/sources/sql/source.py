@@ -10,12 +10,15 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain
 
 from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.model import Origin, Thread, Unreadable
+from migrate_cli.sources.app_formats import APPS, app_of, plain_column
 from migrate_cli.sources.disk_set import DiskSet
 from migrate_cli.sources.interface import Selection, ShapeTaken, Source
 from migrate_cli.sources.ordering import WAYS
+from migrate_cli.sources.sql.app_rows import AppColumns, AppRowReader
 from migrate_cli.sources.sql.database import Database, UnfitValueError, open_database
 from migrate_cli.sources.sql.grouping import RowOrder, ThreadRows
 from migrate_cli.sources.sql.rows import ColumnMap, MessageRow, RowReader, find_columns, fits
@@ -36,6 +39,8 @@ class RowQuery:
     roles: Mapping[str, str] = field(default_factory=dict)
     order: str = "auto"
     """Which way round the rows of a thread stand; see `ordering.WAYS`."""
+    app: str | None = None
+    """The app whose table it is, one of `app_formats.APPS`; None tells it by the columns, unless some are named."""
 
 
 class SqlSource(Source):
@@ -49,7 +54,7 @@ class SqlSource(Source):
             raise UsageError("source.table and source.select exclude each other; keep the one that names the messages")
         self._url, self._rows = url, rows
         with closing(open_database(url)) as database:
-            self._table = rows.table or (None if rows.select else _only_table(database))
+            self._table = rows.table or (None if rows.select else _only_table(database, rows))
             self._plan = _Plan(database, self._table, rows)
             self._place = database.place
         self._read = 0
@@ -76,7 +81,7 @@ class SqlSource(Source):
 
     def shapes(self) -> list[ShapeTaken]:
         """One shape, once anything was read."""
-        return [ShapeTaken(SHAPE, 1, self._plan.where)] if self._read else []
+        return [ShapeTaken(self._plan.shape, 1, self._plan.where)] if self._read else []
 
     def expected(self) -> int | None:
         """How many threads there are, where counting is quick: in a file."""
@@ -94,8 +99,7 @@ class SqlSource(Source):
             rows = iter(())
         else:
             rows = self._chosen(database, ids)
-        reader = RowReader(self._plan.columns, self._plan.found, self._rows.roles)
-        return map(reader.entry, rows)
+        return chain.from_iterable(map(self._plan.reader().entries, rows))
 
     def _chosen(self, database: Database, ids: Sequence[str]) -> Iterator[tuple[object, ...]]:
         """Read the rows of a few threads; ids that do not fit the column's type are compared as texts instead."""
@@ -136,7 +140,7 @@ class SqlSource(Source):
             yield self._without_thread(strays)
 
     def _thread(self, thread_rows: ThreadRows) -> Thread:
-        return thread_rows.thread(Origin(self._plan.where), SHAPE, self._plan.ordered)
+        return thread_rows.thread(Origin(self._plan.where), self._plan.shape, self._plan.ordered)
 
     def _apart(self, thread_id: str) -> Unreadable:
         detail = (
@@ -162,11 +166,26 @@ class _Plan:
         # Wrapped like this, nothing but a query is valid.
         self._base = f"{database.table(table)} q" if table else f"({database.embed(inner)}\n) q"
         self.columns = database.columns(f"SELECT * FROM {self._base} WHERE 1 = 0")  # noqa: S608 - quoted, or the user's own query
-        self.found: ColumnMap = find_columns(self.columns, rows.columns, f"The table {table}" if table else "The query")
-        self._way = WAYS[rows.order]
+        self._roles, self._way = rows.roles, WAYS[rows.order]
         self._quoted = {name: f"q.{database.quote(name)}" for name in self.columns}
+        self.app = rows.app or (None if rows.columns else app_of(self.columns))
+        place = f"The table {table}" if table else "The query"
+        if self.app is None:
+            self.found: ColumnMap = find_columns(self.columns, rows.columns, place)
+            self._thread = self._quoted[self.found.flat["thread_id"]]
+        else:
+            of_app = AppColumns(self.app, self.columns, place)
+            self.found = of_app.found
+            self._thread = _first_filled([self._quoted[name] for name in of_app.threads])
+        self.shape = self.app or SHAPE
         self._text = "CHAR" if database.dialect in ("mysql", "mariadb") else "VARCHAR(255)"
         self._hidden = _hidden_order(database, table, self._base)
+
+    def reader(self) -> RowReader | AppRowReader:
+        """Return what reads a row."""
+        if self.app is None:
+            return RowReader(self.columns, self.found, self._roles)
+        return AppRowReader(self.app, self.columns, self.found)
 
     @property
     def ordered(self) -> RowOrder:
@@ -186,20 +205,27 @@ class _Plan:
 
     def statement(self, marks: Sequence[str] = (), *, as_text: bool = False) -> str:
         """Return the query for all rows, or for those of some threads."""
-        thread = self._quoted[self.found.flat["thread_id"]]
-        compared = f"CAST({thread} AS {self._text})" if as_text else thread
+        compared = f"CAST({self._thread} AS {self._text})" if as_text else self._thread
         where = f" WHERE {compared} IN ({', '.join(marks)})" if marks else ""
         names = ", ".join(self._quoted[name] for name in self.columns)
-        return f"SELECT {names} FROM {self._base}{where} ORDER BY {', '.join(self._order(thread))}"  # noqa: S608 - quoted
+        return f"SELECT {names} FROM {self._base}{where} ORDER BY {', '.join(self._order())}"  # noqa: S608 - quoted
 
     def count(self) -> str:
         """Return the query that counts threads."""
-        return f"SELECT COUNT(DISTINCT {self._quoted[self.found.flat['thread_id']]}) FROM {self._base}"  # noqa: S608 - quoted
+        return f"SELECT COUNT(DISTINCT {self._thread}) FROM {self._base}"  # noqa: S608 - quoted
 
-    def _order(self, thread: str) -> list[str]:
+    def _order(self) -> list[str]:
         columns = [self.found.column(name) for name in ("order", "created_at")]
         last = self._hidden or self._quoted.get(self.found.column("message_id") or "")
-        return [thread, *(self._quoted[name] for name in columns if name), *([last] if last else [])]
+        return [self._thread, *(self._quoted[name] for name in columns if name), *([last] if last else [])]
+
+
+def _first_filled(columns: Sequence[str]) -> str:
+    """Return the expression for the first of some columns that holds anything."""
+    if len(columns) == 1:
+        return columns[0]
+    filled = ", ".join(f"NULLIF({column}, '')" for column in columns)
+    return f"COALESCE({filled})"
 
 
 def _hidden_order(database: Database, table: str | None, base: str) -> str | None:
@@ -214,20 +240,29 @@ def _hidden_order(database: Database, table: str | None, base: str) -> str | Non
     return f"q.{database.insertion_order}" if found and ("table",) in kinds else None
 
 
-def _only_table(database: Database) -> str:
+def _only_table(database: Database, rows: RowQuery) -> str:
     """Return the one table whose columns fit. Raises UsageError that lists what there is."""
-    tables = database.tables()
-    fitting = [
-        name
-        for name in tables
-        if fits(database.columns(f"SELECT * FROM {database.quote(name)} WHERE 1 = 0"))  # noqa: S608 - quoted
-    ]
+    tables = {
+        name: database.columns(f"SELECT * FROM {database.quote(name)} WHERE 1 = 0")  # noqa: S608 - quoted
+        for name in database.tables()
+    }
+    of_apps = [] if rows.columns else [name for name, columns in tables.items() if _is_of_app(columns, rows.app)]
+    fitting = of_apps or [name for name, columns in tables.items() if rows.app is None and fits(columns)]
     if len(fitting) == 1:
         return fitting[0]
-    listed = ", ".join((fitting or tables)[:20]) or "no tables"
-    why = "several tables look like messages" if fitting else "no table has columns for thread, role and text"
+    listed = ", ".join((fitting or list(tables))[:20]) or "no tables"
+    none = "no table has columns for thread, role and text"
+    if rows.app is not None:
+        none = f"no table is {APPS[rows.app].holds} of {rows.app}"
+    why = "several tables look like messages" if fitting else none
     raise UsageError(
         f"{database.place}: {why} ({listed}); name it with source.table, or write source.select, "
         "and name columns with source.columns",
         code="no-table",
     )
+
+
+def _is_of_app(columns: Sequence[str], app: str | None) -> bool:
+    if app is None:
+        return app_of(columns) is not None
+    return APPS[app].marks <= {plain_column(column) for column in columns}
