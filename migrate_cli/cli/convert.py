@@ -21,7 +21,7 @@ app = typer.Typer()
 
 @app.command(
     epilog=(
-        "EXIT STATUS  0 converted · 2 usage, unreadable source, or a file that is there already · "
+        "EXIT STATUS  0 converted · 2 usage, unreadable source, no assistant in it, or a file that is there already · "
         "3 part of the source could not be read"
     )
 )

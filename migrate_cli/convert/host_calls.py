@@ -28,8 +28,8 @@ KINDS: dict[str, bool] = {
 }
 """Each kind, and whether a call of it that has no output was never answered. Searches answer in citations, too."""
 
-_HOLDERS = frozenset({"function", "microsoft_fabric", "share_point"})
-"""Keys beside the kind's own under which hosts and clients put a call's fields."""
+_HOLDERS = frozenset({"function", "microsoftfabric", "sharepoint"})
+"""Keys beside the kind's own under which hosts and clients put a call's fields, in one spelling."""
 _LABELS = {"server_label": "Server", "requesturl": "Request"}
 _DEPTH = 4
 """Levels of nesting that are written as indented lines; what lies deeper is written as JSON."""
@@ -64,7 +64,8 @@ def _fields(kind: str, raw: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in raw.items():
         if key in {"id", "type"}:
             continue
-        if isinstance(value, Mapping) and (key == kind or key in _HOLDERS):
+        plain = key.replace("_", "").lower()
+        if isinstance(value, Mapping) and (plain == kind.replace("_", "") or plain in _HOLDERS):
             yield from value.items()
         else:
             yield key, value

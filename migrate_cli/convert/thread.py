@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from migrate_cli.convert.builtin_calls import names_in
 from migrate_cli.convert.canonical import digest_of_all
+from migrate_cli.convert.configuration import without_secrets
 from migrate_cli.convert.draft_builder import DraftBuilder
 from migrate_cli.convert.file_references import resource_files, vector_stores
 from migrate_cli.convert.message import convert_message
@@ -103,7 +104,8 @@ def _set_resources_aside(thread: Thread, draft: DraftBuilder) -> None:
     held = {tool: value for tool, value in thread.tool_resources.items() if value}
     if held:
         draft.count(Fate.NOTED, len(held))
-        draft.set_aside("tool_resources", held)
+        # The headers of a server hold keys.
+        draft.set_aside("tool_resources", without_secrets(held))
         draft.find("tool-resources-aside", f"Resources of {counted(len(held), 'tool')} went to the state file.")
     if draft.options.files is Files.UPLOAD:
         _say_what_stays_behind(held, draft)

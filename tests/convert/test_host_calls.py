@@ -66,6 +66,27 @@ def test_fields_stand_under_the_kinds_own_key_or_under_another_that_hosts_use(ho
     assert text == "[Tool call: openapi get_x]\nArguments: {}\nOutput: 5"
 
 
+@pytest.mark.parametrize(
+    ("kind", "holder"),
+    [
+        ("openapi", "openAPI"),
+        ("fabric_dataagent", "microsoft_fabric"),
+        ("fabric_dataagent", "microsoftFabric"),
+        ("sharepoint_grounding", "sharePoint"),
+        ("computer_use_preview", "computerUsePreview"),
+    ],
+)
+def test_clients_of_other_languages_spell_those_keys_in_their_own_way(kind: str, holder: str) -> None:
+    assert told({"id": "c", "type": kind, holder: {"output": "5"}}) == f"[Tool call: {kind}]\nOutput: 5"
+
+
+def test_the_headers_of_a_threads_servers_do_not_reach_the_state_file() -> None:
+    resources = {"mcp": [{"server_label": "docs", "headers": {"X-Key": "very-secret"}, "require_approval": "never"}]}
+    draft = convert_thread(thread(ASKED, tool_resources=resources))
+    [aside] = [one.value for one in draft.aside if one.name == "tool_resources"]
+    assert aside["mcp"] == [{"server_label": "docs", "headers": {"X-Key": "***"}, "require_approval": "never"}]
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_every_kind_of_call_tells_all_that_it_holds(kind: str) -> None:
     held = {
