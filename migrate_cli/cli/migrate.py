@@ -68,6 +68,14 @@ Save = Annotated[Path | None, typer.Option("--save", help="Keep the plan in a fi
 Against = Annotated[
     Path | None, typer.Option("--against", help="Say what is new since the plan in this file.", metavar="FILE")
 ]
+Explain = Annotated[
+    str | None,
+    typer.Option(
+        "--explain",
+        help="Instead, show how the first records of one file are read: a file, one inside the source, or a table.",
+        metavar="FILE",
+    ),
+]
 Where = Annotated[
     TargetName | None,
     typer.Option("--target", help="`sandbox` rehearses on an embedded server; nothing real is written."),
@@ -114,12 +122,14 @@ def plan(
     model: Model = None,
     save: Save = None,
     against: Against = None,
+    explain: Explain = None,
 ) -> None:
     """Read and convert everything, check it against the target's rules, send nothing, and say what would happen.
 
     Example: `migrate-cli plan ./export --check --max-dropped 1% --save plan.json`
     """
     from migrate_cli.commands.context import selection_of  # noqa: PLC0415
+    from migrate_cli.commands.explain import explain as explain_file  # noqa: PLC0415
     from migrate_cli.commands.plan import PlanOptions  # noqa: PLC0415
     from migrate_cli.commands.plan import plan as run  # noqa: PLC0415
     from migrate_cli.commands.plan_gate import PlanGate  # noqa: PLC0415
@@ -134,6 +144,9 @@ def plan(
         report__with_content=with_content,
         report__redact=redact,
     )
+    if explain is not None:
+        frame.finish(explain_file(settings, explain), settings)
+        return
     selection = selection_of(thread or [], threads_from, limit, shard)
     settings = for_shard(settings, selection, frame.state)
     options = PlanOptions(gate, rate, model, save, against)

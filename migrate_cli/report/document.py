@@ -169,8 +169,8 @@ NEEDED: dict[str, tuple[str, ...]] = {
 
 def build(result: Result) -> ReportDocument:
     """Return the document of any result."""
-    name = BUILDERS.get(result.command)
-    if name is None or not any(key in result.data for key in NEEDED[name]):
+    name = "migrate_cli.report.explained" if "explained" in result.data else BUILDERS.get(result.command)
+    if name is None or not any(key in result.data for key in NEEDED.get(name, result.data)):
         name = "migrate_cli.report.generic"
     document = cast(Builder, import_module(name).build)(result)
     return replace(document, notice=REHEARSAL) if result.data.get("rehearsal") is True else document

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from migrate_cli.model import JsonObject, Thread, Unreadable
+from migrate_cli.sources.explain import Explanation
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,13 @@ class Source(ABC):
     def shapes(self) -> list[ShapeTaken]:
         """Which shapes have been met so far; complete once `threads` has ended."""
         return []
+
+    def explain(self, name: str | None) -> Explanation | None:  # noqa: ARG002 - for those that override it
+        """Return how the first records of a file or table are read; None for `name`: of the first. None: not known.
+
+        Raises UsageError where there is no such file or table.
+        """
+        return None
 
     def expected(self) -> int | None:
         """How many threads to expect, for progress, if that is cheap to know; else None."""

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from migrate_cli.errors import NothingReadable, SourceError
 from migrate_cli.model import JsonObject, Origin, Thread, Unreadable
 from migrate_cli.sources.disk_set import DiskSet, temporary_folder
+from migrate_cli.sources.explain import Explanation
 from migrate_cli.sources.export.assemble import Assembler
+from migrate_cli.sources.export.explaining import explain_file
 from migrate_cli.sources.export.index import ThreadIndex
 from migrate_cli.sources.export.indexer import Indexer, ShapeCounts
 from migrate_cli.sources.export.input_files import InputFiles
@@ -82,6 +84,10 @@ class ExportSource(Source):
         both.add(self._surveyed)
         both.add(self._read)
         return both.shapes()
+
+    def explain(self, name: str | None) -> Explanation:
+        """Return how the first records of a file are read."""
+        return explain_file(self._files, self._recogniser, name)
 
     def expected(self) -> int | None:
         """Return how many threads there are, unless a file holds an unknown number of whole threads."""

@@ -9,19 +9,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 
 from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.model import Origin, Thread, Unreadable
 from migrate_cli.sources.app_formats import APPS, app_of, plain_column
 from migrate_cli.sources.disk_set import DiskSet
+from migrate_cli.sources.explain import RECORDS, Explanation, RecordShown, named_shown, record_shown
 from migrate_cli.sources.interface import Selection, ShapeTaken, Source
 from migrate_cli.sources.ordering import WAYS
+from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.sql.app_rows import AppColumns, AppRowReader
 from migrate_cli.sources.sql.database import Database, UnfitValueError, open_database
 from migrate_cli.sources.sql.grouping import RowOrder, ThreadRows
-from migrate_cli.sources.sql.rows import ColumnMap, MessageRow, RowReader, find_columns, fits
+from migrate_cli.sources.sql.rows import ColumnMap, MessageRow, RowReader, find_columns, fits, plain_values
 
 SHAPE = "sql-rows"
 FEW = 500
@@ -82,6 +84,15 @@ class SqlSource(Source):
     def shapes(self) -> list[ShapeTaken]:
         """One shape, once anything was read."""
         return [ShapeTaken(self._plan.shape, 1, self._plan.where)] if self._read else []
+
+    def explain(self, name: str | None) -> Explanation:
+        """Return how the first rows of the table are read, or of another one."""
+        if name is not None and name != self._table:
+            return SqlSource(self._url, replace(self._rows, table=name, select=None)).explain(None)
+        with closing(open_database(self._url)) as database:
+            rows = list(islice(database.rows(self._plan.statement()), RECORDS))
+        shown = tuple(map(self._plan.shown, rows))
+        return Explanation(self._plan.where, self._plan.shape, shown)
 
     def expected(self) -> int | None:
         """How many threads there are, where counting is quick: in a file."""
@@ -186,6 +197,15 @@ class _Plan:
         if self.app is None:
             return RowReader(self.columns, self.found, self._roles)
         return AppRowReader(self.app, self.columns, self.found)
+
+    def shown(self, row: Sequence[object]) -> RecordShown:
+        """Show how a row is read: by the columns found, or by what the app's row became."""
+        values = plain_values(self.columns, row)
+        if self.app is not None:
+            return record_shown(values, [one.message for one in self.reader().entries(row)], RecordKind.MESSAGE)
+        wire = {"message_id": "id", "text": "content"}
+        fields = {column: wire.get(name, name) for name, column in {**self.found.flat, **self.found.own}.items()}
+        return named_shown("row", fields, values)
 
     @property
     def ordered(self) -> RowOrder:

@@ -1,0 +1,110 @@
+"""Finds one file of an export by its name, and shows how its first records are read.
+
+It looks at the beginning of the file only; it must not build threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import PurePath
+from typing import Any
+
+from migrate_cli.bounds import TooDeepError
+from migrate_cli.errors import UsageError, closest
+from migrate_cli.secrets import scrub
+from migrate_cli.sources.explain import RECORDS, Explanation, RecordShown, explained, named_shown, record_shown
+from migrate_cli.sources.export import json_text
+from migrate_cli.sources.export.inputs import Input
+from migrate_cli.sources.export.json_lines import records
+from migrate_cli.sources.export.json_text import BadJsonError
+from migrate_cli.sources.export.recognise import NotOursError, Recognised, Recogniser
+from migrate_cli.sources.record_kinds import RecordKind
+from migrate_cli.sources.shapes.base import Form, Loose
+from migrate_cli.sources.shapes.flat import FlatRow
+from migrate_cli.sources.table import csv_rows
+
+Wire = Callable[[Any], Any]
+
+
+def explain_file(files: Iterable[Input], recogniser: Recogniser, name: str | None) -> Explanation:
+    """Return how a file is read; `name` is its path, or that of a member of an archive; None: the first that is read.
+
+    Raises UsageError where there is no such file, or where it cannot be read.
+    """
+    names: dict[str, str] = {}
+    faults: list[str] = []
+    for input_ in files:
+        if name is not None and not _is_named(input_, name):
+            names[PurePath(input_.name).name] = str(input_.origin)
+            continue
+        try:
+            found = recogniser.look(input_)
+            return Explanation(str(input_.origin), found.shape.name, _records(found, recogniser.wire), _frame(found))
+        except (NotOursError, BadJsonError, TooDeepError) as error:
+            faults.append(str(error) or type(error).__name__)
+    if faults:
+        raise UsageError(f"{name or 'the source'} cannot be explained: {faults[0]}")
+    close = closest(name or "", names)
+    hint = f"; did you mean {names[close]}?" if close else ""
+    raise UsageError(f"the source has no file {name}{hint}")
+
+
+def _is_named(input_: Input, name: str) -> bool:
+    shown = str(input_.origin)
+    return name in (shown, input_.origin.member) or shown.endswith((f"/{name}", f"!{name}"))
+
+
+def _frame(found: Recognised) -> tuple[str, ...]:
+    if found.shape.form not in (Form.DOCUMENT, Form.YAML):
+        return ()
+    value = found.value if found.large is None else found.large.sketch()
+    return tuple(scrub(name) for name in found.shape.frame(value))
+
+
+def _records(found: Recognised, wire: Wire) -> tuple[RecordShown, ...]:
+    if isinstance(found.shape, FlatRow):
+        return tuple(_row(found.shape, raw, wire) for raw in islice(_rows(found), RECORDS))
+    values = list(islice(_values(found), RECORDS))
+    shown = explained(values, lambda raw: _listed(wire(raw)))
+    if shown:
+        return shown
+    # Records that stand in texts, such as the bodies of a recording, are only found by the shape.
+    pieces = found.shape.pieces(wire(values[0])) if values else iter(())
+    loose = [piece for piece in pieces if isinstance(piece, Loose) and piece.kind is not RecordKind.OTHER]
+    return explained([raw for piece in loose for raw in piece.raws[:RECORDS]], lambda raw: [raw])
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _row(shape: FlatRow, raw: Any, wire: Wire) -> RecordShown:
+    """Show a row by its columns, unless it is of a dialect, which the translation shows."""
+    translated = _listed(wire(raw))
+    if translated == [raw]:
+        names = {column: field for field, column in shape.columns.found(raw).items()}
+        return named_shown("row", {column: _WIRE.get(field, field) for column, field in names.items()}, raw)
+    return record_shown(raw, [one for one in translated if isinstance(one, dict)], RecordKind.MESSAGE)
+
+
+_WIRE = {"message_id": "id", "text": "content"}
+
+
+def _rows(found: Recognised) -> Iterator[Any]:
+    if found.shape.form is Form.CSV:
+        return (row.cells for row in csv_rows(found) if not row.too_long)
+    return (row for value in _values(found) for row in _listed(value) if isinstance(row, dict))
+
+
+def _values(found: Recognised) -> Iterator[Any]:
+    """Yield what was parsed, before any translation: lines, or a document or its first fragment."""
+    if found.shape.form is Form.LINES:
+        return (value for _, _, _, value in records(found.input, _ignore))
+    if found.large is not None:
+        return islice(found.large.fragments(found.shape.growth, found.shape.batch, _ignore), 1)
+    return iter([found.value] if found.shape.form is Form.YAML else [json_text.parse(found.input.read())])
+
+
+def _ignore(*_: Any) -> None:
+    """What is wrong with an entry, a plan tells."""
