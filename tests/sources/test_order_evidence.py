@@ -203,3 +203,15 @@ def test_times_of_rows_that_cannot_be_read_are_told_by_column_and_form(tmp_path:
 )
 def test_the_form_of_a_value_shows_none_of_it(value: Any, form: str) -> None:
     assert form_of(value) == form
+
+
+def test_the_setting_turns_recorded_lists_whose_request_asked_for_no_order(read_one: ReadOne) -> None:
+    def recording(query: str) -> dict[str, Any]:
+        page = {"object": "list", "has_more": False, "data": [{**raw, "object": "thread.message"} for raw in listed]}
+        uri = f"https://a.example/v1/threads/thread_A/messages{query}"
+        return {"Entries": [{"RequestUri": uri, "ResponseBody": json.dumps(page)}]}
+
+    listed = messages(5, 5)
+    assert ids(read_one(recording(""))) == ["m1", "m0"]
+    assert ids(read_one(recording(""), order="oldest-first")) == ["m0", "m1"]
+    assert ids(read_one(recording("?order=asc"), order="newest-first")) == ["m0", "m1"]

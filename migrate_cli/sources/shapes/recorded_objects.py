@@ -53,6 +53,8 @@ class Histories:
     """The histories of all threads of a recording, and what belongs to none."""
 
     translate: Translate
+    way: int = 0
+    """How lists stand for which no order was asked, as `ordering.WAYS` says; 0 where nobody says."""
     of: dict[str | None, ThreadHistory] = field(default_factory=dict)
     others: list[Loose] = field(default_factory=list)
     """Assistants and files."""
@@ -217,7 +219,7 @@ class Histories:
     # Lists
 
     def _take_list(self, exchange: Exchange, address: Address, answer: JsonObject) -> None:
-        newest_first, sure = _direction(exchange, answer["data"])
+        newest_first, sure = _direction(exchange, answer["data"], self.way)
         pages: dict[tuple[str | None, RecordKind, str], list[str]] = {}
         if address.call is ApiCall.MESSAGES:
             pages[address.thread_id, RecordKind.MESSAGE, ""] = []
@@ -241,8 +243,10 @@ class Histories:
             self.history(thread_id).page(kind, of, _page(exchange, answer, ids, newest_first=newest_first))
 
 
-def _direction(exchange: Exchange, raws: list[Any]) -> tuple[bool, bool]:
+def _direction(exchange: Exchange, raws: list[Any], way: int) -> tuple[bool, bool]:
     """Return whether a list stands newest first, and whether that is sure: by the request, or else by the times."""
+    if way and exchange.query("order") is None:
+        return way < 0, True
     if exchange.uri:
         return exchange.query("order") != "asc", True
     times = [time for time in map(time_of, raws) if time is not None]

@@ -23,8 +23,8 @@ _WITH_OBJECTS = ("application/json", "text/event-stream")
 class ExchangeReader:
     """Takes the exchanges of one recording."""
 
-    def __init__(self, exchanges: Iterable[Exchange], translate: Translate, *also: Remark) -> None:
-        self._histories = Histories(translate)
+    def __init__(self, exchanges: Iterable[Exchange], translate: Translate, *also: Remark, way: int = 0) -> None:
+        self._histories = Histories(translate, way)
         self._undecoded: list[Undecoded] = []
         """Bodies that name no thread and cannot be decoded."""
         self._homeless: list[str] = []

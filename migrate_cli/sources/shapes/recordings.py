@@ -30,8 +30,8 @@ class Recording(Shape):
     growth = Growth.NONE
     orders = "the recorded requests"
 
-    def __init__(self, translate: Translate = lambda value: value) -> None:
-        self._translate = translate
+    def __init__(self, translate: Translate = lambda value: value, way: int = 0) -> None:
+        self._translate, self._way = translate, way
 
     def matches(self, value: Any) -> bool:
         """Recognise what the recorder writes."""
@@ -39,7 +39,8 @@ class Recording(Shape):
 
     def pieces(self, value: Any) -> Iterator[Piece]:
         """Give what the exchanges tell of each thread."""
-        yield from ExchangeReader(self.exchanges(value) or (), self._translate, *self.remarks(value)).pieces()
+        exchanges, remarks = self.exchanges(value) or (), self.remarks(value)
+        yield from ExchangeReader(exchanges, self._translate, *remarks, way=self._way).pieces()
 
     @abstractmethod
     def exchanges(self, value: Any) -> Iterator[Exchange] | None:
