@@ -30,6 +30,8 @@ def add_up(ends: Sequence[ShardEnd]) -> JsonObject:
             if key not in _OWN:
                 data[key] = _sum(data[key], value) if key in data else _copy(value)
     _once(data)
+    if "reading" in data:
+        data["reading"] = _reading(data["reading"])
     _cut(data)
     if pilots := [each["pilot"] for each in _data(ends) if "pilot" in each]:
         data["pilot"]["passed"] = all(pilot["passed"] for pilot in pilots)
@@ -124,6 +126,19 @@ def _once(data: JsonObject) -> None:
     for key, field in (("findings", "code"), ("severities", "severity")):
         if key in data:
             data[key] = dict(sorted((Counter(data[key]) - Counter(row[field] for row in again)).items()))
+
+
+def _reading(entries: Iterable[JsonObject]) -> list[JsonObject]:
+    """Return one entry for each format; each shard has met all of the files, and its own threads."""
+    found: dict[str, JsonObject] = {}
+    for entry in entries:
+        known = found.get(entry["shape"])
+        of_files = {name: entry[name] for name in _OF_FILES if name in entry}
+        found[entry["shape"]] = entry if known is None else {**_sum(known, entry), **of_files}
+    return [found[shape] for shape in sorted(found)]
+
+
+_OF_FILES = ("files", "frame", "spelling")
 
 
 def _distinct(rows: Iterable[JsonObject], some: Any) -> tuple[list[JsonObject], list[JsonObject]]:

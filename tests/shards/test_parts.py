@@ -186,7 +186,7 @@ def test_what_cannot_be_read_is_reported_as_by_one_process(cli: Cli, tmp_path: P
     alone = cli("apply", export, "--target", "sandbox", "--state", "alone.db", "-o", "json")
     together = cli("apply", export, "--target", "sandbox", "--processes", 2, "-o", "json")
     assert together.code == alone.code == 3
-    for key in ("threads", "unreadable", "findings", "severities"):
+    for key in ("threads", "unreadable", "findings", "severities", "reading"):
         assert together.json["data"][key] == alone.json["data"][key]
     assert len(together.json["errors"]) == len(alone.json["errors"])
     shown = [
