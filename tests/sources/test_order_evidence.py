@@ -215,3 +215,10 @@ def test_the_setting_turns_recorded_lists_whose_request_asked_for_no_order(read_
     assert ids(read_one(recording(""))) == ["m1", "m0"]
     assert ids(read_one(recording(""), order="oldest-first")) == ["m0", "m1"]
     assert ids(read_one(recording("?order=asc"), order="newest-first")) == ["m0", "m1"]
+
+
+def test_rows_whose_times_a_database_compares_as_texts_stand_in_the_order_of_their_times(tmp_path: Path) -> None:
+    rows = [("t", "user", "a", "999999999"), ("t", "assistant", "b", "1000000000"), ("t", "user", "c", "1000000001")]
+    thread = only(SqlSource(f"sqlite:///{database(tmp_path / 'a.db', rows)}", RowQuery()))
+    assert [message.created_at for message in thread.messages] == [999_999_999, 1_000_000_000, 1_000_000_001]
+    assert "order-not-chronological" not in codes(thread)

@@ -10,7 +10,7 @@ from typing import Any
 
 from migrate_cli.model import Certificate, JsonObject, Origin, Thread
 from migrate_cli.sources import normalise, ordering
-from migrate_cli.sources.evidence import chronicle_of, note_order
+from migrate_cli.sources.evidence import Chronicle, chronicle_of, note_order
 from migrate_cli.sources.normalise import Notes
 from migrate_cli.sources.spool import SpooledList, messages_of
 from migrate_cli.sources.sql.rows import MessageRow
@@ -62,6 +62,8 @@ class ThreadRows:
             )
             self._notes.add("order-unknown", detail)
         seen = chronicle_of(self._raws)
+        if seen.gone_back is not None and ordered.column is None and not ordered.way and self._sort(seen):
+            seen = chronicle_of(self._raws)
         known_by = "the setting source.order" if ordered.way else ordered.column
         if seen.unreadable and ordered.column is None and not ordered.way:
             detail = f"The times of {seen.unreadable:,} messages cannot be read, so their order may be wrong."
@@ -81,6 +83,18 @@ class ThreadRows:
             ),
             **normalise.thread_facts(self._facts),
         )
+
+    def _sort(self, seen: Chronicle) -> bool:
+        """Put rows into the order of their times, which the database compares as texts; return whether that was done.
+
+        Rows of one time stay as the database gave them. A thread that lies on disk stays, and is told.
+        """
+        if self._raws.long or seen.missing or seen.unreadable:
+            return False
+        rows = sorted(self._raws, key=lambda raw: ordering.time_of(raw) or 0.0)
+        self._raws = SpooledList()
+        self._raws.extend(rows)
+        return True
 
     def _repeated(self, raw: JsonObject) -> bool:
         message_id = normalise.clean_id(raw.get("id"))
