@@ -31,6 +31,10 @@ _FIELDS = frozenset(
 """Fields of an assistant that are carried, or that hold nothing that a response could."""
 
 
+_FORMS: dict[str, type] = {"tools": list, "tool_resources": Mapping, "metadata": Mapping, "file_ids": list}
+"""Fields that carry only what stands in a list or an object."""
+
+
 def convert_assistant(
     assistant: JsonObject,
     *,
@@ -61,6 +65,8 @@ def convert_assistant(
     _write_choices(builder)
     builder.config["metadata"] = _metadata(builder)
     builder.rest(assistant, _FIELDS)
+    odd = {field: assistant.get(field) for field, form in _FORMS.items() if not isinstance(assistant.get(field), form)}
+    builder.rest(odd, ())
     builder.tell_rest()
     name = assistant.get("name")
     return Configuration(

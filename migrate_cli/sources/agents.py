@@ -22,15 +22,18 @@ _NOT_AGENTS = frozenset({"cases", "messages", "threads", "services", "input", "c
 _CARRIES_NOTHING = frozenset({"version", "$schema", "schema", "status", "type", "kind", "created_at", "updated_at"})
 
 
-def agents_in(value: Any) -> list[JsonObject]:
-    """Return the assistants that a document describes, one or several; empty where it describes none."""
+def agents_in(value: Any, *, deployed: bool = True) -> list[JsonObject]:
+    """Return the assistants that a document describes, one or several; empty where it describes none.
+
+    `deployed` takes a model's plain name as that of a deployment, as it is in the files of Foundry's tools.
+    """
     if isinstance(value, Mapping) and isinstance(value.get("agents"), list):
         value = value["agents"]
     entries = value if isinstance(value, list) else [value]
-    return [agent for agent in map(_agent, entries) if agent is not None]
+    return [agent for entry in entries if (agent := _agent(entry, deployed=deployed)) is not None]
 
 
-def _agent(value: Any) -> JsonObject | None:
+def _agent(value: Any, *, deployed: bool) -> JsonObject | None:
     if not isinstance(value, Mapping) or value.keys() & _NOT_AGENTS:
         return None
     raw = {str(key): held for key, held in value.items()}
@@ -39,7 +42,10 @@ def _agent(value: Any) -> JsonObject | None:
     definition = _definition(raw)
     if definition is None:
         return None
-    return _assistant(raw, definition)
+    found = _assistant(raw, definition)
+    if not deployed and not definition and isinstance(raw.get("model"), str) and "kind" not in raw:
+        found["model"] = raw["model"]
+    return found
 
 
 def _definition(raw: JsonObject) -> JsonObject | None:

@@ -51,7 +51,7 @@ def kind_of(value: Any) -> RecordKind | None:
         return None
     named = value.get("object")
     known = OBJECTS.get(named) if type(named) is str else None
-    if known is not None or "object" in value:
+    if known is not None or named is not None:
         return known
     if "step_details" in value:
         return RecordKind.STEP

@@ -62,6 +62,9 @@ def data_of(cli: Cli, source: Path, *more: str) -> dict[str, Any]:
         ({"tutor": TUTOR, "cook": COOK}, ["asst_1", "asst_2"]),
         (f"{json.dumps(TUTOR)}\n{json.dumps(COOK)}\n", ["asst_1", "asst_2"]),
         (f"{json.dumps(TUTOR)}\n", ["asst_1"]),
+        (TUTOR | {"object": None}, ["asst_1"]),
+        ({"value": [TUTOR, COOK], "nextLink": None}, ["asst_1", "asst_2"]),
+        ({"exported_at": "2026-01-01", "files": [], "assistants": [TUTOR]}, ["asst_1"]),
     ],
 )
 def test_assistants_alone_are_read_however_they_were_saved(
@@ -184,6 +187,18 @@ def test_what_only_the_newest_run_says_of_a_server_is_taken_from_it(cli: Cli, tm
     assert data["assistants"][0]["config"]["tools"] == [SERVER | {"require_approval": "never"}]
     assert data["findings"]["mcp-headers-lost"] == 1
     assert data["findings"]["run-differs"] == 1, "the run had another model"
+
+
+def test_a_model_of_a_request_that_made_an_assistant_is_no_deployment(cli: Cli, tmp_path: Path) -> None:
+    request = {"name": "Tutor", "model": "gpt-4o", "instructions": "Teach.", "tools": []}
+    data = data_of(cli, saved(tmp_path, "request.json", request))
+    assert data["findings"] == {"model-going": 1}
+    assert data["assistants"][0]["config"]["instructions"] == "Teach."
+
+
+def test_fields_of_another_form_are_told(cli: Cli, tmp_path: Path) -> None:
+    data = data_of(cli, saved(tmp_path, "saved.json", TUTOR | {"tools": 5, "metadata": "blue"}))
+    assert data["findings"]["field-not-carried"] == 2
 
 
 def test_every_field_that_cannot_be_carried_is_named(cli: Cli, tmp_path: Path) -> None:

@@ -467,7 +467,7 @@ def test_huge_files_are_read_like_small_ones(written: Any, read: Any, monkeypatc
     assert {found.id: list(found.messages) for found in read(written.folder).threads} == expected()
 
 
-WITHOUT_THREADS = {"agent", "agent-yaml"}
+WITHOUT_THREADS = {"agent", "agent-yaml", "assistants"}
 """Shapes of files that describe agents alone."""
 
 

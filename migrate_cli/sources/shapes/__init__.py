@@ -8,7 +8,7 @@ from typing import Any
 from migrate_cli.sources.dialect import Translator
 from migrate_cli.sources.evidence import names_of
 from migrate_cli.sources.ordering import WAYS
-from migrate_cli.sources.shapes.agent import Agent, AgentYaml
+from migrate_cli.sources.shapes.agent import Agent, AgentYaml, Assistants
 from migrate_cli.sources.shapes.base import Form, Shape
 from migrate_cli.sources.shapes.flat import Columns, FlatArray, FlatCsv, FlatLines, FlatRow, Roles
 from migrate_cli.sources.shapes.list_page import ListPage
@@ -75,6 +75,7 @@ class ShapeTable:
             Agent(),
             Objects(),
             ThreadsById(),
+            Assistants(),
         )
         self.by_name: dict[str, Shape] = {shape.name: shape for shape in (*self._shapes, NOTHING)}
 

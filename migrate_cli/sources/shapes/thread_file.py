@@ -52,15 +52,17 @@ def _is_frame(value: JsonObject) -> bool:
 def assistants_beside(value: JsonObject) -> Iterator[Loose]:
     """Give the assistant objects that stand beside threads or their messages."""
     for name in assistant_keys(value):
-        yield Loose(RecordKind.ASSISTANT, _objects(value[name]))
+        yield Loose(RecordKind.ASSISTANT, assistants_of(value[name]))
 
 
 def assistant_keys(value: Any) -> list[str]:
     """Return the keys of an object under which assistants stand."""
-    return [name for name in _ASSISTANTS if name in value and _objects(value[name])] if isinstance(value, dict) else []
+    if not isinstance(value, dict):
+        return []
+    return [name for name in _ASSISTANTS if name in value and assistants_of(value[name])]
 
 
-def _objects(value: Any) -> list[Any]:
+def assistants_of(value: Any) -> list[Any]:
     """Return the assistants of a list or of a list answer, or the one that a value is; nothing of other kinds."""
     entries = [value] if isinstance(value, dict) and not is_list_answer(value) else entries_of(value)[0]
     return entries if all(kind_of(entry) is RecordKind.ASSISTANT for entry in entries) else []
