@@ -123,7 +123,7 @@ def message_of(raw: JsonObject, thread_id: str, position: int, notes: Notes) -> 
     incomplete, assistant_id, run_id = get("incomplete_details"), get("assistant_id"), get("run_id")
     content = _content(raw, message_id, notes)
     metadata, attached = get("metadata"), get("attachments") or get("file_ids")
-    odd = (metadata and type(metadata) is not dict) or (attached and type(attached) is not list)
+    odd = (metadata and type(metadata) is not dict) or (attached and type(attached) is not list) or incomplete
     is_known = raw.keys() <= wire_fields.MESSAGE and not odd and wire_fields.is_plain(content)
     unknown = () if is_known else wire_fields.of_message(raw, content)
     if unknown:

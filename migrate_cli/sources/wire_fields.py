@@ -64,7 +64,14 @@ _ENTRIES = {
     "code_interpreter": ("outputs", frozenset({"type", "index", "logs", "image"})),
     "file_search": ("results", frozenset({"file_id", "file_name", "score", "content", "attributes"})),
 }
-_OBJECTS = {"metadata": (dict, list), "attachments": (list,), "file_ids": (list,), "tool_resources": (dict, list)}
+_REASON = frozenset({"reason"})
+_OBJECTS = {
+    "metadata": (dict, list),
+    "attachments": (list,),
+    "file_ids": (list,),
+    "tool_resources": (dict, list),
+    "incomplete_details": (dict,),
+}
 """Fields that carry only what stands in an object or a list; as anything else they are carried by nothing."""
 
 
@@ -88,7 +95,9 @@ def of_message(raw: JsonObject, content: Iterable[Any]) -> tuple[UnknownField, .
     """Return what nothing carries of a message and of its parts, which are those that conversion will see."""
     place = "messages[]"
     parts = chain.from_iterable(_of_part(part, f"{place}.content[]") for part in content)
-    return (*_fields(raw, MESSAGE, place), *parts)
+    why = raw.get("incomplete_details")
+    reasons = _fields(why, _REASON, f"{place}.incomplete_details") if isinstance(why, dict) else ()
+    return (*_fields(raw, MESSAGE, place), *reasons, *parts)
 
 
 def of_thread(raw: Mapping[str, Any]) -> tuple[UnknownField, ...]:
@@ -178,4 +187,15 @@ def _of_call(call: JsonObject, kind: str, place: str) -> Iterator[UnknownField]:
     entries = inner.get(name)
     for entry in entries if isinstance(entries, list) else ():
         if isinstance(entry, dict) and (kind != "code_interpreter" or entry.get("type") in ("logs", "image")):
-            yield from _fields(entry, known, f"{place}.{kind}.{name}[]")
+            yield from _of_entry(entry, known, f"{place}.{kind}.{name}[]")
+
+
+def _of_entry(entry: JsonObject, known: frozenset[str], place: str) -> Iterator[UnknownField]:
+    """What nothing carries of a code's output or a search's result."""
+    yield from _fields(entry, known, place)
+    if isinstance(image := entry.get("image"), dict):
+        yield from _fields(image, frozenset({"file_id"}), f"{place}.image")
+    content = entry.get("content")
+    for said in content if isinstance(content, list) else ():
+        if isinstance(said, dict) and isinstance(said.get("text"), str):
+            yield from _fields(said, _TEXT_PART, f"{place}.content[]")

@@ -63,6 +63,25 @@ def test_fields_of_parts_and_of_what_they_hold_are_found(wire: Wire) -> None:
     ]
 
 
+def test_fields_of_calls_and_outputs_in_messages_are_found(wire: Wire) -> None:
+    search = {"id": "c2", "type": "file_search", "file_search": {"results": [{"file_id": "f", "page": 3}]}}
+    content = [
+        {"type": "tool_call", "id": "c1", "name": "a", "arguments": "{}", "strict": True},
+        {"type": "tool_output", "call_id": "c1", "output": "x", "took": 3},
+        {"type": "tool_call", "id": "c2", "call": search},
+        {"type": "input_file", "file_id": "file-1", "pages": 3},
+        {"type": "input_image", "image_url": "https://a.example/b.png", "alt": "c"},
+    ]
+    assert paths(wire(1, content=content, incomplete_details={"reason": "max_tokens", "by": "x"})) == [
+        "messages[].incomplete_details.by",
+        "messages[].content[].strict",
+        "messages[].content[].took",
+        "messages[].content[].call.file_search.results[].page",
+        "messages[].content[].pages",
+        "messages[].content[].alt",
+    ]
+
+
 def test_a_part_that_is_set_aside_whole_is_not_looked_into(wire: Wire) -> None:
     assert paths(wire(1, content=[{"type": "hologram", "depth": 3}, {"type": "text", "lang": "de"}])) == []
 
