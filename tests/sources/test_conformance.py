@@ -402,7 +402,11 @@ def test_the_same_threads_are_read_from_every_shape(written: Any, wrap: Any, rea
 
 
 def test_no_shape_makes_findings_of_threads_that_are_in_order(written: Any, read: Any) -> None:
-    assert [finding for found in read(written.folder).threads for finding in found.findings] == []
+    findings = [finding.code for found in read(written.folder).threads for finding in found.findings]
+
+    # A stream shows what a run wrote, and cannot prove that nothing else was written.
+    streamed = written.writer in {event_list, event_lines, event_stream}
+    assert findings == (["thread-may-be-incomplete"] * len(THREADS) if streamed else [])
 
 
 def test_messages_and_threads_can_be_read_twice(written: Any, read: Any) -> None:

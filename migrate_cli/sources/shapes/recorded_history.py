@@ -208,8 +208,12 @@ class ThreadHistory:
         if older or newer:
             which = "Older and newer" if older and newer else "Older" if older else "Newer"
             yield f"{which} messages may be missing: the recorded list goes on beyond its recorded pages."
-        elif listed is None and not self.created:
-            yield "Older messages may be missing: the recording shows no list of all its messages."
+        elif listed is None and self.created:
+            yield "Messages may be missing: the recording shows how some were made, and no list of all."
+        elif listed is None:
+            yield "Older messages may be missing: the recording shows no list of all messages."
+        elif any(number > listed for number in self.seen.values()):
+            yield "Newer messages may be missing: some came after the last recorded list of all messages."
         later = [label for number, label in self.unanswered.items() if listed is None or number > listed]
         if later:
             yield f"Messages may be missing: {_first_few(later)} asked for them, and the answer is not there."
