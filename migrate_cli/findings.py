@@ -495,6 +495,11 @@ _ASSISTANTS = {
         "The source holds objects of one assistant that differ; the first one read was taken.",
         "Compare them in the source, and remove the wrong one.",
     ),
+    "assistants-incomplete": Entry(
+        WARNING,
+        "A saved list of assistants says that there are more, and no later page is there.",
+        "Save the other pages too, if the host still answers.",
+    ),
     "run-differs": Entry(
         INFO,
         "The newest run of an assistant had settings of its own; the configuration has those of the assistant.",
@@ -559,6 +564,9 @@ UNREADABLE: dict[str, Unread] = {
     ),
     "unknown-shape": Unread(
         "The file holds no shape of export that is known.", "Name the shape with `--format`, or remove the file."
+    ),
+    "entry-unknown": Unread(
+        "An entry among assistants or files is no object that is known.", "Look at the file; the others are read."
     ),
     "unknown-line": Unread(
         "A line is not of the shape that the file's first lines have; it is left out.",

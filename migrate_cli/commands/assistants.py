@@ -46,6 +46,7 @@ def assistants(settings: Settings, selection: Selection, options: AssistantOptio
     source = open_configured(settings)
     collection = _collected(source, selection)
     found = _chosen(collection, options)
+    lacking = [finding("assistants-incomplete", _LACKING)] if source.lacks_assistants() else []
     repeated = source.repeated_assistants()
     uploaded = _uploaded(settings)
     configurations = [(one, _converted(one, settings, options, uploaded, repeated.get(one.id, 1))) for one in found]
@@ -55,7 +56,7 @@ def assistants(settings: Settings, selection: Selection, options: AssistantOptio
             "or one assistant with --assistant ID"
         )
     files = _written(options, configurations) if options.out is not None else {}
-    return _result(options, collection, configurations, files)
+    return _result(options, collection, configurations, files, lacking)
 
 
 def _collected(source: Source, selection: Selection) -> AssistantCollection:
@@ -76,6 +77,7 @@ def _collected(source: Source, selection: Selection) -> AssistantCollection:
 
 
 NO_THREADS = "no-threads"
+_LACKING = "A list of assistants ends where it says that there are more; assistants may be missing."
 
 
 def _none(source: Source) -> SourceError:
@@ -194,8 +196,9 @@ def _result(
     collection: AssistantCollection,
     configurations: list[tuple[FoundAssistant, Configuration]],
     files: dict[str, list[str]],
+    lacking: list[Finding],
 ) -> Result:
-    findings = [one for _, configuration in configurations for one in configuration.findings]
+    findings = [*lacking, *(one for _, configuration in configurations for one in configuration.findings)]
     data: JsonObject = {
         "assistants": [
             {

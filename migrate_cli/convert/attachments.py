@@ -173,13 +173,14 @@ def _note(builder: MessageBuilder, attachment: Attachment, remark: str | None = 
 def _data_source(attachment: Attachment) -> str | None:
     """Return the URI of data that lies where the host could reach it, as Foundry's agents have them."""
     source = (attachment.raw or {}).get("data_source")
-    uri = source.get("uri") if isinstance(source, dict) else None
+    uri = source.get("uri") or source.get("asset_identifier") if isinstance(source, dict) else None
     return uri if isinstance(uri, str) and uri else None
 
 
 def _data_source_note(builder: MessageBuilder, attachment: Attachment, uri: str) -> Fate:
     """Name the data by its URI, without its query: a signature there would be a key in every later prompt."""
-    kind = (attachment.raw or {})["data_source"].get("type")
+    source = (attachment.raw or {})["data_source"]
+    kind = source.get("type") or source.get("asset_type")
     of_type = f" ({short(kind, 60)})" if isinstance(kind, str) and kind else ""
     tools = f", attached for {short(', '.join(attachment.tools))}" if attachment.tools else ""
     place, query, _ = uri.partition("?")

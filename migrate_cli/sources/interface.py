@@ -159,6 +159,10 @@ class Source(ABC):
         """How many assistant objects that differ there are, by id, where there are several; the first one counts."""
         return {}
 
+    def lacks_assistants(self) -> bool:
+        """Whether a saved list of assistants says that there are more, and the page that follows is not there."""
+        return False
+
     def files(self) -> Mapping[str, FileInfo]:
         """What the source knows of files, by file id."""
         return {}

@@ -119,6 +119,23 @@ def test_assistants_and_a_line_that_cannot_be_read_end_with_3(cli: Cli, tmp_path
     assert outcome.json["errors"]
 
 
+def test_a_list_that_ends_where_there_are_more_is_told(cli: Cli, tmp_path: Path) -> None:
+    first = {"object": "list", "data": [TUTOR], "first_id": "asst_1", "last_id": "asst_1", "has_more": True}
+    source = tmp_path / "export"
+    source.mkdir()
+    saved(source, "page-1.json", first)
+    assert data_of(cli, source)["findings"]["assistants-incomplete"] == 1
+    saved(source, "page-2.json", first | {"data": [COOK], "has_more": False})
+    assert "assistants-incomplete" not in data_of(cli, source)["findings"]
+
+
+def test_an_entry_among_assistants_that_is_none_is_told(cli: Cli, tmp_path: Path) -> None:
+    outcome = cli("assistants", saved(tmp_path, "saved.json", [TUTOR, "what?", COOK]), "--output", "json")
+    assert outcome.code == 3
+    assert len(outcome.json["data"]["assistants"]) == 2
+    assert outcome.json["errors"][0]["code"] == "entry-unknown"
+
+
 def test_a_broken_agent_file_is_told_with_its_line(cli: Cli, tmp_path: Path) -> None:
     outcome = cli("assistants", saved(tmp_path, "agent.yaml", "name: x\nmodel: {id: a\ninstructions: [\n"))
     assert outcome.code == 2

@@ -84,6 +84,8 @@ class Indexer:
         """The files and long lines that need not be read again: their objects, or their faults, are in the index."""
         self.held = False
         """Whether any file held an entry, of whatever kind: where none did, the source is really empty."""
+        self.more_assistants: dict[bool, bool] = {}
+        """What lists of assistants said of further pages: whether any said that there are more, and any that not."""
         self._lost = False
         """Whether an entry of the document at hand was left out that does not tell its thread."""
         self._faulty = False
@@ -124,7 +126,7 @@ class Indexer:
                     held = True
                     yield found.shape, piece
                 elif isinstance(piece, Loose) and piece.kind in _KEPT:
-                    self._keep(piece)
+                    self._keep(found.input, piece)
             self._tell_cut(found)
             counts.take(found.shape.name, input_.origin, _frame(found))
         except _FAULTS as error:
@@ -226,7 +228,7 @@ class Indexer:
     ) -> None:
         for piece in pieces:
             if piece.kind in _KEPT:
-                self._keep(piece)
+                self._keep(found.input, piece)
                 continue
             thread = self._names.thread_of(found.input, piece)
             if thread is None:
@@ -239,9 +241,16 @@ class Indexer:
             self._index.spool(piece.kind, thread, stretches[key], piece.raws)
             self._index.remark(thread, *piece.remarks)
 
-    def _keep(self, piece: Loose) -> None:
-        for raw in filter(kind_of, piece.raws):
+    def _keep(self, input_: Input, piece: Loose) -> None:
+        """Keep assistants and files for whoever asks; what stands among them and is neither is told."""
+        known = [raw for raw in piece.raws if kind_of(raw) is not None]
+        for raw in known:
             self._index.keep(piece.kind, clean_id(raw.get("id")) or clean_id(raw.get("name")) or "", raw)
+        if odd := len(piece.raws) - len(known):
+            detail = f"{input_.origin}: {odd:,} entries among the {piece.kind} objects are none. The others are read."
+            self._index.problem(input_.origin, "entry-unknown", detail)
+        if piece.kind is RecordKind.ASSISTANT and piece.has_more is not None:
+            self.more_assistants[piece.has_more] = True
 
     # Lines
 
@@ -275,7 +284,7 @@ class Indexer:
             return None
         piece = pieces[0] if pieces else None
         if piece is not None and piece.kind in _KEPT:
-            self._keep(piece)
+            self._keep(found.input, piece)
             return None
         if piece is None and kind_of(value) is None:
             self._unknown_line(found, number)

@@ -103,6 +103,10 @@ class ExportSource(Source):
         """Return how many objects of one assistant differ, by its id; files of whole threads count once read."""
         return self._index.repeated(RecordKind.ASSISTANT)
 
+    def lacks_assistants(self) -> bool:
+        """Return whether pages of a list of assistants were saved, and the last is not among them."""
+        return self._indexer.more_assistants == {True: True}
+
     def files(self) -> Mapping[str, FileInfo]:
         """Return the file objects of the export and the bytes in its `files/` folders, by file id."""
         self._survey()
