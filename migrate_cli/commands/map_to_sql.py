@@ -253,7 +253,7 @@ def _batches(reader: StateReader) -> Iterator[tuple[Ids, int]]:
 
 def _thread_column(columns: Sequence[str], table: str) -> str:
     """Recognise the thread's column by its name, as the source does."""
-    from migrate_cli.sources.shapes.flat import Columns  # noqa: PLC0415 - only where it is not named
+    from migrate_cli.sources.columns import Columns  # noqa: PLC0415 - only where it is not named
 
     found = Columns().found(columns).get("thread_id")
     if found is None:

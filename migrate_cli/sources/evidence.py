@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from migrate_cli.sources.normalise import MILLISECONDS_FROM, Notes, clean_id, unix_seconds
+from migrate_cli.sources.normalise import Notes, clean_id
+from migrate_cli.sources.times import MILLISECONDS_FROM, unix_seconds
 
 PAGES = frozenset({20, 50, 100})
 """How many entries a page of a list has when nobody asks for another: those of the API, and of common clients."""

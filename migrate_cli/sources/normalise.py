@@ -6,22 +6,15 @@ It must not judge what a part is worth (that is conversion), order anything (`or
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from migrate_cli.findings import finding
 from migrate_cli.model import Attachment, Finding, JsonObject, Message, Run, RunStep
 from migrate_cli.secrets import holds_secret
 from migrate_cli.sources import wire_fields
-
-MILLISECONDS_FROM = 1e11
-"""Numbers above this are milliseconds: as seconds they would lie beyond the year 5000."""
-_MICROSECONDS_FROM = 1e14
-_LATEST = 253_402_300_800.0
-"""Unix seconds of the year 10000, the last that a calendar here can show."""
+from migrate_cli.sources.times import unix_seconds
 
 
 class Notes:
@@ -42,40 +35,6 @@ class Notes:
         self.findings.append(finding(code, detail, self.thread_id, message_id))
 
 
-def unix_seconds(value: Any) -> float | None:
-    """Return unix seconds of epoch seconds, milliseconds, microseconds or an ISO 8601 text; None for anything else.
-
-    A text without an offset is taken as UTC.
-    """
-    if type(value) is int and 0 <= value < MILLISECONDS_FROM:
-        return value
-    if isinstance(value, str):
-        return _seconds_of_text(value.strip())
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return None
-    seconds = float(value)
-    if seconds > _MICROSECONDS_FROM:
-        seconds /= 1_000_000
-    elif seconds > MILLISECONDS_FROM:
-        seconds /= 1000
-    return seconds if -_LATEST < seconds < _LATEST else None
-
-
-def _seconds_of_text(text: str) -> float | None:
-    try:
-        return unix_seconds(float(text))
-    except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    seconds = moment.timestamp()
-    return int(seconds) if seconds.is_integer() else seconds
-
-
 def clean_id(value: Any) -> str | None:
     """Return an id as text that any database takes, or None where there is none; numbers (of tables) become text."""
     if value is None:
@@ -86,9 +45,17 @@ def clean_id(value: Any) -> str | None:
         if value.isascii():
             return value.strip() or None
         return value.encode("utf-8", "backslashreplace").decode().strip() or None
-    if isinstance(value, int) and not isinstance(value, bool):
+    return None if isinstance(value, bool) else _number_id(value)
+
+
+def _number_id(value: Any) -> str | None:
+    if isinstance(value, int):
         return str(value)
-    return None
+    return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE else None
+
+
+_WHOLE = 2.0**53
+"""Below this, a number of a table that became a float by way of a spreadsheet is still the number that it was."""
 
 
 def mapping_of(value: Any) -> JsonObject:

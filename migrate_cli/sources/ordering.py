@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from migrate_cli.sources.normalise import Notes, clean_id, unix_seconds
+from migrate_cli.sources.normalise import Notes, clean_id
+from migrate_cli.sources.times import unix_seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.model import Attachment, Message, Severity
-from migrate_cli.sources.normalise import Notes, clean_id, message_of, messages_of, step_of, thread_facts, unix_seconds
+from migrate_cli.sources.normalise import Notes, clean_id, message_of, messages_of, step_of, thread_facts
+from migrate_cli.sources.times import unix_seconds
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -17,7 +17,7 @@ from migrate_cli.http.outcomes import Applied, Refused
 from migrate_cli.http.retry import ATTEMPTS
 from migrate_cli.model import Finding, JsonObject
 from migrate_cli.sources.api.presets import ApiPreset
-from migrate_cli.sources.normalise import MILLISECONDS_FROM
+from migrate_cli.sources.times import MILLISECONDS_FROM
 
 NO_SUCH_PATH = frozenset({404, 405, 410, 501})
 FRESH = 30.0

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from migrate_cli.errors import SourceError, closest
+from migrate_cli.sources.columns import FIELDS
 from migrate_cli.sources.export.folder import NO_FILE
 from migrate_cli.sources.export.input_files import STDIN
 from migrate_cli.sources.export.inputs import walk
 from migrate_cli.sources.export.source import ExportSource
 from migrate_cli.sources.interface import Source
 from migrate_cli.sources.shapes import SHAPES, ShapeTable
-from migrate_cli.sources.shapes.flat import FIELDS
 from migrate_cli.sources.shapes.snapshot import Snapshot
 from migrate_cli.sources.snapshot.layout import is_snapshot
 from migrate_cli.sources.snapshot.source import SnapshotSource

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from migrate_cli.bounds import bounds, too_long
 from migrate_cli.model import JsonObject
+from migrate_cli.sources.columns import FIELDS, NEEDED
 from migrate_cli.sources.export import json_text
 from migrate_cli.sources.export.event_files import may_hold_events
 from migrate_cli.sources.export.input_files import transcode, unpack_gzip
@@ -24,7 +25,6 @@ from migrate_cli.sources.export.json_stream import Streamed
 from migrate_cli.sources.export.json_text import BadJsonError
 from migrate_cli.sources.shapes import ShapeTable
 from migrate_cli.sources.shapes.base import Form, Growth, Shape
-from migrate_cli.sources.shapes.flat import FIELDS, NEEDED
 from migrate_cli.sources.shapes.thread_file import ThreadFile
 
 LARGE = 8 << 20

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from migrate_cli.sources.columns import Columns
 from migrate_cli.sources.dialect import Translator
 from migrate_cli.sources.evidence import names_of
 from migrate_cli.sources.ordering import WAYS
+from migrate_cli.sources.roles import Roles
 from migrate_cli.sources.shapes.agent import Agent, AgentYaml, Assistants
 from migrate_cli.sources.shapes.base import Form, Shape
-from migrate_cli.sources.shapes.flat import Columns, FlatArray, FlatCsv, FlatLines, FlatRow, Roles
+from migrate_cli.sources.shapes.flat import FlatArray, FlatCsv, FlatLines, FlatRow
 from migrate_cli.sources.shapes.list_page import ListPage
 from migrate_cli.sources.shapes.message_array import MessageArray
 from migrate_cli.sources.shapes.message_lines import MessageLines
@@ -44,14 +46,15 @@ class ShapeTable:
         roles: Mapping[str, str] | None = None,
         *,
         order: str = "auto",
+        time_format: str | None = None,
     ) -> None:
-        names, meanings = Columns(columns), Roles(roles)
+        names = Columns(columns)
         self.way = WAYS[order]
         """Which way round lists of messages stand, where the user says it."""
         self.only = only
         self.columns = names
-        self.translator = Translator()
-        wire = self.translator.value
+        self.translator = translator = Translator(Roles(roles), Columns(columns), time_format)
+        wire = translator.value
         self._shapes: tuple[Shape, ...] = (
             ThreadFile(),
             ThreadArray(),
@@ -60,9 +63,9 @@ class ShapeTable:
             HttpSession(wire, self.way),
             ListPage(),
             MessagesCapped(),
-            FlatArray(names, meanings),
-            FlatLines(names, meanings),
-            FlatCsv(names, meanings),
+            FlatArray(names, translator),
+            FlatLines(names, translator),
+            FlatCsv(names, translator),
             MessageArray(),
             MessageLines(),
             VcrJson(wire, self.way),

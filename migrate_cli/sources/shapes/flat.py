@@ -13,92 +13,18 @@ from typing import Any
 
 from migrate_cli.bounds import loads
 from migrate_cli.model import JsonObject
+from migrate_cli.sources.columns import Columns
+from migrate_cli.sources.dialect import Translator
+from migrate_cli.sources.roles import Roles
 from migrate_cli.sources.shapes.base import Form, Piece, Shape, loose_pieces
-
-FIELDS: dict[str, tuple[str, ...]] = {
-    "thread_id": ("threadid", "thread", "conversationid", "conversation", "chatid", "sessionid"),
-    "message_id": ("messageid", "msgid", "id"),
-    "role": ("role", "sender", "author", "from", "speaker"),
-    "text": ("text", "content", "message", "body", "value", "messagetext"),
-    "created_at": ("createdat", "created", "timestamp", "date", "time", "datetime", "sentat"),
-    "assistant_id": ("assistantid", "assistant"),
-    "run_id": ("runid", "run"),
-    "file_ids": ("fileids", "files"),
-    "metadata": ("metadata", "meta"),
-}
-"""The fields of a flat message, and the column names (letters and digits only, lower case) that mean each."""
-
-_MOST_HEADERS = 1_000
-"""Sets of columns that are remembered; a source mostly has one."""
-NEEDED = ("thread_id", "role", "text")
-
-_KNOWN_ROLES = {"human": "user", "customer": "user", "ai": "assistant", "bot": "assistant", "agent": "assistant"}
-
-
-class Roles:
-    """What the roles of rows mean; `named` (a role of the rows → the role to write) wins over what is recognised."""
-
-    def __init__(self, named: Mapping[str, str] | None = None) -> None:
-        self._meanings = _KNOWN_ROLES | {name.strip().lower(): role for name, role in (named or {}).items()}
-
-    def meaning(self, value: Any) -> Any:
-        """Return the role to write; an unknown one stays as it is, in lower case, and conversion tells of it.
-
-        What is no text, such as the number of a role, has a meaning only where it is named.
-        """
-        if isinstance(value, str):
-            name = value.strip().lower()
-            return self._meanings.get(name, name)
-        return value if value is None else self._meanings.get(str(value).strip().lower(), value)
-
-
-class Columns:
-    """Finds the fields of a flat message among columns; `named` (field → column) wins over what is recognised."""
-
-    def __init__(self, named: Mapping[str, str] | None = None) -> None:
-        self._named = dict(named or {})
-        self._met: dict[tuple[str, ...], dict[str, str]] = {}
-
-    def found(self, columns: Iterable[str]) -> dict[str, str]:
-        """Return the column of each field that is there."""
-        there = tuple(columns)
-        found = self._met.get(there)
-        if found is None:
-            if len(self._met) >= _MOST_HEADERS:
-                self._met.clear()
-            found = self._met[there] = self._find(there)
-        return found
-
-    def met(self) -> list[dict[str, str]]:
-        """Return what `found` has found in rows so far: the column of each field, once for each set of columns."""
-        return [found for found in self._met.values() if all(field in found for field in NEEDED)]
-
-    def _find(self, there: tuple[str, ...]) -> dict[str, str]:
-        plain = {re.sub(r"[^a-z0-9]", "", column.lower()): column for column in reversed(there)}
-        found = {field: column for field, column in self._named.items() if column in there}
-        for field, names in FIELDS.items():
-            taken = set(found.values())
-            known = [plain[name] for name in names if name in plain and plain[name] not in taken]
-            if known and field not in self._named:
-                found[field] = known[0]
-        return found
-
-    def missing(self, columns: Iterable[str]) -> list[str]:
-        """Return the needed fields that no column holds."""
-        found = self.found(columns)
-        return [field for field in NEEDED if field not in found]
-
-    def fit(self, columns: Iterable[str]) -> bool:
-        """Whether rows with these columns can be read."""
-        return not self.missing(columns)
 
 
 class FlatRow(Shape):
     """What the three flat shapes share: one row becomes one message."""
 
-    def __init__(self, columns: Columns, roles: Roles) -> None:
+    def __init__(self, columns: Columns, translator: Translator) -> None:
         self.columns = columns
-        self._roles = roles
+        self._translator = translator
 
     def matches(self, value: Any) -> bool:
         """Recognise a flat object with the needed columns; what says `object` is a wire object."""
@@ -121,7 +47,8 @@ class FlatRow(Shape):
     def _message(self, row: JsonObject) -> JsonObject:
         if row.get("object") == "thread.message":
             return row
-        return wire_message(row, self.columns.found(row), self._roles)
+        message = wire_message(row, self.columns.found(row), self._translator.roles)
+        return self._translator.finished(message)
 
 
 class FlatLines(FlatRow):

@@ -10,12 +10,13 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 
 from migrate_cli.model import JsonObject
-from migrate_cli.sources.normalise import clean_id, unix_seconds
+from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes.base import Loose, Piece, Remark
 from migrate_cli.sources.shapes.event_deltas import add_delta, without_gaps
 from migrate_cli.sources.shapes.recorded_lists import ListedPage, RecordedList
 from migrate_cli.sources.shapes.recorded_requests import RequestedMessage, only_requested, put_in
+from migrate_cli.sources.times import unix_seconds
 
 _MOST_NAMED = 3
 _INCOMPLETE = "thread-may-be-incomplete"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from migrate_cli.model import JsonObject
-from migrate_cli.sources.normalise import unix_seconds
+from migrate_cli.sources.times import unix_seconds
 
 _SECONDS_APART = 60
 """How far the time of a message may lie from that of the answer to the request that made it."""

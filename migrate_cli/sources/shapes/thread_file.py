@@ -84,7 +84,9 @@ def whole_thread(value: JsonObject) -> Whole:
     runs, _ = entries_of(value.get("runs"))
     steps, _ = entries_of(value.get("run_steps") or value.get("steps"))
     nested = [step for run in runs if isinstance(run, dict) for step in entries_of(run.get("steps"))[0]]
-    thread_id = clean_id(thread.get("id")) or clean_id(value.get("thread_id")) or thread_id_in(messages)
+    own = thread.get("id") if isinstance(value.get("thread"), dict) else None
+    known = clean_id(own) or clean_id(value.get("thread_id")) or clean_id(thread.get("id"))
+    thread_id = known or thread_id_in(messages)
     has_more = said_more(value["messages"]) if api_page else None
     return Whole(thread_id, messages, thread, runs, [*steps, *nested], api_page, has_more=has_more)
 

@@ -17,8 +17,11 @@ from uuid import UUID
 from migrate_cli.bounds import is_too_deep, loads, too_deep
 from migrate_cli.errors import SourceError, closest
 from migrate_cli.model import JsonObject
-from migrate_cli.sources.normalise import clean_id, unix_seconds
-from migrate_cli.sources.shapes.flat import FIELDS, Columns, Roles, wire_message
+from migrate_cli.sources.columns import FIELDS, Columns
+from migrate_cli.sources.normalise import clean_id
+from migrate_cli.sources.roles import Roles
+from migrate_cli.sources.shapes.flat import wire_message
+from migrate_cli.sources.times import unix_seconds
 
 OWN_FIELDS: dict[str, tuple[str, ...]] = {
     "order": ("order", "position", "seq", "sequence", "ordinal", "messageindex", "sortorder", "turn"),
