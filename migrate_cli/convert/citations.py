@@ -1,8 +1,8 @@
-"""Citations and file paths in an assistant's texts, by policy; the old annotations always go to the state file.
+"""Applies the citation policy to an assistant's text; the original annotations always go to the state file.
 
-Only an assistant's text is ever edited: what a user wrote stays as it is under every policy. Old annotations have a
-marker in the text (`【4:0†source】`, or a `sandbox:` link), its place, and a file id or URL. The target's have a file
-name and an index, or a URL and its span.
+Only the text of an assistant is ever edited: a user's text stays unchanged under every policy. An Assistants
+annotation has a marker in the text (`【4:0†source】`, or a `sandbox:` link), the position of that marker, and a file id
+or a URL. An annotation of the target has a file name and an index, or a URL and its span.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from migrate_cli.convert.text import counted, plain, short
 from migrate_cli.model import Fate, JsonObject
 
 MARKER_OPENS = "【"
-"""A text of the assistant's without this sign holds no marker."""
+"""A text without this character has no markers."""
 _MARKER = re.compile(r"【[^【】]{1,300}†[^【】]{0,500}】")
 _MARKER_NAME = re.compile(r"†(?P<name>[^【】†]+\.[A-Za-z0-9]{1,8})】$")
-"""Newer markers name the file where older ones say `source`."""
+"""Newer markers contain the file name; older ones contain the word `source`."""
 
 
 _SHORTEST_WITNESS = 4
-"""Characters that a marker must have to be looked for elsewhere in the text."""
+"""Minimum length of a marker for it to be searched for elsewhere in the text."""
 
 
 class CitedText(NamedTuple):
-    """An annotation whose place in the text is known."""
+    """An annotation whose position in the text is known."""
 
     start: int
     end: int
     kind: str
     target: str
-    """The file's source id, or the URL."""
+    """The id of the file at the source, or the URL."""
     name: str | None
-    """The file's name, or the page's title."""
+    """The name of the file, or the title of the page."""
 
 
 class Edit(NamedTuple):
-    """A span of the text and what stands there afterwards."""
+    """A span of the text and its replacement."""
 
     start: int
     end: int
@@ -49,9 +49,9 @@ class Edit(NamedTuple):
 
 
 def cite(builder: MessageBuilder, text: str, annotations: list[Any]) -> tuple[str, list[JsonObject]]:
-    """Return the text and its native annotations by policy, and count the fate of each old annotation.
+    """Apply the policy: return the text and its native annotations, and count the fate of each original annotation.
 
-    `text` is tidied. With no annotations it is still searched for markers that nothing explains.
+    `text` is already tidied. Without annotations it is still searched for markers that have none.
     """
     if annotations:
         builder.draft.set_aside("annotations", annotations, builder.message.id)
@@ -67,7 +67,7 @@ def cite(builder: MessageBuilder, text: str, annotations: list[Any]) -> tuple[st
 
 
 _Outcome = tuple[str, list[JsonObject], int]
-"""The text, the native annotations, and how many old annotations found a new form."""
+"""The text, its native annotations, and the number of original annotations that were converted."""
 
 
 def _keep(_sheet: MessageBuilder, text: str, _cited: list[CitedText]) -> _Outcome:
@@ -81,7 +81,7 @@ def _strip(_sheet: MessageBuilder, text: str, cited: list[CitedText]) -> _Outcom
 
 
 def _footnotes(builder: MessageBuilder, text: str, cited: list[CitedText]) -> _Outcome:
-    """Each marker becomes `[1]`, with its source at the end; a sandbox link stays and its file is named at the end."""
+    """Replace each marker with `[1]` and list the sources at the end; a sandbox link stays, and its file is listed."""
     numbers: dict[str, int] = {}
     lines: list[str] = []
     places: dict[tuple[int, int], list[int]] = {}
@@ -102,7 +102,7 @@ def _footnotes(builder: MessageBuilder, text: str, cited: list[CitedText]) -> _O
 
 
 def _annotations(builder: MessageBuilder, text: str, cited: list[CitedText]) -> _Outcome:
-    """The markers stay, and native annotations point at them."""
+    """Keep the markers and return native annotations that point to them."""
     native = [annotation for annotation in (_native(builder, found) for found in cited) if annotation]
     _report_lone_markers(builder, text, cited)
     return text, native, len(native)
@@ -117,7 +117,7 @@ _POLICIES: dict[Citations, Callable[[MessageBuilder, str, list[CitedText]], _Out
 
 
 def _read(builder: MessageBuilder, text: str, annotation: Any) -> CitedText | None:
-    """Return the annotation with its place, or None, with a finding, where it has none or is of no known type."""
+    """Return the annotation with its position; None, with a finding, if it has no position or no known type."""
     kind = annotation.get("type") if isinstance(annotation, Mapping) else None
     inner = annotation.get(kind) if isinstance(kind, str) else None
     target = inner.get(_TARGET_KEYS.get(kind, "")) if isinstance(inner, Mapping) and isinstance(kind, str) else None
@@ -135,10 +135,10 @@ _TARGET_KEYS = {"file_citation": "file_id", "file_path": "file_id", "url_citatio
 
 
 def locate(text: str, annotation: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Return the annotation's span, by its indexes or else by the nearest place where its marker stands; or None.
+    """Return the span of an annotation: by its indexes, or else the nearest occurrence of its marker; or None.
 
-    Indexes of some clients count UTF-16 units or bytes; the marker's own text is then the better witness, unless it is
-    so short that it could stand anywhere.
+    Some clients count UTF-16 units or bytes, so the text of the marker is more reliable than the indexes, unless the
+    marker is so short that it could occur anywhere.
     """
     start, end, marker = annotation.get("start_index"), annotation.get("end_index"), annotation.get("text")
     within = type(start) is int and type(end) is int and 0 <= start < end <= len(text)
@@ -205,7 +205,7 @@ def _span(match: re.Match[str]) -> CitedText:
 
 
 def _cut(text: str, found: CitedText) -> Edit:
-    """Cut a marker with the space before it, where that would be left hanging."""
+    """Remove a marker, and the space before it if that would be left dangling."""
     start = found.start
     if start and text[start - 1] == " " and (found.end == len(text) or text[found.end] in " .,;:!?)\n"):
         start -= 1
@@ -213,7 +213,7 @@ def _cut(text: str, found: CitedText) -> Edit:
 
 
 def _without_link(text: str, found: CitedText) -> Edit:
-    """Turn `[label](sandbox:…)` into its label; a bare path is cut."""
+    """Replace `[label](sandbox:…)` with its label; remove a bare path."""
     opening = re.search(r"!?\[(?P<label>[^\[\]\n]*)\]\($", text[max(0, found.start - 1000) : found.start])
     if opening is None or text[found.end : found.end + 1] != ")":
         return _cut(text, found)
@@ -221,7 +221,7 @@ def _without_link(text: str, found: CitedText) -> Edit:
 
 
 def _apply(text: str, edits: list[Edit]) -> str:
-    """Apply edits from left to right; one that overlaps an earlier one is left out."""
+    """Apply the edits from left to right; skip an edit that overlaps an earlier one."""
     written: list[str] = []
     position = 0
     for edit in sorted(edits):

@@ -1,13 +1,15 @@
-"""Where the run steps of a thread belong among its messages. It places steps; it does not convert them.
+"""Decides where the run steps of a thread belong among its messages. It places steps; it does not convert them.
 
-Within one run the steps keep the order of the list, turned round where times say that it is newest first; times that
-are all equal leave it as it is, unless the message then comes before the calls that led to it. A step goes
+The steps of a run keep the order of their list, which is reversed if their times show that it is newest first. If all
+times are equal the order is kept, unless that would put a message before the calls that produced it. A step is placed
 
-1. before the message that its run made next;
-2. else after the last message that its run had made before;
-3. else before the first message that names the run;
-4. else, by time, after the last message written when the run started (ties count as before);
-5. else, where nothing tells a time, after the last message of the thread.
+1. before the next message that its run created;
+2. otherwise after the last message that its run created earlier;
+3. otherwise before the first message that names the run;
+4. otherwise, by time, after the last message that existed when the run started (ties count as earlier);
+5. otherwise, if there are no times, after the last message of the thread.
+
+Calls that a run was still waiting for follow everything else of that run.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ _ENDED_WELL = frozenset({None, "completed"})
 
 
 class PlacedStep(NamedTuple):
-    """A step, and the message that its run made, where there is one."""
+    """A step, and the message that its run created, if there is one."""
 
     step: RunStep
     message_id: str | None
@@ -35,7 +37,7 @@ class PlacedStep(NamedTuple):
 
 @dataclass(slots=True)
 class StepPlacement:
-    """The steps by place: before the thread's first message, and before and after messages by id."""
+    """The steps by position: before the first message, and before and after other messages, by message id."""
 
     first: list[PlacedStep] = field(default_factory=list)
     before: dict[str, list[PlacedStep]] = field(default_factory=lambda: defaultdict(list))
@@ -44,7 +46,7 @@ class StepPlacement:
 
 @dataclass(slots=True)
 class _Timeline:
-    """The messages' ids in order, the latest time seen up to each, and the first and the last message of each run."""
+    """The message ids in order, the latest time up to each, and the first and last message of each run."""
 
     ids: list[str] = field(default_factory=list)
     latest: list[float] = field(default_factory=list)
@@ -54,9 +56,9 @@ class _Timeline:
 
 
 def place_steps(thread: Thread, draft: DraftBuilder) -> StepPlacement | None:
-    """Return where the steps go, and report runs that did not end well; None where the thread has no steps.
+    """Return the positions of the steps and report runs that did not complete; None if the thread has no steps.
 
-    Reads the messages once more than the conversion does, and only for threads that have steps.
+    This reads the messages one extra time, but only for threads that have steps.
     """
     for run in thread.runs:
         if run.status not in _ENDED_WELL:
@@ -79,7 +81,7 @@ def place_steps(thread: Thread, draft: DraftBuilder) -> StepPlacement | None:
 
 
 def made_message(step: RunStep) -> tuple[bool, str | None]:
-    """Return whether the step is a message's creation, and that message's id."""
+    """Return whether the step created a message, and the id of that message."""
     details = step.details
     if isinstance(details.get("tool_calls"), list) or "message_creation" not in (step.type, details.get("type")):
         return False, None
@@ -89,7 +91,7 @@ def made_message(step: RunStep) -> tuple[bool, str | None]:
 
 
 def oldest_first(steps: Sequence[RunStep]) -> list[RunStep]:
-    """Return the steps of one run in the order in which they happened."""
+    """Return the steps of one run in chronological order."""
     times = [step.created_at for step in steps if step.created_at is not None]
     if times and times[0] != times[-1]:
         return list(steps) if times[0] < times[-1] else list(reversed(steps))
@@ -116,9 +118,9 @@ def _timeline(thread: Thread) -> _Timeline:
 def _by_run(
     steps: Sequence[RunStep], pending: Iterable[str], runs: dict[str, Run]
 ) -> list[tuple[str | None, list[RunStep]]]:
-    """Group by run, the groups by start time; groups without one keep the list's direction.
+    """Group the steps by run, and order the groups by start time; if any has no start time, keep the list order.
 
-    A run that only has pending calls is a group without steps.
+    A run that has only pending calls is a group without steps.
     """
     groups: dict[str | None, list[RunStep]] = {}
     for step in steps:
@@ -163,7 +165,7 @@ def _place_run(
 def _place_pending(
     step: RunStep, others: list[RunStep], run: Run | None, timeline: _Timeline, placement: StepPlacement
 ) -> None:
-    """Place what a run waited for at its end: after the last message that it made, else by time."""
+    """Place the pending calls of a run at its end: after the last message that it created, otherwise by time."""
     created = [message_id for one in others if (message_id := made_message(one)[1]) in timeline.known]
     last = created[-1] if created else timeline.last_by_run.get(step.run_id or "")
     if last is not None:
