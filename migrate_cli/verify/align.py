@@ -1,5 +1,6 @@
-"""Find which entries of two sequences belong together: quick where they are nearly alike, and never slower than
-n log n where they are not. Pure; it compares values by equality and knows nothing of items.
+"""Aligns two sequences: fast when they are nearly equal, and never slower than n log n when they are not.
+
+Pure. It compares values by equality and knows nothing about items.
 """
 
 from __future__ import annotations
@@ -9,15 +10,15 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 
 MOST_EDITS = 48
-"""Up to so many insertions and deletions are found exactly; beyond, entries that occur once on both sides guide."""
+"""Up to this many edits the result is exact; beyond it, entries that occur once on both sides serve as anchors."""
 
 Block = tuple[int, int, int]
-"""(start in the first, start in the second, length) of a run that both share."""
+"""(start in the first, start in the second, length) of a run common to both."""
 _Span = tuple[int, int, int, int]
 
 
 def common_blocks(first: Sequence[Hashable], second: Sequence[Hashable]) -> list[Block]:
-    """Return the runs that both share, in order, joined where they touch."""
+    """Return the common runs in order; adjacent runs are merged."""
     found: list[Block] = []
     for at, there, length in _runs(first, second):
         if found and found[-1][0] + found[-1][2] == at and found[-1][1] + found[-1][2] == there:
@@ -28,7 +29,7 @@ def common_blocks(first: Sequence[Hashable], second: Sequence[Hashable]) -> list
 
 
 def _runs(first: Sequence[Hashable], second: Sequence[Hashable]) -> Iterator[Block]:
-    """Yield shared runs in order; spans still to be looked at wait on a stack, so that depth costs no recursion."""
+    """Yield the common runs in order, with an explicit stack of pending spans in place of recursion."""
     stack: list[tuple[_Span, Block | None]] = [((0, len(first), 0, len(second)), None)]
     while stack:
         (low, high, left, right), run = stack.pop()
@@ -48,7 +49,7 @@ def _runs(first: Sequence[Hashable], second: Sequence[Hashable]) -> Iterator[Blo
 
 
 def _inner(first: Sequence[Hashable], second: Sequence[Hashable], span: _Span) -> list[tuple[_Span, Block | None]]:
-    """What to do with a span whose ends differ: the runs themselves, or smaller spans between sure points."""
+    """Return the next steps for a span whose ends differ: its runs, or the smaller spans between anchors."""
     low, high, left, right = span
     few = few_edits(first[low:high], second[left:right])
     if few is not None:
@@ -63,7 +64,7 @@ def _inner(first: Sequence[Hashable], second: Sequence[Hashable], span: _Span) -
 
 
 def few_edits(first: Sequence[Hashable], second: Sequence[Hashable], most: int = MOST_EDITS) -> list[Block] | None:
-    """Return the shared runs under the fewest edits (Myers' greedy walk), or None when more than `most` are needed."""
+    """Return the common runs with the fewest edits (Myers' algorithm), or None if more than `most` are needed."""
     n, m = len(first), len(second)
     reached: dict[int, int] = {1: 0}
     trace: list[dict[int, int]] = []
@@ -101,7 +102,7 @@ def _walk_back(trace: list[dict[int, int]], x: int, y: int) -> list[Block]:
 
 
 def _anchors(first: Sequence[Hashable], second: Sequence[Hashable], span: _Span) -> list[tuple[int, int]]:
-    """Return entries that occur once on both sides, as the longest chain that keeps the order of both."""
+    """Return the longest chain of entries that occur once on each side, in the same order on both."""
     low, high, left, right = span
     ones = {value for value, count in Counter(first[low:high]).items() if count == 1}
     others = {value for value, count in Counter(second[left:right]).items() if count == 1}

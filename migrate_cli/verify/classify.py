@@ -1,7 +1,7 @@
-"""Give every item its outcome once two streams have parted: pure, from what was sent and what was seen to a verdict.
+"""Assigns an outcome to every item from the point where the sent and the listed items diverge. Pure.
 
-Content decides, not ids: a target that was restored or moved may number anew. Where one text occurs more than once the
-reading with the fewest changes is taken.
+Items are matched by content, not by id, because a target that was restored or moved may assign new ids. If a text
+occurs more than once, the interpretation with the fewest changes wins.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from migrate_cli.verify.divergence import LISTED, Divergence, ListedItem
 from migrate_cli.verify.outcome import Difference, Outcome, Verdict
 
 ALIKE = 0.5
-"""An item that is at least so alike is taken for a changed one, where several could be meant."""
+"""The least similarity at which an item counts as a changed one, if there are several candidates."""
 MOST_PAIRINGS = 2_500
-"""Beyond so many possible pairs, changed items are paired in order."""
+"""If there are more possible pairs than this, changed items are paired in order."""
 
 
 @dataclass(slots=True)
 class _Gap:
-    """A stretch between two shared runs: places of what was sent there, and of what stands there now."""
+    """The gap between two common runs: the positions of the items sent there, and of the items found there."""
 
     sent: list[int]
     found: list[int]
@@ -34,7 +34,7 @@ class _Gap:
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """An item that is gone from one gap and stands in another."""
+    """An item that disappeared from one gap and appeared in another."""
 
     position: int
     gap: int
@@ -43,11 +43,11 @@ class _Move:
 
 
 _Cell = tuple[float, tuple[tuple[int, int], ...]]
-"""The best score so far, and its pairs."""
+"""The best score so far, and the pairs that give it."""
 
 
 def settle(parted: Divergence, *, excerpts: bool = False) -> Verdict:
-    """Return the verdict on what is not as it was sent."""
+    """Return the verdict on everything that differs from what was sent."""
     expected, agreed, seen = parted.expected, parted.agreed, parted.seen
     book = _Book(parted, excerpts=excerpts)
     book.outcomes[Outcome.SAME] = agreed
@@ -74,7 +74,7 @@ def settle(parted: Divergence, *, excerpts: bool = False) -> Verdict:
     return book.verdict(new)
 
 
-# ---- the order as a whole
+# ---- overall order
 
 
 def _is_turned_round(expected: Sequence[Item], agreed: int, seen: Sequence[ListedItem]) -> bool:
@@ -90,7 +90,7 @@ def _turned_round(count: int) -> Verdict:
 
 
 def _shared(sent: Sequence[bytes], found: Sequence[bytes]) -> list[Block]:
-    """The shared runs; where staying in place explains as much as moving does, items stayed in place."""
+    """The common runs. If an unchanged order explains as many items as a changed one, the order is unchanged."""
     blocks = common_blocks(sent, found)
     if len(sent) == len(found):
         still = [place for place, (one, other) in enumerate(zip(sent, found, strict=True)) if one == other]
@@ -100,7 +100,7 @@ def _shared(sent: Sequence[bytes], found: Sequence[bytes]) -> list[Block]:
 
 
 def _between(blocks: Sequence[Block], sent: int, found: int) -> list[_Gap]:
-    """The gaps before, between and after the shared runs: one more than there are runs."""
+    """The gaps before, between and after the common runs: one more than the number of runs."""
     gaps, at, there = [], 0, 0
     for low, left, length in [*blocks, (sent, found, 0)]:
         gaps.append(_Gap(list(range(at, low)), list(range(there, left))))
@@ -108,11 +108,11 @@ def _between(blocks: Sequence[Block], sent: int, found: int) -> list[_Gap]:
     return gaps
 
 
-# ---- items that stand elsewhere
+# ---- items that moved
 
 
 def _take_moves(gaps: Sequence[_Gap], expected: Sequence[Item], seen: Sequence[ListedItem]) -> list[_Move]:
-    """Take out of the gaps what is gone in one place and has appeared in another."""
+    """Remove from the gaps the items that disappeared in one place and appeared in another."""
     appeared: dict[bytes, deque[tuple[int, int]]] = {}
     for number, gap in enumerate(gaps):
         for place in gap.found:
@@ -132,7 +132,7 @@ def _take_moves(gaps: Sequence[_Gap], expected: Sequence[Item], seen: Sequence[L
 
 
 def _name_moves(moves: Sequence[_Move], blocks: Sequence[Block], book: _Book) -> None:
-    """Two items in each other's place are swapped, also two neighbours of which one seems to stand still."""
+    """Report two items that exchanged places as swapped, including neighbours of which only one seems to have moved."""
     waiting: dict[tuple[int, int], deque[_Move]] = {}
     for move in moves:
         waiting.setdefault((move.gap, move.new_gap), deque()).append(move)
@@ -157,7 +157,7 @@ def _name_moves(moves: Sequence[_Move], blocks: Sequence[Block], book: _Book) ->
 
 
 def _jumped_over(move: _Move, blocks: Sequence[Block]) -> int | None:
-    """The one item between the old and the new place, if it is just one."""
+    """The item between the old and the new position, if there is exactly one."""
     if abs(move.gap - move.new_gap) != 1:
         return None
     low, _, length = blocks[min(move.gap, move.new_gap)]
@@ -168,7 +168,7 @@ def _jumped_over(move: _Move, blocks: Sequence[Block]) -> int | None:
 
 
 def _take_known(gaps: Sequence[_Gap], book: _Book) -> list[tuple[int, int]]:
-    """Take out of the gaps what stands there under its own id, with another content."""
+    """Remove from the gaps the items that are still there under their own id, with different content."""
     places = {book.item_id(place): place for gap in gaps for place in gap.found}
     pairs = [
         (position, places[own])
@@ -184,9 +184,9 @@ def _take_known(gaps: Sequence[_Gap], book: _Book) -> list[tuple[int, int]]:
 
 
 def _pairs(gap: _Gap, book: _Book, *, last: bool) -> list[tuple[int, int]]:
-    """Decide which new item of a gap is which old one, changed, and take both out of the gap.
+    """Decide which found item of a gap is a changed version of which sent one, and remove both from the gap.
 
-    In the last gap even an equal number proves nothing: what stands there may be a new turn.
+    In the last gap even equal counts prove nothing, because the items found there may be a new turn.
     """
     known = book.known(gap)
     if known and (last or len(gap.sent) != len(gap.found)) and len(gap.sent) * len(gap.found) <= MOST_PAIRINGS:
@@ -200,7 +200,7 @@ def _pairs(gap: _Gap, book: _Book, *, last: bool) -> list[tuple[int, int]]:
 
 
 def _likest(gap: _Gap, book: _Book) -> list[tuple[int, int]]:
-    """The pairs, in order on both sides, that are most alike in sum; none below `ALIKE`."""
+    """The pairs, in order on both sides, with the greatest total similarity; none below `ALIKE`."""
     above: list[_Cell] = [(0.0, ())] * (len(gap.found) + 1)
     for position in gap.sent:
         row: list[_Cell] = [(0.0, ())]
@@ -215,13 +215,13 @@ def _likest(gap: _Gap, book: _Book) -> list[tuple[int, int]]:
     return list(above[-1][1])
 
 
-# ---- what comes after the history
+# ---- items after the history
 
 
 def _take_new_turns(gap: _Gap, pairs: Sequence[tuple[int, int]], book: _Book) -> int:
-    """Take the items after the history out of the last gap and return how many, unless all of them are copies.
+    """Remove the items after the history from the last gap and return their number, unless all of them are copies.
 
-    One that is no copy makes a turn of all of them: a person may say the same word twice.
+    If at least one is not a copy, all of them are a new turn, because a person may say the same thing twice.
     """
     last = max((place for _, place in pairs), default=-1)
     after = [one for one in gap.found if one > last]
@@ -232,11 +232,11 @@ def _take_new_turns(gap: _Gap, pairs: Sequence[tuple[int, int]], book: _Book) ->
     return len(after)
 
 
-# ---- booking
+# ---- recording
 
 
 class _Book:
-    """Counts outcomes and writes differences; positions and places given here begin where both streams parted."""
+    """Counts outcomes and records differences; positions and places are relative to the point of divergence."""
 
     def __init__(self, parted: Divergence, *, excerpts: bool) -> None:
         self.outcomes: Counter[Outcome] = Counter()
@@ -251,29 +251,29 @@ class _Book:
             self._first.setdefault(item.digest, position)
 
     def known(self, gap: _Gap) -> bool:
-        """Whether all items of a gap are there whole, not only as hashes."""
+        """Whether the bodies of all items of a gap are known, not only their hashes."""
         return all(self._expected[self._start + position].body for position in gap.sent) and all(
             self._seen[place].body is not None for place in gap.found
         )
 
     def similarity(self, position: int, place: int) -> float:
-        """How alike a sent and a seen item are."""
+        """The similarity of a sent and a found item."""
         return similarity(json.loads(self._expected[self._start + position].body), self._seen[place].body or {})
 
     def item_id(self, place: int) -> str | None:
-        """The id of a seen item."""
+        """The id of a found item."""
         return self._seen[place].item_id
 
     def known_id(self, position: int) -> str | None:
-        """The id under which a sent item stood at the target, or None."""
+        """The id that a sent item had at the target, or None."""
         return self._known.ids[self._start + position] if self._known.ids else None
 
     def is_ours(self, place: int) -> bool:
-        """Whether a seen item says what some sent one says."""
+        """Whether a found item has the same content as a sent one."""
         return self._seen[place].ours
 
     def missing(self, position: int) -> None:
-        """An item that is nowhere."""
+        """Record an item that was not found anywhere."""
         item, own = self._expected[self._start + position], self.known_id(position)
         said = words(json.loads(item.body)) if self._excerpts and item.body else None
         detail = f"this {_word(item.kind)} is not in the conversation"
@@ -282,18 +282,18 @@ class _Book:
         self._tell(Outcome.MISSING, Change("", "missing-item", detail, said), position)
 
     def moved(self, position: int, place: int) -> None:
-        """An item that stands elsewhere."""
+        """Record an item that was found in another position."""
         detail = f"stands at place {self._seen[place].place}, not at {self._start + position}"
         self._tell(Outcome.DIFFERENT, Change("order", "moved-item", detail), position, place)
 
     def swapped(self, position: int, other: int) -> None:
-        """Two items that stand in each other's place."""
+        """Record two items that exchanged places."""
         for one, two in ((position, other), (other, position)):
             detail = f"has changed places with item {self._start + two}"
             self._tell(Outcome.DIFFERENT, Change("order", "swapped-items", detail), one)
 
     def changed(self, position: int, place: int) -> None:
-        """An item whose content is not what was sent."""
+        """Record an item whose content differs from what was sent."""
         sent, found = self._expected[self._start + position], self._seen[place]
         fields = [Change("content", "changed-item", "its content is not what was sent")]
         if sent.body and found.body is not None:
@@ -304,7 +304,7 @@ class _Book:
             self._write(Outcome.DIFFERENT, change, position, place)
 
     def added(self, found: ListedItem) -> None:
-        """An item that was not sent, or not so often."""
+        """Record an item that was not sent, or not that often."""
         twin = self._first.get(found.digest)
         self.outcomes[Outcome.EXTRA] += 1
         self._adopted += found.item_id in self._known.adopted
@@ -315,12 +315,12 @@ class _Book:
         if body is None and twin is not None and self._expected[twin].body:
             body = json.loads(self._expected[twin].body)
         said = words(body) if self._excerpts and body is not None else None
-        # Of two that say the same, the one that the state knows is never called the copy.
+        # Of two items with the same content, the one that the state knows is never reported as the copy.
         item_id = None if found.item_id in self._known.own else found.item_id
         self._append(Difference(Outcome.EXTRA, code, detail, found.place, message, item_id, found.kind, got=said))
 
     def verdict(self, new: int) -> Verdict:
-        """Return all that was booked, differences in the order of the conversation; `new` items are a turn already."""
+        """Return everything recorded, in the order of the conversation; `new` is the number of items in new turns."""
         later = self._later
         if later.foreign or new:
             new += later.count

@@ -1,7 +1,6 @@
-"""Say in which fields two items differ: the one that was sent and the one that came back. Pure.
+"""Lists the fields in which a sent item and the item that came back differ. Pure.
 
-Sentences name fields, roles, ids, lengths and places; texts themselves only in the excerpts, which are made where the
-caller asks for them.
+Sentences name fields, roles, ids, lengths and positions. Texts appear only in excerpts, and those only on request.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from migrate_cli.model import JsonObject
 from migrate_cli.verify.align import common_blocks
 
 AROUND = 200
-"""Characters of an excerpt before and after the place where two texts part; four times as many are the most shown."""
+"""Characters of an excerpt before and after the first difference; an excerpt has at most four times as many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field that is not as it was sent."""
+    """One field that differs from what was sent."""
 
     field: str
     code: str
@@ -31,13 +30,13 @@ class Change:
 
 
 def changes(sent: JsonObject, got: JsonObject, *, excerpts: bool = False) -> list[Change]:
-    """Return the fields that differ; never empty for two items whose canonical forms differ."""
+    """Return the fields that differ; never empty if the canonical forms differ."""
     found = list(_changes(canonical(sent), canonical(got)))
     return found if excerpts else [Change(one.field, one.code, one.detail) for one in found]
 
 
 def similarity(sent: JsonObject, got: JsonObject) -> float:
-    """Return how alike two items are, 0 to 1: whether one may have become the other."""
+    """Return the similarity of two items, from 0 to 1."""
     a, b = canonical(sent), canonical(got)
     if a[0] != b[0]:
         return 0.0
@@ -83,7 +82,7 @@ def _value(name: str, one: Any, other: Any) -> Change:
 
 
 def _contents(a: list[list[Any]], b: list[list[Any]]) -> Iterator[Change]:
-    """Parts are compared in order: one that was lost is named, not all that stand after it."""
+    """Compare the parts in order, so that a lost part is reported once, and not as a change of all parts after it."""
     left, right = [encode(part) for part in a], [encode(part) for part in b]
     if left == right:
         return
@@ -138,7 +137,7 @@ def _named(part: list[Any]) -> str:
 
 
 def _source(value: Any) -> str:
-    """A file id may be named; a URL may hold a secret or the image itself."""
+    """Name a file id, but only the length of a URL, which may contain a secret or the image itself."""
     text = str(value)
     if value is None:
         return "none"
@@ -159,7 +158,7 @@ def _text(field: str, code: str, one: Any, other: Any) -> Change:
 
 
 def words(body: JsonObject) -> str:
-    """The beginning of what an item says, for an excerpt; other parts than text are named in square brackets."""
+    """Return the beginning of the text of an item; parts other than text are named in square brackets."""
     content = body.get("content", body.get("arguments", body.get("output")))
     if isinstance(content, list):
         said = "\n".join(str(part.get("text") or part.get("refusal") or f"[{part.get('type')}]") for part in content)
@@ -181,7 +180,7 @@ def _shape(value: Any) -> str:
 
 
 def _shared(one: str | bytes, other: str | bytes) -> tuple[int, int]:
-    """How much two texts share at their beginning and, of the rest, at their end."""
+    """Return the lengths of the common prefix and, in the rest, of the common suffix."""
     shorter = min(len(one), len(other))
     prefix = _equal_until(one, other, shorter)
     suffix = _equal_until(one[prefix:][::-1], other[prefix:][::-1], shorter - prefix)
@@ -189,7 +188,7 @@ def _shared(one: str | bytes, other: str | bytes) -> tuple[int, int]:
 
 
 def _equal_until(one: str | bytes, other: str | bytes, most: int) -> int:
-    """Halving with slices compares megabytes at C speed."""
+    """Find the length of the common prefix by bisection; comparing slices runs at C speed."""
     low, high = 0, most
     while low < high:
         middle = (low + high + 1) // 2
