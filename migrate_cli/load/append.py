@@ -1,6 +1,6 @@
-"""Sending one batch of items and finding out what became of it: by the answer, or by asking after every doubt.
+"""Sends one batch of items and establishes its outcome: from the response, or by reading back if that is unclear.
 
-A batch is never sent again before the target was asked what it holds. It must not decide what to send.
+A batch is never sent again without reading back first. This module must not decide what to send.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from migrate_cli.load.reconcile import Adopt, Unexplained, echo, prefix
 from migrate_cli.model import ThreadState
 
 MOST_PATIENT = 4
-"""The settling time grows with each doubt about a thread, up to so many times."""
+"""The settling time grows with each unclear outcome of a thread, up to this factor."""
 
 
 async def append(load: LoadContext, start: int, stop: int) -> Reply | None:
-    """Send one batch and take in what is known afterwards; returns the reply when it was not simply applied."""
+    """Send one batch and record what is known afterwards; return the reply unless the batch was simply applied."""
     sent = load.draft.items[start:stop]
     images = any(b'"image_url"' in item.body for item in sent)
     began = load.clock.now()
@@ -36,7 +36,7 @@ async def append(load: LoadContext, start: int, stop: int) -> Reply | None:
 
 
 async def note_doubt(load: LoadContext, reason: str) -> None:
-    """Make a doubt durable: how many late copies may be ours must survive the process."""
+    """Record an unclear outcome durably: the number of late copies that may be ours must survive the process."""
     load.progress.ambiguous = True
     load.progress.unclear += 1
     load.journal.ambiguity(load.progress, reason)
@@ -45,7 +45,7 @@ async def note_doubt(load: LoadContext, reason: str) -> None:
 
 
 async def reconcile(load: LoadContext, reason: str) -> None:
-    """List what comes after the anchor and adopt it, when it is a prefix of what was to come. Raises Stopped."""
+    """List the items after the anchor and adopt them if they are a prefix of what was due next. Raises Stopped."""
     found = await list_after(load, load.progress.anchor)
     verdict = prefix(load.draft.items, load.progress.position, found, unclear=load.progress.unclear)
     if isinstance(verdict, Unexplained):
@@ -56,7 +56,7 @@ async def reconcile(load: LoadContext, reason: str) -> None:
 
 
 def adopt(load: LoadContext, ids: list[str]) -> None:
-    """Note that the next items are in the conversation, under these ids."""
+    """Record that the next items are in the conversation, with these ids."""
     if not ids:
         return
     start = load.progress.position

@@ -1,7 +1,7 @@
-"""An item that the target refuses: found by halving the batch, then named, or replaced by a note that stands for it.
+"""Handles refused items: bisects the batch to find the item, then reports it or replaces it with a note.
 
-A note is written down before it is sent, so that every later run sends and expects the same. It must not touch items
-that the target takes.
+A note is recorded before it is sent, so that every later run sends and expects the same note. This module must not
+change items that the target accepts.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from migrate_cli.target.conversations import INCLUDE_REFUSED, decode
 
 
 def with_notes(draft: Draft, refused: Mapping[int, tuple[str, str]]) -> Draft:
-    """Return the draft with a note in each of these places, given code and detail of each refusal.
+    """Return the draft with a note at each of these positions; the mapping has the code and detail of each refusal.
 
-    The draft's own digest stays that of the source, so that a later run still knows the source as unchanged. The
-    note depends on the item alone.
+    The digest of the draft stays that of the source, so that a later run still recognises the source as unchanged.
+    The note depends on the item alone.
     """
     if not refused:
         return draft
@@ -38,7 +38,7 @@ def with_notes(draft: Draft, refused: Mapping[int, tuple[str, str]]) -> Draft:
 
 
 def _count_as_noted(ledger: Ledger, item: Item) -> None:
-    """Move the parts of a refused item from what was carried to what is only noted; the sum stays."""
+    """Count the parts of a refused item as noted in place of kept or converted; the total is unchanged."""
     content = decode(item.body).get("content")
     parts = len(content) if isinstance(content, list) else 1
     kept = min(parts, ledger.kept)
@@ -58,9 +58,9 @@ def _note(item: Item) -> Item:
 
 
 async def handle_refusal(load: LoadContext, reply: Refused, start: int, stop: int) -> None:
-    """Deal with a batch that was refused. Returns when there is something new to send; raises Stopped otherwise."""
+    """Handle a refused batch. Returns when there is something new to send; otherwise raises Stopped."""
     _check_conversation(load, reply)
-    # Some servers keep part of a batch that they refuse, so ask before sending any of it again.
+    # Some servers store part of a batch that they refuse, so read back before sending any of it again.
     await reconcile(load, "a batch was refused")
     if reply.code == INCLUDE_REFUSED:
         return
@@ -71,7 +71,7 @@ async def handle_refusal(load: LoadContext, reply: Refused, start: int, stop: in
 
 
 async def _isolate(load: LoadContext, reply: Refused, stop: int) -> None:
-    """Append in ever smaller pieces until what is refused stands alone; returns when all of it went in after all."""
+    """Append smaller and smaller pieces until the refused item is alone; return if everything is accepted after all."""
     retry = load.retry()
     while (start := load.progress.position) < stop:
         if reply.status == 413:
@@ -94,13 +94,13 @@ async def _isolate(load: LoadContext, reply: Refused, stop: int) -> None:
 
 
 async def _conclude(load: LoadContext, reply: Refused, start: int, stop: int) -> None:
-    """End the thread with the refused item's name, or put notes in the place of what cannot be parted."""
+    """Fail the thread and name the refused item, or replace the items that cannot be separated with notes."""
     item = load.draft.items[start]
     named = f"item {start} (from message {item.message_id or 'unknown'}) was refused"
     noted = any(one.kind == REFUSED_NOTE for one in load.draft.items[start:stop])
     if load.policy.on_refused is not OnRefused.NOTE or noted:
         raise ThreadStopped(ThreadState.FAILED, reply.code, f"{named} ({reply.status}): {reply.message}")
-    # The server's sentence may repeat what the message says, so only its code is kept.
+    # The error message of the server may quote the text of the item, so only its code is kept.
     detail = f"{named} ({reply.status} {reply.code}); a note stands in its place"
     for place in range(start, stop):
         message_id = load.draft.items[place].message_id
@@ -110,7 +110,7 @@ async def _conclude(load: LoadContext, reply: Refused, start: int, stop: int) ->
 
 
 def _check_conversation(load: LoadContext, reply: Refused) -> None:
-    """A conversation that is gone, or may not be written, refuses everything: there is no item to look for."""
+    """Stop if the conversation is gone or read-only: it refuses everything, so there is no single item to find."""
     if reply.status in (403, 404):
         gone = reply.status == 404
         raise ThreadStopped(
@@ -121,7 +121,7 @@ def _check_conversation(load: LoadContext, reply: Refused) -> None:
 
 
 def half(items: Sequence[Item], start: int, stop: int) -> int:
-    """Return the middle of a batch, moved so that joined items stay together; `stop` where that cannot be."""
+    """Return the middle of a batch, adjusted so that joined items stay together; `stop` if that is impossible."""
     middle = (start + stop) // 2
     for place in sorted(range(start + 1, stop), key=lambda at: abs(at - middle)):
         if not items[place].joined:

@@ -1,14 +1,14 @@
-"""The load of one thread, step by step: create empty, make the id durable, append in batches, ask after every doubt.
+"""Loads one thread: create an empty conversation, store its id durably, append batches, read back when unclear.
 
     pending ─► creating ─► loading ─► loaded
-                   │           ├────► failed(code)    refused for good; the item is named
-                   └───────────┴────► in_doubt        something there that nobody here sent
+                   │           ├────► failed(code)    permanently refused; the item is named
+                   └───────────┴────► in_doubt        contains something that we did not send
 
-A thread that had an unclear answer stays `loading` when all of it is there: a copy of what was in doubt may still land.
-Once none can any more (`due`), it is looked at again, and what landed late is taken away.
+A thread with an unclear response stays `loading` even when it is complete, because a late copy of the request may
+still be executed. When that is no longer possible (`due`), the thread is read back and late copies are deleted.
 
-It talks to a target, a journal and a clock, and nothing else, so that it can be run against a model of all three under
-every fault. It must not read settings, open files or decide which thread comes next.
+This module depends only on a target, a journal and a clock, so that tests can run it against a model of all three
+under every fault. It must not read settings, open files or decide which thread comes next.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _RUN_ENDED = "the run that was loading this thread ended"
 
 
 class ThreadLoad:
-    """One thread on its way: `run`, and `look_again` where `run` leaves a moment in `due`.
+    """The load of one thread: `run`, then `look_again` if `run` sets `due`.
 
-    Both end with the outcome in the journal, and raise only what ends the whole run.
+    Both record the outcome in the journal, and raise only errors that end the whole run.
     """
 
     def __init__(
@@ -54,24 +54,24 @@ class ThreadLoad:
         self.code: str | None = None
         self.detail: str | None = None
         self.due: float | None = None
-        """When a thread that had an unclear answer, and of which all has been sent, is to be looked at again."""
+        """When to read back a thread that is completely sent but had an unclear response."""
 
     @property
     def draft(self) -> Draft:
-        """The draft as it was loaded: notes stand in it for items that were refused."""
+        """The draft as loaded, with notes in place of refused items."""
         return self._load.draft
 
     @property
     def progress(self) -> Progress:
-        """How far the thread is."""
+        """The progress of the thread."""
         return self._load.progress
 
     async def run(self) -> Progress:
-        """Bring the thread to `loaded`, or as far as it goes, and return its progress."""
+        """Load the thread as far as possible and return its progress."""
         return await self._guarded(self._steps())
 
     async def look_again(self) -> Progress:
-        """Bring a thread whose moment is `due` to its end: wait for that, and take away what has landed late."""
+        """Finish a thread with `due` set: wait until then, and delete late copies."""
         return await self._guarded(self._last_look())
 
     async def _guarded(self, steps: Coroutine[Any, Any, None]) -> Progress:
@@ -82,27 +82,27 @@ class ThreadLoad:
         except Draining:
             self.leave()
         except (TemporaryError, AuthError):
-            # Each is raised after an answer, or instead of a request: nothing of this thread is under way.
+            # Each is raised after a response or in place of a request: no request of this thread is in flight.
             self.leave()
             raise
         return self._load.progress
 
     def leave(self) -> None:
-        """Note that the run ends before the thread is loaded, and that nothing of it is under way."""
+        """Record that the run ends before the thread is loaded, with no request in flight."""
         self._end(self._load.resting_state(), *INTERRUPTED)
 
     def cut_off(self) -> None:
-        """Note that the load was ended from outside, perhaps in the middle of a request; the next run will look."""
+        """Record that the load was cancelled, possibly during a request; the next run reads back."""
         progress = self._load.progress
         progress.ambiguous, progress.unclear = True, progress.unclear + 1
         self.leave()
 
     async def untouched(self) -> bool:
-        """Whether nothing stands behind what was loaded, so that more may be appended. Raises Stopped."""
+        """Whether nothing follows the loaded items, so that more may be appended. Raises Stopped."""
         return not await list_after(self._load, self._load.progress.anchor)
 
     async def learn(self) -> None:
-        """Ask for the ids of what was loaded, where they were lost with the state file; nothing is sent."""
+        """Read back the ids of the loaded items if they were lost with the state file; nothing is sent."""
         load = self._load
         try:
             ids = await learn(load)
@@ -135,14 +135,14 @@ class ThreadLoad:
         self._end(ThreadState.LOADED)
 
     async def _take_over(self) -> None:
-        """Go on with a conversation that stands. Unless its last run left it at rest, something may be under way."""
+        """Continue an existing conversation. Unless the last run left it at rest, a request may still be in flight."""
         load, progress = self._load, self._load.progress
         rests = left_at_rest(progress)
         progress.digest = load.draft.digest
         progress.state = ThreadState.LOADING.value
         load.journal.begin(progress, load.draft)
         if rests:
-            # From here on it does not rest, and must not seem to, should this process end in the middle of a request.
+            # From here on it is no longer at rest, and must not appear to be if this process ends during a request.
             await load.journal.durable()
         else:
             await note_doubt(load, _RUN_ENDED)
@@ -150,7 +150,7 @@ class ThreadLoad:
         position = progress.position
         await reconcile(load, _RUN_ENDED)
         if rests and progress.position > position:
-            # A state file older than what was sent, such as a copy that was put back.
+            # The state file is older than what was sent, for example a restored copy.
             await note_doubt(load, _RUN_ENDED)
 
     def _end(self, state: ThreadState, code: str | None = None, detail: str | None = None) -> None:
@@ -166,7 +166,7 @@ class ThreadLoad:
         progress.digest = load.draft.digest
         retry = load.retry()
         while True:
-            # From here until the answer, and only then, a conversation may come to be that nobody knows.
+            # From here until the response, and only then, a conversation may be created whose id nobody knows.
             progress.state = ThreadState.CREATING.value
             load.journal.begin(progress, load.draft)
             try:
@@ -215,28 +215,28 @@ class ThreadLoad:
                 await load.wait(retry, reply)
 
     def _next_stop(self, start: int) -> int:
-        """Where the next batch from `start` ends."""
+        """Where the next batch that begins at `start` ends."""
         load = self._load
         most = min(load.policy.batch_bytes, load.target.carries)
         cuts = batches(load.draft.items, start, max_items=load.batch_items, max_bytes=most)
         return next(iter(cuts))[1]
 
     async def _settle_earlier_run(self) -> None:
-        """Most of what the ended run had in flight has landed when we look; the rest is found by the last look."""
+        """Wait until most requests of the interrupted run have settled; the final read-back finds the rest."""
         load = self._load
         if remaining := left_to_settle(load.progress, load.policy, load.clock):
             await load.sleep(remaining)
 
 
 def left_at_rest(progress: Progress) -> bool:
-    """Whether an earlier run left the thread with nothing under way, and no doubt about anything."""
+    """Whether an earlier run left the thread with no request in flight and no unclear outcome."""
     if progress.state in (ThreadState.LOADED, ThreadState.VERIFIED, ThreadState.DIFFERS):
         return True
     return not progress.ambiguous and (progress.state == ThreadState.FAILED or progress.code == INTERRUPTED[0])
 
 
 def left_to_settle(progress: Progress, policy: LoadPolicy, clock: Clock) -> float:
-    """Seconds to wait before the first look at what an ended run may have had in flight for this thread."""
+    """Seconds to wait before the first read-back of a thread whose run was interrupted."""
     if left_at_rest(progress):
         return 0.0
     since = clock.wall() - progress.touched_at if progress.touched_at is not None else 0.0
