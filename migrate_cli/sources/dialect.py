@@ -126,10 +126,10 @@ class Translator:
 
     def _plain_record(self, raw: JsonObject, wanted: Names) -> JsonObject:
         record: JsonObject = respelled(values.unwrapped(raw), wanted)
-        details = record.get("step_details")
         changes = self._single.times(record)
-        if type(details) is str and type(read := value_in(details)) is dict:
-            changes["step_details"] = respelled(read, spelling.STEP.inside["step_details"])
+        for key in (*wanted.inside, "metadata"):
+            if type(text := record.get(key)) is str and (read := value_in(text)) is not None:
+                changes[key] = respelled(read, wanted.inside[key]) if key in wanted.inside else read
         return {**record, **changes} if changes else record
 
     # Threads with their messages

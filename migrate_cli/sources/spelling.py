@@ -95,7 +95,7 @@ PART = names(
     image_file=names("file_id detail"),
     image_url=names("url detail"),
 )
-_ATTACHMENT = names("file_id", tools=names("type"))
+_ATTACHMENT = names("file_id", tools=names("type"), data_source=names("uri type asset_identifier asset_type"))
 MESSAGE = names(
     "id object created_at thread_id status completed_at incomplete_at role assistant_id run_id metadata file_ids "
     "type name tool_calls tool_call_id function_call refusal audio",
@@ -104,8 +104,18 @@ MESSAGE = names(
     attachments=_ATTACHMENT,
 )
 _OUTPUT = names("type logs", image=names("file_id"))
+_OF_HOST = names(
+    "name arguments input output steps action run_id thread_id assistant_id agent_id requesturl response_metadata"
+)
+_CALL_HOLDERS = (
+    "azure_ai_search", "azure_function", "bing_custom_search", "bing_grounding", "browser_automation",
+    "computer_use_preview", "connected_agent", "deep_research", "fabric_dataagent", "mcp", "microsoft_fabric",
+    "openapi", "share_point", "sharepoint_grounding",
+)  # fmt: skip
+"""Keys under which the calls of a host's own tools have their fields."""
 _TOOL_CALL = names(
-    "id type",
+    "id type name arguments output server_label",
+    **dict.fromkeys(_CALL_HOLDERS, _OF_HOST),
     function=names("name arguments output"),
     code_interpreter=names("input", outputs=_OUTPUT),
     file_search=names(
@@ -115,25 +125,63 @@ _TOOL_CALL = names(
 STEP = names(
     "id object created_at thread_id assistant_id run_id type status last_error expired_at expires_at cancelled_at "
     "failed_at completed_at metadata usage",
-    step_details=names("type", message_creation=names("message_id"), tool_calls=_TOOL_CALL),
+    step_details=names(
+        "type",
+        message_creation=names("message_id"),
+        tool_calls=_TOOL_CALL,
+        activities=names("type id server_label tools"),
+    ),
 )
-_TOOL = names("type", function=names("name description parameters strict"), file_search=names("max_num_results"))
+_FUNCTION = names("name description parameters strict")
+_CONNECTIONS = names("", connections=names("connection_id"))
+_QUEUE = names("type", storage_queue=names("queue_service_endpoint queue_name"))
+_SEARCHES = names("", search_configurations=names("connection_id instance_name count freshness market set_lang"))
+_TOOL = names(
+    "type server_label server_url allowed_tools require_approval azure_ai_search code_interpreter",
+    function=_FUNCTION,
+    file_search=names("max_num_results", ranking_options=names("ranker score_threshold")),
+    azure_function=names("", function=_FUNCTION, input_binding=_QUEUE, output_binding=_QUEUE),
+    bing_custom_search=_SEARCHES,
+    bing_grounding=_SEARCHES,
+    browser_automation=names("", connection=names("id")),
+    computer_use_preview=names("environment display_width display_height"),
+    connected_agent=names("id name description"),
+    deep_research=names("deep_research_model", bing_grounding_connections=names("connection_id")),
+    fabric_dataagent=_CONNECTIONS,
+    openapi=names(
+        "name description spec default_params functions",
+        auth=names("type", security_scheme=names("connection_id audience")),
+    ),
+    sharepoint_grounding=_CONNECTIONS,
+)
+_FORMAT = names("type", json_schema=names("name description schema strict"))
+_NAMED = names("tool_names")
 _RESOURCES = names(
-    "", code_interpreter=names("file_ids"), file_search=names("vector_store_ids vector_stores"), mcp=names("")
+    "",
+    azure_ai_search=names("", indexes=names("index_connection_id index_name index_asset_id query_type filter top_k")),
+    code_interpreter=names("file_ids data_sources"),
+    file_search=names("vector_store_ids vector_stores"),
+    mcp=names("server_label headers", require_approval=names("", always=_NAMED, never=_NAMED)),
 )
 RUN = names(
     "id object created_at thread_id assistant_id status last_error expires_at started_at cancelled_at failed_at "
     "completed_at model instructions metadata usage temperature top_p max_prompt_tokens max_completion_tokens "
-    "tool_choice parallel_tool_calls response_format file_ids steps",
+    "tool_choice parallel_tool_calls reasoning_effort file_ids steps",
     incomplete_details=names("reason"),
+    response_format=_FORMAT,
     tools=_TOOL,
+    tool_resources=_RESOURCES,
     truncation_strategy=names("type last_messages"),
-    required_action=names("type", submit_tool_outputs=names("", tool_calls=_TOOL_CALL)),
+    required_action=names(
+        "type",
+        submit_tool_outputs=names("", tool_calls=_TOOL_CALL),
+        submit_tool_approval=names("", tool_calls=_TOOL_CALL),
+    ),
 )
 THREAD = names("id object created_at metadata", tool_resources=_RESOURCES)
 ASSISTANT = names(
-    "id object created_at name description model instructions metadata temperature top_p response_format "
-    "reasoning_effort file_ids",
+    "id object created_at name description model instructions metadata temperature top_p reasoning_effort file_ids",
+    response_format=_FORMAT,
     tools=_TOOL,
     tool_resources=_RESOURCES,
 )
