@@ -73,13 +73,33 @@ def arrange(stretches: Sequence[Stretch], notes: Notes, what: str = "messages", 
     places = list(range(len(stretches)))
     if overall < 0:
         places.reverse()
-    places.sort(key=lambda place: _begins(stretches[place], ways[place]))
+    if len(places) > 1:
+        places = _in_time(places, [_begins(stretches[place], ways[place]) for place in places], notes, what)
     return [(place, ways[place] < 0) for place in places]
 
 
-def _begins(stretch: Stretch, way: int) -> float:
-    time = stretch.first if way >= 0 else stretch.last
-    return float("inf") if time is None else time
+def _begins(stretch: Stretch, way: int) -> float | None:
+    return stretch.first if way >= 0 else stretch.last
+
+
+def _in_time(places: list[int], begins: list[float | None], notes: Notes, what: str) -> list[int]:
+    """Return the places by when each begins. Where times do not tell, the order of the files stays."""
+    known = [time for time in begins if time is not None]
+    rising = all(before <= after for before, after in pairwise(known))
+    falling = not rising and all(before >= after for before, after in pairwise(known))
+    if falling:
+        places, begins = places[::-1], begins[::-1]
+    elif not rising and what == "messages" and (len(known) < len(begins) or len(set(known)) < len(known)):
+        detail = (
+            "Files follow each other by their times, in another order than that of their names; where times are "
+            "missing or the same, the names decided, which may be chance."
+        )
+        notes.add("order-unknown", detail)
+    # One without a time stays behind the one before it.
+    times: list[float] = []
+    for time in begins:
+        times.append(time if time is not None else times[-1] if times else float("-inf"))
+    return [places[at] for at in sorted(range(len(places)), key=times.__getitem__)]
 
 
 def _way(stretch: Stretch, overall: int, notes: Notes, what: str) -> int:
@@ -110,7 +130,8 @@ def _direction_between(stretches: Sequence[Stretch]) -> int:
     votes = sum(_compare(stretch.first, stretch.last) for stretch in stretches)
     if votes:
         return 1 if votes > 0 else -1
-    return _compare(stretches[0].first, stretches[-1].first)
+    firsts = [stretch.first for stretch in stretches if stretch.first is not None]
+    return _compare(firsts[0], firsts[-1]) if firsts else 0
 
 
 def _guess(stretch: Stretch, notes: Notes, what: str) -> int:

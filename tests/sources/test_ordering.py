@@ -132,3 +132,13 @@ def test_times_that_go_back_are_told_and_the_order_is_kept(tmp_path: Path, read:
 
     assert reading.message_ids("thread_A") == ["msg_1", "msg_2", "msg_3", "msg_4"]
     assert reading.finding_codes("thread_A") == ["order-not-chronological"]
+
+
+def test_a_page_without_times_stays_behind_the_one_before_it() -> None:
+    assert ordered(at(1), at(None, start=1), at(2, start=2)) == (["m0", "m1", "m2"], [])
+    assert ordered(at(3, start=2), at(None, start=1), at(1)) == (["m0", "m1", "m2"], [])
+
+
+def test_files_of_one_time_are_told_where_their_names_follow_no_time() -> None:
+    assert ordered(at(2), at(1, start=1), at(2, start=2)) == (["m1", "m0", "m2"], ["order-unknown"])
+    assert ordered(at(2), at(1, start=1), at(3, start=2)) == (["m1", "m0", "m2"], [])
