@@ -14,6 +14,7 @@ from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.record_kinds import OBJECTS, RecordKind, is_list_answer, kind_of
 from migrate_cli.sources.spelling import plain_name
 from migrate_cli.sources.texts import value_in
+from migrate_cli.sources.wire_fields import carries
 
 _LOOK_AT = 20
 _DEEPEST = 3
@@ -78,6 +79,7 @@ def may_be_record(raw: JsonObject) -> bool:
     )
 
 
+_LISTS = frozenset({"threads", "messages", "runs", "run_steps", "steps"})
 _RECORD_KEYS = frozenset({"messages", "content", "role", "data", "stepdetails", "item", "items", "fields", "message"})
 
 
@@ -183,6 +185,28 @@ def _opened(raw: JsonObject, read: Records, fits_row: Callable[[Any], bool], dep
     if len(found) > 1 and all(type(records) is list for records in found):
         return [record for records in found for record in records]
     return raw
+
+
+def beside(raw: JsonObject, read: Records, fits_row: Callable[[Any], bool], depth: int = 0) -> list[str] | None:
+    """Return the fields of an opened document that stand beside its records, by path; None where it holds no record."""
+    by_id = _by_id(raw, read)
+    if by_id is not None:
+        return [key for key, value in raw.items() if key not in by_id and carries(value)]
+    names: list[str] = []
+    held = False
+    for key, value in raw.items():
+        inner: list[str] | None = None
+        if type(value) is dict and value and depth < _DEEPEST:
+            inner = beside(value, read, fits_row, depth + 1)
+        elif type(value) is list and value:
+            known = key in _LISTS or _are_records(read(value[:_LOOK_AT]), fits_row)
+            inner = [] if known else None
+        if inner is not None:
+            held = True
+            names += [f"{key}.{name}" for name in inner]
+        elif carries(value):
+            names.append(key)
+    return names if held else None
 
 
 def _are_records(records: list[Any], fits_row: Callable[[Any], bool]) -> bool:

@@ -18,6 +18,7 @@ from migrate_cli.sources.record_kinds import RecordKind, is_list_answer, kind_of
 from migrate_cli.sources.roles import Roles
 from migrate_cli.sources.spelling import Names, respelled
 from migrate_cli.sources.texts import value_in
+from migrate_cli.sources.wire_fields import carries
 
 _NAMES_OF: dict[str, Names] = {
     "thread.run": spelling.RUN,
@@ -45,6 +46,16 @@ class Translator:
         if type(value) is list:
             return self.records(value)
         return self._document(value) if type(value) is dict else value
+
+    def beside(self, raw: Any, wire: Any) -> list[str]:
+        """Return the fields of a document that stand beside its records, which its translation has no more."""
+        if type(raw) is not dict or wire is raw or len(raw) > MOST_KEYS:
+            return []
+        if type(wire) is list:
+            return containers.beside(raw, self.records, self._single.fits_row) or []
+        if type(wire) is dict and wire.keys() < raw.keys():
+            return [name for name, value in raw.items() if name not in wire and carries(value)]
+        return []
 
     def records(self, raws: list[Any]) -> list[Any]:
         """Return the records of a list; one that means several messages becomes several."""

@@ -104,11 +104,14 @@ class Explanation:
         return {"place": self.place, "shape": self.shape, "frame": list(self.frame), "records": records}
 
 
-def explained(value: Any, wire: Callable[[Any], list[Any]]) -> tuple[RecordShown, ...]:
-    """Return the first records of each kind in a value as it was parsed; `wire` gives the wire objects of one."""
+def explained(value: Any, wire: Callable[[Any], Any]) -> tuple[RecordShown, ...]:
+    """Return the first records of each kind in a value as it was parsed; `wire` gives the wire object or objects."""
     shown: dict[RecordKind, list[RecordShown]] = {}
     for raw in _objects(value):
-        records = [one for one in wire(raw) if isinstance(one, dict)]
+        found = wire(raw)
+        if isinstance(found, list) and any(isinstance(entry, list) for entry in raw.values()):
+            continue  # it only holds records, which follow
+        records = [one for one in (found if isinstance(found, list) else [found]) if isinstance(one, dict)]
         kind = kind_of(records[0]) if records else None
         if kind in _KNOWN and kind is not None and len(met := shown.setdefault(kind, [])) < RECORDS:
             met.append(record_shown(raw, records, kind))

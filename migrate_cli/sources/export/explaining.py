@@ -12,7 +12,6 @@ from typing import Any
 
 from migrate_cli.bounds import TooDeepError
 from migrate_cli.errors import UsageError, closest
-from migrate_cli.secrets import scrub
 from migrate_cli.sources.explain import RECORDS, Explanation, RecordShown, explained, named_shown, record_shown
 from migrate_cli.sources.export import json_text
 from migrate_cli.sources.export.inputs import Input
@@ -40,7 +39,7 @@ def explain_file(files: Iterable[Input], recogniser: Recogniser, name: str | Non
             continue
         try:
             found = recogniser.look(input_)
-            return Explanation(str(input_.origin), found.shape.name, _records(found, recogniser.wire), _frame(found))
+            return Explanation(str(input_.origin), found.shape.name, _records(found, recogniser.wire), found.frame)
         except (NotOursError, BadJsonError, TooDeepError) as error:
             faults.append(str(error) or type(error).__name__)
     if faults:
@@ -55,24 +54,17 @@ def _is_named(input_: Input, name: str) -> bool:
     return name in (shown, input_.origin.member) or shown.endswith((f"/{name}", f"!{name}"))
 
 
-def _frame(found: Recognised) -> tuple[str, ...]:
-    if found.shape.form not in (Form.DOCUMENT, Form.YAML):
-        return ()
-    value = found.value if found.large is None else found.large.sketch()
-    return tuple(scrub(name) for name in found.shape.frame(value))
-
-
 def _records(found: Recognised, wire: Wire) -> tuple[RecordShown, ...]:
     if isinstance(found.shape, FlatRow):
         return tuple(_row(found.shape, raw, wire) for raw in islice(_rows(found), RECORDS))
     values = list(islice(_values(found), RECORDS))
-    shown = explained(values, lambda raw: _listed(wire(raw)))
+    shown = explained(values, wire)
     if shown:
         return shown
     # Records that stand in texts, such as the bodies of a recording, are only found by the shape.
     pieces = found.shape.pieces(wire(values[0])) if values else iter(())
     loose = [piece for piece in pieces if isinstance(piece, Loose) and piece.kind is not RecordKind.OTHER]
-    return explained([raw for piece in loose for raw in piece.raws[:RECORDS]], lambda raw: [raw])
+    return explained([raw for piece in loose for raw in piece.raws[:RECORDS]], lambda raw: raw)
 
 
 def _listed(value: Any) -> list[Any]:

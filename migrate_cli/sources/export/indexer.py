@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any
 
 from migrate_cli.model import JsonObject, Origin
-from migrate_cli.secrets import scrub
 from migrate_cli.sources.disk_set import DiskSet
 from migrate_cli.sources.export import recognise
 from migrate_cli.sources.export.archives import ArchiveError
@@ -101,7 +100,7 @@ class Indexer:
                 return False
             self._index_file(found)
             self._tell_cut(found)
-            self._counts.take(found.shape.name, input_.origin, _frame(found))
+            self._counts.take(found.shape.name, input_.origin, found.frame)
         except _FAULTS as error:
             self._refuse(input_, error, self._counts)
         self._done.add(str(input_.origin))
@@ -117,7 +116,7 @@ class Indexer:
             if not found.shape.whole or _one_huge_thread(found):
                 self._index_file(found)
                 self._tell_cut(found)
-                self._counts.take(found.shape.name, input_.origin, _frame(found))
+                self._counts.take(found.shape.name, input_.origin, found.frame)
                 self._done.add(str(input_.origin))
                 return
             self.held = True
@@ -128,7 +127,7 @@ class Indexer:
                 elif isinstance(piece, Loose) and piece.kind in _KEPT:
                     self._keep(found.input, piece)
             self._tell_cut(found)
-            counts.take(found.shape.name, input_.origin, _frame(found))
+            counts.take(found.shape.name, input_.origin, found.frame)
         except _FAULTS as error:
             self._refuse(input_, error, counts if held else self._counts)
             if not held:
@@ -384,13 +383,6 @@ def _loose(found: Recognised, pieces: Iterable[Piece]) -> Iterator[Loose]:
 def _own_object(piece: Whole, thread: str) -> JsonObject:
     """The thread's own object; of one that holds nothing at all, its id."""
     return piece.thread or {"id": thread}
-
-
-def _frame(found: Recognised) -> list[str]:
-    """The fields of a document beside its records, without the contents of any."""
-    if found.shape.form not in (Form.DOCUMENT, Form.YAML):
-        return []
-    return [scrub(name) for name in found.shape.frame(found.value if found.large is None else found.large.sketch())]
 
 
 def _fault_of(input_: Input, error: Exception) -> NotOursError:

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from migrate_cli.bounds import bounds, too_long
 from migrate_cli.model import JsonObject
+from migrate_cli.secrets import scrub
 from migrate_cli.sources.columns import FIELDS, NEEDED
 from migrate_cli.sources.export import json_text
 from migrate_cli.sources.export.event_files import may_hold_events
@@ -72,6 +73,8 @@ class Recognised:
     value: Any = None
     """The parsed document, unless it is lines, a table or large."""
     large: Streamed | None = None
+    frame: tuple[str, ...] = ()
+    """Fields of the document that stand beside its records and carry nothing."""
     delimiter: str = ","
     cut: bool = False
     """Whether the packed data breaks off; the input is what could be unpacked."""
@@ -188,7 +191,7 @@ class Recogniser:
             value = self.wire(record)
             shape = self._table.find(Form.DOCUMENT, value)
             if shape is not None:
-                return Recognised(shape, input_, value)
+                return Recognised(shape, input_, value, frame=self._frame(shape, record, value))
         if record is not None or (second.startswith(b"{") and parsed_line(second) is not None):
             lines = self._lines(input_, record or parsed_line(second), alone=not second)
             if lines is not None:
@@ -228,7 +231,7 @@ class Recogniser:
         if large.fault is not None and not _holds_many(shape, sketch):
             raise large.fault
         if shape.growth is not Growth.NONE:
-            return Recognised(shape, input_, large=large)
+            return Recognised(shape, input_, large=large, frame=self._frame(shape, sketch, self.wire(sketch)))
         return self._whole_document(input_, Form.DOCUMENT, json_text.parse(_held(input_)))
 
     def _broken(self, input_: Input, bad: BadJsonError) -> Recognised:
@@ -248,7 +251,11 @@ class Recogniser:
         shape = self._table.find(form, wire)
         if shape is None:
             raise NotOursError("unknown-shape", self._unknown(input_, value))
-        return Recognised(shape, input_, wire)
+        return Recognised(shape, input_, wire, frame=self._frame(shape, value, wire))
+
+    def _frame(self, shape: Shape, value: Any, wire: Any) -> tuple[str, ...]:
+        names = (*self._table.translator.beside(value, wire), *shape.frame(wire))
+        return tuple(scrub(name) for name in dict.fromkeys(names))
 
     def _shape(self, input_: Input, form: Form, value: Any) -> Shape:
         shape = self._table.find(form, self.wire(value))
