@@ -144,7 +144,7 @@ def _field(name: str, value: Any, records: list[JsonObject], kind: RecordKind) -
     elif inside:
         wire, became = "metadata", "metadata"
     else:
-        became = LEFT_OUT if wire else "nothing under this name"
+        became = LEFT_OUT if wire else "read by its dialect"
     return FieldShown(scrub(name), form(value), scrub(wire), became)
 
 

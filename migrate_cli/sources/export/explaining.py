@@ -73,11 +73,12 @@ def _listed(value: Any) -> list[Any]:
 
 def _row(shape: FlatRow, raw: Any, wire: Wire) -> RecordShown:
     """Show a row by its columns, unless it is of a dialect, which the translation shows."""
-    translated = _listed(wire(raw))
-    if translated == [raw]:
-        names = {column: field for field, column in shape.columns.found(raw).items()}
-        return named_shown("row", {column: _WIRE.get(field, field) for column, field in names.items()}, raw)
-    return record_shown(raw, [one for one in translated if isinstance(one, dict)], RecordKind.MESSAGE)
+    translated = [one for one in _listed(wire(raw)) if isinstance(one, dict)]
+    row = translated[0] if len(translated) == 1 else {}
+    if "object" in row or not row:
+        return record_shown(raw, translated, RecordKind.MESSAGE)
+    names = {column: _WIRE.get(field, field) for field, column in shape.columns.found(row).items()}
+    return named_shown("row", {column: names.get(column, "") for column in raw}, raw)
 
 
 _WIRE = {"message_id": "id", "text": "content"}

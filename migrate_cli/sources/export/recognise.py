@@ -191,7 +191,7 @@ class Recogniser:
             value = self.wire(record)
             shape = self._table.find(Form.DOCUMENT, value)
             if shape is not None:
-                return Recognised(shape, input_, value, frame=self._frame(shape, record, value))
+                return Recognised(shape, input_, value, frame=_frame(self._table, shape, record, value))
         if record is not None or (second.startswith(b"{") and parsed_line(second) is not None):
             lines = self._lines(input_, record or parsed_line(second), alone=not second)
             if lines is not None:
@@ -231,7 +231,7 @@ class Recogniser:
         if large.fault is not None and not _holds_many(shape, sketch):
             raise large.fault
         if shape.growth is not Growth.NONE:
-            return Recognised(shape, input_, large=large, frame=self._frame(shape, sketch, self.wire(sketch)))
+            return Recognised(shape, input_, large=large, frame=_frame(self._table, shape, sketch, self.wire(sketch)))
         return self._whole_document(input_, Form.DOCUMENT, json_text.parse(_held(input_)))
 
     def _broken(self, input_: Input, bad: BadJsonError) -> Recognised:
@@ -251,11 +251,7 @@ class Recogniser:
         shape = self._table.find(form, wire)
         if shape is None:
             raise NotOursError("unknown-shape", self._unknown(input_, value))
-        return Recognised(shape, input_, wire, frame=self._frame(shape, value, wire))
-
-    def _frame(self, shape: Shape, value: Any, wire: Any) -> tuple[str, ...]:
-        names = (*self._table.translator.beside(value, wire), *shape.frame(wire))
-        return tuple(scrub(name) for name in dict.fromkeys(names))
+        return Recognised(shape, input_, wire, frame=_frame(self._table, shape, value, wire))
 
     def _shape(self, input_: Input, form: Form, value: Any) -> Shape:
         shape = self._table.find(form, self.wire(value))
@@ -334,6 +330,12 @@ class Recogniser:
             return f"{input_.origin} ({outline}) is not of the format {self._table.only}; try --format auto."
         known = ", ".join(self._table.by_name)
         return f"{input_.origin}: the JSON ({outline}) has no shape that is known. Known are {known}."
+
+
+def _frame(table: ShapeTable, shape: Shape, value: Any, wire: Any) -> tuple[str, ...]:
+    """The fields of a document beside its records: those that its translation lost, and those that the shape leaves."""
+    names = (*table.translator.beside(value, wire), *shape.frame(wire))
+    return tuple(scrub(name) for name in dict.fromkeys(names))
 
 
 def _held(input_: Input) -> bytes:
