@@ -5,13 +5,13 @@ A key of such a document names what it holds (`data`, `items`, `export`) and is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id
-from migrate_cli.sources.record_kinds import OBJECTS, RecordKind, is_list_answer, kind_of
+from migrate_cli.sources.record_kinds import OBJECTS, RecordKind, first_kind, is_list_answer, kind_of
 from migrate_cli.sources.spelling import plain_name
 from migrate_cli.sources.texts import value_in
 from migrate_cli.sources.wire_fields import carries
@@ -160,8 +160,27 @@ def threads_apart(value: Any) -> Any:
 
 
 def opened(raw: JsonObject, read: Records, fits_row: Callable[[Any], bool]) -> Any:
-    """Return the records of a document: a list, or an object with a key for each thread; the same if it has none."""
-    return _opened(raw, read, fits_row, 0)
+    """Return the records of a document: a list, or an object with a key for each thread; the same if it has none.
+
+    Assistants that stand beside the threads follow them.
+    """
+    found = _opened(raw, read, fits_row, 0)
+    if found is raw or type(found) is not list:
+        return found
+    assistants = list(_assistants(raw, 0))
+    return [*found, *read(assistants)] if assistants else found
+
+
+def _assistants(raw: JsonObject, depth: int) -> Iterator[Any]:
+    """Yield the assistants that stand in lists or under names of a document, at any level that may hold records."""
+    for value in raw.values():
+        entries = value["data"] if is_list_answer(value) else value
+        if type(entries) is dict and kind_of(entries) is None:
+            if depth < _DEEPEST:
+                yield from _assistants(entries, depth + 1)
+            entries = list(islice(entries.values(), _LOOK_AT * 10))
+        if type(entries) is list and first_kind(entries) is RecordKind.ASSISTANT:
+            yield from (entry for entry in entries if kind_of(entry) is RecordKind.ASSISTANT)
 
 
 def _opened(raw: JsonObject, read: Records, fits_row: Callable[[Any], bool], depth: int) -> Any:

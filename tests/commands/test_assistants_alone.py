@@ -102,6 +102,31 @@ def test_assistants_beside_a_thread_and_its_messages_are_found(cli: Cli, tmp_pat
     assert "field-not-carried" not in planned["findings"]
 
 
+@pytest.mark.parametrize(
+    "saved_as",
+    [
+        lambda own: {"conversations": [own], "assistants": [TUTOR]},
+        lambda own: {"data": {"threads": [own], "assistants": [TUTOR]}},
+        lambda own: {own["thread"]["id"]: own["messages"], "assistants": [TUTOR]},
+        lambda own: {"messages": own["messages"], "assistants": [TUTOR]},
+        lambda own: [own, TUTOR],
+        lambda own: [TUTOR, own],
+        lambda own: [*own["messages"], TUTOR],
+    ],
+)
+def test_assistants_are_found_in_whatever_holds_the_threads(cli: Cli, tmp_path: Path, saved_as: Any) -> None:
+    source = saved(tmp_path, "saved.json", saved_as(thread(1, 2)))
+    assert [row["name"] for row in data_of(cli, source)["assistants"]] == ["Tutor"]
+    planned = cli("plan", source, "--output", "json").json
+    assert planned["data"]["threads"]["total"] == 1
+    assert planned["data"]["messages"]["read"] == 2
+
+
+def test_lines_of_threads_may_hold_assistants(cli: Cli, tmp_path: Path) -> None:
+    source = saved(tmp_path, "saved.jsonl", f"{json.dumps(thread(1, 2))}\n{json.dumps(TUTOR)}\n")
+    assert [row["name"] for row in data_of(cli, source)["assistants"]] == ["Tutor"]
+
+
 def test_two_objects_of_one_assistant_that_differ_are_told(cli: Cli, tmp_path: Path) -> None:
     later = TUTOR | {"instructions": "New."}
     data = data_of(cli, saved(tmp_path, "saved.json", [TUTOR, COOK, later, TUTOR]))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from migrate_cli.sources.shapes.base import Form, Piece, Shape, beside
+from migrate_cli.sources.record_kinds import RecordKind, kind_of
+from migrate_cli.sources.shapes.base import Form, Loose, Piece, Shape, beside
 from migrate_cli.sources.shapes.thread_file import ThreadFile, assistant_keys, assistants_beside, whole_thread
 
 _THREAD = ThreadFile()
@@ -22,13 +23,15 @@ class ThreadArray(Shape):
     def matches(self, value: Any) -> bool:
         """Recognise an array whose first object is a thread with messages."""
         threads = _threads(value)
-        first = next((thread for thread in threads if isinstance(thread, dict)), None)
+        first = next((thread for thread in threads if isinstance(thread, dict) and not _is_assistant(thread)), None)
         return _THREAD.matches(first)
 
     def pieces(self, value: Any) -> Iterator[Piece]:
         """Give one thread after the other, then the assistants beside them."""
         for thread in _threads(value):
-            if isinstance(thread, dict):
+            if _is_assistant(thread):
+                yield Loose(RecordKind.ASSISTANT, [thread])
+            elif isinstance(thread, dict):
                 yield from assistants_beside(thread)
                 yield whole_thread(thread)
         if isinstance(value, dict):
@@ -37,6 +40,10 @@ class ThreadArray(Shape):
     def frame(self, value: Any) -> list[str]:
         """Return what stands beside the list of threads."""
         return beside(value, frozenset({"threads", *assistant_keys(value)}))
+
+
+def _is_assistant(value: Any) -> bool:
+    return kind_of(value) is RecordKind.ASSISTANT and "messages" not in value
 
 
 def _threads(value: Any) -> list[Any]:
@@ -59,7 +66,9 @@ class ThreadLines(Shape):
         return _THREAD.matches(value)
 
     def pieces(self, value: Any) -> Iterator[Piece]:
-        """Give the thread of one line; nothing where it is none."""
+        """Give the thread of one line, or an assistant among the threads; nothing where it is none."""
+        if _is_assistant(value):
+            yield Loose(RecordKind.ASSISTANT, [value])
         if _THREAD.matches(value):
             yield from assistants_beside(value)
             yield whole_thread(value)
