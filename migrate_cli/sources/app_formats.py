@@ -7,6 +7,7 @@ its message becomes the message's metadata, but for what is known to carry nothi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from migrate_cli.bounds import loads
@@ -87,6 +88,26 @@ def app_of(columns: Iterable[Any]) -> str | None:
     plain = {plain_column(column) for column in columns}
     found = [name for name, app in APPS.items() if app.marks <= plain and app.strangers.isdisjoint(plain)]
     return found[0] if len(found) == 1 else None
+
+
+@lru_cache(maxsize=1024)
+def _app_of_row(columns: tuple[Any, ...]) -> str | None:
+    return app_of(columns)
+
+
+def app_records(raw: JsonObject, named: str | None = None) -> list[JsonObject] | None:
+    """Return what a record means that is a row of an app: of the one named, or of the one that its columns tell.
+
+    None for any other record.
+    """
+    name = _app_of_row(tuple(raw))
+    if named is not None and name != named:
+        name = named if APPS[named].marks <= {plain_column(column) for column in raw} else None
+    found = None if name is None else app_messages(name, raw)
+    if found and named is None and any("messages" not in message and message["role"] is None for message in found):
+        # Columns alone tell it, and what stands in them does not: it is something else.
+        return None
+    return found
 
 
 def app_messages(name: str, raw: Mapping[str, Any]) -> list[JsonObject]:
@@ -208,7 +229,7 @@ def _wordpress_message(entry: Any) -> Any:
 _LIBRECHAT_NOTHING = (
     *("id", "v", "user", "model", "endpoint", "conversationsignature", "clientid", "invocationid", "tokencount"),
     *("summarytokencount", "istemporary", "meiliindex", "iconurl", "updatedat", "parentmessageid", "tenantid"),
-    *("finishreason", "children", "depth", "siblingindex"),
+    *("finishreason", "depth", "siblingindex"),
 )
 
 
@@ -231,8 +252,17 @@ def _librechat(row: AppRow) -> list[JsonObject]:
         facts["attachments"] = files
     if row.take("unfinished") in (True, 1, "true"):
         facts["status"] = "incomplete"
+    replies = row.json("children")
     role = "user" if by_user in (True, 1, "1", "true", "True") else "assistant"
-    return [_message(row, role, content, facts, *_LIBRECHAT_NOTHING, *(["sender"] if role == "user" else []))]
+    sender = ["sender"] if role == "user" else []
+    message = _message(row, role, content, facts, *_LIBRECHAT_NOTHING, *sender)
+    return [message, *_librechat_replies(replies)]
+
+
+def _librechat_replies(replies: Any) -> list[JsonObject]:
+    """Return the messages that an export hangs under the one that they answer."""
+    listed = replies if isinstance(replies, list) else []
+    return [one for reply in listed if isinstance(reply, dict) for one in _librechat(AppRow(reply))]
 
 
 def _librechat_part(part: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.model import Thread
-from migrate_cli.sources.app_formats import APPS, app_messages, app_of
+from migrate_cli.sources.app_formats import APPS, app_messages, app_of, app_records
 from migrate_cli.sources.interface import Selection
 from migrate_cli.sources.sql.source import RowQuery, SqlSource
 
@@ -159,6 +159,12 @@ def test_parts_of_librechat_become_texts_calls_and_reasoning() -> None:
 def test_a_row_of_n8n_is_a_message_of_langchain_in_a_session() -> None:
     (asked,) = app_messages("n8n", N8N)
     assert asked == {"id": 1, "thread_id": "sess-1", "role": "user", "content": [text("When?")]}
+
+
+def test_a_row_whose_columns_alone_look_like_an_app_is_left_to_others() -> None:
+    assert app_records({"session_id": "s", "message": "hello"}) is None
+    assert app_records({"session_id": "s", "message": "hello"}, "n8n") is not None
+    assert app_records({"id": "x"}, "n8n") is None
 
 
 ODD: tuple[Any, ...] = (None, 1, "x", "", [], {}, [1], {"a": []}, "[1]", '{"type":[]}', True, "[{}]", [None])
