@@ -25,6 +25,8 @@ from migrate_cli.cli.frame import common_options
 from migrate_cli.convert.conversion_table import TABLE
 from migrate_cli.findings import CATALOGUE, UNREADABLE
 from migrate_cli.settings.layers import flat
+from migrate_cli.sources.app_formats import APPS
+from migrate_cli.sources.dialects import DESCRIPTIONS
 from migrate_cli.sources.shapes import SHAPES
 from typer.main import get_command
 
@@ -248,6 +250,16 @@ def shapes() -> str:
     return _table(("shape", "what it is"), [(f"`{name}`", description) for name, description in SHAPES.items()])
 
 
+def dialects() -> str:
+    """Every dialect of messages, in the order in which they are tried."""
+    return _table(("dialect", "looks like", "becomes"), [(name, *told) for name, told in DESCRIPTIONS.items()])
+
+
+def app_formats() -> str:
+    """Every app whose rows are read."""
+    return _table(("`source.format`", "what is read"), [(f"`{name}`", app.holds) for name, app in APPS.items()])
+
+
 def dependencies() -> str:
     """Each dependency with the comment that stands above it in pyproject.toml."""
     path = REPO / "pyproject.toml"
@@ -324,6 +336,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "finding-codes": finding_codes,
     "unreadable-codes": unreadable_codes,
     "shapes": shapes,
+    "dialects": dialects,
+    "app-formats": app_formats,
     "dependencies": dependencies,
 }
 """What may stand between markers, by name."""

@@ -33,6 +33,34 @@ DIALECTS: dict[str, Dialect] = {
 }
 """Each dialect by its name; the first that matches reads the record."""
 
+DESCRIPTIONS: dict[str, tuple[str, str]] = {
+    "items": (
+        "items of the Responses and Conversations APIs (`input_text`, `output_text`, `function_call`, `reasoning`, "
+        "`web_search_call` …), and whole responses",
+        "messages and calls; reasoning goes to the state file",
+    ),
+    "langchain": (
+        "messages of LangChain (`type: human`, `ai`, `tool`), plain, under `data` or `kwargs`, or as constructors",
+        "messages, with calls and outputs paired",
+    ),
+    "ui": (
+        "messages of the Vercel AI SDK, versions 3 to 5 (`parts`, `toolInvocations`), and those that it sends to models",
+        "messages, with calls and outputs paired; images and files by address",
+    ),
+    "chat": (
+        "messages of chat completions (`tool_calls`, `function_call`, role `tool`, `content` null, `refusal`, `audio`), "
+        "and whole completions",
+        "messages, with calls and outputs paired",
+    ),
+    "wire": ("what the Assistants API answered, v1 and v2; a role and a content", "itself"),
+    "flat": ("a message under other names, inside a thread: `sender` and `text`, `from` and `body`", "a message"),
+    "exchange": (
+        "a prompt and its answer in one record: `prompt` and `response`, `question` and `answer`, `input` and `output`",
+        "two messages, `X` and `X-answer`; other columns become metadata",
+    ),
+}
+"""What each dialect looks like, and what its records become, for the docs."""
+
 
 def wire_messages(raw: JsonObject) -> tuple[str, list[JsonObject]] | None:
     """Return the name of the dialect that knows a record, and the wire messages that it means; None where none does."""
