@@ -15,6 +15,9 @@ from migrate_cli.model import JsonObject
 from migrate_cli.sources.dialects import langchain
 from migrate_cli.sources.dialects.parts import APP_STEP, REASONING, call_part, calls_of, text_part
 
+NO_APP = ""
+"""In the place of an app's name: rows are of none, whatever their columns look like."""
+
 
 class AppFormat(NamedTuple):
     """How one app keeps its messages."""
@@ -24,7 +27,7 @@ class AppFormat(NamedTuple):
     marks: frozenset[str]
     """Columns, in lower case and without marks, that tell a row of it."""
     messages: Callable[[AppRow], list[JsonObject]]
-    """Returns the wire messages of a row, or one thread with its messages."""
+    """Returns the wire objects that a row means: messages, and the thread's own after them."""
     threads: tuple[str, ...]
     """The columns that name the thread: the first that is filled does."""
     times: tuple[str, ...] = ()
@@ -90,8 +93,13 @@ def app_of(columns: Iterable[Any]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
+def app_of_row(raw: JsonObject) -> str | None:
+    """Return the app whose rows have the keys of a record."""
+    return _app_of_columns(tuple(raw))
+
+
 @lru_cache(maxsize=1024)
-def _app_of_row(columns: tuple[Any, ...]) -> str | None:
+def _app_of_columns(columns: tuple[Any, ...]) -> str | None:
     return app_of(columns)
 
 
@@ -100,27 +108,33 @@ def app_records(raw: JsonObject, named: str | None = None) -> list[JsonObject] |
 
     None for any other record.
     """
-    name = _app_of_row(tuple(raw))
+    name = app_of_row(raw)
     if named is not None and name != named:
         name = named if APPS[named].marks <= {plain_column(column) for column in raw} else None
     found = None if name is None else app_messages(name, raw)
-    if found and named is None and any("messages" not in message and message["role"] is None for message in found):
+    if found and named is None and any(_says_no_role(record) for record in found):
         # Columns alone tell it, and what stands in them does not: it is something else.
         return None
     return found
 
 
+def _says_no_role(record: JsonObject) -> bool:
+    return record["object"] == "thread.message" and record.get("role") is None
+
+
 def app_messages(name: str, raw: Mapping[str, Any]) -> list[JsonObject]:
-    """Return what a row of an app means."""
+    """Return the wire objects that a row of an app means."""
     return APPS[name].messages(AppRow(raw))
 
 
 def _message(row: AppRow, role: Any, content: list[Any], facts: JsonObject, *nothing: str) -> JsonObject:
     """Return a message, with what is left of its row as metadata."""
+    made_by = {"assistant_id": row.take("assistantid"), "run_id": row.take("runid")}
+    facts = facts | {name: value for name, value in made_by.items() if value is not None}
     metadata = row.json("metadata")
     named = {"metadata": metadata} if metadata not in (None, "", [], {}) else {}
     more = (metadata if isinstance(metadata, dict) else named) | row.rest(*nothing)
-    message = {**facts, "role": role, "content": content}
+    message = {"object": "thread.message", **facts, "role": role, "content": content}
     return message | {"metadata": more} if more else message
 
 
@@ -166,7 +180,7 @@ def _chainlit(row: AppRow) -> list[JsonObject]:
             arguments = {} if arguments is None else {"input": arguments}
         content = [call_part(facts["id"], name, arguments, "" if got is None else got)]
     elif given is None and got is None:
-        return []
+        return [{"object": "thread", "id": facts["thread_id"]}]
     else:
         role, content = "assistant", [{"type": APP_STEP, "step": kind, "name": name, "input": given, "output": got}]
     return [_message(row, role, content, facts, *_CHAINLIT_NOTHING)]
@@ -205,17 +219,20 @@ def _wordpress(row: AppRow) -> list[JsonObject]:
     """A row is a thread, with its messages as JSON."""
     listed = row.json("messages")
     thread: JsonObject = {
-        "thread_id": row.take("threadid", "chatid"),
+        "object": "thread",
+        "id": row.take("threadid", "chatid"),
         "created_at": row.take("created"),
-        "messages": [_wordpress_message(entry) for entry in (listed if isinstance(listed, list) else [])],
+        "metadata": row.rest("id", "updated"),
     }
-    metadata = row.rest("id", "updated")
-    return [thread | {"metadata": metadata} if metadata else thread]
+    known = {"object": "thread.message", "thread_id": thread["id"]}
+    messages = [
+        known | (_wordpress_message(entry) if isinstance(entry, dict) else {"content": entry})
+        for entry in (listed if isinstance(listed, list) else [])
+    ]
+    return [*messages, thread]
 
 
-def _wordpress_message(entry: Any) -> Any:
-    if not isinstance(entry, dict):
-        return entry
+def _wordpress_message(entry: JsonObject) -> JsonObject:
     names = {"type": "role", "text": "content"} if "role" not in entry else {}
     extra = entry.get("extra")
     said = {names.get(key, key): value for key, value in entry.items()}

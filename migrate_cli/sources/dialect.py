@@ -35,11 +35,15 @@ class Translator:
     """Translates the values of one source; it holds nothing but settings."""
 
     def __init__(
-        self, roles: Roles | None = None, columns: Columns | None = None, time_format: str | None = None
+        self,
+        roles: Roles | None = None,
+        columns: Columns | None = None,
+        time_format: str | None = None,
+        app: str | None = None,
     ) -> None:
         self.roles = roles or Roles()
         self._columns = columns or Columns()
-        self._single = MessageTranslator(self.roles, self._columns, time_format)
+        self._single = MessageTranslator(self.roles, self._columns, time_format, app)
 
     def value(self, value: Any) -> Any:
         """Return a document, a line's value or a recorded body in the wire's spelling; the same object if it was."""
@@ -99,6 +103,12 @@ class Translator:
 
     def _record(self, raw: JsonObject) -> Any:
         """Return a record of any kind; the same object where it is none that is known, or is spelled so already."""
+        of_app = self._single.of_app(raw)
+        if of_app is None:
+            return self._record_of_no_app(raw)
+        return of_app[0] if len(of_app) == 1 else of_app
+
+    def _record_of_no_app(self, raw: JsonObject) -> Any:
         if self._single.is_wire(raw) or containers.is_exchange(raw):
             return raw
         named = raw.get("object", raw.get("Object"))
@@ -228,7 +238,7 @@ class Translator:
         if type(whole) is not dict:
             return [raw]
         plain = values.unwrapped(whole)
-        found = self._single.read(plain, row=False)
+        found = self._single.of_app(plain) or self._single.read(plain, row=False)
         if found is None:
             found = self._enveloped(plain)
             if type(found) is dict:

@@ -10,6 +10,7 @@ from typing import Any
 
 from migrate_cli.model import JsonObject
 from migrate_cli.sources import spelling
+from migrate_cli.sources.app_formats import NO_APP, app_of_row, app_records
 from migrate_cli.sources.columns import Columns
 from migrate_cli.sources.dialects import wire_messages
 from migrate_cli.sources.normalise import clean_id
@@ -17,6 +18,7 @@ from migrate_cli.sources.roles import Roles
 from migrate_cli.sources.spelling import respelled
 from migrate_cli.sources.texts import parts_in, value_in
 from migrate_cli.sources.times import seconds_by
+from migrate_cli.sources.values import unwrapped
 
 _TIMES = ("created_at", "completed_at", "incomplete_at", "started_at", "cancelled_at", "failed_at", "expired_at")
 _JSON_FIELDS = ("metadata", "attachments", "file_ids", "tool_calls", "function_call", "parts", "additional_kwargs")
@@ -29,7 +31,9 @@ _PLAIN_PARTS = frozenset({"text", "image_file", "image_url", "refusal"})
 class MessageTranslator:
     """Translates single messages by the settings of one source."""
 
-    def __init__(self, roles: Roles, columns: Columns, time_format: str | None) -> None:
+    def __init__(self, roles: Roles, columns: Columns, time_format: str | None, app: str | None) -> None:
+        self.app = app
+        """The app whose rows these are, where the user says it; None tells it by the columns."""
         self.roles = roles
         self.columns = columns
         self._time_format = time_format
@@ -54,6 +58,13 @@ class MessageTranslator:
         if type(raw) is not dict or "object" in raw or len(raw) > MOST_KEYS or not self.columns.fit(raw):
             return False
         return type(raw[self.columns.found(raw)["text"]]) not in (list, dict)
+
+    def of_app(self, raw: JsonObject) -> list[JsonObject] | None:
+        """Return the wire objects that a row of an app means; None for any other record."""
+        if self.app == NO_APP or (self.app is None and app_of_row(raw) is None):
+            return None
+        found = app_records(unwrapped(raw), self.app)
+        return None if found is None else [self.finished(record) for record in found]
 
     def read(self, raw: JsonObject, *, row: bool) -> list[JsonObject] | None:
         """Return the wire messages of a record, or None for what is none; a flat `row` is left to its shapes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sqlite3
 from contextlib import closing
@@ -12,6 +13,7 @@ import pytest
 from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.model import Thread
 from migrate_cli.sources.app_formats import APPS, app_messages, app_of, app_records
+from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection
 from migrate_cli.sources.sql.source import RowQuery, SqlSource
 
@@ -102,7 +104,8 @@ def test_messages_of_chainlit_are_its_steps_of_two_types() -> None:
     assert asked["metadata"] == {"name": "lamp_user"}
     (said,) = app_messages("chainlit", {**STEP, "type": "assistant_message", "output": "Yes."})
     assert (said["role"], said["content"]) == ("assistant", [text("Yes.")])
-    assert app_messages("chainlit", {**STEP, "type": "run", "output": ""}) == []
+    (nothing,) = app_messages("chainlit", {**STEP, "type": "run", "output": ""})
+    assert nothing == {"object": "thread", "id": "thread_lamp"}
 
 
 def test_a_tool_step_of_chainlit_is_a_call_with_its_output() -> None:
@@ -129,12 +132,15 @@ def test_tools_that_flowise_used_come_before_the_answer() -> None:
 
 
 def test_a_row_of_ai_engine_is_a_thread() -> None:
-    (thread,) = app_messages("wordpress-ai-engine", MWAI)
-    assert thread["thread_id"] == "thread_wp"
-    assert thread["messages"] == [{"role": "user", "content": "When?"}, {"role": "assistant", "content": "Nine."}]
+    *messages, thread = app_messages("wordpress-ai-engine", MWAI)
+    assert thread["id"] == "thread_wp"
+    known = {"object": "thread.message", "thread_id": "thread_wp"}
+    assert messages == [
+        {**known, "role": "user", "content": "When?"},
+        {**known, "role": "assistant", "content": "Nine."},
+    ]
     assert thread["metadata"]["title"] == "Trains"
-    (other,) = app_messages("wordpress-ai-engine", {**MWAI, "threadId": None})
-    assert other["thread_id"] == "chat-1"
+    assert app_messages("wordpress-ai-engine", {**MWAI, "threadId": None})[-1]["id"] == "chat-1"
 
 
 def test_parts_of_librechat_become_texts_calls_and_reasoning() -> None:
@@ -158,7 +164,13 @@ def test_parts_of_librechat_become_texts_calls_and_reasoning() -> None:
 
 def test_a_row_of_n8n_is_a_message_of_langchain_in_a_session() -> None:
     (asked,) = app_messages("n8n", N8N)
-    assert asked == {"id": 1, "thread_id": "sess-1", "role": "user", "content": [text("When?")]}
+    assert asked == {
+        "object": "thread.message",
+        "id": 1,
+        "thread_id": "sess-1",
+        "role": "user",
+        "content": [text("When?")],
+    }
 
 
 def test_a_row_whose_columns_alone_look_like_an_app_is_left_to_others() -> None:
@@ -242,3 +254,63 @@ def test_columns_that_are_named_win_over_the_app(tmp_path: Path) -> None:
     named = {"role": "type", "text": "output"}
     threads = threads_of(url, table="steps", columns=named, roles={"user_message": "user"})
     assert threads == {"thread_lamp": [("user", [text("Is the lamp in stock?")])]}
+
+
+def csv_of(path: Path, *rows: dict[str, Any]) -> Path:
+    """A CSV file of an app's table, in which everything is text."""
+    with path.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def read_file(path: Path, **settings: Any) -> dict[str, list[str | None]]:
+    found = list(open_source(str(path), **settings).threads(Selection()))
+    assert all(isinstance(entry, Thread) for entry in found), found
+    return {entry.id: [message.role for message in entry.messages] for entry in found if isinstance(entry, Thread)}
+
+
+FILES = {**TABLES, "librechat": ("messages", [LIBRE, {**LIBRE, "messageId": "m2", "isCreatedByUser": False}])}
+
+
+@pytest.mark.parametrize("app", FILES)
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("form", ["json", "jsonl", "csv"])
+def test_the_export_of_an_app_is_read_from_files(app: str, named: bool, form: str, tmp_path: Path) -> None:
+    _, rows = FILES[app]
+    path = tmp_path / f"export.{form}"
+    if form == "csv":
+        csv_of(path, *rows)
+    else:
+        path.write_text(json.dumps(rows) if form == "json" else "".join(json.dumps(row) + "\n" for row in rows))
+    threads = read_file(path, format=app if named else "auto")
+    assert list(threads.values()) == [["user", "assistant"]]
+
+
+def test_a_thread_of_ai_engine_keeps_its_title(tmp_path: Path) -> None:
+    for path in (csv_of(tmp_path / "a.csv", MWAI), tmp_path / "a.json"):
+        path.with_suffix(".json").write_text(json.dumps([MWAI]))
+        (thread,) = open_source(str(path)).threads(Selection())
+        assert isinstance(thread, Thread)
+        assert thread.metadata["title"] == "Trains"
+
+
+def test_replies_that_hang_under_a_message_of_librechat_are_read(tmp_path: Path) -> None:
+    reply = {**LIBRE, "messageId": "m2", "isCreatedByUser": False, "createdAt": "2024-07-03T10:00:05.000Z"}
+    path = tmp_path / "conversation.json"
+    path.write_text(
+        json.dumps({"conversationId": "c1", "recursive": True, "messages": [{**LIBRE, "children": [reply]}]})
+    )
+    assert list(read_file(path).values()) == [["user", "assistant"]]
+
+
+def test_columns_that_are_named_win_in_files_too(tmp_path: Path) -> None:
+    path = csv_of(tmp_path / "steps.csv", STEP)
+    threads = read_file(path, columns={"role": "type", "text": "output"}, roles={"user_message": "user"})
+    assert threads == {"thread_lamp": ["user"]}
+
+
+@pytest.mark.parametrize("example", sorted((Path(__file__).parents[2] / "examples" / "apps").iterdir()))
+def test_the_examples_are_read_whole(example: Path) -> None:
+    assert all(len(roles) >= 2 and None not in roles for roles in read_file(example).values())

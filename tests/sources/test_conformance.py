@@ -182,6 +182,18 @@ def flat_csv(folder: Path) -> None:
             writer.writerow({**row, "created_at": moment.isoformat().replace("+00:00", "Z")})
 
 
+def record_csv(folder: Path) -> None:
+    columns = ["messageId", "conversationId", "isCreatedByUser", "text", "createdAt", "assistant_id", "run_id"]
+    with (folder / "messages.csv").open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text)
+        writer.writerow(columns)
+        for message in EVERY:
+            row = flat(message)
+            by_user = "true" if row["role"] == "user" else "false"
+            said = (row["message_id"], row["thread_id"], by_user, row["text"], row["created_at"])
+            writer.writerow([*said, row["assistant_id"], row["run_id"]])
+
+
 def recorded() -> list[tuple[str, Any]]:
     """Return the requests and answers of a session: each first message alone, then all as newest-first pages."""
     calls: list[tuple[str, Any]] = []
@@ -325,6 +337,7 @@ WRITERS: dict[Callable[[Path], None], str] = {
     message_array_newest_first: "message-array",
     message_lines: "message-lines",
     message_lines_mixed: "message-lines",
+    record_csv: "record-csv",
     flat_lines: "flat-lines",
     flat_array: "flat-array",
     flat_csv: "flat-csv",

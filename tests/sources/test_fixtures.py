@@ -30,7 +30,7 @@ def test_the_fixtures_show_nearly_every_shape(folder: Path, read: Any) -> None:
     taken = {shape.shape for shape in read(folder).source.shapes()}
 
     assert set(SHAPES) - taken == {
-        *("flat-array", "vcr-json", "snapshot", "agent", "agent-yaml", "assistants"),
+        *("flat-array", "record-csv", "vcr-json", "snapshot", "agent", "agent-yaml", "assistants"),
         *("nock-fixture", "mock-mappings", "event-list", "event-stream"),
     }
 

@@ -44,12 +44,12 @@ DESCRIPTIONS: dict[str, tuple[str, str]] = {
         "messages, with calls and outputs paired",
     ),
     "ui": (
-        "messages of the Vercel AI SDK, versions 3 to 5 (`parts`, `toolInvocations`), and those that it sends to models",
+        "messages of the Vercel AI SDK, versions 3 to 5 (`parts`, `toolInvocations`), and those it sends to models",
         "messages, with calls and outputs paired; images and files by address",
     ),
     "chat": (
-        "messages of chat completions (`tool_calls`, `function_call`, role `tool`, `content` null, `refusal`, `audio`), "
-        "and whole completions",
+        "messages of chat completions (`tool_calls`, `function_call`, role `tool`, `content` null, `refusal`, "
+        "`audio`), and whole completions",
         "messages, with calls and outputs paired",
     ),
     "wire": ("what the Assistants API answered, v1 and v2; a role and a content", "itself"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from migrate_cli.errors import SourceError, closest
+from migrate_cli.sources.app_formats import APPS, NO_APP
 from migrate_cli.sources.columns import FIELDS
 from migrate_cli.sources.export.folder import NO_FILE
 from migrate_cli.sources.export.input_files import STDIN
@@ -31,13 +32,14 @@ def open_source(
 ) -> Source:
     """Return the export at a path, or on standard input for `-`. Raises SourceError for what cannot be read at all.
 
-    `format` is `auto` or the name of a shape in `SHAPES`; `columns` names the columns of flat rows, field → column, and
-    `roles` says what their roles mean, the row's role → the role to write. `order` says which way round
-    lists of messages stand, where their times do not: `oldest-first` or `newest-first`. With
+    `format` is `auto`, the name of a shape in `SHAPES`, or that of an app in `APPS`; `columns` names the columns of
+    flat rows, field → column, and `roles` says what their roles mean, the row's role → the role to write. `order` says
+    which way round lists of messages stand, where their times do not: `oldest-first` or `newest-first`. With
     `join`, several records of one thread are one thread.
     """
-    if format != "auto" and format not in SHAPES:
-        raise SourceError(f"There is no format {format}{_closest(format, SHAPES)}. {_KNOWN}", code="unknown-format")
+    if format != "auto" and format not in SHAPES and format not in APPS:
+        close = _closest(format, {**SHAPES, **APPS})
+        raise SourceError(f"There is no format {format}{close}. {_KNOWN}", code="unknown-format")
     for field in columns or {}:
         if field not in FIELDS:
             known = ", ".join(FIELDS)
@@ -47,10 +49,12 @@ def open_source(
         _check(path)
         if format in ("auto", Snapshot.name) and is_snapshot(Path(path).expanduser()):
             return SnapshotSource(path)
-    return ExportSource(path, ShapeTable(None if format == "auto" else format, columns, roles, order=order), join=join)
+    app = format if format in APPS else NO_APP if columns else None
+    table = ShapeTable(format if format in SHAPES else None, columns, roles, order=order, app=app)
+    return ExportSource(path, table, join=join)
 
 
-_KNOWN = f"Known are auto, {', '.join(SHAPES)}."
+_KNOWN = f"Known are auto, {', '.join((*SHAPES, *APPS))}."
 
 
 def _check(path: str) -> None:

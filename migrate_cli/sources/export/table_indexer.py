@@ -16,6 +16,7 @@ from migrate_cli.sources.export.thread_names import ThreadNames
 from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes.base import Loose, Piece, Remark
 from migrate_cli.sources.shapes.flat import FlatRow
+from migrate_cli.sources.shapes.record_csv import RecordCsv
 from migrate_cli.sources.table import CsvRow, csv_rows
 
 _BATCH = 500
@@ -32,13 +33,13 @@ def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames, wire:
     """
     batch: list[Piece] = []
     held = False
-    stretches: dict[str, int] = {}
+    stretches: dict[tuple[RecordKind, str], int] = {}
 
     def spool() -> None:
-        for thread, raws in _by_thread(found, batch, names).items():
-            if thread not in stretches:
-                stretches[thread] = index.stretch(found.shape.name, found.input, spooled=True)
-            index.spool(RecordKind.MESSAGE, thread, stretches[thread], raws)
+        for key, raws in _by_thread(found, batch, names).items():
+            if key not in stretches:
+                stretches[key] = index.stretch(found.shape.name, found.input, spooled=True)
+            index.spool(*key, stretches[key], raws)
         batch.clear()
 
     try:
@@ -55,7 +56,7 @@ def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames, wire:
                 break
             batch += pieces
             if row.open_end:
-                for thread in _by_thread(found, pieces, names):
+                for _, thread in _by_thread(found, pieces, names):
                     index.remark(thread, MAY_BE_CUT)
             if len(batch) >= _BATCH:
                 spool()
@@ -71,7 +72,7 @@ def _cut_row(found: Recognised, row: CsvRow, pieces: list[Piece], index: ThreadI
     detail = f"{here}: The file ends in the middle of this row; it was cut off. Export it again."
     known = list(row.cells)[:-1]
     thread = next((piece.thread_id for piece in pieces if isinstance(piece, Loose)), None)
-    column = found.shape.thread_column(row.cells) if isinstance(found.shape, FlatRow) else None
+    column = found.shape.thread_column(row.cells) if isinstance(found.shape, FlatRow | RecordCsv) else None
     if thread is not None and column in known:
         index.hold_back(thread)
         detail += f" The thread {thread} is not read, for it may lack more."
@@ -80,10 +81,10 @@ def _cut_row(found: Recognised, row: CsvRow, pieces: list[Piece], index: ThreadI
     index.problem(here, "file-cut-off", f"{detail} The other rows are read.", thread)
 
 
-def _by_thread(found: Recognised, pieces: list[Piece], names: ThreadNames) -> dict[str, list[Any]]:
-    """Return the messages of rows by thread; rows that belong to none are left out, and told by `names`."""
-    rows: dict[str, list[Any]] = {}
+def _by_thread(found: Recognised, pieces: list[Piece], names: ThreadNames) -> dict[tuple[RecordKind, str], list[Any]]:
+    """Return what rows hold, by kind and thread; rows that belong to none are left out, and told by `names`."""
+    rows: dict[tuple[RecordKind, str], list[Any]] = {}
     for piece in pieces:
         if isinstance(piece, Loose) and (thread := names.thread_of(found.input, piece)):
-            rows.setdefault(thread, []).extend(piece.raws)
+            rows.setdefault((piece.kind, thread), []).extend(piece.raws)
     return rows

@@ -19,6 +19,7 @@ from migrate_cli.sources.shapes.message_lines import MessageLines
 from migrate_cli.sources.shapes.messages_capped import MessagesCapped
 from migrate_cli.sources.shapes.nothing import Nothing, is_empty
 from migrate_cli.sources.shapes.objects import Objects
+from migrate_cli.sources.shapes.record_csv import RecordCsv
 from migrate_cli.sources.shapes.recordings import (
     EventList,
     EventStream,
@@ -47,13 +48,14 @@ class ShapeTable:
         *,
         order: str = "auto",
         time_format: str | None = None,
+        app: str | None = None,
     ) -> None:
         names = Columns(columns)
         self.way = WAYS[order]
         """Which way round lists of messages stand, where the user says it."""
         self.only = only
         self.columns = names
-        self.translator = translator = Translator(Roles(roles), Columns(columns), time_format)
+        self.translator = translator = Translator(Roles(roles), Columns(columns), time_format, app)
         wire = translator.value
         self._shapes: tuple[Shape, ...] = (
             ThreadFile(),
@@ -65,6 +67,7 @@ class ShapeTable:
             MessagesCapped(),
             FlatArray(names, translator),
             FlatLines(names, translator),
+            RecordCsv(app),
             FlatCsv(names, translator),
             MessageArray(),
             MessageLines(),

@@ -52,13 +52,13 @@ class AppRowReader:
         key = tuple(
             repr(values[column]) for name in ("order", "created_at") if (column := self._found.column(name)) is not None
         )
-        found = []
-        for record in app_messages(self._app, values):
-            thread_id = clean_id(record.get("thread_id"))
-            listed = record.get("messages")
-            thread: JsonObject = {name: record[name] for name in ("created_at", "metadata") if name in record}
-            messages = [record] if not isinstance(listed, list) else listed
-            for place, message in enumerate(messages):
-                raw = {**message, "thread_id": thread_id} if isinstance(message, dict) else {"content": message}
-                found.append(MessageRow(thread_id, raw, {} if listed is None else thread, (*key, place)))
-        return found
+        records = app_messages(self._app, values)
+        facts: JsonObject = {}
+        for record in records:
+            if record["object"] == "thread":
+                facts |= {name: record[name] for name in ("created_at", "metadata") if record.get(name)}
+        return [
+            MessageRow(clean_id(record.get("thread_id")), record, facts, (*key, place))
+            for place, record in enumerate(records)
+            if record["object"] == "thread.message"
+        ]
