@@ -130,8 +130,9 @@ def _direction_between(stretches: Sequence[Stretch]) -> int:
     votes = sum(_compare(stretch.first, stretch.last) for stretch in stretches)
     if votes:
         return 1 if votes > 0 else -1
-    firsts = [stretch.first for stretch in stretches if stretch.first is not None]
-    return _compare(firsts[0], firsts[-1]) if firsts else 0
+    ends = ((stretch.first, stretch.last) for stretch in stretches)
+    known = [last if first is None else first for first, last in ends if (first, last) != (None, None)]
+    return _compare(known[0], known[-1]) if known else 0
 
 
 def _guess(stretch: Stretch, notes: Notes, what: str) -> int:

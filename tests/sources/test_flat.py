@@ -194,3 +194,11 @@ def test_a_table_without_a_last_line_end_is_read_with_a_warning_on_its_last_thre
     assert reading.codes == []
     assert reading.finding_codes("thread_A") == ["message-without-id"]
     assert "file-may-be-cut" in reading.finding_codes("thread_B")
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_one_row_alone_is_a_table_of_one_row(tmp_path: Path, read: Any, indent: int | None) -> None:
+    row = {"thread_id": "t", "id": "msg_1", "role": "user", "text": "hi", "mood": "good"}
+    path = write(tmp_path / "row.json", json.dumps(row, indent=indent))
+    [message] = read(path).messages("t")
+    assert (message.id, message.content[0]["text"]["value"], message.metadata) == ("msg_1", "hi", {"mood": "good"})

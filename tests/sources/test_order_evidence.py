@@ -222,3 +222,23 @@ def test_rows_whose_times_a_database_compares_as_texts_stand_in_the_order_of_the
     thread = only(SqlSource(f"sqlite:///{database(tmp_path / 'a.db', rows)}", RowQuery()))
     assert [message.created_at for message in thread.messages] == [999_999_999, 1_000_000_000, 1_000_000_001]
     assert "order-not-chronological" not in codes(thread)
+
+
+def test_rows_of_one_time_are_turned_where_all_rows_were_inserted_newest_first(tmp_path: Path) -> None:
+    rows = [("t", "user", "d", 9), ("t", "assistant", "c", 5), ("t", "user", "b", 5), ("t", "user", "a", 1)]
+    thread = only(SqlSource(f"sqlite:///{database(tmp_path / 'a.db', rows)}", RowQuery()))
+    assert [message.content[0]["text"]["value"] for message in thread.messages] == ["a", "b", "c", "d"]
+    assert UNKNOWN not in codes(thread)
+
+
+def test_rows_of_one_time_that_were_inserted_in_no_order_are_told(tmp_path: Path) -> None:
+    rows = [("t", "user", "d", 9), ("t", "user", "a", 1), ("t", "assistant", "c", 5), ("t", "user", "b", 5)]
+    thread = only(SqlSource(f"sqlite:///{database(tmp_path / 'a.db', rows)}", RowQuery()))
+    assert UNKNOWN in codes(thread)
+
+
+def test_rows_without_a_time_among_others_are_told(tmp_path: Path) -> None:
+    rows = [("t", "user", "a", 1), ("t", "assistant", "b", None), ("t", "user", "c", 3)]
+    thread = only(SqlSource(f"sqlite:///{database(tmp_path / 'a.db', rows)}", RowQuery()))
+    assert UNKNOWN in codes(thread)
+    assert "1 of its messages has no time" in detail(thread, UNKNOWN)

@@ -26,6 +26,7 @@ from migrate_cli.sources.export.json_stream import Streamed
 from migrate_cli.sources.export.json_text import BadJsonError
 from migrate_cli.sources.shapes import ShapeTable
 from migrate_cli.sources.shapes.base import Form, Growth, Shape
+from migrate_cli.sources.shapes.flat import FlatRow
 from migrate_cli.sources.shapes.thread_file import ThreadFile
 
 LARGE = 8 << 20
@@ -188,7 +189,7 @@ class Recogniser:
             return self._lines_after_a_long_one(input_, first) or self._document(input_, beginning)
         record = parsed_line(first) if first.removeprefix(_MARK).lstrip().startswith(b"{") else None
         if record is not None and not second:
-            value = self.wire(record)
+            value = _as_rows(self._table, self.wire(record))
             shape = self._table.find(Form.DOCUMENT, value)
             if shape is not None:
                 return Recognised(shape, input_, value, frame=_frame(self._table, shape, record, value))
@@ -247,7 +248,7 @@ class Recogniser:
         return Recognised(shape, input_, large=large)
 
     def _whole_document(self, input_: Input, form: Form, value: Any) -> Recognised:
-        wire = self.wire(value)
+        wire = _as_rows(self._table, self.wire(value))
         shape = self._table.find(form, wire)
         if shape is None:
             raise NotOursError("unknown-shape", self._unknown(input_, value))
@@ -330,6 +331,13 @@ class Recogniser:
             return f"{input_.origin} ({outline}) is not of the format {self._table.only}; try --format auto."
         known = ", ".join(self._table.by_name)
         return f"{input_.origin}: the JSON ({outline}) has no shape that is known. Known are {known}."
+
+
+def _as_rows(table: ShapeTable, value: Any) -> Any:
+    """Return the one row of a table, which a document may be, in an array; else the value."""
+    if type(value) is dict and isinstance(table.find(Form.DOCUMENT, [value]), FlatRow):
+        return [value]
+    return value
 
 
 def _frame(table: ShapeTable, shape: Shape, value: Any, wire: Any) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ class FlatArray(FlatRow):
 
     def pieces(self, value: Any) -> Iterator[Piece]:
         """Give the messages, by thread."""
-        rows = (self._message(row) if isinstance(row, dict) else row for row in value)
+        rows = (self._message(row) if isinstance(row, dict) else row for row in super().entries(value))
         yield from loose_pieces(rows)
 
 

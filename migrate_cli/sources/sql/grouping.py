@@ -6,6 +6,7 @@ It joins and tells what it met; which rows come, and in which order, is the data
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from migrate_cli.model import Certificate, JsonObject, Origin, Thread
@@ -40,12 +41,20 @@ class ThreadRows:
         self._seen: dict[str, int] = {}
         self._facts: JsonObject = {}
         self._key: tuple[Any, ...] | None = None
-        self._ties = 0
+        self._ties = self._tied = 0
+        """Rows that are alike in order and time with the one before: those without a certain place, and all."""
+        self._inserted: int | None = None
+        self._later: set[bool] = set()
+        """Whether rows of a later time were inserted later, as they were met."""
 
-    def add(self, entry: MessageRow, *, decided: bool) -> None:
-        """Add the next row; `decided` when its place among rows of the same order and time is certain."""
-        self._ties += entry.key == self._key and not decided
-        self._key = entry.key
+    def add(self, entry: MessageRow, inserted: int | None) -> None:
+        """Add the next row; `inserted` counts rows as they came into the table, None where nothing tells that."""
+        tied = entry.key == self._key
+        self._ties += tied and inserted is None
+        self._tied += tied
+        if not tied and inserted is not None and self._inserted is not None:
+            self._later.add(inserted > self._inserted)
+        self._key, self._inserted = entry.key, inserted
         self._facts = {**entry.thread, **self._facts}
         raw = entry.message
         if self._repeated(raw):
@@ -64,6 +73,12 @@ class ThreadRows:
         seen = chronicle_of(self._raws)
         if seen.gone_back is not None and ordered.column is None and not ordered.way and self._sort(seen):
             seen = chronicle_of(self._raws)
+        if self._tied and not self._ties and not ordered.way and ordered.column is None and seen.tells:
+            self._settle_ties(seen)
+        if seen.missing and seen.tells and ordered.column is None and not ordered.way:
+            have = "has" if seen.missing == 1 else "have"
+            detail = f"{seen.missing:,} of its messages {have} no time; nothing tells where they belong."
+            self._notes.add("order-unknown", detail)
         known_by = "the setting source.order" if ordered.way else ordered.column
         if seen.unreadable and ordered.column is None and not ordered.way:
             detail = f"The times of {seen.unreadable:,} messages cannot be read, so their order may be wrong."
@@ -83,6 +98,18 @@ class ThreadRows:
             ),
             **normalise.thread_facts(self._facts),
         )
+
+    def _settle_ties(self, seen: Chronicle) -> None:
+        """Turn rows of one time round where the rows were inserted newest first; tell where they were in no order."""
+        if True not in self._later and False in self._later and not self._raws.long and not seen.missing:
+            rows: list[JsonObject] = []
+            for _, alike in groupby(self._raws, key=ordering.time_of):
+                rows += reversed(list(alike))
+            self._raws = SpooledList()
+            self._raws.extend(rows)
+        elif False in self._later:
+            detail = f"{self._tied:,} messages have the time of the one before, and were inserted in no order of time."
+            self._notes.add("order-unknown", detail)
 
     def _sort(self, seen: Chronicle) -> bool:
         """Put rows into the order of their times, which the database compares as texts; return whether that was done.

@@ -7,10 +7,11 @@ read once, a page at a time; only the thread at hand is held, and a long one on 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import islice
+from typing import Any
 
 from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.model import Origin, Thread, Unreadable
@@ -102,7 +103,7 @@ class SqlSource(Source):
             ((count,),) = database.rows(self._plan.count())
             return int(count)
 
-    def _entries(self, database: Database, selection: Selection) -> Iterator[MessageRow]:
+    def _entries(self, database: Database, selection: Selection) -> Iterator[tuple[MessageRow, Any]]:
         ids = sorted(selection.thread_ids) if selection.thread_ids is not None else None
         if ids is None or len(ids) > FEW:
             rows = database.rows(self._plan.statement())
@@ -110,7 +111,7 @@ class SqlSource(Source):
             rows = iter(())
         else:
             rows = self._chosen(database, ids)
-        return chain.from_iterable(map(self._plan.reader().entries, rows))
+        return self._plan.entries(rows)
 
     def _chosen(self, database: Database, ids: Sequence[str]) -> Iterator[tuple[object, ...]]:
         """Read the rows of a few threads; ids that do not fit the column's type are compared as texts instead."""
@@ -125,12 +126,14 @@ class SqlSource(Source):
             database.forget_failure()
             yield from database.rows(self._plan.statement(database.marks(len(ids)), as_text=True), ids)
 
-    def _grouped(self, entries: Iterator[MessageRow], selection: Selection) -> Iterator[Thread | Unreadable]:
+    def _grouped(
+        self, entries: Iterator[tuple[MessageRow, Any]], selection: Selection
+    ) -> Iterator[Thread | Unreadable]:
         seen = DiskSet()
         thread_rows: ThreadRows | None = None
         current: object = object()
         strays = 0
-        for entry in entries:
+        for entry, inserted in entries:
             self._read += 1
             if entry.thread_id is None:
                 strays += 1
@@ -144,7 +147,7 @@ class SqlSource(Source):
                 elif selection.wants(entry.thread_id):
                     thread_rows = ThreadRows(entry.thread_id)
             if thread_rows is not None:
-                thread_rows.add(entry, decided=self._plan.decides(entry))
+                thread_rows.add(entry, inserted)
         if thread_rows is not None:
             yield self._thread(thread_rows)
         if strays:
@@ -219,15 +222,19 @@ class _Plan:
             self._way,
         )
 
-    def decides(self, entry: MessageRow) -> bool:
-        """Whether rows that are alike in order and time still have an order: by insertion, or by a counting id."""
-        return self._hidden is not None or isinstance(entry.message.get("id"), int)
+    def entries(self, rows: Iterable[Sequence[object]]) -> Iterator[tuple[MessageRow, Any]]:
+        """Yield what each row holds, with what counts rows as they were inserted, or a counting id; else None."""
+        reader = self.reader()
+        for row in rows:
+            for entry in reader.entries(row):
+                known = row[-1] if self._hidden is not None else entry.message.get("id")
+                yield entry, known if isinstance(known, int) else None
 
     def statement(self, marks: Sequence[str] = (), *, as_text: bool = False) -> str:
         """Return the query for all rows, or for those of some threads."""
         compared = f"CAST({self._thread} AS {self._text})" if as_text else self._thread
         where = f" WHERE {compared} IN ({', '.join(marks)})" if marks else ""
-        names = ", ".join(self._quoted[name] for name in self.columns)
+        names = ", ".join([*(self._quoted[name] for name in self.columns), *([self._hidden] if self._hidden else [])])
         return f"SELECT {names} FROM {self._base}{where} ORDER BY {', '.join(self._order())}"  # noqa: S608 - quoted
 
     def count(self) -> str:
