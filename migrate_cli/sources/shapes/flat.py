@@ -17,6 +17,7 @@ from migrate_cli.sources.columns import Columns
 from migrate_cli.sources.dialect import Translator
 from migrate_cli.sources.roles import Roles
 from migrate_cli.sources.shapes.base import Form, Piece, Shape, loose_pieces
+from migrate_cli.sources.wire_fields import carries
 
 
 class FlatRow(Shape):
@@ -103,7 +104,7 @@ def wire_message(row: JsonObject, columns: Mapping[str, str], roles: Roles) -> J
     if files:
         message["file_ids"] = files
     used = set(columns.values())
-    rest = {column: value for column, value in row.items() if column not in used and value not in (None, "")}
+    rest = {column: value for column, value in row.items() if column not in used and carries(value)}
     metadata = _mapping(values.get("metadata")) | {column: _plain(value) for column, value in rest.items()}
     if metadata:
         message["metadata"] = metadata
