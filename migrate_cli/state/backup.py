@@ -1,8 +1,8 @@
-"""The copies beside the state file, which cannot be rebuilt: an append-only list of ids, and a backup.
+"""The copies of the state file, which could not be recreated otherwise: an append-only list of ids, and a backup.
 
-The list gets its lines before the commit, and both are flushed before anybody acts on them: a line too many is taken up
-again at the next start, a line too few would be a conversation that only one file knows. Neither copy is ever replaced
-but in one step, by one that knows as much.
+Lines are appended to the list before the commit, and both are flushed before anything relies on them: a surplus line
+is reconciled at the next start, while a missing one would leave a conversation that only one file knows. A copy is
+only ever replaced atomically, by one that knows at least as much.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from migrate_cli.state.lines import IdLine, Line, ListHead, decode, encode
 from migrate_cli.state.opening import backup_path, map_path, private_file
 
 _TAIL = 1 << 16
-"""Bytes at the end in which the last whole line is looked for first."""
+"""Bytes at the end of the list that are searched first for the last complete line."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListSummary:
-    """What a list of ids says of itself."""
+    """What the head and the end of a list of ids say."""
 
     state: str | None
-    """The state's id; None in a list of an older version."""
+    """The id of the state; None in lists of older versions."""
     line: int
-    """The number of its last whole line."""
+    """The number of its last complete line."""
     size: int
 
 
 def look_at_list(path: Path) -> ListSummary | None:
-    """Return what the list at this path says of itself; None where there is none, or nothing in it."""
+    """Summarise the list at this path; None if it is missing or empty."""
     try:
         with path.open("rb") as file:
             first, size = decode(file.readline()), os.fstat(file.fileno()).st_size
@@ -57,27 +57,27 @@ def look_at_list(path: Path) -> ListSummary | None:
 
 
 class StateCopies:
-    """`<state file>.map.jsonl` and `<state file>.bak`, both for the owner only."""
+    """`<state file>.map.jsonl` and `<state file>.bak`, both readable by the owner only."""
 
     def __init__(self, state_file: Path) -> None:
         self._state_file = state_file
         self._path = map_path(state_file)
         self.listed = look_at_list(self._path)
-        """What was there when it was opened."""
+        """The list as it was when it was opened."""
         fresh = not self._path.exists()
         self._fd = private_file(self._path, os.O_RDWR | os.O_APPEND)
         if fresh:
             _flush_folder(self._path)
         self.size = self._end_with_newline()
-        """Bytes in the list; the state file records it, so that a restored backup knows what it missed."""
+        """The size of the list in bytes. The state file records it, so that a restored backup knows what it lacks."""
         self._flusher = ThreadPoolExecutor(1, "state-list")
         self.line = self.listed.line if self.listed else 0
         """The number of the last line."""
 
     def append(self, lines: Sequence[Line]) -> Callable[[], object]:
-        """Append the lines; what is returned waits until they are durable. Both raise OSError.
+        """Append the lines; call the result to wait until they are durable. Both may raise OSError.
 
-        The disk flushes them meanwhile, so that the commit, which has a flush of its own, costs hardly more.
+        The flush runs concurrently with the commit, which needs a flush of its own, so it adds little time.
         """
         if not lines:
             return lambda: None
@@ -86,9 +86,9 @@ class StateCopies:
         return self._flusher.submit(os.fsync, self._fd).result
 
     def rescue(self, lines: Sequence[Line]) -> dict[str, str]:
-        """Make the lines durable in the list alone; return those that could not be, as conversation by thread."""
+        """Write the lines durably to the list alone; return those that failed, as conversation id by thread id."""
         try:
-            # The newline ends what an append that failed may have left half written.
+            # The newline terminates what a failed append may have left incomplete.
             self._append(b"\n" + self._numbered(lines))
             os.fsync(self._fd)
         except OSError:
@@ -97,10 +97,10 @@ class StateCopies:
         return {}
 
     def lines_after(self, number: int, offset: int) -> Iterator[tuple[Line, int | None]]:
-        """Yield the lines behind a number, each with its own; those of an older list, which has none, behind an offset.
+        """Yield the lines after a number, each with its own number; in older lists without numbers, after an offset.
 
-        `offset` is where they should begin; where they do not, the whole list is read. What is not a line of ours is
-        passed over. Raises StateDamaged where numbered lines are missing.
+        The lines are expected at `offset`; otherwise the whole list is read. Lines that are not ours are skipped.
+        Raises StateDamaged if numbered lines are missing.
         """
         numbered = self.listed is not None and self.listed.state is not None
         begin = offset if not numbered or self._ends_with(number, offset) else 0
@@ -124,7 +124,7 @@ class StateCopies:
                     yield line, n
 
     def rewrite(self, state: str, number: int, lines: Iterable[Line]) -> None:
-        """Replace the list, for one that was lost or cut: it then says again what the state file knows."""
+        """Rewrite a lost or truncated list from what the state file knows."""
         fresh = self._path.with_name(self._path.name + ".new")
         os.close(self._fd)
         self._fd, self.size, self.line = private_file(fresh, os.O_WRONLY | os.O_TRUNC), 0, number
@@ -139,13 +139,13 @@ class StateCopies:
         self.listed = ListSummary(state, number, self.size)
 
     def leave_backup_behind(self, session: identity.StateIdentity) -> None:
-        """Mark the backup as one that knows less from now on. Raises sqlite3.Error."""
+        """Mark the backup as outdated from now on. Raises sqlite3.Error."""
         identity.leave_behind(backup_path(self._state_file), session)
 
     def backup(self, conn: sqlite3.Connection, *, beyond: str = "") -> None:
-        """Copy the database as it is now, then put the copy in the place of the old backup in one step.
+        """Copy the database as it is now, then replace the old backup with the copy, atomically.
 
-        `beyond` is the session that goes on, if one does.
+        `beyond` is the session that continues after this backup, if any.
         """
         os.fsync(self._fd)
         final = backup_path(self._state_file)
@@ -176,7 +176,7 @@ class StateCopies:
             data = data[written:]
 
     def _ends_with(self, number: int, offset: int) -> bool:
-        """Whether the lines before the offset end with the one of this number."""
+        """Whether the line before the offset has this number."""
         if not 0 < offset <= self.size:
             return False
         begin = max(0, offset - _TAIL)
@@ -185,7 +185,7 @@ class StateCopies:
         return found is not None and found[1] == number
 
     def _end_with_newline(self) -> int:
-        """A line that a crash cut off must not swallow the next one."""
+        """End a line that a crash truncated, so that it does not merge with the next one."""
         size = os.fstat(self._fd).st_size
         if size and self._read(size - 1, 1) != b"\n":
             size += os.write(self._fd, b"\n")
@@ -204,7 +204,7 @@ def _cut(path: Path, count: int) -> StateDamaged:
 
 
 def _flush_folder(path: Path) -> None:
-    """Make a file's name durable, where the system can."""
+    """Flush the directory entry of a file, if the system supports it."""
     if os.name != "posix":
         return
     fd = os.open(path.parent, os.O_RDONLY)

@@ -1,7 +1,8 @@
-"""Who a state file is and how much it knows: its id, its session, and the number of the last line of the list of ids.
+"""The identity of a state file and how current it is: its id, its session, and the last line of the list of ids.
 
-Every copy of one state bears the same id, and lines of the list are counted through its whole life, so that files of
-different states are never mixed and *knows less* can be decided. It decides nothing and knows no paths but those given.
+All copies of a state have the same id, and the lines of the list are numbered over its whole life, so that files of
+different states are never mixed and it can be decided which copy is older. This module makes no such decision, and
+uses only the paths that it is given.
 """
 
 from __future__ import annotations
@@ -19,28 +20,28 @@ _WRITE = "INSERT OR REPLACE INTO identity VALUES (?, ?)"
 
 @dataclass(frozen=True, slots=True)
 class StateIdentity:
-    """What a state file or its backup says of itself."""
+    """What a state file or its backup records about itself."""
 
     state: str
-    """The id of the state, the same in all its copies; empty in a file to which nothing was ever noted."""
+    """The id of the state, the same in all copies; empty in a file that was never written."""
     session: str = ""
-    """A random word for each time that the file was opened for writing: a log of another session is not its own."""
+    """Random, new each time the file is opened for writing: a log of another session does not belong to the file."""
     line: int = 0
-    """The number of the last line of the list of ids that it has taken in."""
+    """The number of the last line of the list of ids that the file includes."""
     size: int = 0
-    """The size of the list in bytes at that moment, to find the place again without reading the whole."""
+    """The size of the list in bytes at that time, so that the position can be found without reading all of it."""
     open: str = ""
-    """The session that may know more than stands here; empty once it was closed, and nothing came after."""
+    """The session that may have written more than this; empty once it was closed and none followed."""
     backup: bool = False
-    """A backup, which has no write-ahead log of its own."""
+    """Whether this is a backup, which has no write-ahead log."""
     unlisted: bool = False
-    """Something stands here that the list lacks, since the disk was full; the list is to be written anew."""
+    """Whether the list lacks entries because the disk was full, and has to be rewritten."""
     older: bool = False
-    """Written by a version that recorded none of this."""
+    """Whether a version wrote the file that recorded none of this."""
 
 
 def read(conn: sqlite3.Connection) -> StateIdentity:
-    """Return the identity of an open file. Raises sqlite3.Error for one that is no state file."""
+    """Return the identity of an open file. Raises sqlite3.Error if it is not a state file."""
     tables = {row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if "identity" not in tables:
         return _of_older(conn, tables)
@@ -57,7 +58,7 @@ def read(conn: sqlite3.Connection) -> StateIdentity:
 
 
 def look(path: Path, *, log: bool) -> StateIdentity | None:
-    """Return the identity of a closed file, with what stands in its write-ahead log or without; None if damaged."""
+    """Return the identity of a closed file, with or without its write-ahead log; None if it is damaged."""
     how = "mode=ro" if log else "mode=ro&immutable=1"
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=10)) as conn:
@@ -67,7 +68,7 @@ def look(path: Path, *, log: bool) -> StateIdentity | None:
 
 
 def new_session(conn: sqlite3.Connection, state: str | None) -> StateIdentity:
-    """Return what a file says of itself once it is open for writing; it is called `state` if it has no id yet."""
+    """Return the identity of a file that is now open for writing; its id becomes `state` if it has none."""
     was, session = read(conn), secrets.token_hex(4)
     return replace(
         was, state=was.state or state or secrets.token_hex(8), session=session, open=session, backup=False, older=False
@@ -75,37 +76,37 @@ def new_session(conn: sqlite3.Connection, state: str | None) -> StateIdentity:
 
 
 def open_session(conn: sqlite3.Connection, session: StateIdentity) -> None:
-    """Record that a file is open for writing; part of the transaction that is under way."""
+    """Record that a file is open for writing, within the current transaction."""
     conn.executemany(_WRITE, _rows(session))
 
 
 def settle_log(conn: sqlite3.Connection) -> None:
-    """Put what was committed into the file itself, so that it says without its log that it is open."""
-    # A reader that is at work can keep part of it in the log; then a lost log is found by the list of ids alone.
+    """Checkpoint the log, so that the file itself says that it is open."""
+    # An active reader can prevent a full checkpoint; then only the list of ids reveals a lost log.
     conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def note_line(conn: sqlite3.Connection, line: int, size: int, *, unlisted: bool = False) -> None:
-    """Record how much of the list of ids stands in the file; part of the transaction that is under way."""
+    """Record how much of the list of ids the file includes, within the current transaction."""
     rows = [("line", str(line)), ("map_bytes", str(size)), ("unlisted", "1" if unlisted else "")]
     conn.executemany(_WRITE, rows)
 
 
 def close_session(conn: sqlite3.Connection) -> None:
-    """Record that nothing is under way any more."""
+    """Record that the session is closed."""
     conn.execute(_WRITE, ("open", ""))
 
 
 def make_backup(copy: sqlite3.Connection, beyond: str) -> None:
-    """Mark an open copy as a backup, which the session `beyond` may leave behind; empty when that has ended."""
+    """Mark an open copy as a backup that the session `beyond` may outdate; empty if no session continues."""
     copy.execute("PRAGMA journal_mode = DELETE").fetchall()
     copy.executemany(_WRITE, [("backup", "1"), ("open", beyond)])
 
 
 def leave_behind(path: Path, identity: StateIdentity) -> None:
-    """Mark the backup at this path as one that knows less from now on. Raises sqlite3.Error.
+    """Mark the backup at this path as outdated from now on. Raises sqlite3.Error.
 
-    One that is damaged, or of a version that marked nothing, is never trusted alone, so it needs no mark.
+    A damaged backup, or one of a version without marks, is never trusted alone and needs no mark.
     """
     there = look(path, log=False) if path.exists() else None
     if there is None or there.older:
@@ -128,7 +129,7 @@ def _rows(identity: StateIdentity) -> list[tuple[str, str]]:
 
 
 def _of_older(conn: sqlite3.Connection, tables: set[str]) -> StateIdentity:
-    """What can be told of a file of an older version: its first run names it."""
+    """Return the identity of a file of an older version, derived from the id of its first run."""
     size = 0
     if "setup" in tables:
         size = int(dict(conn.execute("SELECT key, value FROM setup WHERE key = 'map_bytes'")).get("map_bytes", 0))

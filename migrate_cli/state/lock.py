@@ -1,8 +1,8 @@
-"""The lock that keeps two processes from writing one state file: it dies with its process and never expires.
+"""The lock that keeps two processes from writing one state file; it ends with its process and never expires.
 
-An operating-system lock on `<state file>.lock`, not on the database, so that readers work meanwhile. A lease with an
-expiry would be wrong: a process that wakes after its lease ran out would still send to the target. The file's content
-only says who holds the lock; whether it is held, the system alone knows.
+It is an operating-system lock on `<state file>.lock`, not on the database, so that readers can work in the meantime. A
+lease that expires would be wrong: a process that resumes after its lease has expired would still send requests. The
+content of the file only says who holds the lock; only the system knows whether it is held.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from migrate_cli.state.opening import followed, private_file
 
 _TRIES = 5
 _PAUSE = 0.02
-"""Seconds between tries: `holder` takes the lock for an instant to test it, and must not turn a writer away."""
+"""Seconds between attempts: `holder` takes the lock briefly to test it, which must not make a writer fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class LockHolder:
 
 
 class StateLock:
-    """Holds `<state file>.lock` from construction to `release`. Raises StateLocked when another process has it."""
+    """Holds `<state file>.lock` from construction to `release`. Raises StateLocked if another process holds it."""
 
     def __init__(self, state_file: Path, command: str) -> None:
         self.path = lock_path(state_file)
@@ -70,11 +70,11 @@ class StateLock:
 
     @property
     def released(self) -> bool:
-        """Whether the lock was let go."""
+        """Whether the lock was released."""
         return self._fd < 0
 
     def release(self) -> None:
-        """Let go. The file stays: deleting it would let two processes lock two files of one name."""
+        """Release the lock. The file stays: if it were deleted, two processes could lock two files of one name."""
         if self._fd >= 0:
             os.ftruncate(self._fd, 0)
             os.close(self._fd)
@@ -82,13 +82,13 @@ class StateLock:
 
 
 def lock_path(state_file: Path) -> Path:
-    """The side file that is locked for a state file."""
+    """The file that is locked on behalf of a state file."""
     file = followed(state_file)
     return file.with_name(file.name + ".lock")
 
 
 def holder(state_file: Path) -> LockHolder | None:
-    """Return the process that writes the state file right now, or None when none does."""
+    """Return the process that currently holds the state file, or None."""
     path = lock_path(state_file)
     try:
         fd = os.open(path, os.O_RDWR)
@@ -115,7 +115,7 @@ def _take(fd: int) -> bool:
     if sys.platform == "win32":
         import msvcrt  # noqa: PLC0415 - exists on Windows only
 
-        os.lseek(fd, 1 << 30, os.SEEK_SET)  # far behind the content, which must stay readable for others
+        os.lseek(fd, 1 << 30, os.SEEK_SET)  # far beyond the content, which must stay readable for others
         try:
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
         except OSError:

@@ -1,6 +1,6 @@
-"""Opening the state file for writing: every check that must pass before a run may trust it, and its private mode.
+"""Opens the state file for writing: all checks that must pass before a run relies on it, and its file mode.
 
-Nothing here writes rows. Each refusal says what is wrong, where, and what to do.
+This module writes no rows. Each refusal says what is wrong, where, and what to do.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SENTENCES: tuple[tuple[str, type[StateError], str], ...] = (
 
 
 def check_place(path: Path, *, create: bool) -> None:
-    """Check the path before anything is made there. Raises UsageError or StateError."""
+    """Check the path before anything is created there. Raises UsageError or StateError."""
     _refuse_other_kinds(path, StateError)
     wal = followed(path).with_name(followed(path).name + "-wal")
     for beside in (backup_path(path), map_path(path), wal):
@@ -61,7 +61,7 @@ def check_place(path: Path, *, create: bool) -> None:
 
 
 def missing(path: Path) -> UsageError | StateError:
-    """The error for a state file that must be there and is not. Raises UsageError for what can be none."""
+    """Return the error for a missing state file. Raises UsageError if the path cannot be one."""
     _refuse_other_kinds(path, UsageError)
     copies = [copy.name for copy in (backup_path(path), map_path(path)) if copy.exists()]
     if copies:
@@ -95,7 +95,7 @@ def missing(path: Path) -> UsageError | StateError:
 
 
 def _refuse_other_kinds(path: Path, kind: type[MigrateError]) -> None:
-    """Raise an error for what is there and can be no state file: a folder, a pipe, a device."""
+    """Raise an error for a path that cannot be a state file: a folder, a pipe or a device."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -110,7 +110,7 @@ def _refuse_other_kinds(path: Path, kind: type[MigrateError]) -> None:
 
 
 def check_is_ours(path: Path) -> None:
-    """Check from the file's own header that it is a state file. Raises StateForeign or StateDamaged."""
+    """Check the header of the file. Raises StateForeign or StateDamaged if it is not a state file."""
     with path.open("rb") as file:
         head = file.read(72)
     if not head:
@@ -124,7 +124,7 @@ def check_is_ours(path: Path) -> None:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open (and create, mode 0600) the state file, check it, and bring it to the newest schema."""
+    """Open the state file (create it with mode 0600), check it, and migrate it to the newest schema."""
     _make_private(path)
     check_is_ours(path)
     conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -161,9 +161,9 @@ def check_content(conn: sqlite3.Connection, path: Path) -> None:
 
 
 def tune(conn: sqlite3.Connection, path: Path) -> None:
-    """Write-ahead log, full durability, and a cache of 8 MB.
+    """Set a write-ahead log, full durability, and a cache of 8 MB.
 
-    The system holds the file's pages anyway: a cache for the indexes of a large run takes their size and saves no time.
+    The system caches the pages anyway; a cache as large as the indexes of a large run would save no time.
     """
     mode = conn.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
@@ -177,7 +177,7 @@ def tune(conn: sqlite3.Connection, path: Path) -> None:
 
 
 def translate(error: Exception, path: Path) -> StateError:
-    """Return the sentence for a failure of SQLite or of the disk under it."""
+    """Return the sentence for an error of SQLite or of the disk."""
     if isinstance(error, OSError):
         return StateDamaged(
             f"Cannot write beside the state file {path}: {error.strerror}; free the disk, then run again."
@@ -192,7 +192,7 @@ def translate(error: Exception, path: Path) -> StateError:
 
 
 def damaged(path: Path, why: str) -> StateDamaged:
-    """The error for a file that SQLite cannot trust; never start over, because that would double everything."""
+    """Return the error for a damaged file. Never start over, because that would duplicate everything."""
     copies = [copy for copy in (backup_path(path), map_path(path)) if copy.exists()]
     cure = f"recover it with `sqlite3 {path} .recover`"
     if copies:
@@ -207,27 +207,27 @@ def damaged(path: Path, why: str) -> StateDamaged:
 
 
 def backup_path(path: Path) -> Path:
-    """Where the backup of a state file lies."""
+    """The path of the backup of a state file."""
     path = followed(path)
     return path.with_name(path.name + ".bak")
 
 
 def map_path(path: Path) -> Path:
-    """Where the second copy of the ids lies."""
+    """The path of the list of ids."""
     path = followed(path)
     return path.with_name(path.name + ".map.jsonl")
 
 
 def followed(path: Path) -> Path:
-    """Return the file that a link leads to, or the path as it is: what lies beside a state file lies beside the file.
+    """Return the target of a link, or the path itself, because the other files of a state lie next to the real file.
 
-    Two links to one state file would have two locks otherwise.
+    Otherwise two links to one state file would have two locks.
     """
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def private_file(path: Path, flags: int) -> int:
-    """Open a file, creating it so that only its owner may read it. Raises OSError for what is no plain file."""
+    """Open a file, created readable by its owner only. Raises OSError if it is not a regular file."""
     fd = os.open(path, flags | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o600)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
@@ -247,7 +247,7 @@ def _make_private(path: Path) -> None:
 
 
 def _filesystem_of(folder: Path) -> str | None:
-    """The type of the mounted file system, where the system tells (Linux)."""
+    """The type of the mounted file system, if the system says so (Linux)."""
     try:
         lines = Path("/proc/mounts").read_text("utf-8", "replace").splitlines()
     except OSError:

@@ -1,8 +1,9 @@
-"""Which of a state's files can be trusted, and how a lost one is made again from what is left.
+"""Decides which files of a state can be trusted, and how to rebuild a lost one from the others.
 
-A state lies in three files, each of which may be missing, cut, or older than the others: the state file with its
-write-ahead log, its backup, and its list of ids. Whoever opens a state asks here first, under its lock: a run over a
-state that knows less than was done would do it twice. What cannot prove itself is refused; nothing is deleted.
+A state consists of three files, each of which may be missing, truncated, or older than the others: the state file with
+its write-ahead log, its backup, and its list of ids. They are checked here, under the lock, whenever a state is
+opened: a run that starts from an outdated state would repeat what was already done. Files that do not verify are
+refused; nothing is deleted.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from migrate_cli.state.opening import backup_path, check_is_ours, damaged, map_p
 
 
 class RestoreBase(StrEnum):
-    """What the state file is made of when it is opened."""
+    """What an opened state file is based on."""
 
     NEW = "new"
     ITSELF = "itself"
@@ -34,30 +35,30 @@ class RestoreBase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FoundState:
-    """What was found of one state."""
+    """The files found for one state."""
 
     path: Path
     main: StateIdentity | None
-    """The state file without its log; None where it is missing or empty."""
+    """The state file without its log; None if it is missing or empty."""
     logged: StateIdentity | None
-    """The same with its log; None where there is none."""
+    """The state file with its log; None if there is no state file."""
     is_sound: bool
-    """Whether the state file without its log agrees with itself; only looked at where that matters."""
+    """Whether the state file without its log is consistent; checked only if it matters."""
     has_backup: bool
     backup: StateIdentity | None
-    """None where it is missing or damaged."""
+    """None if it is missing or damaged."""
     listed: ListSummary | None
 
     @property
     def log_is_its_own(self) -> bool:
-        """Whether the write-ahead log was written to this very state file."""
+        """Whether the write-ahead log belongs to this state file."""
         if self.main is None or self.logged is None or self.main.backup:
             return False
         return self.main.older or (self.main.state, self.main.session) == (self.logged.state, self.logged.session)
 
     @property
     def is_blank(self) -> bool:
-        """Whether the state file was made and nothing noted in it: who made it, to restore it say, was killed."""
+        """Whether the state file was created but never written: the process, perhaps restoring it, was killed."""
         known = self.logged if self.log_is_its_own else self.main
         return known is not None and not known.state
 
@@ -68,25 +69,25 @@ class RestorePlan:
 
     base: RestoreBase
     aside: tuple[Path, ...] = ()
-    """Files that do not belong to it and are kept under another name."""
+    """Files that do not belong to the state and are renamed."""
     state: str | None = None
-    """The id of a state that is made again."""
+    """The id of a state that is rebuilt."""
     takes_list: bool = False
-    """Whether the list of ids knows more than the base."""
+    """Whether the list of ids is newer than the base."""
     older: bool = False
-    """Whether the base may be older than what was sent to threads that it knows."""
+    """Whether items may have been sent, to threads that the base knows, after the base was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restoration:
-    """What was made again, for whoever tells of it."""
+    """What was rebuilt, for reports."""
 
     base: RestoreBase
     takes_list: bool
     told: str
 
     def as_dict(self) -> dict[str, object]:
-        """The fact, as reports show it: `from` names what it was made of."""
+        """The restoration as reports show it; `from` names the files that were used."""
         made_of = [
             name for name, used in (("backup", self.base is RestoreBase.BACKUP), ("list", self.takes_list)) if used
         ]
@@ -94,14 +95,14 @@ class Restoration:
 
 
 def look(path: Path) -> FoundState:
-    """Look at all files of a state; nothing is changed. Raises StateForeign or StateDamaged for a strange file."""
+    """Inspect all files of a state without changing them. Raises StateForeign or StateDamaged for a foreign file."""
     main = logged = None
     if _size(path):
         check_is_ours(path)
         main = identity.look(path, log=False)
         if main is None:
             raise damaged(path, "its pages cannot be read")
-        # An empty log is one that nothing was written to since the file said that it is open.
+        # An empty log means that nothing was written since the file was marked as open.
         logged = identity.look(path, log=True) if _size(_log(path)) else main if _log(path).exists() else None
     held = backup_path(path)
     backup = identity.look(held, log=False) if _size(held) and _is_database(held) else None
@@ -110,7 +111,7 @@ def look(path: Path) -> FoundState:
 
 
 def decide(seen: FoundState) -> RestorePlan:
-    """Return how to open the state. Raises StateError where what is left does not prove itself."""
+    """Return how to open the state. Raises StateError if the remaining files do not verify."""
     log = (_log(seen.path),) if _log(seen.path).exists() else ()
     if seen.main is None or (seen.is_blank and (seen.has_backup or seen.listed)):
         if not (seen.has_backup or seen.listed):
@@ -136,12 +137,12 @@ def decide(seen: FoundState) -> RestorePlan:
 
 
 def _left_behind(here: StateIdentity, backup: StateIdentity | None) -> bool:
-    """Whether the backup tells of a session that went beyond this file."""
+    """Whether the backup records a session that is newer than this file."""
     return backup is not None and backup.line >= here.line and backup.open not in ("", here.session, here.open)
 
 
 def _from_copies(seen: FoundState, aside: tuple[Path, ...]) -> RestorePlan:
-    """Return how to make the state file again from its copies alone."""
+    """Return how to rebuild the state file from its copies alone."""
     held, listed, kept = seen.backup, seen.listed, backup_path(seen.path)
     if held is not None and listed is not None and listed.state not in (None, held.state) and not held.older:
         raise _strange(map_path(seen.path), kept)
@@ -176,7 +177,7 @@ def _check_same_state(seen: FoundState, here: StateIdentity) -> None:
 
 
 def prepare(path: Path) -> tuple[RestorePlan, Restoration | None]:
-    """Make the state file ready to be opened, under its lock: from its copies, where it is lost. Raises StateError."""
+    """Prepare the state file for opening, under its lock; rebuild it if it is lost. Raises StateError."""
     plan, restored = foresee(path)
     for strange in plan.aside:
         _set_aside(strange)
@@ -186,7 +187,7 @@ def prepare(path: Path) -> tuple[RestorePlan, Restoration | None]:
 
 
 def foresee(path: Path) -> tuple[RestorePlan, Restoration | None]:
-    """Return what `prepare` would do, and change nothing. Raises StateError where it would refuse."""
+    """Return what `prepare` would do, without changing anything. Raises StateError if it would refuse."""
     seen = look(path)
     plan = decide(seen)
     if plan.base is RestoreBase.BACKUP and not sound(backup_path(path)):
@@ -197,9 +198,9 @@ def foresee(path: Path) -> tuple[RestorePlan, Restoration | None]:
 
 
 def check_current(path: Path) -> None:
-    """Raise StateError for a state file that knows less than was done, for those who only read it.
+    """Raise StateError for an outdated state file, on behalf of commands that only read it.
 
-    They change nothing: the next `apply` restores it.
+    They do not restore it; the next `apply` does.
     """
     if holder(path) is not None or not _size(path):
         return
@@ -224,7 +225,7 @@ def check_current(path: Path) -> None:
 
 
 def _sentence(plan: RestorePlan, seen: FoundState) -> str:
-    """What is said of a state that is made again; empty where it is as it was left."""
+    """The sentence that reports a rebuilt state; empty if nothing had to be rebuilt."""
     name, listed, held = seen.path.name, map_path(seen.path).name, backup_path(seen.path).name
     why = "is missing" if seen.main is None else "is empty" if seen.is_blank else "is older than what was done"
     if plan.base is RestoreBase.LIST:
@@ -254,7 +255,7 @@ def _strange(path: Path, other: Path) -> StateForeign:
 
 
 def _set_aside(path: Path) -> None:
-    """Keep a file under a name that nobody opens."""
+    """Rename a file so that nothing opens it any more."""
     number = 1
     while (kept := path.with_name(f"{path.name}.set-aside-{number}")).exists():
         number += 1
@@ -265,7 +266,7 @@ def _set_aside(path: Path) -> None:
 
 
 def _copy_back(path: Path) -> None:
-    """Put a copy of the backup in the place of the state file, in one step."""
+    """Replace the state file with a copy of the backup, atomically."""
     fresh = path.with_name(path.name + ".new")
     fd = private_file(fresh, os.O_WRONLY | os.O_TRUNC)
     with backup_path(path).open("rb") as old, os.fdopen(fd, "wb") as new:

@@ -1,4 +1,4 @@
-"""The setup that a state file records: what must stay, and what only says where something was seen last. Pure.
+"""The setup that a state file records: what must not change, and what only says where something was last seen. Pure.
 
 An export is known by the threads that it holds, so its path is no part of what must stay. Databases and hosts are
 known by their place.
@@ -12,18 +12,18 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from migrate_cli.model import YOUNGER
 
 SANDBOX = "sandbox"
-"""The target of a rehearsal; the port changes from run to run."""
+"""The target of a rehearsal, whose port changes from run to run."""
 SOURCE = "source"
 SEEN = "source.seen"
-"""Where an export was seen last: its resolved path, or `stdin:` and a hash."""
+"""Where an export was last seen: its resolved path, or `stdin:` and a hash."""
 EXPORT = "export"
-"""The value of `source` for whatever is known by its content."""
+"""The value of `source` for sources that are identified by their content."""
 LOADS_ALL = "a new state file is a new migration, which loads every thread again"
-"""What must be said wherever somebody might think of another state file."""
+"""The warning that accompanies every suggestion to use another state file."""
 
 
 def upgraded(setup: Mapping[str, str]) -> dict[str, str]:
-    """Return a setup as this version records it: earlier ones took an export for its path."""
+    """Return a setup as this version records it; earlier versions identified an export by its path."""
     source = setup.get(SOURCE)
     if source is None or not _is_place_of_export(source):
         return dict(setup)
@@ -31,7 +31,7 @@ def upgraded(setup: Mapping[str, str]) -> dict[str, str]:
 
 
 def differences(known: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Say of each recorded field that must stay, and has not, what it was and what it is."""
+    """Describe each recorded field that must not change but did: its old and its new value."""
     return [
         f"{key} was {_shown(known, key)} and is now {_shown(now, key)}"
         for key in sorted({*known, *(now.keys() & YOUNGER)} if known else ())
@@ -40,7 +40,7 @@ def differences(known: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 
 def refusal(path: Path, known: Mapping[str, str], now: Mapping[str, str]) -> str | None:
-    """Return the sentence that refuses a setup where another one is recorded, or None where they agree."""
+    """Return the sentence that refuses a setup because another one is recorded, or None if they agree."""
     differing = differences(known, now)
     if not differing:
         return None
@@ -69,6 +69,6 @@ def _shown(setup: Mapping[str, str], key: str) -> str:
 
 
 def _is_place_of_export(source: str) -> bool:
-    """Whether an earlier version recorded this of an export: an absolute path, or the hash of standard input."""
+    """Whether an earlier version recorded this value for an export: an absolute path, or a hash of standard input."""
     absolute = PurePosixPath(source).is_absolute() or PureWindowsPath(source).is_absolute()
     return absolute or source.startswith("stdin:sha256:")

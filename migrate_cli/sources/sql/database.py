@@ -1,7 +1,7 @@
-"""A user's database behind a small interface: SQLite files with the standard library, others through SQLAlchemy.
+"""A small interface to the user's database: SQLite files through the standard library, others through SQLAlchemy.
 
-It opens, quotes and streams; read-only unless asked otherwise. It must not know what the rows mean. Every failure is
-one sentence, without the password.
+It opens, quotes and streams, read-only unless asked otherwise. It must not know what the rows mean. Every error is one
+sentence without the password.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from migrate_cli.errors import AuthError, MigrateError, SourceError, TemporaryEr
 from migrate_cli.secrets import register_secret, scrub
 
 PAGE = 1000
-"""Rows that are fetched at a time."""
+"""Rows per fetch."""
 _LONGEST_OF_SQLITE = 2**31 - 1
 _BUSY_SECONDS = 10
 _LONGEST_REASON = 300
@@ -29,34 +29,34 @@ _AUTH_WORDS = ("authentication failed", "access denied", "no password supplied",
 
 
 class Database(ABC):
-    """One open connection. Made by `open_database`; close it, or use it in a `with` of `contextlib.closing`."""
+    """One open connection, made by `open_database`; close it, or use it with `contextlib.closing`."""
 
     dialect: str
     """`sqlite`, `postgresql`, `mysql` …"""
     place: str
-    """Where it is, without user and password: what the state file and error sentences name it by."""
+    """Its location, without user and password, for the state file and error messages."""
     insertion_order: str | None = None
-    """A hidden column of plain tables that tells the order of insertion, where the database has one."""
+    """The hidden column with the order of insertion, if the database has one."""
 
     @abstractmethod
     def quote(self, name: str) -> str:
-        """Return an identifier in quotes, ready to stand in a statement."""
+        """Return a quoted identifier for use in a statement."""
 
     @abstractmethod
     def embed(self, sql: str) -> str:
-        """Return the user's own SQL, ready to stand in a statement."""
+        """Return the user's own SQL for use in a statement."""
 
     @abstractmethod
     def marks(self, count: int) -> list[str]:
-        """Return placeholders for so many values."""
+        """Return placeholders for this number of values."""
 
     @abstractmethod
     def rows(self, statement: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of a query, a page at a time. Raises SourceError, or TemporaryError when the line breaks."""
+        """Yield the rows of a query, page by page. Raises SourceError, or TemporaryError if the connection breaks."""
 
     @abstractmethod
     def columns(self, statement: str) -> list[str]:
-        """Return the column names of a query's result."""
+        """Return the column names of the result of a query."""
 
     @abstractmethod
     def tables(self) -> list[str]:
@@ -64,29 +64,29 @@ class Database(ABC):
 
     @abstractmethod
     def run(self, statement: str, rows: Sequence[Sequence[Any]] = ((),)) -> int:
-        """Execute a statement once for each row of values, in one transaction; return how many rows it changed."""
+        """Execute a statement for each row of values in one transaction; return the number of changed rows."""
 
     @abstractmethod
     def close(self) -> None:
         """Close the connection."""
 
     def forget_failure(self) -> None:
-        """Make the connection usable again after a query that failed."""
+        """Make the connection usable again after a failed query."""
         return
 
     def table(self, name: str) -> str:
-        """Return a table's name in quotes; `schema.table` names one in a schema."""
+        """Return the quoted name of a table; `schema.table` is a table in a schema."""
         return ".".join(self.quote(part) for part in name.split("."))
 
 
 def open_database(url: str, *, writable: bool = False) -> Database:
-    """Connect. Raises UsageError for a URL or driver that cannot be used, SourceError, AuthError or TemporaryError."""
+    """Connect. Raises UsageError for an unusable URL or driver, SourceError, AuthError or TemporaryError."""
     path = sqlite_path(url)
     return _Sqlite(path, writable=writable) if path is not None else _Alchemy(url, writable=writable)
 
 
 def sqlite_path(url: str) -> Path | None:
-    """Return the file that an SQLite URL names, or None for another database. Raises UsageError for one in memory."""
+    """Return the file of an SQLite URL, or None for other databases. Raises UsageError for one in memory."""
     match = re.fullmatch(r"sqlite(?:\+pysqlite)?://(?:/([^?]*))?(?:\?.*)?", url)
     if match is None:
         return None
@@ -179,9 +179,9 @@ def _damaged(path: Path) -> SourceError:
 
 
 def _lacks_bytes(path: Path) -> bool:
-    """Whether a file is shorter than its header says: SQLite takes zeros for what a page lacks.
+    """Whether a file is shorter than its header says, because SQLite reads missing bytes of a page as zeros.
 
-    With a log beside it, the header may be ahead of the file.
+    If there is a log, the header may be ahead of the file.
     """
     with path.open("rb") as stream:
         head = stream.read(100)
@@ -192,7 +192,7 @@ def _lacks_bytes(path: Path) -> bool:
 
 
 def _connected(path: Path, *, writable: bool) -> sqlite3.Connection:
-    """Connect; a file in a folder that may not be written is opened as one that nobody changes."""
+    """Connect; a file in a read-only folder is opened as immutable."""
     modes = ["mode=rw"] if writable else ["mode=ro", "mode=ro&immutable=1"]
     if path.with_name(path.name + "-wal").exists():
         modes = modes[:1]
@@ -204,7 +204,7 @@ def _connected(path: Path, *, writable: bool) -> sqlite3.Connection:
             isolation_level=None,
             check_same_thread=False,
         )
-        # Bytes that are no UTF-8 become lone surrogates, which conversion knows how to tell.
+        # Bytes that are not UTF-8 become lone surrogates, which conversion reports.
         conn.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         try:
             conn.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
@@ -222,7 +222,7 @@ def _connected(path: Path, *, writable: bool) -> sqlite3.Connection:
 
 
 class _Alchemy(Database):
-    """Any database that SQLAlchemy has a dialect for, with a driver that the user has installed."""
+    """Any database that SQLAlchemy supports, with a driver installed by the user."""
 
     def __init__(self, url: str, *, writable: bool) -> None:
         try:
@@ -286,7 +286,7 @@ class _Alchemy(Database):
         self._conn.rollback()
 
     def _text(self, statement: str, values: Sequence[Any]) -> Any:
-        # Without a type of SQLAlchemy's, a text is sent as it is and the database takes it for what the column is.
+        # Without an SQLAlchemy type a text is sent as it is, and the database converts it to the type of the column.
         untyped = self._sa.types.NullType()
         marks = [self._sa.bindparam(f"v{number}", type_=untyped) for number in range(len(values))]
         return self._sa.text(statement).bindparams(*marks)
@@ -342,7 +342,7 @@ class _Alchemy(Database):
 
 
 class UnfitValueError(SourceError):
-    """A value does not fit the type of its column, such as `thread_abc` for a number."""
+    """A value does not fit the type of its column, such as `thread_abc` in a numeric column."""
 
 
 def _named(values: Sequence[Any]) -> Mapping[str, Any]:
@@ -354,6 +354,6 @@ def _port(port: int | None) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """The database's own words, one line, without secrets."""
+    """The error message of the database, on one line and without secrets."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return scrub(lines[0] if lines else type(error).__name__)[:_LONGEST_REASON].rstrip(".")
