@@ -20,7 +20,7 @@ Messages are one sentence that says what, where and what to do. They never hold 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
 
@@ -45,8 +45,10 @@ class MigrateError(Exception):
     code: str = "unexpected"
     """Stable and kebab-case; it stands in the JSON envelope."""
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
+    def __init__(self, message: str, *, code: str | None = None, shown: Sequence[str] = ()) -> None:
         super().__init__(message)
+        self.shown = tuple(shown)
+        """Lines that help to go on, to be shown below the sentence."""
         if code is not None:
             self.code = code
 

@@ -535,6 +535,13 @@ class Unread(NamedTuple):
 
 UNREADABLE: dict[str, Unread] = {
     # files
+    "foreign-format": Unread(
+        "The file is of another program: a data export of ChatGPT, of Slack, of the Batch API and so on.",
+        "Read threads from where they were kept; leave the file out.",
+    ),
+    "map-fits-nothing": Unread(
+        "A path of `source.map` fits nothing in the file.", "Take the closest path that exists, which is named."
+    ),
     "file-empty": Unread("The file is empty.", "Export it again, or remove it."),
     "file-cut-off": Unread(
         "The file ends too early: in its JSON, a row of its table, its compressed data or its archive. What is whole "

@@ -13,7 +13,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -251,7 +251,7 @@ def _guarded(frame: Frame, work: Callable[[], None]) -> None:
     except typer.Exit:
         raise
     except MigrateError as error:
-        _fail(frame, exit_code_for(error), error.code, str(error))
+        _fail(frame, exit_code_for(error), error.code, str(error), error.shown)
     except KeyboardInterrupt:
         _fail(frame, ExitCode.INTERRUPTED, "interrupted", "interrupted; run the same command again to go on")
     except Exception as error:
@@ -269,17 +269,24 @@ def _unexpected(frame: Frame, error: Exception) -> NoReturn:
     _fail(frame, ExitCode.UNEXPECTED, "unexpected", f"{type(error).__name__}: {error} (a bug; {where})")
 
 
-def _fail(frame: Frame, code: ExitCode, name: str, message: str) -> NoReturn:
+def _fail(frame: Frame, code: ExitCode, name: str, message: str, shown: Sequence[str] = ()) -> NoReturn:
     sentence = as_clause(scrub(message))
     _log.error("%s ends with exit code %d: %s", frame.command, code, sentence)
     if frame.output is OutputFormat.JSON:
         from migrate_cli.model import Problem, Result  # noqa: PLC0415 - JSON only
         from migrate_cli.report.render import render  # noqa: PLC0415
 
-        emit([render(Result(frame.command, {}, code, errors=[Problem(name, sentence)]), OutputFormat.JSON)])
+        data = {"outline": [scrub(line) for line in shown]} if shown else {}
+        emit([render(Result(frame.command, data, code, errors=[Problem(name, sentence)]), OutputFormat.JSON)])
     else:
-        sys.stderr.write(f"migrate-cli: {visible(sentence)}\n")
+        lines = (f"migrate-cli: {visible(sentence)}", *map(_indented, shown))
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
     raise typer.Exit(int(code))
+
+
+def _indented(line: str) -> str:
+    """Return a line that is safe to print, with the blanks that it begins with."""
+    return " " * (len(line) - len(line.lstrip(" "))) + visible(scrub(line.lstrip(" ")))
 
 
 def _log_result(result: Result) -> None:

@@ -53,6 +53,8 @@ def open_configured(settings: Settings) -> Source:
         from migrate_cli.commands.sql_source import open_sql  # noqa: PLC0415 - exports need no database
 
         return open_sql(settings)
+    if source.map.paths and (source.kind not in ("export", "snapshot") or (source.path is None and source.base_url)):
+        raise UsageError("source.map describes files and databases, and the source is neither; take it out")
     if source.kind not in ("export", "api", "snapshot"):
         from migrate_cli.sources.plugins import open_plugin  # noqa: PLC0415 - looks through all installed packages
 
@@ -75,6 +77,7 @@ def open_configured(settings: Settings) -> Source:
         roles=source.roles,
         order=source.order,
         join=source.join,
+        paths=source.map.paths,
     )
 
 
@@ -112,7 +115,8 @@ def begun(source: Source, selection: Selection) -> Iterator[Thread | Unreadable]
     if first is not None and selection.thread_ids is None and selection.shard is None:
         more = f" {len(met) - 1:,} more of its entries cannot be read; migrate-cli plan lists them." if met[1:] else ""
         refusal = NothingReadable if source.recognised() else SourceError
-        raise refusal(f"the source holds no thread that can be read: {first.sentence}{more}")
+        told = f"the source holds no thread that can be read: {first.sentence}{more}"
+        raise refusal(told, shown=first.shown)
     return iter(met)
 
 

@@ -24,6 +24,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_serializer,
 )
 from pydantic_core import PydanticKnownError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -110,11 +111,20 @@ def _short_tail(value: Any) -> Any:
     return {"messages": value} if isinstance(value, int | str) and not isinstance(value, bool) else value
 
 
+def _path_in_json(value: Any) -> Any:
+    if isinstance(value, str):
+        from migrate_cli.settings.json_path import json_path  # noqa: PLC0415 - few sources have a map
+
+        json_path(value)
+    return value
+
+
 Url = Annotated[str, BeforeValidator(_plain_url)]
 Variable = Annotated[str, BeforeValidator(_variable_name)]
 Kind = Annotated[str, BeforeValidator(_kind)]
 DatabaseUrl = Annotated[str, BeforeValidator(_database_url)]
 Role = Literal["user", "assistant", "system", "developer"]
+PathInJson = Annotated[str, BeforeValidator(_path_in_json)]
 UserPath = Annotated[Path, BeforeValidator(_user_path)]
 _NUMBERS: dict[Any, Literal["int_type", "float_type"]] = {
     int: "int_type",
@@ -140,6 +150,38 @@ class Section(BaseModel):
         return value
 
 
+class MapSettings(Section):
+    """Where the fields of threads and messages lie, in records of a kind that no format knows; see `source.columns`."""
+
+    threads: PathInJson | None = None
+    thread_id: PathInJson | None = None
+    messages: PathInJson | None = None
+    message_id: PathInJson | None = None
+    role: PathInJson | None = None
+    text: PathInJson | None = None
+    content: PathInJson | None = None
+    created_at: PathInJson | None = None
+    assistant_id: PathInJson | None = None
+    run_id: PathInJson | None = None
+    file_ids: PathInJson | None = None
+    attachments: PathInJson | None = None
+    metadata: PathInJson | None = None
+    status: PathInJson | None = None
+    order: PathInJson | None = None
+    thread_created_at: PathInJson | None = None
+    thread_metadata: PathInJson | None = None
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """The paths that are given, by field."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: path for name, path in given.items() if path is not None}
+
+    @model_serializer
+    def _as_given(self) -> dict[str, str]:
+        return self.paths
+
+
 class SourceSettings(Section):
     """Where the threads come from."""
 
@@ -147,6 +189,7 @@ class SourceSettings(Section):
     path: UserPath | None = None
     format: str = "auto"
     columns: dict[str, str] = Field(default_factory=dict)
+    map: MapSettings = MapSettings()
     base_url: Url | None = None
     api_key_env: Variable = "SOURCE_API_KEY"
     token_command: str | list[str] | None = None
@@ -361,7 +404,7 @@ class Settings(BaseSettings):
             recorded.pop(name, None)
             value, default = self._value(name), Settings()._value(name)
             if value != default:
-                recorded[name] = _canonical(value)
+                recorded[name] = _canonical(value.paths if isinstance(value, MapSettings) else value)
         return recorded
 
     def _value(self, field: str) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from migrate_cli.errors import SourceError
+
 FIELDS: dict[str, tuple[str, ...]] = {
     "thread_id": ("threadid", "thread", "conversationid", "conversation", "chatid", "sessionid"),
     "message_id": ("messageid", "msgid", "id"),
@@ -21,6 +23,15 @@ FIELDS: dict[str, tuple[str, ...]] = {
 _MOST_HEADERS = 1_000
 """Sets of columns that are remembered; a source mostly has one."""
 NEEDED = ("thread_id", "role", "text")
+
+
+def with_columns(paths: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str]:
+    """Return the paths of `source.map` with those of named columns. Raises SourceError for a field named in both."""
+    twice = sorted(paths.keys() & columns.keys())
+    if twice:
+        detail = f"source.map and source.columns both name {' and '.join(twice)}; leave it in one of them."
+        raise SourceError(detail, code="map-and-columns")
+    return {**{field: f'"{column}"' for field, column in columns.items()}, **paths}
 
 
 class Columns:

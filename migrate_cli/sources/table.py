@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
 from migrate_cli.bounds import bounds
-from migrate_cli.sources.export.recognise import NotOursError, Recognised
+from migrate_cli.sources.export.looked_at import NotOursError, Recognised
+from migrate_cli.sources.foreign import not_utf8
 
 
 class CsvRow(NamedTuple):
@@ -57,7 +58,7 @@ def csv_rows(found: Recognised) -> Iterator[CsvRow]:
                     f"{found.input.origin}: The file ends in the middle of a letter; it was cut off. Export it again."
                 )
                 raise NotOursError("file-cut-off", detail, reader.line_num + 1) from None
-            detail = f"{found.input.origin}: the table is not UTF-8 after line {reader.line_num}; save it as UTF-8."
+            detail = f"{found.input.origin}: {not_utf8(error.object)}"
             raise NotOursError("csv-encoding", detail, reader.line_num) from None
 
 

@@ -90,12 +90,14 @@ def test_a_fault_names_the_line(tmp_path: Path, read: Any) -> None:
     assert "line 3, column 12" in problem.detail
 
 
-def test_an_unknown_shape_lists_the_known_ones(tmp_path: Path) -> None:
-    (tmp_path / "x.json").write_text('{"name": 1}')
-    sentence = str(refused(tmp_path / "x.json"))
+def test_an_unknown_shape_says_where_the_known_ones_are_listed_and_shows_how_the_file_is_built(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text('{"name": 1, "log": [{"said": "my secret"}]}')
+    error = refused(tmp_path / "x.json")
 
-    assert "an object with the keys name" in sentence
-    assert all(name in sentence for name in SHAPES)
+    assert "an object with the keys name, log" in str(error)
+    assert "docs/reference/tables.md" in str(error)
+    assert "  name: number" in [line[2:] for line in error.shown]
+    assert "my secret" not in "\n".join(error.shown)
 
 
 def test_bad_input_never_shows_text_of_messages(tmp_path: Path) -> None:

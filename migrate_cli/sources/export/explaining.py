@@ -17,7 +17,8 @@ from migrate_cli.sources.export import json_text
 from migrate_cli.sources.export.inputs import Input
 from migrate_cli.sources.export.json_lines import records
 from migrate_cli.sources.export.json_text import BadJsonError
-from migrate_cli.sources.export.recognise import NotOursError, Recognised, Recogniser
+from migrate_cli.sources.export.looked_at import NotOursError, Recognised
+from migrate_cli.sources.export.recognise import Recogniser
 from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes.base import Form, Loose
 from migrate_cli.sources.shapes.flat import FlatRow

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from migrate_cli.model import JsonObject, Origin
+from migrate_cli.model import JsonObject, Origin, Unreadable
 from migrate_cli.sources.export.inputs import Input
 from migrate_cli.sources.ordering import begins_exchange, time_of
 from migrate_cli.sources.record_kinds import RecordKind
@@ -43,7 +43,7 @@ CREATE TABLE object (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id)) WITH
 CREATE TABLE rival (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id, body)) WITHOUT ROWID;
 CREATE TABLE remark (thread TEXT, code TEXT, detail TEXT);
 CREATE INDEX remark_thread ON remark (thread);
-CREATE TABLE problem (path TEXT, member TEXT, line INTEGER, code TEXT, detail TEXT, thread TEXT);
+CREATE TABLE problem (path TEXT, member TEXT, line INTEGER, code TEXT, detail TEXT, thread TEXT, shown TEXT);
 """
 
 
@@ -160,10 +160,12 @@ class ThreadIndex:
         if first != body and json.loads(first) != json.loads(body):
             self._db.execute("INSERT OR IGNORE INTO rival VALUES (?, ?, ?)", (*key, body))
 
-    def problem(self, origin: Origin, code: str, detail: str, thread: str | None = None) -> None:
+    def problem(
+        self, origin: Origin, code: str, detail: str, thread: str | None = None, shown: Sequence[str] = ()
+    ) -> None:
         """Remember something that could not be read."""
         row = (_stored(origin.path), _stored(origin.member), origin.line, code, _stored(detail), thread)
-        self._db.execute("INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?)", row)
+        self._db.execute("INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, json.dumps(list(shown))))
 
     def hold_back(self, thread: str) -> None:
         """Note that a thread is not whole, so that it must not be read."""
@@ -254,12 +256,13 @@ class ThreadIndex:
         rows = self._db.execute("SELECT id, COUNT(*) + 1 FROM rival WHERE kind = ? GROUP BY id", (kind.value,))
         return dict(rows.fetchall())
 
-    def problems(self) -> Iterator[tuple[Origin, str, str, str | None]]:
-        """Yield what could not be read: origin, code, sentence, thread id if known."""
-        for path, member, line, code, detail, thread in self._db.execute(
+    def problems(self) -> Iterator[Unreadable]:
+        """Yield what could not be read."""
+        for path, member, line, code, detail, thread, shown in self._db.execute(
             "SELECT * FROM problem GROUP BY path, member, line, code, detail ORDER BY MIN(rowid)"
         ):
-            yield Origin(_given(path), _given(member), line), code, _given(detail), thread
+            origin = Origin(_given(path), _given(member), line)
+            yield Unreadable(origin, code, _given(detail), thread, tuple(json.loads(shown)))
 
 
 def _stored(text: str | None) -> str | bytes | None:

@@ -20,8 +20,10 @@ from migrate_cli.sources.export.archives import ArchiveError
 from migrate_cli.sources.export.index import Block, ThreadIndex
 from migrate_cli.sources.export.inputs import Input
 from migrate_cli.sources.export.json_lines import LineRun, Record, records
+from migrate_cli.sources.export.json_stream import StreamedAt
 from migrate_cli.sources.export.json_text import BadJsonError
-from migrate_cli.sources.export.recognise import NotOursError, Recognised, Recogniser, named_thread, stem
+from migrate_cli.sources.export.looked_at import NotOursError, Recognised
+from migrate_cli.sources.export.recognise import Recogniser, named_thread, stem
 from migrate_cli.sources.export.table_indexer import index_table
 from migrate_cli.sources.export.thread_names import ThreadNames
 from migrate_cli.sources.interface import ShapeTaken
@@ -85,6 +87,10 @@ class Indexer:
         """Whether any file held an entry, of whatever kind: where none did, the source is really empty."""
         self.more_assistants: dict[bool, bool] = {}
         """What lists of assistants said of further pages: whether any said that there are more, and any that not."""
+        self.ignored: NotOursError | None = None
+        """Why the first of the files that are no part of an export is none."""
+        self.kinds: Counter[str] = Counter()
+        """What files are that are no part of an export, as far as their first bytes tell."""
         self._lost = False
         """Whether an entry of the document at hand was left out that does not tell its thread."""
         self._faulty = False
@@ -348,15 +354,19 @@ class Indexer:
         fault = _fault_of(input_, error)
         if fault.code is None:
             counts.take("ignored", input_.origin)
+            self.kinds[fault.kind] += 1
+            self.ignored = self.ignored or fault
             return
         counts.take("unreadable", input_.origin)
         origin = Origin(input_.origin.path, input_.origin.member, fault.line)
-        self._index.problem(origin, fault.code, fault.detail, named_thread(input_))
+        self._index.problem(origin, fault.code, fault.detail, named_thread(input_), fault.shown)
 
 
 def _one_huge_thread(found: Recognised) -> bool:
     """Whether a thread is too long to be held, so that even its own file has to be indexed."""
-    return found.large is not None and found.shape.growth is Growth.LISTS and isinstance(found.large.sketch(), dict)
+    if found.large is None or isinstance(found.large, StreamedAt):
+        return False
+    return found.shape.growth is Growth.LISTS and isinstance(found.large.sketch(), dict)
 
 
 def _loose(found: Recognised, pieces: Iterable[Piece]) -> Iterator[Loose]:

@@ -22,6 +22,7 @@ from migrate_cli.sources.shapes.base import Growth
 
 _LOOK_AT = 20
 """Keys and entries that a sketch shows."""
+_FEW = 3
 _CHUNK = 1 << 20
 _BUFFER = 1 << 16
 
@@ -173,6 +174,42 @@ class Streamed:
             return work()
         except (ijson.JSONError, UnicodeDecodeError) as error:
             raise _bad(error) from None
+
+
+class StreamedAt(Streamed):
+    """A huge document whose entries lie in one list somewhere inside; what stands beside the list is not read."""
+
+    def __init__(self, input_: Input, path: tuple[str, ...]) -> None:
+        super().__init__(input_)
+        self._path = path
+
+    @property
+    def streamable(self) -> bool:
+        """Whether the parser can be told the path: it joins names by dots, and calls the entries of lists `item`."""
+        return all("." not in name and name != "item" for name in self._path)
+
+    def _sketch(self) -> Any:
+        """Return the document with the first entries of the list only; None where there is no such list."""
+        entries = list(islice(self._items(self._prefix), _FEW))
+        return self._around(entries) if entries else None
+
+    def fragments(self, growth: Growth, batch: int, refuse: Refuse) -> Iterator[Any]:  # noqa: ARG002 - one list grows
+        """Yield the document with a stretch of the list at a time. Raises BadJsonError."""
+        try:
+            for entries in _batches(self._kept(self._prefix, f" of {'.'.join(self._path)[:80]}", refuse), batch):
+                yield self._around(entries)
+        except (ijson.JSONError, UnicodeDecodeError) as error:
+            raise _bad(error) from None
+
+    @property
+    def _prefix(self) -> str:
+        return ".".join((*self._path, "item"))
+
+    def _around(self, entries: list[Any]) -> Any:
+        value: Any = entries
+        for name in reversed(self._path):
+            value = {name: value}
+        return value
 
 
 def _batches(items: Iterator[Any], size: int) -> Iterator[list[Any]]:

@@ -6,11 +6,13 @@ import json
 from typing import Any
 
 from migrate_cli.bounds import TooDeepError, check_depth, too_deep
+from migrate_cli.sources.foreign import not_quite_json, not_utf8
 
 _OPENING = frozenset({b"{", b"["})
 TOO_DEEP = "json-too-deep"
-_DECODER = json.JSONDecoder(strict=False)
-"""Lenient about raw control characters inside strings, which hand-made exports hold."""
+_DECODER = json.JSONDecoder(strict=False, parse_constant=lambda _: None)
+"""Lenient about raw control characters inside strings, which hand-made exports hold, and about NaN, which programs that
+work with tables write where there is nothing."""
 
 
 class BadJsonError(ValueError):
@@ -38,7 +40,10 @@ def decode(data: bytes) -> str:
         return data.decode(json.detect_encoding(data), "surrogatepass")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise BadJsonError("not-json", f"The text is not valid {error.encoding} (line {line}).", line) from None
+        told = f"The text is not valid {error.encoding} (line {line})."
+        if error.encoding == "utf-8":
+            told = not_utf8(data, line)
+        raise BadJsonError("not-json", told, line) from None
 
 
 def parse(data: bytes | str) -> Any:
@@ -90,6 +95,9 @@ def _bad(text: str, error: json.JSONDecodeError) -> BadJsonError:
         line = text.count("\n") + 1
         detail = f"The file ends in the middle of the JSON (line {line}); it was cut off. Export it again."
         return BadJsonError("file-cut-off", detail, line, len(text) - text.rfind("\n"))
+    known = not_quite_json(text, error.pos)
+    if known is not None:
+        return BadJsonError("not-json", f"The text is not quite JSON: {known} ({where}).", error.lineno, error.colno)
     return BadJsonError("not-json", f"The text is not JSON: {error.msg} ({where}).", error.lineno, error.colno)
 
 

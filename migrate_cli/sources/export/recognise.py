@@ -10,20 +10,20 @@ import codecs
 import csv
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import IO, Any
+from typing import Any
 
-from migrate_cli.bounds import bounds, too_long
 from migrate_cli.model import JsonObject
 from migrate_cli.secrets import scrub
-from migrate_cli.sources.columns import FIELDS, NEEDED
 from migrate_cli.sources.export import json_text
 from migrate_cli.sources.export.event_files import may_hold_events
 from migrate_cli.sources.export.input_files import transcode, unpack_gzip
 from migrate_cli.sources.export.inputs import GZIP_MAGIC, Input, InputSlice
 from migrate_cli.sources.export.json_stream import Streamed
 from migrate_cli.sources.export.json_text import BadJsonError
+from migrate_cli.sources.export.looked_at import Beginning, NotOursError, Recognised, held, parsed_line
+from migrate_cli.sources.foreign import kind_of_bytes, told_of_kinds
 from migrate_cli.sources.shapes import ShapeTable
 from migrate_cli.sources.shapes.base import Form, Growth, Shape
 from migrate_cli.sources.shapes.flat import FlatRow
@@ -33,7 +33,6 @@ LARGE = 8 << 20
 """Documents, and lines that hold whole threads, are read incrementally where they have more bytes: parsed, they take
 up to ten times as much."""
 _LARGE_PACKED = LARGE // 16
-_FIRST_READ = 64 << 10
 _HEAD_BYTES = 4096
 _MESSAGES = re.compile(rb'(?<!\\)"messages"\s*:\s*[\[{n]')
 _THREAD = re.compile(rb'\W*\{\s*"thread"\s*:\s*\{')
@@ -50,37 +49,7 @@ _YAML_SUFFIXES = frozenset({".yaml", ".yml"})
 _MARK = b"\xef\xbb\xbf"
 _WIDE_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _CHUNK = 1 << 20
-_NEXT_LINE = re.compile(rb"\s*([^\n]*)")
 _THREAD_ID = re.compile(r"thread_[A-Za-z0-9]+")
-
-
-class NotOursError(Exception):
-    """A file is no part of an export: `code` and a sentence, or None where it is only to be ignored."""
-
-    def __init__(self, code: str | None, detail: str, line: int | None = None) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
-        self.line = line
-
-
-@dataclass(frozen=True, slots=True)
-class Recognised:
-    """What a file turned out to be."""
-
-    shape: Shape
-    input: Input
-    """The file to read, which may be an unpacked copy."""
-    value: Any = None
-    """The parsed document, unless it is lines, a table or large."""
-    large: Streamed | None = None
-    frame: tuple[str, ...] = ()
-    """Fields of the document that stand beside its records and carry nothing."""
-    delimiter: str = ","
-    cut: bool = False
-    """Whether the packed data breaks off; the input is what could be unpacked."""
-    broken: str = ""
-    """The sentence about a document that breaks off, of which the value is what came whole."""
 
 
 class Recogniser:
@@ -98,7 +67,7 @@ class Recogniser:
 
     def surely_whole(self, input_: Input) -> bool:
         """Whether a file's beginning shows that it holds whole threads; False when only a full look can tell."""
-        if self._table.only is not None:
+        if self._table.only is not None or self._table.by_map is not None:
             return False
         try:
             with input_.open() as stream:
@@ -140,13 +109,13 @@ class Recogniser:
         large = Streamed(line)
         sketch = large.sketch()
         if not shape.matches(self.wire(sketch)):
-            raise NotOursError("unknown-shape", self._unknown(line, sketch))
+            raise _unknown(self._table, line, sketch)
         return Recognised(shape, line, large=large)
 
     def _look(self, input_: Input) -> Recognised:
         input_ = self._unpacked(input_)
         with input_.open() as stream:
-            beginning = _Beginning(stream)
+            beginning = Beginning(stream)
             encoding = _WIDE_MARKS.get(beginning.data[:2])
             if encoding is None:
                 return self._look_into(input_, beginning)
@@ -165,7 +134,7 @@ class Recogniser:
         """Return a file unpacked: places in lines are places in bytes, and what is packed must prove its end first."""
         return Input(unpack_gzip(input_, self._folder), input_.origin) if input_.compressed() else input_
 
-    def _look_into(self, input_: Input, beginning: _Beginning) -> Recognised:
+    def _look_into(self, input_: Input, beginning: Beginning) -> Recognised:
         head = beginning.data[:_HEAD_BYTES].removeprefix(_MARK)
         if not _LOOKS_JSON.match(head):
             if self._table.allows(Form.CSV) and (table := self._csv(input_, head)):
@@ -178,13 +147,15 @@ class Recogniser:
                 return stream
             raise self._not_json(input_, head)
         try:
+            if self._table.by_map is not None:
+                return self._described(input_, beginning)
             return self._json(input_, beginning)
         except BadJsonError as bad:
             raise self._bad(input_, head, bad) from None
 
-    def _json(self, input_: Input, beginning: _Beginning) -> Recognised:
+    def _json(self, input_: Input, beginning: Beginning) -> Recognised:
         """Tell lines from a document; a file of one line may be either, and the document's shapes come first."""
-        first, second = beginning.two_lines()
+        first, second = beginning.two_lines(LARGE)
         if len(first) >= LARGE:
             return self._lines_after_a_long_one(input_, first) or self._document(input_, beginning)
         record = parsed_line(first) if first.removeprefix(_MARK).lstrip().startswith(b"{") else None
@@ -194,7 +165,7 @@ class Recogniser:
             if shape is not None:
                 return Recognised(shape, input_, value, frame=_frame(self._table, shape, record, value))
         if record is not None or (second.startswith(b"{") and parsed_line(second) is not None):
-            lines = self._lines(input_, record or parsed_line(second), alone=not second)
+            lines = self._lines(input_, record or parsed_line(second), beginning, alone=not second)
             if lines is not None:
                 return lines
         return self._document(input_, beginning)
@@ -205,19 +176,28 @@ class Recogniser:
         if end is None:
             return None
         record = Streamed(InputSlice(input_.local, input_.origin, 0, end)).sketch()
-        return self._lines(input_, record, alone=False)
+        return self._lines(input_, record, None, alone=False)
 
-    def _lines(self, input_: Input, record: JsonObject | None, *, alone: bool) -> Recognised | None:
+    def _lines(
+        self, input_: Input, record: JsonObject | None, beginning: Beginning | None, *, alone: bool
+    ) -> Recognised | None:
         shape = self._table.find(Form.LINES, self.wire(record))
         if shape is not None:
             return Recognised(shape, self._plain(input_))
         if not alone:
             if stream := self._stream(input_, b""):
                 return stream
-            raise NotOursError("unknown-shape", self._unknown(input_, record))
+            raise _unknown(self._table, input_, beginning.records() if beginning else [record], rows=True)
         return None
 
-    def _document(self, input_: Input, beginning: _Beginning) -> Recognised:
+    def _described(self, input_: Input, beginning: Beginning) -> Recognised:
+        """Return a file that the setting `source.map` describes, or one that completes such files."""
+        from migrate_cli.sources.export.described import recognise_described  # noqa: PLC0415 - few sources have a map
+
+        found = recognise_described(self._table, input_, beginning, LARGE)
+        return replace(found, input=self._plain(input_)) if found.shape.form is Form.LINES else found
+
+    def _document(self, input_: Input, beginning: Beginning) -> Recognised:
         data = beginning.read(LARGE)
         if len(data) < LARGE:
             try:
@@ -233,7 +213,7 @@ class Recogniser:
             raise large.fault
         if shape.growth is not Growth.NONE:
             return Recognised(shape, input_, large=large, frame=_frame(self._table, shape, sketch, self.wire(sketch)))
-        return self._whole_document(input_, Form.DOCUMENT, json_text.parse(_held(input_)))
+        return self._whole_document(input_, Form.DOCUMENT, json_text.parse(held(input_)))
 
     def _broken(self, input_: Input, bad: BadJsonError) -> Recognised:
         """Return a document that breaks off, or is damaged, to be read as far as it goes. Raises BadJsonError."""
@@ -251,13 +231,13 @@ class Recogniser:
         wire = _as_rows(self._table, self.wire(value))
         shape = self._table.find(form, wire)
         if shape is None:
-            raise NotOursError("unknown-shape", self._unknown(input_, value))
+            raise _unknown(self._table, input_, value)
         return Recognised(shape, input_, wire, frame=_frame(self._table, shape, value, wire))
 
     def _shape(self, input_: Input, form: Form, value: Any) -> Shape:
         shape = self._table.find(form, self.wire(value))
         if shape is None:
-            raise NotOursError("unknown-shape", self._unknown(input_, value))
+            raise _unknown(self._table, input_, value)
         return shape
 
     # Tables and YAML
@@ -275,17 +255,23 @@ class Recogniser:
         shape = self._table.find(Form.CSV, row)
         if shape is not None:
             return Recognised(shape, self._plain(input_), delimiter=delimiter)
+        if self._table.only is None and input_.suffix not in _CSV_SUFFIXES:
+            return None
+        from migrate_cli.sources.export import refusal  # noqa: PLC0415 - only where a file is refused
+
+        if self._table.by_map is not None:
+            raise refusal.unfit_map(input_, self._table.by_map.missing_columns(header), row)
         missing = self._table.columns.missing(header)
-        if self._table.only is not None or (input_.suffix in _CSV_SUFFIXES and len(missing) < len(NEEDED)):
-            raise NotOursError("csv-header", _header_sentence(input_, header, missing), 1)
-        return None
+        refused = refusal.unknown_table(input_, header, missing, head.decode("utf-8", "replace"), delimiter)
+        refused.code = refused.code or ("csv-header" if self._table.only is not None else None)
+        raise refused
 
     def _yaml(self, input_: Input, *, meant: bool = True) -> Recognised:
         """Return a cassette or a description of agents; what may be other YAML (not `meant`) is passed by."""
         from migrate_cli.sources.export.cassettes import CassetteError, load_cassette  # noqa: PLC0415 - few are
 
         try:
-            value, broken = load_cassette(_held(input_))
+            value, broken = load_cassette(held(input_))
             return replace(self._whole_document(input_, Form.YAML, value), broken=broken)
         except (CassetteError, NotOursError) as error:
             if self._table.only is None and (not meant or error.code == "unknown-shape"):
@@ -299,7 +285,7 @@ class Recogniser:
         if not self._table.allows(Form.TEXT) or not may_hold_events(input_, head):
             return None
         try:
-            text = _held(input_).decode().removeprefix("\ufeff")
+            text = held(input_).decode().removeprefix("\ufeff")
         except UnicodeDecodeError:
             return None
         shape = self._table.find(Form.TEXT, text)
@@ -313,24 +299,26 @@ class Recogniser:
         if input_.suffix in _CSV_SUFFIXES and not head.strip():
             return NotOursError("file-empty", f"{input_.origin}: The file is empty.")
         if input_.suffix not in _JSON_SUFFIXES:
-            return NotOursError(None, f"{input_.origin} is not JSON.")
+            kind = kind_of_bytes(head)
+            told = f"holds no threads; it is of the kind {kind}. {told_of_kinds([kind])}" if kind else "is not JSON."
+            return NotOursError(None, f"{input_.origin} {told}", kind=kind or "")
         try:
             value = json_text.parse(head)
         except BadJsonError as bad:
             return NotOursError(bad.code, f"{input_.origin}: {bad.detail}", bad.line)
-        return NotOursError("unknown-shape", self._unknown(input_, value))
+        return _unknown(self._table, input_, value)
 
     def _bad(self, input_: Input, head: bytes, bad: BadJsonError) -> NotOursError:
         """Return why a document cannot be read; text of another kind that only begins like JSON is ignored."""
         meant = input_.suffix in _JSON_SUFFIXES or re.match(rb'\s*(?:\{\s*"|\[\s*\{)', head)
         return NotOursError(bad.code if meant else None, f"{input_.origin}: {bad.detail}", bad.line)
 
-    def _unknown(self, input_: Input, value: Any) -> str:
-        outline = _outline(value)
-        if self._table.only is not None:
-            return f"{input_.origin} ({outline}) is not of the format {self._table.only}; try --format auto."
-        known = ", ".join(self._table.by_name)
-        return f"{input_.origin}: the JSON ({outline}) has no shape that is known. Known are {known}."
+
+def _unknown(table: ShapeTable, input_: Input, value: Any, *, rows: bool = False) -> NotOursError:
+    """Return the refusal of a file of JSON; `rows`: the value is a list of the values of its first lines."""
+    from migrate_cli.sources.export import refusal  # noqa: PLC0415 - only where a file is refused
+
+    return refusal.unknown_format(input_, value, only=table.only, rows=rows)
 
 
 def _as_rows(table: ShapeTable, value: Any) -> Any:
@@ -344,17 +332,6 @@ def _frame(table: ShapeTable, shape: Shape, value: Any, wire: Any) -> tuple[str,
     """The fields of a document beside its records: those that its translation lost, and those that the shape leaves."""
     names = (*table.translator.beside(value, wire), *shape.frame(wire))
     return tuple(scrub(name) for name in dict.fromkeys(names))
-
-
-def _held(input_: Input) -> bytes:
-    """Return the bytes of a document that cannot be read in fragments. Raises BadJsonError."""
-    with input_.open() as stream:
-        data = stream.read(bounds().string_bytes + 1)
-    if len(data) > bounds().string_bytes:
-        raise BadJsonError(
-            "string-too-long", f"The document has to be read whole, and is {too_long('one')}; or split it."
-        )
-    return data
 
 
 def _holds_many(shape: Shape, sketch: Any) -> bool:
@@ -374,33 +351,6 @@ def _seems_whole(head: bytes) -> bool:
     return _THREAD.match(head[:200]) is not None
 
 
-class _Beginning:
-    """The first bytes of a file, as few as tell what it is."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self.data = stream.read(_FIRST_READ)
-        self._whole = len(self.data) < _FIRST_READ
-
-    def read(self, size: int) -> bytes:
-        """Return as many bytes from the start, or the whole file."""
-        wanted = size - len(self.data)
-        if wanted > 0 and not self._whole:
-            more = self._stream.read(wanted)
-            self._whole = len(more) < wanted
-            self.data += more
-        return self.data
-
-    def two_lines(self) -> tuple[bytes, bytes]:
-        """Return the first line and the next that is not blank; empty where there is none, cut after `LARGE` bytes."""
-        while True:
-            end = self.data.find(b"\n")
-            second = None if end < 0 else _NEXT_LINE.match(self.data, end)
-            if self._whole or len(self.data) >= LARGE or (second and second.end() < len(self.data)):
-                return (self.data, b"") if second is None else (self.data[:end], second.group(1))
-            self.read(min(LARGE, 4 * len(self.data)))
-
-
 def _end_of_first_line(input_: Input) -> int | None:
     """Return where the first line ends, in bytes, if anything but blanks follows on it."""
     place, end = 0, None
@@ -413,30 +363,6 @@ def _end_of_first_line(input_: Input) -> int | None:
                     return end
             place += len(chunk)
     return None
-
-
-def parsed_line(line: bytes) -> JsonObject | None:
-    """Return the object that a line holds, or None."""
-    value = json_text.line(line)
-    return value if isinstance(value, dict) else None
-
-
-def _header_sentence(input_: Input, header: list[str], missing: list[str]) -> str:
-    shown = ", ".join(name[:40] for name in header[:12])
-    fields = ", ".join(FIELDS)
-    return (
-        f"{input_.origin}: the columns {shown} do not tell {' and '.join(missing)}; name them under source.columns, "
-        f"as field: column, for the fields {fields}."
-    )
-
-
-def _outline(value: Any) -> str:
-    if isinstance(value, dict):
-        keys = ", ".join(str(key)[:40] for key in list(value)[:6])
-        return f"an object with the keys {keys}" if keys else "an empty object"
-    if isinstance(value, list):
-        return f"an array of {len(value)} entries" if value else "an empty array"
-    return f"a single {type(value).__name__}"
 
 
 def named_thread(input_: Input, *, folders: bool = True) -> str | None:

@@ -22,6 +22,7 @@ from migrate_cli.sources.export.inputs import Input
 from migrate_cli.sources.export.recognise import Recogniser, named_thread, stem
 from migrate_cli.sources.export.stored_files import files_of
 from migrate_cli.sources.export.thread_names import NAMED_BY_FILE, name_remark
+from migrate_cli.sources.foreign import told_of_kinds
 from migrate_cli.sources.interface import FileInfo, Selection, ShapeTaken, Source
 from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes import ShapeTable
@@ -163,9 +164,9 @@ class ExportSource(Source):
                 yield _duplicate(self._assembler.origin(thread_id), thread_id, seen)
 
     def _problems(self, selection: Selection) -> Iterator[Unreadable]:
-        for origin, code, detail, thread_id in self._index.problems():
-            if thread_id is None or selection.wants(thread_id):
-                yield Unreadable(origin, code, detail, thread_id)
+        for problem in self._index.problems():
+            if problem.thread_id is None or selection.wants(problem.thread_id):
+                yield problem
 
     def recognised(self) -> bool:
         """Whether any file is of a known format, whatever could be read of it."""
@@ -183,12 +184,22 @@ class ExportSource(Source):
             detail = f"{self._path} holds assistants and no threads; migrate-cli assistants {self._path} reads them."
             raise SourceError(detail, code="no-threads")
         if problem is None:
-            known = ", ".join(taken.shape for taken in self.shapes() if taken.shape != "ignored")
-            also = f"; it holds {known}" if known else ""
-            detail = f"{self._path} holds no threads{also}. Name the file or folder that the export was saved to."
-            raise SourceError(detail, code="no-threads")
+            raise self._without_threads()
         if self._files.single:
-            raise (NothingReadable if self.recognised() else SourceError)(problem[2], code=problem[1])
+            refusal = NothingReadable if self.recognised() else SourceError
+            raise refusal(problem.detail, code=problem.code, shown=problem.shown)
+
+    def _without_threads(self) -> SourceError:
+        """Return what to say of a source in which everything can be read, or is ignored, and no thread is there."""
+        known = ", ".join(taken.shape for taken in self.shapes() if taken.shape != "ignored")
+        ignored, kinds = self._indexer.ignored, {kind: count for kind, count in self._indexer.kinds.items() if kind}
+        if ignored is not None and self._files.single and (ignored.shown or kinds):
+            return SourceError(ignored.detail, code="no-threads", shown=ignored.shown)
+        also = f"; it holds {known}" if known else ""
+        if kinds:
+            also += f"; of its files, {', '.join(f'{count:,} {kind}' for kind, count in kinds.items())}"
+        then = told_of_kinds(kinds) if kinds else "Name the file or folder that the export was saved to."
+        return SourceError(f"{self._path} holds no threads{also}. {then}", code="no-threads")
 
 
 def _duplicate(origin: Origin, thread_id: str, seen: DiskSet) -> Unreadable:

@@ -11,7 +11,7 @@ from typing import Any
 
 from migrate_cli.bounds import too_long
 from migrate_cli.sources.export.index import ThreadIndex
-from migrate_cli.sources.export.recognise import Recognised
+from migrate_cli.sources.export.looked_at import Recognised
 from migrate_cli.sources.export.thread_names import ThreadNames
 from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes.base import Loose, Piece, Remark

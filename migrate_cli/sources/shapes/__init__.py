@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from migrate_cli.sources.columns import Columns
 from migrate_cli.sources.dialect import Translator
@@ -34,6 +34,9 @@ from migrate_cli.sources.shapes.thread_array import ThreadArray, ThreadLines
 from migrate_cli.sources.shapes.thread_file import ThreadFile
 from migrate_cli.sources.shapes.threads_by_id import ThreadsById
 
+if TYPE_CHECKING:
+    from migrate_cli.sources.mapping import RecordMap
+
 NOTHING = Nothing()
 
 
@@ -49,6 +52,7 @@ class ShapeTable:
         order: str = "auto",
         time_format: str | None = None,
         app: str | None = None,
+        paths: Mapping[str, str] | None = None,
     ) -> None:
         names = Columns(columns)
         self.way = WAYS[order]
@@ -56,6 +60,11 @@ class ShapeTable:
         self.only = only
         self.columns = names
         self.translator = translator = Translator(Roles(roles), Columns(columns), time_format, app)
+        self.by_map: RecordMap | None = None
+        """How records are read that the setting `source.map` describes."""
+        if paths:
+            self._map(paths, Roles(roles))
+            return
         wire = translator.value
         self._shapes: tuple[Shape, ...] = (
             ThreadFile(),
@@ -84,6 +93,17 @@ class ShapeTable:
             Assistants(),
         )
         self.by_name: dict[str, Shape] = {shape.name: shape for shape in (*self._shapes, NOTHING)}
+
+    def _map(self, paths: Mapping[str, str], roles: Roles) -> None:
+        """Hold the shapes of a map; beside them only what completes threads: assistants, files and the like."""
+        from migrate_cli.sources.mapping import RecordMap  # noqa: PLC0415 - few sources have a map
+        from migrate_cli.sources.shapes.mapped import AsItIs, Mapped, MappedCsv, MappedLines  # noqa: PLC0415
+
+        self.by_map = RecordMap(paths, roles)
+        translate, self.translator = self.translator.value, AsItIs()
+        shapes = [shape(self.by_map, translate) for shape in (Mapped, MappedLines, MappedCsv)]
+        self._shapes = (*shapes, Objects())
+        self.by_name = {shape.name: shape for shape in (*self._shapes, NOTHING)}
 
     def find(self, form: Form, value: Any) -> Shape | None:
         """Return the first shape of a form that a value has; only the chosen one is tried, if one was chosen."""

@@ -100,7 +100,7 @@ def wire_message(row: JsonObject, columns: Mapping[str, str], roles: Roles) -> J
         "assistant_id": values.get("assistant_id") or None,
         "run_id": values.get("run_id") or None,
     }
-    files = _list(values.get("file_ids"))
+    files = file_ids_of(values.get("file_ids"))
     if files:
         message["file_ids"] = files
     used = set(columns.values())
@@ -115,7 +115,8 @@ def _content(value: Any) -> Any:
     return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
-def _list(value: Any) -> list[Any]:
+def file_ids_of(value: Any) -> list[Any]:
+    """Return the ids that a cell lists: a list, one as JSON, or words between blanks, commas or semicolons."""
     if isinstance(value, list):
         return value
     if not isinstance(value, str) or not value.strip():
