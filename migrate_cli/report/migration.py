@@ -303,7 +303,7 @@ def reading_lines(entry: JsonObject) -> list[tuple[str, str]]:
     lines = [
         ("read", ", ".join(read)),
         ("known by", " · ".join(known)),
-        ("spelling", _listed(counts(entry, "spelling"))),
+        ("spelling", _listed({str(one): 1 for one in entry.get("spelling") or ()}, besides=1)),
         ("left out", _listed(counts(fields, "set_aside"))),
         ("beside records", _listed(counts(entry, "frame"), besides=entry.get("files"))),
     ]

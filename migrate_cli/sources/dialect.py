@@ -51,6 +51,10 @@ class Translator:
             return self.records(value)
         return self._document(value) if type(value) is dict else value
 
+    def met(self) -> tuple[str, ...]:
+        """Return the spellings and dialects that were met since this was last asked."""
+        return self._single.met.taken()
+
     def beside(self, raw: Any, wire: Any) -> list[str]:
         """Return the fields of a document that stand beside its records, which its translation has no more."""
         if type(raw) is not dict or wire is raw or len(raw) > MOST_KEYS:

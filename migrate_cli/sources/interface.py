@@ -56,8 +56,8 @@ class ShapeTaken:
     """One path or member, as an example."""
     frame: Mapping[str, int] = field(default_factory=dict)
     """Fields that stand beside the records and carry nothing, and in how many files."""
-    spelling: Mapping[str, int] = field(default_factory=dict)
-    """Spellings and dialects other than the wire's that were met in the source, and how often."""
+    spelling: tuple[str, ...] = ()
+    """Spellings and dialects other than the wire's that were met, such as `createdAt as created_at`."""
 
 
 @dataclass(frozen=True, slots=True)

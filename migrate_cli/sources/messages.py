@@ -16,6 +16,7 @@ from migrate_cli.sources.dialects import wire_messages
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.roles import Roles
 from migrate_cli.sources.spelling import respelled
+from migrate_cli.sources.spellings_met import SpellingsMet
 from migrate_cli.sources.texts import parts_in, value_in
 from migrate_cli.sources.times import seconds_by
 from migrate_cli.sources.values import unwrapped
@@ -37,6 +38,7 @@ class MessageTranslator:
         self.roles = roles
         self.columns = columns
         self._time_format = time_format
+        self.met = SpellingsMet()
 
     def finished(self, message: JsonObject) -> JsonObject:
         """Return a wire message with its role, its content and its times as the wire has them."""
@@ -83,7 +85,9 @@ class MessageTranslator:
             return None
         if row and read[0] == "chat" and self.fits_row(raw) and not _tells_calls(spelled):
             return None
-        return [self.finished(_completed(message, self.columns)) for message in read[1]]
+        messages = [self.finished(_completed(message, self.columns)) for message in read[1]]
+        self.met.note(raw, read[0], messages[0])
+        return messages
 
     def _read_texts(self, message: JsonObject) -> JsonObject:
         """Return a message with the lists and objects that it holds as text."""

@@ -86,6 +86,6 @@ class ReadingTally:
             entry |= reading.data()
             if known is not None:
                 entry["frame"] = dict(known.frame)
-                entry["spelling"] = dict(known.spelling)
+                entry["spelling"] = list(known.spelling)
             found.append(entry)
         return found

@@ -82,3 +82,22 @@ def test_a_state_file_refuses_another_choice_for_lost_fields(
     refused = cli("apply", export, "--target", "sandbox")
     assert refused.code != 0
     assert "convert.unknown_fields was" in refused.err + refused.out
+
+
+def test_the_reading_tells_which_names_and_dialects_were_read_as_the_wires(cli: Cli, tmp_path: Path) -> None:
+    calls = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+    messages = [
+        {"id": "m1", "role": "user", "content": "hi", "createdAt": 1},
+        {"id": "m2", "role": "assistant", "content": None, "createdAt": 2, "tool_calls": calls},
+    ]
+    path = write(tmp_path / "export.json", {"id": "thread_A", "messages": messages})
+    [reading] = cli("plan", path, "-o", "json").json["data"]["reading"]
+    assert {"createdAt as created_at", "dialect chat"} <= set(reading["spelling"])
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "rows.csv").write_text("chat_id,sender,body\nc,human,hi\n")
+    [reading] = cli("plan", tmp_path / "rows", "-o", "json").json["data"]["reading"]
+    assert set(reading["spelling"]) == {"chat_id as thread_id", "sender as role", "body as content"}
+
+
+def test_a_source_in_the_wires_own_names_has_no_other_spelling(cli: Cli, export: Path) -> None:
+    assert cli("plan", export, "-o", "json").json["data"]["reading"][0]["spelling"] == []

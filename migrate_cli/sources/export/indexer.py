@@ -32,6 +32,7 @@ from migrate_cli.sources.record_kinds import RecordKind, kind_of
 from migrate_cli.sources.shapes.base import Fault, Form, Growth, Loose, Piece, Shape, Whole
 from migrate_cli.sources.shapes.nothing import is_empty
 from migrate_cli.sources.shapes.recordings import Recording
+from migrate_cli.sources.spellings_met import MOST_SHOWN
 
 _MOST_FIELDS = 100
 """Fields beside records that are counted by name, for each shape."""
@@ -47,11 +48,13 @@ class ShapeCounts:
 
     files: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
-
+    spellings: dict[str, dict[str, None]] = field(default_factory=dict)
     frames: dict[str, Counter[str]] = field(default_factory=dict)
 
-    def take(self, shape: str, origin: Origin, frame: Iterable[str] = ()) -> None:
+    def take(self, shape: str, origin: Origin, frame: Iterable[str] = (), spelling: Iterable[str] = ()) -> None:
         """Count one file; `frame` are the fields that stand beside its records and carry nothing."""
+        told = self.spellings.setdefault(shape, {})
+        told.update((one, None) for one in spelling if len(told) < MOST_SHOWN)
         counted = self.frames.setdefault(shape, Counter())
         counted.update(name for name in frame if name in counted or len(counted) < _MOST_FIELDS)
         self.files[shape] = self.files.get(shape, 0) + 1
@@ -63,11 +66,13 @@ class ShapeCounts:
             self.files[name] = self.files.get(name, 0) + count
             self.examples.setdefault(name, other.examples[name])
             self.frames.setdefault(name, Counter()).update(other.frames[name])
+            self.spellings.setdefault(name, {}).update(other.spellings[name])
 
     def shapes(self) -> list[ShapeTaken]:
         """Return the counts, by name."""
         return [
-            ShapeTaken(name, self.files[name], self.examples[name], self.frames[name]) for name in sorted(self.files)
+            ShapeTaken(name, self.files[name], self.examples[name], self.frames[name], tuple(self.spellings[name]))
+            for name in sorted(self.files)
         ]
 
 
@@ -106,7 +111,7 @@ class Indexer:
                 return False
             self._index_file(found)
             self._tell_cut(found)
-            self._counts.take(found.shape.name, input_.origin, found.frame)
+            self._counts.take(found.shape.name, input_.origin, found.frame, self._recogniser.spelling(found))
         except _FAULTS as error:
             self._refuse(input_, error, self._counts)
         self._done.add(str(input_.origin))
@@ -122,7 +127,7 @@ class Indexer:
             if not found.shape.whole or _one_huge_thread(found):
                 self._index_file(found)
                 self._tell_cut(found)
-                self._counts.take(found.shape.name, input_.origin, found.frame)
+                self._counts.take(found.shape.name, input_.origin, found.frame, self._recogniser.spelling(found))
                 self._done.add(str(input_.origin))
                 return
             self.held = True
@@ -133,7 +138,7 @@ class Indexer:
                 elif isinstance(piece, Loose) and piece.kind in _KEPT:
                     self._keep(found.input, piece)
             self._tell_cut(found)
-            counts.take(found.shape.name, input_.origin, found.frame)
+            counts.take(found.shape.name, input_.origin, found.frame, self._recogniser.spelling(found))
         except _FAULTS as error:
             self._refuse(input_, error, counts if held else self._counts)
             if not held:

@@ -21,6 +21,7 @@ from migrate_cli.sources.explain import RECORDS, Explanation, RecordShown, named
 from migrate_cli.sources.interface import Selection, ShapeTaken, Source
 from migrate_cli.sources.ordering import WAYS
 from migrate_cli.sources.record_kinds import RecordKind
+from migrate_cli.sources.spellings_met import of_columns
 from migrate_cli.sources.sql.app_rows import AppColumns, AppRowReader
 from migrate_cli.sources.sql.database import Database, UnfitValueError, open_database
 from migrate_cli.sources.sql.grouping import RowOrder, ThreadRows
@@ -84,7 +85,7 @@ class SqlSource(Source):
 
     def shapes(self) -> list[ShapeTaken]:
         """One shape, once anything was read."""
-        return [ShapeTaken(self._plan.shape, 1, self._plan.where)] if self._read else []
+        return [ShapeTaken(self._plan.shape, 1, self._plan.where, spelling=self._plan.spelling)] if self._read else []
 
     def explain(self, name: str | None) -> Explanation:
         """Return how the first rows of the table are read, or of another one."""
@@ -200,6 +201,11 @@ class _Plan:
         if self.app is None:
             return RowReader(self.columns, self.found, self._roles)
         return AppRowReader(self.app, self.columns, self.found)
+
+    @property
+    def spelling(self) -> tuple[str, ...]:
+        """The columns that have other names than the wire's fields."""
+        return () if self.app is not None else of_columns([{**self.found.flat, **self.found.own}])
 
     def shown(self, row: Sequence[object]) -> RecordShown:
         """Show how a row is read: by the columns found, or by what the app's row became."""
