@@ -30,9 +30,10 @@ from migrate_cli.sources.interface import ShapeTaken
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.record_kinds import RecordKind, kind_of
 from migrate_cli.sources.shapes.base import Fault, Form, Growth, Loose, Piece, Shape, Whole
+from migrate_cli.sources.shapes.flat import FlatRow
 from migrate_cli.sources.shapes.nothing import is_empty
 from migrate_cli.sources.shapes.recordings import Recording
-from migrate_cli.sources.spellings_met import MOST_SHOWN
+from migrate_cli.sources.spellings_met import MOST_SHOWN, of_columns
 
 _MOST_FIELDS = 100
 """Fields beside records that are counted by name, for each shape."""
@@ -111,7 +112,7 @@ class Indexer:
                 return False
             self._index_file(found)
             self._tell_cut(found)
-            self._counts.take(found.shape.name, input_.origin, found.frame, self._recogniser.spelling(found))
+            self._counts.take(found.shape.name, input_.origin, found.frame, self._spelling(found))
         except _FAULTS as error:
             self._refuse(input_, error, self._counts)
         self._done.add(str(input_.origin))
@@ -127,7 +128,7 @@ class Indexer:
             if not found.shape.whole or _one_huge_thread(found):
                 self._index_file(found)
                 self._tell_cut(found)
-                self._counts.take(found.shape.name, input_.origin, found.frame, self._recogniser.spelling(found))
+                self._counts.take(found.shape.name, input_.origin, found.frame, self._spelling(found))
                 self._done.add(str(input_.origin))
                 return
             self.held = True
@@ -138,11 +139,16 @@ class Indexer:
                 elif isinstance(piece, Loose) and piece.kind in _KEPT:
                     self._keep(found.input, piece)
             self._tell_cut(found)
-            counts.take(found.shape.name, input_.origin, found.frame, self._recogniser.spelling(found))
+            counts.take(found.shape.name, input_.origin, found.frame, self._spelling(found))
         except _FAULTS as error:
             self._refuse(input_, error, counts if held else self._counts)
             if not held:
                 self._done.add(str(input_.origin))
+
+    def _spelling(self, found: Recognised) -> tuple[str, ...]:
+        """Return how the names of a file that was just read differ from the wire's."""
+        columns = of_columns(found.shape.columns.met()) if isinstance(found.shape, FlatRow) else ()
+        return (*columns, *self._recogniser.spellings())
 
     def _pieces(self, found: Recognised) -> Iterator[Piece]:
         """Cut a file of any form and size into pieces."""

@@ -28,7 +28,6 @@ from migrate_cli.sources.shapes import ShapeTable
 from migrate_cli.sources.shapes.base import Form, Growth, Shape
 from migrate_cli.sources.shapes.flat import FlatRow
 from migrate_cli.sources.shapes.thread_file import ThreadFile
-from migrate_cli.sources.spellings_met import of_columns
 
 LARGE = 8 << 20
 """Documents, and lines that hold whole threads, are read incrementally where they have more bytes: parsed, they take
@@ -61,6 +60,8 @@ class Recogniser:
         self._folder = folder
         self.wire = table.translator.value
         """Brings a parsed value to the wire's spelling."""
+        self.spellings = table.translator.met
+        """Returns the spellings that were met since it was last asked."""
         self.several = False
         """Whether a file with more than one whole thread seems to be there."""
         self.met = False
@@ -82,7 +83,7 @@ class Recogniser:
 
     def look(self, input_: Input) -> Recognised:
         """Tell a file's shape; raises NotOursError. Of a packed file that breaks off, what came is looked at."""
-        self._table.translator.met()
+        self.spellings()
         try:
             found = self._look(input_)
         except EOFError:
@@ -92,12 +93,6 @@ class Recogniser:
         self.met = True
         self.several |= found.shape.whole and found.shape.name != ThreadFile.name
         return found
-
-    def spelling(self, found: Recognised) -> tuple[str, ...]:
-        """Return how the names of a file that was just read differ from the wire's."""
-        if isinstance(found.shape, FlatRow):
-            return (*of_columns(found.shape.columns.met()), *self._table.translator.met())
-        return self._table.translator.met()
 
     def _look_at_rest(self, input_: Input) -> Recognised:
         """Tell the shape of what can be unpacked of a file; raises NotOursError."""
