@@ -1,6 +1,6 @@
-"""Checks a state file without its lock: pages, keys, counts that must agree, the second copy. Changes nothing.
+"""Checks a state file without locking it: pages, keys, consistent counts, the list of ids. It changes nothing.
 
-Each check returns what it found wrong, as sentences with counts; an empty list is a clean bill.
+Each check returns the problems that it found, as sentences with counts; an empty list means that there are none.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ _LOOSE = ("thread_finding", "aside", "refused_item")
 
 @dataclass(frozen=True, slots=True)
 class StateFault:
-    """Something that does not agree."""
+    """One inconsistency."""
 
     check: str
     detail: str
 
 
 def check_file(path: Path) -> list[StateFault]:
-    """Run every check on a state file that can be opened; raises sqlite3.Error for one that cannot."""
+    """Run all checks on a state file. Raises sqlite3.Error if it cannot be opened."""
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as conn:
         conn.execute("BEGIN")
         broken = list(_pages(conn))
@@ -77,7 +77,7 @@ def check_file(path: Path) -> list[StateFault]:
 
 
 def sound(path: Path) -> bool:
-    """Whether a file agrees with itself, without its write-ahead log: what was copied amid a commit does not."""
+    """Whether a file is consistent without its write-ahead log; a copy made during a commit is not."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as conn:
             return not (list(_pages(conn)) or list(_counts(conn, path)))
@@ -86,7 +86,7 @@ def sound(path: Path) -> bool:
 
 
 def possible_orphans(path: Path) -> int:
-    """How many empty conversations may stand at the target whose ids were lost."""
+    """How many empty conversations, whose ids were lost, may exist at the target."""
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as conn:
         return int(conn.execute("SELECT count(*) FROM orphan").fetchone()[0])
 
@@ -120,7 +120,7 @@ def _references(conn: sqlite3.Connection, _: Path) -> Iterator[StateFault]:
 
 
 def _second_copy(conn: sqlite3.Connection, path: Path) -> Iterator[StateFault]:
-    """Every conversation of the file must stand in the list beside it, which is written first."""
+    """Check that the list of ids, which is written first, has every conversation of the file."""
     listed = map_path(path)
     missing = conn.execute("SELECT count(*) FROM thread WHERE conversation_id IS NOT NULL").fetchone()[0]
     if not listed.is_file():

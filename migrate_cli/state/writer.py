@@ -1,7 +1,7 @@
-"""The one thread that writes the state file: it takes all that was noted, commits it at once, then wakes who waits.
+"""The only thread that writes the state file: it collects notes, commits them together, then wakes the waiters.
 
-A commit with full durability costs a disk flush, so one commit must serve many threads of messages: the writer waits
-for company, but never long. Nothing else writes. It knows statements, not their meaning.
+A durable commit costs a disk flush, so one commit has to serve many threads: the writer waits briefly for more notes.
+Nothing else writes. The writer knows statements, not their meaning.
 """
 
 from __future__ import annotations
@@ -26,46 +26,46 @@ from migrate_cli.state.opening import translate
 
 Rows = Sequence[Sequence[Any]]
 Waiter = asyncio.Future[None] | concurrent.futures.Future[None]
-"""One who waits for a commit: in an event loop, or in a thread that blocks."""
+"""A waiter for a commit, either in an event loop or in a blocking thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingWrite:
-    """One statement with its rows, to be written with the next commit."""
+    """One statement with its rows, for the next commit."""
 
     sql: str
     rows: Rows
     line: Line | None = None
-    """What the second copy must say about it."""
+    """The lines for the list of ids."""
     vital: bool = False
-    """Written even on the last free megabyte: the ids of conversations that exist."""
+    """Whether to write it even to the reserved last megabyte: ids of conversations that exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommitPacing:
-    """How long the writer waits for company."""
+    """How long the writer waits for more notes."""
 
     window: float = 0.1
-    """Seconds that the first waiter waits at most for others."""
+    """Longest time, in seconds, that the first waiter waits for others."""
     share: int = 6
-    """A commit starts when one in so many of the threads in flight waits for it."""
+    """A commit starts when one in this many of the threads in flight waits for it."""
     linger: float = 0.25
-    """Seconds that notes may lie when nobody waits for them."""
+    """Longest time, in seconds, that notes stay uncommitted if nothing waits for them."""
     backup_every: float = 600.0
-    """Seconds between two backups, when something changed."""
+    """Seconds between two backups, if something has changed."""
 
 
 class JournalFailed(StateDamaged):
-    """The state file could not take more. `unsaved` holds conversations that exist but that no disk remembers."""
+    """The state file cannot be written. `unsaved` has the conversations that exist but are recorded nowhere."""
 
     def __init__(self, message: str, unsaved: dict[str, str]) -> None:
         super().__init__(message)
         self.unsaved = unsaved
-        """Conversation id by thread id; for the caller to print."""
+        """Conversation ids by thread id, for the caller to print."""
 
 
 class Writer:
-    """Buffer and thread. `note` and `durable` are called from the event loop (or any thread); the rest is inside."""
+    """The buffer and its thread. `note` and `durable` may be called from the event loop or from any thread."""
 
     def __init__(
         self,
@@ -94,14 +94,14 @@ class Writer:
         self._backup_wanted = False
         self.failure: StateError | None = None
         self.commits = 0
-        """Commits so far."""
+        """The number of commits so far."""
         self.in_flight: set[str] = set()
-        """Threads whose load has begun and not ended; they set how many waiters are worth waiting for."""
+        """Threads currently being loaded; their number determines how many waiters are worth waiting for."""
         self._thread = threading.Thread(target=self._run, name="state-writer", daemon=True)
         self._thread.start()
 
     def note(self, notes: Sequence[PendingWrite]) -> None:
-        """Take notes for the next commit, all of one call in the same. Raises the failure that stopped writing."""
+        """Queue notes for the next commit, those of one call together. Raises the error that stopped writing."""
         with self._change:
             if self.failure is not None:
                 raise self.failure
@@ -113,7 +113,7 @@ class Writer:
             self._notes.extend(notes)
 
     async def durable(self) -> None:
-        """Return once all that was noted before is on disk; raises the failure that stopped writing."""
+        """Return when everything noted so far is on disk. Raises the error that stopped writing."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._wait_with(done):
             await done
@@ -131,7 +131,7 @@ class Writer:
         self.flush()
 
     def close(self) -> None:
-        """Write what is left, back up, and end the thread; blocks. The failure that stopped writing is raised."""
+        """Write the rest, back up, and end the thread; blocks. Raises the error that stopped writing."""
         with self._change:
             self._closing = True
             self._change.notify()
@@ -140,7 +140,7 @@ class Writer:
             raise self.failure
 
     def _wait_with(self, waiter: Waiter, *, hurry: bool = False) -> bool:
-        """Queue a waiter; False when there is nothing to wait for."""
+        """Queue a waiter; return False if there is nothing to wait for."""
         with self._change:
             if self.failure is not None:
                 raise self.failure
@@ -180,7 +180,7 @@ class Writer:
                 return
 
     def _gather(self) -> None:
-        """Wait for work, then for company; called with the condition held, which waiting lets go."""
+        """Wait for notes, then briefly for more; called with the condition held, which is released while waiting."""
         while not self._closing:
             if self._waiters and not self._notes:
                 return
@@ -209,7 +209,7 @@ class Writer:
             flushed()
             self.commits += 1
             self._dirty = True
-        except Exception as error:  # whatever it is, those who wait must hear of it
+        except Exception as error:  # whatever it is, the waiters must be told
             failure = self._rescue(notes, error, listed=listed)
             with self._change:
                 self.failure = failure
@@ -226,12 +226,12 @@ class Writer:
             identity.note_line(db, self._copy.line, self._copy.size, unlisted=unlisted)
             db.execute("COMMIT")
         except BaseException:
-            # A full disk can end the transaction by itself; then there is nothing to take back.
+            # A full disk can end the transaction; then there is nothing to roll back.
             db.rollback()
             raise
 
     def _rescue(self, notes: list[PendingWrite], error: Exception, *, listed: bool) -> StateError:
-        """On the last megabyte, save the ids of conversations that exist; hand back those that cannot be saved."""
+        """Save the ids of existing conversations to the reserved megabyte; return those that cannot be saved."""
         failure = translate(error, self._path)
         with self._change:
             notes = notes + self._notes
@@ -266,7 +266,7 @@ class Writer:
 
 
 def execute(db: sqlite3.Connection, note: PendingWrite) -> None:
-    """Write one note; part of the transaction that is under way."""
+    """Write one note within the current transaction."""
     try:
         db.executemany(note.sql, note.rows)
     except UnicodeEncodeError:
@@ -274,12 +274,12 @@ def execute(db: sqlite3.Connection, note: PendingWrite) -> None:
 
 
 def storable(value: Any) -> Any:
-    """Spell out lone surrogates, which SQLite cannot take; any other value as it is."""
+    """Escape lone surrogates, which SQLite cannot store; return any other value unchanged."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _wake(waiters: Sequence[Waiter], failure: StateError | None) -> None:
-    """Tell all who wait; an event loop is told once for all of its own, since each call costs it a turn."""
+    """Wake all waiters; an event loop is called once for all of its waiters, because each call costs it a turn."""
     by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
     for waiter in waiters:
         if isinstance(waiter, asyncio.Future):
@@ -287,7 +287,7 @@ def _wake(waiters: Sequence[Waiter], failure: StateError | None) -> None:
         else:
             _settle([waiter], failure)
     for loop, futures in by_loop.items():
-        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop was closed, so nothing waits any more
             loop.call_soon_threadsafe(_settle, futures, failure)
 
 
