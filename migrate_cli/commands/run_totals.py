@@ -25,11 +25,14 @@ from migrate_cli.model import (
 )
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.report.side_by_side import ContentRecorder
+from migrate_cli.secrets import scrub
 from migrate_cli.sources.interface import Selection
 from migrate_cli.verify.run import UNREADABLE
 
 BY_VERIFY = frozenset({"differs", "gone", "unread"})
 """What a loaded thread counts as where the last `verify` found something."""
+OUTLINES = 3
+"""Files of unknown formats whose outline a result carries."""
 LISTED = 1000
 """Longest list of findings, threads or unreadable entries that a result carries; the state file has them all."""
 
@@ -100,7 +103,10 @@ class RunTotals:
         self.threads["unreadable"] += 1
         self.threads["failed"] += 1
         self.threads["total"] += 1
-        _append(self.unreadables, {"origin": str(entry.origin), "code": entry.code, "detail": entry.detail})
+        row: JsonObject = {"origin": str(entry.origin), "code": entry.code, "detail": entry.detail}
+        if entry.shown and sum("outline" in other for other in self.unreadables) < OUTLINES:
+            row["outline"] = [scrub(line) for line in entry.shown]
+        _append(self.unreadables, row)
         self.problem(entry.code, entry.sentence, entry.thread_id)
         self._view.thread_done("failed", 0)
 

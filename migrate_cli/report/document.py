@@ -84,6 +84,8 @@ class SentenceList:
 
     title: str
     lines: tuple[str, ...]
+    verbatim: bool = False
+    """The lines are of one text, in which the blanks that lines begin with tell something."""
 
 
 @dataclass(frozen=True, slots=True)

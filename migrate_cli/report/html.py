@@ -216,6 +216,8 @@ def _tag(word: str) -> str:
 
 
 def _list(section: SentenceList) -> str:
+    if section.verbatim:
+        return f"<pre>{html.escape(visible_block(chr(10).join(section.lines)))}</pre>"
     return f"<ul>{''.join(f'<li>{_text(line)}</li>' for line in section.lines)}</ul>"
 
 

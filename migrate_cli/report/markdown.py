@@ -93,6 +93,8 @@ def _row(cells: tuple[str, ...]) -> str:
 
 
 def _lines(section: SentenceList) -> str:
+    if section.verbatim:
+        return _fence(visible_block("\n".join(section.lines)))
     return "\n".join(f"- {escape(line)}" for line in section.lines)
 
 

@@ -14,6 +14,7 @@ from migrate_cli.report.document import (
     Column,
     ReportDocument,
     Section,
+    SentenceList,
     Table,
     Tone,
     counts,
@@ -52,6 +53,7 @@ def build(result: Result) -> ReportDocument:
         _findings(data),
         _aside(data),
         _unreadable(data),
+        *_outlines(data),
         _reading(data),
         _carried(data),
         _shapes(data) if planning else None,
@@ -314,6 +316,15 @@ def _listed(met: dict[str, int], besides: object = None) -> str:
     """Names with their counts, where these are not what everybody expects."""
     named = [name if count == besides else f"{name} {number(count)}" for name, count in met.items()]
     return ", ".join(named[:SHOWN]) + (" …" if len(named) > SHOWN else "")
+
+
+def _outlines(data: JsonObject) -> list[SentenceList]:
+    """How files of unknown formats are built, and a map to start from."""
+    return [
+        SentenceList(f"What is in {text(entry.get('origin'))}", tuple(map(str, entry["outline"])), verbatim=True)
+        for entry in objects(data, "unreadable")
+        if isinstance(entry.get("outline"), list)
+    ]
 
 
 def _shapes(data: JsonObject) -> Table | None:

@@ -275,6 +275,10 @@ def _parted(said: str | None, begin: int, end: int) -> Text:
 
 def _draw_lines(console: Console, section: SentenceList) -> None:
     grid = Grid.grid(padding=(0, 1, 0, 0))
+    if section.verbatim:
+        text = Text(visible_block("\n".join(section.lines)), overflow="fold")
+        console.print(Padding(text, (0, 0, 0, INDENT)))
+        return
     for line in section.lines:
         grid.add_row(Text("-", style="dim"), Text(visible(line), overflow="fold"))
     console.print(Padding(grid, (0, 0, 0, INDENT)))

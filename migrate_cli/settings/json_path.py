@@ -15,6 +15,7 @@ import jmespath
 from jmespath import exceptions, functions, visitor
 
 from migrate_cli.errors import closest
+from migrate_cli.settings.path_step import step
 
 Place = tuple[str, ...]
 """The names that lead to a value. Lists between them count for nothing, and `*` is any name."""
@@ -65,10 +66,10 @@ class JsonPath:
                 return self._search(value)
             except exceptions.JMESPathError:
                 return None
-        for step in self.steps:
+        for name in self.steps:
             if type(value) is not dict:
                 return None
-            value = value.get(step)
+            value = value.get(name)
         return value
 
     @property
@@ -100,12 +101,6 @@ def json_path(text: str) -> JsonPath:
         parsed.parsed,
         lambda value: parsed.search(value, _OPTIONS),
     )
-
-
-def step(name: str) -> str:
-    """Return a name as a path spells it: in quotes where it is more than a word."""
-    plain = name.isascii() and name.isidentifier()
-    return name if plain else '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _fault(error: Exception, expression: str, shift: int) -> str:

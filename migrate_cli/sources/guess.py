@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from migrate_cli.bounds import loads
-from migrate_cli.settings.json_path import step
+from migrate_cli.settings.path_step import step
 from migrate_cli.sources.outline import is_keyed
 
 _ROLES = frozenset({

@@ -15,7 +15,7 @@ from typing import Any
 from migrate_cli.bounds import loads
 from migrate_cli.errors import closest
 from migrate_cli.secrets import scrub
-from migrate_cli.settings.json_path import step
+from migrate_cli.settings.path_step import step
 
 LINES = 15
 DEPTH = 5
@@ -182,7 +182,7 @@ def _lines(node: Node, shown: set[int], depth: int) -> Iterator[str]:
 
 
 def _name(name: str) -> str:
-    name = scrub(name)
+    name = " ".join(scrub(name).split())
     return name if len(name) <= _LONG else f"{name[:_LONG]}…"
 
 

@@ -20,7 +20,7 @@ from migrate_cli.sources.export.json_text import BadJsonError
 from migrate_cli.sources.export.looked_at import NotOursError, Recognised
 from migrate_cli.sources.export.recognise import Recogniser
 from migrate_cli.sources.record_kinds import RecordKind
-from migrate_cli.sources.shapes.base import Form, Loose
+from migrate_cli.sources.shapes.base import Form, Loose, Whole
 from migrate_cli.sources.shapes.flat import FlatRow
 from migrate_cli.sources.table import csv_rows
 
@@ -64,8 +64,13 @@ def _records(found: Recognised, wire: Wire) -> tuple[RecordShown, ...]:
         return shown
     # Records that stand in texts, such as the bodies of a recording, are only found by the shape.
     pieces = found.shape.pieces(wire(values[0])) if values else iter(())
-    loose = [piece for piece in pieces if isinstance(piece, Loose) and piece.kind is not RecordKind.OTHER]
-    return explained([raw for piece in loose for raw in piece.raws[:RECORDS]], lambda raw: raw)
+    raws: list[Any] = []
+    for piece in islice(pieces, RECORDS):
+        if isinstance(piece, Whole):
+            raws += piece.messages[:RECORDS]
+        elif isinstance(piece, Loose) and piece.kind is not RecordKind.OTHER:
+            raws += piece.raws[:RECORDS]
+    return explained(raws, lambda raw: raw)
 
 
 def _listed(value: Any) -> list[Any]:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from migrate_cli.sources.columns import FIELDS, NEEDED
 from migrate_cli.sources.export.inputs import Input
 from migrate_cli.sources.export.looked_at import NotOursError
 from migrate_cli.sources.foreign import foreign_json, foreign_table
 from migrate_cli.sources.guess import guess
-from migrate_cli.sources.mapping import Misfit
 from migrate_cli.sources.outline import closest_path, node_of, outline
+
+if TYPE_CHECKING:
+    from migrate_cli.sources.mapping import Misfit
 
 FORMATS = "docs/reference/tables.md"
 OWN = "docs/own-format.md"
