@@ -13,7 +13,12 @@ Source = Annotated[
         show_default=False,
     ),
 ]
-Format = Annotated[str | None, typer.Option("--format", help="Take every file for this shape instead of looking.")]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format", help="Take every file for this shape, or its rows for those of this app, instead of looking."
+    ),
+]
 Limit = Annotated[int | None, typer.Option("--limit", help="Only the first N threads.", metavar="N")]
 Thread = Annotated[list[str] | None, typer.Option("--thread", help="Only this thread; may be repeated.", metavar="ID")]
 ThreadsFrom = Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from migrate_cli.errors import UsageError
+from migrate_cli.errors import UsageError, closest
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.app_formats import APPS
 from migrate_cli.sources.sql.source import RowQuery, SqlSource
@@ -11,9 +11,25 @@ from migrate_cli.sources.sql.source import RowQuery, SqlSource
 def open_sql(settings: Settings) -> SqlSource:
     """Return the source. Raises UsageError, SourceError, AuthError or TemporaryError, each in one sentence."""
     source = settings.source
-    app = source.format if source.format in APPS else None
+    app = _app(source.format)
     rows = RowQuery(source.table, source.select, source.columns, source.roles, source.order, app)
     return SqlSource(database_url(settings), rows)
+
+
+def _app(named: str) -> str | None:
+    """Return the app that `source.format` names; None where it names none. Raises UsageError for an unknown word."""
+    if named in APPS:
+        return named
+    if named != "auto":
+        from migrate_cli.sources.shapes import SHAPES  # noqa: PLC0415 - only to tell a wrong word
+
+        if named not in SHAPES:
+            close = closest(named, APPS)
+            hint = f"; did you mean {close}?" if close else ""
+            raise UsageError(
+                f"source.format names no app {named}{hint}. Apps are {', '.join(APPS)}", code="unknown-format"
+            )
+    return None
 
 
 def database_url(settings: Settings) -> str:

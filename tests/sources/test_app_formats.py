@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from migrate_cli.commands.sql_source import open_sql
 from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.model import Thread
+from migrate_cli.settings.model import Settings, SourceSettings
 from migrate_cli.sources.app_formats import APPS, app_messages, app_of, app_records
 from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection
@@ -314,3 +316,11 @@ def test_columns_that_are_named_win_in_files_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("example", sorted((Path(__file__).parents[2] / "examples" / "apps").iterdir()))
 def test_the_examples_are_read_whole(example: Path) -> None:
     assert all(len(roles) >= 2 and None not in roles for roles in read_file(example).values())
+
+
+def test_a_word_that_is_neither_a_format_nor_an_app_is_refused(tmp_path: Path) -> None:
+    url = database(tmp_path, "steps", STEP)
+    with pytest.raises(UsageError, match="did you mean chainlit"):
+        open_sql(Settings(source=SourceSettings(kind="sql", url=url, format="chainlt")))
+    with pytest.raises(SourceError, match="did you mean flowise"):
+        open_source(str(csv_of(tmp_path / "a.csv", CHAT_MESSAGE)), format="flowis")
