@@ -12,7 +12,9 @@ def open_sql(settings: Settings) -> SqlSource:
     """Return the source. Raises UsageError, SourceError, AuthError or TemporaryError, each in one sentence."""
     source = settings.source
     app = _app(source.format)
-    rows = RowQuery(source.table, source.select, source.columns, source.roles, source.order, app)
+    rows = RowQuery(
+        source.table, source.select, source.columns, source.roles, source.order, paths=source.map.paths, app=app
+    )
     return SqlSource(database_url(settings), rows)
 
 

@@ -7,7 +7,7 @@ files or guess at paths (`guess.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +50,17 @@ class MappedThread:
     messages: list[Any]
     rests: list[JsonObject] = field(default_factory=list)
     """For each message what the paths leave unread of it, under names that no translator may look at."""
+
+
+def wire_messages(thread: MappedThread, translate: Callable[[Any], Any]) -> list[Any]:
+    """Return the messages of a thread in the wire's spelling, each with what no path reads of it."""
+    found: list[Any] = []
+    for message, rest in zip(thread.messages, thread.rests, strict=True):
+        wire = translate([message])
+        if rest and wire and type(wire[0]) is dict:
+            wire = [{**rest, **wire[0]}, *wire[1:]]
+        found += wire
+    return found
 
 
 @dataclass(frozen=True, slots=True)

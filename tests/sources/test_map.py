@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection
 from migrate_cli.sources.mapping import OF_THREAD, WIRE
 from migrate_cli.sources.sql.rows import OWN_FIELDS
+from migrate_cli.sources.sql.source import RowQuery, SqlSource
 
 ROOMS = {
     "threads": "export.rooms[]",
@@ -350,3 +353,56 @@ def test_a_map_takes_every_field_that_columns_take() -> None:
 
     assert set(MapSettings.model_fields) - beside == {*FIELDS, *OWN_FIELDS, "content"}
     assert {*WIRE, *OF_THREAD, "thread_id", "order"} == {*FIELDS, *OWN_FIELDS}
+
+
+# Databases
+
+
+def database(folder: Path, columns: str, rows: list[tuple[Any, ...]]) -> str:
+    with closing(sqlite3.connect(folder / "app.db")) as connection:
+        connection.execute(f"CREATE TABLE log ({columns})")
+        marks = ", ".join("?" * len(rows[0]))
+        connection.executemany(f"INSERT INTO log VALUES ({marks})", rows)
+        connection.commit()
+    return f"sqlite:///{folder / 'app.db'}"
+
+
+def from_rows(url: str, paths: dict[str, str], **query: Any) -> dict[str, list[tuple[str | None, str]]]:
+    found = SqlSource(url, RowQuery(paths=paths, **query)).threads(Selection())
+    return {thread.id: said(thread) for thread in found if isinstance(thread, Thread)}
+
+
+def test_rows_of_a_database_hold_messages_as_json(tmp_path: Path) -> None:
+    rows = [(row["conv"], json.dumps(row["payload"]), row["at"], row["n"]) for row in ROWS]
+    url = database(tmp_path, "conv TEXT, payload TEXT, at TEXT, n TEXT", rows)
+
+    assert from_rows(url, ROW_PATHS) == {"c1": [("user", "hi"), ("assistant", "ho")], "c2": [("user", "hey")]}
+
+
+def test_a_row_of_a_database_is_a_thread_with_its_messages_as_json(tmp_path: Path) -> None:
+    messages = [{"by": "user", "said": "hi"}, {"by": "assistant", "said": "ho", "mood": "calm"}]
+    url = database(tmp_path, "room INT, log TEXT, topic TEXT", [(7, json.dumps(messages), "travel")])
+    paths = {"thread_id": "room", "messages": "log", "role": "by", "text": "said"}
+    (thread,) = SqlSource(url, RowQuery(paths=paths)).threads(Selection())
+
+    assert isinstance(thread, Thread)
+    assert (thread.id, said(thread)) == ("7", [("user", "hi"), ("assistant", "ho")])
+    assert fields(thread) == {"topic", "mood"}
+
+
+def test_a_path_that_begins_with_no_column_of_a_table_is_told(tmp_path: Path) -> None:
+    url = database(tmp_path, "conv TEXT, payload TEXT", [("c", "{}")])
+
+    with pytest.raises(SourceError, match=r"source.map.role \(payloud.who\) names none of its columns; .* payload"):
+        SqlSource(url, RowQuery(paths={"thread_id": "conv", "role": "payloud.who", "text": "payload.what"}))
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [{"thread_id": "payload.room", "text": "payload.what"}, {"threads": "payload.rooms[]", "thread_id": "conv"}],
+)
+def test_a_map_that_no_database_can_be_ordered_by_is_refused(paths: dict[str, str], tmp_path: Path) -> None:
+    url = database(tmp_path, "conv TEXT, payload TEXT", [("c", "{}")])
+
+    with pytest.raises(SourceError, match=r"column|each row"):
+        SqlSource(url, RowQuery(paths=paths))

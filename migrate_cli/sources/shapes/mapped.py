@@ -12,7 +12,7 @@ from typing import Any
 from migrate_cli.model import JsonObject
 from migrate_cli.settings.json_path import Place
 from migrate_cli.sources.dialect import Translator
-from migrate_cli.sources.mapping import MappedThread, RecordMap
+from migrate_cli.sources.mapping import MappedThread, RecordMap, wire_messages
 from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes.base import Form, Growth, Loose, Piece, Shape, Whole
 
@@ -65,23 +65,13 @@ class Mapped(Shape):
         return self.record_map.frame(value)
 
     def _whole(self, thread: MappedThread) -> Whole:
-        return Whole(thread.thread_id, self._messages(thread), thread.thread)
-
-    def _messages(self, thread: MappedThread) -> list[Any]:
-        """Return the messages in the wire's spelling, each with what no path reads of it."""
-        found: list[Any] = []
-        for message, rest in zip(thread.messages, thread.rests, strict=True):
-            wire = self._translate([message])
-            if rest and wire and type(wire[0]) is dict:
-                wire = [{**rest, **wire[0]}, *wire[1:]]
-            found += wire
-        return found
+        return Whole(thread.thread_id, wire_messages(thread, self._translate), thread.thread)
 
     def _loose(self, threads: Iterable[MappedThread]) -> Iterator[Piece]:
         groups: dict[str | None, list[Any]] = {}
         facts: dict[str, JsonObject] = {}
         for thread in threads:
-            groups.setdefault(thread.thread_id, []).extend(self._messages(thread))
+            groups.setdefault(thread.thread_id, []).extend(wire_messages(thread, self._translate))
             if thread.thread and thread.thread_id is not None:
                 facts.setdefault(thread.thread_id, {"object": "thread", "id": thread.thread_id, **thread.thread})
         for known, raw in facts.items():

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.model import Origin, Thread, Unreadable
@@ -26,6 +26,9 @@ from migrate_cli.sources.sql.app_rows import AppColumns, AppRowReader
 from migrate_cli.sources.sql.database import Database, UnfitValueError, open_database
 from migrate_cli.sources.sql.grouping import RowOrder, ThreadRows
 from migrate_cli.sources.sql.rows import ColumnMap, MessageRow, RowReader, find_columns, fits, plain_values
+
+if TYPE_CHECKING:
+    from migrate_cli.sources.sql.mapped_rows import MappedRowReader, MappedRows
 
 SHAPE = "sql-rows"
 FEW = 500
@@ -43,6 +46,8 @@ class RowQuery:
     roles: Mapping[str, str] = field(default_factory=dict)
     order: str = "auto"
     """Which way round the rows of a thread stand; see `ordering.WAYS`."""
+    paths: Mapping[str, str] = field(default_factory=dict)
+    """Where the fields lie in records that stand in columns as JSON, field → path (`source.map`)."""
     app: str | None = None
     """The app whose table it is, one of `app_formats.APPS`; None tells it by the columns, unless some are named."""
 
@@ -183,10 +188,15 @@ class _Plan:
         self.columns = database.columns(f"SELECT * FROM {self._base} WHERE 1 = 0")  # noqa: S608 - quoted, or the user's own query
         self._roles, self._way = rows.roles, WAYS[rows.order]
         self._quoted = {name: f"q.{database.quote(name)}" for name in self.columns}
-        self.app = rows.app or (None if rows.columns else app_of(self.columns))
+        self.app = rows.app or (None if rows.columns or rows.paths else app_of(self.columns))
         place = f"The table {table}" if table else "The query"
-        if self.app is None:
-            self.found: ColumnMap = find_columns(self.columns, rows.columns, place)
+        self._map = _map_of(rows)
+        self.found: ColumnMap
+        if self._map is not None:
+            self.found = self._map.found(self.columns, place)
+            self._thread = self._quoted[self.found.flat["thread_id"]]
+        elif self.app is None:
+            self.found = find_columns(self.columns, rows.columns, place)
             self._thread = self._quoted[self.found.flat["thread_id"]]
         else:
             of_app = AppColumns(self.app, self.columns, place)
@@ -196,8 +206,10 @@ class _Plan:
         self._text = "CHAR" if database.dialect in ("mysql", "mariadb") else "VARCHAR(255)"
         self._hidden = _hidden_order(database, table, self._base)
 
-    def reader(self) -> RowReader | AppRowReader:
+    def reader(self) -> RowReader | AppRowReader | MappedRowReader:
         """Return what reads a row."""
+        if self._map is not None:
+            return self._map.reader(self.columns, self.found)
         if self.app is None:
             return RowReader(self.columns, self.found, self._roles)
         return AppRowReader(self.app, self.columns, self.found)
@@ -210,7 +222,7 @@ class _Plan:
     def shown(self, row: Sequence[object]) -> RecordShown:
         """Show how a row is read: by the columns found, or by what the app's row became."""
         values = plain_values(self.columns, row)
-        if self.app is not None:
+        if self.app is not None or self._map is not None:
             return record_shown(values, [one.message for one in self.reader().entries(row)], RecordKind.MESSAGE)
         wire = {"message_id": "id", "text": "content"}
         fields = {column: wire.get(name, name) for name, column in {**self.found.flat, **self.found.own}.items()}
@@ -253,6 +265,14 @@ class _Plan:
         return [self._thread, *(self._quoted[name] for name in columns if name), *([last] if last else [])]
 
 
+def _map_of(rows: RowQuery) -> MappedRows | None:
+    if not rows.paths:
+        return None
+    from migrate_cli.sources.sql.mapped_rows import MappedRows  # noqa: PLC0415 - few sources have a map
+
+    return MappedRows(rows.paths, rows.columns, rows.roles)
+
+
 def _first_filled(columns: Sequence[str]) -> str:
     """Return the expression for the first of some columns that holds anything."""
     if len(columns) == 1:
@@ -279,7 +299,16 @@ def _only_table(database: Database, rows: RowQuery) -> str:
         name: database.columns(f"SELECT * FROM {database.quote(name)} WHERE 1 = 0")  # noqa: S608 - quoted
         for name in database.tables()
     }
-    of_apps = [] if rows.columns else [name for name, columns in tables.items() if _is_of_app(columns, rows.app)]
+    records = _map_of(rows)
+    if records is not None:
+        tables = {name: columns for name, columns in tables.items() if records.fits(columns)} or tables
+    of_apps = (
+        list(tables)
+        if records is not None
+        else []
+        if rows.columns
+        else [name for name, columns in tables.items() if _is_of_app(columns, rows.app)]
+    )
     fitting = of_apps or [name for name, columns in tables.items() if rows.app is None and fits(columns)]
     if len(fitting) == 1:
         return fitting[0]
