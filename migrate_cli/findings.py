@@ -383,6 +383,9 @@ _TOOLS = {
         "A run step lists which tools a server offered; it is in the state file only.",
         "Nothing; the new setup asks the server again.",
     ),
+    "action-unknown": Entry(
+        WARNING, "A run waited for something of an unknown type; it is in the state file only.", "Report the type."
+    ),
     "step-unknown": Entry(WARNING, "A run step of an unknown type; it is in the state file only.", "Report the type."),
 }
 

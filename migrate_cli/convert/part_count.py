@@ -10,7 +10,7 @@ One part is each of these, whatever it holds:
 - a tool call in a run step, or as a part of a message;
 - a tool output: the `output` of a function call when it is not null, each entry of a code call's `outputs`, each entry
   of a search's `results`; a tool's answer in a message. Calls of other types are one part, outputs included;
-- a call that a run waited for (`required_action`) and that no run step holds;
+- a call that a run waited for (`required_action`) and that no run step holds; what else it waited for;
 - a run step that is neither a message's creation nor a list of tool calls;
 - a field of a thread, a message, a part, a run, a step or a tool call that nothing carries, whatever its value holds.
 
@@ -49,14 +49,21 @@ def _count_pending(run: Run, thread: Thread) -> int:
         if isinstance(call, Mapping)
     }
     action = run.raw["required_action"]
+    if not isinstance(action, Mapping):
+        return 1
+    others = [details for name, details in action.items() if name != "type" and details and not _holds_calls(details)]
     asked = [
         call
-        for details in (action.values() if isinstance(action, Mapping) else ())
-        if isinstance(details, Mapping)
-        for call in _list(details.get("tool_calls"))
+        for details in action.values()
+        if _holds_calls(details)
+        for call in details["tool_calls"]
         if isinstance(call, Mapping)
     ]
-    return sum(1 for call in asked if call.get("id") is None or call["id"] not in listed)
+    return len(others) + sum(1 for call in asked if call.get("id") is None or call["id"] not in listed)
+
+
+def _holds_calls(details: Any) -> bool:
+    return isinstance(details, Mapping) and isinstance(details.get("tool_calls"), list)
 
 
 def count_message(message: Message) -> int:

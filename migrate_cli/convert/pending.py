@@ -1,7 +1,7 @@
 """Calls that a run still waited for when it was saved: outputs of functions, or leave to call a tool. Pure.
 
-They stand in the run's `required_action`, and mostly in its steps, too; here are those that no step holds. It must not
-place or convert them.
+They stand in the run's `required_action`, and mostly in its steps, too; here are those that no step holds, and what is
+no list of calls. It must not place or convert them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,20 @@ def pending_steps(thread: Thread) -> dict[str, RunStep]:
             details = {"type": "tool_calls", "tool_calls": missing}
             found[run_id] = RunStep(f"{run_id}#required_action", run_id, "tool_calls", details, "requires_action")
     return found
+
+
+def unknown_actions(run: Run) -> dict[str, Any]:
+    """Return what a run waited for that is no list of calls, by its name; for the state file."""
+    action = run.raw.get("required_action")
+    if not isinstance(action, Mapping):
+        return {"required_action": action} if action else {}
+    return {
+        str(name): details
+        for name, details in action.items()
+        if name != "type"
+        and details
+        and not (isinstance(details, Mapping) and isinstance(details.get("tool_calls"), list))
+    }
 
 
 def _required(run: Run) -> Iterator[Mapping[str, Any]]:

@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from migrate_cli.convert.draft_builder import DraftBuilder
-from migrate_cli.convert.pending import pending_steps
+from migrate_cli.convert.pending import pending_steps, unknown_actions
 from migrate_cli.convert.text import counted, short
-from migrate_cli.model import Run, RunStep, Thread
+from migrate_cli.model import Fate, Run, RunStep, Thread
 
 _ENDED_WELL = frozenset({None, "completed"})
 
@@ -63,6 +63,10 @@ def place_steps(thread: Thread, draft: DraftBuilder) -> StepPlacement | None:
     for run in thread.runs:
         if run.status not in _ENDED_WELL:
             draft.find("run-not-completed", f"The run {short(run.id)} ended as {short(str(run.status), 60)}.")
+        for name, waited_for in unknown_actions(run).items():
+            draft.count(Fate.NOTED)
+            draft.set_aside("required_action", {"run_id": run.id, name: waited_for})
+            draft.find("action-unknown", f"The run {short(run.id)} waited for {short(name, 60)}.")
     pending = pending_steps(thread)
     if not thread.run_steps and not pending:
         return None

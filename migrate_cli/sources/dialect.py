@@ -152,9 +152,9 @@ class Translator:
     def _plain_record(self, raw: JsonObject, wanted: Names) -> JsonObject:
         record: JsonObject = respelled(values.unwrapped(raw), wanted)
         changes = self._single.times(record)
-        for key in (*wanted.inside, "metadata"):
-            if type(text := record.get(key)) is str and (read := value_in(text)) is not None:
-                changes[key] = respelled(read, wanted.inside[key]) if key in wanted.inside else read
+        changes |= _texts_read(record, wanted)
+        if type(text := record.get("metadata")) is str and (read := value_in(text)) is not None:
+            changes["metadata"] = read
         return {**record, **changes} if changes else record
 
     # Threads with their messages
@@ -276,3 +276,15 @@ def _inside(outer: JsonObject, record: JsonObject) -> JsonObject:
         elif record[key] != value:
             more[f"outer_{key}"] = value
     return {**record, **more}
+
+
+def _texts_read(record: JsonObject, wanted: Names) -> JsonObject:
+    """Return the fields of a record in which lists and objects were saved as text, and those that hold such fields."""
+    changes: JsonObject = {}
+    for key, inside in wanted.inside.items():
+        entry = record.get(key)
+        if type(entry) is str and (read := value_in(entry)) is not None:
+            entry = changes[key] = respelled(read, inside)
+        if type(entry) is dict and (deeper := _texts_read(entry, inside)):
+            changes[key] = {**entry, **deeper}
+    return changes

@@ -187,10 +187,17 @@ def test_pending_calls_are_left_out_where_calls_are() -> None:
     assert draft.ledger.balanced
 
 
-@pytest.mark.parametrize(
-    "action", [None, [], "x", {"type": "x"}, {"submit_tool_outputs": None}, {"x": {"tool_calls": 5}}]
-)
-def test_an_action_of_no_known_form_stops_nothing(action: Any) -> None:
+@pytest.mark.parametrize("action", [{"type": "new", "new_thing": {"ask": 1}}, {"submit": {"tool_calls": 5}}, "wait"])
+def test_what_a_run_waited_for_of_another_kind_is_told_and_kept(action: Any) -> None:
+    draft = convert_thread(thread(ASKED, runs=(Run("run_1", "expired", raw={"required_action": action}),)))
+    assert codes(draft) == ["run-not-completed", "action-unknown"]
+    assert [one.name for one in draft.aside] == ["required_action"]
+    assert draft.ledger.balanced
+    assert draft.ledger.noted == 1
+
+
+@pytest.mark.parametrize("action", [None, [], "", {}, {"type": "x"}, {"submit": None}])
+def test_an_action_that_says_nothing_stops_nothing(action: Any) -> None:
     draft = convert_thread(thread(ASKED, runs=(Run("run_1", "expired", raw={"required_action": action}),)))
     assert codes(draft) == ["run-not-completed"]
     assert draft.ledger.balanced

@@ -177,6 +177,20 @@ def test_calls_of_tools_are_the_same_in_every_spelling(tmp_path: Path, way: Call
     assert other.ledger == wire.ledger
 
 
+@pytest.mark.parametrize("write", [json.dumps, repr])
+def test_calls_that_were_saved_as_text_are_read(tmp_path: Path, write: Callable[[Any], str]) -> None:
+    def details(held: JsonObject) -> JsonObject:
+        return {key: entry if key == "type" else write(entry) for key, entry in held.items()}
+
+    steps = [{**step, "step_details": details(step["step_details"])} for step in THREAD["run_steps"]]
+    runs = [{**run, "required_action": write(run["required_action"])} for run in THREAD["runs"]]
+    wire = draft_of(tmp_path / "a.json", THREAD)
+    other = draft_of(tmp_path / "b.json", {**THREAD, "runs": runs, "run_steps": steps})
+    assert [item.body for item in other.items] == [item.body for item in wire.items]
+    whole = [{**step, "step_details": write(step["step_details"])} for step in THREAD["run_steps"]]
+    assert draft_of(tmp_path / "c.json", {**THREAD, "run_steps": whole}).digest == wire.digest
+
+
 @pytest.mark.parametrize("way", [camel, pascal, kebab])
 def test_tools_of_assistants_are_the_same_in_every_spelling(tmp_path: Path, way: Callable[[str], str]) -> None:
     wire = configuration_of(tmp_path / "a.json", ASSISTANT)
