@@ -69,9 +69,12 @@ def unknown_table(input_: Input, header: list[str], missing: Iterable[str], head
         f"as field: column, for the fields {', '.join(FIELDS)}; or describe them with source.map ({OWN})."
     )
     rows = [dict(zip(header, cells, strict=False)) for cells in _rows(head, delimiter)][:_ROWS]
-    code = "csv-header" if len(missing) < len(NEEDED) else None
     guessed = guess(rows, rows=True)
-    return NotOursError(code, detail, 1, shown=[] if guessed is None else _map_lines(guessed), kind="table")
+    shown_map = [] if guessed is None else _map_lines(guessed)
+    refused = NotOursError("csv-header", detail, 1, shown=shown_map, kind="table")
+    if len(missing) >= len(NEEDED):
+        refused.code = None
+    return refused
 
 
 def shown_of(value: Any, *, rows: bool = False) -> list[str]:
