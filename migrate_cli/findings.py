@@ -67,7 +67,13 @@ _READING = {
         "Look at the thread; reorder the source if it is wrong.",
     ),
     "message-of-another-thread": Entry(
-        WARNING, "A message names another thread than the one that it lies in; it stayed there.", "Check the source."
+        WARNING, "The messages of a thread all name another one than it does; they stayed with it.", "Check the source."
+    ),
+    "text-looks-like-json": Entry(
+        WARNING,
+        "A text looks like a list of parts that a tool saved as text, and cannot be read as one; it was carried as it "
+        "stands.",
+        "Look at the message in the source; it may be cut off, or written in a form of its own. Export it again.",
     ),
     "message-not-an-object": Entry(
         ERROR, "An entry of the messages is no JSON object; it was left out.", "Look for a damaged export."
@@ -77,6 +83,11 @@ _READING = {
         WARNING,
         "The file's name and its messages name different threads; the messages were believed.",
         "Check that the file lies where it belongs.",
+    ),
+    "thread-id-made": Entry(
+        WARNING,
+        "A record names no thread, so its thread got an id made from the file and the record's place in it.",
+        "Name the field that holds the id (`source.columns.thread_id`), or leave the file as it is: its places are the ids.",
     ),
     "thread-id-from-file-name": Entry(
         INFO, "No message names its thread; the id was taken from the file's name.", "Nothing, if the name is the id."

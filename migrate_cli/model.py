@@ -18,7 +18,7 @@ READER = 2
 metadata than before: what was loaded is then known to be read differently, and not taken for a change of the source."""
 
 
-YOUNGER = frozenset({"convert.unknown_fields", "source.join", "source.map", "source.order"})
+YOUNGER = frozenset({"convert.unknown_fields", "source.join", "source.map", "source.order", "source.time_format"})
 """Settings that change what items come out, and that earlier versions did not know: a recorded setup holds them only
 where they are not the default, so that a setup without them means the default."""
 

@@ -78,6 +78,7 @@ def open_configured(settings: Settings) -> Source:
         order=source.order,
         join=source.join,
         paths=source.map.paths,
+        time_format=source.time_format,
     )
 
 

@@ -13,7 +13,14 @@ def open_sql(settings: Settings) -> SqlSource:
     source = settings.source
     app = _app(source.format)
     rows = RowQuery(
-        source.table, source.select, source.columns, source.roles, source.order, paths=source.map.paths, app=app
+        source.table,
+        source.select,
+        source.columns,
+        source.roles,
+        source.order,
+        paths=source.map.paths,
+        app=app,
+        time_format=source.time_format,
     )
     return SqlSource(database_url(settings), rows)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -76,6 +77,23 @@ def _variable_name(value: Any) -> Any:
     if isinstance(value, str) and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
         raise ValueError("the name of an environment variable (not the key itself)")
     return value
+
+
+def _time_format(value: Any) -> Any:
+    """Refuse a form that cannot be read back, or leaves the day, the month or the year open."""
+    if not isinstance(value, str):
+        return value
+    try:
+        read = datetime.strptime(_SOME_DAY.strftime(value), value)
+    except ValueError:
+        read = None
+    if read is None or read.date() != _SOME_DAY.date():
+        raise ValueError("a form of strptime with day, month and year, such as '%d.%m.%Y %H:%M'")
+    return value
+
+
+_SOME_DAY = datetime(2024, 7, 14, 23, 33, 1, tzinfo=UTC)
+"""A day whose number is no month's."""
 
 
 def _user_path(value: Any) -> Any:
@@ -203,6 +221,7 @@ class SourceSettings(Section):
     roles: Annotated[dict[str, Role], BeforeValidator(_text_keys)] = Field(default_factory=dict)
     order: Literal["auto", "oldest-first", "newest-first"] = "auto"
     join: bool = False
+    time_format: Annotated[str | None, BeforeValidator(_time_format)] = None
     options: dict[str, Any] = Field(default_factory=dict)
     ids_from: str | None = None
     readers: int = Field(8, ge=1, le=64)

@@ -14,6 +14,7 @@ from migrate_cli.findings import finding
 from migrate_cli.model import Attachment, Finding, JsonObject, Message, Run, RunStep
 from migrate_cli.secrets import holds_secret
 from migrate_cli.sources import wire_fields
+from migrate_cli.sources.texts import looks_like_parts
 from migrate_cli.sources.times import unix_seconds
 
 
@@ -125,14 +126,24 @@ def _content(raw: JsonObject, message_id: str, notes: Notes) -> tuple[Any, ...]:
     if type(content) is list:
         for part in content:
             if type(part) is not dict or type(part.get("text")) is str:
+                for entry in content:
+                    if type(entry) is str:
+                        _note_list_like(entry, message_id, notes)
                 return tuple(_part(part) for part in content)
         return tuple(content)
     if isinstance(content, str):
+        _note_list_like(content, message_id, notes)
         return (text_part(content),)
     if isinstance(content, dict):
         return (_part(content),)
     notes.add("message-without-content", "The message has no content.", message_id)
     return ()
+
+
+def _note_list_like(text: str, message_id: str, notes: Notes) -> None:
+    if looks_like_parts(text):
+        detail = f"The text ({len(text):,} characters) looks like a list of parts, and cannot be read as one."
+        notes.add("text-looks-like-json", detail, message_id)
 
 
 def _part(part: Any) -> Any:

@@ -30,6 +30,7 @@ def open_source(
     order: str = "auto",
     join: bool = False,
     paths: Mapping[str, str] | None = None,
+    time_format: str | None = None,
 ) -> Source:
     """Return the export at a path, or on standard input for `-`. Raises SourceError for what cannot be read at all.
 
@@ -37,7 +38,8 @@ def open_source(
     flat rows, field → column, and `roles` says what their roles mean, the row's role → the role to write. `order` says
     which way round lists of messages stand, where their times do not: `oldest-first` or `newest-first`. With
     `join`, several records of one thread are one thread. `paths` says where the fields lie in records of a kind that no
-    format knows, field → path (`source.map`).
+    format knows, field → path (`source.map`). `time_format` is what `strptime` reads times by, before other forms are
+    tried.
     """
     if format != "auto" and format not in SHAPES and format not in APPS:
         close = _closest(format, {**SHAPES, **APPS})
@@ -57,7 +59,8 @@ def open_source(
         if not paths and format in ("auto", Snapshot.name) and is_snapshot(Path(path).expanduser()):
             return SnapshotSource(path)
     app = format if format in APPS else NO_APP if columns or paths else None
-    table = ShapeTable(format if format in SHAPES else None, columns, roles, order=order, app=app, paths=paths)
+    only = format if format in SHAPES else None
+    table = ShapeTable(only, columns, roles, order=order, app=app, paths=paths, time_format=time_format)
     return ExportSource(path, table, join=join)
 
 

@@ -99,7 +99,7 @@ def _may_be(answered: JsonObject, wanted: JsonObject) -> bool:
 def _gist(raw: JsonObject) -> tuple[Any, ...]:
     content = raw.get("content")
     parts = content if isinstance(content, list) else [content]
-    return (raw.get("role"), *(_part_gist(part) for part in parts))
+    return (str(raw.get("role")), *(_part_gist(part) for part in parts))
 
 
 def _part_gist(part: Any) -> str:

@@ -14,13 +14,14 @@ from types import NoneType
 from typing import Any
 from uuid import UUID
 
-from migrate_cli.bounds import is_too_deep, loads, too_deep
+from migrate_cli.bounds import is_too_deep, too_deep
 from migrate_cli.errors import SourceError, closest
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.columns import FIELDS, Columns
-from migrate_cli.sources.normalise import clean_id
-from migrate_cli.sources.roles import Roles
+from migrate_cli.sources.dialect import Translator
+from migrate_cli.sources.normalise import clean_id, text_part
 from migrate_cli.sources.shapes.flat import wire_message
+from migrate_cli.sources.texts import value_in
 from migrate_cli.sources.times import unix_seconds
 
 OWN_FIELDS: dict[str, tuple[str, ...]] = {
@@ -97,9 +98,9 @@ def fits(columns: Sequence[str]) -> bool:
 class RowReader:
     """Reads the rows of one query."""
 
-    def __init__(self, columns: Sequence[str], found: ColumnMap, roles: Mapping[str, str]) -> None:
+    def __init__(self, columns: Sequence[str], found: ColumnMap, translator: Translator) -> None:
         self._names, self._found = list(columns), found
-        self._roles = Roles(roles)
+        self._translator = translator
         self._own = set(found.own.values())
 
     def entries(self, row: Sequence[Any]) -> list[MessageRow]:
@@ -107,25 +108,17 @@ class RowReader:
         values = plain_values(self._names, row)
         flat = {name: value for name, value in values.items() if name not in self._own}
         columns = self._found.flat
-        flat[columns["text"]] = self._content(flat[columns["text"]])
-        message = wire_message(flat, columns, self._roles)
+        message = wire_message(flat, columns, self._translator.roles)
+        if self._found.plain_text and isinstance(message["content"], str):
+            message["content"] = [text_part(message["content"])]
         if not isinstance(message["role"], str | None):
             # A number that nobody named: as text it is an unknown role, which conversion tells of.
             message["role"] = str(message["role"])
         self._add_own(message, values)
+        message = self._translator.finished(message)
         thread_id = clean_id(values[columns["thread_id"]])
         message["thread_id"] = thread_id
         return [MessageRow(thread_id, message, self._thread(values), self._key(values))]
-
-    def _content(self, value: Any) -> Any:
-        """Parts where the column holds parts, as JSON or as JSON text; else the text as it stands."""
-        if not isinstance(value, str) or self._found.plain_text or not value.lstrip().startswith(("[", "{")):
-            return value
-        try:
-            parsed = loads(value)
-        except ValueError:
-            return value
-        return parsed if _are_parts(parsed) else value
 
     def _add_own(self, message: JsonObject, values: Mapping[str, Any]) -> None:
         """Add what flat rows do not have; what cannot be taken for it becomes metadata, so that none is lost."""
@@ -220,18 +213,8 @@ def _check_field(name: str) -> None:
         )
 
 
-def _are_parts(value: Any) -> bool:
-    parts = value if isinstance(value, list) else [value]
-    return bool(parts) and all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts)
-
-
 def _parsed(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return loads(value)
-    except ValueError:
-        return None
+    return value_in(value) if isinstance(value, str) else value
 
 
 def _pairs(column: str, value: Any) -> JsonObject:

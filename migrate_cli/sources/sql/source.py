@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.model import Origin, Thread, Unreadable
 from migrate_cli.sources.app_formats import APPS, app_of, plain_column
+from migrate_cli.sources.dialect import Translator
 from migrate_cli.sources.disk_set import DiskSet
 from migrate_cli.sources.explain import RECORDS, Explanation, RecordShown, named_shown, record_shown
 from migrate_cli.sources.interface import Selection, ShapeTaken, Source
 from migrate_cli.sources.ordering import WAYS
 from migrate_cli.sources.record_kinds import RecordKind
+from migrate_cli.sources.roles import Roles
 from migrate_cli.sources.spellings_met import of_columns
 from migrate_cli.sources.sql.app_rows import AppColumns, AppRowReader
 from migrate_cli.sources.sql.database import Database, UnfitValueError, open_database
@@ -50,6 +52,8 @@ class RowQuery:
     """Where the fields lie in records that stand in columns as JSON, field → path (`source.map`)."""
     app: str | None = None
     """The app whose table it is, one of `app_formats.APPS`; None tells it by the columns, unless some are named."""
+    time_format: str | None = None
+    """How times are written, as `strptime` has it; other forms are tried after it."""
 
 
 class SqlSource(Source):
@@ -186,7 +190,7 @@ class _Plan:
         # Wrapped like this, nothing but a query is valid.
         self._base = f"{database.table(table)} q" if table else f"({database.embed(inner)}\n) q"
         self.columns = database.columns(f"SELECT * FROM {self._base} WHERE 1 = 0")  # noqa: S608 - quoted, or the user's own query
-        self._roles, self._way = rows.roles, WAYS[rows.order]
+        self._translator, self._way = Translator(Roles(rows.roles), time_format=rows.time_format), WAYS[rows.order]
         self._quoted = {name: f"q.{database.quote(name)}" for name in self.columns}
         self.app = rows.app or (None if rows.columns or rows.paths else app_of(self.columns))
         place = f"The table {table}" if table else "The query"
@@ -211,7 +215,7 @@ class _Plan:
         if self._map is not None:
             return self._map.reader(self.columns, self.found)
         if self.app is None:
-            return RowReader(self.columns, self.found, self._roles)
+            return RowReader(self.columns, self.found, self._translator)
         return AppRowReader(self.app, self.columns, self.found)
 
     @property
