@@ -58,8 +58,9 @@ def read() -> Read:
         shape: str = "auto",
         columns: Mapping[str, str] | None = None,
         roles: Mapping[str, str] | None = None,
+        time_format: str | None = None,
     ) -> Reading:
-        source = open_source(str(path), format=shape, columns=columns, roles=roles)
+        source = open_source(str(path), format=shape, columns=columns, roles=roles, time_format=time_format)
         reading = Reading(source)
         for found in source.threads(selection):
             if isinstance(found, Thread):
