@@ -87,7 +87,7 @@ _READING = {
     "thread-id-made": Entry(
         WARNING,
         "A record names no thread, so its thread got an id made from the file and the record's place in it.",
-        "Name the field that holds the id (`source.columns.thread_id`), or keep the file as it is, since its places count.",
+        "Name the field that holds the id (`source.columns.thread_id`), or keep the file as it is: places count.",
     ),
     "thread-id-from-file-name": Entry(
         INFO, "No message names its thread; the id was taken from the file's name.", "Nothing, if the name is the id."
