@@ -108,6 +108,12 @@ _READING = {
         "The recording shows messages only in the requests that created them; they are read from there.",
         "Nothing, unless you join on ids.",
     ),
+    "call-from-request": Entry(
+        INFO,
+        "The recording shows tool calls only in the runs that waited for them, and their outputs in requests; both are "
+        "read from there.",
+        "Nothing.",
+    ),
     "thread-deleted": Entry(
         WARNING,
         "The recording shows that the thread was deleted at its end; what was recorded before is read.",

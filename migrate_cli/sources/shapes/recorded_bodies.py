@@ -28,6 +28,7 @@ _RECORDINGS_WORTH = 4
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){4,}\Z")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}\Z")
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_DATA_URL = re.compile(r"data:[^,\s]{0,100};base64,")
 _BLANKS = re.compile(r"\s+")
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _ZLIB = frozenset({b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"})
@@ -60,7 +61,7 @@ class BodyDecoder:
         value = body.value
         if isinstance(value, dict) and value.get("type") == "Buffer" and isinstance(value.get("data"), list):
             value = _octets(value["data"])
-        if value is None or value in ("", b"", []):
+        if value is None or value in (b"", []) or (isinstance(value, str) and not value.strip()):
             return NO_BODY
         if isinstance(value, bytes):
             return self._of_bytes(value, body.headers)
@@ -93,7 +94,7 @@ class BodyDecoder:
         if found is not None:
             return found
         # Nothing tells of an encoding, so that each is tried.
-        for way in (_latin, _unhex_any, _unbase64_any):
+        for way in (_latin, _with_chunks, _unhex_any, _unbase64_any):
             packed = way(text)
             if packed is not None:
                 try:
@@ -112,7 +113,7 @@ class BodyDecoder:
         except BadJsonError as bad:
             if bad.code == json_text.TOO_DEEP:
                 raise BodyError(f"is {too_deep()}", bad.code) from None
-            return text if is_event_stream(text) else None
+            return text if is_event_stream(text) and not _DATA_URL.match(text) else None
         if isinstance(value, str) and layers:
             return self._of_text(value, RecordedBody(value, headers=body.headers), layers - 1)
         if isinstance(value, list) and value and all(isinstance(entry, str) for entry in value):
@@ -206,6 +207,11 @@ def _latin(text: str) -> bytes | None:
     except UnicodeEncodeError:
         return None
     return packed if _magic(packed) else None
+
+
+def _with_chunks(text: str) -> bytes | None:
+    """Return the bytes of a text that begins with the length of a chunk."""
+    return text.encode("utf-8", "surrogatepass") if _CHUNK.match(text[:20].encode("utf-8", "replace")) else None
 
 
 def _chunks(parts: list[str]) -> bytes | None:

@@ -25,6 +25,7 @@ class ApiCall(StrEnum):
     RUNS = "runs"
     RUN = "run"
     STEPS = "steps"
+    OUTPUTS = "outputs"
     THREAD_AND_RUN = "thread-and-run"
     ASSISTANTS = "assistants"
     ELSE = "else"
@@ -63,7 +64,7 @@ class Exchange:
 
     def query(self, name: str) -> str | None:
         """Return a value of the address's query, the first of several."""
-        return next(iter(parse_qs(urlsplit(self.uri).query).get(name, [])), None)
+        return next(iter(parse_qs(self.uri.partition("?")[2].partition("#")[0]).get(name, [])), None)
 
     @property
     def label(self) -> str:
@@ -77,6 +78,9 @@ _THREADS = re.compile(
     r"/threads(?:/(?P<thread>[^/]+)(?:/(?P<what>messages|runs)(?:/(?P<id>[^/]+)(?:/(?P<more>.*))?)?)?)?/?$"
 )
 _ASSISTANTS = re.compile(r"/assistants(?:/[^/]+)?/?$")
+
+
+_OF_A_RUN = {"steps": ApiCall.STEPS, "submit_tool_outputs": ApiCall.OUTPUTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +105,8 @@ def address_of(exchange: Exchange) -> Address:
         return Address(ApiCall.THREAD_AND_RUN) if thread == "runs" else Address(ApiCall.THREAD, thread)
     if known is None:
         return Address(ApiCall.MESSAGES if what == "messages" else ApiCall.RUNS, thread)
-    if what == "runs" and (more or "").split("/")[0] == "steps":
-        return Address(ApiCall.STEPS, thread, known)
+    if what == "runs" and (inside := _OF_A_RUN.get((more or "").split("/")[0])):
+        return Address(inside, thread, known)
     return Address(ApiCall.MESSAGE if what == "messages" else ApiCall.RUN, thread, known)
 
 
@@ -110,4 +114,4 @@ def _path(uri: str) -> str:
     try:
         return urlsplit(uri).path
     except ValueError:  # such as a broken IPv6 host
-        return uri.split("?", 1)[0]
+        return uri.partition("?")[0]

@@ -14,6 +14,7 @@ from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes.base import Loose, Piece, Remark
 from migrate_cli.sources.shapes.event_deltas import add_delta, without_gaps
+from migrate_cli.sources.shapes.recorded_calls import RecordedCalls
 from migrate_cli.sources.shapes.recorded_lists import ListedPage, RecordedList
 from migrate_cli.sources.shapes.recorded_requests import RequestedMessage, only_requested, put_in
 from migrate_cli.sources.times import unix_seconds
@@ -57,6 +58,7 @@ class ThreadHistory:
     """The exchange that showed a run last."""
     streamed: set[str] = field(default_factory=set)
     """Runs whose stream is there to its end."""
+    calls: RecordedCalls = field(default_factory=RecordedCalls)
     wanted: list[RequestedMessage] = field(default_factory=list)
     deleted: set[str] = field(default_factory=set)
     created: bool = False
@@ -84,7 +86,7 @@ class ThreadHistory:
     def delta(self, known: str, raw: JsonObject, thread_id: str | None, number: int) -> None:
         """Add to a message of which only pieces have come."""
         message = self.messages.get(known)
-        if message is not None and message.get("status") in _FINISHED and message.get("content"):
+        if message is not None and str(message.get("status")) in _FINISHED and message.get("content"):
             return
         if message is None:
             message = {
@@ -109,7 +111,7 @@ class ThreadHistory:
     def step_delta(self, known: str, raw: JsonObject) -> None:
         """Add to a step of which only pieces have come."""
         step = self.steps.get(known)
-        if step is not None and step.get("status") in _FINISHED:
+        if step is not None and str(step.get("status")) in _FINISHED:
             return
         step = {"id": known, "object": "thread.run.step", "status": "in_progress"} if step is None else deepcopy(step)
         self.steps[known] = step
@@ -139,14 +141,16 @@ class ThreadHistory:
         """Give the thread's objects, messages oldest first, and what there is to tell."""
         missing = only_requested(self._left_open(), self._answered())
         messages = put_in(self._in_order(), missing, self.seen)
-        remarks = (*self._remarks(messages, missing), *also)
+        steps = self.calls.completed(self.steps.values())
+        made = list(self.calls.steps(self.runs, steps))
+        remarks = (*self._remarks(messages, missing), *_of_calls(made), *also)
         # Where nothing of it is weak, the messages are all there.
         more = None if any(remark.code == _INCOMPLETE for remark in remarks) else False
         for kind, raws in (
             (RecordKind.THREAD, [] if self.thread is None else [self.thread]),
             (RecordKind.MESSAGE, messages),
             (RecordKind.RUN, [*self.runs.values()]),
-            (RecordKind.STEP, sorted(self.steps.values(), key=_time)),
+            (RecordKind.STEP, sorted([*steps, *made], key=_time)),
             (RecordKind.DELETED, [{"id": known} for known in sorted(self.deleted)]),
         ):
             if raws:
@@ -169,7 +173,7 @@ class ThreadHistory:
         order = [self.messages[name] for name in self.listing.order if name in self.messages]
         listed = set(self.listing.order)
         for name, raw in self.messages.items():
-            if raw.get("status") not in _FINISHED and isinstance(raw.get("content"), list):
+            if str(raw.get("status")) not in _FINISHED and isinstance(raw.get("content"), list):
                 raw["content"] = without_gaps(raw["content"])
             if name not in listed:
                 place = len(order)
@@ -244,7 +248,7 @@ class ThreadHistory:
             return False
         if any(raw.get("run_id") == known for raw in messages):
             return False
-        return self.runs[known].get("status") not in _WITHOUT_MESSAGE
+        return str(self.runs[known].get("status")) not in _WITHOUT_MESSAGE
 
     def _named_by_steps(self) -> set[str]:
         named: set[str] = set()
@@ -255,6 +259,14 @@ class ThreadHistory:
             if known is not None:
                 named.add(known)
         return named
+
+
+def _of_calls(made: list[JsonObject]) -> Iterator[Remark]:
+    count = sum(len(step["step_details"]["tool_calls"]) for step in made)
+    if count:
+        them = "1 tool call is" if count == 1 else f"{count} tool calls are"
+        detail = f"{them} known from runs and requests alone, since no run step shows them."
+        yield Remark("call-from-request", detail)
 
 
 def undecoded(bodies: list[Undecoded]) -> str:

@@ -32,7 +32,7 @@ _WAITS_FOR_TOOLS = "requires_action"
 class _Stream:
     """What the events of one thread say, up to the end of their stream."""
 
-    runs: dict[str, Any] = field(default_factory=dict)
+    runs: dict[str, str] = field(default_factory=dict)
     """The last state of each run."""
 
 
@@ -86,7 +86,8 @@ class Histories:
         history = self.history(told.thread_id) if told.kind is not None and exchange.method == "POST" else None
         if history is not None and told.thread_id is not None:
             if told.kind is RecordKind.MESSAGE and address.call is ApiCall.MESSAGES:
-                history.posted |= {known for known in [clean_id(answer.get("id"))] if known}
+                known = clean_id(answer.get("id")) if isinstance(answer, dict) else None
+                history.posted |= {known} if known else set()
             if address.call is ApiCall.THREAD_AND_RUN or (
                 address.call is ApiCall.THREADS and history.thread is not None
             ):
@@ -133,7 +134,7 @@ class Histories:
             if kind is RecordKind.THREAD and event.name == "thread.created":
                 self.history(thread_id).created = True
             if kind is RecordKind.RUN and known is not None:
-                stream.runs[known] = one.get("status")
+                stream.runs[known] = str(one.get("status"))
 
     def _delta(self, event: Event, thread_id: str | None, number: int) -> None:
         known = clean_id(event.value.get("id"))
@@ -181,7 +182,7 @@ class Histories:
 
     def _object(self, raw: Any, of: str | None, number: int, twin: int = 0) -> str | None:
         """Take one object of the wire, and return its thread; `of` is the thread that the address names."""
-        if isinstance(raw, dict) and raw.get("object") in _DELETIONS:
+        if isinstance(raw, dict) and str(raw.get("object")) in _DELETIONS:
             self._deletion(raw, of)
             return of
         kind = kind_of(raw)
@@ -203,6 +204,7 @@ class Histories:
             elif kind is RecordKind.RUN:
                 history.runs[known] = raw
                 history.run_seen[known] = number
+                history.calls.take_run(known, raw)
             elif kind is RecordKind.STEP:
                 history.steps[known] = raw
         return thread_id

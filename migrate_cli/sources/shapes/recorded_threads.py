@@ -16,7 +16,7 @@ from migrate_cli.sources.shapes.recorded_objects import Histories, Told, Transla
 from migrate_cli.sources.shapes.recorded_requests import requested
 
 _OURS = frozenset(ApiCall) - {ApiCall.ELSE}
-_CREATES = frozenset({ApiCall.THREADS, ApiCall.THREAD_AND_RUN, ApiCall.MESSAGES, ApiCall.RUNS})
+_CREATES = frozenset({ApiCall.THREADS, ApiCall.THREAD_AND_RUN, ApiCall.MESSAGES, ApiCall.RUNS, ApiCall.OUTPUTS})
 _WITH_OBJECTS = ("application/json", "text/event-stream")
 
 
@@ -98,6 +98,10 @@ class ExchangeReader:
             body = self._decoder.decoded(exchange.request)
         except BodyError as error:
             self._note_undecoded(exchange, told.thread_id, BodyError(f"lacks its request, which {error}"))
+            return
+        if address.call is ApiCall.OUTPUTS:
+            if isinstance(body, dict):
+                self._histories.history(address.thread_id).calls.take_outputs(body)
             return
         entries = _entries(body, address.call) if isinstance(body, dict) else []
         if not entries:
