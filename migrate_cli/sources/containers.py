@@ -56,6 +56,10 @@ def is_recording(raw: JsonObject) -> bool:
         and not {"RequestUri", "request"}.isdisjoint(entries[0])
     ):
         return True
+    if type(raw.get("mappings")) is list or (type(raw.get("info")) is dict and type(raw.get("item")) is list):
+        return True
+    if type(raw.get("options")) is dict and "path" in raw["options"] and is_list_answer(raw.get("body")):
+        return True
     named = raw.get("object")
     return type(named) is str and named.startswith("migrate-cli.")
 
@@ -64,6 +68,8 @@ def is_exchange(raw: JsonObject) -> bool:
     """Whether an entry is a recorded request with its answer, or an event of a stream as clients print them."""
     event = raw.get("event")
     if type(event) is str and event.startswith("thread.") and "data" in raw:
+        return True
+    if "scope" in raw and "path" in raw and ("response" in raw or "status" in raw):
         return True
     asked = "request" in raw or "RequestUri" in raw or "scope" in raw
     answered = "response" in raw or "ResponseBody" in raw

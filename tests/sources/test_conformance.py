@@ -226,6 +226,24 @@ def har_in_base64(folder: Path) -> None:
     dump(folder / "session.har", {"log": {"entries": calls}})
 
 
+def polly_store(folder: Path) -> None:
+    calls = [
+        {"request": {"url": uri}, "response": {"content": {"text": json.dumps(answer)}}} for uri, answer in recorded()
+    ]
+    logs = {"One_1": {"log": {"entries": calls[:3]}}, "Two_2": {"log": {"entries": calls[3:]}}}
+    dump(folder / "recordings.json", logs)
+
+
+def charles(folder: Path) -> None:
+    calls = []
+    for uri, answer in recorded():
+        path, _, query = uri.removeprefix("https://api.openai.com").partition("?")
+        body = {"encoded": base64.b64encode(json.dumps(answer).encode()).decode()}
+        named = {"host": "api.openai.com", "path": path, "query": query, "method": "GET"}
+        calls.append({**named, "request": {}, "response": {"status": 200, "body": body}})
+    dump(folder / "session.chlsj", calls)
+
+
 def node_pages(folder: Path) -> None:
     for thread_id, messages in THREADS.items():
         body = page(messages[::-1])
@@ -346,6 +364,8 @@ WRITERS: dict[Callable[[Path], None], str] = {
     vcr_json: "vcr-json",
     vcr_cassette: "vcr-cassette",
     har_in_base64: "http-session",
+    polly_store: "http-session",
+    charles: "http-session",
     node_pages: "http-session",
     packed_cassette: "vcr-cassette",
     nock_fixture: "nock-fixture",
