@@ -224,7 +224,8 @@ def beside(raw: JsonObject, read: Records, fits_row: Callable[[Any], bool], dept
         if type(value) is dict and value and depth < _DEEPEST:
             inner = beside(value, read, fits_row, depth + 1)
         elif type(value) is list and value:
-            known = key in _LISTS or _are_records(read(value[:_LOOK_AT]), fits_row)
+            records = read(value[:_LOOK_AT])
+            known = key in _LISTS or _are_records(records, fits_row) or first_kind(records) is RecordKind.ASSISTANT
             inner = [] if known else None
         if inner is not None:
             held = True

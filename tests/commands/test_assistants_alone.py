@@ -118,6 +118,7 @@ def test_assistants_are_found_in_whatever_holds_the_threads(cli: Cli, tmp_path: 
     source = saved(tmp_path, "saved.json", saved_as(thread(1, 2)))
     assert [row["name"] for row in data_of(cli, source)["assistants"]] == ["Tutor"]
     planned = cli("plan", source, "--output", "json").json
+    assert not any(row["frame"] for row in planned["data"]["reading"])
     assert planned["data"]["threads"]["total"] == 1
     assert planned["data"]["messages"]["read"] == 2
 
@@ -134,6 +135,16 @@ def test_two_objects_of_one_assistant_that_differ_are_told(cli: Cli, tmp_path: P
     assert "instructions" not in data["assistants"][0]["config"], "the first one counts"
     same = data_of(cli, saved(tmp_path, "same.json", [TUTOR, TUTOR]))
     assert "assistant-repeated" not in same["findings"]
+
+
+def test_an_object_of_the_host_outweighs_a_description_of_the_same_agent(cli: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / "export"
+    folder.mkdir()
+    saved(folder, "agent.yaml", AGENT.replace("id: ''", "id: asst_1"))
+    saved(folder, "assistants.json", [TUTOR])
+    data = data_of(cli, folder)
+    assert [row["name"] for row in data["assistants"]] == ["Tutor"]
+    assert data["findings"]["assistant-repeated"] == 1
 
 
 def test_assistants_and_a_line_that_cannot_be_read_end_with_3(cli: Cli, tmp_path: Path) -> None:

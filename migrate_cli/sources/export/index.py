@@ -152,13 +152,21 @@ class ThreadIndex:
             self.add(block)
 
     def keep(self, kind: RecordKind, object_id: str, raw: JsonObject) -> None:
-        """Keep an assistant or a file object; the first of an id stays, and others that differ are noted."""
+        """Keep an assistant or a file object; the first of an id stays, and others that differ are noted.
+
+        An object of the host outweighs a description of the same agent (whose model is an object) that was met before.
+        """
         key, body = (kind.value, object_id), json.dumps(raw, default=str)
         if self._db.execute("INSERT OR IGNORE INTO object VALUES (?, ?, ?)", (*key, body)).rowcount:
             return
         ((first,),) = self._db.execute("SELECT body FROM object WHERE kind = ? AND id = ?", key)
-        if first != body and json.loads(first) != json.loads(body):
-            self._db.execute("INSERT OR IGNORE INTO rival VALUES (?, ?, ?)", (*key, body))
+        held = json.loads(first)
+        if first == body or held == json.loads(body):
+            return
+        if isinstance(held.get("model"), dict) and not isinstance(raw.get("model"), dict):
+            self._db.execute("UPDATE object SET body = ? WHERE kind = ? AND id = ?", (body, *key))
+            body = first
+        self._db.execute("INSERT OR IGNORE INTO rival VALUES (?, ?, ?)", (*key, body))
 
     def problem(
         self, origin: Origin, code: str, detail: str, thread: str | None = None, shown: Sequence[str] = ()
