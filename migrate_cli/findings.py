@@ -512,7 +512,7 @@ _ASSISTANTS = {
     ),
     "assistant-repeated": Entry(
         WARNING,
-        "The source holds objects of one assistant that differ; the first was taken, the host's own before a description.",
+        "The source holds objects of one assistant that differ; one was taken, the host's own before a description.",
         "Compare them in the source, and remove the wrong one.",
     ),
     "assistants-incomplete": Entry(

@@ -70,13 +70,14 @@ def _collected(source: Source, selection: Selection) -> AssistantCollection:
         refusal = error
     collection.take_objects(source.assistants())
     if not collection.found() and not collection.problems:
-        raise refusal if refusal is not None and refusal.code != NO_THREADS else _none(source)
-    if refusal is not None and refusal.code != NO_THREADS:
+        raise refusal if refusal is not None and refusal.code not in NO_THREADS else _none(source)
+    if refusal is not None and refusal.code not in NO_THREADS:
         collection.problems.append(Problem(refusal.code, str(refusal)))
     return collection
 
 
-NO_THREADS = "no-threads"
+NO_THREADS = frozenset({"no-threads", "no-thread-ids"})
+"""Codes of a source that holds no threads, or of which none is named: assistants need neither."""
 _LACKING = "A list of assistants ends where it says that there are more; assistants may be missing."
 
 

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 import yaml
 from migrate_cli.replay.suite import load_suite
+from migrate_cli.sandbox.assistants_quirks import SourcePreset
 
 from support.exports import thread, thread_id
+from support.hosts import KEY, host
 
 from .conftest import Cli  # noqa: TID252 - the folder's own fixtures
 
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 TUTOR: dict[str, Any] = {"id": "asst_1", "object": "assistant", "name": "Tutor", "model": "gpt-4o", "tools": []}
 COOK: dict[str, Any] = TUTOR | {"id": "asst_2", "name": "Cook"}
@@ -295,3 +298,18 @@ def test_saved_agents_of_a_project_become_configurations(cli: Cli, tmp_path: Pat
     [tool] = load_suite(out / "mcp-agent.yaml").tools or ()
     assert tool.given["require_approval"] == "never"
     assert "mcp-headers-lost" in outcome.out
+
+
+@pytest.mark.parametrize("preset", [SourcePreset.FOUNDRY, SourcePreset.SELF_HOSTED])
+def test_a_host_tells_its_assistants_where_no_thread_is_named(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preset: SourcePreset
+) -> None:
+    monkeypatch.setenv("SOURCE_API_KEY", KEY)
+    with host(tmp_path, FIXTURES, preset) as running:
+        settings = {"source": {"kind": "api", "preset": preset.value, "base_url": running.url}}
+        config = saved(tmp_path, "host.yaml", yaml.safe_dump(settings))
+        outcome = cli("assistants", "--config", config, "--output", "json")
+    assert outcome.code == 0, outcome.err + outcome.out
+    rows = outcome.json["data"]["assistants"]
+    assert len(rows) == 3
+    assert {row["known_from"] for row in rows} == {"object"}
