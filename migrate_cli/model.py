@@ -184,7 +184,7 @@ class Certificate:
     order: str
     completeness: str
     fields: Mapping[tuple[str, ...], int] = field(default_factory=dict)
-    """The sets of fields that its messages have, and how often each was met."""
+    """The sets of fields that its messages fill, and how often each was met."""
     set_aside: Mapping[str, int] = field(default_factory=dict)
     """Fields of messages that nothing carries, by path, and how often each was met."""
 

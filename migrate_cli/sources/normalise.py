@@ -27,7 +27,7 @@ class Notes:
         self.thread_id = thread_id
         self.findings: list[Finding] = []
         self.fields: dict[tuple[str, ...], int] = {}
-        """The sets of fields that messages have, and how often each was met."""
+        """The sets of fields that messages fill, and how often each was met."""
         self.set_aside: Counter[str] = Counter()
         """Fields of messages that nothing carries, by path."""
 
@@ -73,7 +73,7 @@ def messages_of(raws: Iterable[Any], thread_id: str, notes: Notes, *, start: int
     fields = notes.fields
     for position, raw in enumerate(raws, start):
         if isinstance(raw, dict):
-            names = tuple(raw)
+            names = tuple([name for name, value in raw.items() if value])
             fields[names] = fields.get(names, 0) + 1
             yield message_of(raw, thread_id, position, notes)
         else:

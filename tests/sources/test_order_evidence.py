@@ -242,3 +242,13 @@ def test_rows_without_a_time_among_others_are_told(tmp_path: Path) -> None:
     thread = only(SqlSource(f"sqlite:///{database(tmp_path / 'a.db', rows)}", RowQuery()))
     assert UNKNOWN in codes(thread)
     assert "1 of its messages has no time" in detail(thread, UNKNOWN)
+
+
+def test_rows_whose_times_cannot_be_read_stand_as_they_were_inserted(tmp_path: Path) -> None:
+    rows = [("t", "user", "a", "30.6.2024"), ("t", "assistant", "b", "30.6.2024"), ("t", "user", "c", "1.7.2024")]
+    thread = only(SqlSource(f"sqlite:///{database(tmp_path / 'a.db', rows)}", RowQuery()))
+    assert [message.content[0]["text"]["value"] for message in thread.messages] == ["a", "b", "c"]
+    assert {UNKNOWN, "time-unreadable"} <= set(codes(thread))
+    read = only(SqlSource(f"sqlite:///{tmp_path / 'a.db'}", RowQuery(time_format="%d.%m.%Y")))
+    assert [message.content[0]["text"]["value"] for message in read.messages] == ["a", "b", "c"]
+    assert {UNKNOWN, "time-unreadable"}.isdisjoint(codes(read))

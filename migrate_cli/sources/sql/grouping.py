@@ -6,7 +6,6 @@ It joins and tells what it met; which rows come, and in which order, is the data
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from migrate_cli.model import Certificate, JsonObject, Origin, Thread
@@ -14,6 +13,7 @@ from migrate_cli.sources import normalise, ordering
 from migrate_cli.sources.evidence import Chronicle, chronicle_of, note_order
 from migrate_cli.sources.normalise import Notes
 from migrate_cli.sources.spool import SpooledList, messages_of
+from migrate_cli.sources.sql.row_order import in_order
 from migrate_cli.sources.sql.rows import MessageRow
 
 
@@ -43,23 +43,22 @@ class ThreadRows:
         self._key: tuple[Any, ...] | None = None
         self._ties = self._tied = 0
         """Rows that are alike in order and time with the one before: those without a certain place, and all."""
-        self._inserted: int | None = None
-        self._later: set[bool] = set()
-        """Whether rows of a later time were inserted later, as they were met."""
+        self._places: list[int | None] = []
+        """When each row was inserted, as far as all rows are held."""
 
     def add(self, entry: MessageRow, inserted: int | None) -> None:
         """Add the next row; `inserted` counts rows as they came into the table, None where nothing tells that."""
         tied = entry.key == self._key
         self._ties += tied and inserted is None
         self._tied += tied
-        if not tied and inserted is not None and self._inserted is not None:
-            self._later.add(inserted > self._inserted)
-        self._key, self._inserted = entry.key, inserted
+        self._key = entry.key
         self._facts = {**entry.thread, **self._facts}
         raw = entry.message
         if self._repeated(raw):
             return
         self._raws.append(raw)
+        if not self._raws.long:
+            self._places.append(inserted)
 
     def thread(self, origin: Origin, shape: str, ordered: RowOrder) -> Thread:
         """Return the thread; no row can be added after it."""
@@ -71,10 +70,9 @@ class ThreadRows:
             )
             self._notes.add("order-unknown", detail)
         seen = chronicle_of(self._raws)
-        if seen.gone_back is not None and ordered.column is None and not ordered.way and self._sort(seen):
+        doubtful = seen.gone_back is not None or seen.unreadable or self._tied
+        if doubtful and ordered.column is None and not ordered.way and self._arrange(seen):
             seen = chronicle_of(self._raws)
-        if self._tied and not self._ties and not ordered.way and ordered.column is None and seen.tells:
-            self._settle_ties(seen)
         if seen.missing and seen.tells and ordered.column is None and not ordered.way:
             have = "has" if seen.missing == 1 else "have"
             detail = f"{seen.missing:,} of its messages {have} no time; nothing tells where they belong."
@@ -99,26 +97,13 @@ class ThreadRows:
             **normalise.thread_facts(self._facts),
         )
 
-    def _settle_ties(self, seen: Chronicle) -> None:
-        """Turn rows of one time round where the rows were inserted newest first; tell where they were in no order."""
-        if True not in self._later and False in self._later and not self._raws.long and not seen.missing:
-            rows: list[JsonObject] = []
-            for _, alike in groupby(self._raws, key=ordering.time_of):
-                rows += reversed(list(alike))
-            self._raws = SpooledList()
-            self._raws.extend(rows)
-        elif False in self._later:
-            detail = f"{self._tied:,} messages have the time of the one before, and were inserted in no order of time."
-            self._notes.add("order-unknown", detail)
-
-    def _sort(self, seen: Chronicle) -> bool:
-        """Put rows into the order of their times, which the database compares as texts; return whether that was done.
-
-        Rows of one time stay as the database gave them. A thread that lies on disk stays, and is told.
-        """
-        if self._raws.long or seen.missing or seen.unreadable:
+    def _arrange(self, seen: Chronicle) -> bool:
+        """Put rows in order that the database could not; those that lie on disk stay. Return whether that was done."""
+        if self._raws.long or seen.count < 2:
             return False
-        rows = sorted(self._raws, key=lambda raw: ordering.time_of(raw) or 0.0)
+        rows, told = in_order(list(zip(self._raws, self._places, strict=True)), seen)
+        if told is not None:
+            self._notes.add("order-unknown", told)
         self._raws = SpooledList()
         self._raws.extend(rows)
         return True
