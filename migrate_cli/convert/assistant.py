@@ -5,6 +5,7 @@ Pure. It never makes a prompt object: those are shut down too. What has no count
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -182,7 +183,10 @@ def _metadata(builder: ConfigurationBuilder) -> dict[str, str]:
     pairs = [(new, assistant.get(old)) for old, new in names.items() if assistant.get(old)]
     fitted: dict[str, str] = {}
     for key, value in [*pairs, *own]:
-        name, text = plain(str(key)), plain(str(value))
+        name, text = (
+            plain(str(key)),
+            plain(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)),
+        )
         fits = 0 < len(name) <= limits.MAX_METADATA_KEY and len(text) <= limits.MAX_METADATA_VALUE
         if fits and name not in fitted and len(fitted) < limits.MAX_METADATA_PAIRS:
             fitted[name] = text

@@ -56,7 +56,7 @@ def _definition(raw: JsonObject) -> JsonObject | None:
             return dict(held) if str(held.get("kind")).lower() == "prompt" else None
     kind = str(raw.get("kind") or "prompt").lower()
     named = "name" in raw or "id" in raw
-    says = raw.get("model") is not None and ("instructions" in raw or "tools" in raw)
+    says = raw.get("model") is not None and not {"instructions", "tools", "kind"}.isdisjoint(raw)
     if named and kind == "prompt" and "object" not in raw and (says or _is_framework(raw)):
         return {}
     return None

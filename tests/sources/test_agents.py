@@ -135,6 +135,13 @@ def test_a_version_of_a_newer_agent_has_tools_of_responses_already() -> None:
     assert "field-not-carried" in codes
 
 
+def test_an_agent_whose_instructions_stand_in_a_file_beside_it_is_read() -> None:
+    config, codes = config_of("kind: prompt\nname: a\nmodel: our-deployment\nmetadata: {owner: {team: blue}}\n")
+    assert config["model"] == "our-deployment"
+    assert config["metadata"] == {"source_assistant_name": "a", "owner": '{"team": "blue"}'}
+    assert codes == ["model-is-deployment"]
+
+
 @pytest.mark.parametrize("wrap", [lambda one: [one, one], lambda one: {"version": 1, "agents": [one, one]}])
 def test_several_agents_stand_in_one_document(wrap: Any) -> None:
     assert len(agents_in(wrap(yaml.safe_load(PORTAL)))) == 2
