@@ -1,6 +1,7 @@
-"""Finds what in a JSON text is nested deeper, or is a string longer, than is allowed, and cuts it out while reading.
+"""Finds values in a JSON text that are nested too deeply, and strings that are too long, and omits them while reading.
 
-Both are found without parsing, in flat memory: a parser would already have suffered. It must not know what is cut.
+Both are found without a parser, which would already be overwhelmed, and in constant memory. This module must not know
+what it omits.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from migrate_cli.sources.export.json_text import TOO_DEEP, BadJsonError
 
 _CHUNK = 1 << 20
 _MOST_CUTS = 10_000
-"""A text with more of them is no export with an odd entry."""
+"""A text with more than this is not an export with a few unusual entries."""
 _INSIDE = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
 _STRING = re.compile(rb'"' + _INSIDE + rb'("|\\?\Z)', re.DOTALL)
 _REST = re.compile(_INSIDE + rb'("|\\?\Z)', re.DOTALL)
@@ -28,7 +29,7 @@ _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A value that is left out: where it begins and ends (bytes, the last excluded), and why."""
+    """An omitted value: its start and end in bytes (end exclusive), and the reason."""
 
     start: int
     end: int
@@ -36,12 +37,12 @@ class Cut:
 
 
 def sentence(code: str) -> str:
-    """What is said of a cut, after "holds"."""
+    """The description of the value, for use after "holds"."""
     return f"JSON {too_deep()}" if code == TOO_DEEP else too_long("a string")
 
 
 def cuts(opened: Callable[[], IO[bytes]]) -> list[Cut]:
-    """Return what is to be left out, in order; raises BadJsonError where that is too much to be an oddity."""
+    """Return the values to omit, in order. Raises BadJsonError if there are too many of them."""
     with opened() as stream:
         if not _exceeds(stream):
             return []
@@ -55,7 +56,7 @@ def cuts(opened: Callable[[], IO[bytes]]) -> list[Cut]:
 
 
 def _exceeds(stream: IO[bytes]) -> bool:
-    """Whether anything may be too deep or too long; quick, since only what stands outside strings is looked at."""
+    """Whether anything may be too deep or too long; fast, because only text outside strings is inspected."""
     most, longest = bounds().json_depth, bounds().string_bytes
     depth, inside, escaped = 0, 0, False
     while chunk := stream.read(_CHUNK):
@@ -69,7 +70,7 @@ def _exceeds(stream: IO[bytes]) -> bool:
         if end == b'"':
             parts = _STRING.split(data[begin:])
             end = parts[-2] if len(parts) > 1 else b'"'
-            # A string that goes on is at most as long as what has been read of it, which is near enough.
+            # An unfinished string is at most as long as what was read of it, which is close enough.
             inside = 0 if end == b'"' else len(data)
             steps = [*map(_STEPS.__getitem__, b"".join(parts[::2]).translate(None, _NO_BRACKET))]
             if max(accumulate(steps, initial=depth)) > most:
@@ -80,7 +81,7 @@ def _exceeds(stream: IO[bytes]) -> bool:
 
 
 def _end_of_string(data: bytes) -> tuple[int, bytes]:
-    """Where a string that began earlier ends in the data, and on what: its quote, half an escape, or nothing."""
+    """Where a string that began earlier ends in the data, and how: with its quote, within an escape, or not at all."""
     rest = _REST.match(data)
     if rest is None:
         raise AssertionError("any bytes are a string, or the rest of one")
@@ -88,7 +89,7 @@ def _end_of_string(data: bytes) -> tuple[int, bytes]:
 
 
 def _found(stream: IO[bytes]) -> Iterator[Cut]:
-    """Yield the cuts; looks at every string and bracket."""
+    """Yield the values to omit, by scanning every string and bracket."""
     most, longest = bounds().json_depth, bounds().string_bytes
     depth, place, escaped = 0, 0, False
     string: int | None = None
@@ -126,10 +127,10 @@ def _found(stream: IO[bytes]) -> Iterator[Cut]:
 
 
 class Reader:
-    """Reads a stream without its cuts, a mark in the place of each, in pieces that grow while a string goes on.
+    """Reads a stream with a marker in place of each omitted value, in chunks that grow while a string continues.
 
-    The parser looks at an unfinished string from its beginning again with each piece: in equal pieces, that would take
-    as long as the square of its length.
+    The parser scans an unfinished string from its beginning for each chunk; with chunks of equal size that would take
+    quadratic time.
     """
 
     def __init__(self, stream: IO[bytes], left_out: Sequence[Cut], mark: str) -> None:
@@ -138,11 +139,11 @@ class Reader:
         self._mark = mark
         self._place = 0
         self._unfinished = 0
-        """Bytes since a quote that may have ended a string."""
+        """Bytes since the last quote that may have ended a string."""
         self._escaped = False
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes, as many as asked or more; none at the end."""
+        """Return the next bytes, at least as many as requested; empty at the end."""
         if not size:
             return b""
         data = self._next(max(size, self._unfinished))

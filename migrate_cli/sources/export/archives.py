@@ -1,8 +1,9 @@
-"""Unpacks zip and tar archives into a private folder, and refuses what an honest archive does not hold.
+"""Unpacks zip and tar archives into a private folder, and refuses members that a legitimate archive does not have.
 
-Members are written under numbers, never under their own names, so that none can leave the folder; links, devices and
-names that point outside are refused all the same, and a bomb stops the whole archive. An archive proves its end, a zip
-by its list of members and a tar by two blocks of zeros, or is told to be cut off; what is whole in it is read.
+Members are written under numbers, never under their own names, so that none can escape from the folder; links, devices
+and names that point outside are refused nevertheless, and a decompression bomb stops the whole archive. An archive has
+to prove that it is complete, a zip by its directory and a tar by two blocks of zeros; otherwise it is reported as
+truncated, and its complete members are read.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from migrate_cli.sources.export.folder import order
 from migrate_cli.sources.export.inputs import GZIP_MAGIC, Input, Refuse, file_parts
 
 MAX_RATIO = 200
-"""Honest JSON shrinks to a tenth, seldom to a fiftieth; a bomb to a thousandth and less."""
+"""JSON usually compresses to a tenth, rarely to a fiftieth; a bomb to a thousandth or less."""
 ALWAYS_ALLOWED = 256 << 20
-"""Bytes that an archive may always unpack to, whatever the ratio."""
+"""Unpacked size in bytes that is always allowed, whatever the ratio."""
 _SUFFIXES = (".zip", ".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _PACKERS: dict[bytes, Callable[[IO[bytes]], Any]] = {
@@ -39,11 +40,11 @@ _BLOCK = tarfile.BLOCKSIZE
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
 _CHUNK = 1 << 20
 _PIECE = 1 << 12
-"""As much as tarfile is asked for at once: of what breaks off, it gives no part of a request."""
+"""Bytes per read from tarfile, which returns nothing of a read that hits the end of a truncated archive."""
 
 
 class ArchiveError(Exception):
-    """The archive as a whole is refused: `code` and a sentence."""
+    """The archive as a whole is refused, with a `code` and a sentence."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -52,30 +53,30 @@ class ArchiveError(Exception):
 
 @dataclass(slots=True)
 class UnpackingBudget:
-    """How many bytes may still be unpacked from one compressed file."""
+    """The number of bytes that may still be unpacked from one compressed file."""
 
     packed: int
     unpacked: int = 0
 
     def spend(self, count: int) -> None:
-        """Count unpacked bytes; raises ArchiveError for a bomb."""
+        """Count unpacked bytes. Raises ArchiveError for a bomb."""
         self.unpacked += count
         if self.unpacked > max(ALWAYS_ALLOWED, MAX_RATIO * self.packed):
             detail = f"It unpacks to more than {MAX_RATIO} times its size, as only a bomb does; unpack it by hand."
             raise ArchiveError("archive-bomb", detail)
 
     def copy(self, packed: IO[bytes], plain: IO[bytes], size: int = _CHUNK) -> None:
-        """Copy a decompressing stream, counting. Of one that breaks off, all is copied that came before."""
+        """Copy and count a decompressing stream. Of a truncated one, everything before the end is copied."""
         while chunk := cast(bytes, getattr(packed, "read1", packed.read)(size)):
             self.spend(len(chunk))
             plain.write(chunk)
 
 
 def is_archive(input_: Input, *, named: bool = True) -> bool:
-    """Whether a file is a zip or tar archive by its bytes and, where `named`, by its suffix too.
+    """Whether a file is a zip or tar archive by its content and, if `named`, also by its suffix.
 
-    Office documents are zip archives as well, so inside a folder the suffix must agree. What is left of one that was
-    cut off early has nothing but its suffix.
+    Office documents are zip archives too, so inside a folder the suffix must agree. An archive that was truncated very
+    early can only be recognised by its suffix.
     """
     suffixed = input_.name.lower().endswith(_SUFFIXES)
     if named and not suffixed:
@@ -111,7 +112,7 @@ def _raw_head(input_: Input) -> bytes:
 
 
 def _head(input_: Input) -> bytes:
-    """The first block, unpacked, as far as it can be had."""
+    """The first block, decompressed as far as possible."""
     try:
         with _plain(input_) as stream:
             return cast(bytes, stream.read(_BLOCK))
@@ -120,7 +121,7 @@ def _head(input_: Input) -> bytes:
 
 
 def _plain(input_: Input) -> Any:
-    """Open a file, unpacked whatever it is packed with. Each of these packers tells when its data breaks off."""
+    """Open a file and decompress it. All supported formats detect truncated data."""
     raw = input_.local.open("rb")
     head = raw.peek(8)
     packer = next((packer for magic, packer in _PACKERS.items() if head.startswith(magic)), None)
@@ -128,7 +129,7 @@ def _plain(input_: Input) -> Any:
 
 
 class _Closing(io.RawIOBase):
-    """A stream that is unpacked, which closes the file below it."""
+    """A decompressing stream that closes the underlying file."""
 
     def __init__(self, stream: Any, below: IO[bytes]) -> None:
         self._stream = stream
@@ -146,7 +147,7 @@ class _Closing(io.RawIOBase):
 
 
 def unpack(archive: Input, folder: Path, refuse: Refuse) -> list[Input]:
-    """Unpack into an empty folder and return the members, in natural order of their names; raises ArchiveError."""
+    """Unpack into an empty folder; return the members in natural order of their names. Raises ArchiveError."""
     folder.mkdir(mode=0o700)
     unpacking = _Unpacking(archive, folder, refuse)
     if archive.size() == 0:
@@ -159,13 +160,13 @@ def unpack(archive: Input, folder: Path, refuse: Refuse) -> list[Input]:
 
 
 class _Unpacking:
-    """One archive, on its way into a folder."""
+    """The extraction of one archive into a folder."""
 
     def __init__(self, archive: Input, folder: Path, refuse: Refuse) -> None:
         self._archive = archive
         self._folder = folder
         self.refuse = refuse
-        """Is told of a member that is not read."""
+        """Called for each member that is not read."""
         self._budget = UnpackingBudget(archive.size())
         self.found: list[Input] = []
         self._met = 0
@@ -200,12 +201,12 @@ class _Unpacking:
         except NotImplementedError:
             detail = f"{origin} is packed in a way that cannot be read here; unpack the archive by hand."
             self.refuse(origin, "archive-damaged", detail)
-        except RuntimeError as error:  # zipfile's way to ask for a password
+        except RuntimeError as error:  # zipfile raises this if a password is needed
             detail = f"{self._archive.origin} is encrypted; unpack it by hand."
             raise ArchiveError("archive-encrypted", detail) from error
 
     def tar(self) -> None:
-        """Unpack a tar archive, packed or not, up to where it breaks off."""
+        """Unpack a tar archive, compressed or not, up to the point where it is truncated."""
         stream = None
         try:
             with _plain(self._archive) as plain:
@@ -228,7 +229,7 @@ class _Unpacking:
             self._check_end(stream, end)
 
     def _check_end(self, stream: _Tail, end: int) -> None:
-        """Tell what the end of a tar archive leaves open: tarfile takes any end for the right one."""
+        """Check the end of a tar archive, because tarfile accepts any end."""
         if stream.meant > end and stream.length - end >= _BLOCK:
             self.problem("archive-damaged", f"goes on after {end:,} bytes with what is no member of it")
         elif stream.length - end < 2 * _BLOCK:
@@ -245,7 +246,7 @@ class _Unpacking:
                 self._put(origin, packed, partly=True)
 
     def _welcome(self, name: str, fault: str | None) -> Origin | None:
-        """Return a member's origin; None for one that is refused."""
+        """Return the origin of a member; None if it is refused."""
         origin = Origin(self._archive.origin.path, name)
         fault = fault or _leaves_folder(name)
         if fault is not None:
@@ -254,7 +255,7 @@ class _Unpacking:
         return origin
 
     def _put(self, origin: Origin, packed: IO[bytes], *, partly: bool = False) -> None:
-        """Write a member. Of one that breaks off, `partly` keeps what came, unless it is to be passed on as a file."""
+        """Write a member. With `partly`, keep what there is of a truncated member, unless it is an attached file."""
         local = self._folder / f"{self._met}{PurePosixPath(origin.member or '').suffix[:10]}"
         self._met += 1
         try:
@@ -267,7 +268,7 @@ class _Unpacking:
         self.found.append(Input(local, origin))
 
     def problem(self, code: str, what: str) -> None:
-        """Tell that the archive does not end as it should; raises ArchiveError where nothing of it was read."""
+        """Report a truncated archive. Raises ArchiveError if nothing of it could be read."""
         detail = f"{self._archive.origin} {what}; download or copy it again."
         if not self.found:
             raise ArchiveError(code, detail)
@@ -275,19 +276,19 @@ class _Unpacking:
 
 
 class _Tail:
-    """Reads through a stream, and knows of its end what tarfile does not tell."""
+    """Wraps a stream and records about its end what tarfile does not report."""
 
     def __init__(self, stream: Any, budget: UnpackingBudget) -> None:
         self._stream = stream
         self._budget = budget
         self.length = 0
-        """Bytes so far."""
+        """Bytes read so far."""
         self.meant = 0
-        """Where the last byte that is no zero ends."""
+        """The offset after the last non-zero byte."""
         self.ended = False
 
     def read(self, size: int = -1) -> bytes:
-        """Read, and look at what was read."""
+        """Read and inspect the data."""
         data: bytes = self._stream.read(size)
         self.ended |= not data
         self._budget.spend(len(data))
@@ -298,7 +299,7 @@ class _Tail:
         return data
 
     def drain(self) -> None:
-        """Read what is left, so that a packed stream proves its end too."""
+        """Read the rest, so that a compressed stream checks its end too."""
         while self.read(_CHUNK):
             pass
 
