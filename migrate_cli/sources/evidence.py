@@ -236,7 +236,7 @@ def note_completeness(notes: Notes, seen: Chronicle, *, has_more: bool | None, t
 
     `has_more` is what the last page said, None where there is no page; `turned` as in `missing_side`.
     """
-    if any(found.code == INCOMPLETE for found in notes.findings):
+    if any(found.code == INCOMPLETE and "tool calls" not in found.detail for found in notes.findings):
         return "may be incomplete"
     if has_more:
         notes.add(INCOMPLETE, incomplete(missing_side(turned=turned), MORE_PROMISED))

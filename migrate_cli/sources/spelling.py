@@ -188,6 +188,8 @@ ASSISTANT = names(
 FILE = names("id object bytes created_at expires_at filename purpose status status_details")
 LIST = names("object data first_id last_id has_more")
 HISTORY = names(
-    "id object created_at metadata thread_id messages runs run_steps steps", thread=THREAD, tool_resources=_RESOURCES
+    "id object created_at metadata thread_id messages runs run_steps steps has_more first_id last_id",
+    thread=THREAD,
+    tool_resources=_RESOURCES,
 )
-"""A thread with its messages in it."""
+"""A thread with its messages in it, and what a tool left of the page that they came on."""

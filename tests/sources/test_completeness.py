@@ -95,3 +95,28 @@ def test_twenty_rows_of_a_file_are_told_too(tmp_path: Path) -> None:
     [thread] = open_source(str(tmp_path)).threads(Selection())
     assert isinstance(thread, Thread)
     assert CODE in [found.code for found in thread.findings]
+
+
+@pytest.mark.parametrize("key", ["messages", "Messages"])
+def test_what_a_tool_left_of_a_page_beside_its_entries_is_believed(told: Told, wire: Wire, key: str) -> None:
+    raws = [wire(number) for number in range(20, 0, -1)]
+    own = {"id": "thread_A"} if key == "messages" else {}
+    [detail] = told({**own, key: raws[:3], "has_more": True, "first_id": "msg_20", "last_id": "msg_18"})
+    assert "older ones may be missing" in detail
+
+
+def test_a_page_that_is_the_last_is_believed_beside_its_entries(told: Told, wire: Wire) -> None:
+    raws = [wire(number) for number in range(20)]
+    assert told({"id": "thread_A", "messages": raws, "has_more": False}) == []
+
+
+def test_a_list_of_runs_or_steps_that_promises_more_is_told(told: Told, wire: Wire) -> None:
+    runs = page([{"id": "run_1", "object": "thread.run", "thread_id": "thread_A"}], has_more=True)
+    [detail] = told({"id": "thread_A", "messages": [wire(1)], "runs": runs})
+    assert "tool calls may be missing" in detail
+
+
+def test_pages_of_steps_in_files_that_promise_more_are_told(told: Told, wire: Wire) -> None:
+    step = {"id": "step_1", "object": "thread.run.step", "thread_id": "thread_A", "run_id": "run_1", "step_details": {}}
+    [detail] = told([wire(1)], page([step], has_more=True))
+    assert "tool calls may be missing" in detail

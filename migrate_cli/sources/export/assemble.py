@@ -20,7 +20,7 @@ from migrate_cli.sources.normalise import Notes
 from migrate_cli.sources.ordering import Stretch
 from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes import ShapeTable
-from migrate_cli.sources.shapes.base import Loose, Remark, Shape, Whole
+from migrate_cli.sources.shapes.base import MORE_RUNS, Loose, Remark, Shape, Whole
 from migrate_cli.sources.shapes.thread_file import merged
 from migrate_cli.sources.spool import LongMessages, is_long
 
@@ -183,6 +183,8 @@ class _IndexedThread:
         groups = self._groups(kind)
         if not groups:
             return []
+        if kind in (RecordKind.RUN, RecordKind.STEP) and all(group[0].row.has_more for group in groups):
+            _remark(self._notes, [MORE_RUNS])
         plan = self._plan(groups, [_summary(group) for group in groups], kind)
         return [entry for part in plan for entry in part.read()]
 

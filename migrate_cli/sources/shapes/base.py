@@ -140,6 +140,13 @@ class Shape(ABC):
         return value if isinstance(value, list) else [value]
 
 
+MORE_RUNS = Remark(
+    evidence.INCOMPLETE,
+    "A list of its runs or their steps says that there are more, so that tool calls may be missing; export the thread "
+    "again with all pages.",
+)
+
+
 def said_more(page: Any) -> bool | None:
     """Return what a list answer says about further pages; None where it says nothing."""
     more = page.get("has_more") if isinstance(page, dict) else None

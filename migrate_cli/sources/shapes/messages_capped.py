@@ -28,15 +28,16 @@ class MessagesCapped(Shape):
 
     def pieces(self, value: Any) -> Iterator[Piece]:
         """Give the messages, with a remark where there may have been more."""
-        raws, _ = entries_of(value["Messages"])
-        for piece in loose_pieces(raws, api_page=True, has_more=said_more(value["Messages"])):
+        raws, verbatim = entries_of(value["Messages"])
+        more = said_more(value["Messages"] if verbatim else value)
+        for piece in loose_pieces(raws, api_page=True, has_more=more):
             if piece.kind is RecordKind.MESSAGE and len(piece.raws) >= CAP:
                 piece.has_more = True
             yield piece
 
     def frame(self, value: Any) -> list[str]:
         """Return what stands beside the list."""
-        return beside(value, frozenset({"Messages"}))
+        return beside(value, frozenset({"Messages", "has_more", "first_id", "last_id"}))
 
 
 def _are_messages(raws: list[Any]) -> bool:

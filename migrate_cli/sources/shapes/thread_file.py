@@ -8,13 +8,15 @@ from typing import Any
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.record_kinds import RecordKind, is_list_answer, kind_of
-from migrate_cli.sources.shapes.base import Loose, Piece, Shape, Whole, beside, said_more, thread_id_in
+from migrate_cli.sources.shapes.base import MORE_RUNS, Loose, Piece, Shape, Whole, beside, said_more, thread_id_in
 from migrate_cli.sources.wire_fields import THREAD, carries
 
 _LISTS = ("messages", "runs", "run_steps", "steps")
+_PAGE = ("has_more", "first_id", "last_id")
+"""What tools leave of a list answer whose entries they took out."""
 _IDENTITY = ("id", "object", "thread_id")
 _ASSISTANTS = ("assistants", "assistant")
-_KNOWN = THREAD.union(_LISTS, ["thread"])
+_KNOWN = THREAD.union(_LISTS, _PAGE, ["thread"])
 
 
 class ThreadFile(Shape):
@@ -73,6 +75,7 @@ def whole_thread(value: JsonObject) -> Whole:
     thread = value.get("thread")
     read = {*_LISTS, "thread", *assistant_keys(value)}
     fields = {key: value[key] for key in value if key not in read}
+    beside_list = {key: fields.pop(key) for key in _PAGE if key in fields}
     if not isinstance(thread, dict):
         named = clean_id(thread)
         thread = fields
@@ -87,8 +90,15 @@ def whole_thread(value: JsonObject) -> Whole:
     own = thread.get("id") if isinstance(value.get("thread"), dict) else None
     known = clean_id(own) or clean_id(value.get("thread_id")) or clean_id(thread.get("id"))
     thread_id = known or thread_id_in(messages)
-    has_more = said_more(value["messages"]) if api_page else None
-    return Whole(thread_id, messages, thread, runs, [*steps, *nested], api_page, has_more=has_more)
+    has_more = said_more(value["messages"]) if api_page else said_more(beside_list)
+    pages = [
+        value.get("runs"),
+        value.get("run_steps"),
+        value.get("steps"),
+        *(run.get("steps") for run in runs if isinstance(run, dict)),
+    ]
+    remarks = (MORE_RUNS,) if any(said_more(page) for page in pages) else ()
+    return Whole(thread_id, messages, thread, runs, [*steps, *nested], api_page, remarks, has_more)
 
 
 def merged(thread: JsonObject, other: JsonObject) -> JsonObject:
