@@ -264,7 +264,7 @@ def mongo(value: Any) -> Any:
             return record
         known = dict(record)
         if isinstance(known.get("id"), str) and known["id"].startswith("msg_"):
-            known = {"_id": {"$oid": known.pop("id").encode().hex()[:24]}} | known
+            known = {"_id": {"$oid": known.pop("id").encode().hex()[-24:]}} | known
         return {key: child if key in _FREE else ids(child) for key, child in known.items()}
 
     return ids(_timed(value, lambda seconds: {"$date": iso(seconds)}))
