@@ -102,6 +102,8 @@ class Translator:
         if type(raw) is not dict:
             return [raw]
         whole = values.document(raw)
+        if type(whole) is dict and len(whole) <= 3 and type(values.unwrapped(whole)) is not dict:
+            return [whole]  # a value, such as a time, that a database wraps in an object, and no record
         found = whole if type(whole) is list else self._record(whole)
         return found if type(found) is list else [found]
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from migrate_cli.model import JsonObject
+from migrate_cli.sources.dialects import exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +97,6 @@ PART = names(
     image_url=names("url detail"),
 )
 _ATTACHMENT = names("file_id", tools=names("type"), data_source=names("uri type asset_identifier asset_type"))
-MESSAGE = names(
-    "id object created_at thread_id status completed_at incomplete_at role assistant_id run_id metadata file_ids "
-    "type name tool_calls tool_call_id function_call refusal audio",
-    incomplete_details=names("reason"),
-    content=PART,
-    attachments=_ATTACHMENT,
-)
 _OUTPUT = names("type logs", image=names("file_id"))
 _OF_HOST = names(
     "name arguments input output steps action run_id thread_id assistant_id agent_id requesturl response_metadata"
@@ -121,6 +115,16 @@ _TOOL_CALL = names(
     file_search=names(
         "", ranking_options=names("ranker score_threshold"), results=names("file_id file_name score content")
     ),
+)
+MESSAGE = names(
+    "id object created_at thread_id status completed_at incomplete_at role assistant_id run_id metadata file_ids "
+    "type name tool_call_id refusal audio call_id arguments input output "
+    + " ".join((*exchange.PROMPTS, *exchange.ANSWERS)),
+    incomplete_details=names("reason"),
+    content=PART,
+    attachments=_ATTACHMENT,
+    tool_calls=_TOOL_CALL,
+    function_call=names("name arguments"),
 )
 STEP = names(
     "id object created_at thread_id assistant_id run_id type status last_error expired_at expires_at cancelled_at "

@@ -237,7 +237,7 @@ def unroled(records: Records, random: Random) -> None:
 def emptied(records: Records, random: Random) -> None:
     record = random.choice(random.choice(list(records.values())))
     for key in ("content", "text", "parts", "data", "prompt"):
-        if key in record and not record.get("tool_calls"):  # beside calls it may well be null
+        if key in record and "tool_calls" not in record and "tool_call_id" not in record:  # there it may well be null
             record[key] = None
 
 
@@ -270,13 +270,16 @@ def cut(saved: Saved, random: Random) -> None:
         file.write_bytes(data[: random.randrange(1, len(data) - 1)])
 
 
-def silent(found: Reading, right: Facts, spoilt: str, saved: Saved) -> bool:
-    """Whether something is wrong and nobody was told."""
+def silent(found: Reading, right: Facts, spoilt: str) -> bool:
+    """Whether something is wrong and nobody was told: not carried, and not among what was set aside and counted."""
     if found.told:
         return False
     if spoilt == "extra" and MARK not in found.aside:
         return True
-    return found.facts != right
+    lost = [fact for thread, facts in right.items() for fact in facts if fact not in found.facts.get(thread, ())]
+    if not all(json.dumps(fact[-1])[1:-1] in found.aside for fact in lost):
+        return True
+    return found.facts != {thread: [fact for fact in facts if fact not in lost] for thread, facts in right.items()}
 
 
 EXAMPLES = 3000
@@ -306,4 +309,4 @@ def test_whatever_is_done_to_saved_threads_the_result_is_right_or_told(
     right = {one.id: one.facts() for one in wanted if one.said}
     if spoilt == "nothing":
         assert found.facts == right, (found.told, as_text(records))
-    assert not silent(found, right, spoilt, saved), (found, as_text(records))
+    assert not silent(found, right, spoilt), (found, as_text(records))
