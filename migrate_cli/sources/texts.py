@@ -24,10 +24,11 @@ PART_TYPES = frozenset(_TYPES.split("|"))
 """What a part of a message calls itself in the dialects that are known."""
 _QUOTE = r"\\*[\"']"
 _PARTS_LIKE = re.compile(
-    rf"""["']?\s*\[?\s*(?:\{{\s*{_QUOTE}(?:type{_QUOTE}\s*:\s*{_QUOTE}(?:{_TYPES}){_QUOTE}"""
-    rf"""|text{_QUOTE}\s*:\s*\{{\s*{_QUOTE}(?:value|annotations){_QUOTE})"""
+    rf"""["']?\s*\[?\s*(?:\{{\s*{_QUOTE}(?:[tT]ype{_QUOTE}\s*:\s*{_QUOTE}(?:{_TYPES}){_QUOTE}"""
+    rf"""|[tT]ext{_QUOTE}\s*:\s*\{{\s*{_QUOTE}(?:[vV]alue|[aA]nnotations){_QUOTE})"""
     r"""|\w*(?:TextContentBlock|MessageContentText|ImageFileContentBlock|MessageTextContent)\()"""
 )
+_TYPE_MARKS = tuple(f"{quote}{name}{quote}" for quote in "'\"" for name in ("type", "Type"))
 _ODD_ESCAPE = re.compile(r"\\(?:\\|[^\n\\'\"abfnrtvxuUN0-7])")
 """An escape that `repr` never writes, and that Python's parser warns of; an escaped backslash is passed over."""
 _OPENINGS = ("[", "{")
@@ -63,7 +64,7 @@ def parts_in(text: str) -> list[Any] | None:
 
     What a user wrote may begin like a list too: only known types of parts count.
     """
-    if _PARTS_LIKE.match(text) is None and "'type'" not in text and '"type"' not in text:
+    if _PARTS_LIKE.match(text) is None and not any(mark in text for mark in _TYPE_MARKS):
         return None
     value = value_in(text)
     parts = [value] if isinstance(value, dict) else value

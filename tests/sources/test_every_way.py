@@ -151,7 +151,7 @@ def talks(draw: st.DrawFn, *, calls: bool) -> tuple[Said, ...]:
     said: list[Said] = []
     for number in range(draw(st.integers(1, 4))):
         said.append(Said("user", draw(WORDS)))
-        called = ()
+        called: tuple[Call, ...] = ()
         if calls and draw(st.booleans()):
             many = draw(st.integers(1, 2))
             called = tuple(

@@ -14,6 +14,7 @@ from migrate_cli.sources.export.index import ThreadIndex
 from migrate_cli.sources.export.looked_at import Recognised
 from migrate_cli.sources.export.thread_names import ThreadNames
 from migrate_cli.sources.record_kinds import RecordKind
+from migrate_cli.sources.record_tables import decoded, untyped
 from migrate_cli.sources.shapes.base import Loose, Piece, Remark
 from migrate_cli.sources.shapes.flat import FlatRow
 from migrate_cli.sources.shapes.record_csv import RecordCsv
@@ -50,7 +51,8 @@ def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames, wire:
                 detail = f"{here}: The row that ends here has {too_long('a cell')}. The other rows are read."
                 index.problem(here, "string-too-long", detail)
                 continue
-            pieces = list(found.shape.pieces(wire(row.cells)))
+            cells = decoded(row.cells) if isinstance(found.shape, RecordCsv) else untyped(row.cells)
+            pieces = list(found.shape.pieces(wire(cells)))
             if row.cut:
                 _cut_row(found, row, pieces, index)
                 break
@@ -72,7 +74,7 @@ def _cut_row(found: Recognised, row: CsvRow, pieces: list[Piece], index: ThreadI
     detail = f"{here}: The file ends in the middle of this row; it was cut off. Export it again."
     known = list(row.cells)[:-1]
     thread = next((piece.thread_id for piece in pieces if isinstance(piece, Loose)), None)
-    column = found.shape.thread_column(row.cells) if isinstance(found.shape, FlatRow | RecordCsv) else None
+    column = found.shape.thread_column(row.cells) if isinstance(found.shape, FlatRow) else None
     if thread is not None and column in known:
         index.hold_back(thread)
         detail += f" The thread {thread} is not read, for it may lack more."

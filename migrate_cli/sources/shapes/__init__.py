@@ -76,7 +76,7 @@ class ShapeTable:
             MessagesCapped(),
             FlatArray(names, translator),
             FlatLines(names, translator),
-            RecordCsv(app),
+            RecordCsv(names, translator, app, named=bool(columns)),
             FlatCsv(names, translator),
             MessageArray(),
             MessageLines(),

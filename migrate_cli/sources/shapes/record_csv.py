@@ -1,4 +1,4 @@
-"""`record-csv`: CSV whose rows are no flat messages: an app's own table, or a prompt with its answer.
+"""`record-csv`: CSV whose rows are no flat messages: records of a dialect, threads, or rows of an app's own table.
 
 What a row means, the translator has said before. It must not look into the rows.
 """
@@ -8,38 +8,73 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from migrate_cli.sources import record_tables
 from migrate_cli.sources.app_formats import APPS, app_of_row, plain_column
-from migrate_cli.sources.dialects import exchange
-from migrate_cli.sources.dialects.flat import THREADS
-from migrate_cli.sources.shapes.base import Form, Piece, Shape, loose_pieces
+from migrate_cli.sources.columns import Columns
+from migrate_cli.sources.dialect import Translator
+from migrate_cli.sources.shapes.base import Form, Piece, loose_pieces
+from migrate_cli.sources.shapes.flat import FlatRow
+from migrate_cli.sources.shapes.thread_file import whole_thread
 
 
-class RecordCsv(Shape):
-    """Each row has become the wire objects that it means."""
+class RecordCsv(FlatRow):
+    """Each row has become the wire objects that it means, or stayed a flat message."""
 
     name = "record-csv"
-    description = "CSV with a prompt and its answer a row, or of the table of an app such as Chainlit or Flowise"
+    description = "CSV with a record of a dialect, a prompt and its answer or a thread a row, or an app's own table"
     form = Form.CSV
 
-    def __init__(self, app: str | None = None) -> None:
+    def __init__(
+        self, columns: Columns, translator: Translator, app: str | None = None, *, named: bool = False
+    ) -> None:
+        super().__init__(columns, translator)
         self._app = app
+        self._named = named
+        """Whether the user names columns: then rows are flat."""
 
     def matches(self, value: Any) -> bool:
-        """Recognise a header by the columns that the app has, or by those of a prompt and its answer."""
+        """Recognise a header by the columns that the app has, or by those of records."""
         if type(value) is not dict:
             return False
         if self._app:
             return APPS[self._app].marks <= {plain_column(column) for column in value}
         if self._app is None and app_of_row(value) is not None:
             return True
-        return exchange.matches(dict.fromkeys(value, "x")) and self.thread_column(value) is not None
+        return not self._named and record_tables.holds_records(value)
 
     def pieces(self, value: Any) -> Iterator[Piece]:
         """Give the wire objects of one row."""
         yield from loose_pieces(self.entries(value))
 
+    def entries(self, value: Any) -> list[Any]:
+        """Return the wire objects of a row: its messages, those of the thread that it is, and the thread's own."""
+        records = value if isinstance(value, list) else [value]
+        return [one for record in records for one in _messages_in(record) or [self._message(record)]]
+
+    def _message(self, row: Any) -> Any:
+        """Return the message of a record: a flat one keeps its columns as metadata, others are translated already."""
+        if type(row) is not dict or super().matches(row):
+            return super()._message(row) if type(row) is dict else row
+        return self._translator.finished(row)
+
     def thread_column(self, columns: Iterable[str]) -> str | None:
         """Return the column that names a row's thread."""
-        app = self._app or app_of_row(dict.fromkeys(columns))
-        threads = APPS[app].threads if app else ()
-        return next((column for column in columns if column in THREADS or plain_column(column) in threads), None)
+        there = list(columns)
+        app = self._app or app_of_row(dict.fromkeys(there))
+        if not app:
+            return record_tables.thread_column(there)
+        return next((column for column in there if plain_column(column) in APPS[app].threads), None)
+
+
+def _messages_in(record: Any) -> list[Any]:
+    """Return the thread that a record is, and its messages under its id; empty for anything else."""
+    if type(record) is not dict or "messages" not in record:
+        return []
+    whole = whole_thread(record)
+    thread = {"object": "thread", **whole.thread, "id": whole.thread_id}
+    parts = [*whole.messages, *whole.runs, *whole.steps]
+    named = [
+        {**raw, "thread_id": whole.thread_id} if type(raw) is dict and raw.get("thread_id") is None else raw
+        for raw in parts
+    ]
+    return [thread, *named]

@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from migrate_cli.errors import SourceError
-from migrate_cli.model import JsonObject
 from migrate_cli.sources.app_formats import APPS, app_messages, plain_column
-from migrate_cli.sources.normalise import clean_id
-from migrate_cli.sources.sql.rows import ColumnMap, MessageRow, plain_values
+from migrate_cli.sources.sql.rows import ColumnMap, MessageRow, plain_values, rows_of
 
 
 class AppColumns:
@@ -53,12 +51,4 @@ class AppRowReader:
             repr(values[column]) for name in ("order", "created_at") if (column := self._found.column(name)) is not None
         )
         records = app_messages(self._app, values)
-        facts: JsonObject = {}
-        for record in records:
-            if record["object"] == "thread":
-                facts |= {name: record[name] for name in ("created_at", "metadata") if record.get(name)}
-        return [
-            MessageRow(clean_id(record.get("thread_id")), record, facts, (*key, place))
-            for place, record in enumerate(records)
-            if record["object"] == "thread.message"
-        ]
+        return rows_of(records, key)

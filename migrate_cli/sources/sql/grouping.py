@@ -54,7 +54,7 @@ class ThreadRows:
         self._key = entry.key
         self._facts = {**entry.thread, **self._facts}
         raw = entry.message
-        if self._repeated(raw):
+        if raw is None or self._repeated(raw):
             return
         self._raws.append(raw)
         if not self._raws.long:

@@ -20,9 +20,11 @@ from migrate_cli.model import JsonObject
 from migrate_cli.sources.columns import FIELDS, Columns
 from migrate_cli.sources.dialect import Translator
 from migrate_cli.sources.normalise import clean_id, text_part
+from migrate_cli.sources.record_tables import untyped
 from migrate_cli.sources.shapes.flat import wire_message
 from migrate_cli.sources.texts import value_in
 from migrate_cli.sources.times import unix_seconds
+from migrate_cli.sources.values import document
 
 OWN_FIELDS: dict[str, tuple[str, ...]] = {
     "order": ("order", "position", "seq", "sequence", "ordinal", "messageindex", "sortorder", "turn"),
@@ -41,7 +43,8 @@ class MessageRow:
     """One row, read."""
 
     thread_id: str | None
-    message: JsonObject
+    message: JsonObject | None
+    """None for a row that only tells of its thread."""
     thread: JsonObject
     """What the row says of its thread, in wire form."""
     key: tuple[Any, ...]
@@ -105,7 +108,7 @@ class RowReader:
 
     def entries(self, row: Sequence[Any]) -> list[MessageRow]:
         """Read one row."""
-        values = plain_values(self._names, row)
+        values = _of_document(plain_values(self._names, row))
         flat = {name: value for name, value in values.items() if name not in self._own}
         columns = self._found.flat
         message = wire_message(flat, columns, self._translator.roles)
@@ -146,6 +149,30 @@ class RowReader:
     def _key(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         columns = (self._found.column("order"), self._found.column("created_at"))
         return tuple(repr(values[column]) for column in columns if column is not None)
+
+
+def _of_document(values: JsonObject) -> JsonObject:
+    """Return a row, of a document whose values say their types its plain values."""
+    record = untyped(values)
+    read = record if record is values else document(record)
+    return {name: read.get(name) for name in values} if type(read) is dict else values
+
+
+def rows_of(records: Sequence[JsonObject], key: tuple[Any, ...], thread_id: str | None = None) -> list[MessageRow]:
+    """Return the messages among the wire objects that a row means, each with what the thread's own objects tell.
+
+    A row of a thread without messages still tells that there is one. Messages that name no thread are of `thread_id`.
+    """
+    threads = [record for record in records if record.get("object") == "thread"]
+    facts = {name: record[name] for record in threads for name in ("created_at", "metadata") if record.get(name)}
+    messages = [record for record in records if record.get("object") != "thread"]
+    rows = [
+        MessageRow(clean_id(message.get("thread_id")) or thread_id, message, facts, (*key, place))
+        for place, message in enumerate(messages)
+    ]
+    if rows or not threads:
+        return rows
+    return [MessageRow(clean_id(threads[0].get("id")) or thread_id, None, facts, key)]
 
 
 def plain_values(names: Sequence[str], row: Sequence[Any]) -> dict[str, Any]:

@@ -15,18 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.model import Origin, Thread, Unreadable
-from migrate_cli.sources.app_formats import APPS, app_of, plain_column
+from migrate_cli.sources.app_formats import APPS, NO_APP, app_of, plain_column
+from migrate_cli.sources.columns import Columns
 from migrate_cli.sources.dialect import Translator
 from migrate_cli.sources.disk_set import DiskSet
 from migrate_cli.sources.explain import RECORDS, Explanation, RecordShown, named_shown, record_shown
 from migrate_cli.sources.interface import Selection, ShapeTaken, Source
 from migrate_cli.sources.ordering import WAYS
 from migrate_cli.sources.record_kinds import RecordKind
+from migrate_cli.sources.record_tables import holds_records
 from migrate_cli.sources.roles import Roles
 from migrate_cli.sources.spellings_met import of_columns
 from migrate_cli.sources.sql.app_rows import AppColumns, AppRowReader
 from migrate_cli.sources.sql.database import Database, UnfitValueError, open_database
 from migrate_cli.sources.sql.grouping import RowOrder, ThreadRows
+from migrate_cli.sources.sql.record_rows import RecordRowReader, record_columns
 from migrate_cli.sources.sql.rows import ColumnMap, MessageRow, RowReader, find_columns, fits, plain_values
 
 if TYPE_CHECKING:
@@ -190,17 +193,20 @@ class _Plan:
         # Wrapped like this, nothing but a query is valid.
         self._base = f"{database.table(table)} q" if table else f"({database.embed(inner)}\n) q"
         self.columns = database.columns(f"SELECT * FROM {self._base} WHERE 1 = 0")  # noqa: S608 - quoted, or the user's own query
-        self._translator, self._way = Translator(Roles(rows.roles), time_format=rows.time_format), WAYS[rows.order]
+        self._way = WAYS[rows.order]
+        self._translator = Translator(Roles(rows.roles), Columns(rows.columns), rows.time_format, rows.app or NO_APP)
         self._quoted = {name: f"q.{database.quote(name)}" for name in self.columns}
         self.app = rows.app or (None if rows.columns or rows.paths else app_of(self.columns))
         place = f"The table {table}" if table else "The query"
         self._map = _map_of(rows)
+        self._of_records = self._map is None and self.app is None and not rows.columns and holds_records(self.columns)
         self.found: ColumnMap
         if self._map is not None:
             self.found = self._map.found(self.columns, place)
             self._thread = self._quoted[self.found.flat["thread_id"]]
         elif self.app is None:
-            self.found = find_columns(self.columns, rows.columns, place)
+            of_records = self._of_records
+            self.found = record_columns(self.columns) if of_records else find_columns(self.columns, rows.columns, place)
             self._thread = self._quoted[self.found.flat["thread_id"]]
         else:
             of_app = AppColumns(self.app, self.columns, place)
@@ -210,10 +216,12 @@ class _Plan:
         self._text = "CHAR" if database.dialect in ("mysql", "mariadb") else "VARCHAR(255)"
         self._hidden = _hidden_order(database, table, self._base)
 
-    def reader(self) -> RowReader | AppRowReader | MappedRowReader:
+    def reader(self) -> RowReader | RecordRowReader | AppRowReader | MappedRowReader:
         """Return what reads a row."""
         if self._map is not None:
             return self._map.reader(self.columns, self.found)
+        if self._of_records:
+            return RecordRowReader(self.columns, self.found, self._translator)
         if self.app is None:
             return RowReader(self.columns, self.found, self._translator)
         return AppRowReader(self.app, self.columns, self.found)
@@ -226,8 +234,9 @@ class _Plan:
     def shown(self, row: Sequence[object]) -> RecordShown:
         """Show how a row is read: by the columns found, or by what the app's row became."""
         values = plain_values(self.columns, row)
-        if self.app is not None or self._map is not None:
-            return record_shown(values, [one.message for one in self.reader().entries(row)], RecordKind.MESSAGE)
+        if self.app is not None or self._map is not None or self._of_records:
+            said = [one.message for one in self.reader().entries(row) if one.message is not None]
+            return record_shown(values, said, RecordKind.MESSAGE)
         wire = {"message_id": "id", "text": "content"}
         fields = {column: wire.get(name, name) for name, column in {**self.found.flat, **self.found.own}.items()}
         return named_shown("row", fields, values)
@@ -249,7 +258,7 @@ class _Plan:
         reader = self.reader()
         for row in rows:
             for entry in reader.entries(row):
-                known = row[-1] if self._hidden is not None else entry.message.get("id")
+                known = row[-1] if self._hidden is not None else (entry.message or {}).get("id")
                 yield entry, known if isinstance(known, int) else None
 
     def statement(self, marks: Sequence[str] = (), *, as_text: bool = False) -> str:
@@ -313,7 +322,9 @@ def _only_table(database: Database, rows: RowQuery) -> str:
         if rows.columns
         else [name for name, columns in tables.items() if _is_of_app(columns, rows.app)]
     )
-    fitting = of_apps or [name for name, columns in tables.items() if rows.app is None and fits(columns)]
+    fitting = of_apps or [
+        name for name, columns in tables.items() if rows.app is None and (fits(columns) or holds_records(columns))
+    ]
     if len(fitting) == 1:
         return fitting[0]
     listed = ", ".join((fitting or list(tables))[:20]) or "no tables"
