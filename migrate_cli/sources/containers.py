@@ -275,6 +275,8 @@ def _is_history(value: Any, read: Records) -> bool:
 
 def _history(value: Any, read: Records) -> Any:
     if type(value) is list:
-        return read(value)
+        # As a thread's messages, and not as rows, whose roles a flat shape would read.
+        found = read([{"messages": value}])
+        return found[0]["messages"] if len(found) == 1 and "messages" in found[0] else read(value)
     read_value = read([value])
     return read_value[0] if len(read_value) == 1 else read_value

@@ -14,10 +14,8 @@ from migrate_cli.sources.export.index import ThreadIndex
 from migrate_cli.sources.export.looked_at import Recognised
 from migrate_cli.sources.export.thread_names import ThreadNames
 from migrate_cli.sources.record_kinds import RecordKind
-from migrate_cli.sources.record_tables import decoded, untyped
 from migrate_cli.sources.shapes.base import Loose, Piece, Remark
 from migrate_cli.sources.shapes.flat import FlatRow
-from migrate_cli.sources.shapes.record_csv import RecordCsv
 from migrate_cli.sources.table import CsvRow, csv_rows
 
 _BATCH = 500
@@ -51,7 +49,7 @@ def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames, wire:
                 detail = f"{here}: The row that ends here has {too_long('a cell')}. The other rows are read."
                 index.problem(here, "string-too-long", detail)
                 continue
-            cells = decoded(row.cells) if isinstance(found.shape, RecordCsv) else untyped(row.cells)
+            cells = found.shape.from_cells(row.cells) if isinstance(found.shape, FlatRow) else row.cells
             pieces = list(found.shape.pieces(wire(cells)))
             if row.cut:
                 _cut_row(found, row, pieces, index)

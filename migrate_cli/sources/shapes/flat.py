@@ -15,6 +15,7 @@ from migrate_cli.bounds import loads
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.columns import Columns
 from migrate_cli.sources.dialect import Translator
+from migrate_cli.sources.record_tables import untyped
 from migrate_cli.sources.roles import Roles
 from migrate_cli.sources.shapes.base import Form, Piece, Shape, loose_pieces
 from migrate_cli.sources.wire_fields import carries
@@ -40,6 +41,10 @@ class FlatRow(Shape):
     def thread_column(self, columns: Iterable[str]) -> str | None:
         """Return the column that names a row's thread."""
         return self.columns.found(columns).get("thread_id")
+
+    def from_cells(self, cells: JsonObject) -> JsonObject:
+        """Return the record that the cells of a row make, before it is translated."""
+        return untyped(cells)
 
     def entries(self, value: Any) -> list[Any]:
         """Return the wire messages of a row, or of the wire messages that one became; nothing for what is no row."""

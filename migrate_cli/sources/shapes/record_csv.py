@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from migrate_cli.model import JsonObject
 from migrate_cli.sources import record_tables
 from migrate_cli.sources.app_formats import APPS, app_of_row, plain_column
 from migrate_cli.sources.columns import Columns
@@ -45,6 +46,10 @@ class RecordCsv(FlatRow):
     def pieces(self, value: Any) -> Iterator[Piece]:
         """Give the wire objects of one row."""
         yield from loose_pieces(self.entries(value))
+
+    def from_cells(self, cells: JsonObject) -> JsonObject:
+        """Return the cells of an app's row as they are, and those of others as the record that they hold."""
+        return cells if self._app or app_of_row(cells) is not None else record_tables.decoded(cells)
 
     def entries(self, value: Any) -> list[Any]:
         """Return the wire objects of a row: its messages, those of the thread that it is, and the thread's own."""
