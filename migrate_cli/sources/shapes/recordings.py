@@ -122,6 +122,7 @@ class EventList(Recording):
 
     name = "event-list"
     description = 'the events of runs as a JSON array: [{"event": "thread.…", "data": {…}}]'
+    orders = "the order of the events"
 
     def exchanges(self, value: Any) -> Iterator[Exchange] | None:
         """Recognise the array of events."""
@@ -136,6 +137,7 @@ class EventStream(Recording):
     name = "event-stream"
     description = "the event streams of runs as text: as they were sent, as lines, or in a log behind a prefix"
     form = Form.TEXT
+    orders = "the order of the events"
 
     def exchanges(self, value: Any) -> Iterator[Exchange] | None:
         """Recognise a text with at least one event or object of a thread."""
