@@ -23,6 +23,8 @@ _ROLES = frozenset({
 })  # fmt: skip
 _ENTRIES = 50
 """Records that are looked at in each list."""
+_NAMES = 200
+"""Fields of a record that are looked at."""
 _VALUES = 20_000
 _DEEP = 8
 _INSIDE = 3
@@ -140,7 +142,7 @@ def _lists(value: Any, *, rows: bool) -> list[_Records]:
         _meet(found, None, "[]", value, None)
         for line in value[:_ENTRIES]:
             if isinstance(line, dict):
-                for name, inner in line.items():
+                for name, inner in islice(line.items(), _NAMES):
                     _walk(inner, "[]", step(name), line, found, left, 1)
         return list(found.values())
     _walk(value, None, "", value if isinstance(value, dict) else None, found, left, 0)
@@ -166,14 +168,14 @@ def _walk(
         for entry in map(_parsed, value[:_ENTRIES]):
             if isinstance(entry, dict):
                 whole = _joined(above, f"{path}[]")
-                for name, inner in entry.items():
+                for name, inner in islice(entry.items(), _NAMES):
                     _walk(inner, whole, step(name), entry, found, left, depth + 1)
     elif isinstance(value, dict):
         if is_keyed(value):
             entries = [{"key": key, "value": entry} for key, entry in islice(value.items(), _ENTRIES)]
             _walk(entries, above, f"to_entries({path or '@'})", owner, found, left, depth + 1)
             return
-        for name, inner in value.items():
+        for name, inner in islice(value.items(), _NAMES):
             _walk(inner, above, f"{path}.{step(name)}" if path else step(name), owner, found, left, depth + 1)
 
 
@@ -237,7 +239,7 @@ def _columns(rows: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:
 
 def _leaves(value: dict[str, Any], at: str, depth: int) -> Iterator[tuple[str, Any]]:
     """Yield what a record holds, with its path; a list of parts counts as what is said."""
-    for name, inner in zip(value, map(_parsed, value.values()), strict=True):
+    for name, inner in islice(zip(value, map(_parsed, value.values()), strict=True), _NAMES):
         path = f"{at}.{step(name)}" if at else step(name)
         if isinstance(inner, dict):
             if depth + 1 < _INSIDE:

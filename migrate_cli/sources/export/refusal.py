@@ -9,8 +9,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from migrate_cli.secrets import scrub
 from migrate_cli.sources.columns import FIELDS, NEEDED
 from migrate_cli.sources.export.inputs import Input
 from migrate_cli.sources.export.looked_at import NotOursError
@@ -104,7 +106,7 @@ def _rows(head: str, delimiter: str) -> list[list[str]]:
 
 def _brief(value: Any) -> str:
     if isinstance(value, dict):
-        keys = ", ".join(str(key)[:40] for key in list(value)[:6])
+        keys = ", ".join(" ".join(scrub(str(key)).split())[:40] for key in islice(value, 6))
         return f"an object with the keys {keys}" if keys else "an empty object"
     if isinstance(value, list):
         return f"an array of {len(value)} entries" if value else "an empty array"
