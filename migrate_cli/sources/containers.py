@@ -196,7 +196,8 @@ def _opened(raw: JsonObject, read: Records, fits_row: Callable[[Any], bool], dep
     if depth >= _DEEPEST or len(raw) > _LOOK_AT * 10:
         return raw
     found: list[Any] = []
-    for value in raw.values():
+    inside: dict[str, Any] = {}
+    for key, value in raw.items():
         if type(value) is list and value:
             records = read(value)
             if _are_records(records, fits_row):
@@ -205,11 +206,21 @@ def _opened(raw: JsonObject, read: Records, fits_row: Callable[[Any], bool], dep
             inner = _opened(value, read, fits_row, depth + 1)
             if inner is not value or _by_id(value, read) is not None:
                 found.append(inner)
+                inside[key] = inner
     if len(found) == 1:
         return found[0]
+    if len(inside) == len(found) > 1 and all(_name_no_thread(records) for records in found):
+        # What lies under several names, and says of no thread, is a thread for each name, and never one for all.
+        return [{"thread_id": key, "messages": records} for key, records in inside.items()]
     if len(found) > 1 and all(type(records) is list for records in found):
         return [record for records in found for record in records]
     return raw
+
+
+def _name_no_thread(records: Any) -> bool:
+    if type(records) is not list or not are_messages(records):
+        return False
+    return all(type(entry) is not dict or clean_id(entry.get("thread_id")) is None for entry in records)
 
 
 def beside(raw: JsonObject, read: Records, fits_row: Callable[[Any], bool], depth: int = 0) -> list[str] | None:

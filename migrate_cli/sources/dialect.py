@@ -31,6 +31,10 @@ _ENVELOPES = ("data", "message", "payload", "_source", "doc", "document", "body"
 """Keys under which logs, search engines and document stores put the record itself."""
 
 
+_MOST_FIELDS = 10_000
+"""An entry of a list with more names is no record: nobody has so many fields, and looking at each takes long."""
+
+
 class Translator:
     """Translates the values of one source; it holds nothing but settings."""
 
@@ -99,7 +103,7 @@ class Translator:
         if type(raw) is list:
             messages = self._messages(raw)
             return [{"messages": messages}] if containers.are_messages(messages) else [raw]
-        if type(raw) is not dict:
+        if type(raw) is not dict or len(raw) > _MOST_FIELDS:
             return [raw]
         whole = values.document(raw)
         if type(whole) is dict and len(whole) <= 3 and type(values.unwrapped(whole)) is not dict:
