@@ -155,10 +155,10 @@ def test_where_no_message_names_its_thread_the_files_name_does(tmp_path: Path, r
     assert {code for thread in reading.ids for code in reading.finding_codes(thread)} == {"thread-id-from-file-name"}
 
 
-def test_messages_of_another_thread_are_kept_with_a_finding(tmp_path: Path, read: Any, wire: Any) -> None:
-    dump(tmp_path / "a.json", {"thread": {"id": "thread_A"}, "messages": [wire(1), wire(2, thread="thread_B")]})
+def test_messages_that_all_name_another_thread_are_kept_with_a_finding(tmp_path: Path, read: Any, wire: Any) -> None:
+    dump(tmp_path / "a.json", {"thread": {"id": "thread_B"}, "messages": [wire(1), wire(2)]})
 
-    assert read(tmp_path).finding_codes("thread_A") == ["message-of-another-thread"]
+    assert read(tmp_path).finding_codes("thread_B") == ["message-of-another-thread"]
 
 
 def test_a_thread_may_be_spread_over_shapes(tmp_path: Path, read: Any, wire: Any) -> None:
@@ -189,3 +189,67 @@ def test_long_threads_stay_on_disk_and_read_the_same(
         "duplicate-message-differs",
         "message-without-id",
     ]
+
+
+def test_messages_of_several_threads_in_one_thread_are_several_threads(tmp_path: Path, read: Any, wire: Any) -> None:
+    dump(tmp_path / "a.json", {"thread": {"id": "thread_A"}, "messages": [wire(1), wire(2, thread="thread_B")]})
+    reading = read(tmp_path)
+
+    assert reading.message_ids("thread_A") == ["msg_1"]
+    assert reading.message_ids("thread_B") == ["msg_2"]
+
+
+@pytest.mark.parametrize("key", ["messages", "data", "items", "Messages", "rows", "anything"])
+def test_messages_that_name_several_threads_are_several_whatever_holds_them(
+    key: str, tmp_path: Path, read: Any, wire: Any
+) -> None:
+    dump(tmp_path / "a.json", {"exported_at": "2026-08-20", key: [wire(1), wire(2, thread="thread_B"), wire(3)]})
+    reading = read(tmp_path)
+
+    assert {thread: reading.message_ids(thread) for thread in reading.ids} == {
+        "thread_A": ["msg_1", "msg_3"],
+        "thread_B": ["msg_2"],
+    }
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda value: value, lambda value: {"threads": value}, lambda value: {"export": value}]
+)
+def test_a_header_and_one_level_more_do_not_hide_threads_by_id(wrap: Any, tmp_path: Path, read: Any, wire: Any) -> None:
+    by_id = {"thread_A": [wire(1)], "thread_B": [wire(2, thread="thread_B")]}
+    dump(tmp_path / "a.json", {"exported_at": "2026-08-20", **wrap(by_id)})
+
+    assert read(tmp_path).ids == ["thread_A", "thread_B"]
+
+
+def test_records_that_name_no_thread_get_an_id_each(tmp_path: Path, read: Any) -> None:
+    said = [{"role": "user", "content": "Hi"}]
+    dump(tmp_path / "chats.json", [{"messages": said}, {"messages": said}, {"messages": said}])
+    reading = read(tmp_path)
+
+    assert reading.ids == ["chats", "chats#2", "chats#3"]
+    assert all("thread-id-made" in reading.finding_codes(thread) for thread in reading.ids)
+    assert not reading.unreadable
+
+
+def test_files_of_one_name_in_several_folders_are_several_threads(tmp_path: Path, read: Any, wire: Any) -> None:
+    for folder in ("anna", "bert"):
+        dump(tmp_path / folder / "chat.json", [wire(1, thread=None), wire(2, thread=None)])
+    reading = read(tmp_path)
+
+    assert len(reading.ids) == 2
+    assert reading.ids[0] == "chat"
+    assert all(len(reading.messages(thread)) == 2 for thread in reading.ids)
+
+
+def test_an_id_that_is_a_number_in_one_file_and_a_text_in_another_is_one(tmp_path: Path, read: Any, wire: Any) -> None:
+    dump(tmp_path / "a.json", [wire(1, thread=17)])
+    dump(tmp_path / "b.json", [wire(2, thread="17")])
+
+    assert read(tmp_path).message_ids("17") == ["msg_1", "msg_2"]
+
+
+def test_a_key_is_no_id_where_the_messages_name_another(tmp_path: Path, read: Any, wire: Any) -> None:
+    dump(tmp_path / "a.json", {"first": [wire(1)], "second": [wire(2, thread="thread_B")]})
+
+    assert read(tmp_path).ids == ["thread_A", "thread_B"]

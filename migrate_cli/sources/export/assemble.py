@@ -152,7 +152,12 @@ def _direction(
 
 
 def _note_strangers(raws: Sequence[Any], thread_id: str, notes: Notes) -> None:
-    strangers = sum(type(raw) is dict and (raw.get("thread_id") or thread_id) != thread_id for raw in raws)
+    strangers = 0
+    for raw in raws:
+        named = raw.get("thread_id") if type(raw) is dict else None
+        # A number of one file may be a text in another.
+        if named and named != thread_id and normalise.clean_id(named) != thread_id:
+            strangers += 1
     if strangers:
         notes.add("message-of-another-thread", f"{strangers} of its messages name another thread; they are kept here.")
 

@@ -86,7 +86,8 @@ class Indexer:
         self._counts = counts
         self._join = join
         """Whether whole threads are indexed too, so that several records of one thread become one."""
-        self._names = ThreadNames(index)
+        self.names = ThreadNames(index)
+        """Says which thread each piece belongs to."""
         self._done = DiskSet()
         """The files and long lines that need not be read again: their objects, or their faults, are in the index."""
         self.held = False
@@ -169,19 +170,19 @@ class Indexer:
 
     def _index_file(self, found: Recognised) -> None:
         if found.shape.form is Form.CSV:
-            self.held |= index_table(found, self._index, self._names, self._recogniser.wire)
+            self.held |= index_table(found, self._index, self.names, self._recogniser.wire)
             return
         self.held |= found.value is None or not is_empty(found.value)
         if found.shape.form is Form.LINES and not found.shape.whole:
             self._index_lines(found)
         elif found.shape.whole or found.large is not None:
-            self._spool(found, _loose(found, self._pieces(found)))
+            self._spool(found, _loose(found, self.names, self._pieces(found)))
         else:
             self._index_document(found)
 
     def _index_document(self, found: Recognised) -> None:
         """Index by reference where the messages are about one thread, else by way of the spool."""
-        pieces = list(_loose(found, self._without_faults(found)))
+        pieces = list(_loose(found, self.names, self._without_faults(found)))
         if not (pieces or self._faulty) and isinstance(found.shape, Recording):
             detail = (
                 f"{found.input.origin} is a recording, but no thread was read in it; record one that lists messages."
@@ -191,9 +192,9 @@ class Indexer:
         if len(messages) == 1 and found.shape.growth is not Growth.NONE:
             place = messages[0]
             piece = pieces.pop(place)
-            thread = self._names.thread_of(found.input, piece)
+            thread = self.names.thread_of(found.input, piece)
             if thread is not None:
-                self._names.check(found.input, piece)
+                self.names.check(found.input, piece)
                 self._refer(found, piece, place, thread)
         self._spool(found, iter(pieces))
 
@@ -246,7 +247,7 @@ class Indexer:
             if piece.kind in _KEPT:
                 self._keep(found.input, piece)
                 continue
-            thread = self._names.thread_of(found.input, piece)
+            thread = self.names.thread_of(found.input, piece)
             if thread is None:
                 continue
             key = (piece.kind, thread)
@@ -275,7 +276,7 @@ class Indexer:
         run: LineRun | None = None
         for number, start, end, value in self._records(found):
             piece = self._line_piece(found, number, value)
-            thread = None if piece is None else self._names.thread_of(found.input, piece)
+            thread = None if piece is None else self.names.thread_of(found.input, piece)
             if run is not None and not run.goes_on(piece, thread, start):
                 self._index.add(run.block())
                 run = None
@@ -333,7 +334,7 @@ class Indexer:
             return
         try:
             line = self._recogniser.long_line(found.input, start, end, found.shape.document)
-            self._spool(line, _loose(line, self._pieces(line)))
+            self._spool(line, _loose(line, self.names, self._pieces(line)))
         except NotOursError:
             self._unknown_line(found, number)
         except BadJsonError as bad:
@@ -380,15 +381,17 @@ def _one_huge_thread(found: Recognised) -> bool:
     return found.shape.growth is Growth.LISTS and isinstance(found.large.sketch(), dict)
 
 
-def _loose(found: Recognised, pieces: Iterable[Piece]) -> Iterator[Loose]:
+def _loose(found: Recognised, names: ThreadNames, pieces: Iterable[Piece]) -> Iterator[Loose]:
     """Take the fragments of one huge thread apart; other pieces are loose already."""
     seen: set[str] = set()
+    nameless = 0
     for piece in pieces:
         if not isinstance(piece, Whole):
             if isinstance(piece, Loose):
                 yield piece
             continue
-        thread = piece.thread_id or named_thread(found.input) or stem(found.input)
+        thread = names.whole_id(found.input, found.shape, piece, nameless)
+        nameless += piece.thread_id is None
         first = thread not in seen
         seen.add(thread)
         for kind, raws in (

@@ -19,15 +19,13 @@ from migrate_cli.sources.export.index import ThreadIndex
 from migrate_cli.sources.export.indexer import Indexer, ShapeCounts
 from migrate_cli.sources.export.input_files import InputFiles
 from migrate_cli.sources.export.inputs import Input
-from migrate_cli.sources.export.recognise import Recogniser, named_thread, stem
+from migrate_cli.sources.export.recognise import Recogniser
 from migrate_cli.sources.export.stored_files import files_of
-from migrate_cli.sources.export.thread_names import NAMED_BY_FILE, name_remark
 from migrate_cli.sources.foreign import told_of_kinds
 from migrate_cli.sources.interface import FileInfo, Selection, ShapeTaken, Source
 from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes import ShapeTable
-from migrate_cli.sources.shapes.base import Whole
-from migrate_cli.sources.shapes.thread_file import ThreadFile
+from migrate_cli.sources.shapes.base import Shape, Whole
 
 
 class ExportSource(Source):
@@ -73,8 +71,7 @@ class ExportSource(Source):
         self._survey()
         counts = ShapeCounts()
         for input_ in self._files:
-            for shape, whole in self._indexer.wholes(input_, counts):
-                thread_id = self._name(input_, whole, one=isinstance(shape, ThreadFile))
+            for shape, whole, thread_id in self._named_wholes(input_, counts):
                 if wanted(thread_id):
                     yield self._assembler.whole(whole, thread_id, input_.origin, shape.name)
         yield from (self._assembler.joined(thread_id) for thread_id in self._index.threads() if wanted(thread_id))
@@ -134,8 +131,7 @@ class ExportSource(Source):
         yield from self._problems(selection)
 
     def _whole_threads(self, input_: Input, selection: Selection, seen: DiskSet) -> Iterator[Thread | Unreadable]:
-        for shape, whole in self._indexer.wholes(input_, self._read):
-            thread_id = self._name(input_, whole, one=isinstance(shape, ThreadFile))
+        for shape, whole, thread_id in self._named_wholes(input_, self._read):
             known = not seen.add(thread_id, str(input_.origin))
             if not selection.wants(thread_id):
                 continue
@@ -144,14 +140,12 @@ class ExportSource(Source):
             else:
                 yield self._assembler.whole(whole, thread_id, input_.origin, shape.name)
 
-    def _name(self, input_: Input, whole: Whole, *, one: bool) -> str:
-        """Return the id of a whole thread; `one` when it has the file for itself, so that the file's name counts."""
-        remark = name_remark(input_, whole.thread_id) if one else None
-        if whole.thread_id is None:
-            remark = NAMED_BY_FILE
-        if remark is not None:
-            whole.remarks = (*whole.remarks, remark)
-        return whole.thread_id or named_thread(input_) or stem(input_)
+    def _named_wholes(self, input_: Input, counts: ShapeCounts) -> Iterator[tuple[Shape, Whole, str]]:
+        """Yield the whole threads of a file with their ids."""
+        nameless = 0
+        for shape, whole in self._indexer.wholes(input_, counts):
+            yield shape, whole, self._indexer.names.whole_id(input_, shape, whole, nameless)
+            nameless += whole.thread_id is None
 
     def _joined_threads(self, selection: Selection, seen: DiskSet) -> Iterator[Thread | Unreadable]:
         for thread_id in self._index.threads():

@@ -5,11 +5,15 @@ It must not look at what the objects hold beside the thread's id.
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
+from migrate_cli.sources.disk_set import DiskSet
 from migrate_cli.sources.export.index import ThreadIndex
 from migrate_cli.sources.export.inputs import Input
 from migrate_cli.sources.export.recognise import named_thread, stem
 from migrate_cli.sources.record_kinds import RecordKind
-from migrate_cli.sources.shapes.base import Loose, Remark
+from migrate_cli.sources.shapes.base import Loose, Remark, Shape, Whole
+from migrate_cli.sources.shapes.thread_file import ThreadFile
 
 NAMED_BY_FILE = Remark(
     "thread-id-from-file-name", "No message tells the thread's id, so it is taken from the file's name."
@@ -21,6 +25,8 @@ class ThreadNames:
 
     def __init__(self, index: ThreadIndex) -> None:
         self._index = index
+        self._files = DiskSet()
+        """The names that files gave to threads, each with the file that gave it first."""
         self._last_named: str | None = None
         """The thread that was last named after its file: the lines of one file are to repeat no remark."""
 
@@ -30,7 +36,7 @@ class ThreadNames:
             return piece.thread_id
         if not piece.raws:
             return named_thread(input_)
-        named = named_thread(input_) or (stem(input_) if piece.kind is RecordKind.MESSAGE else None)
+        named = named_thread(input_) or (self._of_file(input_) if piece.kind is RecordKind.MESSAGE else None)
         if named is not None and named != self._last_named:
             self._last_named = named
             self._index.remark(named, NAMED_BY_FILE)
@@ -38,6 +44,38 @@ class ThreadNames:
             detail = f"The {piece.kind.value} objects name no thread; put them into a file named after their thread."
             self._index.problem(input_.origin, "object-without-thread", detail)
         return named
+
+    def whole_id(self, input_: Input, shape: Shape, whole: Whole, nameless: int) -> str:
+        """Return the id of a whole thread, and remark on how it is known.
+
+        `nameless` counts the threads of the same file before it that tell none: only where a thread has the file for
+        itself, or is its first, the file's name is the id as it stands.
+        """
+        one = isinstance(shape, ThreadFile)
+        if whole.thread_id is not None:
+            if one and (remark := name_remark(input_, whole.thread_id)) is not None:
+                whole.remarks = (*whole.remarks, remark)
+            return whole.thread_id
+        name = named_thread(input_) or self._of_file(input_)
+        if one:
+            whole.remarks = (*whole.remarks, NAMED_BY_FILE)
+            return name
+        made = f"{name}#{nameless + 1}" if nameless else name
+        detail = (
+            f"Record {nameless + 1} of those in {input_.origin} that name no thread; its id is made of that: {made}."
+        )
+        whole.remarks = (*whole.remarks, Remark("thread-id-made", detail))
+        return made
+
+    def _of_file(self, input_: Input) -> str:
+        """Return the name that a file gives: its own, or with its folders where another file has that already."""
+        name, here = stem(input_), str(input_.origin)
+        if self._files.add(name, here) or self._files.note(name) == here:
+            return name
+        longer = "-".join([*PurePath(input_.name).parts[:-1], name]).lstrip("/-")
+        while not self._files.add(longer, here) and self._files.note(longer) != here:
+            longer = f"{longer}#"
+        return longer
 
     def check(self, input_: Input, piece: Loose) -> None:
         """Remark on a file whose name tells another thread than its messages."""

@@ -7,7 +7,13 @@ from typing import Any
 
 from migrate_cli.sources.record_kinds import RecordKind, kind_of
 from migrate_cli.sources.shapes.base import Form, Loose, Piece, Shape, beside
-from migrate_cli.sources.shapes.thread_file import ThreadFile, assistant_keys, assistants_beside, whole_thread
+from migrate_cli.sources.shapes.thread_file import (
+    ThreadFile,
+    assistant_keys,
+    assistants_beside,
+    threads_apart,
+    whole_thread,
+)
 
 _THREAD = ThreadFile()
 
@@ -33,7 +39,7 @@ class ThreadArray(Shape):
                 yield Loose(RecordKind.ASSISTANT, [thread])
             elif isinstance(thread, dict):
                 yield from assistants_beside(thread)
-                yield whole_thread(thread)
+                yield from threads_apart(whole_thread(thread))
         if isinstance(value, dict):
             yield from assistants_beside(value)
 
@@ -71,4 +77,4 @@ class ThreadLines(Shape):
             yield Loose(RecordKind.ASSISTANT, [value])
         if _THREAD.matches(value):
             yield from assistants_beside(value)
-            yield whole_thread(value)
+            yield from threads_apart(whole_thread(value))

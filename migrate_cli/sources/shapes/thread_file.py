@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.record_kinds import RecordKind, is_list_answer, kind_of
-from migrate_cli.sources.shapes.base import MORE_RUNS, Loose, Piece, Shape, Whole, beside, said_more, thread_id_in
+from migrate_cli.sources.shapes.base import (
+    MORE_RUNS,
+    Loose,
+    Piece,
+    Shape,
+    Whole,
+    beside,
+    loose_pieces,
+    said_more,
+    thread_id_in,
+)
 from migrate_cli.sources.wire_fields import THREAD, carries
 
 _LISTS = ("messages", "runs", "run_steps", "steps")
@@ -34,11 +45,14 @@ class ThreadFile(Shape):
         return messages is None or type(messages) is list or is_list_answer(messages)
 
     def pieces(self, value: Any) -> Iterator[Piece]:
-        """Give the one thread."""
+        """Give the one thread, or those that its messages name; what a fragment became is loose."""
+        if isinstance(value, list):
+            yield from loose_pieces(value)
+            return
         yield from assistants_beside(value)
         if _is_frame(value):
             value = {key: entry for key, entry in value.items() if key in _KNOWN}
-        yield whole_thread(value)
+        yield from threads_apart(whole_thread(value))
 
     def frame(self, value: Any) -> list[str]:
         """Return what stands beside the messages where the object itself is no thread's."""
@@ -99,6 +113,26 @@ def whole_thread(value: JsonObject) -> Whole:
     ]
     remarks = (MORE_RUNS,) if any(said_more(page) for page in pages) else ()
     return Whole(thread_id, messages, thread, runs, [*steps, *nested], api_page, remarks, has_more)
+
+
+def threads_apart(whole: Whole) -> Iterator[Whole]:
+    """Give a thread for each that the messages name, where they name several; messages that name none stay with it."""
+    named = {raw["thread_id"] for raw in whole.messages if type(raw) is dict and type(raw.get("thread_id")) is str}
+    if len(named) < 2:
+        yield whole
+        return
+    apart: dict[str | None, Whole] = {}
+    if whole.thread_id is not None and whole.thread_id not in named and carries(whole.thread):
+        apart[whole.thread_id] = replace(whole, messages=[], runs=[], steps=[])
+    for kind in ("messages", "runs", "steps"):
+        for raw in getattr(whole, kind):
+            thread_id = clean_id(raw.get("thread_id")) if isinstance(raw, dict) else None
+            thread_id = whole.thread_id if thread_id is None else thread_id
+            if thread_id not in apart:
+                own = whole.thread if thread_id == whole.thread_id else {}
+                apart[thread_id] = replace(whole, thread_id=thread_id, thread=own, messages=[], runs=[], steps=[])
+            getattr(apart[thread_id], kind).append(raw)
+    yield from apart.values()
 
 
 def merged(thread: JsonObject, other: JsonObject) -> JsonObject:
