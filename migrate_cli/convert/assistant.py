@@ -12,7 +12,7 @@ from typing import Any
 
 from migrate_cli.convert import limits
 from migrate_cli.convert.assistant_tools import merged, write_tools
-from migrate_cli.convert.configuration import Configuration, ConfigurationBuilder, HostKind, mapping
+from migrate_cli.convert.configuration import Configuration, ConfigurationBuilder, HostKind, listed, mapping
 from migrate_cli.convert.model_catalogue import going, is_known, is_reasoning
 from migrate_cli.convert.text import plain, short
 from migrate_cli.model import JsonObject
@@ -32,7 +32,13 @@ _FIELDS = frozenset(
 """Fields of an assistant that are carried, or that hold nothing that a response could."""
 
 
-_FORMS: dict[str, type] = {"tools": list, "tool_resources": Mapping, "metadata": Mapping, "file_ids": list}
+_FORMS: dict[str, type] = {
+    "tools": list,
+    "tool_resources": Mapping,
+    "metadata": Mapping,
+    "file_ids": list,
+    "text": Mapping,
+}
 """Fields that carry only what stands in a list or an object."""
 
 
@@ -66,6 +72,8 @@ def convert_assistant(
     _write_choices(builder)
     builder.config["metadata"] = _metadata(builder)
     builder.rest(assistant, _FIELDS)
+    if not all(isinstance(one, str) for one in listed(assistant.get("file_ids"))):
+        builder.rest({"file_ids": assistant["file_ids"]}, ())
     odd = {field: assistant.get(field) for field, form in _FORMS.items() if not isinstance(assistant.get(field), form)}
     builder.rest(odd, ())
     builder.tell_rest()
@@ -113,20 +121,21 @@ def _write_instructions(builder: ConfigurationBuilder, markdown: bool) -> None:
 
 
 def _write_format(builder: ConfigurationBuilder) -> None:
-    text = mapping(builder.assistant.get("text"))
-    if isinstance(text.get("format"), Mapping):
+    if text := mapping(builder.assistant.get("text")):
         builder.config["text"] = dict(text)
-        return
+        if "format" in text:
+            return
     given = builder.assistant.get("response_format")
     kind = given.get("type") if isinstance(given, Mapping) else given
-    if kind in (None, "auto", "text"):
+    if not given or kind in ("auto", "text"):
         return
     schema = given.get("json_schema") if isinstance(given, Mapping) else None
     if kind == "json_object":
-        builder.config["text"] = {"format": {"type": "json_object"}}
+        builder.config["text"] = {**text, "format": {"type": "json_object"}}
     elif kind == "json_schema" and isinstance(schema, Mapping):
         kept = {key: schema[key] for key in ("name", "description", "schema", "strict") if schema.get(key) is not None}
-        builder.config["text"] = {"format": {"type": "json_schema", **kept}}
+        builder.config["text"] = {**text, "format": {"type": "json_schema", **kept}}
+        builder.rest(schema, kept, "response_format.json_schema")
     else:
         builder.find("response-format-unknown", f"the response format {short(str(kind), 60)}.")
 
@@ -138,6 +147,7 @@ def _write_sampling(builder: ConfigurationBuilder, *, deployed: bool) -> None:
     unknown = deployed and isinstance(model, str) and not is_known(model)
     # 1 is the default of both, and was returned for every assistant that never set them.
     given = {key: builder.assistant.get(key) for key in ("temperature", "top_p")}
+    builder.rest({key: value for key, value in given.items() if not isinstance(value, (int, float))}, ())
     chosen = {key: value for key, value in given.items() if isinstance(value, (int, float)) and value != 1}
     if chosen and reasoning:
         builder.find("sampling-not-taken", f"{' and '.join(chosen)} left out, since {model} is a reasoning model.")
@@ -163,6 +173,8 @@ def _write_choices(builder: ConfigurationBuilder) -> None:
         builder.rest({"tool_choice": choice}, ())
     if get("parallel_tool_calls") is False:
         builder.config["parallel_tool_calls"] = False
+    elif get("parallel_tool_calls") is not True:
+        builder.rest({"parallel_tool_calls": get("parallel_tool_calls")}, ())
     most = get("max_output_tokens") or get("max_completion_tokens")
     if type(most) is int and most >= limits.MIN_OUTPUT_TOKENS:
         builder.config["max_output_tokens"] = most

@@ -58,13 +58,31 @@ def write_tools(builder: ConfigurationBuilder) -> None:
     if tools:
         builder.config["tools"] = tools
     kinds = {str(mapping(tool).get("type")) for tool in listed(builder.assistant.get("tools"))}
-    labels = {str(mapping(tool).get("server_label") or "") for tool in listed(builder.assistant.get("tools"))}
-    lone = {label: server for label, server in builder.resources.servers.items() if label not in labels}
+    labels = {
+        str(mapping(tool).get("server_label") or "")
+        for tool in listed(builder.assistant.get("tools"))
+        if mapping(tool).get("type") == "mcp"
+    }
+    lone = {
+        label or "without label": server for label, server in builder.resources.servers.items() if label not in labels
+    }
     builder.rest(lone, (), "tool_resources.mcp")
     builder.rest(builder.resources.others, kinds, "tool_resources")
     owned = mapping(builder.assistant.get("tool_resources"))
-    builder.rest(mapping(owned.get("file_search")), ("vector_store_ids",), "tool_resources.file_search")
-    builder.rest(mapping(owned.get("code_interpreter")), ("file_ids",), "tool_resources.code_interpreter")
+    for tool, key in (("file_search", "vector_store_ids"), ("code_interpreter", "file_ids")):
+        held = owned.get(tool)
+        known = (key,) if isinstance(held, Mapping) and _are_texts(held.get(key)) else ()
+        builder.rest(held if isinstance(held, Mapping) else {tool: held}, known, _place(held, tool))
+    if not _servers(owned.get("mcp")):
+        builder.rest({"mcp": owned.get("mcp")}, (), "tool_resources")
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+
+
+def _place(held: Any, tool: str) -> str:
+    return f"tool_resources.{tool}" if isinstance(held, Mapping) else "tool_resources"
 
 
 def _tool(builder: ConfigurationBuilder, tool: Any) -> JsonObject | None:
@@ -112,6 +130,9 @@ def _function(builder: ConfigurationBuilder, tool: Mapping[str, Any]) -> JsonObj
         flat["description"] = inner["description"]
     parameters = inner.get("parameters")
     flat["parameters"] = parameters if isinstance(parameters, Mapping) else {"type": "object", "properties": {}}
+    forms = {"description": str, "parameters": Mapping}
+    odd = {key: inner.get(key) for key, form in forms.items() if not isinstance(inner.get(key), form)}
+    builder.rest(odd, (), "tools.function")
     if inner is not tool or "strict" in inner:
         flat["strict"] = inner.get("strict") is True
     known = ("type", "name", "description", "parameters", "strict")
@@ -132,13 +153,15 @@ def _file_search(builder: ConfigurationBuilder, tool: Mapping[str, Any]) -> Json
     flat: JsonObject = {"type": "file_search", "vector_store_ids": stores}
     nested = tool.get("file_search")
     inner = nested if isinstance(nested, Mapping) else tool
-    if isinstance(inner.get("max_num_results"), int):
-        flat["max_num_results"] = inner["max_num_results"]
-    if isinstance(inner.get("filters"), Mapping):
-        flat["filters"] = inner["filters"]
+    carried = {"max_num_results": int, "filters": Mapping}
+    flat |= {key: inner[key] for key, form in carried.items() if isinstance(inner.get(key), form)}
     ranking = mapping(inner.get("ranking_options"))
     if isinstance(ranking.get("score_threshold"), (int, float)):
         flat["ranking_options"] = {"score_threshold": ranking["score_threshold"]}
+    else:
+        builder.rest({"score_threshold": ranking.get("score_threshold")}, (), "tools.file_search.ranking_options")
+    odd = {key: inner.get(key) for key in (*carried, "ranking_options") if key not in flat}
+    builder.rest(odd, ("ranking_options",) if ranking else (), "tools.file_search")
     if ranking.get("ranker") not in (None, "auto"):
         builder.find("assistant-field-lost", f"the ranker {short(str(ranking['ranker']), 60)}.")
     builder.rest(ranking, ("score_threshold", "ranker"), "tools.file_search.ranking_options")
