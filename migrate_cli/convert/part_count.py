@@ -77,7 +77,7 @@ def count_known(message: Message) -> int:
     for part in message.content:
         if type(part) is dict or isinstance(part, Mapping):
             text = part.get("text")
-            if text is None and part.get("type") == "tool_call":
+            if type(text) is not dict and part.get("type") == "tool_call":
                 total += count_call_part(part) - 1
             holder = text if type(text) is dict or isinstance(text, Mapping) else part
             annotations = holder.get("annotations")

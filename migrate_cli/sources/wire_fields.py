@@ -74,6 +74,9 @@ _OBJECTS = {
 }
 """Fields that carry only what stands in an object or a list; as anything else they are carried by nothing."""
 
+_LISTS: dict[str, tuple[type, ...]] = {"annotations": (list,)}
+"""The same of a text."""
+
 
 def carries(value: Any) -> bool:
     """Whether a value says anything: null and what is empty do not."""
@@ -153,12 +156,12 @@ def _of_part(part: Any, place: str) -> Iterator[UnknownField]:
 def _of_text(part: JsonObject, place: str) -> Iterator[UnknownField]:
     text = part.get("text")
     if isinstance(text, str):
-        yield from _fields(part, _FLAT_TEXT, place)
+        yield from _fields(part, _FLAT_TEXT, place, _LISTS)
     elif isinstance(text, dict) and isinstance(text.get("value"), str):
         # Where a tool saved the text as a plain string, its annotations were brought into the object from beside it.
         same = "annotations" in part and part["annotations"] is text.get("annotations")
         yield from _fields(part, _FLAT_TEXT if same else _TEXT_PART, place)
-        yield from _fields(text, _TEXT, f"{place}.text")
+        yield from _fields(text, _TEXT, f"{place}.text", _LISTS)
 
 
 def _of_details(details: JsonObject, place: str) -> Iterator[UnknownField]:

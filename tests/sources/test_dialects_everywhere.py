@@ -95,7 +95,7 @@ def ui() -> Messages:
 
 def ui_of_old() -> Messages:
     call = {"toolCallId": "call_1", "toolName": "get_weather", "args": {"city": "Bern"}}
-    picture = {"name": "sky.png", "contentType": "image/png", "url": PICTURE}
+    picture = {"contentType": "image/png", "url": PICTURE}
     return [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "Weather?", "experimental_attachments": [picture]},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from migrate_cli.model import JsonObject
-from migrate_cli.sources.dialects.parts import call_part, calls_of, output_part, rest, text_part
+from migrate_cli.sources.dialects.parts import call_part, calls_of, odd_call, output_part, rest, text_part
 
 _MARKS = frozenset({"tool_calls", "function_call", "tool_call_id", "refusal", "audio", "annotations"})
 """Keys that only messages of chat completions have."""
@@ -33,7 +33,11 @@ def wire(raw: JsonObject) -> list[JsonObject]:
         return _completion(raw)
     if str(raw["role"]).lower() in _TOOL_ROLES:
         return [_answer(raw)]
-    return [rest(raw, _USED) | {"role": raw["role"], "content": _content(raw)}]
+    message = rest(raw, _USED) | {"role": raw["role"], "content": _content(raw)}
+    if raw.get("annotations") and not _cites(raw):
+        # There is no text that they could belong to.
+        message["annotations"] = raw["annotations"]
+    return [message]
 
 
 def _answer(raw: JsonObject) -> JsonObject:
@@ -47,11 +51,11 @@ def _answer(raw: JsonObject) -> JsonObject:
 
 def _content(raw: JsonObject) -> list[Any]:
     """Return the parts: what was said, then what was called."""
-    content, annotations = raw.get("content"), raw.get("annotations")
+    content = raw.get("content")
     parts: list[Any] = []
     if isinstance(content, str):
         if content or not _says_more(raw):
-            parts.append(text_part(content, annotations if isinstance(annotations, list) else None))
+            parts.append(text_part(content, raw["annotations"] if _cites(raw) else None))
     elif isinstance(content, list):
         parts += [file_part(part) for part in content]
     elif content is not None:
@@ -66,8 +70,13 @@ def _content(raw: JsonObject) -> list[Any]:
     if isinstance(function, dict):
         parts.append(call_part(None, function.get("name"), function.get("arguments")))
     elif function is not None:
-        parts.append(function)
+        parts.append(odd_call(function))
     return parts
+
+
+def _cites(raw: JsonObject) -> bool:
+    """Whether annotations can stand with the text."""
+    return isinstance(raw.get("annotations"), list) and isinstance(raw.get("content"), str) and raw["content"] != ""
 
 
 def _says_more(raw: JsonObject) -> bool:

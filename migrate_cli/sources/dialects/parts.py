@@ -66,15 +66,20 @@ def call_ids(parts: Iterable[Any]) -> set[str]:
 
 
 def calls_of(value: Any) -> list[Any]:
-    """Return the parts of a chat message's `tool_calls`; what is no call stays as it is, for conversion to tell."""
+    """Return the parts of a chat message's `tool_calls`; what is no call becomes a part that is told."""
     if value is None:
         return []
     return [_call(entry) for entry in (value if isinstance(value, list) else [value])]
 
 
+def odd_call(value: Any) -> JsonObject:
+    """Return what stands in a call's place and is none, as a part that conversion sets aside and tells of."""
+    return {"type": "unknown_call", "value": value}
+
+
 def _call(entry: Any) -> Any:
     if type(entry) is not dict:
-        return entry
+        return odd_call(entry)
     kind = entry.get("type")
     inner = entry.get("function")
     if isinstance(inner, dict):
@@ -92,7 +97,7 @@ def _call(entry: Any) -> Any:
         arguments = next((entry[key] for key in _ARGUMENTS if key in entry), None)
         call = call_part(entry.get("id"), entry["name"], arguments, entry.get("output"))
         return call | _beyond(entry, ("id", "type", "name", "output", "index", *_ARGUMENTS))
-    return builtin_part(entry) if isinstance(kind, str) else entry
+    return builtin_part(entry) if isinstance(kind, str) else odd_call(entry)
 
 
 _ARGUMENTS = ("arguments", "args", "input")

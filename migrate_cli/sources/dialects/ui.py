@@ -6,7 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from migrate_cli.model import JsonObject
-from migrate_cli.sources.dialects.parts import REASONING, call_ids, call_part, first_of, output_part, rest, text_part
+from migrate_cli.sources.dialects.parts import (
+    REASONING,
+    call_ids,
+    call_part,
+    first_of,
+    odd_call,
+    output_part,
+    rest,
+    text_part,
+)
 
 _INVOCATIONS = ("toolInvocations", "tool_invocations")
 _ATTACHMENTS = ("experimental_attachments", "experimentalAttachments")
@@ -57,7 +66,7 @@ def _content(raw: JsonObject, message: JsonObject) -> list[Any]:
     if isinstance(content, list):
         return found + [one for part in content for one in _part(part)]
     if not isinstance(content, str):
-        return found
+        return found if content is None else [*found, content]
     texts = [part["text"] for part in found if isinstance(part, dict) and _is_text(part)]
     if not texts:
         empty = not content and (bool(found) or first_of(raw, *_INVOCATIONS) is not None)
@@ -97,8 +106,9 @@ def _reasoning(part: JsonObject) -> list[Any]:
 
 
 def _result(part: JsonObject) -> list[Any]:
-    output = first_of(part, "output", "result")
-    return [output_part(first_of(part, "toolCallId", "tool_call_id"), _unwrapped(output), _name(part))]
+    key = _key(part, "output", "result")
+    answer = output_part(first_of(part, "toolCallId", "tool_call_id"), _unwrapped(part.get(key)), _name(part))
+    return [answer | rest(part, _STATES | _CARRIES_NOTHING | {key})]
 
 
 def _invocation(part: JsonObject) -> list[Any]:
@@ -106,9 +116,12 @@ def _invocation(part: JsonObject) -> list[Any]:
     return [_call(inner, None)] if isinstance(inner, dict) else [part]
 
 
-def _boundary(_: JsonObject) -> list[Any]:
+def _boundary(part: JsonObject) -> list[Any]:
     """What only marks where a step begins or ends holds nothing."""
-    return []
+    return [] if part.keys() <= _OF_BOUNDARIES else [part]
+
+
+_OF_BOUNDARIES = _CARRIES_NOTHING | {"type", "id", "index", "finishReason", "usage", "isContinued"}
 
 
 def _name(part: JsonObject) -> Any:
@@ -117,13 +130,19 @@ def _name(part: JsonObject) -> Any:
 
 def _call(part: JsonObject, name: str | None) -> JsonObject:
     """Return a call with its output, where it came to one; an error is an output too."""
-    output = first_of(part, "output", "result")
-    if output is None:
-        output = first_of(part, "errorText", "error_text")
-    arguments = first_of(part, "input", "args", "rawInput", "raw_input")
-    call = call_part(first_of(part, "toolCallId", "tool_call_id"), name or _name(part), arguments, _unwrapped(output))
-    used = {"input", "args", "rawInput", "raw_input", "output", "result", "errorText", "error_text"}
-    return call | rest(part, _STATES | _CARRIES_NOTHING | used)
+    output, given = _key(part, *_OUTPUTS), _key(part, *_INPUTS)
+    call_id = first_of(part, "toolCallId", "tool_call_id")
+    call = call_part(call_id, name or _name(part), part.get(given), _unwrapped(part.get(output)))
+    return call | rest(part, _STATES | _CARRIES_NOTHING | {output, given})
+
+
+_OUTPUTS = ("output", "result", "errorText", "error_text")
+_INPUTS = ("input", "args", "rawInput", "raw_input")
+
+
+def _key(part: JsonObject, *names: str) -> str:
+    """Return the first key that holds anything, of several names for one fact; the others stay fields of their own."""
+    return next((name for name in names if part.get(name) is not None), names[0])
 
 
 def _unwrapped(output: Any) -> Any:
@@ -136,10 +155,11 @@ def _unwrapped(output: Any) -> Any:
 def _invoked(invocations: Any, found: list[Any]) -> list[Any]:
     """Return the calls of a message that its parts do not hold already."""
     known = call_ids(found)
+    listed = invocations if isinstance(invocations, list) else [] if invocations is None else [invocations]
     calls = []
-    for entry in invocations if isinstance(invocations, list) else ():
+    for entry in listed:
         if not isinstance(entry, dict):
-            calls.append(entry)
+            calls.append(odd_call(entry))
         elif str(first_of(entry, "toolCallId", "tool_call_id")) not in known:
             calls.append(_call(entry, None))
     return calls
@@ -147,18 +167,23 @@ def _invoked(invocations: Any, found: list[Any]) -> list[Any]:
 
 def _file(part: JsonObject) -> list[Any]:
     """Return an image or a file, by address or with its bytes."""
-    media = first_of(part, "mediaType", "media_type", "mimeType", "mime_type", "contentType", "content_type")
-    held = first_of(part, "url", "data", "image")
-    if not isinstance(held, str):
+    media = first_of(part, *_MEDIA)
+    key = next((name for name in ("url", "data", "image") if isinstance(part.get(name), str)), None)
+    if key is None:
         return [part]
+    held = part[key]
     image = part.get("type") == "image" or (isinstance(media, str) and media.startswith("image/"))
     linked = held.startswith(("http:", "https:", "data:"))
     url = held if linked else f"data:{media or ('image/png' if image else 'application/octet-stream')};base64,{held}"
+    more = rest(part, _CARRIES_NOTHING | {"type", key, *_MEDIA})
     if image:
-        return [{"type": "image_url", "image_url": {"url": url}}]
-    name = first_of(part, "filename", "name")
-    file = {"file_data": url} if url.startswith("data:") else {"file_url": url}
-    return [{"type": "input_file", **({"filename": name} if isinstance(name, str) else {}), **file}]
+        return [{**more, "type": "image_url", "image_url": {"url": url}}]
+    if isinstance(more.get("name"), str):
+        more.setdefault("filename", more.pop("name"))
+    return [{**more, "type": "input_file", ("file_data" if url.startswith("data:") else "file_url"): url}]
+
+
+_MEDIA = ("mediaType", "media_type", "mimeType", "mime_type", "contentType", "content_type")
 
 
 _PARTS: dict[str, Callable[[JsonObject], list[Any]]] = {
