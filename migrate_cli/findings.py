@@ -75,6 +75,11 @@ _READING = {
         "stands.",
         "Look at the message in the source; it may be cut off, or written in a form of its own. Export it again.",
     ),
+    "record-left-out": Entry(
+        WARNING,
+        "Records beside the messages name the thread and are none, such as entries of a log; they were left out.",
+        "Look at one of them in the source; if it holds what was said, describe the records with `source.map`.",
+    ),
     "message-not-an-object": Entry(
         ERROR, "An entry of the messages is no JSON object; it was left out.", "Look for a damaged export."
     ),

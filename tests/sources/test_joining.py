@@ -253,3 +253,16 @@ def test_a_key_is_no_id_where_the_messages_name_another(tmp_path: Path, read: An
     dump(tmp_path / "a.json", {"first": [wire(1)], "second": [wire(2, thread="thread_B")]})
 
     assert read(tmp_path).ids == ["thread_A", "thread_B"]
+
+
+def test_records_of_a_log_beside_the_messages_are_left_out_and_told(tmp_path: Path, read: Any) -> None:
+    said = {"message_id": "m1", "role": "user", "content": "Hi"}
+    log = [
+        {"id": "u0", "thread_id": "thread_A", "log_type": "thread_created", "data": {"session": "s"}},
+        {"id": "u1", "thread_id": "thread_A", "log_type": "message", "data": said},
+    ]
+    dump(tmp_path / "log.json", log)
+    reading = read(tmp_path)
+
+    assert reading.message_ids("thread_A") == ["m1"]
+    assert reading.finding_codes("thread_A") == ["record-left-out"]

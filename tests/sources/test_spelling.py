@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from migrate_cli.sources.dialect import Translator
 from migrate_cli.sources.texts import literal, looks_like_parts, parts_in
 from migrate_cli.sources.times import seconds_by, unix_seconds
@@ -260,3 +262,52 @@ def test_messages_as_text_are_read_with_their_tool_calls(tmp_path: Path, read: A
         "text",
         "tool_call",
     ]
+
+
+KEYS = st.sampled_from(
+    [
+        "id",
+        "_id",
+        "threadId",
+        "thread_id",
+        "role",
+        "content",
+        "messages",
+        "Messages",
+        "data",
+        "text",
+        "type",
+        "object",
+        "createdAt",
+        "metadata",
+        "step_details",
+        "Item",
+        "fields",
+        "$date",
+        "threads",
+        "items",
+        "history",
+        "tool_calls",
+    ]
+)
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.sampled_from(["user", "thread.message", "list", "text", "[{'type': 'text'"]),
+    st.just('[{"role": "user", "content": "x"}]'),
+    st.text(max_size=5),
+)
+ANY_JSON = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5), max_leaves=25
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(ANY_JSON)
+def test_any_json_is_translated_without_an_error_and_without_a_change_of_what_came_in(value: Any) -> None:
+    before = json.dumps(value)
+    Translator().value(value)
+
+    assert json.dumps(value) == before

@@ -173,11 +173,13 @@ def thread_id_in(raws: Iterable[Any]) -> str | None:
 def loose_pieces(raws: Iterable[Any], *, api_page: bool = False, has_more: bool | None = None) -> Iterator[Loose]:
     """Group wire objects by kind and thread, in order of first appearance.
 
-    What is no wire object stays with the messages before it, so that it ends as a finding there.
+    What is no wire object stays with the messages before it, so that it ends as a finding there; records of another
+    kind that name their thread, such as entries of a log, are left out and counted.
     """
     groups: dict[tuple[RecordKind, str | None], list[Any]] = {}
     here: list[Any] = []
     strays = here
+    others: dict[str, list[Any]] = {}
     plain = thread = None
     for raw in raws:
         # Neighbours are mostly of one kind and thread: no need to look closer.
@@ -189,7 +191,8 @@ def loose_pieces(raws: Iterable[Any], *, api_page: bool = False, has_more: bool 
         if kind is RecordKind.OTHER:
             continue
         if kind is None:
-            here.append(raw)
+            named = clean_id(raw.get("thread_id")) if type(raw) is dict and "role" not in raw else None
+            (here if named is None else others.setdefault(named, [])).append(raw)
             continue
         key = (kind, clean_id(raw.get("id" if kind is RecordKind.THREAD else "thread_id")))
         here = groups.setdefault(key, [])
@@ -197,8 +200,21 @@ def loose_pieces(raws: Iterable[Any], *, api_page: bool = False, has_more: bool 
         if kind is not RecordKind.THREAD:
             plain, thread = raw.get("object"), raw.get("thread_id")
     for (kind, thread_id), found in groups.items():
-        yield Loose(kind, strays + found if strays else found, thread_id, api_page, has_more)
+        left = others.pop(thread_id, None) if kind is RecordKind.MESSAGE and thread_id is not None else None
+        remarks = (_left_out(len(left)),) if left else ()
+        yield Loose(kind, strays + found if strays else found, thread_id, api_page, has_more, remarks)
         strays = []
+    for thread_id, rest in others.items():
+        yield Loose(RecordKind.MESSAGE, rest, thread_id, api_page, has_more)
+
+
+def _left_out(count: int) -> Remark:
+    records = (
+        "1 record that names the thread is no message and is"
+        if count == 1
+        else (f"{count:,} records that name the thread are no messages and are")
+    )
+    return Remark("record-left-out", f"{records} left out.")
 
 
 def page_pieces(page: JsonObject) -> Iterator[Loose]:
