@@ -150,14 +150,15 @@ def _schema(parameters: Any) -> Any:
     entries = [entry for entry in given if isinstance(entry, Mapping) and isinstance(entry.get("name"), str)]
     properties = {
         entry["name"]: {
-            "type" if key == "kind" else key: held
-            for key, held in entry.items()
-            if key not in ("name", "required", "value")
+            _PROPERTY_NAMES.get(key, key): held for key, held in entry.items() if key not in ("name", "required")
         }
         for entry in entries
     }
     required = [entry["name"] for entry in entries if entry.get("required") is True]
     return {"type": "object", "properties": properties} | ({"required": required} if required else {})
+
+
+_PROPERTY_NAMES = {"kind": "type", "value": "default"}
 
 
 def _mcp(fields: JsonObject, _resources: JsonObject) -> JsonObject:
@@ -200,12 +201,12 @@ def _file_search(fields: JsonObject, resources: JsonObject) -> JsonObject:
 
 
 _SEARCH_NAMES = {"maximum_result_count": "max_num_results"}
-_SEARCH_OWN = frozenset({"id", "name", "vector_store_ids", "description"})
+_SEARCH_OWN = frozenset({"id", "name", "vector_store_ids"})
 
 
 def _code_interpreter(fields: JsonObject, resources: JsonObject) -> JsonObject:
     _extend(resources, "code_interpreter", "file_ids", fields.get("file_ids"))
-    return {key: held for key, held in fields.items() if key not in ("id", "name", "file_ids", "description")}
+    return {key: held for key, held in fields.items() if key not in ("id", "name", "file_ids")}
 
 
 def _extend(resources: JsonObject, tool: str, key: str, more: Any) -> None:
