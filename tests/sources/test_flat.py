@@ -202,3 +202,8 @@ def test_one_row_alone_is_a_table_of_one_row(tmp_path: Path, read: Any, indent: 
     path = write(tmp_path / "row.json", json.dumps(row, indent=indent))
     [message] = read(path).messages("t")
     assert (message.id, message.content[0]["text"]["value"], message.metadata) == ("msg_1", "hi", {"mood": "good"})
+
+
+def test_an_empty_cell_is_no_text_and_is_told(tmp_path: Path, read: Any) -> None:
+    table = write(tmp_path / "rows.csv", "thread_id,role,text,created_at\nt,user,hi,1\nt,assistant,,2\n")
+    assert "message-without-content" in read(table).finding_codes("t")

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from migrate_cli.bounds import too_long
+from migrate_cli.model import JsonObject
 from migrate_cli.sources.export.index import ThreadIndex
 from migrate_cli.sources.export.looked_at import Recognised
 from migrate_cli.sources.export.thread_names import ThreadNames
@@ -50,7 +51,7 @@ def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames, wire:
                 index.problem(here, "string-too-long", detail)
                 continue
             cells = found.shape.from_cells(row.cells) if isinstance(found.shape, FlatRow) else row.cells
-            pieces = list(found.shape.pieces(wire(cells)))
+            pieces = list(found.shape.pieces(wire(_filled(cells))))
             if row.cut:
                 _cut_row(found, row, pieces, index)
                 break
@@ -64,6 +65,11 @@ def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames, wire:
         # Even when the file breaks off: what came before is whole, and is read.
         spool()
     return held
+
+
+def _filled(cells: JsonObject) -> JsonObject:
+    """Return the cells of a row; an empty one holds nothing, as null does in JSON."""
+    return {column: None if cell == "" else cell for column, cell in cells.items()}
 
 
 def _cut_row(found: Recognised, row: CsvRow, pieces: list[Piece], index: ThreadIndex) -> None:
