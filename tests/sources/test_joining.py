@@ -266,3 +266,15 @@ def test_records_of_a_log_beside_the_messages_are_left_out_and_told(tmp_path: Pa
 
     assert reading.message_ids("thread_A") == ["m1"]
     assert reading.finding_codes("thread_A") == ["record-left-out"]
+
+
+def test_a_list_of_messages_a_line_is_a_thread_a_line(tmp_path: Path, read: Any, wire: Any) -> None:
+    said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]
+    (tmp_path / "chats.jsonl").write_text("\n".join(map(json.dumps, [said, said, [wire(1)]])))
+    reading = read(tmp_path)
+
+    assert {thread: len(reading.messages(thread)) for thread in reading.ids} == {
+        "chats": 2,
+        "chats#2": 2,
+        "thread_A": 1,
+    }

@@ -319,6 +319,11 @@ class Indexer:
         else:
             take = partial(self._long_line, found)
             lines = records(found.input, self._bad_line, most=recognise.LARGE, long_line=take)
+            # A list alone on its line is a thread's messages, where lines are threads.
+            lines = (
+                (number, start, end, {"messages": value} if type(value) is list else value)
+                for number, start, end, value in lines
+            )
         return ((number, start, end, wire(value)) for number, start, end, value in lines)
 
     def _bad_line(self, origin: Origin, code: str, detail: str, thread: str | None) -> None:

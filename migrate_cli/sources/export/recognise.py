@@ -167,6 +167,10 @@ class Recogniser:
             shape = self._table.find(Form.DOCUMENT, value)
             if shape is not None:
                 return Recognised(shape, input_, value, frame=_frame(self._table, shape, record, value))
+        if (histories := _two_lists(first, second)) is not None:
+            shape = self._table.find(Form.LINES, self.wire({"messages": histories}))
+            if shape is not None:
+                return Recognised(shape, self._plain(input_))
         if record is not None or (second.startswith(b"{") and parsed_line(second) is not None):
             lines = self._lines(input_, record or parsed_line(second), beginning, alone=not second)
             if lines is not None:
@@ -322,6 +326,14 @@ def _unknown(table: ShapeTable, input_: Input, value: Any, *, rows: bool = False
     from migrate_cli.sources.export import refusal  # noqa: PLC0415 - only where a file is refused
 
     return refusal.unknown_format(input_, value, only=table.only, rows=rows)
+
+
+def _two_lists(first: bytes, second: bytes) -> list[Any] | None:
+    """Return the list of the first line where the second is one too, so that each may be a thread's messages."""
+    if not (first.removeprefix(_MARK).lstrip().startswith(b"[") and second.startswith(b"[")):
+        return None
+    lists = [json_text.line(line) for line in (first, second)]
+    return lists[0] if all(type(one) is list for one in lists) else None
 
 
 def _as_rows(table: ShapeTable, value: Any) -> Any:
