@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 from migrate_cli.replay.suite import load_suite
 from migrate_cli.sandbox.assistants_quirks import SourcePreset
+from migrate_cli.sources.export import input_files
 
 from support.exports import thread, thread_id
 from support.hosts import KEY, host
@@ -173,6 +176,13 @@ def test_an_entry_among_assistants_that_is_none_is_told(cli: Cli, tmp_path: Path
     assert outcome.code == 3
     assert len(outcome.json["data"]["assistants"]) == 2
     assert outcome.json["errors"][0]["code"] == "entry-unknown"
+
+
+def test_an_agent_on_standard_input_is_read(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    stdin = SimpleNamespace(buffer=io.BytesIO(AGENT.encode()))
+    monkeypatch.setattr(input_files, "sys", SimpleNamespace(stdin=stdin))
+    outcome = cli("assistants", "-", "--output", "json")
+    assert [row["name"] for row in outcome.json["data"]["assistants"]] == ["my-agent"]
 
 
 def test_a_broken_agent_file_is_told_with_its_line(cli: Cli, tmp_path: Path) -> None:

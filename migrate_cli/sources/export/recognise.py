@@ -144,8 +144,10 @@ class Recogniser:
                 return table
             if self._table.allows(Form.YAML) and _LOOKS_CASSETTE.search(head):
                 return self._yaml(input_)
-            if input_.suffix in _YAML_SUFFIXES and self._table.allows(Form.YAML) and _LOOKS_AGENT.search(head):
-                return self._yaml(input_, meant=set(_TOP_KEYS.findall(head)) >= _SURELY_AGENT)
+            sure = set(_TOP_KEYS.findall(head)) >= _SURELY_AGENT
+            named = input_.suffix in _YAML_SUFFIXES and _LOOKS_AGENT.search(head) is not None
+            if self._table.allows(Form.YAML) and (named or (sure and not input_.suffix)):
+                return self._yaml(input_, meant=sure)
             if stream := self._stream(input_, head):
                 return stream
             raise self._not_json(input_, head)
