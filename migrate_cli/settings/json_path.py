@@ -195,12 +195,13 @@ class Reading:
         self._reached: set[tuple[int, str | int]] = set()
         self._whole: set[int] = set()
 
-    def take(self, path: JsonPath, record: Any) -> None:
-        """Follow a path from a record."""
+    def take(self, path: JsonPath, record: Any) -> Any:
+        """Follow a path from a record, and return what lies there."""
         found = self._follow(path.steps, record) if path.steps is not None else _Tracer(self).result(path, record)
         for value in found if isinstance(found, list) else ():
             self.take_whole(value)
         self.take_whole(found)
+        return found
 
     def reach(self, container: Any, name: str | int) -> None:
         """Note that a name, or an entry, was looked up in an object or in a list."""
@@ -371,6 +372,39 @@ class _Tracer(visitor.TreeInterpreter):  # type: ignore[misc]  # the library has
             source = self._sources[id(container)][1][name]
             if source is not None:
                 self._reading.leave(*source)
+
+
+NameTree = dict[str, "NameTree | None"]
+"""Names that are looked up in records, each with those inside it; None where all that lies there is taken."""
+
+
+def name_tree(places: Iterable[Place]) -> NameTree:
+    """Return the names that lead to some places."""
+    tree: NameTree = {}
+    for place in places:
+        inner: NameTree | None = tree
+        for name in place[:-1]:
+            inner = None if inner is None else inner.setdefault(name, {})
+        if inner is not None and place:
+            inner[place[-1]] = None
+    return tree
+
+
+def beside_names(record: dict[str, Any], tree: NameTree, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield what `Reading.rest` does, for paths that are nothing but names: they need not be followed for it."""
+    for name, value in record.items():
+        if name in tree:
+            inner = tree[name]
+            if inner is None:
+                continue
+            if type(value) is dict:
+                yield from beside_names(value, inner, f"{path}{step(name)}.")
+                continue
+        if isinstance(value, list) and name in tree and value:
+            for entry in value:
+                yield f"{path}{step(name)}[]", entry
+        elif not (isinstance(value, (dict, list)) and name in tree):
+            yield f"{path}{step(name)}", value
 
 
 def unread(record: Any, paths: Iterable[JsonPath]) -> Iterator[tuple[str, Any]]:

@@ -13,7 +13,16 @@ from typing import Any
 
 from migrate_cli.bounds import loads
 from migrate_cli.model import JsonObject
-from migrate_cli.settings.json_path import JsonPath, Place, Reading, json_path, unread
+from migrate_cli.settings.json_path import (
+    JsonPath,
+    NameTree,
+    Place,
+    Reading,
+    beside_names,
+    json_path,
+    name_tree,
+    unread,
+)
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.roles import Roles
 from migrate_cli.sources.shapes.flat import file_ids_of
@@ -98,13 +107,17 @@ class RecordMap:
         self._looks_at: list[Place] = []
         """What the path to the messages looks at in each of them."""
         if self._messages is not None:
-            self._thread_paths.append(self._messages)
             for place in self._messages.looks_at:
                 self._looks_at += [
                     place[len(holder) :]
                     for holder in self._messages.places
                     if len(place) > len(holder) and place[: len(holder)] == holder
                 ]
+        self._names: NameTree | None = None
+        """The names that are looked up in messages, where all paths are nothing but names."""
+        steps = [path.steps for path in of_message]
+        if all(one is not None for one in steps):
+            self._names = name_tree([*filter(None, steps), *self._looks_at])
         self._texts = _with_more_inside(of_message)
         self._thread_texts = _with_more_inside(of_thread)
         if self._messages is not None:
@@ -148,8 +161,13 @@ class RecordMap:
             message, rest = self._message(entry, entry)
             yield MappedThread(clean_id(message.get("thread_id")), self._thread_facts(entry), [message], [rest])
             return
-        raws = self._raws(entry)
-        record = self._thread_facts(entry) | self._thread_rest(entry)
+        reading = Reading()
+        for path in self._thread_paths:
+            reading.take(path, entry)
+        raws = _listed(reading.take(self._messages, entry)) if self._messages is not None else []
+        record = self._thread_facts(entry)
+        for left, value in reading.rest(entry):
+            _add(record, f"@.{left}" if left in THREAD else left, value)
         thread_id = clean_id(self._find("thread_id", entry))
         messages = [self._message(raw, entry) for raw in self._ordered(raws)]
         if thread_id is not None:
@@ -219,10 +237,7 @@ class RecordMap:
         return None if path is None else path.find(value)
 
     def _raws(self, entry: JsonObject) -> list[Any]:
-        found = _parsed(None if self._messages is None else self._messages.find(entry))
-        if isinstance(found, list):
-            return found
-        return [] if found is None else [found]
+        return [] if self._messages is None else _listed(self._messages.find(entry))
 
     def _ordered(self, raws: list[Any]) -> list[Any]:
         path = self._paths.get("order")
@@ -243,12 +258,7 @@ class RecordMap:
             raw = _opened(raw, self._texts)
         rest: JsonObject = {}
         record: JsonObject = rest if not self._spelled else {"object": "thread.message"}
-        reading = Reading()
-        for path in self._message_paths:
-            reading.take(path, raw)
-        for names in self._looks_at:
-            reading.reach_all(names, raw)
-        for left, value in reading.rest(raw):
+        for left, value in self._rest_of_message(raw):
             _add(rest, f"@.{left}" if self._spelled and left in MESSAGE else left, value)
         for paths, source in ((self._own, raw), (self._above, entry)):
             for name, path_of in paths.items():
@@ -259,6 +269,16 @@ class RecordMap:
         if thread_id is not None:
             record["thread_id"] = thread_id
         return record, rest if self._spelled else {}
+
+    def _rest_of_message(self, raw: JsonObject) -> Iterator[tuple[str, Any]]:
+        if self._names is not None:
+            return beside_names(raw, self._names)
+        reading = Reading()
+        for path in self._message_paths:
+            reading.take(path, raw)
+        for names in self._looks_at:
+            reading.reach_all(names, raw)
+        return reading.rest(raw)
 
     def _put(self, record: JsonObject, rest: JsonObject, name: str, path: JsonPath, value: Any) -> None:
         """Write a value under the wire's word; one that cannot be taken for it stays under its path."""
@@ -279,13 +299,6 @@ class RecordMap:
         facts = {wire: _parsed(self._find(name, entry)) for name, wire in OF_THREAD.items()}
         return {wire: value for wire, value in facts.items() if value is not None}
 
-    def _thread_rest(self, entry: JsonObject) -> JsonObject:
-        """Return what is read of an entry by no path, messages that a path leaves out among it."""
-        rest: JsonObject = {}
-        for path, value in unread(entry, self._thread_paths):
-            _add(rest, f"@.{path}" if path in THREAD else path, value)
-        return rest
-
 
 def _add(record: JsonObject, path: str, value: Any) -> None:
     """Keep a value under its path; several under one become a list."""
@@ -300,6 +313,13 @@ def _add(record: JsonObject, path: str, value: Any) -> None:
 
 class _Several(list[Any]):
     """Values from several entries of a list, under one path."""
+
+
+def _listed(found: Any) -> list[Any]:
+    found = _parsed(found)
+    if isinstance(found, list):
+        return found
+    return [] if found is None else [found]
 
 
 def _by_thread(messages: Iterable[tuple[Any, JsonObject]]) -> dict[str | None, list[tuple[Any, JsonObject]]]:

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.errors import SettingsError, SourceError
 from migrate_cli.model import Thread
-from migrate_cli.settings.json_path import json_path, unread
+from migrate_cli.settings.json_path import beside_names, json_path, name_tree, unread
 from migrate_cli.settings.model import MapSettings, load_settings
 from migrate_cli.sources.columns import FIELDS
 from migrate_cli.sources.export.open import open_source
@@ -267,6 +267,17 @@ def test_every_value_of_a_record_is_read_or_unread(record: dict[str, Any], text:
     rest = [value for _, value in unread(record, [path])]
 
     assert _leaves(found) + sum(map(_leaves, rest)) == _leaves(record)
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcd"), RECORDS, max_size=4),
+    st.lists(st.sampled_from(["a", "a.b", "b.c.d", "b.c", "c", "d.a"]), min_size=1, max_size=4),
+)
+def test_paths_of_names_need_not_be_followed_to_know_what_they_leave(record: dict[str, Any], texts: list[str]) -> None:
+    paths = [json_path(text) for text in texts]
+    quick = list(beside_names(record, name_tree(path.steps or () for path in paths)))
+
+    assert sum(_leaves(value) for _, value in quick) == sum(_leaves(value) for _, value in unread(record, paths))
 
 
 def _leaves(value: Any) -> int:
