@@ -107,3 +107,31 @@ def test_messages_without_a_thread_belong_to_that_of_the_address(tmp_path: Path,
     path.write_text(json.dumps({"Entries": [get("/messages", bare, more=False)]}), encoding="utf-8")
 
     assert read(path).message_ids("thread_A") == ["msg_1"]
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_messages_in_another_frame_than_the_apis_are_read(wrapped: bool, tmp_path: Path, read: Any, wire: Any) -> None:
+    for order in ([wire(1), wire(2)], [wire(2), wire(1)]):
+        call = get("/messages")
+        call["ResponseBody"] = {"messages": order} if wrapped else order
+        path = tmp_path / "session.json"
+        path.write_text(json.dumps({"Entries": [call]}), encoding="utf-8")
+
+        assert read(path).message_ids("thread_A") == ["msg_1", "msg_2"]
+
+
+def test_an_answer_that_holds_nothing_known_is_told(tmp_path: Path, read: Any, wire: Any) -> None:
+    odd = get("/messages")
+    odd["ResponseBody"] = {"rows": [1, 2]}
+
+    assert "holds nothing that is known" in told(read, tmp_path, get("/messages", wire(1), more=False), odd)
+
+
+def test_steps_that_were_asked_for_and_not_answered_are_told(tmp_path: Path, read: Any, wire: Any) -> None:
+    lost = get("/runs/run_1/steps")
+    lost["ResponseBody"] = None
+    step = {"id": "step_1", "object": "thread.run.step", "thread_id": "thread_A", "run_id": "run_1"}
+    listed = get("/messages", wire(1), more=False)
+
+    assert "entry 1 (GET /v1/threads/thread_A/runs/run_1/steps)" in told(read, tmp_path, lost, listed)
+    assert told(read, tmp_path, lost, get("/runs/run_1/steps", step, more=False), listed) == ""

@@ -195,3 +195,9 @@ def test_a_run_whose_stream_is_whole_and_one_that_is_not_are_kept_apart(tmp_path
 
     assert "breaks off" not in details["thread_A"]
     assert "breaks off" in details["thread_B"]
+
+
+def test_objects_that_python_printed_into_a_log_are_read(tmp_path: Path, read: Any, wire: Any) -> None:
+    text = f"INFO got {wire(1)}\nINFO got {wire(2, status=None)}\n"
+
+    assert texts(read(save(tmp_path, text, "app.log"))) == ["text 1", "text 2"]

@@ -14,6 +14,7 @@ from typing import Any
 from migrate_cli.bounds import TooDeepError, check_depth
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.record_kinds import OBJECTS, is_list_answer
+from migrate_cli.sources.texts import value_in
 
 DONE = "done"
 """The event that ends a stream."""
@@ -177,6 +178,11 @@ class _Reader:
                 return max(end, len(self._text) if stop < 0 else stop)
             at = line.find("{", at + 1) if at < 400 else -1
         if _MEANT.search(line):
+            # Python's `print` writes objects in its own way.
+            value = value_in(line[line.find("{") :]) if "{" in line else None
+            if isinstance(value, dict):
+                self._emit(value)
+                return end
             self._read.unread += 1
             self._read.cut = True
         return end

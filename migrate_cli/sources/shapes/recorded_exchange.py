@@ -62,6 +62,11 @@ class Exchange:
         """Whether the host refused the request, so that neither side of it carries anything."""
         return self.status is not None and not 200 <= self.status < 300
 
+    @property
+    def writes(self) -> bool:
+        """Whether the request creates or changes something; where the method is not told, one with a body does."""
+        return self.method == "POST" or (not self.method and self.request.value not in (None, "", b""))
+
     def query(self, name: str) -> str | None:
         """Return a value of the address's query, the first of several."""
         return next(iter(parse_qs(self.uri.partition("?")[2].partition("#")[0]).get(name, [])), None)

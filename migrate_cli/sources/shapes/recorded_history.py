@@ -67,6 +67,8 @@ class ThreadHistory:
     """Whether the thread was deleted."""
     unanswered: dict[int, str] = field(default_factory=dict)
     """Exchanges that asked for its messages and have no answer that can be read."""
+    without_steps: dict[str, str] = field(default_factory=dict)
+    """Runs whose steps were asked for without an answer: by which exchange."""
     undecoded: list[Undecoded] = field(default_factory=list)
     unsure: bool = False
     """Whether nothing tells which way round a list of its messages stands."""
@@ -236,6 +238,9 @@ class ThreadHistory:
             yield f"Messages are missing: the run steps name {unknown} that no answer shows."
 
     def _missing_others(self) -> Iterator[str]:
+        lost = [label for run_id, label in self.without_steps.items() if (RecordKind.STEP, run_id) not in self.others]
+        if lost:
+            yield f"Run steps, with their tool calls, may be missing: {_first_few(lost)} has no readable answer."
         for (kind, _), listed in self.others.items():
             if any(listed.missing()):
                 what = "runs" if kind is RecordKind.RUN else "run steps, with their tool calls,"

@@ -12,7 +12,7 @@ from typing import Any
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.ordering import begins_exchange, time_of
-from migrate_cli.sources.record_kinds import RecordKind, is_list_answer, kind_of
+from migrate_cli.sources.record_kinds import RecordKind, first_kind, is_list_answer, kind_of
 from migrate_cli.sources.shapes.base import Loose
 from migrate_cli.sources.shapes.event_streams import DONE, Event, EventsRead
 from migrate_cli.sources.shapes.recorded_exchange import Address, ApiCall, Exchange
@@ -25,6 +25,8 @@ Translate = Callable[[Any], Any]
 _DELTAS = frozenset({"thread.message.delta", "thread.run.step.delta"})
 _DELETIONS = frozenset({"thread.deleted", "thread.message.deleted"})
 _RUN_ENDS = frozenset({"completed", "incomplete", "failed", "cancelled", "expired"})
+_BARE = "bare"
+"""What is written as the `object` of a list that the API did not answer so."""
 _WAITS_FOR_TOOLS = "requires_action"
 
 
@@ -77,13 +79,14 @@ class Histories:
     def take_answer(self, exchange: Exchange, address: Address, answer: Any) -> Told:
         """Take a parsed answer: a list, one object, or an array of objects."""
         answer = self.translate(answer)
-        if is_list_answer(answer):
-            self._take_list(exchange, address, answer)
-            return Told(address.thread_id)
+        page = answer if is_list_answer(answer) else _bare_list(answer)
+        if page is not None:
+            self._take_list(exchange, address, page)
+            return Told(address.thread_id, kind=RecordKind.OTHER)
         told = Told(address.thread_id)
         for raw in answer if isinstance(answer, list) else [answer]:
             self._tell(told, raw, self._object(raw, address.thread_id, exchange.number))
-        history = self.history(told.thread_id) if told.kind is not None and exchange.method == "POST" else None
+        history = self.history(told.thread_id) if told.kind is not None and exchange.writes else None
         if history is not None and told.thread_id is not None:
             if told.kind is RecordKind.MESSAGE and address.call is ApiCall.MESSAGES:
                 known = clean_id(answer.get("id")) if isinstance(answer, dict) else None
@@ -221,10 +224,12 @@ class Histories:
     # Lists
 
     def _take_list(self, exchange: Exchange, address: Address, answer: JsonObject) -> None:
-        newest_first, sure = _direction(exchange, answer["data"], self.way)
+        newest_first, sure = _direction(exchange, answer, self.way)
         pages: dict[tuple[str | None, RecordKind, str], list[str]] = {}
         if address.call is ApiCall.MESSAGES:
             pages[address.thread_id, RecordKind.MESSAGE, ""] = []
+        elif address.call is ApiCall.STEPS and address.object_id is not None:
+            pages[address.thread_id, RecordKind.STEP, address.object_id] = []
         twins: dict[str, int] = {}
         for raw in answer["data"][::-1] if newest_first else answer["data"]:
             known = clean_id(raw.get("id")) if isinstance(raw, dict) else None
@@ -245,18 +250,27 @@ class Histories:
             self.history(thread_id).page(kind, of, _page(exchange, answer, ids, newest_first=newest_first))
 
 
-def _direction(exchange: Exchange, raws: list[Any], way: int) -> tuple[bool, bool]:
+def _bare_list(answer: Any) -> JsonObject | None:
+    """Return the messages of an answer that holds them in another way than the API, as a list whose order is open."""
+    held = answer.get("messages") if isinstance(answer, dict) and kind_of(answer) is None else answer
+    if not isinstance(held, list) or first_kind(held) is not RecordKind.MESSAGE:
+        return None
+    return {"object": _BARE, "data": held, "has_more": False}
+
+
+def _direction(exchange: Exchange, answer: JsonObject, way: int) -> tuple[bool, bool]:
     """Return whether a list stands newest first, and whether that is sure: by the request, or else by the times."""
     if way and exchange.query("order") is None:
         return way < 0, True
-    if exchange.uri:
+    raws = answer["data"]
+    if exchange.uri and answer.get("object") != _BARE:
         return exchange.query("order") != "asc", True
     times = [time for time in map(time_of, raws) if time is not None]
     if times and times[0] != times[-1]:
         return times[0] > times[-1], True
     # What comes first by its nature tells; the list calls answer with the newest first unless asked otherwise.
     opens = bool(raws) and begins_exchange(raws[0]) and not begins_exchange(raws[-1])
-    return not opens, False
+    return (answer.get("object") != _BARE and not opens), False
 
 
 def _page(exchange: Exchange, answer: JsonObject, ids: list[str], *, newest_first: bool) -> ListedPage:

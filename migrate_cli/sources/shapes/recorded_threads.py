@@ -17,6 +17,8 @@ from migrate_cli.sources.shapes.recorded_requests import requested
 
 _OURS = frozenset(ApiCall) - {ApiCall.ELSE}
 _CREATES = frozenset({ApiCall.THREADS, ApiCall.THREAD_AND_RUN, ApiCall.MESSAGES, ApiCall.RUNS, ApiCall.OUTPUTS})
+_HOLDS = frozenset({ApiCall.MESSAGES, ApiCall.STEPS})
+"""Calls whose answers hold what a thread must not lack."""
 _WITH_OBJECTS = ("application/json", "text/event-stream")
 
 
@@ -52,7 +54,7 @@ class ExchangeReader:
     def _take(self, exchange: Exchange, address: Address) -> None:
         answer = self._answer(exchange, address)
         told = self._take_answer(exchange, address, answer)
-        if exchange.method == "POST" and address.call in _CREATES:
+        if exchange.writes and address.call in _CREATES:
             self._take_request(exchange, address, told)
 
     def _answer(self, exchange: Exchange, address: Address) -> Any:
@@ -63,8 +65,12 @@ class ExchangeReader:
             if address.call in _OURS or not exchange.uri or any(kind in mime for kind in _WITH_OBJECTS):
                 self._note_undecoded(exchange, address.thread_id, error)
             answer = NO_BODY
-        if answer is NO_BODY and address.call is ApiCall.MESSAGES and exchange.method in ("", "GET"):
-            self._histories.history(address.thread_id).unanswered[exchange.number] = exchange.label
+        if answer is NO_BODY and not exchange.writes and exchange.method in ("", "GET"):
+            history = self._histories.history(address.thread_id) if address.call in _HOLDS else None
+            if history is not None and address.call is ApiCall.MESSAGES:
+                history.unanswered[exchange.number] = exchange.label
+            elif history is not None:
+                history.without_steps[address.object_id or ""] = exchange.label
         return answer
 
     def _note_undecoded(self, exchange: Exchange, thread_id: str | None, error: BodyError) -> None:
@@ -81,7 +87,10 @@ class ExchangeReader:
             return self._take_events(exchange, address, events_of_text(answer))
         if looks_like_events(answer):
             return self._take_events(exchange, address, events_of_list(answer))
-        return self._histories.take_answer(exchange, address, answer)
+        told = self._histories.take_answer(exchange, address, answer)
+        if told.kind is None and address.call in _HOLDS and not exchange.writes and not _is_refusal(answer):
+            self._note_undecoded(exchange, address.thread_id, BodyError("holds nothing that is known"))
+        return told
 
     def _take_events(self, exchange: Exchange, address: Address, read: EventsRead) -> Told:
         told = self._histories.take_events(exchange, address, read)
@@ -131,6 +140,10 @@ def _entries(body: JsonObject, call: ApiCall) -> list[Any]:
         return [*(found if isinstance(found, list) else []), *(also if isinstance(also, list) else [])]
     found = body.get("messages" if call is ApiCall.THREADS else "additional_messages")
     return found if isinstance(found, list) else []
+
+
+def _is_refusal(answer: Any) -> bool:
+    return isinstance(answer, dict) and ("error" in answer or "deleted" in answer)
 
 
 def _unread(thread_id: str | None, history: ThreadHistory) -> Iterator[Fault]:
