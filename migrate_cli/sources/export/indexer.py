@@ -321,7 +321,7 @@ class Indexer:
             lines = records(found.input, self._bad_line, most=recognise.LARGE, long_line=take)
             # A list alone on its line is a thread's messages, where lines are threads.
             lines = (
-                (number, start, end, {"messages": value} if type(value) is list else value)
+                (number, start, end, {"messages": value} if type(value) is list and value else value)
                 for number, start, end, value in lines
             )
         return ((number, start, end, wire(value)) for number, start, end, value in lines)
