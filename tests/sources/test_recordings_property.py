@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import gzip
+import importlib
 import json
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
@@ -141,25 +142,19 @@ def raw_deflate(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
-def brotli(data: bytes) -> bytes:
-    packed: bytes = pytest.importorskip("brotli").compress(data)
-    return packed
-
-
-def zstd(data: bytes) -> bytes:
-    packed: bytes = pytest.importorskip("backports.zstd").compress(data)
-    return packed
-
-
 PACKERS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "gzip": ("gzip", gzip.compress),
     "deflate": ("deflate", zlib.compress),
     "raw deflate": ("deflate", raw_deflate),
-    "br": ("br", brotli),
-    "zstd": ("zstd", zstd),
     "gzip without its header": ("", gzip.compress),
     "twice": ("deflate, gzip", lambda data: gzip.compress(zlib.compress(data))),
 }
+
+
+for name, package in (("br", "brotli"), ("zstd", "backports.zstd")):
+    # Extras, without which such bodies are told instead.
+    with suppress(ImportError):
+        PACKERS[name] = (name, importlib.import_module(package).compress)
 
 
 # Formats: each writes calls whose bodies are bytes of that packing, or text
