@@ -193,6 +193,8 @@ class Reading:
 
     def __init__(self) -> None:
         self._reached: set[tuple[int, str | int]] = set()
+        self._kept: set[tuple[int, str | int]] = set()
+        """What a path ended at: another path that leads on from there takes nothing away."""
         self._whole: set[int] = set()
 
     def take(self, path: JsonPath, record: Any) -> Any:
@@ -230,7 +232,12 @@ class Reading:
 
     def leave(self, container: Any, name: str | int) -> None:
         """Note that what was looked up was of no use: a path led on from it, and it holds nothing."""
-        self._reached.discard((id(container), name))
+        if (id(container), name) not in self._kept:
+            self._reached.discard((id(container), name))
+
+    def keep(self, container: Any, name: str | int) -> None:
+        """Note that a path ended at what was looked up."""
+        self._kept.add((id(container), name))
 
     def _follow(self, steps: Place | None, value: Any) -> Any:
         last: tuple[Any, str] | None = None
@@ -241,6 +248,8 @@ class Reading:
                 return None
             self.reach(value, name)
             last, value = (value, name), value[name]
+        if last is not None:
+            self.keep(*last)
         return value
 
 
@@ -257,7 +266,10 @@ class _Tracer(visitor.TreeInterpreter):  # type: ignore[misc]  # the library has
 
     def result(self, path: JsonPath, record: Any) -> Any:
         try:
-            return self.visit(path.parsed, record)
+            found = self.visit(path.parsed, record)
+            if self._last is not None and found is not None:
+                self._reading.keep(*self._last)
+            return found
         except exceptions.JMESPathError:
             return None
 

@@ -206,6 +206,22 @@ def test_roles_are_named_beside_a_map(tmp_path: Path) -> None:
     assert said(threads(path, paths, roles={"visitor": "user"})[0]) == [("user", "1")]
 
 
+def test_times_are_read_in_the_form_that_the_setting_names(tmp_path: Path) -> None:
+    value = [{"t": "a", "by": "user", "said": "1", "p": {"at": "14.07.2024 23:33"}}]
+    paths = {"thread_id": "t", "role": "by", "text": "said", "created_at": "p.at"}
+    (thread,) = threads(written(tmp_path, value), paths, time_format="%d.%m.%Y %H:%M")
+
+    assert [message.created_at for message in thread.messages] == [1_720_999_980]
+
+
+def test_values_that_a_database_wraps_are_read(tmp_path: Path) -> None:
+    value = [{"t": {"$oid": "66a1"}, "by": "user", "said": "1", "at": {"$date": "2024-07-14T23:33:00Z"}}]
+    paths = {"thread_id": 't."$oid"', "role": "by", "text": "said", "created_at": "at"}
+    (thread,) = threads(written(tmp_path, value), paths)
+
+    assert (thread.id, [message.created_at for message in thread.messages]) == ("66a1", [1_720_999_980])
+
+
 def test_columns_and_a_map_are_read_together(tmp_path: Path) -> None:
     path = written(tmp_path, [{"the thread": "a", "p": {"by": "user"}, "said": "1"}])
 

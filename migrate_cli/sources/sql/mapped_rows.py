@@ -6,7 +6,7 @@ one thread together by it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from migrate_cli.errors import SourceError
@@ -22,8 +22,15 @@ from migrate_cli.sources.sql.rows import ColumnMap, MessageRow, plain_values
 class MappedRows:
     """The map of one database. Raises SourceError for one that no database can be read by."""
 
-    def __init__(self, paths: Mapping[str, str], columns: Mapping[str, str], roles: Mapping[str, str]) -> None:
-        self._records, self._roles = RecordMap(with_columns(paths, columns), Roles(roles)), Roles(roles)
+    def __init__(
+        self,
+        paths: Mapping[str, str],
+        columns: Mapping[str, str],
+        roles: Mapping[str, str],
+        time_format: str | None = None,
+    ) -> None:
+        self._records = RecordMap(with_columns(paths, columns), Roles(roles))
+        self._translate = Translator(Roles(roles), Columns(), time_format, NO_APP).value
         if self._records.path("threads") is not None:
             detail = "source.map.threads is for files: in a database, each row is a thread or a message; leave it out."
             raise SourceError(detail, code="map-and-rows")
@@ -55,15 +62,17 @@ class MappedRows:
 
     def reader(self, columns: Sequence[str], found: ColumnMap) -> MappedRowReader:
         """Return what reads a row."""
-        return MappedRowReader(self._records, columns, found, self._roles)
+        return MappedRowReader(self._records, columns, found, self._translate)
 
 
 class MappedRowReader:
     """Reads the rows of one query by such a map."""
 
-    def __init__(self, records: RecordMap, columns: Sequence[str], found: ColumnMap, roles: Roles) -> None:
+    def __init__(
+        self, records: RecordMap, columns: Sequence[str], found: ColumnMap, translate: Callable[[Any], Any]
+    ) -> None:
         self._records, self._names, self._found = records, list(columns), found
-        self._translate = Translator(roles, Columns(), None, NO_APP).value
+        self._translate = translate
 
     def entries(self, row: Sequence[Any]) -> list[MessageRow]:
         """Read one row: a message, or all messages of a thread."""

@@ -283,7 +283,7 @@ def _map_of(rows: RowQuery) -> MappedRows | None:
         return None
     from migrate_cli.sources.sql.mapped_rows import MappedRows  # noqa: PLC0415 - few sources have a map
 
-    return MappedRows(rows.paths, rows.columns, rows.roles)
+    return MappedRows(rows.paths, rows.columns, rows.roles, rows.time_format)
 
 
 def _first_filled(columns: Sequence[str]) -> str:
