@@ -29,7 +29,7 @@ WORDS = frozenset(
         *("docs", "chats", "chat", "sessions", "session", "history", "histories", "entries", "list", "dump"),
         *("response", "body", "payload", "content", "value", "values", "output", "log", "logs", "messagelist", "msgs"),
         *("messagesbythread", "threadsbyid", "conversationsbyid", "collections", "collection", "database", "tables"),
-        *("table", "root", "archive", "backup", "all"),
+        *("table", "root", "archive", "backup", "all", "hits", "nodes", "objects", "array", "queryresult"),
     }
 )
 """Keys, in lower case and without marks, that name a container and never a thread."""
