@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from migrate_cli.commands.timeline import Throughput
@@ -47,6 +47,12 @@ _SINCE = {
     Action.CHANGED: ("source-changed", "the source has changed since this thread was loaded"),
     Action.GROWN: ("source-grown", "new messages stand at the end of this thread; load them with --append"),
 }
+
+
+def all_skipped(threads: Mapping[str, int]) -> bool:
+    """Whether there were threads, and none that holds anything to load."""
+    total, skipped = threads.get("total", 0), threads.get("skipped", 0)
+    return 0 < total == skipped + threads.get("unreadable", 0) and skipped > 0
 
 
 class RunTotals:
@@ -227,7 +233,7 @@ class RunTotals:
             return None
         if total == 0:
             return "empty" if self._selection == Selection() else None
-        return "skipped" if self.threads["skipped"] + unread == total else None
+        return "skipped" if all_skipped(self.threads) else None
 
     # ---- the result
 

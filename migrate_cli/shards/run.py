@@ -23,6 +23,7 @@ from migrate_cli.commands.context import (
 )
 from migrate_cli.commands.plan_file import refuse_changes
 from migrate_cli.commands.recognise import recognised
+from migrate_cli.commands.run_totals import all_skipped
 from migrate_cli.commands.signals import STOPPED, Interrupts
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.model import JsonObject, Origin, Problem, Result, Unreadable
@@ -217,6 +218,9 @@ def _result(settings: Settings, run: DividedRun, ends: Sequence[ShardEnd], secon
     data |= named_source(settings)
     codes = totals.codes_of(ends, interrupted=run.interrupted)
     problems = totals.problems_of(ends, stopped=run.stopped)
+    if all_skipped(data["threads"]) and not (run.interrupted or run.stopped):
+        codes.append(ExitCode.PARTIAL)
+        data["nothing"] = "skipped"
     if run.too_many:
         codes.append(ExitCode.TEMPORARY)
         told = "too many threads failed, all shards together; allow more with --max-errors"

@@ -106,3 +106,10 @@ def test_a_shard_into_which_no_thread_falls_says_so(cli: Cli, tmp_path: Path) ->
 
     assert {outcome.code for outcome in outcomes} == {0}
     assert any("No thread of the source falls into this part." in outcome.out for outcome in outcomes)
+
+
+def test_a_run_divided_into_shards_says_that_all_threads_are_skipped(cli: Cli, tmp_path: Path) -> None:
+    outcome = cli("apply", written(tmp_path / "export", SPEAKERLESS), "--target", "sandbox", "--processes", "2")
+
+    assert outcome.code == 3
+    assert "No thread can be migrated: 1 thread skipped" in squeezed(outcome.out)
