@@ -40,6 +40,8 @@ from support.saved import (
 )
 
 Facts = dict[str, list[tuple[str, ...]]]
+SAID = frozenset({"message-empty"})
+"""Of what is only info, what tells of a message that is not carried."""
 
 
 @dataclass
@@ -72,7 +74,8 @@ def read(saved: Saved) -> Reading:
                 draft = convert_thread(entry)
                 assert draft.ledger.balanced
                 found.facts[entry.id] = [fact for item in draft.items for fact in facts_of(json.loads(item.body))]
-                found.told += [one.code for one in draft.findings if one.severity is not Severity.INFO]
+                said = [one for one in draft.findings if one.severity is not Severity.INFO or one.code in SAID]
+                found.told += [one.code for one in said]
                 found.aside += json.dumps([aside.value for aside in draft.aside])
             else:
                 found.told.append(entry.code)
