@@ -91,7 +91,7 @@ _READING = {
     ),
     "thread-id-made": Entry(
         WARNING,
-        "A record names no thread, so its thread got an id made from the file and the record's place in it.",
+        "Records name no thread, so their thread got an id made from the file, and from their place in it.",
         "Name the field that holds the id (`source.columns.thread_id`), or keep the file as it is: places count.",
     ),
     "thread-id-from-file-name": Entry(

@@ -36,10 +36,11 @@ class ThreadNames:
             return piece.thread_id
         if not piece.raws:
             return named_thread(input_)
-        named = named_thread(input_) or (self._of_file(input_) if piece.kind is RecordKind.MESSAGE else None)
+        known = named_thread(input_)
+        named = known or (self._of_file(input_) if piece.kind is RecordKind.MESSAGE else None)
         if named is not None and named != self._last_named:
             self._last_named = named
-            self._index.remark(named, NAMED_BY_FILE)
+            self._index.remark(named, NAMED_BY_FILE if known else _one_for_all(input_, named))
         if named is None:
             detail = f"The {piece.kind.value} objects name no thread; put them into a file named after their thread."
             self._index.problem(input_.origin, "object-without-thread", detail)
@@ -82,6 +83,12 @@ class ThreadNames:
         remark = name_remark(input_, piece.thread_id)
         if remark is not None and piece.thread_id is not None:
             self._index.remark(piece.thread_id, remark)
+
+
+def _one_for_all(input_: Input, name: str) -> Remark:
+    """Return the finding for messages that nothing parts: they may be of several threads."""
+    detail = f"No message in {input_.origin} names a thread; all are read as one, which is called {name}."
+    return Remark("thread-id-made", detail)
 
 
 def name_remark(input_: Input, thread_id: str | None) -> Remark | None:
