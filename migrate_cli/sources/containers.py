@@ -41,6 +41,11 @@ HISTORY_KEYS = (
 """Keys of a thread, in lower case and without marks, under which tools keep its messages; the likeliest first."""
 
 
+def is_word(name: str) -> bool:
+    """Whether a name is of a container, such as `messages` or `export`, and so names no thread."""
+    return plain_name(name) in WORDS
+
+
 def is_recording(raw: JsonObject) -> bool:
     """Whether a document is a recording of traffic or a part of a snapshot, which have shapes of their own."""
     log = raw.get("log")

@@ -26,7 +26,13 @@ _NAMES_OF: dict[str, Names] = {
     "assistant": spelling.ASSISTANT,
     "file": spelling.FILE,
 }
-_NAMES_BY_PREFIX = {"run": spelling.RUN, "asst": spelling.ASSISTANT, "thread": spelling.THREAD, "file": spelling.FILE}
+_NAMES_BY_PREFIX = {
+    "run": spelling.RUN,
+    "asst": spelling.ASSISTANT,
+    "thread": spelling.THREAD,
+    "file": spelling.FILE,
+    "msg": spelling.MESSAGE,
+}
 _ENVELOPES = ("data", "message", "payload", "_source", "doc", "document", "body", "attributes", "json", "value")
 """Keys under which logs, search engines and document stores put the record itself."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
+from migrate_cli.sources import containers
 from migrate_cli.sources.disk_set import DiskSet
 from migrate_cli.sources.export.index import ThreadIndex
 from migrate_cli.sources.export.inputs import Input
@@ -59,7 +60,8 @@ class ThreadNames:
             return whole.thread_id
         name = named_thread(input_) or self._of_file(input_)
         if one:
-            whole.remarks = (*whole.remarks, NAMED_BY_FILE)
+            says_nothing = named_thread(input_) is None and containers.is_word(stem(input_))
+            whole.remarks = (*whole.remarks, _one_for_all(input_, name) if says_nothing else NAMED_BY_FILE)
             return name
         made = f"{name}#{nameless + 1}" if nameless else name
         detail = (
