@@ -146,6 +146,8 @@ class Translator:
         messages = self._single.read(plain, row=True)
         if messages is not None:
             return messages[0] if len(messages) == 1 else messages
+        if plain.get("object", plain.get("Object")) == "thread.message":
+            return self._single.finished(respelled(plain, spelling.MESSAGE))
         if self._single.fits_row(plain):
             return plain
         if any(spelling.plain_name(key) == "stepdetails" for key in raw if type(key) is str):

@@ -231,7 +231,10 @@ class Histories:
         elif address.call is ApiCall.STEPS and address.object_id is not None:
             pages[address.thread_id, RecordKind.STEP, address.object_id] = []
         twins: dict[str, int] = {}
-        for raw in answer["data"][::-1] if newest_first else answer["data"]:
+        for entry in answer["data"][::-1] if newest_first else answer["data"]:
+            raw = entry
+            if address.call is ApiCall.MESSAGES and kind_of(raw) is None and isinstance(raw, dict):
+                raw = {**raw, "object": "thread.message"}  # whatever it is, it must not vanish from the thread
             known = clean_id(raw.get("id")) if isinstance(raw, dict) else None
             twin = twins.get(known or "", 0)
             if known is not None:
