@@ -40,6 +40,8 @@ from support.saved import (
 )
 
 Facts = dict[str, list[tuple[str, ...]]]
+NO_OUTPUT = ("output", "(empty output)")
+"""What stands where an output was set aside."""
 SAID = frozenset({"message-empty"})
 """Of what is only info, what tells of a message that is not carried."""
 
@@ -270,7 +272,10 @@ def cut(saved: Saved, random: Random) -> None:
     if saved.files:
         file = random.choice(saved.files)
         data = file.read_bytes()
-        file.write_bytes(data[: random.randrange(1, len(data) - 1)])
+        end = random.randrange(1, len(data) - 1)
+        while file.suffix in (".jsonl", ".csv") and b"\n" in data[end - 1 : end + 1] and end > 1:
+            end -= 1  # a file that ends with a whole line may be whole
+        file.write_bytes(data[:end])
 
 
 def silent(found: Reading, right: Facts, spoilt: str) -> bool:
@@ -282,7 +287,8 @@ def silent(found: Reading, right: Facts, spoilt: str) -> bool:
     lost = [fact for thread, facts in right.items() for fact in facts if fact not in found.facts.get(thread, ())]
     if not all(json.dumps(fact[-1])[1:-1] in found.aside for fact in lost):
         return True
-    return found.facts != {thread: [fact for fact in facts if fact not in lost] for thread, facts in right.items()}
+    left = {thread: [fact for fact in facts if fact not in lost] for thread, facts in right.items()}
+    return left != {thread: [fact for fact in facts if fact != NO_OUTPUT] for thread, facts in found.facts.items()}
 
 
 EXAMPLES = 3000

@@ -40,6 +40,9 @@ def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames, wire:
             if key not in stretches:
                 stretches[key] = index.stretch(found.shape.name, found.input, spooled=True)
             index.spool(*key, stretches[key], raws)
+        for piece in batch:
+            if piece.remarks and isinstance(piece, Loose) and (thread := names.thread_of(found.input, piece)):
+                index.remark(thread, *piece.remarks)
         batch.clear()
 
     try:
