@@ -62,6 +62,16 @@ def csv_rows(found: Recognised) -> Iterator[CsvRow]:
             raise NotOursError("csv-encoding", detail, reader.line_num) from None
 
 
+def header_is_open(found: Recognised) -> bool:
+    """Whether a file without rows ends without the end of its line."""
+    with found.input.open() as stream:
+        stream.seek(0, io.SEEK_END)
+        if not stream.tell():
+            return False
+        stream.seek(-1, io.SEEK_END)
+        return stream.read(1) not in (b"\n", b"\r")
+
+
 def _cells(reader: Iterator[list[str]], lines: _Lines) -> Iterator[list[str] | None]:
     """Yield the rows' cells; None for a row with a cell that is too long, which is passed over."""
     while True:

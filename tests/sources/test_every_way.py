@@ -247,11 +247,15 @@ def emptied(records: Records, random: Random) -> None:
 
 
 def mixed(records: Records, random: Random) -> None:
-    """Put another dialect's record among them."""
-    thread, own = random.choice(list(records.items()))
-    other = Conversation(thread, (Said("user", "Ein anderer Dialekt"), Said("assistant", "So?")))
+    """Put another dialect's records behind those of the first thread."""
+    thread, own = next(iter(records.items()))
     dialect = random.choice([name for name in DIALECTS if name not in ("wire", "wire-in-lists")])
-    own += DIALECTS[dialect](other)
+    for record in DIALECTS[dialect](Conversation(thread, OTHERS)):
+        later = {**record, "created_at": record["created_at"] + 100_000}
+        own.append({**later, "id": f"{record['id']}-more"} if "id" in record else later)
+
+
+OTHERS = (Said("user", "Ein anderer Dialekt"), Said("assistant", "So?"))
 
 
 def nothing(records: Records, random: Random) -> None:
@@ -316,6 +320,8 @@ def test_whatever_is_done_to_saved_threads_the_result_is_right_or_told(
             cut(saved, random)
         found = read(saved)
     right = {one.id: one.facts() for one in wanted if one.said}
+    if spoilt == "mixed":
+        right[wanted[0].id] += Conversation("", OTHERS).facts()
     if spoilt == "nothing":
         assert found.facts == right, (found.told, as_text(records))
     assert not silent(found, right, spoilt), (found, as_text(records))

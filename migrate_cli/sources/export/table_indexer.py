@@ -17,7 +17,7 @@ from migrate_cli.sources.export.thread_names import ThreadNames
 from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes.base import Loose, Piece, Remark
 from migrate_cli.sources.shapes.flat import FlatRow
-from migrate_cli.sources.table import CsvRow, csv_rows
+from migrate_cli.sources.table import CsvRow, csv_rows, header_is_open
 
 _BATCH = 500
 """Rows that are held until they are written, so that the rows of one thread form long blocks."""
@@ -41,7 +41,7 @@ def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames, wire:
                 stretches[key] = index.stretch(found.shape.name, found.input, spooled=True)
             index.spool(*key, stretches[key], raws)
         for piece in batch:
-            if piece.remarks and isinstance(piece, Loose) and (thread := names.thread_of(found.input, piece)):
+            if isinstance(piece, Loose) and piece.remarks and (thread := names.thread_of(found.input, piece)):
                 index.remark(thread, *piece.remarks)
         batch.clear()
 
@@ -67,6 +67,9 @@ def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames, wire:
     finally:
         # Even when the file breaks off: what came before is whole, and is read.
         spool()
+    if not held and header_is_open(found):
+        detail = f"{found.input.origin}: The file ends in its header, which may be cut off. Export it again."
+        index.problem(found.input.origin, "file-cut-off", detail)
     return held
 
 

@@ -13,6 +13,7 @@ from migrate_cli.sources import record_tables
 from migrate_cli.sources.app_formats import APPS, app_of_row, plain_column
 from migrate_cli.sources.columns import Columns
 from migrate_cli.sources.dialect import Translator
+from migrate_cli.sources.record_kinds import kind_of
 from migrate_cli.sources.shapes.base import Form, Piece, loose_pieces
 from migrate_cli.sources.shapes.flat import FlatRow
 from migrate_cli.sources.shapes.thread_file import whole_thread
@@ -58,9 +59,12 @@ class RecordCsv(FlatRow):
 
     def _message(self, row: Any) -> Any:
         """Return the message of a record: a flat one keeps its columns as metadata, others are translated already."""
-        if type(row) is not dict or super().matches(row):
-            return super()._message(row) if type(row) is dict else row
-        return self._translator.finished(row)
+        if type(row) is not dict:
+            return row
+        if super().matches(row):
+            return super()._message(row)
+        # What is no record of any kind is told as a message that lacks everything: it must not vanish.
+        return self._translator.finished(row if kind_of(row) is not None else {**row, "object": "thread.message"})
 
     def thread_column(self, columns: Iterable[str]) -> str | None:
         """Return the column that names a row's thread."""
