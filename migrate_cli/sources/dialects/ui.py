@@ -47,7 +47,7 @@ def _for_models(part: JsonObject) -> bool:
 
 def wire(raw: JsonObject) -> list[JsonObject]:
     """Return the wire message."""
-    message = rest(raw, _USED) | {"role": raw["role"]}
+    message = rest(raw, _USED) | {"role": raw["role"]} | _unread(raw)
     found = _content(raw, message)
     if raw.get("reasoning") and not any(_is_reasoning(part) for part in found):
         found.insert(0, {"type": REASONING, "text": raw["reasoning"]})
@@ -57,6 +57,16 @@ def wire(raw: JsonObject) -> list[JsonObject]:
         found += _file(entry) if isinstance(entry, dict) else [entry]
     message["content"] = found
     return [message]
+
+
+def _unread(raw: JsonObject) -> JsonObject:
+    """Return fields under known names that nothing reads: parts that are no list, the second of two names of one."""
+    parts = raw.get("parts")
+    left = {} if parts is None or type(parts) is list else {"parts": parts}
+    for names in (_INVOCATIONS, _ATTACHMENTS):
+        there = [name for name in names if raw.get(name) is not None]
+        left |= {name: raw[name] for name in there[1:]}
+    return left
 
 
 def _content(raw: JsonObject, message: JsonObject) -> list[Any]:
