@@ -43,7 +43,7 @@ _READING = {
     ),
     "order-unknown": Entry(
         WARNING,
-        "The order of the messages cannot be told from the source; the order of the file was kept.",
+        "The source does not say for certain in which order the messages were written.",
         "Look at the thread; reorder the source if the first message is not the oldest.",
     ),
     "order-probably-reversed": Entry(
@@ -611,7 +611,7 @@ UNREADABLE: dict[str, Unread] = {
     "csv-encoding": Unread("The CSV is not UTF-8 from a row on.", "Save it as UTF-8."),
     "object-without-thread": Unread("An object names no thread, so it belongs nowhere.", "Look for a damaged export."),
     "answer-not-decoded": Unread(
-        "A recorded body cannot be decoded, and nothing else tells of its thread.",
+        "A recorded body cannot be decoded, and nothing else names its thread.",
         "Record it again; `pip install migrate-cli[recordings]` reads br and zstd.",
     ),
     "request-without-thread": Unread(

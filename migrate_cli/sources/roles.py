@@ -31,7 +31,7 @@ class Roles:
         """The wire's roles that mean themselves."""
 
     def meaning(self, value: Any) -> Any:
-        """Return the role to write; an unknown one stays as it is, in lower case, and conversion tells of it.
+        """Return the role to write; an unknown one stays as it is, in lower case, and conversion reports it.
 
         What is no text, such as the number of a role, has a meaning only where it is named.
         """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -296,7 +295,6 @@ def silent(found: Reading, right: Facts, spoilt: str) -> bool:
 
 
 EXAMPLES = 3000
-COUNTED: Counter[str] = Counter()
 
 
 @settings(max_examples=EXAMPLES, derandomize=True)

@@ -511,8 +511,6 @@ CONTAINERS: Mapping[str, Write] = {
     "sqlite": database, "sqlite-of-threads": database_of_threads, "zip": zipped, "tar": tarred,
     "lines-gz": packed_lines, "recording": recording,
 }  # fmt: skip
-TABLES = frozenset({"csv", "sqlite"})
-"""Their columns are the records' own keys."""
 
 
 def fits(dialect: str, spelling: str, container: str) -> bool:

@@ -84,7 +84,7 @@ def _says_more(raw: JsonObject) -> bool:
 
 
 def _spoken(audio: Any, *, told: bool) -> list[Any]:
-    """Return what an answer in sound says, and the sound itself as a part that conversion tells of."""
+    """Return the transcript of a spoken answer, and the sound itself as a part that conversion reports."""
     if not isinstance(audio, dict):
         return [audio]
     transcript = audio.get("transcript")

@@ -73,7 +73,7 @@ def calls_of(value: Any) -> list[Any]:
 
 
 def odd_call(value: Any) -> JsonObject:
-    """Return what stands in a call's place and is none, as a part that conversion sets aside and tells of."""
+    """Return what stands in a call's place and is none, as a part that conversion sets aside and reports."""
     return {"type": "unknown_call", "value": value}
 
 

@@ -41,7 +41,7 @@ class BodyError(ValueError):
     def __init__(self, why: str, code: str = "answer-not-decoded") -> None:
         super().__init__(why)
         self.code = code
-        """What to call it where nothing else tells of its thread."""
+        """What to call it where nothing else names its thread."""
 
 
 class _Unfit(Exception):
