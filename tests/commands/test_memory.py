@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import tracemalloc
 from collections.abc import Callable
@@ -39,6 +40,21 @@ def peak_of(work: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
+def growth(few: Callable[[], object], many: Callable[[], object]) -> int:
+    """Bytes by which `many` exceeds `few`, the least of three measurements.
+
+    A collection of garbage that comes early or late moves one peak by some 100 KB; what is held for each thread is
+    there every time.
+    """
+    measured = []
+    for _ in range(3):
+        gc.collect()
+        before = peak_of(few)
+        gc.collect()
+        measured.append(peak_of(many) - before)
+    return min(measured)
+
+
 def lines(count: int) -> str:
     message = {"id": "msg_1", "role": "user", "content": [{"type": "text", "text": {"value": "hi", "annotations": []}}]}
     return "".join(json.dumps({"id": f"thread_{number:08}", "messages": [message]}) + "\n" for number in range(count))
@@ -50,10 +66,9 @@ def test_a_plan_of_many_threads_takes_no_more_than_one_of_few(cli: Cli, tmp_path
     many.write_text(lines(MANY))
     cli("plan", few, "--limit", "20", "--output", "json")  # what is imported and cached on the way is there from now on
 
-    before = peak_of(lambda: cli("plan", few, "--output", "json"))
-    after = peak_of(lambda: cli("plan", many, "--output", "json"))
+    grown = growth(lambda: cli("plan", few, "--output", "json"), lambda: cli("plan", many, "--output", "json"))
 
-    assert after - before < EACH * (MANY - FEW)
+    assert grown < EACH * (MANY - FEW)
 
 
 def test_a_run_of_many_threads_counts_them_without_holding_them() -> None:
@@ -69,7 +84,7 @@ def test_a_run_of_many_threads_counts_them_without_holding_them() -> None:
         return work
 
     run(10)()
-    assert peak_of(run(MANY)) - peak_of(run(FEW)) < EACH * (MANY - FEW)
+    assert growth(run(FEW), run(MANY)) < EACH * (MANY - FEW)
 
 
 def test_a_verification_remembers_what_it_has_met_without_holding_it() -> None:
@@ -94,4 +109,4 @@ def test_a_verification_remembers_what_it_has_met_without_holding_it() -> None:
         return work
 
     assert run(10)() == []
-    assert peak_of(run(MANY)) - peak_of(run(FEW)) < EACH * (MANY - FEW)
+    assert growth(run(FEW), run(MANY)) < EACH * (MANY - FEW)
