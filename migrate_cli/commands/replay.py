@@ -61,10 +61,11 @@ def replay(
         try:
             _check_target(settings, store.runs, sandbox=sandbox)
             cases = cases_of(settings, options, suite, store.files)
-            others = others_of(settings, options)
-            _check_prices(settings, cases.jobs)
-            run = _Replay(settings, options, store, target, view, cases, others)
-            return asyncio.run(run.go(_looks_on(view) if terminal is None else terminal))
+            with cases.handlers:
+                others = others_of(settings, options)
+                _check_prices(settings, cases.jobs)
+                run = _Replay(settings, options, store, target, view, cases, others)
+                return asyncio.run(run.go(_looks_on(view) if terminal is None else terminal))
         finally:
             view.close()
             store.close()
@@ -194,7 +195,7 @@ class _Replay:
             stub_tools=self._options.stub_tools,
             reasoning=thinks,
             turn_policy=TurnPolicy(rounds=replay.max_rounds, retries=replay.retries),
-            tools=ToolPolicy(replay.tool_timeout, replay.tool_output_bytes, self._cases.folder),
+            tools=ToolPolicy(replay.tool_timeout, replay.tool_output_bytes, self._cases.folder, self._cases.handlers),
             ask=ask,
         )
 
@@ -238,7 +239,7 @@ class _Replay:
     async def _run_cases(self, run: ReplayRun, replay_target: ReplayTarget) -> _Finished:
         """Delete what earlier replays left, run every case, and see whether migrated conversations are as before."""
         swept = await replay_target.scratches.sweep()
-        self._interrupts = Interrupts(self._view, run.drain.set, notice=_STOPPING)
+        self._interrupts = Interrupts(self._view, run.drain.set, notice=_STOPPING, abort=self._cases.handlers.kill)
         with self._interrupts.on_loop():
             runs = await run.run(self._cases.jobs)
             fingerprints = await run.check_untouched()

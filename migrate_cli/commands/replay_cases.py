@@ -14,12 +14,12 @@ from migrate_cli.files.local import LocalFile
 from migrate_cli.model import JsonObject, Thread, Unreadable
 from migrate_cli.replay.baseline import LastTurn, case_of, configurations, last_turns, questions_of
 from migrate_cli.replay.deprecations import warnings
+from migrate_cli.replay.handlers import HandlerProcesses
 from migrate_cli.replay.inputs import Inputs
 from migrate_cli.replay.jobs import jobs_of
 from migrate_cli.replay.modes import Mode
 from migrate_cli.replay.run import ReplayJob, chosen
 from migrate_cli.replay.suite import InputPart, Suite
-from migrate_cli.replay.tools import resolve
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection
 from migrate_cli.state.file_records import FileRecords
@@ -40,6 +40,8 @@ class ReplayCases:
     mapped: Callable[[str], str]
     """An old file id → the new one, or itself."""
     warnings: list[str]
+    handlers: HandlerProcesses
+    """Where handlers run; the owner of the cases closes it."""
 
 
 def cases_of(settings: Settings, options: ReplayOptions, given: Suite | None, files: FileRecords) -> ReplayCases:
@@ -54,10 +56,11 @@ def cases_of(settings: Settings, options: ReplayOptions, given: Suite | None, fi
     folder = Path() if options.suite is None else options.suite.parent
     # For last turns, the sample was taken among the threads already.
     wanted = chosen(jobs, options.cases, None if options.last_turn else options.sample)
-    _check(wanted, folder, mapped)
+    handlers = _checked(wanted, folder, mapped)
     audio = settings.audio.model if any(part.audio for job in wanted for part in _parts(job)) else None
     name = "last turns" if options.suite is None or options.last_turn else options.suite.name
-    return ReplayCases(name, wanted, folder, mapped, [] if suite is None else warnings(suite, audio, date.today()))
+    told = [] if suite is None else warnings(suite, audio, date.today())
+    return ReplayCases(name, wanted, folder, mapped, told, handlers)
 
 
 def others_of(settings: Settings, options: ReplayOptions) -> JsonObject | None:
@@ -121,8 +124,8 @@ def _is_loaded(entry: Thread | Unreadable, reader: StateReader) -> bool:
     return any(row.get("state") in ("loaded", "verified") for row in reader.maps.of([entry.id]))
 
 
-def _check(jobs: Sequence[ReplayJob], folder: Path, mapped: Callable[[str], str]) -> None:
-    """Files and handlers that are not there are told before any work."""
+def _checked(jobs: Sequence[ReplayJob], folder: Path, mapped: Callable[[str], str]) -> HandlerProcesses:
+    """Files and handlers that are not there are told before any work. Returns what imported the handlers."""
 
     async def nothing(_local: LocalFile) -> str:
         return ""
@@ -131,9 +134,13 @@ def _check(jobs: Sequence[ReplayJob], folder: Path, mapped: Callable[[str], str]
     for job in jobs:
         if not job.question:
             inputs.check(_parts(job), f"the case {job.case.id}")
-        for tool in job.tools:
-            if tool.handler:
-                resolve(tool.handler, folder)
+    handlers = HandlerProcesses(folder)
+    try:
+        handlers.check(tool.handler for job in jobs for tool in job.tools if tool.handler)
+    except BaseException:  # Ctrl-C included: no process may stay
+        handlers.kill()
+        raise
+    return handlers
 
 
 def _parts(job: ReplayJob) -> list[InputPart]:

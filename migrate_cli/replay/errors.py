@@ -18,6 +18,13 @@ class LimitReached(CaseError):
         super().__init__("limit-reached", sentence)
 
 
+class CaseInterrupted(CaseError):
+    """The replay was interrupted, and the case could not end in time: it is not judged."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("interrupted", sentence)
+
+
 class RetryableError(Exception):
     """A request has no result and may be tried again; `reason` says why in a few words."""
 

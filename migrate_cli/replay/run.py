@@ -15,7 +15,7 @@ from migrate_cli.errors import MigrateError
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.approvals import Approvals, Ask
 from migrate_cli.replay.budget import UsageBudget
-from migrate_cli.replay.errors import CaseError, LimitReached, RetryableError
+from migrate_cli.replay.errors import CaseError, CaseInterrupted, LimitReached, RetryableError
 from migrate_cli.replay.event_sinks import CaseObserver
 from migrate_cli.replay.expectations import Expect, check
 from migrate_cli.replay.history import ConversationHistory, hidden_in, read_history, sendable
@@ -168,7 +168,7 @@ class ReplayRun:
             async with lock:
                 await self._case(job, run, observer)
             run.judge()
-        except LimitReached as limit:
+        except (LimitReached, CaseInterrupted) as limit:
             run.status, run.code, run.reason = CaseStatus.STOPPED, limit.code, str(limit)
         except CaseError as error:
             run.status, run.code, run.reason = CaseStatus.ERROR, error.code, str(error)
@@ -182,7 +182,8 @@ class ReplayRun:
 
     async def _case(self, job: ReplayJob, run: CaseRun, observer: CaseObserver) -> None:
         history, question = await self._history(job)
-        tools = ToolRunner(job.tools, self._plan.tools, RecordedOutputs(history) if self._plan.stub_tools else None)
+        recorded = RecordedOutputs(history) if self._plan.stub_tools else None
+        tools = ToolRunner(job.tools, self._plan.tools, recorded, self.drain)
         mode = self._mode_of(job, history)
         for attempt in range(self._plan.turn_policy.retries + 1):
             try:
