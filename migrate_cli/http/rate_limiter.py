@@ -1,8 +1,9 @@
 """How fast to go: one limiter for all requests to one host.
 
-It starts gently and doubles for as long as it goes well (quick start). The first 429 says that there is a limit: it
-starts once more from one request at a time, measures what is let through until the next 429, and from then on spaces
-requests evenly around that rate, ever more rarely trying a little more (`rate_curve.py`). Answers that are missing or
+It starts gently and doubles for as long as it goes well (quick start). A 429 that comes alone costs the wait that the
+host asks for. Where most answers of that moment are 429s, or another follows soon, there is a limit: it starts once
+more from one request at a time, measures what is let through until the next 429, and from then on spaces requests
+evenly around that rate, ever more rarely trying a little more (`rate_curve.py`). Answers that are missing or
 unclear halve the number of requests in flight; when most of them are, everything pauses. A wait that the server asks
 for holds every worker, not only the one that was told. It must not know what the requests are, nor send any.
 """
@@ -20,12 +21,16 @@ from migrate_cli.http.outage import RecentAnswers
 from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, NotApplied, NotAppliedKind, OutOfBounds, Reply
 from migrate_cli.http.rate_curve import RateCurve, ThroughputMeter
 
-FIRST_WINDOW = 4.0
+FIRST_WINDOW = 8.0
 BREAKER_PAUSE = 30.0
 LATENESS = 0.02
 """Seconds that a turn may be late and still be made up for."""
 TOO_SOON = 8
 """So few answers between two 429s mean that the rate was far off, not a little."""
+STRAY = 64
+"""So many answers since the last 429 make the next one a stray, unless others come with it."""
+STRAY_TOGETHER = 2
+"""More 429s than this at one moment, and more than a quarter of its answers, are a limit."""
 
 
 class Signal(StrEnum):
@@ -103,6 +108,10 @@ class RateLimiter:
         self._last_start = float("-inf")
         self._at_the_clock = asyncio.Lock()
         self._last_cut = float("-inf")
+        self._since_429 = STRAY
+        """Answers since the last 429."""
+        self._stray: list[bool] | None = None
+        """While a 429 is taken for a stray: the answers to what was under way then; True for another 429."""
         self._recent = RecentAnswers()
         self._breaker = breaker
 
@@ -151,7 +160,10 @@ class RateLimiter:
         if signal is Signal.FINE:
             if began >= self._last_cut:
                 self._meter.count(now)
+                self._since_429 += 1
                 self._grow()
+            elif self._stray is not None:
+                self._stray.append(False)
             self._recent.add(unclear=False)
         elif signal is Signal.THROTTLED:
             self._throttled(began, now, wait)
@@ -185,8 +197,13 @@ class RateLimiter:
     def _throttled(self, began: float, now: float, wait: float | None) -> None:
         self.pause(wait if wait is not None else 1.0 + self._jitter())
         if began <= self._last_cut:
+            self._doubt_stray(now)
             return
         self._last_cut = now
+        if self._curve is None and self._hint is None and not self._searching and self._since_429 >= STRAY:
+            self._since_429, self._stray = 0, [True]
+            return
+        self._since_429, self._stray = 0, None
         measured = self._meter.rate(now)
         if self._curve is not None and self._curve.steps >= TOO_SOON:
             self._curve.cut()
@@ -197,6 +214,16 @@ class RateLimiter:
         elif self._searching and measured is not None:
             self._follow(measured)
         else:
+            self._search(now)
+
+    def _doubt_stray(self, now: float) -> None:
+        """Another 429 to what was under way with the one that was taken for a stray."""
+        if self._stray is None:
+            return
+        self._stray.append(True)
+        throttled = sum(self._stray)
+        if throttled > STRAY_TOGETHER and 4 * throttled > len(self._stray):
+            self._stray = None
             self._search(now)
 
     def _search(self, now: float) -> None:

@@ -135,24 +135,39 @@ class LoadRun:
         return None
 
     async def _run_pilot(self, take: Take[Draft | Thread], pilot: Pilot) -> None:
-        """Load the first threads one by one and read each back; drains the run when it must not go on."""
+        """Load the first threads side by side and read each back; drains the run when it must not go on.
+
+        Those that were begun beside one that fails are ended as any other: a request that is cut off is a doubt.
+        """
+        under_way = 0
 
         async def take_some() -> Draft | Thread | None:
-            return await take() if pilot.threads < pilot.wanted else None
+            nonlocal under_way
+            if pilot.stopped_by is not None or pilot.threads + under_way >= pilot.wanted:
+                return None
+            entry = await take()
+            under_way += entry is not None
+            return entry
 
         async def load_one(entry: Draft | Thread) -> None:
-            progress = await self._handle(entry, read_back=True)
+            # A thread with which nothing has to be done is none of the pilot: its worker takes the next.
+            nonlocal under_way
+            try:
+                progress = await self._handle(entry, read_back=True)
+            finally:
+                under_way -= 1
             if progress is None:
                 return
             pilot.threads += 1
-            if progress.state == ThreadState.IN_DOUBT:
+            if progress.state == ThreadState.IN_DOUBT and pilot.stopped_by is None:
                 pilot.stopped_by = progress.thread_id
                 self._observer.say(
                     "A thread of the pilot does not read back as it was sent; the run stops before more are loaded."
                 )
-                self.drain.set()
 
-        await self._pool.run(take_some, load_one, workers=1)
+        await self._pool.run(take_some, load_one, workers=min(pilot.wanted, self._policy.workers))
+        if pilot.stopped_by is not None:
+            self.drain.set()
         pilot.passed = not self.drain.is_set()
 
     async def _load_next(self, entry: Draft | Thread) -> None:

@@ -199,3 +199,41 @@ def test_the_rate_is_read_from_headers_whatever_the_window(
     assert (found is None) is (told is None)
     if found is not None and told is not None:
         assert found == pytest.approx(told)
+
+
+def test_a_stray_429_holds_everyone_for_its_wait_and_changes_nothing_else() -> None:
+    now = [0.0]
+    limiter = RateLimiter(most_in_flight=16, now=lambda: now[0])
+    for _ in range(100):
+        limiter.report(Signal.FINE, began=0.0)
+    now[0] = 1.0
+    limiter.report(Signal.THROTTLED, began=0.5, wait=2.0)
+    for _ in range(15):
+        limiter.report(Signal.FINE, began=0.5)
+    assert limiter.gate.window == 16
+    assert limiter.at_once() is None
+    now[0] = 3.0
+    assert limiter.at_once() == 3.0
+
+
+@pytest.mark.parametrize("beside", [2, 8])
+def test_many_429s_at_one_moment_are_a_limit(beside: int) -> None:
+    limiter = RateLimiter(most_in_flight=16, now=lambda: 1.0)
+    for _ in range(100):
+        limiter.report(Signal.FINE, began=0.0)
+    for _ in range(beside):
+        limiter.report(Signal.FINE, began=0.5)
+    for _ in range(6):
+        limiter.report(Signal.THROTTLED, began=0.5, wait=2.0)
+    assert limiter.gate.window == 1
+
+
+def test_a_429_soon_after_a_stray_one_is_a_limit() -> None:
+    now = [1.0]
+    limiter = RateLimiter(most_in_flight=16, now=lambda: now[0])
+    limiter.report(Signal.THROTTLED, began=0.5, wait=1.0)
+    assert limiter.gate.window == 8
+    now[0] = 3.0
+    limiter.report(Signal.FINE, began=2.5)
+    limiter.report(Signal.THROTTLED, began=2.5, wait=1.0)
+    assert limiter.gate.window == 1
