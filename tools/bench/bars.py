@@ -29,7 +29,14 @@ class Bar:
 
 def bars(figures: Figures) -> list[Bar]:
     """Return every bar for which something was measured."""
-    return [*_ratios(figures), *_requests(figures), *_commits(figures), *_others(figures), *_large(figures)]
+    return [
+        *_ratios(figures),
+        *_pace(figures),
+        *_requests(figures),
+        *_commits(figures),
+        *_others(figures),
+        *_large(figures),
+    ]
 
 
 def _ratios(figures: Figures) -> Iterator[Bar]:
@@ -48,6 +55,17 @@ def _ratios(figures: Figures) -> Iterator[Bar]:
     cpu = figures.cpu_ratio("apply", "floor", "short", 0.0)
     if cpu is not None:
         yield Bar("`apply`, 0 ms: CPU a message against the floor", "≤ 8 ×", f"{cpu} ×", cpu.middle <= 8)
+
+
+def _pace(figures: Figures) -> Iterator[Bar]:
+    for latency, times in figures.small.items():
+        ratio = Spread.of(times)
+        name = f"`apply`, 100 threads of 12 messages, {latency} ms: time against the floor, start and pilot included"
+        yield Bar(name, "≤ 2 ×", f"{ratio} ×", ratio.middle <= 2)
+    for latency, shares in figures.steady.items():
+        share = Spread.of(shares)
+        name = f"`apply`, `short`, {latency} ms: threads/s of the steady part against the floor's"
+        yield Bar(name, "≥ 0.85 ×", f"{share} ×", share.middle >= 0.85)
 
 
 def _requests(figures: Figures) -> Iterator[Bar]:
