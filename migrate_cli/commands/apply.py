@@ -88,7 +88,7 @@ def apply(
     With a `plan_file`, everything is converted once before anything is sent, and must be as it was planned.
     """
     source = open_configured(settings)
-    source.tell = view.note
+    source.tell, source.reading = view.note, view.read
     if plan_file is not None:
         refuse_changes(plan_file, settings, source, selection, sandbox=sandbox)
     entries = begun(source, selection)
@@ -151,6 +151,8 @@ class ApplyRun:
         self._expected = expected_of(source, options.selection)
         self._resumption = self._resumed()
         self._interrupts: Interrupts | None = None
+        self._share: float | None = None
+        source.reading = self._read
 
     async def go(self, entries: Iterator[Thread | Unreadable] | None = None) -> Result:
         """Load what the selection wants. `entries` are its threads, if reading them has begun already."""
@@ -315,6 +317,7 @@ class ApplyRun:
             data["images_by_presence"] = stages.conversations.by_presence
         if failure is not None or stages.load.drain.is_set():
             data["reached"] = {"threads": self._tally.threads["total"], "of": self._expected}
+            data |= self._share_read()
         elif self._tally.nothing is not None:
             data["nothing"] = self._tally.nothing
         if self._store.restored is not None:
@@ -324,6 +327,16 @@ class ApplyRun:
         if stages.load.pilot is not None:
             data["pilot"] = stages.load.pilot.as_dict()
         return data
+
+    def _share_read(self) -> JsonObject:
+        """Which share of the source was read, where its threads are not counted."""
+        known = self._expected is None and self._share is not None and self._share < 1
+        return {"share_read": round(self._share or 0.0, 4)} if known else {}
+
+    def _read(self, threads: int, share: float | None) -> None:
+        """Remember how far reading is, and show it."""
+        self._share = share
+        self._view.read(threads, share)
 
     def _exit_code(self, failure: MigrateError | None) -> ExitCode:
         if failure is not None:

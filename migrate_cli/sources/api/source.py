@@ -46,6 +46,8 @@ class ApiSource(Source):
         self._wanted = WantedThreads(base_url, self.identity, wanted)
         self._workers = workers
         self._files: dict[str, FileInfo] | None = None
+        self._passed = 0
+        """Threads that were not read, for an earlier run has them."""
         self._read = 0
 
     @property
@@ -138,11 +140,21 @@ class ApiSource(Source):
             host = Host(client, self._preset)
             await host.check()
             reader = ThreadReader(host)
-            names = self._wanted.names(host, selection, id_list)
-            chosen = _chosen(names, lambda each: selection.wants(each) and not skip(each))
+            names = self._wanted.names(host, selection, id_list, self._listed if selection == Selection() else _unheard)
+            self._passed = 0
+            chosen = _chosen(names, lambda each: selection.wants(each) and not self._passes(each, skip))
             async with aclosing(in_order(chosen, reader.read, self._workers, selection.limit)) as entries:
                 async for entry in entries:
                     yield entry
+
+    def _listed(self, count: int, ended: bool) -> None:
+        """Say how many threads there are to read; those that an earlier run has are no work."""
+        self.reading(max(count - self._passed, 0), 1.0 if ended else None)
+
+    def _passes(self, thread_id: str, skip: Callable[[str], bool]) -> bool:
+        known = skip(thread_id)
+        self._passed += known
+        return known
 
     async def _assistants(self) -> AsyncIterator[JsonObject]:
         async with self._connect() as client:
@@ -177,6 +189,10 @@ class ApiSource(Source):
                     path = folder / file_id
                     path.touch(mode=0o600)
                     yield file_id, facts.raw, await files.fetch(facts, path)
+
+
+def _unheard(_count: int, _ended: bool) -> None:
+    """Of a part of a host's threads, its list says nothing."""
 
 
 async def _chosen(names: AsyncIterator[ThreadName | Unreadable], wants: Callable[[str], bool]) -> AsyncIterator[Any]:
