@@ -27,6 +27,8 @@ from migrate_cli.replay.tool_output import as_output
 
 Handler = Callable[..., Any]
 
+STUCK = "stuck"
+"""The answer where a call was to be cancelled and cannot be."""
 _LENGTH = struct.Struct(">I")
 _PARENT_DEATH = 1
 """Linux: PR_SET_PDEATHSIG."""
@@ -77,6 +79,8 @@ class HandlerServer:
         self._writing = threading.Lock()
         self._functions: dict[str, Handler] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._threads: set[int] = set()
+        """Calls of sync handlers that have not returned."""
         self._left = asyncio.Event()
 
     async def serve(self) -> None:
@@ -90,6 +94,8 @@ class HandlerServer:
             what, number = asked["do"], int(asked.get("id", 0))
             if what == "leave":
                 self._loop.call_soon_threadsafe(self._left.set)
+            elif what == "cancel" and number in self._threads:
+                self._tell(number, kind=STUCK, message="a thread cannot be cancelled")
             elif what == "cancel":
                 self._loop.call_soon_threadsafe(self._cancel, number)
             elif what == "call":
@@ -122,9 +128,12 @@ class HandlerServer:
                 value = function(**arguments)
                 return None if inspect.isawaitable(value) else as_output(value, most_bytes)
 
-            if self._answered(number, work) is None:
+            known = self._answered(number, work)
+            self._threads.discard(number)
+            if known is None:
                 self._loop.call_soon_threadsafe(self._start, number, lambda: value, most_bytes)
 
+        self._threads.add(number)
         threading.Thread(target=run, name=f"call {number}", daemon=True).start()
 
     def _answered(self, number: int, work: Callable[[], str | None]) -> bool | None:
@@ -153,7 +162,7 @@ class HandlerServer:
         self._tasks[number] = self._loop.create_task(run())
 
     def _cancel(self, number: int) -> None:
-        """An async handler is cancelled, and tells by itself that it ended. A thread cannot be, so nothing is told."""
+        """An async handler is cancelled, and tells by itself that it ended."""
         task = self._tasks.get(number)
         if task is not None:
             task.cancel()

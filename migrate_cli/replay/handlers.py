@@ -24,12 +24,12 @@ from typing import IO
 
 from migrate_cli.errors import UsageError
 from migrate_cli.model import JsonObject
-from migrate_cli.replay.handler_process import as_frame, read_frame
+from migrate_cli.replay.handler_process import STUCK, as_frame, read_frame
 
 IMPORT_PATIENCE = 60.0
 """Seconds that importing a handler's module may take."""
 CANCEL_PATIENCE = 0.5
-"""Seconds that an async handler has to end once it is cancelled."""
+"""Seconds that an async handler has to end once it is cancelled; a process that says nothing is ended then, too."""
 LEAVE_PATIENCE = 1.0
 """Seconds that the process has to end in good order once nothing runs in it any more."""
 
@@ -118,11 +118,9 @@ class HandlerProcesses:
                 process.cancel(answer)
                 await asyncio.wait([waiting], timeout=CANCEL_PATIENCE)
             finally:
-                if not waiting.done():
+                if not _ended(waiting):
                     self._give_up(process, answer)
                     waiting.cancel()
-                elif not waiting.cancelled():
-                    waiting.exception()  # looked at, so that nothing is logged of it
             raise
         return waiting.result()
 
@@ -271,6 +269,14 @@ class _Process:
             _set(answer, HandlerFailed(told["kind"], told["message"]) if "kind" in told else str(told["output"]))
         if over:
             self.kill()
+
+
+def _ended(waiting: asyncio.Future[str]) -> bool:
+    """Whether a call has come to an end; of one that cannot be cancelled, the process says so itself."""
+    if not waiting.done() or waiting.cancelled():
+        return False
+    error = waiting.exception()
+    return not (isinstance(error, HandlerFailed) and error.kind == STUCK)
 
 
 def _set(answer: Future[str], value: str | HandlerFailed) -> None:
