@@ -11,10 +11,15 @@ from typing import Any
 
 import pytest
 from migrate_cli.model import Thread
+from migrate_cli.sandbox.assistants_quirks import SourcePreset
 from migrate_cli.sources import read_meter
 from migrate_cli.sources.export import recognise
 from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection, Source
+
+from support.exports import thread_id as thread_name
+from support.exports import write_export
+from support.hosts import host, read
 
 THREADS = 400
 
@@ -123,3 +128,18 @@ def test_an_open_file_is_not_held_by_being_weighed(tmp_path: Path) -> None:
         assert stream.read(5) == b"01234"
         assert meter.share() == 0.5
     assert meter.share() == 0.0
+
+
+def test_a_host_tells_how_many_threads_it_has_listed_and_when_that_is_all(tmp_path: Path) -> None:
+    with host(tmp_path, write_export(tmp_path / "export", [1] * 250), SourcePreset.FOUNDRY) as running:
+        source = running.source(discover=True)
+        heard: list[tuple[int, float | None]] = []
+        source.reading = lambda threads, share: heard.append((threads, share))
+        assert len(read(source)[0]) == 250
+        assert heard == [(100, None), (200, None), (250, None), (250, 1.0)]
+        heard.clear()
+        list(source.records(Selection(), skip=lambda thread_id: thread_id <= thread_name(50)))
+        assert heard[-1] == (200, 1.0)
+        heard.clear()
+        list(source.threads(Selection(limit=3)))
+        assert heard == []
