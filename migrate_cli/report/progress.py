@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
@@ -28,6 +29,10 @@ ENOUGH = 10
 """Threads, or half of them all, that must be done before their pace says anything of the rest."""
 ENOUGH_READ = 0.01
 """The share of a source that must be read before the pace says anything of the rest."""
+LATELY = 20.0
+"""Seconds whose pace tells how long the rest takes."""
+SETTLED = 3.0
+"""Seconds after which a person is told of it: a run begins slowly."""
 STILL = 10.0
 """Seconds without a thread's end after which no time left is shown: the pace so far is not the pace any more."""
 READING = "Reading"
@@ -73,6 +78,8 @@ class ProgressCounts:
     """How much of the source has been read, from 0 to 1."""
     _moved: tuple[float, float] = (0, 0.0)
     """How far it was when a view looked last, and since when."""
+    _marks: deque[tuple[float, int]] = field(default_factory=deque)
+    """Moments lately, and how many threads were done then."""
 
     def count(self, state: str, messages: int) -> None:
         """Count one thread."""
@@ -105,7 +112,22 @@ class ProgressCounts:
             return seconds * (1 / self.share - 1) if self.share and self.share >= ENOUGH_READ else None
         if whole is None or not self.threads or self.threads < min(ENOUGH, whole / 2):
             return None
-        return max(whole - self.threads, 0) * seconds / self.threads
+        since, threads = self._lately(now)
+        # What was done lately says more of the rest than a slow start does.
+        if threads == self.threads or since >= now:
+            since, threads = self.started, 0
+        return max(whole - self.threads, 0) * (now - since) / (self.threads - threads)
+
+    def _lately(self, now: float) -> tuple[float, int]:
+        """The moment from which on the pace is taken, and how many threads were done then."""
+        marks = self._marks
+        if not marks:
+            marks.append((self.started, 0))
+        if now - marks[-1][0] >= 1:
+            marks.append((now, self.threads))
+        while len(marks) > 2 and now - marks[1][0] >= LATELY:
+            marks.popleft()
+        return marks[0]
 
     def still(self, now: float) -> float:
         """Seconds since a thread came to its end, or the reading before the work went on, as far as views looked."""
@@ -297,7 +319,7 @@ def describe(tally: ProgressCounts, now: float) -> tuple[str, str]:
     if tally.requests_per_minute is not None:
         words.append(f"{number(round(tally.requests_per_minute))} req/min")
     left = tally.eta(now)
-    if left is not None and seconds >= 1:
+    if left is not None and seconds >= SETTLED:
         words.append(f"{'' if tally.exact() else 'about '}{duration(left)} left")
     elif tally.threads and tally.still(now) >= STILL:
         words.append(f"none ended for {duration(tally.still(now))}")
@@ -312,27 +334,32 @@ def _how_far(tally: ProgressCounts) -> str:
     if tally.exact():
         return f"{tally.threads:,}/{whole:,} threads"
     if whole is not None:
-        share = tally.share or 0.0
-        read = percent(round(1000 * share), 1000)
-        return f"{tally.threads:,} threads of about {whole:,} ({read} of the source read)"
+        return f"{tally.threads:,} of about {_rough(whole):,} threads"
     if tally.threads_read and tally.share is None:
-        return f"{tally.threads:,} threads of {tally.threads_read:,} listed so far"
+        return f"{tally.threads:,} of {tally.threads_read:,} threads listed so far"
     return f"{tally.threads:,} threads"
+
+
+def _rough(count: int) -> int:
+    """An estimate with no more digits than it is worth."""
+    unit: int = 10 ** max(0, len(str(count)) - 2)
+    return round(count / unit) * unit
 
 
 def _make_bar(stream: TextIO, numbers: Callable[[], str]) -> Progress:
     # rich costs a tenth of a second to import, which JSON output and pipes need not pay.
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console, RenderableType  # noqa: PLC0415
     from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn  # noqa: PLC0415
-    from rich.progress_bar import ProgressBar  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    class EndedBar(BarColumn):
+    class EndedBar(ProgressColumn):
         """A bar only where its end is known; one that swings to and fro says nothing."""
 
-        def render(self, task: Task) -> ProgressBar:
+        bar = BarColumn(bar_width=None, style="dim", complete_style="cyan", finished_style="green")
+
+        def render(self, task: Task) -> RenderableType:
             """Draw it."""
-            return super().render(task) if task.total is not None else ProgressBar(total=1, width=1, style="none")
+            return self.bar.render(task) if task.total is not None else Text("")
 
     class Numbers(ProgressColumn):
         """The words of this moment."""
@@ -346,7 +373,7 @@ def _make_bar(stream: TextIO, numbers: Callable[[], str]) -> Progress:
     return Progress(
         SpinnerColumn(style="cyan"),
         TextColumn("{task.description}", markup=False),
-        EndedBar(bar_width=None, style="dim", complete_style="cyan", finished_style="green"),
+        EndedBar(),
         Numbers(),
         TextColumn("{task.fields[aside]}", style="yellow", markup=False),
         console=Console(file=stream, highlight=False),

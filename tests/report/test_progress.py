@@ -137,7 +137,7 @@ def read(share: float | None, threads: int, done: int, *, total: int | None = No
 
 def test_a_whole_that_nobody_counted_follows_from_the_share_that_was_read() -> None:
     numbers, _ = describe(read(0.25, 200, 100), 10.0)
-    assert numbers == "100 threads of about 800 (25.0 % of the source read) · 10 msg/s · about 1 min 10 s left"
+    assert numbers == "100 of about 800 threads · 10 msg/s · about 1 min 10 s left"
     line = read(0.25, 200, 100).as_dict(10.0)
     assert (line["total"], line["estimated_total"], line["seconds_left"]) == (None, 800, 70.0)
     assert line["read"] == {"threads": 200, "share": 0.25}
@@ -151,7 +151,7 @@ def test_once_all_is_read_the_whole_is_known() -> None:
 
 def test_a_host_that_still_lists_has_no_whole_and_no_time_left() -> None:
     tally = read(None, 400, 100)
-    assert describe(tally, 10.0)[0] == "100 threads of 400 listed so far · 10 msg/s"
+    assert describe(tally, 10.0)[0] == "100 of 400 threads listed so far · 10 msg/s"
     assert tally.eta(10.0) is None
 
 
@@ -206,3 +206,13 @@ def test_there_is_no_bar_without_an_end(total: int | None, drawn: bool) -> None:
     view.close()
     assert "5" in stream.getvalue()
     assert ("━━━" in stream.getvalue()) is drawn
+
+
+def test_the_time_left_follows_the_pace_of_late_and_not_a_slow_start() -> None:
+    tally = read(None, 0, 10, total=1000)
+    assert tally.eta(10.0) == 990
+    for second in range(11, 41):
+        for _ in range(20):
+            tally.count("loaded", 1)
+        left = tally.eta(float(second))
+    assert left == pytest.approx((1000 - 610) / 20)
