@@ -1,7 +1,7 @@
 """How fast to go: one limiter for all requests to one host.
 
 It starts gently and doubles for as long as it goes well (quick start). A 429 that comes alone costs the wait that the
-host asks for. Where most answers of that moment are 429s, or another follows soon, there is a limit: it starts once
+host asks for. Where many answers of that moment are 429s, or others follow soon, there is a limit: it starts once
 more from one request at a time, measures what is let through until the next 429, and from then on spaces requests
 evenly around that rate, ever more rarely trying a little more (`rate_curve.py`). Answers that are missing or
 unclear halve the number of requests in flight; when most of them are, everything pauses. A wait that the server asks
@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
@@ -27,8 +28,10 @@ LATENESS = 0.02
 """Seconds that a turn may be late and still be made up for."""
 TOO_SOON = 8
 """So few answers between two 429s mean that the rate was far off, not a little."""
-STRAY = 64
-"""So many answers since the last 429 make the next one a stray, unless others come with it."""
+LOOKED_BACK = 300
+"""Answers among which 429s are counted."""
+STRAY_SHARE = 0.03
+"""One 429, and so many of these answers, are strays; more are a limit."""
 STRAY_TOGETHER = 2
 """More 429s than this at one moment, and more than a quarter of its answers, are a limit."""
 
@@ -108,8 +111,8 @@ class RateLimiter:
         self._last_start = float("-inf")
         self._at_the_clock = asyncio.Lock()
         self._last_cut = float("-inf")
-        self._since_429 = STRAY
-        """Answers since the last 429."""
+        self._lately: deque[bool] = deque(maxlen=LOOKED_BACK)
+        """The last answers; True for a 429."""
         self._stray: list[bool] | None = None
         """While a 429 is taken for a stray: the answers to what was under way then; True for another 429."""
         self._recent = RecentAnswers()
@@ -160,7 +163,7 @@ class RateLimiter:
         if signal is Signal.FINE:
             if began >= self._last_cut:
                 self._meter.count(now)
-                self._since_429 += 1
+                self._lately.append(False)
                 self._grow()
             elif self._stray is not None:
                 self._stray.append(False)
@@ -200,10 +203,12 @@ class RateLimiter:
             self._doubt_stray(now)
             return
         self._last_cut = now
-        if self._curve is None and self._hint is None and not self._searching and self._since_429 >= STRAY:
-            self._since_429, self._stray = 0, [True]
+        self._lately.append(True)
+        few = sum(self._lately) <= 1 + STRAY_SHARE * len(self._lately)
+        if few and self._curve is None and self._hint is None and not self._searching:
+            self._stray = [True]
             return
-        self._since_429, self._stray = 0, None
+        self._stray = None
         measured = self._meter.rate(now)
         if self._curve is not None and self._curve.steps >= TOO_SOON:
             self._curve.cut()

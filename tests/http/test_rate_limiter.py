@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import replace
 
 import pytest
@@ -237,3 +238,33 @@ def test_a_429_soon_after_a_stray_one_is_a_limit() -> None:
     limiter.report(Signal.FINE, began=2.5)
     limiter.report(Signal.THROTTLED, began=2.5, wait=1.0)
     assert limiter.gate.window == 1
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_host_that_refuses_a_few_requests_for_no_reason_of_pace_costs_their_waits_and_little_more(seed: int) -> None:
+    waits, requests, workers, latency = 1.0, 4000, 64, 0.2
+    refused = 0
+
+    async def work() -> float:
+        nonlocal refused
+        loop, chance = asyncio.get_running_loop(), random.Random(seed)
+        limiter = RateLimiter(most_in_flight=workers, now=loop.time, jitter=lambda: 0.0)
+        left = iter(range(requests))
+
+        async def worker() -> None:
+            nonlocal refused
+            for _ in left:
+                done = False
+                while not done:
+                    async with limiter.slot() as began:
+                        await asyncio.sleep(latency)
+                        done = chance.random() > 0.003
+                        signal = Signal.FINE if done else Signal.THROTTLED
+                        limiter.report(signal, began=began, wait=None if done else waits)
+                    refused += not done
+
+        await asyncio.gather(*(worker() for _ in range(workers)))
+        return loop.time()
+
+    seconds = run_virtual(work())
+    assert seconds <= 1.3 * requests * latency / workers + refused * (waits + latency)
