@@ -86,14 +86,15 @@ class TemporaryError(MigrateError):
 class Unanswered(TemporaryError):
     """One read had no clear answer however often it was sent; `tries` and the last `reason` tell it in other words.
 
-    `silence`: for so many seconds no other request to the host had one either.
+    `path` is what was asked for. `silence`: for so many seconds no other request to the host had one either.
     """
 
-    def __init__(self, host: str, tries: int, reason: str, *, silence: float | None = None) -> None:
+    def __init__(self, host: str, tries: int, reason: str, *, path: str = "", silence: float | None = None) -> None:
         told = f"did not answer after {tries} tries"
         if silence is not None:
             told = f"has not answered any request for {silence:.0f} s"
-        super().__init__(f"{host} {told} ({reason}); nothing is lost, run the same command again later")
+        who = f"{host}, asked for {path}," if path else host
+        super().__init__(f"{who} {told} ({reason}); nothing is lost, run the same command again later")
         self.tries, self.reason = tries, reason
         self.by_all = silence is not None
 
@@ -102,7 +103,7 @@ class AnswerOutOfBounds(Unanswered):
     """A read had an answer that is larger or deeper than the settings allow, and would have it again."""
 
     def __init__(self, host: str, path: str, reason: str) -> None:
-        super().__init__(host, 1, reason)
+        super().__init__(host, 1, reason, path=path)
         self.args = (f"{host}{path}: {reason}; nothing is lost, run the same command again",)
 
 

@@ -184,7 +184,7 @@ class ApplyRun:
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[_Stages]:
         """Open the client of the target and the files of the run, and close both whatever happens."""
-        policy, clock = policy_of(self._settings), WallClock()
+        policy, clock = policy_of(self._settings, self._target.endpoint.base_url), WallClock()
         limiter = RateLimiter(
             most_in_flight=policy.workers,
             requests_per_minute=self._settings.load.max_requests_per_minute,

@@ -34,6 +34,9 @@ OFTEN = 20
 SLOWEST = 4_000
 """Bytes a second: whatever carries less cannot be waited for, although bytes still move."""
 
+UNHURRIED = 3
+"""How many timeouts an answer may take that comes more slowly than that."""
+
 SLOWEST_UPLOAD = 250_000
 """Bytes a second that a line is given credit for where nobody tells what has left: what the system has taken over to
 send counts as sent."""
@@ -123,6 +126,7 @@ class HttpTransport:
                     allow_redirects=False,
                     proxy=self._proxy,
                 )
+                deadline.flows(UNHURRIED * self._timeout, SLOWEST)
                 answer = RawResponse(response.status, response.headers, await _whole(response, deadline))
         except self._failures as error:
             return transport_failure(error)
@@ -150,7 +154,7 @@ async def _whole(response: aiohttp.ClientResponse, deadline: Deadline) -> bytes:
         body = await content.readany()
         parts, left = [body], bounds().answer_bytes - len(body)
         while left >= 0 and not content.at_eof():
-            deadline.heard()
+            deadline.heard(len(parts[-1]))
             parts.append(await content.readany())
             left -= len(parts[-1])
         if left < 0:
@@ -209,10 +213,11 @@ def transport_failure(error: BaseException) -> NotApplied | Ambiguous:
                 raise proxy_wants_name()
             return NotApplied(NotAppliedKind.PROXY, f"the proxy answered {seen.status}")
         if isinstance(seen, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-            return NotApplied(NotAppliedKind.UNREACHABLE, "could not connect")
+            silent = isinstance(seen, TimeoutError)
+            return NotApplied(NotAppliedKind.UNREACHABLE, "could not connect", silent=silent)
         reason, late = type(seen).__name__, late or isinstance(seen, TimeoutError)
         seen = seen.__cause__ or seen.__context__
-    return Ambiguous("no answer in time" if late else f"no answer ({reason})")
+    return Ambiguous("no answer in time" if late else f"no answer ({reason})", silent=late)
 
 
 def proxy_wants_name() -> UsageError:

@@ -73,9 +73,9 @@ class LoadContext:
             return None
         return self.last_doubt + max(self.policy.latest, 2 * self.quiet)
 
-    def retry(self) -> Retry:
-        """A new series of attempts at one request."""
-        return Retry(self.clock.now, self.policy)
+    def retry(self, what: str) -> Retry:
+        """A new series of attempts at one request; `what` is its name in sentences."""
+        return Retry(self.clock.now, self.policy, what)
 
     async def wait(self, retry: Retry, reply: Reply) -> None:
         """Wait before the next attempt. Raises TemporaryError when there should be none, Stopped when draining."""

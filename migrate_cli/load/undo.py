@@ -90,7 +90,7 @@ class UndoRun:
 
     def _attempts(self) -> Wait:
         """A new series of attempts at one request, which ends when the run does."""
-        retry = Retry(self._clock.now, self._policy)
+        retry = Retry(self._clock.now, self._policy, "a DELETE")
 
         async def wait(reply: NotApplied | Ambiguous) -> None:
             await self._clock.sleep(retry.pause(reply))
