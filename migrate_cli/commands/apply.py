@@ -52,6 +52,8 @@ from migrate_cli.work.clock import WallClock
 from migrate_cli.work.ordered import Entry
 from migrate_cli.work.queue import piped
 
+WITHIN = 9.5
+"""Seconds after the first Ctrl-C when the process ends, whatever is under way; answers may come meanwhile."""
 _WANTING = ("failed", "in_doubt", "deferred", "differs", "gone", "unread", "changed", "grown", "unknown", "incomplete")
 """Counts of threads that are not in the target as they should be."""
 
@@ -229,7 +231,7 @@ class ApplyRun:
         selection, files, drain = self._options.selection, stages.files, stages.load.drain
         self._tally.want(selection)
         self._view.start(self._expected, "Migrating")
-        self._interrupts = Interrupts(self._view, drain.set, farewell=STOPPED)
+        self._interrupts = Interrupts(self._view, drain.set, farewell=STOPPED, within=WITHIN)
         with self._interrupts.on_loop():
             try:
                 await stages.load.run(self._drafts(files.resolver, entries))

@@ -158,7 +158,13 @@ def target_of(settings: Settings, *, sandbox: bool) -> Iterator[TargetChoice]:
 
         data = settings.state.with_name(settings.state.name + ".sandbox")
         with EmbeddedSandbox(data) as server:
-            yield TargetChoice(Endpoint(server.base_url, "sandbox-key", timeout=settings.load.timeout, patience=settings.load.patience), True, data)
+            yield TargetChoice(
+                Endpoint(
+                    server.base_url, "sandbox-key", timeout=settings.load.timeout, patience=settings.load.patience
+                ),
+                True,
+                data,
+            )
         return
     yield TargetChoice(endpoint_of(settings), False)
 

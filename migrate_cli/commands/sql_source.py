@@ -11,7 +11,7 @@ def open_sql(settings: Settings) -> SqlSource:
     """Return the source. Raises UsageError, SourceError, AuthError or TemporaryError, each in one sentence."""
     source = settings.source
     rows = RowQuery(source.table, source.select, source.columns, source.roles)
-    return SqlSource(database_url(settings), rows)
+    return SqlSource(database_url(settings), rows, timeout=settings.load.timeout)
 
 
 def database_url(settings: Settings) -> str:

@@ -156,7 +156,7 @@ class ApiClient:
             async with self.limiter.slot() as began:
                 self.traffic.sent += 1
                 reply = await attempt(self.endpoint, self.limiter, partial(self._sdk.save, file_id, path))
-                self._report(reply, began, f"/files/{file_id}", alone=alone)
+                await self._learn(reply, began, f"/files/{file_id}", alone=alone)
             return reply
 
         before = self._fine
@@ -231,14 +231,15 @@ class ApiClient:
         TemporaryError on a spent quota. A stream that merely ends too early raises nothing: only its reader knows
         which event is the last.
         """
+        self._refuse_if_silent(path)
         self.traffic.writes += 1
         self._sdk.prepare()
         async with self.limiter.slot() as began:
             self.traffic.sent += 1
             on_sent()
             opened = await attempt(self.endpoint, self.limiter, partial(self._sdk.open_stream, path, content, idle))
-            reply = opened if isinstance(opened, Reply) else None
-            self._pace(reply, Signal.FINE if reply is None else signal_of(reply), began)
+            # Of a stream that begins, the answer proves that the host is well.
+            await self._learn(opened if isinstance(opened, Reply) else Applied({}), began, path)
         if isinstance(opened, Reply):
             failed = Ambiguous("no stream") if isinstance(opened, Applied) else opened
             self.traffic.ambiguous += isinstance(failed, Ambiguous)
@@ -269,9 +270,7 @@ class ApiClient:
         try:
             self.traffic.sent += 1
             reply = await attempt(self.endpoint, limiter, self._way(method, path, content, query))
-            self._report(reply, began, path, alone=alone)
-            if self._outage.wants_proof:
-                await self._prove()
+            await self._learn(reply, began, path, alone=alone)
         finally:
             limiter.release()
         return reply
@@ -287,8 +286,8 @@ class ApiClient:
                     reply: Reply = await attempt(self.endpoint, self.limiter, self._way("GET", path, None, query))
             except TimeoutError:
                 reply = Ambiguous("no answer in time", silent=True)
-            except MigrateError:
-                return self._outage.proven(silent=False)
+            except MigrateError:  # a key that is refused, say: the host speaks
+                reply = Refused(400, "", "")
             unreachable = isinstance(reply, NotApplied) and reply.kind is not NotAppliedKind.THROTTLED
             self._outage.proven(silent=unreachable or (isinstance(reply, Ambiguous) and reply.silent))
 
@@ -300,8 +299,11 @@ class ApiClient:
         asked = {**self.endpoint.query, **query} if self.endpoint.query else query
         return partial(http.exchange, method, path, asked, content)
 
-    def _report(self, reply: Reply, began: float, path: str, *, alone: bool) -> None:
-        """Take note of an outcome; what fails again while the host answers others says nothing new about the host."""
+    async def _learn(self, reply: Reply, began: float, path: str, *, alone: bool = False) -> None:
+        """Take note of an outcome; where nobody has had an answer for long, find out whether the host answers at all.
+
+        What fails again while the host answers others says nothing new about the host.
+        """
         signal = signal_of(reply)
         if signal is Signal.FINE:
             self._fine += 1
@@ -311,11 +313,10 @@ class ApiClient:
         else:
             self._outage.over()
         if not (alone and signal is Signal.TROUBLE):
-            self._pace(reply, signal, began)
-
-    def _pace(self, reply: Reply | None, signal: Signal, began: float) -> None:
-        self.traffic.throttled += signal is Signal.THROTTLED
-        self.limiter.report(signal, began=began, wait=reply.wait if isinstance(reply, NotApplied) else None)
+            self.traffic.throttled += signal is Signal.THROTTLED
+            self.limiter.report(signal, began=began, wait=reply.wait if isinstance(reply, NotApplied) else None)
+        if self._outage.wants_proof:
+            await self._prove()
 
     def _open_http(self) -> HttpTransport:
         self._http = HttpTransport(

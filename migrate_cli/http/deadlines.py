@@ -56,8 +56,18 @@ class Deadline:
     """The time that one thing may take; used once, by the task that does it."""
 
     __slots__ = (
-        "_all", "_cancelling", "_ended", "_flows_until", "_moved", "_moving", "_rate", "_silence", "_task", "_until", "at",
-    )  # fmt: skip
+        "_all",
+        "_cancelling",
+        "_ended",
+        "_flows_until",
+        "_moved",
+        "_moving",
+        "_rate",
+        "_silence",
+        "_task",
+        "_until",
+        "at",
+    )
 
     def __init__(
         self, all_: Deadlines, now: float, silence: float, whole: float, moving: Callable[[], int] | None

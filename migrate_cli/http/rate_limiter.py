@@ -21,6 +21,7 @@ from migrate_cli.http.concurrency import ConcurrencyGate
 from migrate_cli.http.outage import RecentAnswers
 from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, NotApplied, NotAppliedKind, OutOfBounds, Reply
 from migrate_cli.http.rate_curve import RateCurve, ThroughputMeter
+from migrate_cli.work.waiting import waiting
 
 FIRST_WINDOW = 8.0
 BREAKER_PAUSE = 30.0
@@ -287,5 +288,6 @@ class RateLimiter:
                 if start <= now:
                     self._last_start = start
                     return True
-                await self._sleep(start - now)
+                with waiting("the moment at which the host wants to be asked again", moves=False):
+                    await self._sleep(start - now)
         return False

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from migrate_cli.errors import TemporaryError
 from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, NotApplied, NotAppliedKind, Refused, Reply
+from migrate_cli.work.waiting import waiting
 
 ATTEMPTS = 8
 """Attempts at one request, where it is not time that ends them."""
@@ -51,11 +52,15 @@ async def until_clear(
         reply: Reply = state.outcome.result()
         return reply
 
+    async def pausing(seconds: float) -> None:
+        with waiting("the next attempt at a request that had no clear answer", moves=False):
+            await sleep(seconds)
+
     retrying = AsyncRetrying(
         retry=retry_if_result(again),
         stop=lambda state: state.attempt_number >= attempts or give_up(),
         wait=lambda state: wait(state.attempt_number, last(state)),
-        sleep=sleep,
+        sleep=pausing,
         retry_error_callback=last,
     )
     reply: Reply = await retrying(call)
@@ -180,8 +185,8 @@ class Retry:
         if waited > longest or self._unclear >= limits.unclear_patience:
             reason = getattr(reply, "reason", "refused")
             raise TemporaryError(
-                f"{limits.host} gave no clear answer to {self._what} for {waited:.0f} s ({reason}, {self._tries} tries); "
-                "nothing is lost, run the same command again later"
+                f"{limits.host} gave no clear answer to {self._what} for {waited:.0f} s "
+                f"({reason}, {self._tries} tries); nothing is lost, run the same command again later"
             )
         asked = reply.wait if isinstance(reply, NotApplied) else None
         self._refused = 0 if asked is None else self._refused + 1

@@ -20,6 +20,7 @@ from migrate_cli.http.deadlines import Deadline, Deadlines
 from migrate_cli.http.line_speed import LineSpeed
 from migrate_cli.http.origins import MOST_REDIRECTS, circling, goes_on_at
 from migrate_cli.http.outcomes import Ambiguous, NotApplied, NotAppliedKind, OutOfBounds
+from migrate_cli.work.waiting import WAITS
 
 if TYPE_CHECKING:
     import aiohttp
@@ -115,6 +116,7 @@ class HttpTransport:
             upload = self._upload(content)
             whole += len(content) / SLOWEST
             silence += 0.0 if self._told else len(content) / SLOWEST_UPLOAD
+        wait, moved = WAITS.begin(f"an answer from {self._base} to {method} {path}"), False
         try:
             with self._deadlines.within(silence, whole, None if upload is None else upload.gone) as deadline:
                 response = await self._session.request(
@@ -128,9 +130,11 @@ class HttpTransport:
                 )
                 deadline.flows(UNHURRIED * self._timeout, SLOWEST)
                 answer = RawResponse(response.status, response.headers, await _whole(response, deadline))
+            moved = answer.status < 429
         except self._failures as error:
             return transport_failure(error)
         finally:
+            WAITS.end(wait, moved=moved)
             if upload is not None:
                 self.line.took(upload.gone(), upload.seconds())
         if 300 <= answer.status < 400:

@@ -23,7 +23,7 @@ class LoadPolicy:
     """How long a request may take; one that took so long may still be at work, so it gets as long again to settle."""
     late: float | None = _SETTINGS.late
     """How long after an unclear answer a request may still take effect, at the most; None: as long as `timeout`."""
-    drain: float = 8.0
+    drain: float = 6.0
     """How long requests under way may go on when the run is asked to stop; then they are cut off."""
     on_refused: OnRefused = _SETTINGS.on_refused
     patience: float = _SETTINGS.patience

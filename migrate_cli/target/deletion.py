@@ -79,7 +79,7 @@ class ConversationDeletion:
             reason = await self._empty(standing)
             if reason is not None:
                 return REFUSED, reason
-            if self._doubt is not None:
+            if self._doubt is not None and self._doubt[0] != self._conversation:
                 self.seen.update(standing)
                 continue
             # Where a target never shows more than the first items, the next ones show once these are gone.

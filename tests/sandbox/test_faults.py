@@ -421,7 +421,9 @@ def test_a_write_that_is_never_answered_is_done_and_reads_are_answered(bench: Be
     with pytest.raises(httpx2.ReadTimeout):
         bench.append("kept", timeout=0.1)
     bench.until(lambda: bench.stored() == ["kept"])
-    assert bench.http.get(f"/conversations/{bench.conversation}/items").json()["data"][0]["content"][0]["text"] == "kept"
+    assert (
+        bench.http.get(f"/conversations/{bench.conversation}/items").json()["data"][0]["content"][0]["text"] == "kept"
+    )
 
 
 def test_only_the_head_of_an_answer_comes(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,8 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=8, metavar="N", help="so many measurements at a time")
     parser.add_argument("--keep", type=Path, metavar="PAGE", help="put the table into this page")
     asked = parser.parse_args()
+    # Where it is ignored, as in the background of a shell, the commands would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     wanted = [
         (command, stall)
         for command in COMMANDS
@@ -30,7 +33,7 @@ def main() -> int:
     ]
     with tempfile.TemporaryDirectory(prefix="stalls-") as folder, ThreadPoolExecutor(asked.at_once) as pool:
         prepared = prepare(Path(folder, "prepared"))
-        rows = list(pool.map(lambda each: _row(*each, prepared), wanted))
+        rows = list(pool.map(lambda each: _row(each[0], each[1], prepared), wanted))
     kept, of = page.held(rows)
     sys.stdout.write(f"{page.table(rows)}\n\n{kept} of {of} hold\n")
     if asked.keep is not None:

@@ -72,7 +72,7 @@ COMMANDS = [
         writes=True,
         finishes=(UNANSWERED,),
     ),
-    Measured("resolve", lambda scene: ["resolve", thread_id(1)]),
+    Measured("resolve", lambda _: ["resolve", thread_id(1)]),
     Measured(
         "snapshot",
         lambda scene: ["snapshot", scene.url, "--threads-from", "ids.txt", "--out", "saved"],

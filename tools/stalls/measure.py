@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from migrate_cli.errors import ExitCode
+
 from stalls.commands import UNANSWERED, Measured, database
 from stalls.scene import Scene, copied
 
@@ -27,6 +28,9 @@ STARTS_WITHIN = 4.0
 """Seconds that Python, the imports and the report may take on a busy machine."""
 SPEAKS_AFTER = 5.0
 _LONGEST = 180.0
+_IMPORTS = 1.0
+_STARTING = threading.Lock()
+"""One starts at a time."""
 
 
 @dataclass(slots=True)
@@ -70,9 +74,7 @@ def measure(command: Measured, stall: str, prepared: Scene, folder: Path) -> Row
     ended = _run(command, stall, prepared, folder / "end", TIMEOUT, None)
     once = _run(command, stall, prepared, folder / "once", PATIENT, (SPEAKS_AFTER + STARTS_WITHIN,))
     twice = _run(command, stall, prepared, folder / "twice", PATIENT, (STARTS_WITHIN, STARTS_WITHIN + 0.3))
-    return Row(
-        command.name, stall, _end(command, stall, ended), _word(command, stall, once), _stop(command, once, twice)
-    )
+    return Row(command.name, stall, _end(command, stall, ended), _word(stall, once), _stop(command, once, twice))
 
 
 def _run(
@@ -83,17 +85,24 @@ def _run(
         url = stack.enter_context(database(scene, stall)) if command.database else ""
         arguments = [each.replace("{database}", url) for each in command.arguments(scene)]
         arguments += ["--state", str(folder / "fresh.db" if command.fresh else scene.state)]
+        log = folder / "began.log"
+        arguments += ["--log-file", str(log)]
         environment = scene.environment(timeout, target=scene.well if command.from_host else None)
-        began = time.monotonic()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "migrate_cli", *arguments],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        with _STARTING:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "migrate_cli", *arguments],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            # What Python takes to start is not the command's, and many that start at once take longer.
+            while not log.exists() and process.poll() is None:
+                time.sleep(0.02)
+            began = time.monotonic()
+            time.sleep(_IMPORTS)
         seen = Seen(None, 0.0)
         readers = [
             threading.Thread(target=_listen, args=(process, seen, began)),
@@ -148,7 +157,7 @@ def _end(command: Measured, stall: str, seen: Seen) -> Verdict:
     return Verdict(not wrong, ", ".join([told, *wrong]))
 
 
-def _word(command: Measured, stall: str, seen: Seen) -> Verdict:
+def _word(stall: str, seen: Seen) -> Verdict:
     words = [at for at, line in seen.lines if line.startswith("Waiting")]
     if stall == UNANSWERED and not words and seen.code is not None:
         return Verdict(True, "nothing to wait for")

@@ -19,6 +19,7 @@ from typing import Any
 
 from migrate_cli.sandbox.assistants_load import load_source
 from migrate_cli.sources.export.open import open_source
+
 from stalls.hosts import sandbox
 
 THREADS = 6

@@ -24,7 +24,6 @@ from migrate_cli.sources.api.ordered_reads import in_order
 from migrate_cli.sources.api.paging import Listing, pages
 from migrate_cli.sources.api.presets import ApiPreset
 from migrate_cli.sources.api.reader import ThreadReader
-from migrate_cli.sources.api.stall_notice import patiently
 from migrate_cli.sources.api.thread_record import SHAPE, ThreadRecord, thread_of
 from migrate_cli.sources.api.wanted import Wanted, WantedThreads
 from migrate_cli.sources.export.stored_files import file_info
@@ -80,7 +79,7 @@ class ApiSource(Source):
     ) -> Iterator[ThreadRecord | Unreadable]:
         """Yield what `threads` reads as the wire has it; threads that `skip` knows are passed over."""
         id_list = self._wanted.ids(selection)
-        return stream(lambda: self._stream(selection, id_list, skip))
+        return stream(lambda: self._records(selection, id_list, skip))
 
     def shapes(self) -> list[ShapeTaken]:
         """Return how many threads the host gave."""
@@ -112,13 +111,10 @@ class ApiSource(Source):
         """Download files into a folder under their ids; yield id, facts where the host has them, and why not if so."""
         return stream(lambda: self._downloads(file_ids, folder), ahead=2)
 
-    def _silent(self, seconds: float) -> None:
-        self.tell(f"No thread has come from {self._url} for {seconds:g} s; it is still waited for.")
-
     async def _arriving(
         self, selection: Selection, id_list: IdList, skip: Callable[[str], bool]
     ) -> AsyncGenerator[Thread | Unreadable]:
-        async with aclosing(self._stream(selection, id_list, skip)) as records:
+        async with aclosing(self._records(selection, id_list, skip)) as records:
             async for entry in records:
                 yield self._entry(entry)
 
@@ -127,11 +123,6 @@ class ApiSource(Source):
             return entry
         self._read += 1
         return thread_of(entry)
-
-    def _stream(
-        self, selection: Selection, id_list: IdList, skip: Callable[[str], bool]
-    ) -> AsyncGenerator[ThreadRecord | Unreadable]:
-        return patiently(self._records(selection, id_list, skip), self._silent)
 
     async def _records(
         self, selection: Selection, id_list: IdList, skip: Callable[[str], bool]
