@@ -237,7 +237,7 @@ async def until_idle(chunks: AsyncIterator[bytes], idle: float) -> AsyncIterator
         except StopAsyncIteration:
             return
         except TimeoutError:
-            raise StreamBroken(f"nothing came for {idle:g} s") from None
+            raise StreamBroken(f"nothing came for {idle:g} s", silent=True) from None
         except TooLargeError:
             raise StreamBroken(too_large()) from None
         except Exception as error:  # whatever the transport raises, the stream has broken off

@@ -44,6 +44,11 @@ class SpokenPlain(PlainProgress):
         if self._counts is not None:
             self._counts.count(state, messages)
 
+    def read(self, threads: int, share: float | None) -> None:
+        """Remember."""
+        if self._counts is not None:
+            self._counts.read(threads, share)
+
     def rates(self, requests_per_minute: float) -> None:
         """Remember."""
         if self._counts is not None:
