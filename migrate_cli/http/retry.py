@@ -185,7 +185,7 @@ class Retry:
         if waited > longest or self._unclear >= limits.unclear_patience:
             reason = getattr(reply, "reason", "refused")
             raise TemporaryError(
-                f"{limits.host} gave no clear answer to {self._what} for {waited:.0f} s "
+                f"{limits.host} could not be used for {self._what}: no clear answer for {waited:.0f} s "
                 f"({reason}, {self._tries} tries); nothing is lost, run the same command again later"
             )
         asked = reply.wait if isinstance(reply, NotApplied) else None
