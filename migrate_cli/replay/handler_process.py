@@ -188,9 +188,13 @@ def main(folder: Path) -> None:
     _follow_parent()
     # The pipes are the parent's alone: a handler reads nothing, and what it prints is for people to see.
     incoming, outgoing = os.dup(0), os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
+    nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
-    os.dup2(2, 1)
+    try:
+        os.dup2(2, 1)
+    except OSError:  # there is no stderr
+        os.dup2(nothing, 1)
+        os.dup2(nothing, 2)
     os.close(nothing)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a TextIOWrapper, as Python starts with
     # A process that a handler forks would keep the pipes open, and hide that this one has ended.

@@ -138,7 +138,11 @@ class HandlerProcesses:
     def _process(self) -> _Process:
         if self._current is None or not self._current.usable:
             self._all = [each for each in self._all if not each.ended]
-            self._current = _Process(self._folder)
+            try:
+                self._current = _Process(self._folder)
+            except OSError as error:
+                told = f"the process of the handlers cannot be started: {error.strerror or error}"
+                raise HandlerFailed("process_not_started", told) from error
             self._all.append(self._current)
         return self._current
 
@@ -165,7 +169,7 @@ class _Process:
 
     def __init__(self, folder: Path) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _START, json.dumps(sys.path), str(folder)],
+            [sys.executable, "-c", _START, json.dumps([str(path) for path in sys.path]), str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             # In the same session, Ctrl-C at a terminal would reach it too; and as a group it ends with all it started.

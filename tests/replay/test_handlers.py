@@ -208,3 +208,9 @@ def test_a_large_output_comes_whole_and_one_that_is_too_large_is_cut(tmp_path: P
         whole, cut = asyncio.run(both(handlers))
     assert whole == "ä" * 400_000
     assert cut.endswith("[cut: 4000000 bytes in all]")
+
+
+def test_a_machine_that_starts_no_more_processes_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    with HandlerProcesses(HERE) as handlers, pytest.raises(UsageError, match="cannot be started: No such file"):
+        handlers.check(["odd_handlers:double"])
