@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrate_cli.commands.context import open_configured
-from migrate_cli.errors import UsageError
+from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.files.local import LocalFile
 from migrate_cli.model import JsonObject, Thread, Unreadable
 from migrate_cli.replay.baseline import LastTurn, case_of, configurations, last_turns, questions_of
@@ -18,6 +19,7 @@ from migrate_cli.replay.handlers import HandlerProcesses
 from migrate_cli.replay.inputs import Inputs
 from migrate_cli.replay.jobs import jobs_of
 from migrate_cli.replay.modes import Mode
+from migrate_cli.replay.outcome import CaseStatus
 from migrate_cli.replay.run import ReplayJob, chosen
 from migrate_cli.replay.suite import InputPart, Suite
 from migrate_cli.settings.model import Settings
@@ -163,6 +165,37 @@ def _secrets(settings: Settings) -> Callable[[str], str | None]:
     return secret
 
 
+def asked_for(settings: Settings, options: ReplayOptions) -> str:
+    """A hash of what a replay was asked for: one that was interrupted is gone on with by one that asks for the same."""
+    suite = options.suite.read_bytes() if options.suite is not None and options.suite.is_file() else b""
+    ids = options.selection.thread_ids
+    said = [
+        settings.replay.mode, settings.replay.similarity, options.cases, options.sample, options.repeat,
+        options.last_turn, options.stub_tools, options.model, None if ids is None else sorted(ids),
+        options.selection.limit, settings.report.with_content,
+    ]  # fmt: skip
+    return hashlib.blake2b(suite + repr(said).encode(), digest_size=16).hexdigest()
+
+
+def judged_before(settings: Settings, options: ReplayOptions, asked: str) -> tuple[str | None, dict[str, JsonObject]]:
+    """The replay to go on with, and the cases that it judged; none where the last one came to its end."""
+    if options.fresh or settings.report.with_content:
+        # Answers are kept nowhere, so a report that is to show them has to ask again.
+        return None, {}
+    with StateReader(settings.state) as reader:
+        last = next((run for run in reader.runs.listed(newest_first=True) if run["command"] == "replay"), None)
+        run = None if last is None else reader.runs.one(last["id"])
+    if run is None or run["result"] is None or run["options"].get("asked") != asked:
+        return None, {}
+    if run["exit_code"] not in (ExitCode.INTERRUPTED, ExitCode.TEMPORARY):
+        return None, {}
+    cases = {one["case_id"]: one for one in run["result"]["data"].get("cases") or () if one["status"] in _JUDGED}
+    return (str(run["id"]), cases) if cases else (None, {})
+
+
+_JUDGED = frozenset({CaseStatus.PASSED.value, CaseStatus.FAILED.value})
+
+
 @dataclass(frozen=True, slots=True)
 class ReplayOptions:
     """The options of one invocation that are no settings."""
@@ -178,3 +211,5 @@ class ReplayOptions:
     images: Path | None = None
     against: str | None = None
     selection: Selection = field(default_factory=Selection)
+    fresh: bool = False
+    """Run all cases, also those that an interrupted replay has judged already."""

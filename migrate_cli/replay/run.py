@@ -7,7 +7,7 @@ the command's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,10 +125,14 @@ class ReplayRun:
         self.failure: MigrateError | None = None
         """What ended the run before all cases were done: a refused key, an unreachable target."""
 
-    async def run(self, jobs: Sequence[ReplayJob]) -> list[list[CaseRun]]:
-        """Run every job as often as the plan says; the results are in the order of the jobs."""
+    async def run(self, jobs: Sequence[ReplayJob], judged: Collection[str] = ()) -> list[list[CaseRun]]:
+        """Run every job as often as the plan says; the results are in the order of the jobs.
+
+        Cases that were `judged` before are not run.
+        """
         runs = [[self._new(job, number) for number in range(1, self._plan.repeat + 1)] for job in jobs]
-        every = iter([(job, one) for job, each in zip(jobs, runs, strict=True) for one in each])
+        left = [(job, each) for job, each in zip(jobs, runs, strict=True) if job.case.id not in judged]
+        every = iter([(job, one) for job, each in left for one in each])
         # What comes after the run was asked to end is taken as well, and recorded as not run.
         await self._pool().run(each_of(every), self._one)
         return runs

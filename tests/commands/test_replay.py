@@ -570,6 +570,12 @@ def test_ctrl_c_lets_cases_end_and_leaves_nothing_behind(cli: Cli, tmp_path: Pat
     assert totals["passed"] > 0
     assert totals["stopped"] > 0
     assert contents(migrated) == before
+    again = cli("replay", tmp_path / "suite.yaml", "--output", "json").json
+    assert again["exit_code"] == 0
+    assert again["data"]["totals"]["passed"] == 20
+    assert again["data"]["judged_before"] == totals["passed"], "it goes on with the cases that were left"
+    anew = cli("replay", tmp_path / "suite.yaml", "--output", "json").json
+    assert "resumes" not in anew["data"], "one that came to its end is not gone on with"
 
 
 def test_the_demo_ends_with_a_replay_in_which_all_passes(cli: Cli) -> None:
