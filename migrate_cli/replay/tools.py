@@ -32,7 +32,7 @@ DEFAULT_BYTES = 256 * 1024
 _STDERR = 500
 """Characters of a failed command's error stream that the model is told."""
 
-INTERRUPTED_PATIENCE = 2.0
+INTERRUPTED_PATIENCE = 1.0
 """Seconds that a tool may still run once the replay was interrupted."""
 ENDED = frozenset({"timeout", "process_ended", "import_timeout"})
 """Problems of a tool that did not end by itself."""

@@ -12,6 +12,7 @@ from typing import TextIO
 
 from migrate_cli.report.escape import duration, visible
 from migrate_cli.report.progress import (
+    READING,
     JsonProgress,
     LiveProgress,
     PlainProgress,
@@ -45,7 +46,9 @@ class SpokenPlain(PlainProgress):
             self._counts.count(state, messages)
 
     def read(self, threads: int, share: float | None) -> None:
-        """Remember."""
+        """Remember. Reading that goes before the work is a phase of its own."""
+        if self._counts is None and not threads:
+            self.start(None, READING)
         if self._counts is not None:
             self._counts.read(threads, share)
 

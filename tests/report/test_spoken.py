@@ -86,3 +86,18 @@ def test_the_live_line_says_what_is_waited_for_until_something_moves() -> None:
 def test_quiet_stays_quiet() -> None:
     assert isinstance(spoken_view("auto", stderr_is_tty=False, quiet=True), SilentProgress)
     assert isinstance(spoken_view("none", stderr_is_tty=True, quiet=False), SilentProgress)
+
+
+def test_a_log_hears_how_far_a_source_has_been_looked_through_before_the_work_begins() -> None:
+    clock, out = Clock(), io.StringIO()
+    view = SpokenPlain(out, clock)
+    view.read(0, 0.1)
+    clock.now = 40.0
+    view.read(0, 0.5)
+    beat(view)
+    assert out.getvalue() == "Reading: 50.0 % of the source · about 40 s left (40 s so far)\n"
+    view.start(100, "Planning")
+    view.read(1, 1.0)
+    clock.now = 80.0
+    beat(view)
+    assert "Planning: 0/100 threads" in out.getvalue()
