@@ -6,7 +6,8 @@
     │   └── SourceError            … the source as a whole cannot be read
     │       └── NothingReadable 3  … its format is known, and nothing in it can be read
     ├── TemporaryError      5    try again later; nothing is lost
-    │   └── Unanswered             … one read, however often it was sent
+    │   ├── Unanswered             … one read, however often it was sent
+    │   └── GivenUp                … one write
     ├── AuthError           6    fix the key
     └── StateError         10    look at the state file
         ├── StateLocked            … another process holds it
@@ -97,6 +98,14 @@ class Unanswered(TemporaryError):
         super().__init__(f"{who} {told} ({reason}); nothing is lost, run the same command again later")
         self.tries, self.reason = tries, reason
         self.by_all = silence is not None
+
+
+class GivenUp(TemporaryError):
+    """One request was repeated as long as it may be; `silent` where it was never answered."""
+
+    def __init__(self, message: str, *, silent: bool) -> None:
+        super().__init__(message)
+        self.silent = silent
 
 
 class AnswerOutOfBounds(Unanswered):

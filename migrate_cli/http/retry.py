@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import uniform
 from typing import Protocol
 
-from migrate_cli.errors import TemporaryError
+from migrate_cli.errors import GivenUp, TemporaryError
 from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, NotApplied, NotAppliedKind, Refused, Reply
 from migrate_cli.work.waiting import waiting
 
@@ -184,9 +184,10 @@ class Retry:
             longest = min(longest, SILENCE * limits.timeout)
         if waited > longest or self._unclear >= limits.unclear_patience:
             reason = getattr(reply, "reason", "refused")
-            raise TemporaryError(
+            raise GivenUp(
                 f"{limits.host} could not be used for {self._what}: no clear answer for {waited:.0f} s "
-                f"({reason}, {self._tries} tries); nothing is lost, run the same command again later"
+                f"({reason}, {self._tries} tries); nothing is lost, run the same command again later",
+                silent=silent,
             )
         asked = reply.wait if isinstance(reply, NotApplied) else None
         self._refused = 0 if asked is None else self._refused + 1

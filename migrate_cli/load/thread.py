@@ -91,6 +91,10 @@ class ThreadLoad:
         """Note that the run ends before the thread is loaded, and that nothing of it is under way."""
         self._end(self._load.resting_state(), *INTERRUPTED)
 
+    def left_unanswered(self, detail: str) -> None:
+        """Note that the target answers others, but not for this thread; the next run goes on here."""
+        self._end(self._load.resting_state(), "unanswered", detail)
+
     def cut_off(self) -> None:
         """Note that the load was ended from outside, perhaps in the middle of a request; the next run will look."""
         progress = self._load.progress

@@ -245,6 +245,26 @@ def test_a_hopeless_target_ends_the_run_in_good_time(bench: Bench) -> None:
     bench.audit(draft)
 
 
+def test_a_conversation_that_is_never_answered_is_left_for_the_next_run_and_the_others_are_loaded(
+    bench: Bench,
+) -> None:
+    draft = draft_of(CONTENT)
+    bench.faults("append:quota:nth=2")
+    with pytest.raises(TemporaryError):
+        bench.load(draft)
+    from migrate_cli.sandbox.audit import read_conversations
+
+    [(conversation, _, _)] = read_conversations(bench.server.data)
+    bench.faults(f"*:hang:path={conversation}")
+    others = [draft_of(CONTENT, f"thread_{number}") for number in range(2, 6)]
+    seen = bench.load(draft, *others)
+    assert seen.states() == {draft.thread_id: "loading"} | {one.thread_id: "loaded" for one in others}
+    assert seen.ended[draft.thread_id][2] == "unanswered"
+    bench.faults()
+    assert bench.load(draft, *others).states()[draft.thread_id] == "loaded"
+    bench.audit(draft, *others)
+
+
 def test_a_conversation_that_disappeared_leaves_its_thread_in_doubt(bench: Bench) -> None:
     draft = draft_of(CONTENT)
     bench.faults("append:quota:nth=2")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from stalls import hosts
 from stalls.hosts import CONNECT, STALLS
@@ -34,9 +34,8 @@ class Measured:
     """Stalls under which it comes to its end in one run."""
     database: bool = False
     """A database stalls, and no host."""
-    answer: str = ""
-    """What is typed, where it asks."""
-    extra: dict[str, str] = field(default_factory=dict)
+    signal_after: float = 17.0
+    """Seconds after which the first Ctrl-C comes: the word of five seconds, and what Python takes on a busy machine."""
 
     def stalls(self) -> list[str]:
         """The kinds that concern it."""
@@ -86,6 +85,7 @@ COMMANDS = [
         lambda _: ["map", "export", "--to-sql", "--url", "{database}", "--table", "chats", "--yes"],
         goes_on="migrate-cli map export",
         database=True,
+        signal_after=9.0,
     ),
 ]
 

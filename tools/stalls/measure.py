@@ -73,7 +73,7 @@ class Row:
 def measure(command: Measured, stall: str, prepared: Scene, folder: Path) -> Row:
     """Run it as often as it takes."""
     ended = _run(command, stall, prepared, folder / "end", TIMEOUT, None)
-    once = _run(command, stall, prepared, folder / "once", PATIENT, (SPEAKS_AFTER + 2 * STARTS_WITHIN,))
+    once = _run(command, stall, prepared, folder / "once", PATIENT, (command.signal_after,))
     twice = _run(command, stall, prepared, folder / "twice", PATIENT, (STARTS_WITHIN, STARTS_WITHIN + 0.3))
     return Row(command.name, stall, _end(command, stall, ended), _word(stall, once), _stop(command, once, twice))
 
