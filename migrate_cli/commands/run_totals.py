@@ -9,7 +9,7 @@ from typing import Any
 
 from migrate_cli.commands.timeline import Throughput
 from migrate_cli.findings import CATALOGUE, finding, holes_in
-from migrate_cli.load.decide import Action
+from migrate_cli.load.decide import SET_ASIDE, Action
 from migrate_cli.load.run import OTHER_VERSION, READ_DIFFERENTLY
 from migrate_cli.model import (
     CONVERSATION_GONE,
@@ -66,6 +66,8 @@ class RunTotals:
         self._wanted: set[str] = set()
         self._selection = Selection()
         self.threads: Counter[str] = Counter()
+        self._set_aside = False
+        """Whether a person left a thread out: then nothing is what was wanted of it."""
         self.read = 0
         self.items = 0
         self.parts = Ledger()
@@ -85,6 +87,7 @@ class RunTotals:
     ) -> None:
         """Count one thread of a run by how it ended."""
         state = _state_of(action, progress)
+        self._set_aside |= code == SET_ASIDE
         self.draft(draft, state, conversation_id=progress.conversation_id if progress else None)
         if state == "loaded" and action not in _ALREADY:
             self._timeline.note(self._seconds(), draft.messages)
@@ -233,7 +236,7 @@ class RunTotals:
             return None
         if total == 0:
             return "empty" if self._selection == Selection() else None
-        return "skipped" if all_skipped(self.threads) else None
+        return "skipped" if all_skipped(self.threads) and not self._set_aside else None
 
     # ---- the result
 

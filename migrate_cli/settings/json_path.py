@@ -21,6 +21,9 @@ Place = tuple[str, ...]
 """The names that lead to a value. Lists between them count for nothing, and `*` is any name."""
 ABOVE = "^."
 """Before a path of a message: it starts at the thread's record."""
+_LONGEST = 1_000
+_MOST_PARTS = 30
+"""Brackets and pipes of one path: far more than any record needs."""
 _PASS_ON = frozenset({"sort_by", "max_by", "min_by", "reverse", "sort", "to_array", "not_null", "values"})
 """Functions whose result lies where their arguments do."""
 
@@ -84,6 +87,11 @@ def json_path(text: str) -> JsonPath:
     expression = text[len(ABOVE) :] if above else text
     if not expression.strip():
         raise ValueError("a path such as log.entries[]")
+    if len(expression) > _LONGEST or sum(map(expression.count, "|[{(")) > _MOST_PARTS:
+        # Each selection of several values may double what the next one works on.
+        raise ValueError(
+            f"a path of at most {_LONGEST} characters and {_MOST_PARTS} brackets and pipes in all (`{expression[:80]}`)"
+        )
     try:
         parsed = jmespath.compile(expression)
     except exceptions.JMESPathError as error:

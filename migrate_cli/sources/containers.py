@@ -46,6 +46,32 @@ def is_word(name: str) -> bool:
     return plain_name(name) in WORDS
 
 
+_PROMISES = frozenset(
+    {"hasnext", "hasnextpage", "nextcursor", "nextpage", "nextpagetoken", "nexttoken", "nextlink", "next"}
+    | {"remaining", "lastevaluatedkey", "continuationtoken", "odatanextlink", "offset"}
+)
+"""Keys, in lower case and without marks, by which an answer says that more of its list can be asked for."""
+
+
+def says_more(raw: Any, depth: int = 0) -> bool:
+    """Whether a document says beside its records that it is one page of several, as answers of services do."""
+    if type(raw) is not dict or len(raw) > _LOOK_AT * 10:
+        return False
+    for key, value in raw.items():
+        if type(value) is dict and depth < _DEEPEST and key != "metadata" and says_more(value, depth + 1):
+            return True
+        if type(key) is str and plain_name(key) in _PROMISES and _promises(plain_name(key), value):
+            return True
+    pages, page = raw.get("totalPages", raw.get("total_pages")), raw.get("page")
+    return type(pages) is int and type(page) is int and page < pages
+
+
+def _promises(name: str, value: Any) -> bool:
+    if name in {"offset", "next"}:
+        return type(value) is str and value != ""  # a number says where this page begins
+    return value not in (None, False, 0, "", "0", "false")
+
+
 def is_recording(raw: JsonObject) -> bool:
     """Whether a document is a recording of traffic or a part of a snapshot, which have shapes of their own."""
     log = raw.get("log")

@@ -7,7 +7,7 @@ What can be told from it is only which way round a list stands, and how the page
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -29,15 +29,41 @@ class Stretch:
     """Whether its last entry does."""
     api_page: bool = False
     """True for a verbatim answer of the list call, whose default order is newest first."""
+    mixed: bool = False
+    """Whether it ends earlier than it begins and does not fall on the whole: then it is no list that was turned."""
+
+    @property
+    def falls(self) -> bool:
+        """Whether it ends earlier than it begins; whether all of it falls, its entries have to tell."""
+        return not self.api_page and _compare(self.first, self.last) < 0
 
 
 def stretch_of(raws: Sequence[Any], *, api_page: bool = False) -> Stretch:
     """Return the summary of entries that are at hand."""
     if not raws:
         return Stretch(0, None, None, False, False, api_page)
-    return Stretch(
-        len(raws), _time(raws), _time(raws[::-1]), begins_exchange(raws[0]), begins_exchange(raws[-1]), api_page
+    return looked_through(
+        Stretch(
+            len(raws), _time(raws), _time(raws[::-1]), begins_exchange(raws[0]), begins_exchange(raws[-1]), api_page
+        ),
+        raws,
     )
+
+
+def looked_through(stretch: Stretch, raws: Iterable[Any]) -> Stretch:
+    """Return the summary of a stretch with what its entries tell where it ends earlier than it begins.
+
+    One late entry with an old time, such as a system message that was written last, does not make a list newest first.
+    """
+    if not stretch.falls:
+        return stretch
+    votes, before = 0, None
+    for raw in raws:
+        seconds = time_of(raw)
+        if seconds is not None:
+            votes += 0 if before is None else _compare(before, seconds)
+            before = seconds
+    return replace(stretch, mixed=votes >= 0)
 
 
 def _time(raws: Iterable[Any]) -> float | None:
@@ -105,7 +131,7 @@ def _in_time(places: list[int], begins: list[float | None], notes: Notes, what: 
 def _way(stretch: Stretch, overall: int, notes: Notes, what: str) -> int:
     if stretch.count < 2:
         return 1
-    way = _compare(stretch.first, stretch.last) or overall
+    way = _told_by_ends(stretch) or overall
     if way == 0 and stretch.api_page and what != "runs":
         return _guess(stretch, notes, what)
     return way or 1
@@ -124,10 +150,14 @@ def _compare(first: float | None, last: float | None) -> int:
     return 1 if first < last else -1
 
 
+def _told_by_ends(stretch: Stretch) -> int:
+    return 1 if stretch.mixed else _compare(stretch.first, stretch.last)
+
+
 def _direction_between(stretches: Sequence[Stretch]) -> int:
     if len(stretches) < 2:
         return 0
-    votes = sum(_compare(stretch.first, stretch.last) for stretch in stretches)
+    votes = sum(map(_told_by_ends, stretches))
     if votes:
         return 1 if votes > 0 else -1
     ends = ((stretch.first, stretch.last) for stretch in stretches)

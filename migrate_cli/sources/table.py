@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
@@ -26,6 +27,8 @@ class CsvRow(NamedTuple):
     """Whether the file ends in the middle of it; the last cell is the one that is cut."""
     open_end: bool = False
     """Whether the file ends without the end of its line, so that its last cell may be cut."""
+    surplus: int = 0
+    """How many cells with something in them stand behind the last column."""
     too_long: bool = False
     """Whether a cell has more characters than `limits.string_bytes` allows; then there are no cells."""
 
@@ -41,7 +44,7 @@ def csv_rows(found: Recognised) -> Iterator[CsvRow]:
         lines = _Lines(text)
         reader = csv.reader(lines, delimiter=found.delimiter)
         try:
-            header = next(reader, [])
+            header = _distinct(next(reader, []))
             lines.taken.clear()
             for cells in _cells(reader, lines):
                 if cells is None:
@@ -60,6 +63,16 @@ def csv_rows(found: Recognised) -> Iterator[CsvRow]:
                 raise NotOursError("file-cut-off", detail, reader.line_num + 1) from None
             detail = f"{found.input.origin}: {not_utf8(error.object)}"
             raise NotOursError("csv-encoding", detail, reader.line_num) from None
+
+
+def _distinct(header: list[str]) -> list[str]:
+    """Return the names of the columns; the second of one name is called `name (2)`, so that none hides another."""
+    met: Counter[str] = Counter()
+    names = []
+    for name in header:
+        met[name] += 1
+        names.append(name if met[name] == 1 or not name else f"{name} ({met[name]})")
+    return names
 
 
 def header_is_open(found: Recognised) -> bool:
@@ -136,7 +149,11 @@ class _Lines:
 
 
 def _row(header: list[str], cells: list[str], number: int, lines: _Lines, delimiter: str) -> CsvRow:
-    row = CsvRow(number, {key: value for key, value in zip(header, cells, strict=False) if key})
+    row = CsvRow(
+        number,
+        {key: value for key, value in zip(header, cells, strict=False) if key},
+        surplus=sum(map(bool, cells[len(header) :])),
+    )
     if not lines.over:
         return row
     if _ends_in_quotes(lines.taken, delimiter):

@@ -25,7 +25,8 @@ PART_TYPES = frozenset(_TYPES.split("|"))
 _QUOTE = r"\\*[\"']"
 _PARTS_LIKE = re.compile(
     rf"""["']?\s*\[?\s*(?:\{{\s*{_QUOTE}(?:[tT]ype{_QUOTE}\s*:\s*{_QUOTE}(?:{_TYPES}){_QUOTE}"""
-    rf"""|[tT]ext{_QUOTE}\s*:\s*\{{\s*{_QUOTE}(?:[vV]alue|[aA]nnotations){_QUOTE})"""
+    rf"""|[tT]ext{_QUOTE}\s*:\s*\{{\s*{_QUOTE}(?:[vV]alue|[aA]nnotations){_QUOTE}"""
+    rf"""|(?:image_file|image_url|annotations){_QUOTE}\s*:\s*[\[{{])"""
     r"""|\w*(?:TextContentBlock|MessageContentText|ImageFileContentBlock|MessageTextContent)\()"""
 )
 _TYPE_MARKS = tuple(f"{quote}{name}{quote}" for quote in "'\"" for name in ("type", "Type"))

@@ -5,6 +5,7 @@ A form is only taken for one where nothing else looks like it; everything else s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -71,11 +72,15 @@ def _timestamp(value: JsonObject) -> Any:
     return _UNKNOWN
 
 
+_WHOLE = re.compile(r"-?[0-9]{1,40}")
+"""A whole number of a size that databases have: Python refuses to read one of thousands of digits."""
+
+
 def _number(value: Any) -> int | None:
     """Return a whole number, which may be a text where its type allows for more than JavaScript's numbers do."""
     if type(value) is int:
         return value
-    return int(value) if type(value) is str and value.isascii() and value.lstrip("-").isdecimal() else None
+    return int(value) if type(value) is str and _WHOLE.fullmatch(value) else None
 
 
 def _date(value: Any) -> Any:

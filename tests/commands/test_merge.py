@@ -84,7 +84,7 @@ def test_shards_give_what_one_process_gives(
     with EmbeddedSandbox(folder / "target.db") as one, EmbeddedSandbox(folder / "several.db") as several:
         monkeypatch.setenv("OPENAI_API_KEY", "sk-test-key-0123456789")
         monkeypatch.setenv("MIGRATE_TARGET__BASE_URL", one.base_url)
-        assert cli("apply", export, "--state", folder / "one.db").code == 0
+        assert cli("apply", export, "--state", folder / "one.db").code == (0 if any(sizes) else 3)
         monkeypatch.setenv("MIGRATE_TARGET__BASE_URL", several.base_url)
         for number, state in enumerate(states, 1):
             assert cli("apply", export, "--state", state, "--shard", f"{number}/{n}").code == 0

@@ -105,7 +105,7 @@ def test_no_path_hangs_or_is_called_a_bug(option: str, kind: str, tmp_path: Path
         (tmp_path / "it").symlink_to("it")
     else:
         path = os.fsencode(tmp_path) + (b"/x\xff" if kind == "undecodable" else b"/" + b"x" * 300)
-    (tmp_path / "m.jsonl").write_text('{"id": "thread_a", "messages": []}\n')
+    (tmp_path / "m.jsonl").write_text('{"id": "thread_a", "messages": [{"role": "user", "content": "Hi"}]}\n')
     arguments: list[Any] = ["plan", *([path] if option == "SOURCE" else ["m.jsonl", option, path])]
     impatient = "import migrate_cli.disk.input as r, migrate_cli.disk.output as w; "
     impatient += "r.PIPE_PATIENCE = w.PIPE_PATIENCE = 0.0; "

@@ -120,3 +120,34 @@ def test_pages_of_steps_in_files_that_promise_more_are_told(told: Told, wire: Wi
     step = {"id": "step_1", "object": "thread.run.step", "thread_id": "thread_A", "run_id": "run_1", "step_details": {}}
     [detail] = told([wire(1)], page([step], has_more=True))
     assert "tool calls may be missing" in detail
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"nextCursor": "abc", "total": 40},
+        {"page": 1, "totalPages": 20},
+        {"offset": "itr7/rec5"},
+        {"remaining": 57},
+        {"next": "https://api.example.com/messages?page=2"},
+    ],
+)
+@pytest.mark.parametrize("deep", [False, True])
+def test_what_a_service_says_of_further_pages_is_told(beside: dict[str, Any], deep: bool, tmp_path: Path) -> None:
+    rows = [{"thread_id": "thread_a", "role": role, "content": role} for role in ("user", "assistant")]
+    document: dict[str, Any] = {"items": rows, **beside}
+    (tmp_path / "page.json").write_text(json.dumps({"response": document} if deep else document), encoding="utf-8")
+    (thread,) = open_source(str(tmp_path / "page.json")).threads(Selection())
+    assert isinstance(thread, Thread)
+    assert "thread-may-be-incomplete" in {one.code for one in thread.findings}
+
+
+@pytest.mark.parametrize(
+    "beside", [{"nextCursor": None}, {"page": 2, "totalPages": 2}, {"offset": 0}, {"remaining": 0}]
+)
+def test_the_last_page_of_a_service_is_no_part(beside: dict[str, Any], tmp_path: Path) -> None:
+    rows = [{"thread_id": "thread_a", "role": role, "content": role} for role in ("user", "assistant")]
+    (tmp_path / "page.json").write_text(json.dumps({"items": rows, **beside}), encoding="utf-8")
+    (thread,) = open_source(str(tmp_path / "page.json")).threads(Selection())
+    assert isinstance(thread, Thread)
+    assert "thread-may-be-incomplete" not in {one.code for one in thread.findings}

@@ -433,3 +433,9 @@ def test_a_map_that_no_database_can_be_ordered_by_is_refused(paths: dict[str, st
 
     with pytest.raises(SourceError, match=r"column|each row"):
         SqlSource(url, RowQuery(paths=paths))
+
+
+@pytest.mark.parametrize("path", ["[" * 5000, "[@,@]|" * 60 + "@", "a." * 600 + "a"])
+def test_a_path_beyond_all_need_is_refused_with_the_settings(path: str) -> None:
+    with pytest.raises(ValueError, match=r"at most 1000 characters and 30 brackets"):
+        json_path(path)

@@ -202,9 +202,9 @@ class _IndexedThread:
         groups = self._groups(RecordKind.MESSAGE)
         if not groups:
             return _Listed([])
-        stretches = [_summary(group) for group in groups]
+        stretches = [ordering.looked_through(_summary(group), self._entries_of(group)) for group in groups]
         shape = self._table.by_name[groups[0][0].row.shape]
-        met = (entry for group in groups for one in group for entry in self._reader(one, turned=False).read())
+        met = (entry for group in groups for entry in self._entries_of(group))
         way, known_by = _direction(self._table, shape, stretches, met, runs, steps)
         plan = self._plan(groups, stretches, RecordKind.MESSAGE, way)
         said = [part.row.has_more for part in plan]
@@ -255,6 +255,10 @@ class _IndexedThread:
             group = groups[place][::-1] if turned else groups[place]
             parts += [self._reader(one, turned=turned) for one in group]
         return parts
+
+    def _entries_of(self, group: list[IndexedBlock]) -> Iterator[Any]:
+        """Yield the entries of a stretch as they stand."""
+        return (entry for one in group for entry in self._reader(one, turned=False).read())
 
     def _reader(self, one: IndexedBlock, *, turned: bool) -> BlockReader:
         shape, translate = self._table.by_name[one.row.shape], self._table.translator.value

@@ -29,7 +29,7 @@ from migrate_cli.sources.export.thread_names import ThreadNames
 from migrate_cli.sources.interface import ShapeTaken
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.record_kinds import RecordKind, kind_of
-from migrate_cli.sources.shapes.base import Fault, Form, Growth, Loose, Piece, Shape, Whole
+from migrate_cli.sources.shapes.base import MORE_PAGES, Fault, Form, Growth, Loose, Piece, Shape, Whole
 from migrate_cli.sources.shapes.flat import FlatRow
 from migrate_cli.sources.shapes.nothing import is_empty
 from migrate_cli.sources.shapes.recordings import Recording
@@ -172,7 +172,7 @@ class Indexer:
             for number, piece in enumerate(found.shape.pieces(found.value), 1):
                 if meter is not None:
                     meter.entry(number, of)
-                yield piece
+                yield _of_page(piece) if found.more else piece
 
     # Indexing
 
@@ -215,7 +215,7 @@ class Indexer:
                 detail = f"{found.input.origin}: {piece.detail}"
                 self._index.problem(found.input.origin, piece.code, detail, piece.thread_id)
             else:
-                yield piece
+                yield _of_page(piece) if found.more else piece
 
     def _refer(self, found: Recognised, piece: Loose, place: int, thread: str) -> None:
         stretch = self._index.stretch(found.shape.name, found.input, api_page=piece.api_page, has_more=piece.has_more)
@@ -385,6 +385,13 @@ class Indexer:
         counts.take("unreadable", input_.origin)
         origin = Origin(input_.origin.path, input_.origin.member, fault.line)
         self._index.problem(origin, fault.code, fault.detail, named_thread(input_), fault.shown)
+
+
+def _of_page(piece: Piece) -> Piece:
+    """Return a piece of a document that says that there are further pages."""
+    if isinstance(piece, Whole) or (isinstance(piece, Loose) and piece.kind is RecordKind.MESSAGE):
+        piece.remarks = (*piece.remarks, MORE_PAGES)
+    return piece
 
 
 def _one_huge_thread(found: Recognised) -> bool:

@@ -52,6 +52,8 @@ class Recognised:
     large: Streamed | None = None
     frame: tuple[str, ...] = ()
     """Fields of the document that stand beside its records and carry nothing."""
+    more: bool = False
+    """Whether the document says beside its records that there are further pages."""
     delimiter: str = ","
     cut: bool = False
     """Whether the packed data breaks off; the input is what could be unpacked."""

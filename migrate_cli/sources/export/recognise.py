@@ -16,6 +16,7 @@ from typing import Any
 
 from migrate_cli.model import JsonObject
 from migrate_cli.secrets import scrub
+from migrate_cli.sources.containers import says_more
 from migrate_cli.sources.export import json_text
 from migrate_cli.sources.export.event_files import may_hold_events
 from migrate_cli.sources.export.input_files import transcode, unpack_gzip
@@ -168,7 +169,7 @@ class Recogniser:
             value = _as_rows(self._table, self.wire(record))
             shape = self._table.find(Form.DOCUMENT, value)
             if shape is not None:
-                return Recognised(shape, input_, value, frame=_frame(self._table, shape, record, value))
+                return _document_of(self._table, shape, input_, record, value)
         if (histories := _two_lists(first, second)) is not None:
             shape = self._table.find(Form.LINES, self.wire({"messages": histories}))
             if shape is not None:
@@ -241,7 +242,7 @@ class Recogniser:
         shape = self._table.find(form, wire)
         if shape is None:
             raise _unknown(self._table, input_, value)
-        return Recognised(shape, input_, wire, frame=_frame(self._table, shape, value, wire))
+        return _document_of(self._table, shape, input_, value, wire)
 
     def _shape(self, input_: Input, form: Form, value: Any) -> Shape:
         shape = self._table.find(form, self.wire(value))
@@ -343,6 +344,12 @@ def _as_rows(table: ShapeTable, value: Any) -> Any:
     if type(value) is dict and isinstance(table.find(Form.DOCUMENT, [value]), FlatRow):
         return [value]
     return value
+
+
+def _document_of(table: ShapeTable, shape: Shape, input_: Input, value: Any, wire: Any) -> Recognised:
+    """Return a document that is at hand, with what stands beside its records."""
+    frame = _frame(table, shape, value, wire)
+    return Recognised(shape, input_, wire, frame=frame, more=bool(frame) and says_more(value))
 
 
 def _frame(table: ShapeTable, shape: Shape, value: Any, wire: Any) -> tuple[str, ...]:

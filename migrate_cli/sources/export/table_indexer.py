@@ -55,6 +55,9 @@ def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames, wire:
                 continue
             cells = found.shape.from_cells(row.cells) if isinstance(found.shape, FlatRow) else row.cells
             pieces = list(found.shape.pieces(wire(_filled(cells))))
+            if row.surplus and not row.cut:
+                _ragged_row(found, row, pieces, index)
+                continue
             if row.cut:
                 _cut_row(found, row, pieces, index)
                 break
@@ -76,6 +79,21 @@ def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames, wire:
 def _filled(cells: JsonObject) -> JsonObject:
     """Return the cells of a row; an empty one holds nothing, as null does in JSON."""
     return {column: None if cell == "" else cell for column, cell in cells.items()}
+
+
+def _ragged_row(found: Recognised, row: CsvRow, pieces: list[Piece], index: ThreadIndex) -> None:
+    """Tell of a row with more cells than columns: a text that was not quoted falls apart, and nobody knows where."""
+    here = replace(found.input.origin, line=row.line)
+    thread = next((piece.thread_id for piece in pieces if isinstance(piece, Loose)), None)
+    lacking = ""
+    if thread is not None:
+        index.hold_back(thread)
+        lacking = f" The thread {thread} is not read, for it would lack it."
+    detail = (
+        f"{here}: The row that ends here has more cells than there are columns, as an unquoted {found.delimiter!r} in "
+        f"a text makes them.{lacking} The other rows are read."
+    )
+    index.problem(here, "csv-broken", detail, thread)
 
 
 def _cut_row(found: Recognised, row: CsvRow, pieces: list[Piece], index: ThreadIndex) -> None:

@@ -140,6 +140,10 @@ class Shape(ABC):
         return value if isinstance(value, list) else [value]
 
 
+MORE_PAGES = Remark(
+    evidence.INCOMPLETE,
+    "The file says beside its records that there are further pages; put those beside it, or export everything.",
+)
 MORE_RUNS = Remark(
     evidence.INCOMPLETE,
     "A list of its runs or their steps says that there are more, so that tool calls may be missing; export the thread "

@@ -18,6 +18,7 @@ from migrate_cli.sources.dialect import Translator
 from migrate_cli.sources.record_tables import untyped
 from migrate_cli.sources.roles import Roles
 from migrate_cli.sources.shapes.base import Form, Piece, Shape, loose_pieces
+from migrate_cli.sources.texts import value_in
 from migrate_cli.sources.wire_fields import carries
 
 
@@ -109,6 +110,12 @@ def wire_message(row: JsonObject, columns: Mapping[str, str], roles: Roles) -> J
     if files:
         message["file_ids"] = files
     used = set(columns.values())
+    for column in ("attachments", "Attachments"):
+        attached = row.get(column)
+        attached = value_in(attached) if isinstance(attached, str) else attached
+        if isinstance(attached, list) and attached:
+            message["attachments"] = attached
+            used.add(column)
     rest = {column: value for column, value in row.items() if column not in used and carries(value)}
     metadata = _mapping(values.get("metadata")) | {column: _plain(value) for column, value in rest.items()}
     if metadata:

@@ -81,8 +81,11 @@ class MappedRowReader:
         key = tuple(repr(values[column]) for column in columns if column is not None)
         rows: list[MessageRow] = []
         for thread in self._records.threads(values):
+            found: list[MessageRow] = []
             for place, message in enumerate(wire_messages(thread, self._translate)):
                 if isinstance(message, dict):
                     at = (*key, place) if self._records.whole else key
-                    rows.append(MessageRow(thread.thread_id, message, thread.thread, at))
+                    found.append(MessageRow(thread.thread_id, message, thread.thread, at))
+            # A thread without messages is one nevertheless.
+            rows += found or [MessageRow(thread.thread_id, None, thread.thread, key)]
         return rows
