@@ -12,7 +12,7 @@ VENV    := .venv$(addprefix -,$(if $(FIRST),$(filter-out $(FIRST),$(NAMED))))
 endif
 BIN     := $(VENV)/bin
 
-.PHONY: demo test lint check crash live proof docs clean
+.PHONY: demo test lint check crash live stalls proof docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/migrate-cli demo
@@ -35,6 +35,10 @@ crash: $(VENV)/.installed
 # A live host, migrated under faults and kills, verified, saved, and migrated again from what was saved.
 live: $(VENV)/.installed
 	cd tests && ../$(BIN)/python -m support.live --threads $(or $(THREADS),2000) --kills $(or $(KILLS),5)
+
+# Every command against every kind of stall; fills the table in docs/reliability.md.
+stalls: $(VENV)/.installed
+	cd tools && ../$(BIN)/python -m stalls --keep ../docs/reliability.md
 
 # All figures of docs/reliability.md: enumerated faults, kills, pace.
 proof: $(VENV)/.installed

@@ -6,7 +6,8 @@
     │   └── SourceError            … the source as a whole cannot be read
     │       └── NothingReadable 3  … its format is known, and nothing in it can be read
     ├── TemporaryError      5    try again later; nothing is lost
-    │   └── Unanswered             … one read, however often it was sent
+    │   ├── Unanswered             … one read, however often it was sent
+    │   └── GivenUp                … one write
     ├── AuthError           6    fix the key
     └── StateError         10    look at the state file
         ├── StateLocked            … another process holds it
@@ -88,23 +89,32 @@ class TemporaryError(MigrateError):
 class Unanswered(TemporaryError):
     """One read had no clear answer however often it was sent; `tries` and the last `reason` tell it in other words.
 
-    `silence`: for so many seconds no other request to the host had one either.
+    `path` is what was asked for. `silence`: for so many seconds no other request to the host had one either.
     """
 
-    def __init__(self, host: str, tries: int, reason: str, *, silence: float | None = None) -> None:
+    def __init__(self, host: str, tries: int, reason: str, *, path: str = "", silence: float | None = None) -> None:
         told = f"did not answer after {tries} tries"
         if silence is not None:
             told = f"has not answered any request for {silence:.0f} s"
-        super().__init__(f"{host} {told} ({reason}); nothing is lost, run the same command again later")
+        who = f"{host}, asked for {path}," if path else host
+        super().__init__(f"{who} {told} ({reason}); nothing is lost, run the same command again later")
         self.tries, self.reason = tries, reason
         self.by_all = silence is not None
+
+
+class GivenUp(TemporaryError):
+    """One request was repeated as long as it may be; `silent` where it was never answered."""
+
+    def __init__(self, message: str, *, silent: bool) -> None:
+        super().__init__(message)
+        self.silent = silent
 
 
 class AnswerOutOfBounds(Unanswered):
     """A read had an answer that is larger or deeper than the settings allow, and would have it again."""
 
     def __init__(self, host: str, path: str, reason: str) -> None:
-        super().__init__(host, 1, reason)
+        super().__init__(host, 1, reason, path=path)
         self.args = (f"{host}{path}: {reason}; nothing is lost, run the same command again",)
 
 

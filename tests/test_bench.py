@@ -17,7 +17,7 @@ from bench.corpora import CORPORA, Corpus, long_tailed, write_export
 from bench.figures import Figures, Large, Spread
 from bench.hosting import Mark, hosted
 from bench.moving import APPLY, ASYNC, FLOOR, GUIDE, LIVE, TWO, WAYS, Measured, Mover, Way, fitting
-from bench.session import Tenth, tenths
+from bench.session import Tenth, middle_rate, tenths
 from bench.threads import Shelf, least_pages, least_requests
 
 FEW = Corpus("few", 4, 23)
@@ -110,6 +110,18 @@ def test_a_run_that_slows_down_shows_it() -> None:
     found = bars(Figures(large=large))
     assert [bar.held for bar in found] == [False, False, True, True]
     assert "50,000 messages" in found[-1].figure
+
+
+def test_the_steady_part_of_a_run_has_neither_its_start_nor_its_end() -> None:
+    marks = [Mark(10.0 * number, 0.001) for number in range(5)]
+    marks += [Mark(40 + 0.5 * number, 0.001) for number in range(1, 11)]
+    assert middle_rate([*marks, Mark(100.0, 0.001)]) == 200
+    assert middle_rate(marks[:2]) == 10
+
+
+def test_small_runs_and_the_steady_pace_are_held_against_the_floor() -> None:
+    figures = Figures(small={"50": [1.9], "200": [1.8, 2.2, 2.1]}, steady={"50": [0.7], "200": [0.9]})
+    assert [bar.held for bar in bars(figures)] == [None, False, False, True]
 
 
 def test_a_machine_that_slows_down_is_told_from_a_run_that_does() -> None:

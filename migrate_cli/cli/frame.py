@@ -27,6 +27,8 @@ from migrate_cli.report.escape import visible
 from migrate_cli.report.interface import OutputFormat
 from migrate_cli.secrets import scrub
 from migrate_cli.version import __version__
+from migrate_cli.work.stopping import STOPPING
+from migrate_cli.work.waiting import WaitWatch
 
 if TYPE_CHECKING:
     from migrate_cli.model import Result
@@ -44,6 +46,10 @@ _REFUSALS = frozenset(
 """Why the system refuses a path that the user named; nothing that this program does wrong."""
 
 RESUMABLE = (ExitCode.TEMPORARY, ExitCode.INTERRUPTED)
+GOING_ON = frozenset({"apply", "verify", "undo", "snapshot", "map export", "transcribe"})
+"""Commands of which an interrupted run is gone on with by the next one; others begin anew."""
+_OWN_SIGNALS = frozenset({"sandbox"})
+"""Commands that serve until a signal comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,8 @@ class Frame:
     """The log files that this invocation writes."""
     closers: ExitStack = field(default_factory=ExitStack)
     """What must be closed when the command ends."""
+    views: list[ProgressView] = field(default_factory=list)
+    """The progress display, once the command has one."""
 
     def settings(self, *, rehearsal: bool = False, **flags: Any) -> Settings:
         """Read the settings, with this invocation's flags on top; for a `rehearsal`, with its state file.
@@ -104,9 +112,33 @@ class Frame:
 
     def view(self) -> ProgressView:
         """Return the progress display for stderr."""
-        from migrate_cli.report.progress import progress_view  # noqa: PLC0415 - only long commands
+        from migrate_cli.report.spoken import spoken_view  # noqa: PLC0415 - only long commands
 
-        return progress_view(self.progress, sys.stderr.isatty(), self.quiet)
+        view = spoken_view(self.progress, sys.stderr.isatty(), self.quiet)
+        self.views.append(view)
+        return view
+
+    def tell_wait(self, text: str) -> None:
+        """Tell what is waited for, where the command shows its progress or would show it."""
+        from migrate_cli.report.spoken import spoken_view, tell_wait  # noqa: PLC0415 - hardly ever
+
+        tell_wait(self.views[-1] if self.views else spoken_view(self.progress, False, self.quiet), text)
+
+    def beat(self) -> None:
+        """Let the progress display say something, if it was silent for long."""
+        if self.views:
+            from migrate_cli.report.spoken import beat  # noqa: PLC0415 - imported already
+
+            beat(self.views[-1])
+
+    def last_words(self, code: int = ExitCode.INTERRUPTED) -> str:
+        """The last line of a command that did not come to its end: the one that goes on, where one does."""
+        again = visible(shlex.join(["migrate-cli", *sys.argv[1:]]))
+        if self.command in GOING_ON:
+            return f"Nothing is lost. To go on, run the same command again: {again}\n"
+        return (
+            f"Nothing is lost. Try again later: {again}\n" if code == ExitCode.TEMPORARY else "migrate-cli: stopped\n"
+        )
 
     def mark(self, result: Result, settings: Settings) -> bool:
         """Let a result that comes from the state file of a rehearsal say so; return whether it does."""
@@ -130,8 +162,7 @@ class Frame:
         _log_result(result)
         code = result.exit_code if exit_code is None else exit_code
         if code in RESUMABLE:
-            again = shlex.join(["migrate-cli", *sys.argv[1:]])
-            sys.stderr.write(f"Nothing is lost. To go on, run the same command again: {visible(again)}\n")
+            sys.stderr.write(self.last_words(code))
         raise typer.Exit(int(code))
 
     def show(self, result: Result, fmt: OutputFormat, *, with_content: bool = False) -> None:
@@ -247,13 +278,18 @@ def _guarded(frame: Frame, work: Callable[[], None]) -> None:
             from migrate_cli.report.output import check_report_path  # noqa: PLC0415 - only where one is asked for
 
             check_report_path(frame.report)
-        work()
+        if frame.command in _OWN_SIGNALS:
+            work()
+            return
+        watch = WaitWatch(frame.tell_wait, frame.beat)
+        with STOPPING.listening(frame.last_words, to_the_end=True), watch.running():
+            work()
     except typer.Exit:
         raise
     except MigrateError as error:
         _fail(frame, exit_code_for(error), error.code, str(error), error.shown)
     except KeyboardInterrupt:
-        _fail(frame, ExitCode.INTERRUPTED, "interrupted", "interrupted; run the same command again to go on")
+        _fail(frame, ExitCode.INTERRUPTED, "interrupted", "interrupted")
     except Exception as error:
         _unexpected(frame, error)
     finally:
@@ -281,6 +317,8 @@ def _fail(frame: Frame, code: ExitCode, name: str, message: str, shown: Sequence
     else:
         lines = (f"migrate-cli: {visible(sentence)}", *map(_indented, shown))
         sys.stderr.write("".join(f"{line}\n" for line in lines))
+    if code is ExitCode.INTERRUPTED and frame.command in GOING_ON:
+        sys.stderr.write(frame.last_words())
     raise typer.Exit(int(code))
 
 

@@ -60,6 +60,10 @@ MaxToolCalls = Annotated[
     int | None, typer.Option("--max-tool-calls", help="Stop before more tools are called.", metavar="N")
 ]
 
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Run all cases, also those that an interrupted replay has judged already.")
+]
+
 
 @app.command(
     epilog=(
@@ -87,6 +91,7 @@ def replay(
     events: Events = None,
     images: Images = None,
     against: Against = None,
+    fresh: Fresh = False,
     max_cost: MaxCost = None,
     max_tokens: MaxTokens = None,
     max_tool_calls: MaxToolCalls = None,
@@ -113,7 +118,7 @@ def replay(
     selection = selection_of(thread or [], threads_from, None, None)
     options = ReplayOptions(
         suite, tuple(case or ()), sample, repeat, last_turn, stub_tools, model, events,
-        images or _beside(frame.report), against, selection,
+        images or _beside(frame.report), against, selection, fresh,
     )  # fmt: skip
     frame.finish(run(settings, options, sandbox=target is TargetName.SANDBOX, view=frame.view()), settings)
 

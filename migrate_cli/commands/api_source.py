@@ -41,6 +41,7 @@ def open_api(settings: Settings, *, id_list: Path | None = None) -> ApiSource:
             base_url,
             _plain_key(settings, preset),
             timeout=settings.load.timeout,
+            patience=settings.load.patience,
             headers=preset.headers,
             query={**preset.query, **source.query},
             credentials=_credentials(settings, preset),

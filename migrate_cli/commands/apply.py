@@ -53,6 +53,8 @@ from migrate_cli.work.clock import WallClock
 from migrate_cli.work.ordered import Entry
 from migrate_cli.work.queue import piped
 
+WITHIN = 9.5
+"""Seconds after the first Ctrl-C when the process ends, whatever is under way; answers may come meanwhile."""
 _WANTING = ("failed", "in_doubt", "deferred", "differs", "gone", "unread", "changed", "grown", "unknown", "incomplete")
 """Counts of threads that are not in the target as they should be."""
 
@@ -89,7 +91,7 @@ def apply(
     With a `plan_file`, everything is converted once before anything is sent, and must be as it was planned.
     """
     source = open_configured(settings)
-    source.tell = view.note
+    source.tell, source.reading = view.note, view.read
     if plan_file is not None:
         refuse_changes(plan_file, settings, source, selection, sandbox=sandbox)
     entries = begun(source, selection)
@@ -153,6 +155,8 @@ class ApplyRun:
         self._expected = expected_of(source, options.selection)
         self._resumption = self._resumed()
         self._interrupts: Interrupts | None = None
+        self._share: float | None = None
+        source.reading = self._read
 
     async def go(self, entries: Iterator[Thread | Unreadable] | None = None) -> Result:
         """Load what the selection wants. `entries` are its threads, if reading them has begun already."""
@@ -184,7 +188,7 @@ class ApplyRun:
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[_Stages]:
         """Open the client of the target and the files of the run, and close both whatever happens."""
-        policy, clock = policy_of(self._settings), WallClock()
+        policy, clock = policy_of(self._settings, self._target.endpoint.base_url), WallClock()
         limiter = RateLimiter(
             most_in_flight=policy.workers,
             requests_per_minute=self._settings.load.max_requests_per_minute,
@@ -229,7 +233,7 @@ class ApplyRun:
         selection, files, drain = self._options.selection, stages.files, stages.load.drain
         self._tally.want(selection)
         self._view.start(self._expected, "Migrating")
-        self._interrupts = Interrupts(self._view, drain.set, farewell=STOPPED)
+        self._interrupts = Interrupts(self._view, drain.set, farewell=STOPPED, within=WITHIN)
         with self._interrupts.on_loop():
             try:
                 await stages.load.run(self._drafts(files.resolver, entries))
@@ -319,6 +323,7 @@ class ApplyRun:
             data["images_by_presence"] = stages.conversations.by_presence
         if failure is not None or stages.load.drain.is_set():
             data["reached"] = {"threads": self._tally.threads["total"], "of": self._expected}
+            data |= self._share_read()
         elif self._tally.nothing is not None:
             data["nothing"] = self._tally.nothing
         if self._store.restored is not None:
@@ -328,6 +333,16 @@ class ApplyRun:
         if stages.load.pilot is not None:
             data["pilot"] = stages.load.pilot.as_dict()
         return data
+
+    def _share_read(self) -> JsonObject:
+        """Which share of the source was read, where its threads are not counted."""
+        known = self._expected is None and self._share is not None and self._share < 1
+        return {"share_read": round(self._share or 0.0, 4)} if known else {}
+
+    def _read(self, threads: int, share: float | None) -> None:
+        """Remember how far reading is, and show it."""
+        self._share = share
+        self._view.read(threads, share)
 
     def _exit_code(self, failure: MigrateError | None) -> ExitCode:
         if failure is not None:

@@ -138,10 +138,12 @@ def expected_of(source: Source, selection: Selection) -> int | None:
     return known if known is None or selection.limit is None else min(known, selection.limit)
 
 
-def policy_of(settings: Settings) -> LoadPolicy:
-    """The section `load`, as the loader takes it."""
+def policy_of(settings: Settings, host: str = "the target") -> LoadPolicy:
+    """The section `load`, as the loader takes it; `host` is how sentences name the target."""
     load = settings.load
     return LoadPolicy(
+        host=host,
+        patience=load.patience,
         workers=load.workers,
         settle=load.settle,
         late=load.late,
@@ -168,7 +170,13 @@ def target_of(settings: Settings, *, sandbox: bool) -> Iterator[TargetChoice]:
 
         data = settings.state.with_name(settings.state.name + ".sandbox")
         with EmbeddedSandbox(data) as server:
-            yield TargetChoice(Endpoint(server.base_url, "sandbox-key", timeout=settings.load.timeout), True, data)
+            yield TargetChoice(
+                Endpoint(
+                    server.base_url, "sandbox-key", timeout=settings.load.timeout, patience=settings.load.patience
+                ),
+                True,
+                data,
+            )
         return
     yield TargetChoice(endpoint_of(settings), False)
 

@@ -120,7 +120,8 @@ class _DropCopies:
         return copies_in([item.digest for item in self._items], known, stored)
 
     async def _delete(self, target: ConversationsTarget, item_id: str) -> Refused | None:
-        retry = Retry(time.monotonic, policy_of(self._settings))
+        policy = policy_of(self._settings, self._target.endpoint.base_url)
+        retry = Retry(time.monotonic, policy, "a DELETE")
 
         async def wait(reply: Reply) -> None:
             await asyncio.sleep(retry.pause(reply))

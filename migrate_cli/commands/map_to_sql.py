@@ -77,7 +77,8 @@ def write_back(settings: Settings, url: str, target: WriteBackTarget, options: W
 
     Raises UsageError for columns that are not there, and what opening the database raises.
     """
-    with StateReader(settings.state) as reader, closing(open_database(url, writable=options.write)) as database:
+    opened = open_database(url, writable=options.write, timeout=settings.load.timeout)
+    with closing(opened) as database, StateReader(settings.state) as reader:
         work = _WriteBack(database, target, options)
         work.prepare()
         not_ready = 0

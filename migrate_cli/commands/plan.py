@@ -69,7 +69,7 @@ def plan(settings: Settings, selection: Selection, *, view: ProgressView, option
     if options.save is not None:
         check_place(options.save)
     source = open_configured(settings)
-    source.tell = view.note
+    source.tell, source.reading = view.note, view.read
     began = time.monotonic()
     planning = _Planning(settings, source, view, keeps=options.save is not None or earlier is not None)
     tally = planning.tally

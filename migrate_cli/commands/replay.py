@@ -13,9 +13,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from migrate_cli.commands.context import TargetChoice, target_of
-from migrate_cli.commands.replay_cases import ReplayCases, ReplayOptions, cases_of, others_of
+from migrate_cli.commands.replay_cases import (
+    ReplayCases,
+    ReplayOptions,
+    asked_for,
+    cases_of,
+    judged_before,
+    others_of,
+)
 from migrate_cli.commands.replay_data import data_of, exit_code_of, problems_of, without_answers
 from migrate_cli.commands.signals import Interrupts
+from migrate_cli.convert.text import counted
 from migrate_cli.errors import MigrateError, SetupMismatch, UsageError
 from migrate_cli.files.host import FileHost
 from migrate_cli.files.local import LocalFile
@@ -61,10 +69,11 @@ def replay(
         try:
             _check_target(settings, store.runs, sandbox=sandbox)
             cases = cases_of(settings, options, suite, store.files)
-            others = others_of(settings, options)
-            _check_prices(settings, cases.jobs)
-            run = _Replay(settings, options, store, target, view, cases, others)
-            return asyncio.run(run.go(_looks_on(view) if terminal is None else terminal))
+            with cases.handlers:
+                others = others_of(settings, options)
+                _check_prices(settings, cases.jobs)
+                run = _Replay(settings, options, store, target, view, cases, others)
+                return asyncio.run(run.go(_looks_on(view) if terminal is None else terminal))
         finally:
             view.close()
             store.close()
@@ -129,6 +138,8 @@ class _Replay:
         self._settings, self._options, self._store, self._target = settings, options, store, target
         self._view, self._cases, self._others = view, cases, others
         self._began = time.monotonic()
+        self._asked = asked_for(settings, options)
+        self._earlier, self._judged = judged_before(settings, options, self._asked)
         self._budget = UsageBudget(
             Limits(settings.replay.max_cost, settings.replay.max_tokens, settings.replay.max_tool_calls),
             _prices(settings),
@@ -139,6 +150,9 @@ class _Replay:
 
     async def go(self, terminal: bool) -> Result:
         """Run the cases. `terminal` says whether a person looks on."""
+        if self._earlier is not None:
+            count = len(self._judged)
+            self._view.note(f"Going on with {self._earlier}, which judged {counted(count, 'case')}; --fresh runs all.")
         run_id = self._start()
         load, workers = self._settings.load, self._settings.replay.workers
         limiter = RateLimiter(most_in_flight=max(workers, 8), requests_per_minute=load.max_requests_per_minute)
@@ -156,7 +170,7 @@ class _Replay:
 
     def _start(self) -> str:
         """Note in the state file that the replay begins; return its id."""
-        options = {"mode": self._settings.replay.mode, "sandbox": self._target.sandbox}
+        options = {"mode": self._settings.replay.mode, "sandbox": self._target.sandbox, "asked": self._asked}
         return self._store.runs.start_run("replay", options)
 
     def _prepared(
@@ -194,7 +208,7 @@ class _Replay:
             stub_tools=self._options.stub_tools,
             reasoning=thinks,
             turn_policy=TurnPolicy(rounds=replay.max_rounds, retries=replay.retries),
-            tools=ToolPolicy(replay.tool_timeout, replay.tool_output_bytes, self._cases.folder),
+            tools=ToolPolicy(replay.tool_timeout, replay.tool_output_bytes, self._cases.folder, self._cases.handlers),
             ask=ask,
         )
 
@@ -238,9 +252,9 @@ class _Replay:
     async def _run_cases(self, run: ReplayRun, replay_target: ReplayTarget) -> _Finished:
         """Delete what earlier replays left, run every case, and see whether migrated conversations are as before."""
         swept = await replay_target.scratches.sweep()
-        self._interrupts = Interrupts(self._view, run.drain.set, notice=_STOPPING)
+        self._interrupts = Interrupts(self._view, run.drain.set, notice=_STOPPING, abort=self._cases.handlers.kill)
         with self._interrupts.on_loop():
-            runs = await run.run(self._cases.jobs)
+            runs = await run.run(self._cases.jobs, self._judged)
             fingerprints = await run.check_untouched()
         return _Finished(runs, fingerprints, swept)
 
@@ -268,7 +282,10 @@ class _Replay:
             replay_target.scratches,
             self._budget,
             self._others,
+            self._judged,
         )
+        if self._earlier is not None:
+            data |= {"resumes": self._earlier, "judged_before": len(self._judged)}
         return data | {
             "swept": finished.swept,
             "images": [str(path) for path in self._images.saved] if self._images else [],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -9,17 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrate_cli.commands.context import open_configured
-from migrate_cli.errors import UsageError
+from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.files.local import LocalFile
 from migrate_cli.model import JsonObject, Thread, Unreadable
 from migrate_cli.replay.baseline import LastTurn, case_of, configurations, last_turns, questions_of
 from migrate_cli.replay.deprecations import warnings
+from migrate_cli.replay.handlers import HandlerProcesses
 from migrate_cli.replay.inputs import Inputs
 from migrate_cli.replay.jobs import jobs_of
 from migrate_cli.replay.modes import Mode
+from migrate_cli.replay.outcome import CaseStatus
 from migrate_cli.replay.run import ReplayJob, chosen
 from migrate_cli.replay.suite import InputPart, Suite
-from migrate_cli.replay.tools import resolve
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection
 from migrate_cli.state.file_records import FileRecords
@@ -40,6 +42,8 @@ class ReplayCases:
     mapped: Callable[[str], str]
     """An old file id → the new one, or itself."""
     warnings: list[str]
+    handlers: HandlerProcesses
+    """Where handlers run; the owner of the cases closes it."""
 
 
 def cases_of(settings: Settings, options: ReplayOptions, given: Suite | None, files: FileRecords) -> ReplayCases:
@@ -54,10 +58,11 @@ def cases_of(settings: Settings, options: ReplayOptions, given: Suite | None, fi
     folder = Path() if options.suite is None else options.suite.parent
     # For last turns, the sample was taken among the threads already.
     wanted = chosen(jobs, options.cases, None if options.last_turn else options.sample)
-    _check(wanted, folder, mapped)
+    handlers = _checked(wanted, folder, mapped)
     audio = settings.audio.model if any(part.audio for job in wanted for part in _parts(job)) else None
     name = "last turns" if options.suite is None or options.last_turn else options.suite.name
-    return ReplayCases(name, wanted, folder, mapped, [] if suite is None else warnings(suite, audio, date.today()))
+    told = [] if suite is None else warnings(suite, audio, date.today())
+    return ReplayCases(name, wanted, folder, mapped, told, handlers)
 
 
 def others_of(settings: Settings, options: ReplayOptions) -> JsonObject | None:
@@ -122,8 +127,8 @@ def _is_loaded(entry: Thread | Unreadable, reader: StateReader) -> bool:
     return any(row.get("state") in ("loaded", "verified") for row in reader.maps.of([entry.id]))
 
 
-def _check(jobs: Sequence[ReplayJob], folder: Path, mapped: Callable[[str], str]) -> None:
-    """Files and handlers that are not there are told before any work."""
+def _checked(jobs: Sequence[ReplayJob], folder: Path, mapped: Callable[[str], str]) -> HandlerProcesses:
+    """Files and handlers that are not there are told before any work. Returns what imported the handlers."""
 
     async def nothing(_local: LocalFile) -> str:
         return ""
@@ -132,9 +137,13 @@ def _check(jobs: Sequence[ReplayJob], folder: Path, mapped: Callable[[str], str]
     for job in jobs:
         if not job.question:
             inputs.check(_parts(job), f"the case {job.case.id}")
-        for tool in job.tools:
-            if tool.handler:
-                resolve(tool.handler, folder)
+    handlers = HandlerProcesses(folder)
+    try:
+        handlers.check(tool.handler for job in jobs for tool in job.tools if tool.handler)
+    except BaseException:  # Ctrl-C included: no process may stay
+        handlers.kill()
+        raise
+    return handlers
 
 
 def _parts(job: ReplayJob) -> list[InputPart]:
@@ -157,6 +166,37 @@ def _secrets(settings: Settings) -> Callable[[str], str | None]:
     return secret
 
 
+def asked_for(settings: Settings, options: ReplayOptions) -> str:
+    """A hash of what a replay was asked for: one that was interrupted is gone on with by one that asks for the same."""
+    suite = options.suite.read_bytes() if options.suite is not None and options.suite.is_file() else b""
+    ids = options.selection.thread_ids
+    said = [
+        settings.replay.mode, settings.replay.similarity, options.cases, options.sample, options.repeat,
+        options.last_turn, options.stub_tools, options.model, None if ids is None else sorted(ids),
+        options.selection.limit, settings.report.with_content,
+    ]  # fmt: skip
+    return hashlib.blake2b(suite + repr(said).encode(), digest_size=16).hexdigest()
+
+
+def judged_before(settings: Settings, options: ReplayOptions, asked: str) -> tuple[str | None, dict[str, JsonObject]]:
+    """The replay to go on with, and the cases that it judged; none where the last one came to its end."""
+    if options.fresh or settings.report.with_content:
+        # Answers are kept nowhere, so a report that is to show them has to ask again.
+        return None, {}
+    with StateReader(settings.state) as reader:
+        last = next((run for run in reader.runs.listed(newest_first=True) if run["command"] == "replay"), None)
+        run = None if last is None else reader.runs.one(last["id"])
+    if run is None or run["result"] is None or run["options"].get("asked") != asked:
+        return None, {}
+    if run["exit_code"] not in (ExitCode.INTERRUPTED, ExitCode.TEMPORARY):
+        return None, {}
+    cases = {one["case_id"]: one for one in run["result"]["data"].get("cases") or () if one["status"] in _JUDGED}
+    return (str(run["id"]), cases) if cases else (None, {})
+
+
+_JUDGED = frozenset({CaseStatus.PASSED.value, CaseStatus.FAILED.value})
+
+
 @dataclass(frozen=True, slots=True)
 class ReplayOptions:
     """The options of one invocation that are no settings."""
@@ -172,3 +212,5 @@ class ReplayOptions:
     images: Path | None = None
     against: str | None = None
     selection: Selection = field(default_factory=Selection)
+    fresh: bool = False
+    """Run all cases, also those that an interrupted replay has judged already."""

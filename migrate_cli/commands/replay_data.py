@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from migrate_cli.commands.replay_cases import ReplayCases
 from migrate_cli.errors import ExitCode, MigrateError
@@ -24,11 +24,12 @@ def data_of(
     scratches: ScratchConversations,
     budget: UsageBudget,
     others: JsonObject | None,
+    judged: Mapping[str, JsonObject],
 ) -> JsonObject:
-    """Return the data of the result."""
+    """Return the data of the result; `judged` are cases that an interrupted replay had judged already."""
     pairs = zip(cases.jobs, runs, strict=True)
     content = settings.report.with_content
-    entries = [shown(each, job.case.pass_rate, with_content=content) for job, each in pairs]
+    entries = [judged.get(job.case.id) or shown(each, job.case.pass_rate, with_content=content) for job, each in pairs]
     if settings.report.redact:
         entries = [_masked(entry) for entry in entries]
     data: JsonObject = {

@@ -139,7 +139,7 @@ class _Resolve:
 
     async def _compared(self, draft: Draft) -> _ConversationContent:
         """List the conversation and compare it. Raises Stopped when it is gone."""
-        clock, policy = WallClock(), policy_of(self._settings)
+        clock, policy = WallClock(), policy_of(self._settings, self._target.endpoint.base_url)
         limiter = RateLimiter(most_in_flight=1)
         async with ApiClient(self._target.endpoint, limiter) as client:
             load = LoadContext(

@@ -11,21 +11,22 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from migrate_cli.errors import ExitCode
 from migrate_cli.report.progress import ProgressView
+from migrate_cli.work.stopping import NUMBERS, WITHIN, Manner
+from migrate_cli.work.stopping import STOPPING as STOPPING_PROCESS
 
 STOPPING = "Stopping: requests under way are allowed to end. Press Ctrl-C again to stop at once."
 STOPPED = "migrate-cli: stopped at once; run the same command again to go on\n"
-
-_NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
     """Whether the command was asked to stop.
 
-    The first signal shows `notice` and calls `drain`. The second calls `abort`, writes `farewell` to stderr and exits.
+    The first signal shows `notice` and calls `drain`. The second, and the end of the seconds `within` which it has to
+    end, call `abort`, write `farewell` to stderr and exit.
     Signals reach the main thread only; in any other, the blocks below change nothing.
     """
 
@@ -37,9 +38,10 @@ class Interrupts:
         notice: str = STOPPING,
         farewell: str = "",
         abort: Callable[[], None] | None = None,
+        within: float = WITHIN,
     ) -> None:
         self._view, self._drain, self._abort = view, drain, abort
-        self._notice, self._farewell = notice, farewell
+        self._notice, self._farewell, self._within = notice, farewell, within
         self._arrived = 0
         self.met = False
         """Whether a signal was acted upon."""
@@ -47,17 +49,15 @@ class Interrupts:
     @contextmanager
     def on_loop(self) -> Iterator[None]:
         """Act on signals between two steps of the running event loop."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
         loop = asyncio.get_running_loop()
-        for number in _NUMBERS:
-            loop.add_signal_handler(number, self._arrive)
-        try:
+
+        def first() -> None:
+            with suppress(RuntimeError):  # the loop has ended: then all of it has
+                loop.call_soon_threadsafe(self._arrive)
+
+        manner = Manner(first, self._leave, self._within)
+        with STOPPING_PROCESS.listening(lambda: self._farewell), STOPPING_PROCESS.in_good_order(manner):
             yield
-        finally:
-            for number in _NUMBERS:
-                loop.remove_signal_handler(number)
 
     @contextmanager
     def counted(self) -> Iterator[None]:
@@ -73,11 +73,12 @@ class Interrupts:
         def count(*_: object) -> None:
             self._arrived += 1
 
-        before = [signal.signal(number, count) for number in _NUMBERS]
+        before = [signal.signal(number, count) for number in NUMBERS]
         try:
-            yield
+            with STOPPING_PROCESS.left_alone():
+                yield
         finally:
-            for number, handler in zip(_NUMBERS, before, strict=True):
+            for number, handler in zip(NUMBERS, before, strict=True):
                 signal.signal(number, handler)
 
     def check(self) -> None:
@@ -93,10 +94,13 @@ class Interrupts:
         self._arrived += 1
         self.check()
 
-    def _exit(self) -> None:
+    def _leave(self) -> None:
         if self._abort is not None:
             self._abort()
         self._view.close()
+
+    def _exit(self) -> None:
+        self._leave()
         sys.stderr.write(self._farewell)
         sys.stderr.flush()
         # Not sys.exit: threads and requests in flight would be waited for.

@@ -33,7 +33,7 @@ LISTED = 1000
 def snapshot(settings: Settings, selection: Selection, out: Path, *, view: ProgressView) -> Result:
     """Read all wanted threads, the assistants and the files that threads name. Raises MigrateError before any work."""
     source = _live_source(settings, out)
-    source.tell = view.note
+    source.tell, source.reading = view.note, view.read
     check_list(source)
     whole = selection == Selection()
     with SnapshotWriter(out, source.identity, whole_source=whole) as archive:

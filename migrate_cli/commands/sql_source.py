@@ -22,7 +22,7 @@ def open_sql(settings: Settings) -> SqlSource:
         app=app,
         time_format=source.time_format,
     )
-    return SqlSource(database_url(settings), rows)
+    return SqlSource(database_url(settings), rows, timeout=settings.load.timeout)
 
 
 def _app(named: str) -> str | None:

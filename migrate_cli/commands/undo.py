@@ -100,7 +100,7 @@ class _Undo:
     async def go(self, expected: int, *, force: bool) -> Result:
         options = {"run": self._options.run_id, "threads": sorted(self._options.threads)}
         run_id = self._store.runs.start_run("undo", options)
-        clock, policy = WallClock(), policy_of(self._settings)
+        clock, policy = WallClock(), policy_of(self._settings, self._target.endpoint.base_url)
         limiter = RateLimiter(
             most_in_flight=policy.workers,
             requests_per_minute=self._settings.load.max_requests_per_minute,

@@ -83,7 +83,7 @@ def verify(
         _check_rehearsal(settings.state, setup, sandbox=sandbox)
         source = None if options.from_state else _open_source(settings)
         if source is not None:
-            source.tell = view.note
+            source.tell, source.reading = view.note, view.read
             check_list(source)
         target = stack.enter_context(target_of(settings, sandbox=sandbox))
         store = StateStore.open(settings.state, create=False, command="migrate-cli verify")

@@ -72,7 +72,13 @@ def _failure(endpoint: Endpoint, limiter: RateLimiter, answer: RawResponse) -> N
         raise TemporaryError(f"the quota at {endpoint.base_url} is spent; add credit, then run the same command again")
     if status == 429:
         _learn(limiter, headers)
-    return of_error(status, headers, content)
+    outcome = of_error(status, headers, content)
+    if isinstance(outcome, NotApplied) and (outcome.wait or 0.0) > endpoint.patience:
+        raise TemporaryError(
+            f"{endpoint.base_url} asks to wait {outcome.wait:,.0f} s ({outcome.reason}), longer than this run waits "
+            f"(load.patience: {endpoint.patience:g}); nothing is lost, run the same command again then"
+        )
+    return outcome
 
 
 def _learn(limiter: RateLimiter, headers: Mapping[str, str]) -> None:

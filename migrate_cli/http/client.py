@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,12 +18,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from migrate_cli.errors import AnswerOutOfBounds, Unanswered
+from migrate_cli.errors import AnswerOutOfBounds, MigrateError, Unanswered
 from migrate_cli.http.attempt import Send, attempt
 from migrate_cli.http.endpoint import Endpoint, headers_of
 from migrate_cli.http.line_speed import FIRST
 from migrate_cli.http.outage import Outage
-from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, OutOfBounds, Refused, Reply
+from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, NotAppliedKind, OutOfBounds, Refused, Reply
 from migrate_cli.http.rate_limiter import RateLimiter, Signal, signal_of
 from migrate_cli.http.retry import ATTEMPTS, jittered, until_clear
 from migrate_cli.http.sdk import MultipartForm, OfficialClient, until_idle
@@ -31,6 +32,10 @@ from migrate_cli.http.transport import HttpTransport
 from migrate_cli.model import JsonObject
 from migrate_cli.secrets import register_secret
 
+LONGEST_READ = 8
+"""How many timeouts after its first attempt a read may be repeated: slow answers take more than one each."""
+_ANYTHING = "/models"
+"""What every host has or refuses, and can be asked for when nothing was answered yet."""
 LONGEST_WAIT_ALONE = 1.0
 """The longest wait before a read is repeated while the host answers others: waiting cures a host, not an object."""
 
@@ -71,6 +76,9 @@ class ApiClient:
         self._fine = 0
         """Answers so far that were clear."""
         self._outage = Outage(endpoint.timeout)
+        self._proving = asyncio.Lock()
+        self._answered: tuple[str, Mapping[str, Any]] = (_ANYTHING, {})
+        """A read that had a clear answer, to ask again where nothing else is answered."""
         self._sdk = OfficialClient(endpoint)
         self._http: HttpTransport | None = None
 
@@ -96,7 +104,11 @@ class ApiClient:
         content: bytes | MultipartForm | None = None,
         query: Mapping[str, Any] | None = None,
     ) -> Reply:
-        """Send one POST or DELETE, once. Raises AuthError on a bad key, TemporaryError on a spent quota."""
+        """Send one POST or DELETE, once. Raises AuthError on a bad key, TemporaryError on a spent quota.
+
+        Raises Unanswered, and sends nothing, where the host was just found silent.
+        """
+        self._refuse_if_silent(path)
         self.traffic.writes += 1
         reply = await self._send(method, path, content, query or {})
         if isinstance(reply, Ambiguous):
@@ -117,9 +129,11 @@ class ApiClient:
         quota.
         """
 
+        self._refuse_if_silent(path)
         before = self._fine
         reply = await self._send("GET", path, None, query or {})
         if not isinstance(reply, NotApplied | Ambiguous):
+            self._answered = path, query or {}
             return reply
 
         async def once(*, alone: bool) -> Reply:
@@ -142,7 +156,7 @@ class ApiClient:
             async with self.limiter.slot() as began:
                 self.traffic.sent += 1
                 reply = await attempt(self.endpoint, self.limiter, partial(self._sdk.save, file_id, path))
-                self._report(reply, began, f"/files/{file_id}", alone=alone)
+                await self._learn(reply, began, f"/files/{file_id}", alone=alone)
             return reply
 
         before = self._fine
@@ -159,8 +173,13 @@ class ApiClient:
         if isinstance(reply, OutOfBounds):
             raise AnswerOutOfBounds(self.endpoint.base_url, path, reply.reason)
         if isinstance(reply, NotApplied | Ambiguous):
-            raise Unanswered(self.endpoint.base_url, made, reply.reason, silence=self._outage.seconds)
+            raise Unanswered(self.endpoint.base_url, made, reply.reason, path=path, silence=self._outage.seconds)
         return reply
+
+    def _refuse_if_silent(self, path: str) -> None:
+        """Raise Unanswered where the host was found silent a moment ago."""
+        if self._outage.certain:
+            raise Unanswered(self.endpoint.base_url, 0, "no answer in time", path=path, silence=self._outage.seconds)
 
     async def _again(
         self, once: Once, first: Reply, attempts: int, longest: float | None, before: int
@@ -170,9 +189,15 @@ class ApiClient:
         `before` is how many clear answers there were when that attempt began.
         """
         made = [first]
+        began, spoke = time.monotonic(), self._outage.spoke
 
         def alone() -> bool:
-            return self.limiter.host_is_well and self._fine > before
+            return (self.limiter.host_is_well and self._fine > before) or self._outage.spoke > spoke
+
+        def for_nothing() -> bool:
+            """Whether the host is down, or this has taken as long as all attempts together may take."""
+            lasted = time.monotonic() - began
+            return self._outage.seconds is not None or lasted >= LONGEST_READ * self.endpoint.timeout
 
         async def repeat() -> Reply:
             nonlocal before
@@ -193,7 +218,7 @@ class ApiClient:
             wait=wait,
             sleep=self._sleep,
             attempts=attempts,
-            give_up=lambda: self._outage.seconds is not None,
+            give_up=for_nothing,
         )
 
     async def stream(
@@ -206,14 +231,15 @@ class ApiClient:
         TemporaryError on a spent quota. A stream that merely ends too early raises nothing: only its reader knows
         which event is the last.
         """
+        self._refuse_if_silent(path)
         self.traffic.writes += 1
         self._sdk.prepare()
         async with self.limiter.slot() as began:
             self.traffic.sent += 1
             on_sent()
             opened = await attempt(self.endpoint, self.limiter, partial(self._sdk.open_stream, path, content, idle))
-            reply = opened if isinstance(opened, Reply) else None
-            self._pace(reply, Signal.FINE if reply is None else signal_of(reply), began)
+            # Of a stream that begins, the answer proves that the host is well.
+            await self._learn(opened if isinstance(opened, Reply) else Applied({}), began, path)
         if isinstance(opened, Reply):
             failed = Ambiguous("no stream") if isinstance(opened, Applied) else opened
             self.traffic.ambiguous += isinstance(failed, Ambiguous)
@@ -244,10 +270,26 @@ class ApiClient:
         try:
             self.traffic.sent += 1
             reply = await attempt(self.endpoint, limiter, self._way(method, path, content, query))
-            self._report(reply, began, path, alone=alone)
+            await self._learn(reply, began, path, alone=alone)
         finally:
             limiter.release()
         return reply
+
+    async def _prove(self) -> None:
+        """Ask for something that the host has answered before, to tell a silent host from an object that is slow."""
+        async with self._proving:
+            if not self._outage.wants_proof:
+                return
+            path, query = self._answered
+            try:
+                async with asyncio.timeout(self.endpoint.timeout):
+                    reply: Reply = await attempt(self.endpoint, self.limiter, self._way("GET", path, None, query))
+            except TimeoutError:
+                reply = Ambiguous("no answer in time", silent=True)
+            except MigrateError:  # a key that is refused, say: the host speaks
+                reply = Refused(400, "", "")
+            unreachable = isinstance(reply, NotApplied) and reply.kind is not NotAppliedKind.THROTTLED
+            self._outage.proven(silent=unreachable or (isinstance(reply, Ambiguous) and reply.silent))
 
     def _way(self, method: str, path: str, content: bytes | MultipartForm | None, query: Mapping[str, Any]) -> Send:
         """How a request is sent: as raw bytes, or as a form by the official client."""
@@ -257,22 +299,24 @@ class ApiClient:
         asked = {**self.endpoint.query, **query} if self.endpoint.query else query
         return partial(http.exchange, method, path, asked, content)
 
-    def _report(self, reply: Reply, began: float, path: str, *, alone: bool) -> None:
-        """Take note of an outcome; what fails again while the host answers others says nothing new about the host."""
+    async def _learn(self, reply: Reply, began: float, path: str, *, alone: bool = False) -> None:
+        """Take note of an outcome; where nobody has had an answer for long, find out whether the host answers at all.
+
+        What fails again while the host answers others says nothing new about the host.
+        """
         signal = signal_of(reply)
         if signal is Signal.FINE:
             self._fine += 1
             self._outage.over()
-        elif signal in (Signal.TROUBLE, Signal.UNREACHABLE):
-            self._outage.failed(path)
+        elif isinstance(reply, NotApplied | Ambiguous) and signal in (Signal.TROUBLE, Signal.UNREACHABLE):
+            self._outage.failed(path, began, silent=reply.silent)
         else:
             self._outage.over()
         if not (alone and signal is Signal.TROUBLE):
-            self._pace(reply, signal, began)
-
-    def _pace(self, reply: Reply | None, signal: Signal, began: float) -> None:
-        self.traffic.throttled += signal is Signal.THROTTLED
-        self.limiter.report(signal, began=began, wait=reply.wait if isinstance(reply, NotApplied) else None)
+            self.traffic.throttled += signal is Signal.THROTTLED
+            self.limiter.report(signal, began=began, wait=reply.wait if isinstance(reply, NotApplied) else None)
+        if self._outage.wants_proof:
+            await self._prove()
 
     def _open_http(self) -> HttpTransport:
         self._http = HttpTransport(

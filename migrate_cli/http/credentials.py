@@ -15,6 +15,7 @@ from typing import Any
 from migrate_cli.bounds import loads
 from migrate_cli.errors import AuthError, UsageError
 from migrate_cli.secrets import register_secret, scrub
+from migrate_cli.work.waiting import waiting
 
 _log = logging.getLogger(__name__)
 
@@ -106,7 +107,8 @@ class CommandToken(Token):
         except OSError as error:
             raise _no_token(name, f"cannot be run ({error.strerror or error})") from error
         try:
-            out, _ = await asyncio.wait_for(process.communicate(), COMMAND_PATIENCE)
+            with waiting(name):
+                out, _ = await asyncio.wait_for(process.communicate(), COMMAND_PATIENCE)
         except TimeoutError:
             raise _no_token(name, f"did not end within {COMMAND_PATIENCE:g} s") from None
         finally:
@@ -139,10 +141,11 @@ class IdentityToken(Token):
         The package keeps tokens until shortly before they expire, also those that the host has begun to refuse. Then
         only a new chain fetches another one.
         """
-        token = await asyncio.to_thread(self._ask)
-        if token == self._token:
-            self._credential = None
+        with waiting("a token from azure-identity"):
             token = await asyncio.to_thread(self._ask)
+            if token == self._token:
+                self._credential = None
+                token = await asyncio.to_thread(self._ask)
         return token
 
     def _ask(self) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 from types import TracebackType
 from typing import Self
 
@@ -54,7 +55,19 @@ class Deadlines:
 class Deadline:
     """The time that one thing may take; used once, by the task that does it."""
 
-    __slots__ = ("_all", "_cancelling", "_ended", "_moved", "_moving", "_silence", "_task", "_until", "at")
+    __slots__ = (
+        "_all",
+        "_cancelling",
+        "_ended",
+        "_flows_until",
+        "_moved",
+        "_moving",
+        "_rate",
+        "_silence",
+        "_task",
+        "_until",
+        "at",
+    )
 
     def __init__(
         self, all_: Deadlines, now: float, silence: float, whole: float, moving: Callable[[], int] | None
@@ -62,7 +75,8 @@ class Deadline:
         self._all = all_
         self._moving, self._moved = moving, 0
         self._silence = silence
-        self._until = now + whole
+        self._until = self._flows_until = now + whole
+        self._rate = inf
         self.at = min(now + silence, self._until)
         """When it is over, by the event loop's clock."""
         self._task: asyncio.Task[object] | None = None
@@ -77,9 +91,18 @@ class Deadline:
         self._all.add(self)
         return self
 
-    def heard(self) -> None:
-        """Take note of a sign of life."""
-        self.at = min(self._all.time() + self._silence, self._until)
+    def flows(self, slack: float, rate: float) -> None:
+        """From now on it may last `slack` seconds, and a second more for every `rate` bytes that are heard.
+
+        Signs of life alone do not stretch it: what trickles gives one again and again.
+        """
+        self._flows_until, self._rate = min(self._until, self._all.time() + slack), rate
+        self.heard()
+
+    def heard(self, size: int = 0) -> None:
+        """Take note of a sign of life, and of so many bytes."""
+        self._flows_until = min(self._until, self._flows_until + size / self._rate)
+        self.at = min(self._all.time() + self._silence, self._flows_until)
 
     def look(self) -> None:
         """See whether something has moved."""

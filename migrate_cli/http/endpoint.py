@@ -23,6 +23,8 @@ class Endpoint:
     organization: str | None = None
     project: str | None = None
     timeout: float = 60.0
+    patience: float = 600.0
+    """The longest wait that the host may ask for."""
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     credentials: Credentials | None = field(default=None, repr=False)

@@ -52,6 +52,8 @@ class NotApplied:
     reason: str
     wait: float | None = None
     """Seconds that the server asked for."""
+    silent: bool = field(default=False, compare=False)
+    """Nothing came in time, not even a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class Ambiguous:
 
     reason: str
     request_id: str | None = None
+    silent: bool = field(default=False, compare=False)
+    """Nothing came in time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """How fast to go: one limiter for all requests to one host.
 
-It starts gently and doubles for as long as it goes well (quick start). The first 429 says that there is a limit: it
-starts once more from one request at a time, measures what is let through until the next 429, and from then on spaces
-requests evenly around that rate, ever more rarely trying a little more (`rate_curve.py`). Answers that are missing or
+It starts gently and doubles for as long as it goes well (quick start). A 429 that comes alone costs the wait that the
+host asks for. Where many answers of that moment are 429s, or others follow soon, there is a limit: it starts once
+more from one request at a time, measures what is let through until the next 429, and from then on spaces requests
+evenly around that rate, ever more rarely trying a little more (`rate_curve.py`). Answers that are missing or
 unclear halve the number of requests in flight; when most of them are, everything pauses. A wait that the server asks
 for holds every worker, not only the one that was told. It must not know what the requests are, nor send any.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 
@@ -19,13 +21,20 @@ from migrate_cli.http.concurrency import ConcurrencyGate
 from migrate_cli.http.outage import RecentAnswers
 from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, NotApplied, NotAppliedKind, OutOfBounds, Reply
 from migrate_cli.http.rate_curve import RateCurve, ThroughputMeter
+from migrate_cli.work.waiting import waiting
 
-FIRST_WINDOW = 4.0
+FIRST_WINDOW = 8.0
 BREAKER_PAUSE = 30.0
 LATENESS = 0.02
 """Seconds that a turn may be late and still be made up for."""
 TOO_SOON = 8
 """So few answers between two 429s mean that the rate was far off, not a little."""
+LOOKED_BACK = 300
+"""Answers among which 429s are counted."""
+STRAY_SHARE = 0.03
+"""One 429, and so many of these answers, are strays; more are a limit."""
+STRAY_TOGETHER = 2
+"""More 429s than this at one moment, and more than a quarter of its answers, are a limit."""
 
 
 class Signal(StrEnum):
@@ -103,6 +112,10 @@ class RateLimiter:
         self._last_start = float("-inf")
         self._at_the_clock = asyncio.Lock()
         self._last_cut = float("-inf")
+        self._lately: deque[bool] = deque(maxlen=LOOKED_BACK)
+        """The last answers; True for a 429."""
+        self._stray: list[bool] | None = None
+        """While a 429 is taken for a stray: the answers to what was under way then; True for another 429."""
         self._recent = RecentAnswers()
         self._breaker = breaker
 
@@ -151,7 +164,10 @@ class RateLimiter:
         if signal is Signal.FINE:
             if began >= self._last_cut:
                 self._meter.count(now)
+                self._lately.append(False)
                 self._grow()
+            elif self._stray is not None:
+                self._stray.append(False)
             self._recent.add(unclear=False)
         elif signal is Signal.THROTTLED:
             self._throttled(began, now, wait)
@@ -185,8 +201,15 @@ class RateLimiter:
     def _throttled(self, began: float, now: float, wait: float | None) -> None:
         self.pause(wait if wait is not None else 1.0 + self._jitter())
         if began <= self._last_cut:
+            self._doubt_stray(now)
             return
         self._last_cut = now
+        self._lately.append(True)
+        few = sum(self._lately) <= 1 + STRAY_SHARE * len(self._lately)
+        if few and self._curve is None and self._hint is None and not self._searching:
+            self._stray = [True]
+            return
+        self._stray = None
         measured = self._meter.rate(now)
         if self._curve is not None and self._curve.steps >= TOO_SOON:
             self._curve.cut()
@@ -197,6 +220,16 @@ class RateLimiter:
         elif self._searching and measured is not None:
             self._follow(measured)
         else:
+            self._search(now)
+
+    def _doubt_stray(self, now: float) -> None:
+        """Another 429 to what was under way with the one that was taken for a stray."""
+        if self._stray is None:
+            return
+        self._stray.append(True)
+        throttled = sum(self._stray)
+        if throttled > STRAY_TOGETHER and 4 * throttled > len(self._stray):
+            self._stray = None
             self._search(now)
 
     def _search(self, now: float) -> None:
@@ -255,5 +288,6 @@ class RateLimiter:
                 if start <= now:
                     self._last_start = start
                     return True
-                await self._sleep(start - now)
+                with waiting("the moment at which the host wants to be asked again", moves=False):
+                    await self._sleep(start - now)
         return False

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from random import uniform
 from typing import Protocol
 
-from migrate_cli.errors import TemporaryError
+from migrate_cli.errors import GivenUp, TemporaryError
 from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, NotApplied, NotAppliedKind, Refused, Reply
+from migrate_cli.work.waiting import waiting
 
 ATTEMPTS = 8
 """Attempts at one request, where it is not time that ends them."""
@@ -51,11 +52,15 @@ async def until_clear(
         reply: Reply = state.outcome.result()
         return reply
 
+    async def pausing(seconds: float) -> None:
+        with waiting("the next attempt at a request that had no clear answer", moves=False):
+            await sleep(seconds)
+
     retrying = AsyncRetrying(
         retry=retry_if_result(again),
         stop=lambda state: state.attempt_number >= attempts or give_up(),
         wait=lambda state: wait(state.attempt_number, last(state)),
-        sleep=sleep,
+        sleep=pausing,
         retry_error_callback=last,
     )
     reply: Reply = await retrying(call)
@@ -121,9 +126,20 @@ async def send_until_clear(
 
 # ---- what is asked about before it is sent again
 
+SILENCE = 6
+"""Timeouts for which one request is repeated that is never answered."""
+
 
 class Patience(Protocol):
     """How long one request is repeated before the run gives up."""
+
+    @property
+    def host(self) -> str:
+        """Who is asked, for sentences."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that one request may take."""
 
     @property
     def patience(self) -> float:
@@ -143,26 +159,38 @@ class Patience(Protocol):
 
 
 class Retry:
-    """The attempts at one request. Giving up ends the run, in good time: a target that is away is away for all."""
+    """The attempts at one request. Giving up ends the run, in good time: a target that is away is away for all.
 
-    def __init__(self, now: Callable[[], float], patience: Patience) -> None:
-        self._now, self._patience = now, patience
+    `what` is what is asked for, for the sentence.
+    """
+
+    def __init__(self, now: Callable[[], float], patience: Patience, what: str = "requests") -> None:
+        self._now, self._patience, self._what = now, patience, what
         self._began = now()
         self._tries = 0
         self._unclear = 0
+        self._refused = 0
+        """Times in a row that the host asked to come back later."""
 
     def pause(self, reply: Reply) -> float:
         """Return the seconds to wait before the next attempt; raises TemporaryError when there should be none."""
         self._tries += 1
         self._unclear += isinstance(reply, Ambiguous)
         waited, limits = self._now() - self._began, self._patience
+        silent = isinstance(reply, NotApplied | Ambiguous) and reply.silent
         unreachable = isinstance(reply, NotApplied) and reply.kind is NotAppliedKind.UNREACHABLE
         longest = limits.connect_patience if unreachable else limits.patience
+        if silent:
+            longest = min(longest, SILENCE * limits.timeout)
         if waited > longest or self._unclear >= limits.unclear_patience:
             reason = getattr(reply, "reason", "refused")
-            raise TemporaryError(
-                f"the target could not be used for {waited:.0f} s ({reason}, {self._tries} tries); "
-                "nothing is lost, run the same command again later"
+            raise GivenUp(
+                f"{limits.host} could not be used for {self._what}: no clear answer for {waited:.0f} s "
+                f"({reason}, {self._tries} tries); nothing is lost, run the same command again later",
+                silent=silent,
             )
         asked = reply.wait if isinstance(reply, NotApplied) else None
-        return pause(self._tries, asked, shortest=min(SHORTEST_WAIT, limits.settle))
+        self._refused = 0 if asked is None else self._refused + 1
+        # A host that says when to come back is not made to pay for what was unclear before.
+        seconds = pause(self._refused or self._tries, asked, shortest=min(SHORTEST_WAIT, limits.settle))
+        return min(seconds, limits.timeout / 2) if silent else seconds

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -20,13 +21,23 @@ from migrate_cli.http.endpoint import NO_KEY, USER_AGENT, Endpoint
 from migrate_cli.http.origins import MOST_REDIRECTS, circling, goes_on_at, redirected
 from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied
 from migrate_cli.http.sse import StreamBroken
-from migrate_cli.http.transport import SLOWEST_UPLOAD, RawResponse, TooLargeError, transport_failure
+from migrate_cli.http.transport import (
+    SLOWEST,
+    SLOWEST_UPLOAD,
+    UNHURRIED,
+    RawResponse,
+    TooLargeError,
+    transport_failure,
+)
+from migrate_cli.work.waiting import waiting
 
 if TYPE_CHECKING:
     import httpx2
     import openai
 
 T = TypeVar("T")
+_MUCH = 10_000
+"""Bytes of one line of a stream that are a sign of life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +91,8 @@ class OfficialClient:
         form.file.seek(0)
         file = {"file": (form.filename, form.file, form.media_type)}
         call = self.prepare().post(path, body=dict(form.fields), files=file, cast_to=httpx2.Response, options=options)
-        answer = await _answer(call, OSError)
+        with waiting(self._answer_to(f"POST {path}")):
+            answer = await _answer(self._flowing(call, lambda: 0, form.bytes), OSError)
         return _raw(answer) if isinstance(answer, httpx2.Response) else answer
 
     async def open_stream(
@@ -97,7 +109,8 @@ class OfficialClient:
         call = self.prepare().post(
             path, content=content, cast_to=object, options=options, stream=True, stream_cls=events
         )
-        stream = await _answer(call, OSError)
+        with waiting(self._answer_to(f"POST {path}")):
+            stream = await _answer(call, OSError)
         if not isinstance(stream, openai.AsyncStream):
             return stream
         kind = stream.response.headers.get("content-type", "")
@@ -111,7 +124,9 @@ class OfficialClient:
     ) -> Applied | RawResponse | NotApplied | Ambiguous:
         """GET a file's content into `path`. Raises OSError when the disk refuses."""
         # Not OSError: that is the disk's.
-        size = await _answer(self._saved(file_id, path, own), ConnectionError, TimeoutError)
+        saving = self._flowing(self._saved(file_id, path, own), lambda: path.stat().st_size if path.exists() else 0)
+        with waiting(self._answer_to(f"GET /files/{file_id}/content")):
+            size = await _answer(saving, ConnectionError, TimeoutError)
         if not isinstance(size, int):
             return size
         return Applied({"bytes": size}) if size >= 0 else Ambiguous("the file's content broke off")
@@ -124,6 +139,24 @@ class OfficialClient:
             expected, packed = answer.headers.get("content-length"), answer.headers.get("content-encoding")
         size = await asyncio.to_thread(lambda: path.stat().st_size)
         return -1 if expected is not None and packed is None and size != int(expected) else size
+
+    def _answer_to(self, request: str) -> str:
+        return f"an answer from {self._endpoint.base_url} to {request}"
+
+    async def _flowing(self, call: Awaitable[T], come: Callable[[], int], sent: int = 0) -> T:
+        """Await a call of which so many bytes have `come`; raise TimeoutError where it only trickles.
+
+        The client counts the silence between two bytes, and would wait for ever for one that gives one now and then.
+        """
+        task = asyncio.ensure_future(call)
+        began, timeout = time.monotonic(), self._endpoint.timeout
+        try:
+            while not (await asyncio.wait({task}, timeout=timeout / 4))[0]:
+                if time.monotonic() - began > UNHURRIED * timeout + (sent + come()) / SLOWEST:
+                    raise TimeoutError
+            return task.result()
+        finally:
+            task.cancel()
 
     def _options(self, own: Mapping[str, str] | None, headers: Mapping[str, str]) -> Any:
         return {"params": dict(self._endpoint.query), "headers": {**headers, **self._own_headers(own)}}
@@ -189,17 +222,29 @@ def _raw(response: httpx2.Response) -> RawResponse:
 
 
 async def until_idle(chunks: AsyncIterator[bytes], idle: float) -> AsyncIterator[bytes]:
-    """Yield the chunks; raise StreamBroken when they break off, or when none comes for `idle` seconds."""
+    """Yield the chunks; raise StreamBroken when they break off, or when no whole line comes for `idle` seconds.
+
+    Bytes alone are no sign of life, unless there are many: what trickles gives one again and again.
+    """
+    loop = asyncio.get_running_loop()
+    left, unfinished = idle, 0
     while True:
+        began = loop.time()
         try:
-            async with asyncio.timeout(idle):
-                chunk = await anext(chunks)
+            with waiting("the next event of a stream", moves=left == idle):
+                async with asyncio.timeout(left):
+                    chunk = await anext(chunks)
         except StopAsyncIteration:
             return
         except TimeoutError:
-            raise StreamBroken(f"nothing came for {idle:g} s") from None
+            raise StreamBroken(f"nothing came for {idle:g} s", silent=True) from None
         except TooLargeError:
             raise StreamBroken(too_large()) from None
         except Exception as error:  # whatever the transport raises, the stream has broken off
             raise StreamBroken(f"the connection broke ({type(error).__name__})") from error
+        unfinished += len(chunk)
+        # What the reader does between two pieces is not the host's time.
+        left -= loop.time() - began
+        if b"\n" in chunk or unfinished >= _MUCH:
+            left, unfinished = idle, 0
         yield chunk

@@ -30,11 +30,12 @@ class StreamRefused(Exception):
 
 
 class StreamBroken(Exception):
-    """The stream began and did not come to its end: `reason` says how, in a few words."""
+    """The stream began and did not come to its end: `reason` says how, in a few words, and `silent` that nothing
+    came any more."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, silent: bool = False) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason, self.silent = reason, silent
 
 
 class EventParser:

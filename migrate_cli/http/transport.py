@@ -20,6 +20,7 @@ from migrate_cli.http.deadlines import Deadline, Deadlines
 from migrate_cli.http.line_speed import LineSpeed
 from migrate_cli.http.origins import MOST_REDIRECTS, circling, goes_on_at
 from migrate_cli.http.outcomes import Ambiguous, NotApplied, NotAppliedKind, OutOfBounds
+from migrate_cli.work.waiting import WAITS
 
 if TYPE_CHECKING:
     import aiohttp
@@ -33,6 +34,9 @@ OFTEN = 20
 
 SLOWEST = 4_000
 """Bytes a second: whatever carries less cannot be waited for, although bytes still move."""
+
+UNHURRIED = 3
+"""How many timeouts an answer may take that comes more slowly than that."""
 
 SLOWEST_UPLOAD = 250_000
 """Bytes a second that a line is given credit for where nobody tells what has left: what the system has taken over to
@@ -112,6 +116,7 @@ class HttpTransport:
             upload = self._upload(content)
             whole += len(content) / SLOWEST
             silence += 0.0 if self._told else len(content) / SLOWEST_UPLOAD
+        wait, moved = WAITS.begin(f"an answer from {self._base} to {method} {path}"), False
         try:
             with self._deadlines.within(silence, whole, None if upload is None else upload.gone) as deadline:
                 response = await self._session.request(
@@ -123,10 +128,13 @@ class HttpTransport:
                     allow_redirects=False,
                     proxy=self._proxy,
                 )
+                deadline.flows(UNHURRIED * self._timeout, SLOWEST)
                 answer = RawResponse(response.status, response.headers, await _whole(response, deadline))
+            moved = answer.status < 429
         except self._failures as error:
             return transport_failure(error)
         finally:
+            WAITS.end(wait, moved=moved)
             if upload is not None:
                 self.line.took(upload.gone(), upload.seconds())
         if 300 <= answer.status < 400:
@@ -150,7 +158,7 @@ async def _whole(response: aiohttp.ClientResponse, deadline: Deadline) -> bytes:
         body = await content.readany()
         parts, left = [body], bounds().answer_bytes - len(body)
         while left >= 0 and not content.at_eof():
-            deadline.heard()
+            deadline.heard(len(parts[-1]))
             parts.append(await content.readany())
             left -= len(parts[-1])
         if left < 0:
@@ -209,10 +217,11 @@ def transport_failure(error: BaseException) -> NotApplied | Ambiguous:
                 raise proxy_wants_name()
             return NotApplied(NotAppliedKind.PROXY, f"the proxy answered {seen.status}")
         if isinstance(seen, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-            return NotApplied(NotAppliedKind.UNREACHABLE, "could not connect")
+            silent = isinstance(seen, TimeoutError)
+            return NotApplied(NotAppliedKind.UNREACHABLE, "could not connect", silent=silent)
         reason, late = type(seen).__name__, late or isinstance(seen, TimeoutError)
         seen = seen.__cause__ or seen.__context__
-    return Ambiguous("no answer in time" if late else f"no answer ({reason})")
+    return Ambiguous("no answer in time" if late else f"no answer ({reason})", silent=late)
 
 
 def proxy_wants_name() -> UsageError:

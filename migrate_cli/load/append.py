@@ -11,6 +11,8 @@ from migrate_cli.load.read_back import delete, list_after
 from migrate_cli.load.reconcile import Adopt, Unexplained, echo, prefix
 from migrate_cli.model import ThreadState
 
+APPEND = "POST of items"
+"""What is asked for, in sentences."""
 MOST_PATIENT = 4
 """The settling time grows with each unclear outcome of a thread, up to this factor."""
 

@@ -14,6 +14,7 @@ from migrate_cli.load.interface import Journal, LoadTarget
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.model import Draft, Progress, ThreadState
 from migrate_cli.work.clock import Clock
+from migrate_cli.work.waiting import waiting
 
 
 class ThreadStopped(Exception):
@@ -73,9 +74,9 @@ class LoadContext:
             return None
         return self.last_doubt + max(self.policy.latest, 2 * self.quiet)
 
-    def retry(self) -> Retry:
-        """A new series of attempts at one request."""
-        return Retry(self.clock.now, self.policy)
+    def retry(self, what: str) -> Retry:
+        """A new series of attempts at one request; `what` is its name in sentences."""
+        return Retry(self.clock.now, self.policy, what)
 
     async def wait(self, retry: Retry, reply: Reply) -> None:
         """Wait before the next attempt. Raises TemporaryError when there should be none, Stopped when draining."""
@@ -83,7 +84,8 @@ class LoadContext:
 
     async def sleep(self, seconds: float) -> None:
         """Wait. Raises Stopped when the run drains."""
-        await self.clock.sleep(seconds)
+        with waiting("what was sent before to take effect, or not", moves=False):
+            await self.clock.sleep(seconds)
         self.leave_if_draining()
 
     def leave_if_draining(self) -> None:

@@ -14,6 +14,8 @@ _SETTINGS = LoadSettings()
 class LoadPolicy:
     """Times in seconds, sizes in bytes."""
 
+    host: str = "the target"
+    """Who is asked, for sentences."""
     workers: int = _SETTINGS.workers
     settle: float = _SETTINGS.settle
     """How long a request whose answer was lost may still take effect; grows with each repetition."""
@@ -21,10 +23,10 @@ class LoadPolicy:
     """How long a request may take; one that took so long may still be at work, so it gets as long again to settle."""
     late: float | None = _SETTINGS.late
     """How long after an unclear answer a request may still take effect, at the most; None: as long as `timeout`."""
-    drain: float = 8.0
+    drain: float = 6.0
     """How long requests under way may go on when the run is asked to stop; then they are cut off."""
     on_refused: OnRefused = _SETTINGS.on_refused
-    patience: float = 600.0
+    patience: float = _SETTINGS.patience
     """How long one request may go on being throttled or locked out before the run gives up."""
     connect_patience: float = _SETTINGS.connect_patience
     """How long a host that refuses connections is tried."""

@@ -112,6 +112,8 @@ async def _compare(load: LoadContext) -> Adopt | Unexplained:
 async def delete(load: LoadContext, item_id: str) -> None:
     """Delete one item, however often that takes; one that is gone already is as good. Raises Stopped."""
     delete_item = partial(load.target.delete_item, load.conversation, item_id)
-    if (refused := await delete_until_gone(delete_item, partial(load.wait, load.retry()))) is not None:
+    if (
+        refused := await delete_until_gone(delete_item, partial(load.wait, load.retry("DELETE of an item")))
+    ) is not None:
         detail = f"item {item_id} could not be deleted: {refused.message}"
         raise ThreadStopped(ThreadState.IN_DOUBT, "late-duplicates", detail)

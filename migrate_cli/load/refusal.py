@@ -12,7 +12,7 @@ from dataclasses import replace
 from migrate_cli.convert.canonical import digest_of, encode
 from migrate_cli.findings import finding
 from migrate_cli.http.outcomes import Refused
-from migrate_cli.load.append import append, reconcile
+from migrate_cli.load.append import APPEND, append, reconcile
 from migrate_cli.load.context import LoadContext, ThreadStopped
 from migrate_cli.model import REFUSED_NOTE, Draft, Item, Ledger, OnRefused, ThreadState
 from migrate_cli.target.conversations import INCLUDE_REFUSED, decode
@@ -72,14 +72,14 @@ async def handle_refusal(load: LoadContext, reply: Refused, start: int, stop: in
 
 async def _isolate(load: LoadContext, reply: Refused, stop: int) -> None:
     """Append smaller and smaller pieces until the refused item is alone; return if everything is accepted after all."""
-    retry = load.retry()
+    retry = load.retry(APPEND)
     while (start := load.progress.position) < stop:
         if reply.status == 413:
             load.batch_items = max(1, (stop - start) // 2)
         piece = half(load.draft.items, start, stop)
         answer = await append(load, start, piece)
         if load.progress.position > start:
-            retry = load.retry()
+            retry = load.retry(APPEND)
         elif isinstance(answer, Refused):
             _check_conversation(load, answer)
             await reconcile(load, "a batch was refused")

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from migrate_cli.convert.canonical import read_alike
-from migrate_cli.errors import TemporaryError
+from migrate_cli.errors import GivenUp, TemporaryError, Unanswered
 from migrate_cli.http.outcomes import Draining
 from migrate_cli.load.context import ThreadStopped
 from migrate_cli.load.decide import Action, decide
@@ -32,6 +32,8 @@ from migrate_cli.work.queue import EntryQueue, queue_of
 
 READ_DIFFERENTLY = "read-differently"
 OTHER_VERSION = "this version of migrate-cli reads the thread otherwise than the one that loaded it"
+IN_A_ROW = 3
+"""After so many threads without an answer, and none that was loaded, the target is taken to be down."""
 ALIKE = 10
 """If this many threads in a row fail from the start, all with one code, the run is misconfigured."""
 
@@ -109,6 +111,8 @@ class LoadRun:
         self._late = LateThreads(clock, observer)
         self._failures = FailureLimit(policy.max_errors)
         self._said_waiting = False
+        self._unanswered: int | None = None
+        """Threads that the target did not answer for since it let one be loaded; None while none has been."""
 
     async def run(self, drafts: Iterator[Entry] | AsyncIterator[Entry]) -> None:
         """Load all drafts. Raises what ended the run as a whole, after every worker has come to rest."""
@@ -135,24 +139,39 @@ class LoadRun:
         return None
 
     async def _run_pilot(self, take: Take[Draft | Thread], pilot: Pilot) -> None:
-        """Load the first threads one by one and read each back; drains the run when it must not go on."""
+        """Load the first threads side by side and read each back; drains the run when it must not go on.
+
+        Those that were begun beside one that fails are ended as any other: a request that is cut off is a doubt.
+        """
+        under_way = 0
 
         async def take_some() -> Draft | Thread | None:
-            return await take() if pilot.threads < pilot.wanted else None
+            nonlocal under_way
+            if pilot.stopped_by is not None or pilot.threads + under_way >= pilot.wanted:
+                return None
+            entry = await take()
+            under_way += entry is not None
+            return entry
 
         async def load_one(entry: Draft | Thread) -> None:
-            progress = await self._handle(entry, read_back=True)
+            # A thread with which nothing has to be done is none of the pilot: its worker takes the next.
+            nonlocal under_way
+            try:
+                progress = await self._handle(entry, read_back=True)
+            finally:
+                under_way -= 1
             if progress is None:
                 return
             pilot.threads += 1
-            if progress.state == ThreadState.IN_DOUBT:
+            if progress.state == ThreadState.IN_DOUBT and pilot.stopped_by is None:
                 pilot.stopped_by = progress.thread_id
                 self._observer.say(
                     "A thread of the pilot does not read back as it was sent; the run stops before more are loaded."
                 )
-                self.drain.set()
 
-        await self._pool.run(take_some, load_one, workers=1)
+        await self._pool.run(take_some, load_one, workers=min(pilot.wanted, self._policy.workers))
+        if pilot.stopped_by is not None:
+            self.drain.set()
         pilot.passed = not self.drain.is_set()
 
     async def _load_next(self, entry: Draft | Thread) -> None:
@@ -243,12 +262,28 @@ class LoadRun:
             load.cut_off()
             tell(self._observer, load, action)
             raise
+        except (Unanswered, GivenUp) as error:
+            if not self._is_of_one_thread(error):
+                raise
+            load.left_unanswered(str(error))
+            tell(self._observer, load, action)
+            return load.progress
+        if load.progress.state == ThreadState.LOADED:
+            self._unanswered = 0
         if load.due is not None:
             self._late.put_off(load, action, load.due)
         else:
             tell(self._observer, load, action)
             self._failures.count(load.progress, load.code)
         return load.progress
+
+    def _is_of_one_thread(self, error: Unanswered | GivenUp) -> bool:
+        """Whether the target fails on one thread and not on all: others were loaded, also since the last such one."""
+        silent = error.silent if isinstance(error, GivenUp) else not error.by_all
+        if not silent or self._unanswered is None:
+            return False
+        self._unanswered += 1
+        return self._unanswered < IN_A_ROW
 
     async def _append_grown(self, draft: Draft, known: Progress) -> Progress | None:
         """Append the new items of a thread that was loaded, unless the conversation has gone on without us."""

@@ -19,7 +19,7 @@ from typing import Any
 from migrate_cli.convert.batches import batches
 from migrate_cli.errors import AuthError, TemporaryError, UsageError
 from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, Refused
-from migrate_cli.load.append import adopt, append, note_doubt, reconcile
+from migrate_cli.load.append import APPEND, adopt, append, note_doubt, reconcile
 from migrate_cli.load.context import INTERRUPTED, LoadContext, ThreadStopped
 from migrate_cli.load.interface import Journal, LoadTarget
 from migrate_cli.load.policy import LoadPolicy
@@ -90,6 +90,10 @@ class ThreadLoad:
     def leave(self) -> None:
         """Record that the run ends before the thread is loaded, with no request in flight."""
         self._end(self._load.resting_state(), *INTERRUPTED)
+
+    def left_unanswered(self, detail: str) -> None:
+        """Note that the target answers others, but not for this thread; the next run goes on here."""
+        self._end(self._load.resting_state(), "unanswered", detail)
 
     def cut_off(self) -> None:
         """Record that the load was cancelled, possibly during a request; the next run reads back."""
@@ -164,7 +168,7 @@ class ThreadLoad:
         if progress.state == ThreadState.CREATING:
             load.journal.orphan(load.draft.thread_id, "the run ended while the conversation was being created", None)
         progress.digest = load.draft.digest
-        retry = load.retry()
+        retry = load.retry("POST /conversations")
         while True:
             # From here until the response, and only then, a conversation may be created whose id nobody knows.
             progress.state = ThreadState.CREATING.value
@@ -201,14 +205,14 @@ class ThreadLoad:
 
     async def _append_all(self) -> None:
         load = self._load
-        retry = load.retry()
+        retry = load.retry(APPEND)
         while load.progress.position < len(load.draft.items):
             load.leave_if_draining()
             start = load.progress.position
             stop = self._next_stop(start)
             reply = await append(load, start, stop)
             if load.progress.position > start:
-                retry = load.retry()
+                retry = load.retry(APPEND)
             elif isinstance(reply, Refused):
                 await handle_refusal(load, reply, start, stop)
             elif reply is not None:

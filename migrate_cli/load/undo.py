@@ -17,7 +17,10 @@ from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.target.deletion import DELETED, GONE, ConversationDeletion, Deletes, Wait
 from migrate_cli.work.clock import Clock
 from migrate_cli.work.pool import WorkerPool, each_of
+from migrate_cli.work.waiting import waiting
 
+GRACE = 2.5
+"""Seconds that deletes under way may take when the run is asked to stop."""
 UNFINISHED = "unfinished"
 """What became of a conversation on which the run ended."""
 
@@ -55,8 +58,8 @@ class UndoRun:
 
     async def run(self, conversations: Iterator[CreatedConversation]) -> None:
         """Undo them all. Raises what ends the run as a whole, after every worker has come to rest."""
-        # Without a limit to the time: a delete that is cut off would be one more request for the next run.
-        pool = WorkerPool(self._policy.workers, self.drain)
+        # A delete that is cut off is one more request for the next run, and does no harm.
+        pool = WorkerPool(self._policy.workers, self.drain, grace=GRACE)
         await pool.run(each_of(conversations), self._undo_one)
         pool.raise_failure()
 
@@ -90,10 +93,12 @@ class UndoRun:
 
     def _attempts(self) -> Wait:
         """A new series of attempts at one request, which ends when the run does."""
-        retry = Retry(self._clock.now, self._policy)
+        retry = Retry(self._clock.now, self._policy, "a DELETE")
 
         async def wait(reply: NotApplied | Ambiguous) -> None:
-            await self._clock.sleep(retry.pause(reply))
+            seconds = retry.pause(reply)
+            with waiting("the next look at what was deleted", moves=False):
+                await self._clock.sleep(seconds)
             if self.drain.is_set():
                 raise Draining
 

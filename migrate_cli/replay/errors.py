@@ -18,13 +18,24 @@ class LimitReached(CaseError):
         super().__init__("limit-reached", sentence)
 
 
+class CaseInterrupted(CaseError):
+    """The replay was interrupted, and the case could not end in time: it is not judged."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("interrupted", sentence)
+
+
 class RetryableError(Exception):
     """A request has no result and may be tried again; `reason` says why in a few words."""
 
-    def __init__(self, reason: str, wait: float | None = None, *, not_applied: bool = False) -> None:
+    def __init__(
+        self, reason: str, wait: float | None = None, *, not_applied: bool = False, silent: bool = False
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.wait = wait
         """Seconds that the server asked for."""
         self.not_applied = not_applied
         """Whether the request certainly had no effect."""
+        self.silent = silent
+        """Whether nothing came in time, from a target that may answer nothing at all."""

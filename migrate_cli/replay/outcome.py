@@ -11,6 +11,7 @@ from migrate_cli.model import JsonObject
 from migrate_cli.replay.approvals import Decided
 from migrate_cli.replay.expectations import Expectation
 from migrate_cli.replay.response import Usage
+from migrate_cli.replay.tools import ENDED
 from migrate_cli.replay.turns import TurnResult
 from migrate_cli.secrets import scrub
 
@@ -103,10 +104,17 @@ class CaseRun:
             said.append(f"incomplete: {last.incomplete_reason}")
         problems = [outcome for turn in self.turns for outcome in turn.outcomes if outcome.problem]
         if self.status is not CaseStatus.PASSED:
-            said += [f"the tool {one.call.name} failed ({one.problem})" for one in problems[:_SHOWN_REASONS]]
+            failed_tools = [one for one in problems if one.problem not in ENDED]
+            said += [f"the tool {one.call.name} failed ({one.problem})" for one in failed_tools[:_SHOWN_REASONS]]
         reasons = [self.reason, *failed[:_SHOWN_REASONS], *said] if self.status is not CaseStatus.PASSED else []
         if self.retries:
             reasons.append(f"sent again {len(self.retries)} times: {self.retries[-1]}")
+        # Said of a case that passed too: handlers go on in a new process, without what their modules held.
+        reasons += [
+            f"the tool {one.call.name} was ended after {one.seconds:.1f} s ({one.problem})"
+            for one in problems
+            if one.problem in ENDED
+        ][:_SHOWN_REASONS]
         return scrub("; ".join(reason for reason in reasons if reason))
 
 
@@ -134,6 +142,18 @@ def shown(runs: Sequence[CaseRun], pass_rate: float, *, with_content: bool) -> J
         "detail": worst.detail() or None,
         "expectations": [expectation.as_dict() | {"turn": turn} for turn, expectation in worst.expectations],
         "notes": _notes(runs),
+        "tool_problems": [
+            {
+                "tool": outcome.call.name,
+                "call_id": outcome.call.call_id,
+                "problem": outcome.problem,
+                "seconds": round(outcome.seconds, 3),
+            }
+            for run in runs
+            for turn in (*run.earlier, *run.turns)
+            for outcome in turn.outcomes
+            if outcome.problem
+        ],
     }
     if len(runs) > 1:
         entry |= {"repeats": len(runs), "passed": passed, "pass_rate": round(passed / len(runs), 3)}

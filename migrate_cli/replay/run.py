@@ -7,15 +7,16 @@ the command's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
-from migrate_cli.errors import MigrateError
+from migrate_cli.errors import MigrateError, TemporaryError
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.approvals import Approvals, Ask
 from migrate_cli.replay.budget import UsageBudget
-from migrate_cli.replay.errors import CaseError, LimitReached, RetryableError
+from migrate_cli.replay.errors import CaseError, CaseInterrupted, LimitReached, RetryableError
 from migrate_cli.replay.event_sinks import CaseObserver
 from migrate_cli.replay.expectations import Expect, check
 from migrate_cli.replay.history import ConversationHistory, hidden_in, read_history, sendable
@@ -37,6 +38,13 @@ from migrate_cli.replay.tools import ToolPolicy, ToolRunner
 from migrate_cli.replay.toolspec import Tool
 from migrate_cli.replay.turns import Streamer, TurnPolicy, TurnResult, TurnRunner
 from migrate_cli.work.pool import WorkerPool, each_of
+
+IN_A_ROW = 3
+"""After so many cases in a row without any answer, the target is taken to be down."""
+GRACE = 1.5
+"""Seconds that cases under way may take when the replay is interrupted."""
+CLOSING = 1.0
+"""Seconds that a case which is called off may take to delete what it has at the target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +119,20 @@ class ReplayRun:
         self._budget, self._plan, self._observe, self._record = budget, plan, observe, record
         self._locks: dict[str, asyncio.Lock] = {}
         self.drain = asyncio.Event()
+        self._unanswered = 0
+        """Cases in a row that ended because nothing came."""
         self.fingerprints = ConversationFingerprints()
         self.failure: MigrateError | None = None
         """What ended the run before all cases were done: a refused key, an unreachable target."""
 
-    async def run(self, jobs: Sequence[ReplayJob]) -> list[list[CaseRun]]:
-        """Run every job as often as the plan says; the results are in the order of the jobs."""
+    async def run(self, jobs: Sequence[ReplayJob], judged: Collection[str] = ()) -> list[list[CaseRun]]:
+        """Run every job as often as the plan says; the results are in the order of the jobs.
+
+        Cases that were `judged` before are not run.
+        """
         runs = [[self._new(job, number) for number in range(1, self._plan.repeat + 1)] for job in jobs]
-        every = iter([(job, one) for job, each in zip(jobs, runs, strict=True) for one in each])
+        left = [(job, each) for job, each in zip(jobs, runs, strict=True) if job.case.id not in judged]
+        every = iter([(job, one) for job, each in left for one in each])
         # What comes after the run was asked to end is taken as well, and recorded as not run.
         await self._pool().run(each_of(every), self._one)
         return runs
@@ -126,13 +140,25 @@ class ReplayRun:
     async def check_untouched(self) -> ConversationFingerprints:
         """Read every conversation again, and compare its fingerprint with the one from before."""
 
+        looked: set[str] = set()
+
         async def look(conversation_id: str) -> None:
+            if self.failure is not None:
+                self.fingerprints.unread.append(conversation_id)
+                return
             try:
                 self.fingerprints.compare(await read_history(self._target.conversations, conversation_id))
+                looked.add(conversation_id)
             except (CaseError, MigrateError):
                 self.fingerprints.unread.append(conversation_id)
 
-        await self._pool().run(each_of(iter(list(self.fingerprints.before))), look)
+        looking = self._pool().run(each_of(iter(list(self.fingerprints.before))), look)
+        try:
+            # An interrupted replay tells what it can tell at once.
+            await asyncio.wait_for(looking, CLOSING if self.drain.is_set() else None)
+        except TimeoutError:
+            known = {*self.fingerprints.unread, *self.fingerprints.changed, *looked}
+            self.fingerprints.unread += [one for one in self.fingerprints.before if one not in known]
         return self.fingerprints
 
     def _new(self, job: ReplayJob, number: int) -> CaseRun:
@@ -166,29 +192,62 @@ class ReplayRun:
         lock = self._locks.setdefault(str(job.conversation_id), asyncio.Lock()) if shared else nullcontext()
         try:
             async with lock:
-                await self._case(job, run, observer)
+                await self._until_stopped(self._case(job, run, observer))
             run.judge()
-        except LimitReached as limit:
+            self._unanswered = 0
+        except (LimitReached, CaseInterrupted) as limit:
             run.status, run.code, run.reason = CaseStatus.STOPPED, limit.code, str(limit)
         except CaseError as error:
             run.status, run.code, run.reason = CaseStatus.ERROR, error.code, str(error)
         except RetryableError as error:
             run.status, run.code, run.reason = CaseStatus.ERROR, "stream-broken", error.reason
+            self._note_silence(error)
         except MigrateError as error:
             self.failure = self.failure or error
             run.status, run.code, run.reason = CaseStatus.ERROR, error.code, str(error)
         finally:
             observer.done(run)
 
+    def _note_silence(self, error: RetryableError) -> None:
+        """After some cases in a row that ended because nothing came, the target is taken to be down."""
+        self._unanswered = self._unanswered + 1 if error.silent else 0
+        if self._unanswered >= min(IN_A_ROW, self._plan.workers) and self.failure is None:
+            self.failure = TemporaryError(
+                f"{self._target.scratches.name} gave no answer to POST /responses, {self._unanswered} cases in a row "
+                f"({error.reason}); nothing is lost, run the same command again later"
+            )
+
+    async def _until_stopped(self, case: Coroutine[Any, Any, None]) -> None:
+        """Run a case; where the replay is interrupted, it may still end, and is called off if it does not.
+
+        Raises CaseInterrupted then. What it has at the target is deleted, now or by the next replay.
+        """
+        running = asyncio.ensure_future(case)
+        stopped = asyncio.ensure_future(self.drain.wait())
+        try:
+            await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not running.done():
+                await asyncio.wait({running}, timeout=GRACE)
+            if running.done():
+                return running.result()
+            running.cancel()
+            await asyncio.wait({running}, timeout=CLOSING)
+            raise CaseInterrupted("the run was interrupted")
+        finally:
+            stopped.cancel()
+            running.cancel()
+
     async def _case(self, job: ReplayJob, run: CaseRun, observer: CaseObserver) -> None:
         history, question = await self._history(job)
-        tools = ToolRunner(job.tools, self._plan.tools, RecordedOutputs(history) if self._plan.stub_tools else None)
+        recorded = RecordedOutputs(history) if self._plan.stub_tools else None
+        tools = ToolRunner(job.tools, self._plan.tools, recorded, self.drain)
         mode = self._mode_of(job, history)
         for attempt in range(self._plan.turn_policy.retries + 1):
             try:
                 await self._attempt(job, run, observer, mode, tools, question)
             except RetryableError as error:
-                if attempt == self._plan.turn_policy.retries:
+                # A request that was never answered has been sent as often as it may.
+                if attempt == self._plan.turn_policy.retries or error.silent:
                     raise
                 run.restarts.append(error.reason)
                 run.earlier += run.turns

@@ -71,5 +71,13 @@ def _cut_value(text: str, most: int) -> str:
 
 
 def _json(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_as_text)
     return text.encode("utf-8", "replace").decode()
+
+
+def _as_text(value: Any) -> str:
+    """A date, a decimal or a path has a text of its own; that of any other object says only where it lies."""
+    text = str(value)
+    if f"at 0x{id(value):x}" in text:
+        raise TypeError(f"it returned a {type(value).__name__}, which is no JSON")
+    return text

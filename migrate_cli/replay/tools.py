@@ -1,28 +1,26 @@
 """Runs function tools: handlers in Python, commands, or the outputs that the thread recorded.
 
-All calls of a response run at once, each with a timeout. Whatever goes wrong becomes an output that the model can read:
-a tool must never end a case, or talk to the target.
+All calls of a response run at once, each with a timeout that ends it. Whatever goes wrong becomes an output that the
+model can read: a tool must never end a case, hold it, or talk to the target. An interruption ends what still runs.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib
-import inspect
 import json
 import os
 import signal
-import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from migrate_cli.bounds import loads
-from migrate_cli.errors import UsageError
 from migrate_cli.model import JsonObject
+from migrate_cli.replay.errors import CaseInterrupted
+from migrate_cli.replay.handlers import HandlerFailed, HandlerProcesses
 from migrate_cli.replay.recorded_outputs import RecordedOutputs
 from migrate_cli.replay.response import FunctionCall
 from migrate_cli.replay.schemas import violation
@@ -34,7 +32,11 @@ DEFAULT_BYTES = 256 * 1024
 _STDERR = 500
 """Characters of a failed command's error stream that the model is told."""
 
-Handler = Callable[..., Any]
+INTERRUPTED_PATIENCE = 1.0
+"""Seconds that a tool may still run once the replay was interrupted."""
+ENDED = frozenset({"timeout", "process_ended", "import_timeout"})
+"""Problems of a tool that did not end by itself."""
+
 ToolFunction = Callable[[JsonObject], Awaitable[Any]]
 
 
@@ -62,29 +64,43 @@ class ToolPolicy:
     most_bytes: int = DEFAULT_BYTES
     """An output's size; more is cut."""
     folder: Path = Path()
-    """Where commands run, and handlers are looked for first."""
+    """Where commands run."""
+    handlers: HandlerProcesses | None = None
+    """What runs handlers; a suite without any needs none."""
 
 
 class ToolRunner:
-    """The function tools of one case. Make it before the first request: a handler that is not there is told then."""
+    """The function tools of one case. `stop` is set once the replay is interrupted."""
 
-    def __init__(self, tools: Iterable[Tool], policy: ToolPolicy, recorded: RecordedOutputs | None = None) -> None:
-        self._policy = policy
-        self._recorded = recorded
+    def __init__(
+        self,
+        tools: Iterable[Tool],
+        policy: ToolPolicy,
+        recorded: RecordedOutputs | None = None,
+        stop: asyncio.Event | None = None,
+    ) -> None:
+        self._policy, self._recorded = policy, recorded
+        self._stop = asyncio.Event() if stop is None else stop
         self._tools = {tool.name: tool for tool in tools if tool.type == "function"}
         self._runs: dict[str, tuple[str, ToolFunction]] = {}
         for name, tool in self._tools.items():
-            if tool.handler:
-                self._runs[name] = "handler", _of_handler(resolve(tool.handler, policy.folder))
+            if tool.handler and policy.handlers is not None:
+                self._runs[name] = "handler", self._of_handler(policy.handlers, tool.handler, self._seconds(tool))
             elif tool.command:
-                self._runs[name] = "command", _of_command(tool.command, policy.folder)
+                self._runs[name] = "command", self._timed(_of_command(tool.command, policy.folder), self._seconds(tool))
         self._earlier: dict[tuple[str, str], list[ToolOutcome]] = {}
         self._made: list[ToolOutcome] = []
 
     async def run_all(self, calls: Sequence[FunctionCall]) -> list[ToolOutcome]:
-        """Run all calls at once; the outcomes stand in the order of the calls."""
+        """Run all calls at once; the outcomes stand in the order of the calls.
+
+        Raises CaseInterrupted where the replay was interrupted and a call had to be ended for that.
+        """
         outcomes = await asyncio.gather(*(self._run(call) for call in calls))
         self._made += outcomes
+        for outcome in outcomes:
+            if outcome.problem == "interrupted":
+                raise CaseInterrupted(f"the replay was interrupted, and the tool {outcome.call.name} was ended")
         return outcomes
 
     def restart(self) -> None:
@@ -112,7 +128,7 @@ class ToolRunner:
             return _error("invalid_arguments", wrong)
         if call.name in self._runs:
             source, run = self._runs[call.name]
-            return await self._guarded(source, run, arguments, tool.timeout or self._policy.timeout)
+            return await self._guarded(source, run, arguments)
         recorded = self._recorded.find(call.name, arguments) if self._recorded is not None else None
         if recorded is not None:
             return as_output(recorded, self._policy.most_bytes), "stub", None
@@ -120,39 +136,72 @@ class ToolRunner:
             return _error("no_recorded_output", f"the thread holds no output of {call.name} for these arguments")
         return _error("no_handler", f"nothing is set up to run {call.name}")
 
-    async def _guarded(
-        self, source: str, run: ToolFunction, arguments: JsonObject, seconds: float
-    ) -> tuple[str, str, str | None]:
+    async def _guarded(self, source: str, run: ToolFunction, arguments: JsonObject) -> tuple[str, str, str | None]:
         try:
-            async with asyncio.timeout(seconds) as limit:
-                value = await run(arguments)
-            return as_output(value, self._policy.most_bytes), source, None
-        except TimeoutError as error:
-            if limit.expired():
-                return _error("timeout", f"the tool took more than {seconds:g} s")
-            return _error(type(error).__name__, str(error))
+            return as_output(await run(arguments), self._policy.most_bytes), source, None
+        except ToolEnded as error:
+            return _error(error.kind, str(error))
+        except HandlerFailed as error:
+            return _error(error.kind, str(error))
         except Exception as error:  # whatever a tool raises, the model is told and the case goes on
             return _error(type(error).__name__, str(error))
 
+    def _seconds(self, tool: Tool) -> float:
+        return tool.timeout or self._policy.timeout
 
-def resolve(place: str, folder: Path) -> Handler:
-    """Return the function at `package.module:function`; modules in the suite's folder are found too.
+    def _of_handler(self, handlers: HandlerProcesses, place: str, seconds: float) -> ToolFunction:
+        async def run(arguments: JsonObject) -> str:
+            # Importing has a limit of its own: a process that had to be begun anew is not the handler's fault.
+            async with self._limit(None):
+                call = await handlers.ready(place)
+            async with self._limit(seconds):
+                return await call.run(arguments, self._policy.most_bytes)
 
-    Raises UsageError when there is none.
-    """
-    module_name, _, name = place.partition(":")
-    for path in (str(Path.cwd()), str(folder.resolve())):
-        if path not in sys.path:
-            sys.path.insert(0, path)
-    try:
-        found: Any = importlib.import_module(module_name)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except Exception as error:  # importing runs the user's code, which may raise anything
-        raise UsageError(f"the handler {place} cannot be used: {type(error).__name__}: {error}") from error
-    if not callable(found):
-        raise UsageError(f"the handler {place} is no function")
-    return found  # type: ignore[no-any-return]  # callable() says so
+        return run
+
+    def _timed(self, function: ToolFunction, seconds: float) -> ToolFunction:
+        async def run(arguments: JsonObject) -> Any:
+            async with self._limit(seconds):
+                return await function(arguments)
+
+        return run
+
+    @asynccontextmanager
+    async def _limit(self, seconds: float | None) -> AsyncIterator[None]:
+        """End what runs inside after so many seconds, or a moment after an interruption. Raises ToolEnded then."""
+
+        async def hasten() -> None:
+            await self._stop.wait()
+            soon = asyncio.get_running_loop().time() + INTERRUPTED_PATIENCE
+            when = limit.when()
+            if not limit.expired() and (when is None or soon < when):
+                hastened.set()
+                limit.reschedule(soon)
+
+        hastened = asyncio.Event()
+        limit = asyncio.timeout(seconds)
+        watch = None
+        try:
+            async with limit:
+                watch = asyncio.create_task(hasten())
+                yield
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            if hastened.is_set():
+                raise ToolEnded("interrupted", "the replay was interrupted") from None
+            raise ToolEnded("timeout", f"the tool took more than {seconds:g} s and was ended") from None
+        finally:
+            if watch is not None:
+                watch.cancel()
+
+
+class ToolEnded(Exception):
+    """A tool was ended before it ended by itself; `kind` says why in a word."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 def _arguments(call: FunctionCall, tool: Tool) -> tuple[JsonObject, str | None]:
@@ -164,16 +213,6 @@ def _arguments(call: FunctionCall, tool: Tool) -> tuple[JsonObject, str | None]:
         return {}, "the arguments are no JSON object"
     wrong = violation(tool.parameters, value)
     return value, None if wrong is None else f"the arguments are not right: {wrong}"
-
-
-def _of_handler(function: Handler) -> ToolFunction:
-    async def run(arguments: JsonObject) -> Any:
-        if inspect.iscoroutinefunction(function):
-            return await function(**arguments)
-        value = await asyncio.to_thread(function, **arguments)
-        return await value if inspect.isawaitable(value) else value
-
-    return run
 
 
 def _of_command(command: Sequence[str], folder: Path) -> ToolFunction:

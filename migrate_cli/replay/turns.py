@@ -192,7 +192,7 @@ class TurnRunner:
                 if again is Recovery.NONE:
                     raise CaseError("stream-broken", f"{error.reason}; nothing was sent again") from None
                 if last or again is Recovery.RESTART:
-                    raise RetryableError(error.reason, error.wait) from None
+                    raise RetryableError(error.reason, error.wait, silent=error.silent and last) from None
                 turn.retries.append(error.reason)
                 self._observer.note(f"sent again: {error.reason}")
                 await self._policy.sleep(min(LONGEST_ASKED, pause(attempt + 1, error.wait)))
@@ -209,7 +209,9 @@ class TurnRunner:
         turn.usage = turn.usage + response.usage
         turn.cost += cost or 0.0
         if response.ending is Ending.BROKEN:
-            raise RetryableError(broken or "the stream ended before the response did")
+            if broken is None:
+                raise RetryableError("the stream ended before the response did")
+            raise RetryableError(broken.reason, silent=broken.silent)
         if response.ending is Ending.FAILED is not self._wanted and response.error_code in TEMPORARY:
             raise _TemporaryFailure(response)
         return response
@@ -221,7 +223,7 @@ class TurnRunner:
             return fields | {"include": list(dict.fromkeys([*mine, *fields["include"]]))}
         return fields
 
-    async def _collect(self, content: bytes, collector: Collector, turn: TurnResult) -> str | None:
+    async def _collect(self, content: bytes, collector: Collector, turn: TurnResult) -> StreamBroken | None:
         """Feed the collector; return how the stream broke, or None where it ended by itself.
 
         Time spent waiting for the rate limiter is not the model's, so it is subtracted.
@@ -247,7 +249,7 @@ class TurnRunner:
                         async for event in events:
                             collector.feed(event)
         except StreamBroken as error:
-            return error.reason
+            return error
         except StreamRefused as error:
             raise _as_error(error) from None
         return None
@@ -259,4 +261,4 @@ def _as_error(error: StreamRefused) -> CaseError | RetryableError:
         return CaseError(reply.code, f"the target refused the request: {reply.message}")
     if isinstance(reply, NotApplied):
         return RetryableError(f"not taken ({reply.reason})", reply.wait, not_applied=True)
-    return RetryableError(reply.reason)
+    return RetryableError(reply.reason, silent=reply.silent)

@@ -1,7 +1,9 @@
 """Shows on stderr how far a long command is, for people or programs. It must not slow the work or write to stdout.
 
-Every call is O(1) and throttled by time, so that a run of a million threads pays for a counter, not for a terminal. A
-view only shows: what it is told must be counted and stored elsewhere too.
+A whole is shown only where it is known, or follows from how much of the source has been read; time left only where
+enough is done to tell, and something still moves. Every call is O(1) and throttled by time, so that a run of a million
+threads pays for a counter, not for a terminal. A view only shows: what it is told must be counted and stored elsewhere
+too.
 """
 
 from __future__ import annotations
@@ -9,11 +11,12 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from migrate_cli.report.escape import duration, number, visible
+from migrate_cli.report.escape import duration, number, percent, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -22,6 +25,18 @@ DRAW_EVERY = 0.1
 """Seconds between two updates of the live bar."""
 LINE_EVERY = 1.0
 """Seconds between two JSON lines."""
+ENOUGH = 10
+"""Threads, or half of them all, that must be done before their pace says anything of the rest."""
+ENOUGH_READ = 0.01
+"""The share of a source that must be read before the pace says anything of the rest."""
+LATELY = 20.0
+"""Seconds whose pace tells how long the rest takes."""
+SETTLED = 3.0
+"""Seconds after which a person is told of it: a run begins slowly."""
+STILL = 10.0
+"""Seconds without a thread's end after which no time left is shown: the pace so far is not the pace any more."""
+READING = "Reading"
+"""The phase in which a source is looked through before the work on its threads begins."""
 SHOWN_ASIDE = ("failed", "in_doubt", "skipped", "differs", "gone", "unread")
 
 
@@ -33,6 +48,9 @@ class ProgressView(Protocol):
 
     def thread_done(self, state: str, messages: int) -> None:
         """Count one thread that reached a final state, with the messages it holds."""
+
+    def read(self, threads: int, share: float | None) -> None:
+        """Tell how far reading is: so many threads, and the share of the source that held them (None: not known)."""
 
     def note(self, text: str) -> None:
         """Show one sentence now, such as `Slowing down: the target asks for 20 s`."""
@@ -55,6 +73,13 @@ class ProgressCounts:
     messages: int = 0
     requests_per_minute: float | None = None
     states: dict[str, int] = field(default_factory=dict)
+    threads_read: int = 0
+    share: float | None = None
+    """How much of the source has been read, from 0 to 1."""
+    _moved: tuple[float, float] = (0, 0.0)
+    """How far it was when a view looked last, and since when."""
+    _marks: deque[tuple[float, int]] = field(default_factory=deque)
+    """Moments lately, and how many threads were done then."""
 
     def count(self, state: str, messages: int) -> None:
         """Count one thread."""
@@ -62,20 +87,65 @@ class ProgressCounts:
         self.messages += messages
         self.states[state] = self.states.get(state, 0) + 1
 
-    def eta(self, seconds: float) -> float | None:
-        """Seconds left at the pace so far; None while that would be a guess."""
-        if self.total is None or self.threads == 0 or seconds <= 0:
+    def read(self, threads: int, share: float | None) -> None:
+        """Take note of how far reading is."""
+        self.threads_read, self.share = threads, share
+
+    def whole(self) -> int | None:
+        """How many threads there are in all: as was told, else by the share that has been read; None for a guess."""
+        if self.total is not None:
+            return self.total
+        if not self.share or (self.threads_read < ENOUGH and self.share < 1):
             return None
-        return max(self.total - self.threads, 0) * seconds / self.threads
+        return max(self.threads, round(self.threads_read / min(self.share, 1.0)))
+
+    def exact(self) -> bool:
+        """Whether the whole is known, not estimated."""
+        return self.total is not None or (self.share is not None and self.share >= 1)
+
+    def eta(self, now: float) -> float | None:
+        """Seconds left at the pace so far; None while that would be a guess, and where nothing moves."""
+        seconds, whole = now - self.started, self.whole()
+        if seconds <= 0 or self.still(now) >= STILL:
+            return None
+        if self.what == READING:
+            return seconds * (1 / self.share - 1) if self.share and self.share >= ENOUGH_READ else None
+        if whole is None or not self.threads or self.threads < min(ENOUGH, whole / 2):
+            return None
+        since, threads = self._lately(now)
+        # What was done lately says more of the rest than a slow start does.
+        if threads == self.threads or since >= now:
+            since, threads = self.started, 0
+        return max(whole - self.threads, 0) * (now - since) / (self.threads - threads)
+
+    def _lately(self, now: float) -> tuple[float, int]:
+        """The moment from which on the pace is taken, and how many threads were done then."""
+        marks = self._marks
+        if not marks:
+            marks.append((self.started, 0))
+        if now - marks[-1][0] >= 1:
+            marks.append((now, self.threads))
+        while len(marks) > 2 and now - marks[1][0] >= LATELY:
+            marks.popleft()
+        return marks[0]
+
+    def still(self, now: float) -> float:
+        """Seconds since a thread came to its end, or the reading before the work went on, as far as views looked."""
+        moved = self.share or 0.0 if self.what == READING else self.threads
+        if moved != self._moved[0] or not self._moved[1]:
+            self._moved = moved, now
+        return now - self._moved[1]
 
     def as_dict(self, now: float) -> dict[str, Any]:
         """One progress line of `--progress json`."""
         seconds = max(now - self.started, 0.0)
-        left = self.eta(seconds)
+        left, whole = self.eta(now), self.whole()
         return {
             "what": self.what,
             "threads": self.threads,
-            "total": self.total,
+            "total": whole if self.exact() else None,
+            "estimated_total": None if self.exact() else whole,
+            "read": None if self.share is None else {"threads": self.threads_read, "share": round(self.share, 4)},
             "messages": self.messages,
             "messages_per_second": round(self.messages / seconds, 1) if seconds > 0 else None,
             "requests_per_minute": None if self.requests_per_minute is None else round(self.requests_per_minute, 1),
@@ -92,6 +162,9 @@ class SilentProgress:
         """Do nothing."""
 
     def thread_done(self, state: str, messages: int) -> None:
+        """Do nothing."""
+
+    def read(self, threads: int, share: float | None) -> None:
         """Do nothing."""
 
     def note(self, text: str) -> None:
@@ -136,6 +209,13 @@ class JsonProgress:
         self._tally.count(state, messages)
         self._write_if_due()
 
+    def read(self, threads: int, share: float | None) -> None:
+        """Remember; write when a second has passed. Reading that goes before the work is a phase of its own."""
+        if not (self._open or threads):
+            self.start(None, READING)
+        self._tally.read(threads, share)
+        self._write_if_due()
+
     def note(self, text: str) -> None:
         """Write the sentence as an object of its own."""
         print(json.dumps({"type": "note", "text": visible(text)}), file=self._stream, flush=True)
@@ -175,16 +255,22 @@ class LiveProgress:
         """Show the bar; a second call begins another phase on a new one."""
         self.close()
         self._tally = ProgressCounts(self._clock(), total_threads, visible(what))
-        self._bar = _make_bar(self._stream or sys.stderr)
-        self._task = self._bar.add_task(self._tally.what, total=total_threads, numbers="", aside="")
+        self._bar = _make_bar(self._stream or sys.stderr, self._numbers)
+        self._task = self._bar.add_task(self._tally.what, total=total_threads, aside="")
         self._bar.start()
         self._draw()
 
     def thread_done(self, state: str, messages: int) -> None:
         """Count; draw when a tenth of a second has passed."""
         self._tally.count(state, messages)
-        if self._clock() - self._last >= DRAW_EVERY:
-            self._draw()
+        self._draw_if_due()
+
+    def read(self, threads: int, share: float | None) -> None:
+        """Remember; draw when a tenth of a second has passed. Reading before the work is a phase of its own."""
+        if self._bar is None and not threads:
+            self.start(None, READING)
+        self._tally.read(threads, share)
+        self._draw_if_due()
 
     def note(self, text: str) -> None:
         """Write the sentence above the bar."""
@@ -204,40 +290,91 @@ class LiveProgress:
             self._bar.stop()
             self._bar = None
 
+    def _draw_if_due(self) -> None:
+        if self._clock() - self._last >= DRAW_EVERY:
+            self._draw()
+
     def _draw(self) -> None:
         if self._bar is None or self._task is None:
             return
         self._last = self._clock()
-        numbers, aside = describe(self._tally, self._last)
-        self._bar.update(self._task, completed=self._tally.threads, numbers=numbers, aside=aside)
+        aside = describe(self._tally, self._last)[1]
+        # Before the work it is the reading that goes to an end.
+        done, whole = self._tally.threads, self._tally.whole()
+        if self._tally.what == READING and self._tally.share is not None:
+            done, whole = round(1000 * self._tally.share), 1000
+        self._bar.update(self._task, completed=done, total=whole, aside=aside)
+
+    def _numbers(self) -> str:
+        """What stands beside the bar, asked for anew at each refresh: time goes on while nothing else does."""
+        return describe(self._tally, self._clock())[0]
 
 
 def describe(tally: ProgressCounts, now: float) -> tuple[str, str]:
-    """Return the two texts beside the bar: pace and time left, and what went aside."""
+    """Return the two texts beside the bar: how far, pace and time left, and what went aside."""
     seconds = max(now - tally.started, 0.0)
-    of_total = "" if tally.total is None else f"/{tally.total:,}"
-    words = [f"{tally.threads:,}{of_total} threads"]
+    words = [_how_far(tally)]
     if seconds > 0 and tally.messages:
         words.append(f"{number(round(tally.messages / seconds))} msg/s")
     if tally.requests_per_minute is not None:
         words.append(f"{number(round(tally.requests_per_minute))} req/min")
-    left = tally.eta(seconds)
-    if left is not None and seconds >= 1:
-        words.append(f"{duration(left)} left")
+    left = tally.eta(now)
+    if left is not None and seconds >= SETTLED:
+        words.append(f"{'' if tally.exact() else 'about '}{duration(left)} left")
+    elif tally.threads and tally.still(now) >= STILL:
+        words.append(f"none ended for {duration(tally.still(now))}")
     aside = [f"{tally.states[state]:,} {state.replace('_', ' ')}" for state in SHOWN_ASIDE if tally.states.get(state)]
     return " · ".join(words), " · ".join(aside)
 
 
-def _make_bar(stream: TextIO) -> Progress:
+def _how_far(tally: ProgressCounts) -> str:
+    whole = tally.whole()
+    if tally.what == READING:
+        return "the source" if tally.share is None else f"{percent(round(1000 * tally.share), 1000)} of the source"
+    if tally.exact():
+        return f"{tally.threads:,}/{whole:,} threads"
+    if whole is not None:
+        return f"{tally.threads:,} of about {_rough(whole):,} threads"
+    if tally.threads_read and tally.share is None:
+        return f"{tally.threads:,} of {tally.threads_read:,} threads listed so far"
+    return f"{tally.threads:,} threads"
+
+
+def _rough(count: int) -> int:
+    """An estimate with no more digits than it is worth."""
+    unit: int = 10 ** max(0, len(str(count)) - 2)
+    return round(count / unit) * unit
+
+
+def _make_bar(stream: TextIO, numbers: Callable[[], str]) -> Progress:
     # rich costs a tenth of a second to import, which JSON output and pipes need not pay.
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn  # noqa: PLC0415
+    from rich.console import Console, RenderableType  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    class EndedBar(ProgressColumn):
+        """A bar only where its end is known; one that swings to and fro says nothing."""
+
+        bar = BarColumn(bar_width=None, style="dim", complete_style="cyan", finished_style="green")
+
+        def render(self, task: Task) -> RenderableType:
+            """Draw it."""
+            return self.bar.render(task) if task.total is not None else Text("")
+
+    class Numbers(ProgressColumn):
+        """The words of this moment."""
+
+        max_refresh = 0.2
+
+        def render(self, task: Task) -> Text:  # noqa: ARG002 - there is one task
+            """Ask for them."""
+            return Text(numbers())
 
     return Progress(
         SpinnerColumn(style="cyan"),
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=None, style="dim", complete_style="cyan", finished_style="green"),
-        TextColumn("{task.fields[numbers]}", markup=False),
+        EndedBar(),
+        Numbers(),
         TextColumn("{task.fields[aside]}", style="yellow", markup=False),
         console=Console(file=stream, highlight=False),
         refresh_per_second=4,

@@ -49,9 +49,7 @@ def build(result: Result) -> ReportDocument:
     states = counts(data, "threads")
     tone = Tone.MIXED if tone_of(result) is Tone.GOOD and not _all_done(data, states) else tone_of(result)
     sections: list[Section | None] = [
-        Bar("Threads", tuple((state.replace("_", " "), count) for state, count in states.items() if count))
-        if any(states.values())
-        else None,
+        _states(data, states),
         _facts(data),
         *(_threads(data, key, title) for key, title in ASIDE_TITLES.items()),
         _findings(data),
@@ -69,6 +67,28 @@ def build(result: Result) -> ReportDocument:
 def _all_done(data: JsonObject, states: dict[str, int]) -> bool:
     """Whether nothing waits, neither for a person nor for a run."""
     return "reached" not in data and all(state in DONE or not count for state, count in states.items())
+
+
+def _whole(data: JsonObject, states: dict[str, int]) -> int | None:
+    """How many threads there are in all; None where only those are known that were reached."""
+    met, of = sum(states.values()), counts(data, "reached").get("of")
+    if of is None and ("reached" in data or data.get("selected_only") or data.get("running")):
+        return None
+    return max(met, of or 0)
+
+
+def _states(data: JsonObject, states: dict[str, int]) -> Bar | Table | None:
+    """The threads by state: as shares of all, or as bare numbers where nobody knows how many there are."""
+    met, whole = sum(states.values()), _whole(data, states)
+    if not met:
+        return None
+    found = [(state.replace("_", " "), count) for state, count in states.items() if count]
+    if whole is None:
+        rows = tuple((name, number(count)) for name, count in found)
+        return Table("Threads reached so far", (Column(""), Column("count", numeric=True)), rows)
+    if whole > met:
+        found.append(("not reached", whole - met))
+    return Bar("Threads", tuple(found))
 
 
 def _headline(data: JsonObject, states: dict[str, int]) -> str:
@@ -89,9 +109,11 @@ def _headline(data: JsonObject, states: dict[str, int]) -> str:
     if ended in ("interrupted", "broken off") and not data.get("running"):
         ending += f" The last run was {ended}: run the same command again to go on."
     verb = "is" if total == 1 else "are"
-    if "of" not in counts(data, "reached") and ("reached" in data or data.get("running")):
+    if _whole(data, states) is None:
         # Of how many in all, nobody knows yet.
-        return f"{number(done)} of {plural(total, 'thread')} reached so far {verb} done.{ending}"
+        share = data.get("share_read")
+        read = f" About {percent(round(1000 * share), 1000)} of the source had been read." if share else ""
+        return f"{number(done)} of {plural(total, 'thread')} reached so far {verb} done.{read}{ending}"
     return f"{number(done)} of {plural(total, 'thread')} {verb} done ({percent(done, total)}).{ending}"
 
 

@@ -38,6 +38,8 @@ class FaultServer(Protocol):
 
 Action = Callable[[InterceptedRequest, FaultRule, FaultServer], Awaitable[None]]
 
+_PIECES = 20
+"""So many pieces a second at most; a trickle is told by its rate, not by how it is cut."""
 _PAGE = b"<!DOCTYPE html><html><head><title>%s</title></head><body><h1>%s</h1></body></html>"
 
 
@@ -119,6 +121,38 @@ async def _hang_up(request: InterceptedRequest, rule: FaultRule, server: FaultSe
     if ended == 1:
         await request.reset()
     return ended is None
+
+
+async def _post_unanswered(request: InterceptedRequest, _: FaultRule, server: FaultServer) -> None:
+    if request.scope["method"] in ("GET", "HEAD"):
+        await request.serve()
+        return
+    await request.perform()
+    await _hold(request, server)
+
+
+async def _headers_only(request: InterceptedRequest, _: FaultRule, server: FaultServer) -> None:
+    send = await request.answer_in_pieces(await request.perform())
+    # The server writes the head with the first piece of the body.
+    await send(b"")
+    await _hold(request, server)
+
+
+async def _trickle(request: InterceptedRequest, rule: FaultRule, server: FaultServer) -> None:
+    answer = await request.perform()
+    send, rate = await request.answer_in_pieces(answer), rule.number("rate") or 1.0
+    at_once = max(1, int(rate / _PIECES))
+    for start in range(0, len(answer.body), at_once):
+        if await first_of(request.gone(), server.closing.wait(), seconds=at_once / rate) is not None:
+            await request.reset()
+            return
+        await send(answer.body[start : start + at_once])
+
+
+async def _hold(request: InterceptedRequest, server: FaultServer) -> None:
+    """Say nothing more until the client gives up."""
+    await first_of(request.gone(), server.closing.wait())
+    await request.reset()
 
 
 async def _down(request: InterceptedRequest, rule: FaultRule, server: FaultServer) -> None:
@@ -259,6 +293,9 @@ ACTIONS: dict[FaultKind, Action] = {
     FaultKind.HTML_AFTER: _fail_after(_LOGIN),
     FaultKind.HANG: _hang,
     FaultKind.HANG_AFTER: _hang_after,
+    FaultKind.POST_UNANSWERED: _post_unanswered,
+    FaultKind.HEADERS_ONLY: _headers_only,
+    FaultKind.TRICKLE: _trickle,
     FaultKind.DOWN: _down,
     FaultKind.SCRAMBLE: _scramble,
     FaultKind.IGNORE_ITEMS: _ignore_items,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,6 +84,20 @@ class InterceptedRequest:
         headers.append((b"content-length", str(len(answer.body)).encode()))
         await self.send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await self.send({"type": "http.response.body", "body": answer.body})
+
+    async def answer_in_pieces(self, answer: CapturedResponse) -> Callable[[bytes], Awaitable[None]]:
+        """Send the head of a response; returns what sends a piece of its body."""
+        headers = [pair for pair in answer.headers if pair[0].lower() != b"content-length"]
+        headers.append((b"content-length", str(len(answer.body)).encode()))
+        await self.send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        left = len(answer.body)
+
+        async def send(piece: bytes) -> None:
+            nonlocal left
+            left -= len(piece)
+            await self.send({"type": "http.response.body", "body": piece, "more_body": left > 0})
+
+        return send
 
     async def answer_half(self, answer: CapturedResponse) -> None:
         """Send the headers and half of the body, then break the connection."""

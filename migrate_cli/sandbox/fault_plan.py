@@ -63,6 +63,12 @@ class FaultKind(StrEnum):
     """No answer until the client gives up, or for `seconds` (then as usual); nothing was done meanwhile."""
     HANG_AFTER = "hang-after"
     """Done, then no answer until the client gives up, or for `seconds`."""
+    POST_UNANSWERED = "post-unanswered"
+    """Writes are done and never answered, until the client gives up; reads are answered as usual."""
+    HEADERS_ONLY = "headers-only"
+    """Done, then the head of the answer, and nothing of its body until the client gives up."""
+    TRICKLE = "trickle"
+    """Done, then answered at `rate` bytes a second: `trickle:1`."""
     DOWN = "down"
     """All connections are reset and new ones refused for `seconds`."""
     SCRAMBLE = "scramble"
@@ -109,6 +115,7 @@ PARAMETERS: Mapping[FaultKind, Mapping[str, Parameter]] = {
     FaultKind.LATE: {"seconds": 1.0, "answer": "reset"},
     FaultKind.HANG: {"seconds": None},
     FaultKind.HANG_AFTER: {"seconds": None},
+    FaultKind.TRICKLE: {"rate": 1.0},
     FaultKind.DOWN: {"seconds": 1.0},
     FaultKind.ERRORS: {"form": "detail"},
     FaultKind.STREAM_CUT: {"after": 5.0},
@@ -120,6 +127,9 @@ PARAMETERS: Mapping[FaultKind, Mapping[str, Parameter]] = {
     FaultKind.STREAM_ERROR: {"after": 5.0},
 }
 """The parameters of each kind, with their defaults; kinds that are not named have none."""
+
+FIRST_FIELDS: Mapping[FaultKind, str] = {FaultKind.TRICKLE: "rate"}
+"""What a field without a name, behind the kind, stands for; the probability where nothing is said here."""
 
 DELAYS = frozenset({FaultKind.LATENCY, FaultKind.LOGNORMAL})
 LASTING = frozenset({FaultKind.LIMIT, FaultKind.ERRORS})

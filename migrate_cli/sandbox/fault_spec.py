@@ -1,6 +1,7 @@
 """Parses faults as users write them: lines such as `append:reset-after:0.02`, or a YAML file. Raises UsageError.
 
-A line is `ENDPOINTS:KIND[:PROBABILITY][:NAME=VALUE…]`; endpoints are separated by commas. In YAML:
+A line is `ENDPOINTS:KIND[:PROBABILITY][:NAME=VALUE…]`; endpoints are separated by commas. Behind `trickle` stands the
+rate in bytes a second instead of a probability. In YAML:
 
     seed: 7
     rules:
@@ -19,9 +20,19 @@ import yaml
 from migrate_cli.disk.input import text_of
 from migrate_cli.errors import UsageError, closest
 from migrate_cli.sandbox.api_error import FORMS
-from migrate_cli.sandbox.fault_plan import ENDPOINTS, GROUPS, PARAMETERS, FaultKind, FaultPlan, FaultRule, Parameter
+from migrate_cli.sandbox.fault_plan import (
+    ENDPOINTS,
+    FIRST_FIELDS,
+    GROUPS,
+    PARAMETERS,
+    FaultKind,
+    FaultPlan,
+    FaultRule,
+    Parameter,
+)
 
 _TEXTS = frozenset({"text", "answer", "form"})
+_FIRST_FIELDS = {str(kind): name for kind, name in FIRST_FIELDS.items()}
 _COMMON = ("probability", "nth", "count", "path")
 
 
@@ -33,7 +44,7 @@ def parse_rule(spec: str) -> FaultRule:
     for place, text in enumerate(fields):
         name, equals, value = text.partition("=")
         if not equals and place == 0:
-            name, value = "probability", text
+            name, value = _FIRST_FIELDS.get(kind, "probability"), text
         elif not equals:
             raise UsageError(f"Fault '{spec}': '{text}' should be NAME=VALUE.")
         values[name] = value
@@ -110,6 +121,8 @@ def _sensible(rule: FaultRule, where: str) -> FaultRule:
         _one_of(rule.text("form"), FORMS, where, "form")
     if any(isinstance(value, float) and value < 0 for value in rule.parameters.values()):
         raise UsageError(f"{where}: parameters cannot be negative.")
+    if rule.kind is FaultKind.TRICKLE and not rule.number("rate"):
+        raise UsageError(f"{where}: the rate must be more than nothing; headers-only sends no byte of the body.")
     if rule.kind is FaultKind.LIMIT and not rule.number("limit"):
         raise UsageError(f"{where}: limit must be at least 1.")
     return rule

@@ -277,6 +277,7 @@ class LoadSettings(Section):
     timeout: float = Field(60.0, gt=0)
     settle: float = Field(5.0, ge=0)
     late: float | None = Field(None, ge=0)
+    patience: float = Field(600.0, ge=0)
     connect_patience: float = Field(20.0, ge=0)
     batch_items: int = Field(20, ge=1, le=20)
     batch_bytes: int = Field(8_000_000, ge=1_000, le=50_000_000)

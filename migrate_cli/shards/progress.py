@@ -18,6 +18,8 @@ class ShardProgress:
         self._states: defaultdict[int, Counter[str]] = defaultdict(Counter)
         self._messages: Counter[int] = Counter()
         self._rates: dict[int, float] = {}
+        self._read: dict[int, tuple[int, float]] = {}
+        """By shard: how many of its threads were read, and the share of the source that held them."""
         self.quiet = False
         """Whether notes are left out, because every shard says the same now."""
 
@@ -46,10 +48,21 @@ class ShardProgress:
                 self._view.thread_done(state, messages)
                 messages = 0
             known[state] = max(known[state], count)
+        self._reading(index, line)
         rate = line.get("requests_per_minute")
         if rate is not None:
             self._rates[index] = rate
             self._view.rates(sum(self._rates.values()))
+
+    def _reading(self, index: int, line: JsonObject) -> None:
+        """Each shard reads the whole source, so each tells how many threads it has in all."""
+        read = line.get("read") or {}
+        if not (read.get("threads") and read.get("share")):
+            return
+        self._read[index] = int(read["threads"]), float(read["share"])
+        threads = sum(count for count, _ in self._read.values())
+        in_all = sum(count / share for count, share in self._read.values())
+        self._view.read(threads, threads / in_all)
 
     def ended(self, index: int) -> None:
         """Forget the pace of a shard that sends nothing more."""

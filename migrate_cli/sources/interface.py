@@ -101,6 +101,9 @@ class Source(ABC):
     tell: Callable[[str], None] = staticmethod(lambda _: None)
     """Takes a sentence for whoever watches while `threads` is read; from any thread. Set by the command, if it has
     somebody to tell."""
+    reading: Callable[[int, float | None], None] = staticmethod(lambda _threads, _share: None)
+    """Takes how many threads have been read and which share of the source held them, where `expected` cannot tell the
+    whole (None: not known); called while the source is read, from any thread. Set by the command, as `tell` is."""
 
     @property
     @abstractmethod

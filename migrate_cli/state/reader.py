@@ -58,8 +58,9 @@ class StateReader:
         nothing names), `unreadable` (of the last apply), up to 200 threads each of `failed`, `in_doubt` and `differs`
         with code and detail, `skipped` by reason, `running` (the process that writes now, or None), `last_run` and
         `setup`. And `reached`, {threads, of}, where the last apply has not met all threads of its source; `of` is None
-        where nobody has counted them. And `pilot`, where the last load did not come
-        through it.
+        where nobody has counted them, and `share_read` beside it says then which share of the source it had read, if
+        that is known. `selected_only`, where no apply was asked for all threads. And `pilot`, where the last load did
+        not come through it.
         """
         running = holder(self.path)
         threads, totals = self._threads_by_state()
@@ -99,17 +100,23 @@ class StateReader:
     def _reached(self, known: int) -> JsonObject:
         """How many threads are known of how many in the source, where the last apply has not met all of them.
 
-        A run that was asked for some threads only has no `expected` among its options: it says nothing of the source.
+        A run that was asked for some threads only has no `expected` among its options: it says nothing of the source,
+        and so the last that was asked for all of them counts.
         """
         row = self._file.row(
-            """SELECT json_extract(options, '$.expected') AS 'of' FROM run
-            WHERE command = 'apply' AND (result IS NULL OR json_extract(result, '$.data.reached') IS NOT NULL)
-              AND json_type(options, '$.expected') IS NOT NULL
-              AND key = (SELECT max(key) FROM run WHERE command = 'apply')"""
+            """SELECT json_extract(options, '$.expected') AS 'of',
+              json_extract(result, '$.data.share_read') AS share,
+              result IS NULL OR json_extract(result, '$.data.reached') IS NOT NULL AS short
+            FROM run WHERE key = (
+              SELECT max(key) FROM run WHERE command = 'apply' AND json_type(options, '$.expected') IS NOT NULL)"""
         )
-        if row is None or (row["of"] is not None and row["of"] <= known):
+        if row is None:
+            asked = self._file.number("SELECT count(*) FROM run WHERE command = 'apply'")
+            return {"selected_only": True} if asked else {}
+        if not row["short"] or (row["of"] is not None and row["of"] <= known):
             return {}
-        return {"reached": {"threads": known, "of": row["of"]}}
+        share = {} if row["share"] is None else {"share_read": row["share"]}
+        return {"reached": {"threads": known, "of": row["of"]}, **share}
 
     def _stopped_pilot(self) -> JsonObject:
         """The pilot that is to be repeated, if one is."""

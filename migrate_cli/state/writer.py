@@ -23,6 +23,7 @@ from migrate_cli.state.backup import StateCopies
 from migrate_cli.state.disk_reserve import DiskReserve
 from migrate_cli.state.lines import Line
 from migrate_cli.state.opening import translate
+from migrate_cli.work.waiting import waiting
 
 Rows = Sequence[Sequence[Any]]
 Waiter = asyncio.Future[None] | concurrent.futures.Future[None]
@@ -116,13 +117,15 @@ class Writer:
         """Return when everything noted so far is on disk. Raises the error that stopped writing."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._wait_with(done):
-            await done
+            with waiting("the disk of the state file", moves=False):
+                await done
 
     def flush(self) -> None:
         """The same as `durable`, blocking; for code outside an event loop."""
         done: concurrent.futures.Future[None] = concurrent.futures.Future()
         if self._wait_with(done, hurry=True):
-            done.result()
+            with waiting("the disk of the state file", moves=False):
+                done.result()
 
     def backup(self) -> None:
         """Write everything, then the backup; blocks."""

@@ -35,6 +35,7 @@ def endpoint_of(settings: Settings) -> Endpoint:
         target.organization,
         target.project,
         settings.load.timeout,
+        settings.load.patience,
         headers={**_headers_of_client(settings), **target.headers, **_secret_headers(settings)},
         query=target.query,
         credentials=credentials,

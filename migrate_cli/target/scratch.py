@@ -13,15 +13,18 @@ from typing import Protocol
 
 from migrate_cli.convert.canonical import encode
 from migrate_cli.convert.limits import MAX_BATCH_ITEMS
-from migrate_cli.errors import MigrateError
+from migrate_cli.errors import MigrateError, TemporaryError
 from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, Refused
 from migrate_cli.http.retry import pause
 from migrate_cli.model import JsonObject
 from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.target.deletion import DELETED, GONE, ConversationDeletion, Wait
+from migrate_cli.work.waiting import waiting
 
 ATTEMPTS = 6
 """How often one request is sent before it is given up."""
+SILENT_ATTEMPTS = 3
+"""The same where nothing comes, not even a refusal: each of them has taken a whole timeout."""
 SHORTEST_WAIT = 0.2
 """Seconds, after the first attempt: a person waits for the answer to a case."""
 _GROUP = 8_000_000
@@ -87,8 +90,8 @@ class ScratchConversations:
         self, target: ConversationsTarget, record: ScratchRecord, name: str, sleep: Sleep = asyncio.sleep
     ) -> None:
         self._target, self._record, self._sleep = target, record, sleep
-        self._name = name
-        """What the record calls the target; what is left at another is not looked for here."""
+        self.name = name
+        """What the record and sentences call the target; what is left at another is not looked for here."""
         self.made = 0
         self.deleted = 0
         self.left: list[str] = []
@@ -97,7 +100,8 @@ class ScratchConversations:
     async def make(self, items: Sequence[JsonObject]) -> tuple[str, str | None]:
         """Make one with these items; return its id and the id of its last item.
 
-        Raises ScratchRefused, or Unclear when it stays unclear what was done; nothing is left then.
+        Raises ScratchRefused, or Unclear when it stays unclear what was done; nothing is left then. Raises
+        TemporaryError for a target that answers nothing.
         """
         conversation_id = await self._create()
         try:
@@ -109,7 +113,7 @@ class ScratchConversations:
     async def keep_account(self, conversation_id: str) -> None:
         """Take a conversation that was just made into the account: from here on it is deleted in the end."""
         self.made += 1
-        self._record.scratch(conversation_id, self._name)
+        self._record.scratch(conversation_id, self.name)
         await self._record.durable()
 
     async def append(self, conversation_id: str, bodies: list[bytes]) -> str:
@@ -146,7 +150,7 @@ class ScratchConversations:
     async def sweep(self) -> int:
         """Delete all that is on record, also by earlier processes; return how many are gone."""
         before = self.deleted
-        for conversation_id in self._record.scratches(self._name):
+        for conversation_id in self._record.scratches(self.name):
             await self.delete(conversation_id)
         return self.deleted - before
 
@@ -169,14 +173,21 @@ class ScratchConversations:
 
     def _attempts(self, given_up: str = "no clear answer") -> Wait:
         """A new series of attempts at one request; waiting after the last raises Unclear."""
-        numbers = count(1)
+        numbers, silent = count(1), 0
 
         async def wait(reply: NotApplied | Ambiguous) -> None:
-            attempt = next(numbers)
+            nonlocal silent
+            attempt, silent = next(numbers), silent + reply.silent
+            if silent == SILENT_ATTEMPTS:
+                raise TemporaryError(
+                    f"{self.name} did not answer {silent} tries to make, fill or delete a scratch conversation "
+                    f"({reply.reason}); nothing is lost, run the same command again later"
+                )
             if attempt == ATTEMPTS:
                 raise Unclear(given_up)
             asked = reply.wait if isinstance(reply, NotApplied) else None
-            await self._sleep(pause(attempt, asked, shortest=SHORTEST_WAIT))
+            with waiting("the next attempt at a scratch conversation", moves=False):
+                await self._sleep(pause(attempt, asked, shortest=SHORTEST_WAIT))
 
         return wait
 

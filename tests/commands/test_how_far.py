@@ -63,6 +63,40 @@ def test_a_source_that_cannot_tell_its_size_is_no_reason_to_be_silent(cli: Cli, 
     assert cli("status", "-o", "json").json["data"]["reached"] == {"threads": 3, "of": None}
 
 
+def test_status_says_which_share_of_an_uncounted_source_was_read_and_takes_it_for_no_whole(
+    cli: Cli, export: Path, tmp_path: Path
+) -> None:
+    lines = "\n".join(path.read_text().replace("\n", " ") for path in sorted(export.rglob("*.json")))
+    (tmp_path / "all.jsonl").write_text(lines)
+    stopped = cli("apply", tmp_path / "all.jsonl", *REFUSED, "-o", "json").json["data"]
+    assert stopped["share_read"] == pytest.approx(3 / 12, rel=0.1)
+    told = flat(cli("status").out)
+    assert "About 25.0 % of the source had been read." in told
+    assert "Threads reached so far" in told
+    assert "100 %" not in told
+
+
+def test_what_was_not_reached_has_its_share_in_the_bar(cli: Cli, export: Path) -> None:
+    cli("apply", export, *REFUSED)
+    told = flat(cli("status").out)
+    assert "failed 3 25.0 %" in told
+    assert "not reached 9 75.0 %" in told
+
+
+def test_some_threads_that_were_asked_for_are_not_taken_for_the_export(cli: Cli, export: Path) -> None:
+    cli("apply", export, *REFUSED, "--limit", "2")
+    assert cli("status", "-o", "json").json["data"]["selected_only"] is True
+    told = flat(cli("status").out)
+    assert told.startswith("! 0 of 2 threads reached so far are done.")
+    assert "%" not in told
+
+
+def test_a_later_run_over_some_threads_does_not_hide_how_many_there_are(cli: Cli, export: Path) -> None:
+    cli("apply", export, *REFUSED)
+    cli("apply", export, *REFUSED, "--limit", "2")
+    assert cli("status", "-o", "json").json["data"]["reached"] == {"threads": 3, "of": 12}
+
+
 def test_a_killed_run_is_told_with_the_number_of_threads_that_it_knew(cli: Cli, export: Path) -> None:
     cli("apply", export, *REFUSED)
     with closing(sqlite3.connect("migration.db")) as state:

@@ -27,8 +27,9 @@ def faults(target: EmbeddedSandbox) -> Iterator[Faults]:
 
 @pytest.fixture
 def export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Nine threads of two batches each."""
+    """Nine threads of two batches each, one at a time, so that the number of a request says whose it is."""
     monkeypatch.setenv("MIGRATE_LOAD__PILOT", "3")
+    monkeypatch.setenv("MIGRATE_LOAD__WORKERS", "1")
     return write_export(tmp_path / "export", [30] * 9)
 
 

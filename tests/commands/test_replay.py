@@ -182,6 +182,26 @@ def test_what_goes_wrong_in_a_tool_is_told_to_the_model(
     assert result["exit_code"] == 0, result
 
 
+def test_a_handler_that_never_returns_keeps_neither_the_other_calls_nor_the_report(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+) -> None:
+    name = handlers(tmp_path)
+    (tmp_path / f"{name}.py").write_text(
+        "import threading\ndef hang(n):\n    threading.Event().wait()\ndef fine(n):\n    print('aside')\n    return n\n"
+    )
+    tools = [function("hang", handler=f"{name}:hang", timeout=0.3), function("fine", handler=f"{name}:fine")]
+    cases = [
+        {"id": "both", "input": '[[call hang {"n": 1}]] [[call fine {"n": 7}]]', "expect": {"contains": "7"}},
+        {"id": "after", "input": '[[call fine {"n": 8}]]', "expect": {"contains": "8"}},
+    ]
+    result = run(cli, write_suite(tmp_path, cases, tools=tools))
+    assert result["exit_code"] == 0, result
+    both, after = case_of(result, "both"), case_of(result, "after")
+    assert "the tool hang was ended after 0." in both["detail"]
+    assert [(one["tool"], one["problem"]) for one in both["tool_problems"]] == [("hang", "timeout")]
+    assert after["tool_problems"] == []
+
+
 def test_a_command_reads_json_and_writes_json(cli: Cli, tmp_path: Path, target: EmbeddedSandbox) -> None:
     program = "import json, sys; print(json.dumps({'double': 2 * json.load(sys.stdin)['n']}))"
     tools = [function("double", command=[sys.executable, "-c", program])]
@@ -550,6 +570,12 @@ def test_ctrl_c_lets_cases_end_and_leaves_nothing_behind(cli: Cli, tmp_path: Pat
     assert totals["passed"] > 0
     assert totals["stopped"] > 0
     assert contents(migrated) == before
+    again = cli("replay", tmp_path / "suite.yaml", "--output", "json").json
+    assert again["exit_code"] == 0
+    assert again["data"]["totals"]["passed"] == 20
+    assert again["data"]["judged_before"] == totals["passed"], "it goes on with the cases that were left"
+    anew = cli("replay", tmp_path / "suite.yaml", "--output", "json").json
+    assert "resumes" not in anew["data"], "one that came to its end is not gone on with"
 
 
 def test_the_demo_ends_with_a_replay_in_which_all_passes(cli: Cli) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import replace
 
 import pytest
@@ -199,3 +200,71 @@ def test_the_rate_is_read_from_headers_whatever_the_window(
     assert (found is None) is (told is None)
     if found is not None and told is not None:
         assert found == pytest.approx(told)
+
+
+def test_a_stray_429_holds_everyone_for_its_wait_and_changes_nothing_else() -> None:
+    now = [0.0]
+    limiter = RateLimiter(most_in_flight=16, now=lambda: now[0])
+    for _ in range(100):
+        limiter.report(Signal.FINE, began=0.0)
+    now[0] = 1.0
+    limiter.report(Signal.THROTTLED, began=0.5, wait=2.0)
+    for _ in range(15):
+        limiter.report(Signal.FINE, began=0.5)
+    assert limiter.gate.window == 16
+    assert limiter.at_once() is None
+    now[0] = 3.0
+    assert limiter.at_once() == 3.0
+
+
+@pytest.mark.parametrize("beside", [2, 8])
+def test_many_429s_at_one_moment_are_a_limit(beside: int) -> None:
+    limiter = RateLimiter(most_in_flight=16, now=lambda: 1.0)
+    for _ in range(100):
+        limiter.report(Signal.FINE, began=0.0)
+    for _ in range(beside):
+        limiter.report(Signal.FINE, began=0.5)
+    for _ in range(6):
+        limiter.report(Signal.THROTTLED, began=0.5, wait=2.0)
+    assert limiter.gate.window == 1
+
+
+def test_a_429_soon_after_a_stray_one_is_a_limit() -> None:
+    now = [1.0]
+    limiter = RateLimiter(most_in_flight=16, now=lambda: now[0])
+    limiter.report(Signal.THROTTLED, began=0.5, wait=1.0)
+    assert limiter.gate.window == 8
+    now[0] = 3.0
+    limiter.report(Signal.FINE, began=2.5)
+    limiter.report(Signal.THROTTLED, began=2.5, wait=1.0)
+    assert limiter.gate.window == 1
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_host_that_refuses_a_few_requests_for_no_reason_of_pace_costs_their_waits_and_little_more(seed: int) -> None:
+    waits, requests, workers, latency = 1.0, 4000, 64, 0.2
+    refused = 0
+
+    async def work() -> float:
+        nonlocal refused
+        loop, chance = asyncio.get_running_loop(), random.Random(seed)
+        limiter = RateLimiter(most_in_flight=workers, now=loop.time, jitter=lambda: 0.0)
+        left = iter(range(requests))
+
+        async def worker() -> None:
+            nonlocal refused
+            for _ in left:
+                done = False
+                while not done:
+                    async with limiter.slot() as began:
+                        await asyncio.sleep(latency)
+                        done = chance.random() > 0.003
+                        signal = Signal.FINE if done else Signal.THROTTLED
+                        limiter.report(signal, began=began, wait=None if done else waits)
+                    refused += not done
+
+        await asyncio.gather(*(worker() for _ in range(workers)))
+        return loop.time()
+
+    seconds = run_virtual(work())
+    assert seconds <= 1.3 * requests * latency / workers + refused * (waits + latency)

@@ -14,8 +14,10 @@ from .conftest import Bench, texts_of  # noqa: TID252 - the folder's own fixture
 BEFORE = ["500", "502", "503", "529", "408", "reset-before", "html", "hang"]
 AFTER = ["500-after", "502-after", "503-after", "529-after", "408-after", "reset-after", "cut", "break", "html-after"]
 LATER = ["hang-after", "late:seconds=0.1", "late:seconds=0.02:answer=hang", "partial:items=7", "partial:status=200"]
+STALLS = ["post-unanswered", "headers-only", "trickle:1"]
 CLEAR = ["429:retry_after=0.05", "locked", "down:seconds=0.3"]
-EVERY = [*BEFORE, *AFTER, *LATER, *CLEAR]
+EVERY = [*BEFORE, *AFTER, *LATER, *STALLS, *CLEAR]
+OF_WRITES = {"partial", "late", "post-unanswered"}
 CONTENT = [f"turn {number % 20}" for number in range(45)]
 
 
@@ -46,7 +48,7 @@ def test_a_fault_at_a_write_neither_loses_nor_doubles_anything(bench: Bench, end
     bench.audit(draft)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in EVERY if "partial" not in kind and "late" not in kind])
+@pytest.mark.parametrize("kind", [kind for kind in EVERY if kind.partition(":")[0] not in OF_WRITES])
 def test_a_fault_at_a_read_is_retried(bench: Bench, kind: str) -> None:
     draft = draft_of(CONTENT)
     bench.faults("append:reset-after:nth=2", rule("list", kind, "nth=1"))
@@ -55,7 +57,7 @@ def test_a_fault_at_a_read_is_retried(bench: Bench, kind: str) -> None:
     bench.audit(draft)
 
 
-@pytest.mark.parametrize("kind", [*BEFORE, *AFTER, "hang-after", *CLEAR])
+@pytest.mark.parametrize("kind", [*BEFORE, *AFTER, "hang-after", *STALLS, *CLEAR])
 def test_a_fault_at_a_delete_of_a_late_copy_is_repeated_until_it_is_gone(bench: Bench, kind: str) -> None:
     draft = draft_of(CONTENT)
     bench.faults("append:late:nth=2:seconds=0.1", rule("delete-item", kind, "nth=1"))
@@ -241,6 +243,26 @@ def test_a_hopeless_target_ends_the_run_in_good_time(bench: Bench) -> None:
     draft = draft_of(["a"])
     assert bench.load(draft).states() == {draft.thread_id: "loaded"}
     bench.audit(draft)
+
+
+def test_a_conversation_that_is_never_answered_is_left_for_the_next_run_and_the_others_are_loaded(
+    bench: Bench,
+) -> None:
+    draft = draft_of(CONTENT)
+    bench.faults("append:quota:nth=2")
+    with pytest.raises(TemporaryError):
+        bench.load(draft)
+    from migrate_cli.sandbox.audit import read_conversations
+
+    [(conversation, _, _)] = read_conversations(bench.server.data)
+    bench.faults(f"*:hang:path={conversation}")
+    others = [draft_of(CONTENT, f"thread_{number}") for number in range(2, 6)]
+    seen = bench.load(draft, *others)
+    assert seen.states() == {draft.thread_id: "loading"} | {one.thread_id: "loaded" for one in others}
+    assert seen.ended[draft.thread_id][2] == "unanswered"
+    bench.faults()
+    assert bench.load(draft, *others).states()[draft.thread_id] == "loaded"
+    bench.audit(draft, *others)
 
 
 def test_a_conversation_that_disappeared_leaves_its_thread_in_doubt(bench: Bench) -> None:

@@ -46,8 +46,34 @@ def test_a_pilot_that_does_not_read_back_as_it_was_sent_stops_the_run(bench: Ben
     drafts = [draft_of([f"{place}" for place in range(30)], f"thread_{number}") for number in range(8)]
     bench.faults("append:scramble")
     seen = bench.load(*drafts, pilot=3)
+    assert seen.states() == {f"thread_{number}": "in_doubt" for number in range(3)}
+    assert bench.stats()["requests"]["create"] == 3
+
+
+def test_a_thread_of_the_pilot_that_was_begun_beside_one_that_fails_comes_to_its_end(bench: Bench) -> None:
+    drafts = [draft_of([f"{place}" for place in range(30)], f"thread_{number}") for number in range(8)]
+    bench.faults("append:scramble:nth=1")
+    seen = bench.load(*drafts, pilot=3)
+    assert sorted(str(state) for state in seen.states().values()) == ["in_doubt", "loaded", "loaded"]
+    assert bench.stats()["requests"]["create"] == 3
+
+
+def test_a_pilot_of_one_worker_stops_at_the_first_thread(bench: Bench) -> None:
+    drafts = [draft_of([f"{place}" for place in range(30)], f"thread_{number}") for number in range(8)]
+    bench.faults("append:scramble")
+    seen = bench.load(*drafts, pilot=3, workers=1)
     assert seen.states() == {"thread_0": "in_doubt"}
     assert bench.stats()["requests"]["create"] == 1
+
+
+def test_threads_that_need_nothing_are_none_of_the_pilot(bench: Bench) -> None:
+    drafts = [draft_of(["a", "b"], f"thread_{number}") for number in range(8)]
+    bench.load(*drafts[:2])
+    before = bench.stats()["requests"]
+    bench.load(*drafts, pilot=3)
+    after = bench.stats()["requests"]
+    assert after["list"] - before.get("list", 0) == 3
+    assert after["create"] - before["create"] == 6
 
 
 def ended(store: StateStore, began: int, ended: int, pilot: dict[str, Any] | None) -> None:

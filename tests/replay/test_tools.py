@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.errors import UsageError
 from migrate_cli.replay.approvals import Approvals, Decided
+from migrate_cli.replay.handler_process import resolve
+from migrate_cli.replay.handlers import HandlerProcesses
 from migrate_cli.replay.recorded_outputs import RecordedOutputs
 from migrate_cli.replay.response import ApprovalRequest, FunctionCall
 from migrate_cli.replay.tool_output import as_output, failure, size_of
-from migrate_cli.replay.tools import ToolOutcome, ToolPolicy, ToolRunner, resolve
+from migrate_cli.replay.tools import ToolOutcome, ToolPolicy, ToolRunner
 from migrate_cli.replay.toolspec import Tool
 
 NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
-MEETING = threading.Barrier(3)
-
-
-def meet(n: int) -> str:
-    MEETING.wait(10)
-    return f"met {n}"
-
-
-async def double(n: int) -> dict[str, int]:
-    await asyncio.sleep(0)
-    return {"n": 2 * n}
-
-
-async def forever(n: int) -> None:
-    await asyncio.Event().wait()
-
-
-def late(n: int) -> None:
-    raise TimeoutError("the shop is slow")
+HERE = Path(__file__).parent
 
 
 def tool(name: str, **more: Any) -> Tool:
@@ -47,20 +30,16 @@ def tool(name: str, **more: Any) -> Tool:
 
 
 def here(name: str, **more: Any) -> Tool:
-    return tool(name, handler=f"{__name__.rpartition('.')[2]}:{name}", **more)
-
-
-@pytest.fixture(autouse=True)
-def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, __name__.rpartition(".")[2], sys.modules[__name__])
+    return tool(name, handler=f"odd_handlers:{name}", **more)
 
 
 def run(
     tools: list[Tool], *calls: tuple[str, str], recorded: RecordedOutputs | None = None, **policy: Any
 ) -> list[ToolOutcome]:
-    runner = ToolRunner(tools, ToolPolicy(**policy), recorded)
     made = [FunctionCall(f"call_{index}", name, arguments) for index, (name, arguments) in enumerate(calls)]
-    return asyncio.run(runner.run_all(made))
+    with HandlerProcesses(HERE) as handlers:
+        runner = ToolRunner(tools, ToolPolicy(handlers=handlers, **policy), recorded)
+        return asyncio.run(runner.run_all(made))
 
 
 def test_all_calls_run_at_once_and_answer_in_their_order() -> None:

@@ -124,3 +124,95 @@ def test_silence_is_silent_and_plain_writes_only_notes(capsys: pytest.CaptureFix
         view.close()
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "noted\n")
+
+
+def read(share: float | None, threads: int, done: int, *, total: int | None = None) -> ProgressCounts:
+    """Counts of a source whose threads are not counted, of which a share has been read."""
+    tally = ProgressCounts(started=0.0, total=total, what="Migrating")
+    tally.read(threads, share)
+    for _ in range(done):
+        tally.count("loaded", 1)
+    return tally
+
+
+def test_a_whole_that_nobody_counted_follows_from_the_share_that_was_read() -> None:
+    numbers, _ = describe(read(0.25, 200, 100), 10.0)
+    assert numbers == "100 of about 800 threads · 10 msg/s · about 1 min 10 s left"
+    line = read(0.25, 200, 100).as_dict(10.0)
+    assert (line["total"], line["estimated_total"], line["seconds_left"]) == (None, 800, 70.0)
+    assert line["read"] == {"threads": 200, "share": 0.25}
+
+
+def test_once_all_is_read_the_whole_is_known() -> None:
+    tally = read(1.0, 800, 700)
+    assert describe(tally, 70.0)[0] == "700/800 threads · 10 msg/s · 10 s left"
+    assert (tally.as_dict(70.0)["total"], tally.as_dict(70.0)["estimated_total"]) == (800, None)
+
+
+def test_a_host_that_still_lists_has_no_whole_and_no_time_left() -> None:
+    tally = read(None, 400, 100)
+    assert describe(tally, 10.0)[0] == "100 of 400 threads listed so far · 10 msg/s"
+    assert tally.eta(10.0) is None
+
+
+def test_too_few_threads_say_nothing_of_the_rest() -> None:
+    tally = read(None, 0, 1, total=400)
+    assert "left" not in describe(tally, 1.1)[0]
+    assert read(0.001, 3, 3).whole() is None
+    assert read(None, 0, 3, total=5).eta(1.0) is not None
+
+
+def test_a_line_that_stands_still_is_no_estimate() -> None:
+    tally = read(None, 0, 20, total=400)
+    assert "left" in describe(tally, 10.0)[0]
+    assert "left" in describe(tally, 19.0)[0]
+    assert describe(tally, 52.0)[0] == "20/400 threads · 0 msg/s · none ended for 42 s"
+    assert tally.as_dict(52.0)["seconds_left"] is None
+    tally.count("loaded", 1)
+    assert "left" in describe(tally, 53.0)[0]
+
+
+def test_reading_before_the_work_is_a_phase_with_a_share_and_an_end() -> None:
+    stream, clock = io.StringIO(), Clock()
+    view = JsonProgress(stream, clock)
+    for share in (0.1, 0.2):
+        clock.now += 4
+        view.read(0, share)
+    view.start(10, "Planning")
+    written = lines(stream)
+    assert [line["what"] for line in written] == ["Reading", "Reading", "Planning"]
+    assert (written[1]["read"], written[1]["seconds_left"]) == ({"threads": 0, "share": 0.2}, 16.0)
+    assert written[2]["read"] is None
+
+
+def test_a_thread_that_is_read_before_the_work_begins_opens_no_phase() -> None:
+    stream = io.StringIO()
+    for view in (JsonProgress(stream, Clock()), LiveProgress(stream, Clock())):
+        view.read(1, 0.5)
+        view.close()
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize(("total", "drawn"), [(None, False), (10, True)])
+def test_there_is_no_bar_without_an_end(total: int | None, drawn: bool) -> None:
+    stream = io.StringIO()
+    view = LiveProgress(stream, Clock())
+    view.start(total, "Migrating")
+    for _ in range(5):
+        view.thread_done("loaded", 1)
+    view._draw()
+    assert view._bar is not None
+    view._bar.console.print(view._bar.get_renderable())
+    view.close()
+    assert "5" in stream.getvalue()
+    assert ("━━━" in stream.getvalue()) is drawn
+
+
+def test_the_time_left_follows_the_pace_of_late_and_not_a_slow_start() -> None:
+    tally = read(None, 0, 10, total=1000)
+    assert tally.eta(10.0) == 990
+    for second in range(11, 41):
+        for _ in range(20):
+            tally.count("loaded", 1)
+        left = tally.eta(float(second))
+    assert left == pytest.approx((1000 - 610) / 20)

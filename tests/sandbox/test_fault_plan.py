@@ -36,6 +36,12 @@ def test_a_line_names_endpoints_kind_chance_and_parameters() -> None:
     assert parse_rule("*:500").probability == 1.0
 
 
+def test_the_field_behind_a_trickle_is_its_rate() -> None:
+    rule = parse_rule("*:trickle:1")
+    assert (rule.number("rate"), rule.probability) == (1.0, 1.0)
+    assert parse_rule("*:trickle:0.5:probability=0.1").probability == 0.1
+
+
 def test_a_rule_for_a_path_strikes_that_path_alone() -> None:
     rule = parse_rule("reads:500:path=thread_7")
     assert parse_rule(str(rule)) == rule

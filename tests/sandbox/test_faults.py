@@ -414,3 +414,40 @@ def test_requests_of_one_second_can_be_listed_in_the_wrong_order(bench: Bench) -
     texts = [item["content"][0]["text"] for item in listed]
     assert sorted(texts) == bench.stored() != texts
     assert all(texts[place][0] == texts[place + 1][0] for place in range(0, 12, 2)), "each request stays in one piece"
+
+
+def test_a_write_that_is_never_answered_is_done_and_reads_are_answered(bench: Bench) -> None:
+    bench.plan("*:post-unanswered")
+    with pytest.raises(httpx2.ReadTimeout):
+        bench.append("kept", timeout=0.1)
+    bench.until(lambda: bench.stored() == ["kept"])
+    assert (
+        bench.http.get(f"/conversations/{bench.conversation}/items").json()["data"][0]["content"][0]["text"] == "kept"
+    )
+
+
+def test_only_the_head_of_an_answer_comes(bench: Bench) -> None:
+    bench.plan("append:headers-only")
+    with (
+        bench.http.stream(
+            "POST",
+            f"/conversations/{bench.conversation}/items",
+            json={"items": [{"role": "user", "content": "kept"}]},
+            timeout=0.2,
+        ) as answer,
+        pytest.raises(httpx2.ReadTimeout),
+    ):
+        assert answer.status_code == 200
+        assert int(answer.headers["content-length"]) > 0
+        answer.read()
+    assert bench.stored() == ["kept"]
+
+
+def test_an_answer_can_trickle(bench: Bench) -> None:
+    bench.plan("append:trickle:100000")
+    assert bench.append("kept").json()["data"][0]["content"][0]["text"] == "kept"
+    bench.plan("append:trickle:1")
+    with bench.http.stream(
+        "POST", f"/conversations/{bench.conversation}/items", json={"items": [{"role": "user", "content": "b"}]}
+    ) as answer:
+        assert next(answer.iter_raw()) == b"{"

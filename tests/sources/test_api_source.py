@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,11 @@ from migrate_cli.sandbox.assistants_quirks import SourcePreset
 from migrate_cli.sources import spool
 from migrate_cli.sources.api.background import stream
 from migrate_cli.sources.api.presets import PRESETS
-from migrate_cli.sources.api.stall_notice import patiently
 from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection
 
 from support.exports import thread, thread_id, write_export
 from support.hosts import RunningHost, codes, digests, host, read
-from support.virtual import run_virtual
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 LISTING = [SourcePreset.FOUNDRY, SourcePreset.SELF_HOSTED]
@@ -383,46 +381,6 @@ def test_a_stream_that_is_left_early_ends_its_thread() -> None:
     next(values)
     values.close()  # type: ignore[attr-defined]  # it is a generator
     assert ended.is_set()
-
-
-def test_a_host_that_gives_nothing_for_long_is_told_of_more_and_more_seldom() -> None:
-    told: list[float] = []
-
-    async def read() -> list[int]:
-        ready = asyncio.Event()
-
-        async def slow() -> AsyncGenerator[int]:
-            yield 1
-            await ready.wait()
-            yield 2
-
-        def silent(seconds: float) -> None:
-            told.append(seconds)
-            if len(told) == 4:
-                ready.set()
-
-        return [number async for number in patiently(slow(), silent, 0.001)]
-
-    assert asyncio.run(read()) == [1, 2]
-    assert told[:4] == [0.001, 0.002, 0.004, 0.008]
-
-
-def test_each_wait_for_a_host_is_told_of_anew() -> None:
-    told: list[tuple[float, float]] = []
-
-    async def read() -> list[float]:
-        async def host() -> AsyncGenerator[float]:
-            for seconds in (50.0, 1.0, 20.0, 14.0, 0.0):
-                await asyncio.sleep(seconds)
-                yield seconds
-
-        def silent(seconds: float) -> None:
-            told.append((round(asyncio.get_running_loop().time()), seconds))
-
-        return [seconds async for seconds in patiently(host(), silent, 15.0)]
-
-    assert run_virtual(read()) == [50.0, 1.0, 20.0, 14.0, 0.0]
-    assert told == [(15, 15.0), (30, 30.0), (66, 15.0)]
 
 
 def test_what_breaks_a_stream_is_raised_where_it_is_read() -> None:

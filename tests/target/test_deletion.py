@@ -130,3 +130,50 @@ def test_what_was_swept_is_off_the_record() -> None:
         return await scratches.sweep(), record.scratches("there")
 
     assert asyncio.run(go()) == (1, [])
+
+
+class Mute(Held):
+    """Carries every delete out, and answers none."""
+
+    async def delete_item(self, conversation_id: str, item_id: str) -> Reply:
+        await super().delete_item(conversation_id, item_id)
+        return Ambiguous("no answer in time", silent=True)
+
+    async def delete_conversation(self, conversation_id: str) -> Reply:
+        await super().delete_conversation(conversation_id)
+        return Ambiguous("no answer in time", silent=True)
+
+
+def test_a_target_that_never_answers_deletes_is_looked_at_instead_of_asked_again() -> None:
+    target = Mute(3)
+    deletion = deletion_of(target)
+    assert asyncio.run(deletion.run()) == (DELETED, None)
+    assert target.asked == ["item_2", "item_1", "item_0", "conv_1"], "each was asked for once"
+    assert (deletion.deleted, deletion.emptied) == (3, True)
+
+
+def test_a_conversation_whose_delete_was_lost_is_asked_for_again_once_it_was_seen_to_stand() -> None:
+    class Once(Held):
+        async def delete_conversation(self, conversation_id: str) -> Reply:
+            self.asked.append(conversation_id)
+            if self.asked.count(conversation_id) < 3:
+                return Ambiguous("status 500")
+            self.stands = False
+            return Applied({})
+
+    target, waited = Once(1), list[str]()
+    assert asyncio.run(deletion_of(target, waited).run()) == (DELETED, None)
+    assert target.asked == ["item_0", "conv_1", "conv_1", "conv_1"]
+    assert waited == ["status 500"] * 2
+
+
+def test_one_patience_holds_for_all_attempts_at_one_item() -> None:
+    made: list[str] = []
+
+    def patience() -> Wait:
+        made.append("one")
+        return patiently([])()
+
+    target = Held(2, *[Ambiguous("reset")] * 4)
+    asyncio.run(ConversationDeletion(target, "conv_1", patience).run())
+    assert len(made) == 3, "two items and the conversation"

@@ -14,6 +14,8 @@ from bench.figures import Figures, Spread, short
 from bench.threads import least_pages, least_requests
 
 MEGABYTE = 1_000_000
+FAR = 200
+"""Milliseconds from which on a small run is mostly round trips."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,14 @@ class Bar:
 
 def bars(figures: Figures) -> list[Bar]:
     """Return every bar for which something was measured."""
-    return [*_ratios(figures), *_requests(figures), *_commits(figures), *_others(figures), *_large(figures)]
+    return [
+        *_ratios(figures),
+        *_pace(figures),
+        *_requests(figures),
+        *_commits(figures),
+        *_others(figures),
+        *_large(figures),
+    ]
 
 
 def _ratios(figures: Figures) -> Iterator[Bar]:
@@ -48,6 +57,19 @@ def _ratios(figures: Figures) -> Iterator[Bar]:
     cpu = figures.cpu_ratio("apply", "floor", "short", 0.0)
     if cpu is not None:
         yield Bar("`apply`, 0 ms: CPU a message against the floor", "≤ 8 ×", f"{cpu} ×", cpu.middle <= 8)
+
+
+def _pace(figures: Figures) -> Iterator[Bar]:
+    for latency, times in figures.small.items():
+        ratio = Spread.of(times)
+        name = f"`apply`, 100 threads of 12 messages, {latency} ms: time against the floor, start and pilot included"
+        # Where a round trip is short, the start of Python and its imports is most of a small run, and tells no more.
+        held = ratio.middle <= 2 if float(latency) >= FAR else None
+        yield Bar(name, "none" if held is None else "≤ 2 ×", f"{ratio} ×", held)
+    for latency, shares in figures.steady.items():
+        share = Spread.of(shares)
+        name = f"`apply`, `short`, {latency} ms: threads/s of the steady part against the floor's"
+        yield Bar(name, "≥ 0.85 ×", f"{share} ×", share.middle >= 0.85)
 
 
 def _requests(figures: Figures) -> Iterator[Bar]:

@@ -69,6 +69,10 @@ class Figures:
     """The same against a read-back that asks for the conversations' metadata, too, as `verify` does."""
     verify_least: list[float] = field(default_factory=list)
     """At no latency, the same as `verify` for a program that only reads, converts and asks, one after the other."""
+    small: dict[str, list[float]] = field(default_factory=dict)
+    """By latency in milliseconds: the time of a small run, as multiples of the floor's."""
+    steady: dict[str, list[float]] = field(default_factory=dict)
+    """By latency in milliseconds: threads a second in the steady part of a run, as shares of the floor's."""
     start: dict[str, list[float]] = field(default_factory=dict)
     """Times of short commands, as multiples of the time in which Python itself starts and ends."""
     python: list[float] = field(default_factory=list)

@@ -14,7 +14,7 @@ from bench import measure
 from bench.corpora import CORPORA, Corpus
 from bench.figures import Figures, Large, LongThread
 from bench.hosting import Host, Mark, hosted
-from bench.moving import APPLY, WAYS, Mover, program, target_environment
+from bench.moving import APPLY, FLOOR, WAYS, Mover, Way, program, target_environment
 from bench.threads import Prepared, Shelf
 
 Say = Callable[[str], None]
@@ -35,7 +35,16 @@ class Extent:
     large: Corpus
     long_thread: int
     starts: int
+    small: Corpus
+    """A run that is over before anything has become steady."""
+    small_rounds: int
+    steady: Corpus
+    """A run that is long enough to have a steady part."""
 
+
+SMALL = Corpus("small", 100, 12)
+AWAY = (0.05, 0.2)
+"""Latencies of hosts that are not on this machine."""
 
 FULL = Extent(
     corpora=tuple(CORPORA.values()),
@@ -47,6 +56,9 @@ FULL = Extent(
     large=Corpus("large", 200_000, 5),
     long_thread=100_000,
     starts=9,
+    small=SMALL,
+    small_rounds=3,
+    steady=CORPORA["short"],
 )
 SHORT = Extent(
     corpora=(CORPORA["short"],),
@@ -58,6 +70,9 @@ SHORT = Extent(
     large=Corpus("large", 6_000, 5),
     long_thread=20_000,
     starts=5,
+    small=SMALL,
+    small_rounds=1,
+    steady=Corpus("steady", 600, 12),
 )
 
 
@@ -75,6 +90,8 @@ class Session:
         self._starts()
         self._plan()
         self._moves()
+        self._small()
+        self._steady()
         self._verify()
         self._long_thread()
         self._large()
@@ -90,6 +107,28 @@ class Session:
                         self.figures.moves.append(move)
                         told = f"{corpus.name}, {latency * 1000:.0f} ms, {way.title}"
                         self._say(f"{told}: {move.rate:,.0f} messages/s, {move.cpu_each:,.0f} µs CPU each")
+
+    def _small(self) -> None:
+        """What a few threads take, as a multiple of what the floor takes: start, pilot and end included."""
+        corpus = self._extent.small
+        for latency in AWAY:
+            for _ in range(self._extent.small_rounds):
+                ours, least = (self._mover.move(way, corpus, latency).seconds for way in (APPLY, FLOOR))
+                self.figures.small.setdefault(f"{latency * 1000:.0f}", []).append(ours / least)
+                told = f"{corpus.threads} threads, {latency * 1000:.0f} ms"
+                self._say(f"{told}: {ours:.2f} s, the floor {least:.2f} s")
+
+    def _steady(self) -> None:
+        """How many threads go through in a second once a run is under way, as a share of the floor's."""
+        for latency in AWAY:
+            for _ in range(self._extent.small_rounds):
+                ours, least = (self._steady_rate(way, latency) for way in (APPLY, FLOOR))
+                self.figures.steady.setdefault(f"{latency * 1000:.0f}", []).append(ours / least)
+                self._say(f"steady, {latency * 1000:.0f} ms: {ours:.0f} threads/s, the floor {least:.0f}")
+
+    def _steady_rate(self, way: Way, latency: float) -> float:
+        self._mover.move(way, self._extent.steady, latency)
+        return middle_rate(self._host.marks())
 
     def _plan(self) -> None:
         files = self._shelf.prepared(self._extent.plan)
@@ -207,6 +246,12 @@ def tenths(marks: list[Mark]) -> tuple[Tenth, Tenth]:
     """The first and the last tenth of a run, from the marks at every hundredth thread."""
     count = max(2, len(marks) // 10)
     return _tenth(marks[:count]), _tenth(marks[-count:])
+
+
+def middle_rate(marks: list[Mark]) -> float:
+    """Threads a second of a run without its start and its end, from the marks at every hundredth thread."""
+    middle = marks[len(marks) // 3 : max(len(marks) // 3 + 2, len(marks) * 9 // 10)]
+    return 100 * (len(middle) - 1) / (middle[-1].at - middle[0].at)
 
 
 def _tenth(marks: list[Mark]) -> Tenth:

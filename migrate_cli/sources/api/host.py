@@ -75,7 +75,7 @@ class Host:
         try:
             return await self.client.read(path, query, attempts=min(attempts, FEW_ATTEMPTS))
         except Unanswered as error:
-            if attempts <= FEW_ATTEMPTS or isinstance(error, AnswerOutOfBounds):
+            if attempts <= FEW_ATTEMPTS or error.by_all or isinstance(error, AnswerOutOfBounds):
                 raise
         if not await self.is_well():
             # It may be down for a moment: then all the attempts that a read has are still to come.
@@ -83,7 +83,7 @@ class Host:
         try:
             return await self.client.read(path, query, attempts=attempts - FEW_ATTEMPTS, longest=LONGEST_WAIT_ALONE)
         except Unanswered as error:
-            raise Unanswered(self.url, attempts, error.reason) from error
+            raise Unanswered(self.url, attempts, error.reason, path=path) from error
 
     async def check(self) -> None:
         """Ask once before any work. Raises SourceError when the host refuses, or speaks another API."""

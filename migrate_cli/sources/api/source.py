@@ -24,7 +24,6 @@ from migrate_cli.sources.api.ordered_reads import in_order
 from migrate_cli.sources.api.paging import Listing, pages
 from migrate_cli.sources.api.presets import ApiPreset
 from migrate_cli.sources.api.reader import ThreadReader
-from migrate_cli.sources.api.stall_notice import patiently
 from migrate_cli.sources.api.thread_record import SHAPE, ThreadRecord, thread_of
 from migrate_cli.sources.api.wanted import Wanted, WantedThreads
 from migrate_cli.sources.export.stored_files import file_info
@@ -46,6 +45,8 @@ class ApiSource(Source):
         self._wanted = WantedThreads(base_url, self.identity, wanted)
         self._workers = workers
         self._files: dict[str, FileInfo] | None = None
+        self._passed = 0
+        """Threads that were not read, for an earlier run has them."""
         self._read = 0
 
     @property
@@ -78,7 +79,7 @@ class ApiSource(Source):
     ) -> Iterator[ThreadRecord | Unreadable]:
         """Yield what `threads` reads as the wire has it; threads that `skip` knows are passed over."""
         id_list = self._wanted.ids(selection)
-        return stream(lambda: self._stream(selection, id_list, skip))
+        return stream(lambda: self._records(selection, id_list, skip))
 
     def shapes(self) -> list[ShapeTaken]:
         """Return how many threads the host gave."""
@@ -110,13 +111,10 @@ class ApiSource(Source):
         """Download files into a folder under their ids; yield id, facts where the host has them, and why not if so."""
         return stream(lambda: self._downloads(file_ids, folder), ahead=2)
 
-    def _silent(self, seconds: float) -> None:
-        self.tell(f"No thread has come from {self._url} for {seconds:g} s; it is still waited for.")
-
     async def _arriving(
         self, selection: Selection, id_list: IdList, skip: Callable[[str], bool]
     ) -> AsyncGenerator[Thread | Unreadable]:
-        async with aclosing(self._stream(selection, id_list, skip)) as records:
+        async with aclosing(self._records(selection, id_list, skip)) as records:
             async for entry in records:
                 yield self._entry(entry)
 
@@ -126,11 +124,6 @@ class ApiSource(Source):
         self._read += 1
         return thread_of(entry)
 
-    def _stream(
-        self, selection: Selection, id_list: IdList, skip: Callable[[str], bool]
-    ) -> AsyncGenerator[ThreadRecord | Unreadable]:
-        return patiently(self._records(selection, id_list, skip), self._silent)
-
     async def _records(
         self, selection: Selection, id_list: IdList, skip: Callable[[str], bool]
     ) -> AsyncGenerator[ThreadRecord | Unreadable]:
@@ -138,11 +131,21 @@ class ApiSource(Source):
             host = Host(client, self._preset)
             await host.check()
             reader = ThreadReader(host)
-            names = self._wanted.names(host, selection, id_list)
-            chosen = _chosen(names, lambda each: selection.wants(each) and not skip(each))
+            names = self._wanted.names(host, selection, id_list, self._listed if selection == Selection() else _unheard)
+            self._passed = 0
+            chosen = _chosen(names, lambda each: selection.wants(each) and not self._passes(each, skip))
             async with aclosing(in_order(chosen, reader.read, self._workers, selection.limit)) as entries:
                 async for entry in entries:
                     yield entry
+
+    def _listed(self, count: int, ended: bool) -> None:
+        """Say how many threads there are to read; those that an earlier run has are no work."""
+        self.reading(max(count - self._passed, 0), 1.0 if ended else None)
+
+    def _passes(self, thread_id: str, skip: Callable[[str], bool]) -> bool:
+        known = skip(thread_id)
+        self._passed += known
+        return known
 
     async def _assistants(self) -> AsyncIterator[JsonObject]:
         async with self._connect() as client:
@@ -177,6 +180,10 @@ class ApiSource(Source):
                     path = folder / file_id
                     path.touch(mode=0o600)
                     yield file_id, facts.raw, await files.fetch(facts, path)
+
+
+def _unheard(_count: int, _ended: bool) -> None:
+    """Of a part of a host's threads, its list says nothing."""
 
 
 async def _chosen(names: AsyncIterator[ThreadName | Unreadable], wants: Callable[[str], bool]) -> AsyncIterator[Any]:

@@ -5,7 +5,7 @@ It must not read a thread.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,9 @@ from migrate_cli.sources.api.ids import Problem, ThreadName, fault_of, ids_in, w
 from migrate_cli.sources.api.paging import Listing, pages
 from migrate_cli.sources.interface import Selection
 from migrate_cli.sources.normalise import clean_id
+
+Listed = Callable[[int, bool], None]
+"""Hears how many threads a host has listed, and whether that is all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,13 @@ class WantedThreads:
             )
         return self._list
 
-    async def names(self, host: Host, selection: Selection, id_list: IdList) -> AsyncIterator[ThreadName | Unreadable]:
-        """Yield the threads of a selection by id, those that the host lists last, and what is wrong with an id."""
+    async def names(
+        self, host: Host, selection: Selection, id_list: IdList, listed: Listed = lambda _count, _ended: None
+    ) -> AsyncIterator[ThreadName | Unreadable]:
+        """Yield the threads of a selection by id, those that the host lists last, and what is wrong with an id.
+
+        `listed` hears how many the host has listed, after each page and at the end.
+        """
         if selection.thread_ids is not None:
             for place, text in selection.doubtful.items():
                 if selection.wants(text) and (wrong := wrong_id(place, text)) is not None:
@@ -84,7 +92,7 @@ class WantedThreads:
             detail = f"The id is named again in {repeated}; the thread is read once."
             yield ThreadName(thread_id, remarks=() if repeated is None else (("thread-id-repeated", detail),))
         if self._wanted.discover:
-            async for named in _discovered(host, id_list):
+            async for named in _discovered(host, id_list, listed):
                 yield named
 
 
@@ -95,15 +103,19 @@ def _checked(thread_id: str) -> ThreadName | Unreadable:
     return Unreadable(Origin("the selection"), "thread-id-wrong", f"The selection {fault}.")
 
 
-async def _discovered(host: Host, id_list: IdList) -> AsyncIterator[ThreadName | Unreadable]:
+async def _discovered(host: Host, id_list: IdList, listed: Listed) -> AsyncIterator[ThreadName | Unreadable]:
     """List the host's threads from where the list of ids ends, and give those that are new."""
-    listing = Listing("/threads", "threads")
+    listing, known = Listing("/threads", "threads"), len(id_list)
     try:
         async for page in pages(host, listing, id_list.cursor):
-            listed = {thread_id: entry for entry in page if (thread_id := clean_id(entry.get("id"))) is not None}
-            cursor = None if listing.what in host.refuses_cursors else next(reversed(listed), None)
-            for thread_id in id_list.add_page(listed, cursor):
-                yield ThreadName(thread_id, listed[thread_id])
+            entries = {thread_id: entry for entry in page if (thread_id := clean_id(entry.get("id"))) is not None}
+            cursor = None if listing.what in host.refuses_cursors else next(reversed(entries), None)
+            new = id_list.add_page(entries, cursor)
+            known += len(new)
+            listed(known, False)
+            for thread_id in new:
+                yield ThreadName(thread_id, entries[thread_id])
+        listed(known, True)
     except RefusedError as error:
         raise SourceError(
             f"{host.url} does not list its threads ({error}); OpenAI never did. Name them: source.ids_from or "

@@ -119,9 +119,13 @@ class Indexer:
         self._done.add(str(input_.origin))
         return True
 
+    def has(self, input_: Input) -> bool:
+        """Whether a file need not be read again."""
+        return str(input_.origin) in self._done
+
     def wholes(self, input_: Input, counts: ShapeCounts) -> Iterator[tuple[Shape, Whole]]:
         """Yield the whole threads of a file, if it still holds any that are not indexed."""
-        if str(input_.origin) in self._done:
+        if self.has(input_):
             return
         held = False
         try:
@@ -164,7 +168,10 @@ class Indexer:
             for fragment in found.large.fragments(found.shape.growth, found.shape.batch, refuse):
                 yield from found.shape.pieces(self._recogniser.wire(fragment))
         else:
-            for piece in found.shape.pieces(found.value):
+            meter, of = found.input.meter, _entries(found.value)
+            for number, piece in enumerate(found.shape.pieces(found.value), 1):
+                if meter is not None:
+                    meter.entry(number, of)
                 yield _of_page(piece) if found.more else piece
 
     # Indexing
@@ -436,3 +443,12 @@ def _fault_of(input_: Input, error: Exception) -> NotOursError:
         return NotOursError("file-damaged", f"{input_.origin}: The compressed file is damaged; copy it again.")
     reason = getattr(error, "strerror", None) or type(error).__name__
     return NotOursError("file-unreadable", f"{input_.origin} cannot be read: {reason}. Check it and its permissions.")
+
+
+def _entries(value: Any) -> int:
+    """How many entries a document holds, roughly: for progress only."""
+    if isinstance(value, list):
+        return len(value)
+    if not isinstance(value, dict):
+        return 1
+    return max(len(held) for held in (value, *(each for each in value.values() if isinstance(each, list))))

@@ -9,13 +9,14 @@ import gzip
 import io
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import IO, Any, cast
 
 from migrate_cli.errors import SourceError
 from migrate_cli.model import Origin
 from migrate_cli.sources.export.folder import entries
+from migrate_cli.sources.read_meter import ReadMeter
 
 GZIP_MAGIC = b"\x1f\x8b"
 SQLITE_MAGIC = b"SQLite format 3\0"
@@ -31,6 +32,8 @@ class Input:
 
     local: Path
     origin: Origin
+    meter: ReadMeter | None = field(default=None, kw_only=True, compare=False, repr=False)
+    """Is told what is read of it."""
 
     @property
     def name(self) -> str:
@@ -44,7 +47,7 @@ class Input:
 
     def open(self) -> IO[bytes]:
         """Open for reading, decompressed if the bytes are gzip (told by their magic, not by the name)."""
-        stream = self.local.open("rb")
+        stream = cast(io.BufferedReader, self.local.open("rb") if self.meter is None else self.meter.open(self.local))
         if stream.peek(2)[:2] != GZIP_MAGIC:
             return stream
         return cast(IO[bytes], _GzipWithFile(stream))

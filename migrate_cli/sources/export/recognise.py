@@ -97,7 +97,7 @@ class Recogniser:
 
     def _look_at_rest(self, input_: Input) -> Recognised:
         """Tell the shape of what can be unpacked of a file; raises NotOursError."""
-        came = Input(unpack_gzip(input_, self._folder, cut_off=True), input_.origin)
+        came = replace(input_, local=unpack_gzip(input_, self._folder, cut_off=True))
         try:
             return replace(self._look(came), cut=True)
         except NotOursError as error:
@@ -124,19 +124,19 @@ class Recogniser:
             if encoding is None:
                 return self._look_into(input_, beginning)
         try:
-            return self._look(Input(transcode(input_, encoding, self._folder), input_.origin))
+            return self._look(replace(input_, local=transcode(input_, encoding, self._folder)))
         except UnicodeError:
             raise NotOursError("not-json", f"{input_.origin}: The text is not valid {encoding}.") from None
 
     def _unpacked(self, input_: Input) -> Input:
         """Return a file that may be read several times: a large packed one is unpacked first."""
         if input_.size() > _LARGE_PACKED and input_.compressed():
-            return Input(unpack_gzip(input_, self._folder), input_.origin)
+            return replace(input_, local=unpack_gzip(input_, self._folder))
         return input_
 
     def _plain(self, input_: Input) -> Input:
         """Return a file unpacked: places in lines are places in bytes, and what is packed must prove its end first."""
-        return Input(unpack_gzip(input_, self._folder), input_.origin) if input_.compressed() else input_
+        return replace(input_, local=unpack_gzip(input_, self._folder)) if input_.compressed() else input_
 
     def _look_into(self, input_: Input, beginning: Beginning) -> Recognised:
         head = beginning.data[:_HEAD_BYTES].removeprefix(_MARK)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
 
 from migrate_cli.errors import NothingReadable, SourceError
 from migrate_cli.model import JsonObject, Origin, Thread, Unreadable
@@ -23,9 +25,13 @@ from migrate_cli.sources.export.recognise import Recogniser
 from migrate_cli.sources.export.stored_files import files_of
 from migrate_cli.sources.foreign import told_of_kinds
 from migrate_cli.sources.interface import FileInfo, Selection, ShapeTaken, Source
+from migrate_cli.sources.read_meter import ReadMeter
 from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes import ShapeTable
 from migrate_cli.sources.shapes.base import Shape, Whole
+
+WEIGHED = 1000
+"""Files of one source that are weighed before they are read; of more, looking at each is the work."""
 
 
 class ExportSource(Source):
@@ -44,6 +50,9 @@ class ExportSource(Source):
         self._indexer = Indexer(self._index, self._recogniser, self._surveyed, join=join)
         self._assembler = Assembler(self._index, table)
         self._whole_files: int | None = None
+        self._meter = ReadMeter(lambda: self.reading)
+        self._to_read = 0
+        """The bytes of the files that hold whole threads."""
 
     @property
     def identity(self) -> str:
@@ -113,18 +122,37 @@ class ExportSource(Source):
     def _survey(self) -> int:
         """Index what is spread over files, once, and return how many files hold whole threads."""
         if self._whole_files is None:
+            whole = 0
             try:
-                self._whole_files = sum(not self._indexer.survey(input_) for input_ in self._files)
+                self._meter.begin(self._size())
+                for input_ in self._metered():
+                    if not self._indexer.survey(input_):
+                        whole += 1
+                        self._to_read += _weight(input_)
             except sqlite3.Error as error:
                 raise temporary_folder(error) from error
+            self._whole_files = whole
         return self._whole_files
+
+    def _size(self) -> int:
+        """The bytes of all files, where there are not too many to look at each before anything else; else 0."""
+        sizes = [_weight(input_) for input_ in islice(self._files, WEIGHED + 1)]
+        return sum(sizes) if len(sizes) <= WEIGHED else 0
+
+    def _metered(self) -> Iterator[Input]:
+        """Yield the files, and weigh what is read of those that are not in the index yet."""
+        for input_ in self._files:
+            self._meter.file(0 if self._indexer.has(input_) else _weight(input_))
+            yield replace(input_, meter=self._meter)
 
     def _all(self, selection: Selection) -> Iterator[Thread | Unreadable]:
         seen = DiskSet()
         self._survey()
         self._read = ShapeCounts()
-        for input_ in self._files:
+        self._meter.begin(self._to_read)
+        for input_ in self._metered():
             yield from self._whole_threads(input_, selection, seen)
+        self._meter.end()
         yield from self._joined_threads(selection, seen)
         if not seen:
             self._refuse_all()
@@ -138,6 +166,8 @@ class ExportSource(Source):
             if known:
                 yield _duplicate(input_.origin, thread_id, seen)
             else:
+                if selection.limit is None:
+                    self._meter.thread()
                 yield self._assembler.whole(whole, thread_id, input_.origin, shape.name)
 
     def _named_wholes(self, input_: Input, counts: ShapeCounts) -> Iterator[tuple[Shape, Whole, str]]:
@@ -194,6 +224,14 @@ class ExportSource(Source):
             also += f"; of its files, {', '.join(f'{count:,} {kind}' for kind, count in kinds.items())}"
         then = told_of_kinds(kinds) if kinds else "Name the file or folder that the export was saved to."
         return SourceError(f"{self._path} holds no threads{also}. {then}", code="no-threads")
+
+
+def _weight(input_: Input) -> int:
+    """The bytes of a file; what cannot be read is told when it is read."""
+    try:
+        return input_.size()
+    except OSError:
+        return 0
 
 
 def _duplicate(origin: Origin, thread_id: str, seen: DiskSet) -> Unreadable:

@@ -10,7 +10,7 @@ import re
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from urllib.parse import unquote
 from migrate_cli.bounds import bounds, too_long
 from migrate_cli.errors import AuthError, MigrateError, SourceError, TemporaryError, UsageError
 from migrate_cli.secrets import register_secret, scrub
+from migrate_cli.work.waiting import waiting
 
 PAGE = 1000
 """Rows per fetch."""
@@ -74,15 +75,22 @@ class Database(ABC):
         """Make the connection usable again after a failed query."""
         return
 
+    def _waiting(self) -> AbstractContextManager[None]:
+        """While the database works."""
+        return waiting(f"the database {self.place}")
+
     def table(self, name: str) -> str:
         """Return the quoted name of a table; `schema.table` is a table in a schema."""
         return ".".join(self.quote(part) for part in name.split("."))
 
 
-def open_database(url: str, *, writable: bool = False) -> Database:
-    """Connect. Raises UsageError for an unusable URL or driver, SourceError, AuthError or TemporaryError."""
+def open_database(url: str, *, writable: bool = False, timeout: float = 60.0) -> Database:
+    """Connect, within so many seconds where the database is at a host.
+
+    Raises UsageError for a URL or driver that cannot be used, SourceError, AuthError or TemporaryError.
+    """
     path = sqlite_path(url)
-    return _Sqlite(path, writable=writable) if path is not None else _Alchemy(url, writable=writable)
+    return _Sqlite(path, writable=writable) if path is not None else _Alchemy(url, writable=writable, timeout=timeout)
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -109,7 +117,8 @@ class _Sqlite(Database):
         if _lacks_bytes(path):
             raise _damaged(path)
         try:
-            self._conn = _connected(path, writable=writable)
+            with self._waiting():
+                self._conn = _connected(path, writable=writable)
         except sqlite3.Error as error:
             raise self._fault(error) from error
         self._conn.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(bounds().string_bytes, _LONGEST_OF_SQLITE))
@@ -128,12 +137,16 @@ class _Sqlite(Database):
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         with self._told():
-            cursor = self._conn.execute(statement, tuple(values))
-            while page := cursor.fetchmany(PAGE):
+            with self._waiting():
+                cursor = self._conn.execute(statement, tuple(values))
+                page = cursor.fetchmany(PAGE)
+            while page:
                 yield from page
+                with self._waiting():
+                    page = cursor.fetchmany(PAGE)
 
     def columns(self, statement: str) -> list[str]:
-        with self._told():
+        with self._told(), self._waiting():
             return [column[0] for column in self._conn.execute(statement).description or ()]
 
     def tables(self) -> list[str]:
@@ -141,7 +154,7 @@ class _Sqlite(Database):
         return [row[0] for row in self.rows(listed + " ORDER BY name")]
 
     def run(self, statement: str, rows: Sequence[Sequence[Any]] = ((),)) -> int:
-        with self._told():
+        with self._told(), self._waiting():
             self._conn.execute("BEGIN IMMEDIATE")
             try:
                 changed = sum(max(0, self._conn.execute(statement, tuple(row)).rowcount) for row in rows)
@@ -166,7 +179,9 @@ class _Sqlite(Database):
         if name == "SQLITE_TOOBIG":
             return SourceError(f"{self._path} holds {too_long('a row')}.", code="string-too-long")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            return TemporaryError(f"Another program is writing to {self._path}; run the same command again later.")
+            return TemporaryError(
+                f"Another program is writing to {self._path}; nothing is lost, run the same command again later"
+            )
         if name.startswith("SQLITE_NOTADB"):
             return SourceError(f"{self._path} is not an SQLite database; check source.url.", code="not-a-database")
         if name.startswith("SQLITE_CORRUPT"):
@@ -224,7 +239,7 @@ def _connected(path: Path, *, writable: bool) -> sqlite3.Connection:
 class _Alchemy(Database):
     """Any database that SQLAlchemy supports, with a driver installed by the user."""
 
-    def __init__(self, url: str, *, writable: bool) -> None:
+    def __init__(self, url: str, *, writable: bool, timeout: float) -> None:
         try:
             import sqlalchemy  # noqa: PLC0415 - an extra that SQLite files do not need
         except ImportError as error:
@@ -237,7 +252,7 @@ class _Alchemy(Database):
         parsed = self._parsed(url)
         register_secret(parsed.password)
         self.place = f"{parsed.get_backend_name()}://{parsed.host or ''}{_port(parsed.port)}/{parsed.database or ''}"
-        self._engine = self._engine_of(parsed)
+        self._engine = self._engine_of(parsed, timeout)
         self.dialect = self._engine.dialect.name
         self._conn = self._connected(writable=writable)
 
@@ -254,25 +269,27 @@ class _Alchemy(Database):
     def rows(self, statement: str, values: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         with self._told():
             options = {"stream_results": True, "yield_per": PAGE}
-            result = self._conn.execute(self._text(statement, values), _named(values), execution_options=options)
+            with self._waiting():
+                result = self._conn.execute(self._text(statement, values), _named(values), execution_options=options)
             try:
-                for row in result:
-                    yield tuple(row)
+                while page := self._page(result):
+                    for row in page:
+                        yield tuple(row)
             finally:
                 result.close()
 
     def columns(self, statement: str) -> list[str]:
-        with self._told():
+        with self._told(), self._waiting():
             result = self._conn.execute(self._text(statement, ()))
             return [str(name) for name in list(result.keys())]
 
     def tables(self) -> list[str]:
-        with self._told():
+        with self._told(), self._waiting():
             inspector = self._sa.inspect(self._conn)
             return sorted([*inspector.get_table_names(), *inspector.get_view_names()])
 
     def run(self, statement: str, rows: Sequence[Sequence[Any]] = ((),)) -> int:
-        with self._told():
+        with self._told(), self._waiting():
             self._conn.rollback()
             with self._conn.begin():
                 text = self._text(statement, rows[0] if rows else ())
@@ -284,6 +301,11 @@ class _Alchemy(Database):
 
     def forget_failure(self) -> None:
         self._conn.rollback()
+
+    def _page(self, result: Any) -> list[Any]:
+        with self._waiting():
+            page: list[Any] = result.fetchmany(PAGE)
+            return page
 
     def _text(self, statement: str, values: Sequence[Any]) -> Any:
         # Without an SQLAlchemy type a text is sent as it is, and the database converts it to the type of the column.
@@ -300,9 +322,11 @@ class _Alchemy(Database):
             return parsed.set(drivername="postgresql+psycopg")
         return parsed
 
-    def _engine_of(self, parsed: Any) -> Any:
+    def _engine_of(self, parsed: Any, timeout: float) -> Any:
         try:
-            return self._sa.create_engine(parsed, poolclass=self._sa.pool.NullPool)
+            # Drivers wait for ever for a host that takes no connection, or takes one and says nothing.
+            within = {"connect_timeout": max(2, round(timeout))} if _tells_timeout(parsed) else {}
+            return self._sa.create_engine(parsed, poolclass=self._sa.pool.NullPool, connect_args=within)
         except self._sa.exc.NoSuchModuleError as error:
             raise UsageError(f"SQLAlchemy knows no database {parsed.drivername}; check the URL") from error
         except ImportError as error:
@@ -310,7 +334,7 @@ class _Alchemy(Database):
             raise UsageError(f"the driver for {parsed.drivername} is not installed: pip install {name}") from error
 
     def _connected(self, *, writable: bool) -> Any:
-        with self._told():
+        with self._told(), self._waiting():
             conn = self._engine.connect()
             if not writable and self.dialect == "postgresql":
                 conn = conn.execution_options(postgresql_readonly=True)
@@ -336,13 +360,21 @@ class _Alchemy(Database):
             return AuthError(f"The database {self.place} refuses the name or password: {reason}.")
         gone = isinstance(error, self._sa.exc.OperationalError | self._sa.exc.InterfaceError)
         if error.connection_invalidated or gone:
-            return TemporaryError(f"The database {self.place} cannot be reached: {reason}; try again later.")
+            return TemporaryError(
+                f"The database {self.place} cannot be reached: {reason}; nothing is lost, try again later"
+            )
         kind = UnfitValueError if isinstance(error, self._sa.exc.DataError) else SourceError
         return kind(f"The database {self.place} refuses: {reason}.", code="database")
 
 
 class UnfitValueError(SourceError):
     """A value does not fit the type of its column, such as `thread_abc` in a numeric column."""
+
+
+def _tells_timeout(parsed: Any) -> bool:
+    """Whether the driver takes `connect_timeout`, and the URL does not name one."""
+    known = ("postgresql+psycopg", "postgresql+psycopg2", "mysql+pymysql", "mysql+mysqldb", "mariadb+pymysql")
+    return parsed.drivername in known and "connect_timeout" not in parsed.query
 
 
 def _named(values: Sequence[Any]) -> Mapping[str, Any]:

@@ -65,11 +65,11 @@ class SqlSource(Source):
     kind = "sql"
     live = True
 
-    def __init__(self, url: str, rows: RowQuery) -> None:
+    def __init__(self, url: str, rows: RowQuery, *, timeout: float = 60.0) -> None:
         if rows.table is not None and rows.select is not None:
             raise UsageError("source.table and source.select exclude each other; keep the one that names the messages")
-        self._url, self._rows = url, rows
-        with closing(open_database(url)) as database:
+        self._url, self._rows, self._timeout = url, rows, timeout
+        with closing(open_database(url, timeout=timeout)) as database:
             self._table = rows.table or (None if rows.select else _only_table(database, rows))
             self._plan = _Plan(database, self._table, rows)
             self._place = database.place
@@ -87,7 +87,7 @@ class SqlSource(Source):
         left = selection.limit
         if left is not None and left <= 0:
             return
-        with closing(open_database(self._url)) as database:
+        with closing(open_database(self._url, timeout=self._timeout)) as database:
             for found in self._grouped(self._entries(database, selection), selection):
                 yield found
                 if isinstance(found, Thread) and left is not None:
@@ -110,7 +110,7 @@ class SqlSource(Source):
 
     def expected(self) -> int | None:
         """How many threads there are, where counting is quick: in a file."""
-        with closing(open_database(self._url)) as database:
+        with closing(open_database(self._url, timeout=self._timeout)) as database:
             if database.dialect != "sqlite":
                 return None
             ((count,),) = database.rows(self._plan.count())

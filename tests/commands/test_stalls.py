@@ -1,0 +1,101 @@
+"""Every command ends where a host stalls: exit 5, with the host, what was asked, and that nothing is lost.
+
+The whole table, with words and signals, is measured by `make stalls`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+import yaml
+from migrate_cli.sandbox.audit import read_conversations
+from migrate_cli.sandbox.control import CONTROL_HEADERS
+from migrate_cli.sandbox.server import EmbeddedSandbox
+
+from support.exports import thread_id, write_export
+
+from .conftest import Cli, Outcome  # noqa: TID252 - the folder's own fixtures
+
+TIMEOUT = 0.25
+WITHIN = 12 * TIMEOUT
+BUSY = 10.0
+"""Seconds that a machine may be busy with something else."""
+STALLS = ["hang", "headers-only", "trickle:1"]
+
+
+@pytest.fixture
+def migrated(cli: Cli, tmp_path: Path, target: EmbeddedSandbox, monkeypatch: pytest.MonkeyPatch) -> EmbeddedSandbox:
+    """A target to which an export was migrated, and that is asked with short timeouts from now on."""
+    assert cli("apply", write_export(tmp_path / "export", [6, 6])).code == 0
+    case = {"id": "one", "conversation": thread_id(1), "input": "Hello?"}
+    (tmp_path / "replay.yaml").write_text(yaml.safe_dump({"model": "gpt-5.4-mini", "cases": [case]}), "utf-8")
+    (tmp_path / "ids.txt").write_text(f"{thread_id(1)}\n", "utf-8")
+    monkeypatch.setenv("MIGRATE_LOAD__TIMEOUT", str(TIMEOUT))
+    monkeypatch.setenv("MIGRATE_REPLAY__IDLE_TIMEOUT", str(TIMEOUT))
+    monkeypatch.setenv("SOURCE_API_KEY", "sk-test-key-0123456789")
+    return target
+
+
+COMMANDS: dict[str, Callable[[str], list[str]]] = {
+    "plan": lambda url: ["plan", url, "--threads-from", "ids.txt"],
+    "apply": lambda _: ["apply", "export", "--state", "fresh.db"],
+    "verify": lambda _: ["verify", "export"],
+    "replay": lambda _: ["replay", "replay.yaml"],
+    "undo": lambda _: ["undo", "--all", "--yes"],
+    "resolve": lambda _: ["resolve", thread_id(1)],
+    "snapshot": lambda url: ["snapshot", url, "--threads-from", "ids.txt", "--out", "saved"],
+    "doctor": lambda _: ["doctor", "export"],
+    "doctor --live": lambda _: ["doctor", "export", "--live"],
+}
+
+
+def stalled(target: EmbeddedSandbox, *rules: str) -> None:
+    with httpx2.Client(base_url=target.control_url, headers=CONTROL_HEADERS) as control:
+        control.post("/faults", json={"rules": list(rules)})
+
+
+def said(outcome: Outcome) -> str:
+    return " ".join(f"{outcome.out} {outcome.err}".split())
+
+
+@pytest.mark.parametrize("stall", STALLS)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_ends_in_time_and_says_why(cli: Cli, migrated: EmbeddedSandbox, name: str, stall: str) -> None:
+    stalled(migrated, f"*:{stall}")
+    began = time.monotonic()
+    outcome = cli(*COMMANDS[name](migrated.base_url))
+    assert time.monotonic() - began < WITHIN + BUSY
+    assert outcome.code == 5, said(outcome)
+    assert migrated.base_url in said(outcome)
+    assert "has not answered any request" in said(outcome) or "could not be used" in said(outcome)
+    assert "othing is lost" in said(outcome)
+
+
+@pytest.mark.parametrize("name", ["apply", "replay", "doctor --live"])
+def test_writes_that_are_never_answered_end_it_too(cli: Cli, migrated: EmbeddedSandbox, name: str) -> None:
+    stalled(migrated, "*:post-unanswered")
+    began = time.monotonic()
+    outcome = cli(*COMMANDS[name](migrated.base_url))
+    assert time.monotonic() - began < WITHIN + BUSY
+    assert outcome.code == 5, said(outcome)
+    assert "othing is lost" in said(outcome)
+
+
+def test_deletes_that_are_done_and_never_answered_are_undone_in_one_run(cli: Cli, migrated: EmbeddedSandbox) -> None:
+    stalled(migrated, "*:post-unanswered")
+    outcome = cli("undo", "--thread", thread_id(1), "--yes", "--output", "json").json
+    assert outcome["exit_code"] == 0
+    assert outcome["data"]["items"]["deleted"] == 6
+    assert len(list(read_conversations(migrated.data, deleted=False))) == 1
+
+
+def test_one_slow_object_ends_nothing_but_itself(cli: Cli, migrated: EmbeddedSandbox) -> None:
+    slow = cli("map", thread_id(1), "--output", "json").json["data"]["rows"][0]["conversation_id"]
+    stalled(migrated, f"reads:hang:path={slow}")
+    outcome = cli("verify", "export", "--output", "json").json
+    assert [(one["code"], one["thread_id"]) for one in outcome["errors"]] == [("unreadable", thread_id(1))]
+    assert outcome["data"]["threads"]["verified"] == 1

@@ -1,0 +1,1 @@
+"""Measures every command against every kind of stall: whether it ends, speaks and obeys."""

@@ -1,0 +1,134 @@
+"""What commands find before they are measured: an export, a host that holds it, and a migration that went well.
+
+Made once and copied for each measurement. It must not measure anything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from migrate_cli.sandbox.assistants_load import load_source
+from migrate_cli.sources.export.open import open_source
+
+from stalls.hosts import sandbox
+
+THREADS = 6
+MESSAGES = 24
+KEY = "sk-stalls-0123456789"
+_SUITE = """\
+model: gpt-5.4-mini
+cases:
+{cases}"""
+_CASE = "  - {{id: case-{number}, conversation: {thread}, input: 'Where is parcel {number}?'}}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The folder of one measurement."""
+
+    folder: Path
+    url: str = ""
+    """Where the host listens that stalls."""
+    well: str = ""
+    """Where one listens that does not."""
+
+    @property
+    def export(self) -> Path:
+        """The export."""
+        return self.folder / "export"
+
+    @property
+    def data(self) -> Path:
+        """What the host holds."""
+        return self.folder / "host.db"
+
+    @property
+    def state(self) -> Path:
+        """The state file of a migration of all of it."""
+        return self.folder / "migration.db"
+
+    def environment(self, timeout: float, *, source: str | None = None, target: str | None = None) -> dict[str, str]:
+        """The settings of a command, as variables."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "MIGRATE_"))}
+        return clean | {
+            "OPENAI_BASE_URL": target or self.url,
+            "OPENAI_API_KEY": KEY,
+            "SOURCE_BASE_URL": source or self.url,
+            "SOURCE_API_KEY": KEY,
+            "MIGRATE_LOAD__TIMEOUT": f"{timeout:g}",
+            "MIGRATE_LOAD__SETTLE": f"{timeout / 4:g}",
+            "MIGRATE_REPLAY__IDLE_TIMEOUT": f"{timeout:g}",
+        }
+
+
+def thread_id(number: int) -> str:
+    """The id of one thread."""
+    return f"thread_{number:024d}"
+
+
+def prepare(folder: Path) -> Scene:
+    """Make the scene that all others are copies of."""
+    scene = Scene(folder)
+    scene.export.mkdir(parents=True)
+    for number in range(1, THREADS + 1):
+        held = _thread(thread_id(number), MESSAGES)
+        (scene.export / f"{thread_id(number)}.json").write_text(json.dumps(held), encoding="utf-8")
+    names = "".join(f"{thread_id(number)}\n" for number in range(1, THREADS + 1))
+    (folder / "ids.txt").write_text(names, encoding="utf-8")
+    cases = "".join(_CASE.format(number=number, thread=thread_id(number)) for number in range(1, THREADS + 1))
+    (folder / "replay.yaml").write_text(_SUITE.format(cases=cases), encoding="utf-8")
+    with closing(sqlite3.connect(folder / "app.db")) as database:
+        database.execute("CREATE TABLE chats (thread_id TEXT PRIMARY KEY, conversation_id TEXT)")
+        database.executemany("INSERT INTO chats VALUES (?, NULL)", [(line,) for line in names.split()])
+        database.commit()
+    with sandbox(scene.data, None) as url:
+        served = Scene(folder, url)
+        command = [sys.executable, "-m", "migrate_cli", "apply", str(scene.export), "--state", str(scene.state)]
+        subprocess.run(command, env=served.environment(20), cwd=folder, check=True, capture_output=True)
+    load_source(scene.data, open_source(str(scene.export)))
+    return scene
+
+
+@contextmanager
+def copied(prepared: Scene, folder: Path, stall: str | None) -> Iterator[Scene]:
+    """Yield a copy of a scene whose host stalls, and whose migration was made to that host."""
+    shutil.copytree(prepared.folder, folder, ignore=shutil.ignore_patterns("*.lock"))
+    scene = Scene(folder)
+    shutil.copy(scene.data, folder / "well.db")
+    with sandbox(scene.data, stall) as url, sandbox(folder / "well.db", None) as well:
+        with closing(sqlite3.connect(scene.state)) as state:
+            state.execute("UPDATE setup SET value = ? WHERE key = 'target.base_url'", (url,))
+            state.commit()
+        yield Scene(folder, url, well)
+
+
+def _thread(own_id: str, messages: int) -> dict[str, Any]:
+    return {
+        "thread": {"id": own_id, "object": "thread", "created_at": 1_700_000_000, "metadata": {}},
+        "messages": [_message(own_id, number) for number in range(messages)],
+        "runs": [],
+        "run_steps": [],
+    }
+
+
+def _message(thread: str, number: int) -> dict[str, Any]:
+    return {
+        "id": f"msg_{thread[-6:]}{number:018d}",
+        "object": "thread.message",
+        "created_at": 1_700_000_000 + number,
+        "thread_id": thread,
+        "role": "user" if number % 2 == 0 else "assistant",
+        "content": [{"type": "text", "text": {"value": f"{thread} {number}", "annotations": []}}],
+        "attachments": [],
+        "metadata": {},
+    }
