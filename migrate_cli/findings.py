@@ -510,6 +510,11 @@ _ASSISTANTS = {
     "tool-not-carried": Entry(
         WARNING, "A tool of the assistant has no counterpart that can be written for you.", "Add its successor by hand."
     ),
+    "markdown-not-asked": Entry(
+        INFO,
+        "Markdown was asked for with `--markdown`, and was left out, since the assistant answers in JSON.",
+        "Nothing.",
+    ),
     "mcp-headers-lost": Entry(
         WARNING,
         "A server was called with headers, which hold keys; their values were not written.",

@@ -35,10 +35,13 @@ def assistants(
     ] = None,
     thread: Thread = None,
     code: Annotated[
-        CodeLanguage | None, typer.Option("--code", help="A small program that streams a response, too.")
+        CodeLanguage | None,
+        typer.Option(
+            "--code", help="Code that streams answers and runs functions: a program, or a route of Next.js or Express."
+        ),
     ] = None,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Ask for Markdown in the instructions; newer models answer plainly.")
+        bool, typer.Option("--markdown", help="Ask for Markdown in the instructions, except where answers are JSON.")
     ] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Write files into this folder.", metavar="DIR")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files in that folder.")] = False,

@@ -26,7 +26,12 @@ from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.reader import StateReader
 
-SUFFIX = {CodeLanguage.PYTHON: ".py", CodeLanguage.TYPESCRIPT: ".ts"}
+SUFFIX = {
+    CodeLanguage.PYTHON: ".py",
+    CodeLanguage.TYPESCRIPT: ".ts",
+    CodeLanguage.NEXT: ".next.ts",
+    CodeLanguage.EXPRESS: ".express.ts",
+}
 
 
 @dataclass(frozen=True, slots=True)

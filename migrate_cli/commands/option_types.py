@@ -25,6 +25,8 @@ class CodeLanguage(StrEnum):
 
     PYTHON = "python"
     TYPESCRIPT = "typescript"
+    NEXT = "next"
+    EXPRESS = "express"
 
 
 class MapFormat(StrEnum):

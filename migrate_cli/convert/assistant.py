@@ -114,10 +114,18 @@ def _write_instructions(builder: ConfigurationBuilder, markdown: bool) -> None:
     texts = [plain(given)] if isinstance(given, str) and given else []
     if given and not texts:
         builder.rest({"instructions": given}, ())
-    if markdown:
+    if markdown and not _answers_in_json(builder.assistant):
         texts.append(MARKDOWN)
+    elif markdown:
+        builder.find("markdown-not-asked", "its answers are JSON.")
     if texts:
         builder.config["instructions"] = "\n\n".join(texts)
+
+
+def _answers_in_json(assistant: JsonObject) -> bool:
+    own = mapping(assistant.get("text")).get("format")
+    given = own if own else assistant.get("response_format")
+    return mapping(given).get("type") in ("json_object", "json_schema")
 
 
 def _write_format(builder: ConfigurationBuilder) -> None:

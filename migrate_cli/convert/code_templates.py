@@ -1,90 +1,114 @@
-"""A response configuration as a small file that runs: Python or TypeScript, streaming one answer.
+"""A response configuration as code that runs: a program in Python or TypeScript, a route of Next.js or Express.
 
-Text generation only. Everything that comes from the user's data is written as a literal, never pasted into code.
+Text generation only. Everything that comes from the user's data is written as a literal or a comment of one line, never
+pasted into code.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import keyword
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
 from pprint import pformat
+from typing import Any
 
+from migrate_cli.convert import code_python, code_typescript
+from migrate_cli.convert.configuration import listed, mapping
+from migrate_cli.convert.text import short
 from migrate_cli.model import JsonObject
 
-_PYTHON = '''\
-"""Streams one response with the settings of a former assistant. Needs: pip install openai, and OPENAI_API_KEY.
-
-Run: python FILE "your question" [conversation id]
-"""
-
-import sys
-
-from openai import OpenAI
-
-CONFIG = @CONFIG@
-
-
-def main() -> None:
-    question = sys.argv[1] if len(sys.argv) > 1 else "Hello!"
-    extra = {"conversation": sys.argv[2]} if len(sys.argv) > 2 else {}
-    with OpenAI().responses.create(**CONFIG, **extra, input=question, stream=True) as stream:
-        for event in stream:
-            if event.type == "response.output_text.delta":
-                print(event.delta, end="", flush=True)
-            elif event.type == "response.output_item.done" and event.item.type == "function_call":
-                print(f"\\n[call of {event.item.name}: {event.item.arguments}]")
-            elif event.type == "response.completed":
-                print()
-            elif event.type in ("response.failed", "response.incomplete", "error"):
-                sys.exit(f"\\nThe response did not complete: {event}")
-
-
-if __name__ == "__main__":
-    main()
-'''
-
-_TYPESCRIPT = """\
-// Streams one response with the settings of a former assistant. Needs: npm install openai, and OPENAI_API_KEY.
-// Run: npx tsx FILE "your question" [conversation id]
-
-import OpenAI from "openai";
-
-const config: Omit<OpenAI.Responses.ResponseCreateParamsStreaming, "input" | "stream"> = @CONFIG@;
-
-const [question = "Hello!", conversation] = process.argv.slice(2);
-const stream = await new OpenAI().responses.create({
-  ...config,
-  ...(conversation ? { conversation } : {}),
-  input: question,
-  stream: true,
-});
-
-for await (const event of stream) {
-  if (event.type === "response.output_text.delta") {
-    process.stdout.write(event.delta);
-  } else if (event.type === "response.output_item.done" && event.item.type === "function_call") {
-    console.log(`\\n[call of ${event.item.name}: ${event.item.arguments}]`);
-  } else if (event.type === "response.completed") {
-    console.log();
-  } else if (event.type === "response.failed" || event.type === "response.incomplete" || event.type === "error") {
-    console.error("\\nThe response did not complete:", event);
-    process.exitCode = 1;
-  }
-}
-"""
+_MARK = re.compile("@(CONFIG|FUNCTIONS)@")
+_DESCRIBED = 200
+"""Characters of a function's description in a comment; all of it is in the configuration."""
 
 
 def as_python(config: JsonObject) -> str:
     """Return a Python program."""
-    return _PYTHON.replace("@CONFIG@", pformat(config, width=110, sort_dicts=False))
+    literal = pformat(config, width=110, sort_dicts=False)
+    return _filled(code_python.PROGRAM, literal, _python_functions(config))
 
 
-def as_typescript(config: JsonObject) -> str:
-    """Return a TypeScript program (an ES module)."""
-    literal = json.dumps(config, ensure_ascii=False, indent=2)
+def as_typescript(template: str, config: JsonObject) -> str:
+    """Return one of the modules of `code_typescript` (an ES module) with the configuration in it."""
+    typed = config | {"tools": [_typed(tool) for tool in config["tools"]]} if config.get("tools") else config
+    literal = json.dumps(typed, ensure_ascii=False, indent=2)
+    # In a literal that key would set the prototype instead.
+    literal = literal.replace('"__proto__":', '["__proto__"]:')
     # Line and paragraph separators end lines in old readers of JavaScript.
-    return _TYPESCRIPT.replace("@CONFIG@", literal.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
+    literal = literal.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return _filled(template, literal, _typescript_functions(config))
 
 
-LANGUAGES: dict[str, Callable[[JsonObject], str]] = {"python": as_python, "typescript": as_typescript}
+LANGUAGES: dict[str, Callable[[JsonObject], str]] = {
+    "python": as_python,
+    "typescript": partial(as_typescript, code_typescript.PROGRAM),
+    "next": partial(as_typescript, code_typescript.NEXT),
+    "express": partial(as_typescript, code_typescript.EXPRESS),
+}
 """By the name that `--code` takes."""
+
+
+def _filled(template: str, config: str, functions: str) -> str:
+    """Fill the marks in one pass, so that a mark in the user's data stays what it is."""
+    parts = {"CONFIG": config, "FUNCTIONS": functions}
+    return _MARK.sub(lambda found: parts[found[1]], template)
+
+
+def _typed(tool: Any) -> Any:
+    """The types of the official client require `strict` of a function; null says the same as nothing."""
+    return {"strict": None} | tool if mapping(tool).get("type") == "function" else tool
+
+
+def _functions(config: JsonObject) -> dict[str, str]:
+    """Return what is known of each function that the model can call, as a comment of one line, by its name."""
+    found: dict[str, str] = {}
+    for tool in map(mapping, listed(config.get("tools"))):
+        if tool.get("type") == "function" and isinstance(tool.get("name"), str):
+            takes = short(", ".join(map(str, mapping(mapping(tool.get("parameters")).get("properties")))), _DESCRIBED)
+            described = short(" ".join(str(tool.get("description") or "").split()), _DESCRIBED)
+            told = filter(None, [described, takes and f"takes {takes}"])
+            found.setdefault(tool["name"], _printable(" · ".join(told)))
+    return found
+
+
+def _printable(text: str) -> str:
+    """No control character and no separator of lines, so that a comment cannot end early."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
+def _python_functions(config: JsonObject) -> str:
+    written: list[str] = []
+    entries: list[str] = []
+    for (name, comment), identifier in zip(_functions(config).items(), _identifiers(_functions(config)), strict=True):
+        told = f"    # {comment}\n" if comment else ""
+        written.append(
+            f"\n\nasync def {identifier}(given: dict[str, Any]) -> Any:\n{told}"
+            f"    raise NotImplementedError({name + ' has no code yet'!r})\n"
+        )
+        entries.append(f"    {name!r}: {identifier},\n")
+    table = f"{{\n{''.join(entries)}}}" if entries else "{}"
+    kind = "dict[str, Callable[[dict[str, Any]], Awaitable[Any]]]"
+    return f"{''.join(written)}\n\nFUNCTIONS: {kind} = {table}\n"
+
+
+def _identifiers(names: dict[str, str]) -> Iterator[str]:
+    """Yield a name in Python for each function; a prefix keeps it apart from all else that the program has."""
+    taken: set[str] = set()
+    for name in names:
+        stem = identifier = "call_" + re.sub(r"\W", "_", name, flags=re.ASCII)
+        number = 2
+        while identifier in taken or keyword.iskeyword(identifier):
+            identifier, number = f"{stem}_{number}", number + 1
+        taken.add(identifier)
+        yield identifier
+
+
+def _typescript_functions(config: JsonObject) -> str:
+    entries: list[str] = []
+    for name, comment in _functions(config).items():
+        told = f"  // {comment}\n" if comment else ""
+        error = json.dumps(f"{name} has no code yet")
+        entries.append(f"{told}  [{json.dumps(name)}, async (_given) => {{ throw new Error({error}); }}],\n")
+    return f"\n{''.join(entries)}" if entries else ""

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import httpx2
-import pytest
 import yaml
 from migrate_cli.replay.suite import load_suite
 from migrate_cli.sandbox.audit import read_conversations
@@ -90,8 +87,11 @@ def test_quietly_only_the_text_is_written(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_markdown_is_asked_for_on_request(cli: Cli, tmp_path: Path) -> None:
-    outcome = cli("assistants", export(tmp_path / "export", SHOP), "--markdown")
+    outcome = cli("assistants", export(tmp_path / "export", SHOP | {"response_format": "auto"}), "--markdown")
     assert "Markdown" in yaml.safe_load(outcome.out)["instructions"]
+    in_json = cli("assistants", export(tmp_path / "json", SHOP), "--markdown")
+    assert "Markdown" not in yaml.safe_load(in_json.out)["instructions"]
+    assert "markdown-not-asked" in in_json.err
 
 
 def test_the_python_program_compiles_and_is_written_beside_the_suite(cli: Cli, tmp_path: Path) -> None:
@@ -118,18 +118,6 @@ def test_the_python_program_streams_an_answer_in_a_conversation(
     assert run.stdout.strip()
     [(_, _, items)] = [entry for entry in read_conversations(target.data) if entry[0] == conversation]
     assert len(items) == 2, "the question and its answer were added"
-
-
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
-def test_the_typescript_program_is_sound(cli: Cli, tmp_path: Path) -> None:
-    out = tmp_path / "setup"
-    cli("assistants", export(tmp_path / "export", SHOP), "--code", "typescript", "--out", out)
-    [program] = out.glob("*.ts")
-    code = program.read_text("utf-8")
-    bare = tmp_path / "bare.mjs"
-    bare.write_text(re.sub(r"(?m)^const config: .*? = \{", "const config = {", code), "utf-8")
-    assert bare.read_text("utf-8") != code, "the only type in the program is that of its configuration"
-    subprocess.run(["node", "--check", bare], check=True)
 
 
 def test_one_program_goes_to_stdout_and_several_need_a_folder(cli: Cli, tmp_path: Path) -> None:

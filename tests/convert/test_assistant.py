@@ -1,16 +1,10 @@
 from __future__ import annotations
 
-import ast
-import json
-import subprocess
-import sys
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
 from migrate_cli.convert.assistant import MARKDOWN, convert_assistant
-from migrate_cli.convert.code_templates import as_python, as_typescript
 from migrate_cli.convert.configuration import Configuration
 from migrate_cli.convert.model_catalogue import MODELS_GOING, going, is_reasoning
 from pydantic import TypeAdapter
@@ -141,6 +135,23 @@ def test_markdown_is_asked_for_on_request() -> None:
     assert convert_assistant({"id": "a", "model": "m"}).config.get("instructions") is None
 
 
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"response_format": {"type": "json_object"}},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {}}}},
+        {"text": {"format": {"type": "json_schema", "name": "n", "schema": {}}}},
+    ],
+)
+def test_markdown_is_not_asked_for_where_answers_are_json(form: dict[str, Any]) -> None:
+    configuration = convert_assistant({"id": "a", "model": "m", "instructions": "Teach.", **form}, markdown=True)
+    assert configuration.config["instructions"] == "Teach."
+    assert codes(configuration) == ["markdown-not-asked"]
+    assert codes(convert_assistant({"id": "a", "model": "m", **form})) == []
+    as_text = form | {"text": {"format": {"type": "text"}}}
+    assert MARKDOWN in convert_assistant({"id": "a", "model": "m", **as_text}, markdown=True).config["instructions"]
+
+
 def test_the_configuration_has_the_clients_parameter_types() -> None:
     from openai.types.responses import ResponseTextConfigParam, ToolParam
 
@@ -153,46 +164,3 @@ def test_the_configuration_has_the_clients_parameter_types() -> None:
     for tool in configuration.config["tools"]:
         TypeAdapter(ToolParam).validate_python(tool)
     TypeAdapter(ResponseTextConfigParam).validate_python(configuration.config["text"])
-
-
-NASTY = convert(
-    instructions='He said """quit""" \\ \n${process.exit()} `x` \u2028 é @CONFIG@ \'"', name="*/ '''"
-).config
-
-
-def test_the_python_file_compiles_and_holds_the_configuration_to_the_letter() -> None:
-    tree = ast.parse(as_python(NASTY))
-    [config] = [node.value for node in tree.body if isinstance(node, ast.Assign)]
-    assert ast.literal_eval(config) == NASTY
-
-
-def test_the_typescript_file_holds_the_configuration_as_json() -> None:
-    code = as_typescript(NASTY)
-    literal = code.partition('"stream"> = ')[2].partition(";\n\nconst [question")[0]
-    assert json.loads(literal) == NASTY
-    assert "\u2028" not in code
-
-
-def test_the_python_file_runs_and_prints_the_stream(tmp_path: Path) -> None:
-    fake = """
-        from types import SimpleNamespace as N
-        class Stream(list):
-            def __enter__(self): return self
-            def __exit__(self, *_): pass
-        class OpenAI:
-            def __init__(self): self.responses = self
-            def create(self, **given):
-                assert given["stream"] and given["conversation"] == "conv_1" and given["model"]
-                return Stream([
-                    N(type="response.output_text.delta", delta="You asked: "),
-                    N(type="response.output_text.delta", delta=given["input"]),
-                    N(type="response.completed"),
-                ])
-    """
-    lines = fake.splitlines()
-    (tmp_path / "openai.py").write_text("\n".join(line.removeprefix("        ") for line in lines))
-    (tmp_path / "answer.py").write_text(as_python(NASTY), "utf-8")
-    run = subprocess.run(
-        [sys.executable, "answer.py", "Why?", "conv_1"], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert run.stdout == "You asked: Why?\n"
