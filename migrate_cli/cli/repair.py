@@ -10,7 +10,7 @@ import typer
 
 from migrate_cli.cli.dividing import made_whole
 from migrate_cli.cli.frame import Frame, common_options
-from migrate_cli.cli.options import Rehearsal, Thread, Workers
+from migrate_cli.cli.options import Redact, Rehearsal, Source, Thread, WithContent, Workers
 from migrate_cli.report.escape import visible
 
 if TYPE_CHECKING:
@@ -29,19 +29,31 @@ app = typer.Typer()
 def resolve(
     frame: Frame,
     thread: Annotated[str, typer.Argument(help="The thread that is in doubt, or that differs.", metavar="THREAD")],
-    adopt: Annotated[bool, typer.Option("--adopt", help="What stands in the conversation counts as right.")] = False,
-    restart: Annotated[
-        bool, typer.Option("--restart", help="Load it anew into a fresh conversation; the old one can be undone.")
+    source: Source = None,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Keep the conversation as it is, and count the thread as loaded.")
     ] = False,
-    skip: Annotated[bool, typer.Option("--skip", help="Leave the thread out of this migration.")] = False,
+    restart: Annotated[
+        bool,
+        typer.Option(
+            "--restart", help="Load it into a new conversation with the next apply; the old one can be undone."
+        ),
+    ] = False,
+    skip: Annotated[
+        bool, typer.Option("--skip", help="Leave the thread out of this migration; its conversation stays.")
+    ] = False,
     drop_copies: Annotated[
         bool,
         typer.Option("--drop-copies", help="Delete copies of our own items, then verify; asks first."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    with_content: WithContent = None,
+    redact: Redact = None,
     rehearsal: Rehearsal = False,
 ) -> None:
     """Show how a conversation differs from its thread, and settle the thread as you choose.
+
+    The source is the one that the state file knows, unless SOURCE or the settings name another.
 
     Example: `migrate-cli resolve thread_abc --restart`
     """
@@ -49,7 +61,14 @@ def resolve(
     from migrate_cli.commands.resolve import resolve as run  # noqa: PLC0415
 
     choice = choice_of(adopt=adopt, restart=restart, skip=skip, drop_copies=drop_copies)
-    settings = made_whole(frame.settings(rehearsal=rehearsal))
+    settings = made_whole(
+        frame.settings(
+            rehearsal=rehearsal,
+            source__path=source,
+            report__with_content=with_content,
+            report__redact=redact,
+        )
+    )
     frame.keep_log(settings)
     if choice is Resolution.DROP_COPIES:
         _drop_copies(frame, settings, thread, yes=yes)

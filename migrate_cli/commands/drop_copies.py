@@ -6,13 +6,14 @@ It deletes by id what was shown and confirmed. It must not delete an item that t
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from functools import partial
 
 from migrate_cli.commands.context import TargetChoice, policy_of
-from migrate_cli.commands.recorded_target import draft_again, recorded_run, recorded_target, see_status
+from migrate_cli.commands.recorded_target import draft_again, held_in, recorded_run, recorded_target, see_status
 from migrate_cli.convert.canonical import digest_of
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.http.client import ApiClient
@@ -184,7 +185,7 @@ class _DropCopies:
         data["copies"] = _listed(deleted)
         if verdict is not None and not verdict.fails(strict=False):
             return Result("resolve", {"message": f"{done} The conversation is verified.", **data})
-        again = f"migrate-cli resolve {was.thread_id}"
+        again = f"migrate-cli resolve {shlex.quote(was.thread_id)}{held_in(self._settings)}"
         data["differences"] = [one.as_dict() for one in verdict.differences[:SHOWN]] if verdict is not None else []
         data["next"] = [f"See what else differs, and settle it: {again}"]
         if verdict is None:

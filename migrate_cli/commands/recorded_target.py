@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from migrate_cli.commands.context import TargetChoice, open_configured, target_of
 from migrate_cli.commands.files import as_recorded
-from migrate_cli.errors import MigrateError, SetupMismatch
+from migrate_cli.errors import MigrateError, SetupMismatch, UsageError
 from migrate_cli.load.refusal import with_notes
 from migrate_cli.model import Draft, JsonObject, Problem, Result
 from migrate_cli.report.document import state_option
+from migrate_cli.report.status import command_options
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX
-from migrate_cli.state.setup import SEEN
+from migrate_cli.state.setup import SEEN, SOURCE
 from migrate_cli.state.store import StateStore
 
 
@@ -62,7 +64,7 @@ def recorded_run(store: StateStore, options: JsonObject) -> Iterator[str]:
 
 def draft_again(settings: Settings, store: StateStore, thread_id: str) -> Draft | None:
     """Convert a thread again, as `apply` would; None when the source no longer has it."""
-    source = open_configured(_with_source(settings))
+    source = open_configured(_with_source(settings, thread_id))
     resolver = as_recorded(settings, source, store.files)
     for entry in resolver.convert(source.threads(Selection(frozenset({thread_id})))):
         if isinstance(entry, Draft) and entry.thread_id == thread_id:
@@ -72,25 +74,42 @@ def draft_again(settings: Settings, store: StateStore, thread_id: str) -> Draft 
 
 def see_status(settings: Settings) -> str:
     """Return the command that lists the threads of the state file at hand."""
-    return f"migrate-cli status{_held(settings)}"
+    return f"migrate-cli status{held_in(settings)}"
 
 
 def undo_of(settings: Settings, thread_id: str) -> str:
     """Return the command that deletes what one thread left at the target."""
-    return f"migrate-cli undo --thread {thread_id}{_held(settings)}"
+    return f"migrate-cli undo --thread {shlex.quote(thread_id)}{held_in(settings)}"
 
 
-def _held(settings: Settings) -> str:
+def again_of(settings: Settings) -> str:
+    """Return source, target and state file as the command takes them that goes on with this state file."""
+    with StateReader(settings.state) as reader:
+        setup = reader.setup()
+    named = {SEEN: str(settings.source.path.absolute())} if settings.source.path is not None else {}
+    return command_options({**setup, **named}, str(settings.state))
+
+
+def held_in(settings: Settings) -> str:
+    """Return the option that names the state file at hand, with a space before it; empty where it is the usual one."""
     return state_option({"state": str(settings.state)})
 
 
-def _with_source(settings: Settings) -> Settings:
-    """Return the settings with the export where it was last seen, if they name no source."""
+def _with_source(settings: Settings, thread_id: str) -> Settings:
+    """Return the settings with the source of the state file, if they name none. Raises UsageError where it has gone."""
     source = settings.source
     if source.kind != "export" or source.path is not None or source.base_url is not None:
         return settings
     with StateReader(settings.state) as reader:
-        seen = reader.setup().get(SEEN)
-    if seen is None or not Path(seen).exists():
-        return settings
+        setup = reader.setup()
+    seen, identity = setup.get(SEEN), setup.get(SOURCE, "")
+    if seen is None:
+        host = {"kind": "api", "base_url": identity} if identity.startswith(("https://", "http://")) else {}
+        return settings.model_copy(update={"source": source.model_copy(update=host)})
+    if not Path(seen).exists():
+        raise UsageError(
+            f"the export was last seen at {seen}, and is not there any more; name it after the thread "
+            f"(`migrate-cli resolve {shlex.quote(thread_id)} ./export`), or set source.path",
+            code="no-source",
+        )
     return settings.model_copy(update={"source": source.model_copy(update={"path": Path(seen)})})

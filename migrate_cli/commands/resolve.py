@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 
 from migrate_cli.commands.context import TargetChoice, policy_of
-from migrate_cli.commands.recorded_target import draft_again, recorded_run, recorded_target, see_status, undo_of
+from migrate_cli.commands.recorded_target import (
+    again_of,
+    draft_again,
+    held_in,
+    recorded_run,
+    recorded_target,
+    see_status,
+    undo_of,
+)
 from migrate_cli.convert.canonical import digest_of
 from migrate_cli.convert.presence import forms_of
 from migrate_cli.convert.text import counted
@@ -19,6 +28,8 @@ from migrate_cli.load.context import LoadContext, ThreadStopped
 from migrate_cli.load.decide import SET_ASIDE
 from migrate_cli.load.read_back import list_after
 from migrate_cli.model import Draft, JsonObject, Problem, Progress, Result
+from migrate_cli.report.redact import redact
+from migrate_cli.report.side_by_side import texts_at_stake, without_content
 from migrate_cli.settings.model import Settings
 from migrate_cli.state.store import StateStore
 from migrate_cli.target.conversations import ConversationsTarget
@@ -27,12 +38,21 @@ from migrate_cli.verify.recorded_ids import RecordedIds
 from migrate_cli.work.clock import WallClock
 
 SHOWN = 200
-_DROP = "Delete the copies of our own, and nothing else: migrate-cli resolve {thread} --drop-copies"
-_CHOICES = (
-    "Keep what stands there as it is: migrate-cli resolve {thread} --adopt",
-    "Load it anew into a fresh conversation: migrate-cli resolve {thread} --restart, then migrate-cli apply",
-    "Leave it out of this migration: migrate-cli resolve {thread} --skip",
+_DROP = (
+    "Delete the copies of our own, nothing else, and compare again; it asks first: "
+    "migrate-cli resolve {thread}{state} --drop-copies"
 )
+_CHOICES = (
+    "Keep the conversation as it is, and count the thread as loaded; nothing is sent or deleted: "
+    "migrate-cli resolve {thread}{state} --adopt",
+    "Load the thread into a new conversation; the old one stays until undo deletes it: "
+    "migrate-cli resolve {thread}{state} --restart && migrate-cli apply{again}",
+    "Leave the thread out of this migration; the conversation stays: migrate-cli resolve {thread}{state} --skip",
+)
+
+
+_Block = tuple[str, int, int, int, int]
+"""A stretch that is equal or not, as difflib tells it: its kind, and the places in the thread and the conversation."""
 
 
 class Resolution(StrEnum):
@@ -71,6 +91,8 @@ class _ConversationContent:
 
     items: list[JsonObject]
     differences: list[JsonObject]
+    texts: list[JsonObject]
+    """What stands at both sides where they differ; empty unless texts are shown."""
     same: int
     copies: int
 
@@ -90,7 +112,7 @@ class _Resolve:
         with recorded_run(self._store, {"choice": resolution.value}) as run_id:
             result = self._settled(resolution)
             result.run_id = run_id
-            self._store.runs.finish_run(run_id, result.envelope())
+            self._store.runs.finish_run(run_id, without_content(result.envelope()))
         self._store.flush()
         return result
 
@@ -102,15 +124,16 @@ class _Resolve:
         return self._restart(known) if resolution is Resolution.RESTART else asyncio.run(self._look(resolution))
 
     def _restart(self, known: Progress) -> Result:
+        load = f"Load it: migrate-cli apply{again_of(self._settings)}"
         if known.conversation_id is None:
             self._store.repairs.forget(known.thread_id)
-            return self._told(f"{known.thread_id} starts anew with the next apply.", "migrate-cli apply")
+            return self._told(f"{known.thread_id} starts anew with the next apply.", load)
         self._store.repairs.abandon(known.thread_id, known.conversation_id)
         message = (
             f"{known.thread_id} starts anew with the next apply; conversation {known.conversation_id} is given up, "
             f"and `{undo_of(self._settings, known.thread_id)}` deletes it."
         )
-        return self._told(message, "migrate-cli apply")
+        return self._told(message, load)
 
     async def _look(self, resolution: Resolution) -> Result:
         known = self._known
@@ -120,11 +143,10 @@ class _Resolve:
         try:
             content = await self._compared(draft)
         except ThreadStopped as gone:
-            return self._unsettled(gone.detail, [], copies=0)
+            return self._unsettled(gone.detail, None)
         if resolution is Resolution.SHOW:
             found = counted(len(content.differences), "difference")
-            message = f"{found}; {counted(content.same, 'item')} as sent."
-            return self._unsettled(message, content.differences, copies=content.copies)
+            return self._unsettled(f"{found}; {counted(content.same, 'item')} identical.", content)
         places = self._places(draft, content.items)
         self._store.repairs.adopt(
             known.thread_id,
@@ -134,8 +156,9 @@ class _Resolve:
                 for n, item in enumerate(content.items)
             ],
         )
-        message = f"{known.thread_id} is loaded: the {len(content.items)} items that stand there count as right."
-        return self._told(message, differences=content.differences[:SHOWN])
+        stands = counted(len(content.items), "item")
+        message = f"{known.thread_id} is loaded: its conversation counts as right, with {stands}."
+        return self._told(message, content=content)
 
     async def _compared(self, draft: Draft) -> _ConversationContent:
         """List the conversation and compare it. Raises Stopped when it is gone."""
@@ -164,9 +187,17 @@ class _Resolve:
                 continue
             rows += [_missing(n, draft, known) for n in range(a, b)]
             rows += [_extra(str(items[n].get("id")), copies.get(n)) for n in range(c, d)]
+        texts = self._texts(draft, items, blocks)
         return _ConversationContent(
-            items, rows, sum(b - a for name, a, b, _, _ in blocks if name == "equal"), len(copies)
+            items, rows, texts, sum(b - a for name, a, b, _, _ in blocks if name == "equal"), len(copies)
         )
+
+    def _texts(self, draft: Draft, items: list[JsonObject], blocks: list[_Block]) -> list[JsonObject]:
+        report = self._settings.report
+        if not report.with_content:
+            return []
+        found = texts_at_stake(draft.items, items, blocks, redact if report.redact else str)
+        return [{"thread_id": draft.thread_id, "conversation_id": self._known.conversation_id, "rows": found}]
 
     def _places(self, draft: Draft, items: list[JsonObject]) -> dict[int, str | None]:
         """The source message of each item that is as it was sent."""
@@ -186,27 +217,37 @@ class _Resolve:
             )
         return draft
 
-    def _told(self, message: str, *steps: str, differences: list[JsonObject] | None = None) -> Result:
+    def _told(self, message: str, *steps: str, content: _ConversationContent | None = None) -> Result:
         data: JsonObject = {"message": message, "thread": self._known.thread_id, "was": self._known.state}
-        data |= {"differences": differences} if differences else {}
+        data |= _shown(content)
         return Result("resolve", data | ({"next": list(steps)} if steps else {}))
 
-    def _unsettled(self, message: str, differences: list[JsonObject], *, copies: int) -> Result:
-        known = self._known
-        steps = [step.format(thread=known.thread_id) for step in ((_DROP,) if copies else ()) + _CHOICES]
+    def _unsettled(self, message: str, content: _ConversationContent | None) -> Result:
+        known, choices = self._known, _CHOICES if content is None or not content.copies else (_DROP, *_CHOICES)
+        state, again = held_in(self._settings), again_of(self._settings)
+        steps = [step.format(thread=shlex.quote(known.thread_id), state=state, again=again) for step in choices]
         data: JsonObject = {
             "message": message,
             "thread": known.thread_id,
             "conversation": known.conversation_id,
             "state_file_says": known.state,
-            "differences": differences[:SHOWN],
+            "differences": [],
+            **_shown(content),
             "next": steps,
         }
-        problem = Problem("unsettled", "nothing was changed; choose one of the ways on", known.thread_id)
+        problem = Problem("unsettled", "nothing was changed; choose one of the options below", known.thread_id)
         return Result("resolve", data, ExitCode.PARTIAL, errors=[problem])
 
 
-def _blocks(draft: Draft, items: list[JsonObject]) -> list[tuple[str, int, int, int, int]]:
+def _shown(content: _ConversationContent | None) -> JsonObject:
+    """What a report shows of the differences."""
+    if content is None or not content.differences:
+        return {}
+    texts: JsonObject = {"content": content.texts} if content.texts else {}
+    return {"differences": content.differences[:SHOWN], **texts}
+
+
+def _blocks(draft: Draft, items: list[JsonObject]) -> list[_Block]:
     return list(SequenceMatcher(None, *forms_of(draft.items, items), autojunk=False).get_opcodes())
 
 

@@ -152,6 +152,7 @@ BUILDERS: dict[str, str] = {
     "doctor": "migrate_cli.report.doctor",
     "report": "migrate_cli.report.runs",
     "undo": "migrate_cli.report.undo",
+    "resolve": "migrate_cli.report.resolve",
 }
 """Which module's `build` makes the document of which command; all others are generic."""
 

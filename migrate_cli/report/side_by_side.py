@@ -8,7 +8,7 @@ a reader can use. It must not write anything.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from migrate_cli.model import Draft, Finding, Item, JsonObject, Message, Thread, Unreadable
@@ -81,6 +81,32 @@ def without_content(envelope: JsonObject) -> JsonObject:
     """The envelope as the state file keeps it: texts are for the report that asked for them, and for nothing else."""
     data = {name: value for name, value in envelope["data"].items() if not name.startswith("content")}
     return {**envelope, "data": data}
+
+
+def texts_at_stake(
+    sent: Sequence[Item], shown: Sequence[JsonObject], blocks: Iterable[tuple[str, int, int, int, int]], mask: Mask
+) -> list[JsonObject]:
+    """Return rows, as in `content`, of the stretches in which a thread's items and those of a conversation differ.
+
+    `blocks` are difflib's. What stands on one side only has `source` null, or an empty `target`.
+    """
+    rows: list[JsonObject] = []
+    for kind, a, b, c, d in blocks:
+        for n in range(0 if kind == "equal" else max(b - a, d - c)):
+            row = _row(None, None)
+            if a + n < b:
+                item = sent[a + n]
+                body = json.loads(item.body)
+                row |= {"position": a + n, "message_id": item.message_id}
+                row["source"] = {"role": body.get("role"), "text": mask(_body(body))}
+            if c + n < d:
+                body = shown[c + n]
+                text = mask(_body(body))
+                row["target"].append(
+                    {"kind": str(body.get("type") or "message"), "role": body.get("role"), "text": text}
+                )
+            rows.append(row)
+    return rows
 
 
 def _rows(
