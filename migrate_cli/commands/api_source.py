@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from migrate_cli.convert.options import Files
 from migrate_cli.errors import UsageError
 from migrate_cli.http.client import ApiClient
-from migrate_cli.http.credentials import CommandToken, Credentials, IdentityToken, KeyHeader
-from migrate_cli.http.endpoint import Endpoint
+from migrate_cli.http.credentials import CommandToken, Credentials, IdentityToken, KeyHeader, az_command
+from migrate_cli.http.endpoint import CHECK_KEY, Endpoint
 from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.secrets import register_named
 from migrate_cli.settings.model import Settings
@@ -45,6 +45,7 @@ def open_api(settings: Settings, *, id_list: Path | None = None) -> ApiSource:
             headers=preset.headers,
             query={**preset.query, **source.query},
             credentials=_credentials(settings, preset),
+            when_refused=_when_refused(settings, preset),
         )
         return ApiClient(endpoint, RateLimiter(most_in_flight=source.readers, requests_per_minute=rate))
 
@@ -87,6 +88,22 @@ def _credentials(settings: Settings, preset: ApiPreset) -> Credentials | None:
     return IdentityToken(preset.token_scope) if preset.token_scope else None
 
 
+def _when_refused(settings: Settings, preset: ApiPreset) -> str:
+    """What a person can do where the host refuses the key or token."""
+    source = settings.source
+    if source.token_command:
+        return "run source.token_command by hand, and check the role of whom it signs in"
+    if preset.token_scope is None or preset.key_header:
+        return CHECK_KEY
+    if not _key(settings):
+        return "sign in again (such as: az login), and check the role at the project"
+    az = az_command(preset.token_scope)
+    return (
+        f"a token lives for about an hour: put a new one into {source.api_key_env}, or let "
+        f"source.token_command fetch one whenever it is needed (such as: {az}); then run the same command again"
+    )
+
+
 def _check_credentials(settings: Settings, preset: ApiPreset, base_url: str) -> None:
     """Raise UsageError where nothing could authenticate, naming all ways that would."""
     source = settings.source
@@ -97,10 +114,7 @@ def _check_credentials(settings: Settings, preset: ApiPreset, base_url: str) -> 
         return
     ways = f"set {source.api_key_env}"
     if preset.token_scope:
-        ways += (
-            ", or source.token_command (such as: az account get-access-token --scope "
-            f"{preset.token_scope} --query accessToken --output tsv), or install migrate-cli[azure]"
-        )
+        ways += f", or source.token_command (such as: {az_command(preset.token_scope)}), or pip install azure-identity"
     raise UsageError(f"there is no key for the source {base_url}: {ways}", code="no-key")
 
 

@@ -67,7 +67,7 @@ def _failure(endpoint: Endpoint, limiter: RateLimiter, answer: RawResponse) -> N
         raise proxy_wants_name()
     if status == 401 or (status == 403 and code in ("invalid_api_key", "account_deactivated")):
         said = message.rstrip(".")
-        raise AuthError(f"{endpoint.base_url} refused the key: {said}; check the key and its project")
+        raise AuthError(f"{endpoint.base_url} refused the key: {said}; {endpoint.when_refused}")
     if code == "insufficient_quota":
         raise TemporaryError(f"the quota at {endpoint.base_url} is spent; add credit, then run the same command again")
     if status == 429:

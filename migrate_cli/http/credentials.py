@@ -153,7 +153,7 @@ class IdentityToken(Token):
             from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - an extra that most setups do not need
         except ImportError as error:
             raise UsageError(
-                f'azure-identity cannot be imported ({error}): pip install "migrate-cli[azure]"', code="no-key"
+                f"azure-identity cannot be imported ({error}): pip install azure-identity", code="no-key"
             ) from error
         try:
             self._credential = self._credential or DefaultAzureCredential()
@@ -175,6 +175,11 @@ def _failure(said: str) -> str:
     if tried and not failed:
         return "found no identity in any of the places where it looks"
     return "failed" + _first_line((failed[-1] if failed else said).encode())
+
+
+def az_command(scope: str) -> str:
+    """Return the command of the Azure CLI that prints a token, as advice for people."""
+    return f"az account get-access-token --scope {scope} --query accessToken --output tsv"
 
 
 def token_in(printed: str) -> str | None:

@@ -12,6 +12,7 @@ from migrate_cli.version import __version__
 USER_AGENT = f"migrate-cli/{__version__}"
 NO_KEY = "none"
 """Stands for a key at servers that want none; the official client insists on one."""
+CHECK_KEY = "check the key and its project"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Endpoint:
     query: Mapping[str, str] = field(default_factory=dict)
     credentials: Credentials | None = field(default=None, repr=False)
     """What authenticates in place of `api_key`, where a fixed bearer key is not enough."""
+    when_refused: str = CHECK_KEY
+    """What a person can do where the host refuses the key or token; the end of the sentence that says so."""
 
 
 def headers_of(endpoint: Endpoint) -> dict[str, str]:

@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from migrate_cli.errors import UsageError
-from migrate_cli.http.credentials import CommandToken, Credentials, IdentityToken, KeyHeader
-from migrate_cli.http.endpoint import Endpoint
+from migrate_cli.http.credentials import CommandToken, Credentials, IdentityToken, KeyHeader, az_command
+from migrate_cli.http.endpoint import CHECK_KEY, Endpoint
 from migrate_cli.secrets import register_named, register_secret
 from migrate_cli.settings.model import Settings, TargetSettings
 
@@ -39,6 +39,7 @@ def endpoint_of(settings: Settings) -> Endpoint:
         headers={**_headers_of_client(settings), **target.headers, **_secret_headers(settings)},
         query=target.query,
         credentials=credentials,
+        when_refused=_when_refused(target, credentials),
     )
 
 
@@ -85,6 +86,21 @@ def _credentials(target: TargetSettings, key: str) -> Credentials | None:
     return IdentityToken(SCOPES[target.preset]) if token_way(target) else None
 
 
+def _when_refused(target: TargetSettings, credentials: Credentials | None) -> str:
+    """What a person can do where the target refuses the key or token."""
+    if isinstance(credentials, CommandToken):
+        return "run target.token_command by hand, and check the role of whom it signs in"
+    if isinstance(credentials, IdentityToken):
+        return "sign in again (such as: az login), and check the role at the project"
+    if isinstance(credentials, KeyHeader):
+        az = az_command(SCOPES[target.preset])
+        way = (
+            f"a token of Entra comes from target.token_command (such as: {az}), which fetches a new one when it expires"
+        )
+        return f"{target.api_key_env} must hold a key of the resource; {way}"
+    return CHECK_KEY
+
+
 def _headers_of_client(settings: Settings) -> dict[str, str]:
     """The headers that the official client takes from OPENAI_CUSTOM_HEADERS, as gateways want them: a line each."""
     lines = settings.secret("OPENAI_CUSTOM_HEADERS")
@@ -110,8 +126,7 @@ def _ways(target: TargetSettings) -> str:
     ways = f"set {target.api_key_env}, "
     if target.preset in SCOPES:
         ways += (
-            "or target.token_command (such as: az account get-access-token --scope "
-            f"{SCOPES[target.preset]} --query accessToken --output tsv), or install migrate-cli[azure], "
+            f"or target.token_command (such as: {az_command(SCOPES[target.preset])}), or pip install azure-identity, "
         )
     return f"{ways}or rehearse without one: --target sandbox"
 

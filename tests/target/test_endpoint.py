@@ -103,7 +103,7 @@ def test_without_anything_all_ways_are_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(target_endpoint, "_has_identity", lambda: False)
     with pytest.raises(UsageError) as missing:
         endpoint(preset="azure", base_url=RESOURCE)
-    for way in ("OPENAI_API_KEY", "az account get-access-token", "migrate-cli[azure]", "--target sandbox"):
+    for way in ("OPENAI_API_KEY", "az account get-access-token", "pip install azure-identity", "--target sandbox"):
         assert way in str(missing.value)
     assert missing.value.code == "no-key"
 
