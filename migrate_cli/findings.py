@@ -105,7 +105,7 @@ _READING = {
     "body-not-decoded": Entry(
         WARNING,
         "A recorded body of the thread cannot be decoded: it is damaged, cut off, or packed in an unknown way.",
-        "Record it again; `pip install migrate-cli[recordings]` reads br and zstd.",
+        "Record it again; for br and zstd, `pip install brotli backports.zstd`.",
     ),
     "message-deleted": Entry(INFO, "The source shows that messages were deleted later; they are left out.", "Nothing."),
     "message-from-request": Entry(
@@ -617,7 +617,7 @@ UNREADABLE: dict[str, Unread] = {
     "object-without-thread": Unread("An object names no thread, so it belongs nowhere.", "Look for a damaged export."),
     "answer-not-decoded": Unread(
         "A recorded body cannot be decoded, and nothing else names its thread.",
-        "Record it again; `pip install migrate-cli[recordings]` reads br and zstd.",
+        "Record it again; for br and zstd, `pip install brotli backports.zstd`.",
     ),
     "request-without-thread": Unread(
         "A recorded request holds messages, but no answer tells the id of their thread.", "Record it again."

@@ -42,7 +42,7 @@ Processes = Annotated[
 ]
 EngineOption = Annotated[
     EngineName | None,
-    typer.Option("--engine", help="Run as shards on a cluster: needs migrate-cli[dask].", show_default=False),
+    typer.Option("--engine", help="Run as shards on a cluster: needs `pip install distributed`.", show_default=False),
 ]
 Scheduler = Annotated[
     str | None, typer.Option("--scheduler", help="Where the scheduler of --engine listens.", metavar="ADDRESS")

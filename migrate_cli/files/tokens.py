@@ -37,7 +37,7 @@ def token_counter() -> tuple[TokenEstimate, str]:
     try:
         import tiktoken  # noqa: PLC0415 - an extra, and slow to import
     except ImportError:
-        return estimate_tokens, f"{_ESTIMATE} (install migrate-cli[tokens] to count)"
+        return estimate_tokens, f"{_ESTIMATE} (to count them: pip install tiktoken)"
     missing = f"{_ESTIMATE} (tiktoken cannot count: its encoding {ENCODING} is not in TIKTOKEN_CACHE_DIR)"
     if not _is_cached():
         return estimate_tokens, missing

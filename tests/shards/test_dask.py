@@ -20,7 +20,7 @@ from support.exports import write_export
 
 from .conftest import SIZES, Cli, begin, conversations, hashes, slowed, told  # noqa: TID252 - the folder's own
 
-pytest.importorskip("distributed", reason="an extra: migrate-cli[dask]")
+pytest.importorskip("distributed", reason="an extra: dask")
 psutil = pytest.importorskip("psutil", reason="comes with the extra")
 
 

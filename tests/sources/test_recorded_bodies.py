@@ -109,7 +109,7 @@ def test_brotli_and_zstandard_are_read_with_their_packages() -> None:
 def test_a_missing_package_is_named(name: str, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("brotli", "backports.zstd", "backports", "compression"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(BodyError, match=rf"packed as {name}; install migrate-cli\[recordings\]"):
+    with pytest.raises(BodyError, match=rf"packed as {name}; to read it: pip install"):
         decoded(data, content_encoding=name)
 
 

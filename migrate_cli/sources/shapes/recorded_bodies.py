@@ -32,7 +32,7 @@ _DATA_URL = re.compile(r"data:[^,\s]{0,100};base64,")
 _BLANKS = re.compile(r"\s+")
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _ZLIB = frozenset({b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"})
-_INSTALL = "install migrate-cli[recordings] to read it"
+_INSTALL = "to read it: pip install brotli backports.zstd"
 
 
 class BodyError(ValueError):

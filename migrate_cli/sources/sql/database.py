@@ -244,8 +244,7 @@ class _Alchemy(Database):
             import sqlalchemy  # noqa: PLC0415 - an extra that SQLite files do not need
         except ImportError as error:
             raise UsageError(
-                "this database needs SQLAlchemy and its own driver: pip install 'migrate-cli[sql]' psycopg "
-                "(or another driver)",
+                "this database needs SQLAlchemy and its own driver: pip install sqlalchemy psycopg (or another driver)",
                 code="no-sqlalchemy",
             ) from error
         self._sa: Any = sqlalchemy
