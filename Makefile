@@ -12,9 +12,10 @@ VENV    := .venv$(addprefix -,$(if $(FIRST),$(filter-out $(FIRST),$(NAMED))))
 endif
 BIN     := $(VENV)/bin
 
-.PHONY: demo test lint check crash live stalls proof docs clean
+.PHONY: demo test lint check package npm crash live stalls proof docs clean
 
-demo: $(VENV)/.installed
+# A demo needs less than the tests, so it does not wait for them to be installed.
+demo: $(or $(wildcard $(VENV)/.installed),$(VENV)/.runs)
 	$(BIN)/migrate-cli demo
 
 test: $(VENV)/.installed
@@ -27,6 +28,16 @@ lint: $(VENV)/.installed
 	$(BIN)/python tools/house.py
 
 check: test lint
+
+# Wheel and sdist, each installed into an empty environment and tried there.
+package: $(VENV)/.installed
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+	.ci/try-packages
+
+# The packages of npm that the tests of generated TypeScript use; without them these tests are skipped.
+npm:
+	npm install --prefix tests/npm --no-package-lock --no-audit --no-fund
 
 # The real program, killed again and again against a misbehaving sandbox, then compared with the source.
 crash: $(VENV)/.installed
@@ -56,11 +67,24 @@ bench-quick: $(VENV)/.installed
 docs: $(VENV)/.installed
 	$(BIN)/python tools/docs.py
 
-$(VENV)/.installed: pyproject.toml
+# Not quietly: it takes a minute or two, in which pip says what it is doing.
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
+
+define environment
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "migrate-cli needs Python 3.11 or newer; name one with: make PYTHON=python3.12")'
+	@echo "Installing into $(VENV), which takes a minute or two."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	$(INSTALL) --upgrade 'pip>=25.1'
+endef
+
+$(VENV)/.runs: pyproject.toml
+	$(environment)
+	$(INSTALL) --editable .
+	touch $@
+
+$(VENV)/.installed: pyproject.toml
+	$(environment)
+	$(INSTALL) --editable . --group dev
 	touch $@
 
 clean:

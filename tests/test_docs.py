@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from migrate_cli.cli.app import app
 from migrate_cli.cli.mapping import with_short_form
 from migrate_cli.errors import ExitCode
@@ -21,9 +18,10 @@ from typer.main import get_command
 
 import docs
 from commands.conftest import Cli, cli, target  # noqa: F401 - fixtures
+from support.printed import arguments
 
 REPO = docs.REPO
-PAGES = [*docs.pages(), REPO / "CONTRIBUTING.md", REPO / "fixtures" / "README.md"]
+PAGES = [*docs.pages(), REPO / "fixtures" / "README.md"]
 FENCE = re.compile(r"```(?:console|sh)\n(.*?)```", re.DOTALL)
 INLINE = re.compile(r"`(migrate-cli [^`]+)`")
 
@@ -42,16 +40,6 @@ def shown_commands(page: Path) -> Iterator[str]:
                 yield "migrate-cli " + rest
     for inline in INLINE.findall(text):
         yield " ".join(inline.split())
-
-
-def arguments(line: str) -> list[str]:
-    """The arguments of the first migrate-cli in a line of shell."""
-    words: list[str] = []
-    for word in shlex.split(line, comments=True)[1:]:
-        if word in ("|", "||", ">", ">>", "<", "&&", ";", "&", "2>"):
-            break
-        words.append(word)
-    return words
 
 
 SHOWN = sorted({(relative(page), line) for page in PAGES for line in shown_commands(page)})
@@ -184,70 +172,6 @@ def test_what_a_page_shows_is_what_happens(
             assert " ".join(line.split()) in out, f"{page}: {typed} does not show: {line}"
         ran += 1
     assert ran >= least
-
-
-# ---- what stands beside the docs
-
-
-def test_the_action_hands_its_inputs_over_as_variables_only() -> None:
-    action = yaml.safe_load((REPO / "action.yml").read_text("utf-8"))
-    used = set(re.findall(r"inputs\.([\w-]+)", (REPO / "action.yml").read_text("utf-8")))
-    assert used == set(action["inputs"])
-    for step in action["runs"]["steps"]:
-        assert "${{" not in step.get("run", ""), "an input in a script could become a command"
-        assert "run" not in step or step["shell"] == "bash"
-
-
-def test_the_step_of_the_action_plans_and_keeps_the_report(tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
-    action = yaml.safe_load((REPO / "action.yml").read_text("utf-8"))
-    script = next(step["run"] for step in action["runs"]["steps"] if step.get("id") == "run")
-    environment = {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "COMMAND": "plan",
-        "SOURCE": str(REPO / "fixtures" / "thread-files"),
-        "ARGUMENTS": "--limit 3",
-        "REPORT": "report.html",
-        "GITHUB_OUTPUT": "output.txt",
-        "GITHUB_STEP_SUMMARY": "summary.md",
-    }
-    done = subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=environment, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "output.txt").read_text() == "exit-code=0\n"
-    assert "<html" in (tmp_path / "report.html").read_text()
-    assert "threads" in (tmp_path / "summary.md").read_text()
-
-
-def test_the_example_workflow_uses_the_action_rightly() -> None:
-    action = yaml.safe_load((REPO / "action.yml").read_text("utf-8"))
-    workflow = yaml.safe_load((REPO / "examples" / "github-workflow.yml").read_text("utf-8"))
-    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
-    own = [step for step in steps if step.get("uses") == "./.migrate-cli"]
-    assert own
-    for job in workflow["jobs"].values():
-        fetched = [step["with"] for step in job["steps"] if step.get("with", {}).get("path") == ".migrate-cli"]
-        assert [one["repository"] for one in fetched] == ["${{ vars.MIGRATE_CLI || github.repository }}"]
-    assert all(set(step["with"]) <= set(action["inputs"]) for step in own)
-    assert workflow["permissions"] == {"contents": "read"}
-    root: Any = get_command(app)
-    for step in steps:
-        if step.get("run", "").startswith("migrate-cli "):
-            name, *words = arguments(step["run"])
-            root.commands[name].make_context(name, words)
-
-
-def test_the_image_is_not_root_and_keeps_its_state_on_a_volume() -> None:
-    lines = (REPO / "Dockerfile").read_text("utf-8").splitlines()
-    copied = {
-        word for line in lines if line.startswith("COPY ") and "--from" not in line for word in line.split()[1:-1]
-    }
-    assert [line for line in lines if line.startswith("USER ")] == ["USER migrate"]
-    assert "VOLUME /data" in lines
-    assert all((REPO / name).exists() for name in copied)
-    allowed = (REPO / ".dockerignore").read_text("utf-8").splitlines()
-    assert all(f"!{name}" in allowed for name in copied)
 
 
 CODE = re.compile(r"`((?:[a-z_]+/)+(?:[a-z_]+\.py)?)(?:: ([A-Za-z_]+))?`")

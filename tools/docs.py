@@ -1,4 +1,4 @@
-"""Writes the parts of README and docs that are made from the code, between markers; `make docs` runs it.
+"""Writes the parts of README, CONTRIBUTING and docs that are made from the code, between markers; `make docs` runs it.
 
     <!-- generated: settings -->
     …
@@ -44,8 +44,8 @@ OWN_NAMES = {
 
 
 def pages() -> list[Path]:
-    """README and everything under docs, the pages in which markers may stand."""
-    return [REPO / "README.md", *sorted((REPO / "docs").rglob("*.md"))]
+    """README, CONTRIBUTING and everything under docs, the pages in which markers may stand."""
+    return [REPO / "README.md", REPO / "CONTRIBUTING.md", *sorted((REPO / "docs").rglob("*.md"))]
 
 
 def filled(text: str) -> str:
