@@ -10,7 +10,7 @@ import typer
 from migrate_cli.cli.frame import Frame, common_options, emit
 from migrate_cli.commands.option_types import SourceHost
 from migrate_cli.report.interface import OutputFormat
-from migrate_cli.sandbox.choices import FileIdCheck
+from migrate_cli.sandbox.choices import FileIdCheck, TargetPreset
 
 app = typer.Typer()
 
@@ -29,6 +29,7 @@ TokenRequests = Annotated[
 TokenSeconds = Annotated[
     float | None, typer.Option("--token-seconds", help="A bearer token of the source expires after N seconds.")
 ]
+Target = Annotated[TargetPreset, typer.Option("--target-preset", help="Which host the target side stands for.")]
 Known = Annotated[
     FileIdCheck, typer.Option("--known-files", help="Which file ids items may name: any, or uploaded ones only.")
 ]
@@ -89,6 +90,7 @@ def sandbox(
     source_preset: SourcePreset = SourceHost.OPENAI,
     token_requests: TokenRequests = None,
     token_seconds: TokenSeconds = None,
+    target_preset: Target = TargetPreset.OPENAI,
     known_files: Known = FileIdCheck.ANY,
     strict_assistant: StrictAssistant = False,
     fault: Fault = None,
@@ -110,6 +112,7 @@ def sandbox(
         source_preset=source_preset,
         token_requests=token_requests,
         token_seconds=token_seconds,
+        target_preset=target_preset,
         known_files=known_files,
         strict_assistant=strict_assistant,
         faults=faults_of(fault or [], faults, seed),

@@ -9,7 +9,7 @@ from migrate_cli.commands.option_types import SourceHost
 from migrate_cli.sandbox.assistants_quirks import SourcePreset, SourceQuirks, quirks_of
 from migrate_cli.sandbox.fault_plan import NO_FAULTS, FaultPlan
 from migrate_cli.sandbox.fault_spec import plan_from_specs, read_plan
-from migrate_cli.sandbox.options import FileIdCheck, SandboxOptions
+from migrate_cli.sandbox.options import FileIdCheck, SandboxOptions, TargetPreset
 from migrate_cli.sandbox.server import run_server
 
 _BANNER = """\
@@ -62,6 +62,7 @@ def serve(
     source_preset: SourceHost = SourceHost.OPENAI,
     token_requests: int | None = None,
     token_seconds: float | None = None,
+    target_preset: TargetPreset = TargetPreset.OPENAI,
     known_files: FileIdCheck = FileIdCheck.ANY,
     strict_assistant: bool = False,
     faults: FaultPlan = NO_FAULTS,
@@ -73,8 +74,9 @@ def serve(
     quirks = quirks_of(SourcePreset(source_preset.value), token_requests=token_requests, token_seconds=token_seconds)
     counts = {} if source_from is None else _load(data, source_from)
     options = SandboxOptions(
-        known_files,
-        api_key,
+        preset=target_preset,
+        known_files=known_files,
+        api_key=api_key,
         strict_assistant=strict_assistant,
         latency_ms=latency_ms,
         faults=faults,

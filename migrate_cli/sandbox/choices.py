@@ -17,3 +17,11 @@ class MetadataUpdate(StrEnum):
 
     REPLACE = "replace"
     MERGE = "merge"
+
+
+class TargetPreset(StrEnum):
+    """Which host the target side stands for."""
+
+    OPENAI = "openai"
+    FOUNDRY = "foundry"
+    """Conversations can be listed, and lists of items take `before` and `item_type`."""

@@ -6,6 +6,7 @@ It must not hold rules (`rules.py`) or SQL (`store.py`).
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -17,11 +18,11 @@ from migrate_cli.sandbox.api_error import bad_request, not_found
 from migrate_cli.sandbox.encoding import encode
 from migrate_cli.sandbox.file_store import FileStore
 from migrate_cli.sandbox.include import check_include, visible
-from migrate_cli.sandbox.options import MetadataUpdate, SandboxOptions
+from migrate_cli.sandbox.options import MetadataUpdate, SandboxOptions, TargetPreset
 from migrate_cli.sandbox.requests import include_values, json_answer, page_limit, page_order, raw_answer, read_json
 from migrate_cli.sandbox.rules import CheckedItem, check_batch, check_fields, check_metadata, check_strict_assistants
 from migrate_cli.sandbox.rules_tools import check_tool_item
-from migrate_cli.sandbox.store import Conversation, Store, StoredItem
+from migrate_cli.sandbox.store import Conversation, PageBounds, Store, StoredItem
 
 
 class ConversationEndpoints:
@@ -30,12 +31,14 @@ class ConversationEndpoints:
     def __init__(self, store: Store, options: SandboxOptions) -> None:
         self._store = store
         self._options = options
+        self._lists = options.preset is TargetPreset.FOUNDRY
+        """Whether conversations can be listed, and lists of items take `before` and `item_type`."""
         self._known_file = FileStore(store.connection).known_file(options.known_files)
 
     def routes(self) -> list[Route]:
         """The routes, busiest first, because they are tried in order."""
         conversation = "/v1/conversations/{conversation_id}"
-        return [
+        routes = [
             Route(f"{conversation}/items", self.append, methods=["POST"]),
             Route("/v1/conversations", self.create, methods=["POST"]),
             Route(f"{conversation}/items", self.items, methods=["GET"]),
@@ -45,6 +48,7 @@ class ConversationEndpoints:
             Route(conversation, self.update, methods=["POST"]),
             Route(conversation, self.delete, methods=["DELETE"]),
         ]
+        return [*routes, Route("/v1/conversations", self.conversations, methods=["GET"])] if self._lists else routes
 
     async def create(self, request: Request) -> Response:
         """Create a conversation, with up to 20 items; the answer does not show them."""
@@ -52,6 +56,15 @@ class ConversationEndpoints:
         metadata = check_metadata(body.get("metadata"))
         items = [] if body.get("items") is None else self._check(body["items"])
         return json_answer(_conversation(self._store.create_conversation(metadata, items)))
+
+    async def conversations(self, request: Request) -> Response:
+        """List the conversations, newest first unless `order=asc`; `agent_name` or `agent_id` ask for one agent's."""
+        bounds = self._bounds(request, lambda cursor: self._conversation(cursor).number)
+        agent_name, agent_id = (request.query_params.get(name) for name in ("agent_name", "agent_id"))
+        page, has_more = self._store.conversations(bounds, agent_name=agent_name, agent_id=agent_id)
+        data = [_conversation(each) for each in page]
+        ends = {"first_id": page[0].id if page else None, "last_id": page[-1].id if page else None}
+        return json_answer({"object": "list", "data": data, **ends, "has_more": has_more})
 
     async def retrieve(self, request: Request) -> Response:
         """Show a conversation."""
@@ -93,12 +106,10 @@ class ConversationEndpoints:
     async def items(self, request: Request) -> Response:
         """List items, newest first unless `order=asc`, after the item named by `after`."""
         include = check_include(include_values(request))
-        limit, descending = page_limit(request, default=20, most=100), page_order(request) == "desc"
         found = self._find(request)
-        cursor, after = request.query_params.get("after"), None
-        if cursor:
-            after = self._find_item(found, cursor)[0]
-        page, has_more = self._store.items(found.number, after=after, limit=limit, descending=descending)
+        bounds = self._bounds(request, lambda cursor: self._find_item(found, cursor)[0])
+        kind = request.query_params.get("item_type") if self._lists else None
+        page, has_more = self._store.items(found.number, bounds, kind=kind)
         return _listing(page, has_more=has_more, include=include)
 
     async def item(self, request: Request) -> Response:
@@ -123,8 +134,17 @@ class ConversationEndpoints:
             check_strict_assistants(items)
         return checked
 
+    def _bounds(self, request: Request, position: Callable[[str], int]) -> PageBounds:
+        """The part of a list that a request is for; `position` finds the place of what a cursor names."""
+        limit, descending = page_limit(request, default=20, most=100), page_order(request) == "desc"
+        names = ("after", "before") if self._lists else ("after",)
+        cursors = {name: position(cursor) for name in names if (cursor := request.query_params.get(name))}
+        return PageBounds(limit, descending, **cursors)
+
     def _find(self, request: Request) -> Conversation:
-        identifier = request.path_params["conversation_id"]
+        return self._conversation(request.path_params["conversation_id"])
+
+    def _conversation(self, identifier: str) -> Conversation:
         found = self._store.conversation(identifier)
         if found is None:
             raise not_found(f"Conversation with id '{identifier[:80]}'")

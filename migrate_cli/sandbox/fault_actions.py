@@ -235,6 +235,29 @@ def _claim_more(more: bool) -> Action:
     return action
 
 
+def _change_list(change: Callable[[list[Any], FaultRule], list[Any]]) -> Action:
+    """Answer a list with other entries."""
+
+    async def action(request: InterceptedRequest, rule: FaultRule, _: FaultServer) -> None:
+        answer = await request.perform()
+        page = _parsed(answer.body)
+        if isinstance(page.get("data"), list):
+            answer.body = encode_any({**page, "data": change(page["data"], rule)})
+        await request.answer(answer)
+
+    return action
+
+
+def _with_ghost(data: list[Any], _: FaultRule) -> list[Any]:
+    """Add what is like the last entry, under an id that is always made of the same one."""
+    return [*data, {**data[-1], "id": f"{data[-1]['id'][:-8]}0000dead"}] if data else data
+
+
+def _with_gaps(data: list[Any], rule: FaultRule) -> list[Any]:
+    every = int(rule.number("every") or 1)
+    return [entry for number, entry in enumerate(data, 1) if number % every]
+
+
 def _parsed(body: bytes) -> dict[str, Any]:
     """A body as an object; empty where it is none, so that the inner application refuses it in its own way."""
     try:
@@ -304,6 +327,8 @@ ACTIONS: dict[FaultKind, Action] = {
     FaultKind.NO_INCLUDE: _no_include,
     FaultKind.ALWAYS_MORE: _claim_more(True),
     FaultKind.NEVER_MORE: _claim_more(False),
+    FaultKind.GHOSTS: _change_list(_with_ghost),
+    FaultKind.SKIPS: _change_list(_with_gaps),
     **STREAM_ACTIONS,
 }
 """Every kind but the delays and the lasting ones, which `faults.py` sees to itself."""

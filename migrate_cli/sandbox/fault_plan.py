@@ -81,6 +81,10 @@ class FaultKind(StrEnum):
     """A list says `has_more` on its last page too."""
     NEVER_MORE = "never-more"
     """A list says that there is no more, although there is."""
+    GHOSTS = "ghosts"
+    """Each page of a list ends with an object that is not there any more: asked for, it is unknown."""
+    SKIPS = "skips"
+    """A list leaves out one object in so many (`every`), without a word."""
     MIX_SECONDS = "mix-seconds"
     """For `append,list`: later requests are listed before earlier ones of the same second, as servers do that order by
     a time in whole seconds."""
@@ -118,6 +122,7 @@ PARAMETERS: Mapping[FaultKind, Mapping[str, Parameter]] = {
     FaultKind.TRICKLE: {"rate": 1.0},
     FaultKind.DOWN: {"seconds": 1.0},
     FaultKind.ERRORS: {"form": "detail"},
+    FaultKind.SKIPS: {"every": 2.0},
     FaultKind.STREAM_CUT: {"after": 5.0},
     FaultKind.STREAM_CUT_AFTER: {"after": 5.0},
     FaultKind.STREAM_END: {"after": 5.0},
@@ -137,6 +142,7 @@ LASTING = frozenset({FaultKind.LIMIT, FaultKind.ERRORS})
 
 ENDPOINTS = (
     "create",
+    "conversations",
     "retrieve",
     "update",
     "delete",
@@ -170,6 +176,7 @@ GROUPS = ("*", "reads", "writes")
 
 _CONVERSATIONS = {
     ("POST", 0): "create",
+    ("GET", 0): "conversations",
     ("GET", 1): "retrieve",
     ("POST", 1): "update",
     ("DELETE", 1): "delete",

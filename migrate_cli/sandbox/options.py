@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from migrate_cli.sandbox.assistants_quirks import SourceQuirks
-from migrate_cli.sandbox.choices import FileIdCheck, MetadataUpdate
+from migrate_cli.sandbox.choices import FileIdCheck, MetadataUpdate, TargetPreset
 from migrate_cli.sandbox.fault_plan import NO_FAULTS, FaultPlan
 
-__all__ = ["FileIdCheck", "MetadataUpdate", "SandboxOptions"]
+__all__ = ["FileIdCheck", "MetadataUpdate", "SandboxOptions", "TargetPreset"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +35,5 @@ class SandboxOptions:
     """Larger uploads are answered with 413; 512 MB is what the real service takes."""
     source: SourceQuirks | None = None
     """If given, the sandbox answers as a source too: what was loaded into its data file, with these quirks."""
+    preset: TargetPreset = TargetPreset.OPENAI
+    """What the target side has beyond the API of OpenAI."""

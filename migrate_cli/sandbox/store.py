@@ -58,6 +58,31 @@ CREATE TABLE IF NOT EXISTS file_chunk (
 """
 
 
+_KIND, _AGENT_NAME, _AGENT_VERSION = (
+    f"json_extract(CAST(item.body AS TEXT), '$.{path}')"
+    for path in ("type", "created_by.agent.name", "created_by.agent.version")
+)
+_AGENT_ID = f"{_AGENT_NAME} || ':' || {_AGENT_VERSION}"
+
+
+@dataclass(frozen=True, slots=True)
+class PageBounds:
+    """Which part of a list is asked for, by positions."""
+
+    limit: int
+    descending: bool
+    after: int | None = None
+    before: int | None = None
+
+    def sql(self, position: str) -> str:
+        """The end of a query, to follow a condition: one row more than fits tells whether there are more."""
+        low, high = (self.before, self.after) if self.descending else (self.after, self.before)
+        bounds = [f"{position} > {low:d}"] if low is not None else []
+        bounds += [f"{position} < {high:d}"] if high is not None else []
+        conditions = "".join(f"AND {bound} " for bound in bounds)
+        return f"{conditions}ORDER BY {position} {'DESC' if self.descending else 'ASC'} LIMIT {self.limit + 1:d}"
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """One conversation that is not deleted."""
@@ -129,15 +154,33 @@ class Store:
             ).fetchone()
             return self._insert(conversation.number, conversation.id, 0 if last is None else last + 1, items)
 
-    def items(self, number: int, *, after: int | None, limit: int, descending: bool) -> tuple[list[StoredItem], bool]:
-        """Return up to `limit` items beyond the position `after`, and whether there are more."""
-        beyond, direction = ("<", "DESC") if descending else (">", "ASC")
-        condition = "" if after is None else f"AND position {beyond} {after:d}"
+    def conversations(
+        self, bounds: PageBounds, *, agent_name: str | None = None, agent_id: str | None = None
+    ) -> tuple[list[Conversation], bool]:
+        """Return a page of the conversations that are not deleted, and whether there are more.
+
+        `agent_name` and `agent_id` (`NAME:VERSION`) ask for those in which this agent has written an item.
+        """
+        wanted, values = "NOT deleted", []
+        for given, value in ((_AGENT_NAME, agent_name), (_AGENT_ID, agent_id)):
+            if value is not None:
+                wanted += f" AND EXISTS (SELECT 1 FROM item WHERE conversation = number AND {given} = ?)"  # noqa: S608 - no user text
+                values.append(value)
         rows = self._db.execute(
-            f"SELECT id, body, partly_hidden FROM item WHERE conversation = ? {condition} "  # noqa: S608 - no user text
-            f"ORDER BY position {direction} LIMIT ?",
-            (number, limit + 1),
+            f"SELECT number, id, created_at, metadata FROM conversation WHERE {wanted} {bounds.sql('number')}",  # noqa: S608 - no user text
+            values,
         ).fetchall()
+        found = [Conversation(row[0], row[1], row[2], json.loads(row[3])) for row in rows[: bounds.limit]]
+        return found, len(rows) > bounds.limit
+
+    def items(self, number: int, bounds: PageBounds, *, kind: str | None = None) -> tuple[list[StoredItem], bool]:
+        """Return a page of items, of one `kind` if that is asked for, and whether there are more."""
+        of_kind = "" if kind is None else f"AND {_KIND} = :kind"
+        rows = self._db.execute(
+            f"SELECT id, body, partly_hidden FROM item WHERE conversation = :number {of_kind} {bounds.sql('position')}",  # noqa: S608 - no user text
+            {"number": number, "kind": kind},
+        ).fetchall()
+        limit = bounds.limit
         return [StoredItem(row[0], row[1], bool(row[2])) for row in rows[:limit]], len(rows) > limit
 
     def item(self, conversation: Conversation, identifier: str) -> tuple[int, StoredItem] | None:
