@@ -6,6 +6,7 @@
     │   └── SourceError            … the source as a whole cannot be read
     │       └── NothingReadable 3  … its format is known, and nothing in it can be read
     ├── TemporaryError      5    try again later; nothing is lost
+    │   ├── QuotaSpent             … nothing is served before somebody pays
     │   ├── Unanswered             … one read, however often it was sent
     │   └── GivenUp                … one write
     ├── AuthError           6    fix the key
@@ -84,6 +85,14 @@ class TemporaryError(MigrateError):
 
     exit_code = ExitCode.TEMPORARY
     code = "temporary"
+    by_all = False
+    """Whether every other request would fare alike, so that nothing can be said of the one that met it."""
+
+
+class QuotaSpent(TemporaryError):
+    """The quota of the key is used up."""
+
+    by_all = True
 
 
 class Unanswered(TemporaryError):

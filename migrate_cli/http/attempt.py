@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, overload
 
-from migrate_cli.errors import AuthError, TemporaryError
+from migrate_cli.errors import AuthError, QuotaSpent, TemporaryError
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.http.origins import redirected
 from migrate_cli.http.outcomes import Ambiguous, NotApplied, Refused, Reply, error_of, of_error, of_success, rate_told
@@ -69,7 +69,7 @@ def _failure(endpoint: Endpoint, limiter: RateLimiter, answer: RawResponse) -> N
         said = message.rstrip(".")
         raise AuthError(f"{endpoint.base_url} refused the key: {said}; {endpoint.when_refused}")
     if code == "insufficient_quota":
-        raise TemporaryError(f"the quota at {endpoint.base_url} is spent; add credit, then run the same command again")
+        raise QuotaSpent(f"the quota at {endpoint.base_url} is spent; add credit, then run the same command again")
     if status == 429:
         _learn(limiter, headers)
     outcome = of_error(status, headers, content)

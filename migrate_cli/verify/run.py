@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Protocol
 
-from migrate_cli.errors import TemporaryError, Unanswered
+from migrate_cli.errors import TemporaryError
 from migrate_cli.model import ThreadState
 from migrate_cli.verify.comparisons import Entry
 from migrate_cli.verify.conversation import ComparisonTask
@@ -97,7 +97,7 @@ class VerifyRun:
             if self.drain.is_set():
                 return
             self._silent += 1
-            if self._silent >= IN_A_ROW or (isinstance(error, Unanswered) and error.by_all):
+            if self._silent >= IN_A_ROW or error.by_all:
                 raise
             verdict = unread(task.items, UNREADABLE, str(error))
             self._states.set_state(task.thread_id, task.state, UNREADABLE, str(error))
