@@ -103,10 +103,9 @@ class LoadJournal(RecordedThreads):
         position = (
             progress.position, doubts(progress), progress.attempts, self._session.seconds(), progress.thread_id,
         )  # fmt: skip
-        # One statement for all rows: each step of SQLite lets go of Python's lock, and taking it again is what costs.
-        values = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(items))
-        insert = [PendingWrite(f"{ITEM}{values}) WHERE id = ?", [(*row, progress.thread_id)])] if items else []
-        self._session.note([*insert, PendingWrite(POSITION, [position])])
+        # One statement for many rows: each step of SQLite lets go of Python's lock, and taking it again is what costs.
+        inserts = [_inserted(row[first : first + _VALUES], progress.thread_id) for first in range(0, len(row), _VALUES)]
+        self._session.note([*inserts, PendingWrite(POSITION, [position])])
 
     def ambiguity(self, progress: Progress, reason: str) -> None:
         """Note that the thread saw an unclear answer."""
@@ -165,6 +164,16 @@ class LoadJournal(RecordedThreads):
     def _ensured(self, thread_id: str) -> PendingWrite:
         """What gives the thread a row, if it has none yet."""
         return PendingWrite(_ENSURE, [(thread_id, *self._session.run_and_time())])
+
+
+_COLUMNS = 6
+_VALUES = 500 * _COLUMNS
+"""Values in one statement. A batch has fewer; a conversation that is learned again may have more than SQLite takes."""
+
+
+def _inserted(values: list[Any], thread_id: str) -> PendingWrite:
+    rows = ", ".join(["(?, ?, ?, ?, ?, ?)"] * (len(values) // _COLUMNS))
+    return PendingWrite(f"{ITEM}{rows}) WHERE id = ?", [(*values, thread_id)])
 
 
 def _of_draft(draft: Draft, run: str | None, *, first: bool = False) -> list[PendingWrite]:
