@@ -104,16 +104,28 @@ class ConversationsTarget:
         self._of_lists = _Include.REFUSED
         return replace(without, addresses=False)
 
+    async def list_conversations(self, *, after: str | None) -> Page | Refused:
+        """Return up to 100 conversations after this one, oldest first. Only some targets can be asked that."""
+        query: dict[str, Any] = {"order": "asc", "limit": PAGE}
+        if after is not None:
+            query["after"] = after
+        return await self._list("/conversations", query)
+
     async def _page(self, conversation_id: str, after: str | None, *, images: bool) -> Page | Refused:
         query: dict[str, Any] = {"order": "asc", "limit": PAGE, **_include(images)}
         if after is not None:
             query["after"] = after
-        reply = await self._bounded(f"/conversations/{segment(conversation_id)}/items", query)
+        return await self._list(f"/conversations/{segment(conversation_id)}/items", query)
+
+    async def _list(self, path: str, query: dict[str, Any]) -> Page | Refused:
+        reply = await self._bounded(path, query)
         if isinstance(reply, Refused):
             return reply
         data = reply.body.get("data")
         if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
-            raise TemporaryError("the target answered a list of items with something else; is it a proxy that answers?")
+            raise TemporaryError(
+                f"the target answered the list {path} with something else; is it a proxy that answers?"
+            )
         # A full page that was asked to be short proves nothing about the end of the list.
         return Page(data, bool(reply.body.get("has_more")) or PAGE > query["limit"] <= len(data))
 

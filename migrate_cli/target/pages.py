@@ -71,7 +71,7 @@ class ItemWalk:
                 return
             # A hash is 8 bytes where an id is 80; with a hundred thousand items that counts.
             seen.update(hash(item.get("id")) for item in fresh)
-            after, promised = last, self._is_cut(page)
+            after, promised = last, is_cut(page)
 
     def _goes_on(self, page: Page) -> bool:
         """Whether the next page is worth asking for: a short one that promises nothing ends most lists."""
@@ -79,10 +79,10 @@ class ItemWalk:
             return True
         return len(page.items) == DEFAULT_PAGE if self._expected is None else self._shown < self._expected
 
-    @staticmethod
-    def _is_cut(page: Page) -> bool:
-        """Whether a page has a length at which lists are cut, so that others that always promise more do not count."""
-        return len(page.items) >= FULL_PAGE or (page.has_more and len(page.items) >= DEFAULT_PAGE)
+
+def is_cut(page: Page) -> bool:
+    """Whether a page has a length at which lists are cut, so that others that always promise more do not count."""
+    return len(page.items) >= FULL_PAGE or (page.has_more and len(page.items) >= DEFAULT_PAGE)
 
 
 def behind(found: list[JsonObject], anchor: str | None) -> list[JsonObject]:
