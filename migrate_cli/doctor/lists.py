@@ -1,4 +1,4 @@
-"""The questions of `doctor --live` about lists of items: order, paging, and hidden fields.
+"""The questions of `doctor --live` about lists: order, paging and hidden fields of items, and conversations.
 
 As in `live.py`, each question has its own scratch conversation and returns facts.
 """
@@ -9,6 +9,7 @@ import time
 
 from migrate_cli.doctor.check import CheckVerdict, Fact
 from migrate_cli.doctor.probe import PAGE, TargetProbe, entries, said, text_of
+from migrate_cli.http.endpoint import segment
 from migrate_cli.http.outcomes import Refused
 from migrate_cli.target.conversations import IMAGE_URLS
 from migrate_cli.target.scratch import Unclear
@@ -148,3 +149,34 @@ async def include(probe: TargetProbe) -> list[Fact]:
         return [Fact("include", "taken", "image addresses come back where they are asked for")]
     detail = "image addresses do not come back although the request for them is taken"
     return [Fact("include", "ignored", detail, "Expect verify to report images by URL as lost.", CheckVerdict.WARNING)]
+
+
+async def conversation_list(probe: TargetProbe) -> list[Fact]:
+    """Ask whether conversations can be listed, and whether what is listed is true."""
+    gone = await probe.create()
+    deleted = await probe.send("DELETE", f"/conversations/{segment(gone)}")
+    standing = await probe.create()
+    page = await probe.conversations(order="desc", limit=PAGE)
+    if isinstance(page, Refused):
+        detail = f"conversations cannot be listed (GET /conversations answers {page.status})"
+        return [Fact("conversation-list", "none", f"{detail}; recover and --orphans need that, nothing else does")]
+    listed = {entry.get("id"): entry for entry in entries(page.body)}
+    if standing not in listed:
+        detail = "conversations can be listed, and one that was just made is not among the newest"
+        return [Fact("conversation-list", "incomplete", detail, _NOT_LISTED, CheckVerdict.WARNING)]
+    if not isinstance(listed[standing].get("metadata"), dict):
+        detail = "conversations can be listed, without their metadata; each is asked for them"
+        return [Fact("conversation-list", "without-metadata", detail)]
+    if not isinstance(deleted, Refused) and gone in listed:
+        detail = "conversations can be listed, and deleted ones are listed too; each is looked at before it counts"
+        return [Fact("conversation-list", "lists-deleted", detail)]
+    later = await probe.conversations(order="desc", limit=PAGE, after=standing)
+    if isinstance(later, Refused) or any(entry.get("id") == standing for entry in entries(later.body)):
+        detail = "conversations can be listed, but the list does not go on after a given one"
+        return [Fact("conversation-list", "first-page-only", detail, _NOT_LISTED, CheckVerdict.WARNING)]
+    return [Fact("conversation-list", "complete", "conversations can be listed, so recover and --orphans work")]
+
+
+_NOT_LISTED = (
+    "Keep the state file safe: recover may not find every conversation here, and status --orphans not every orphan."
+)

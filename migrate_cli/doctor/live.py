@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from secrets import token_hex
 
 from migrate_cli.doctor.check import Check, CheckVerdict, Fact, failure, ok, warning
-from migrate_cli.doctor.lists import BATCH, include, order_and_listing, request_order
+from migrate_cli.doctor.lists import BATCH, conversation_list, include, order_and_listing, request_order
 from migrate_cli.doctor.probe import TargetProbe, said, strictly, text_of
 from migrate_cli.doctor.target import brief
 from migrate_cli.errors import ExitCode
@@ -274,5 +274,6 @@ QUESTIONS: dict[str, Question] = {
     "client-item-ids": _client_ids,
     "delete": _second_delete,
     "two-writers": _two_writers,
+    "conversation-list": conversation_list,
 }
 """Every question, by the name of its first fact."""

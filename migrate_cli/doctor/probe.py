@@ -103,6 +103,10 @@ class TargetProbe:
         """Ask for one page of items."""
         return await self._client.read(f"/conversations/{segment(conversation)}/items", query)
 
+    async def conversations(self, **query: Any) -> Applied | Refused:
+        """Ask for one page of conversations."""
+        return await self._client.read("/conversations", query)
+
     async def page(self, conversation: str, **query: Any) -> JsonObject:
         """Return one page of items as it came."""
         reply = await self.listed(conversation, **query)

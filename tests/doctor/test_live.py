@@ -70,6 +70,7 @@ def test_a_server_by_the_book_is_described_whole(visit: Visit, tmp_path: Path) -
         "client-item-ids": "replaced",
         "delete": "gone",
         "two-writers": "apart",
+        "conversation-list": "none",
     }
     assert verdicts(checks) == {"live": CheckVerdict.OK}
     assert not left_behind(tmp_path / "target.db")

@@ -14,6 +14,7 @@ from migrate_cli.doctor.check import Check, CheckVerdict
 from migrate_cli.errors import ExitCode
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.sandbox.fault_exchange import CapturedResponse
+from migrate_cli.sandbox.options import SandboxOptions, TargetPreset
 
 from support.odd_target import Call, Habit, answer, changed, odd_target, refusal
 
@@ -266,3 +267,67 @@ def test_an_order_that_could_not_be_looked_at_is_unknown_not_scrambled(ask: Ask)
     assert facts["item-order"]["answer"] == "unknown"
     assert "a batch of 20 was refused: Too many items." in facts["item-order"]["detail"]
     assert "when the target is calm" in str(checks["live item-order"].next)
+
+
+LISTS = SandboxOptions(preset=TargetPreset.FOUNDRY)
+
+
+def of_conversations(call: Call) -> bool:
+    return call.method == "GET" and call.path == "/conversations"
+
+
+async def lists_by_the_book(call: Call) -> CapturedResponse:
+    return await call.forward()
+
+
+async def lists_the_oldest_only(call: Call) -> CapturedResponse:
+    given = await call.forward()
+    return changed(given, data=json.loads(given.body)["data"][1:]) if of_conversations(call) else given
+
+
+async def lists_without_metadata(call: Call) -> CapturedResponse:
+    given = await call.forward()
+    if not of_conversations(call):
+        return given
+    return changed(given, data=[{"id": entry["id"]} for entry in json.loads(given.body)["data"]])
+
+
+async def lists_from_the_beginning_again(call: Call) -> CapturedResponse:
+    return await call.forward(query="order=desc" if of_conversations(call) else None)
+
+
+def lists_what_is_deleted() -> Habit:
+    deleted: list[str] = []
+
+    async def habit(call: Call) -> CapturedResponse:
+        given = await call.forward()
+        if call.method == "DELETE":
+            deleted.append(call.path.rpartition("/")[2])
+        if not of_conversations(call):
+            return given
+        ghosts = [{"id": one, "object": "conversation", "metadata": {}} for one in deleted]
+        return changed(given, data=[*ghosts, *json.loads(given.body)["data"]])
+
+    return habit
+
+
+@pytest.mark.parametrize(
+    ("habit", "answer", "told"),
+    [
+        (lists_by_the_book, "complete", False),
+        (lists_the_oldest_only, "incomplete", True),
+        (lists_without_metadata, "without-metadata", False),
+        (lists_from_the_beginning_again, "first-page-only", True),
+        (lists_what_is_deleted(), "lists-deleted", False),
+    ],
+)
+def test_whether_conversations_can_be_listed_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, habit: Habit, answer: str, *, told: bool
+) -> None:
+    monkeypatch.setattr(live, "QUESTIONS", {"conversation-list": live.QUESTIONS["conversation-list"]})
+    with odd_target(tmp_path / "target.db", habit, monkeypatch, LISTS) as server:
+        checks, [fact] = asyncio.run(live.find_out(Endpoint(server.base_url, "any-key"), sleep=at_once))
+    assert (fact["fact"], fact["answer"]) == ("conversation-list", answer)
+    assert [check.verdict for check in checks if check.name == "live conversation-list"] == [
+        CheckVerdict.WARNING
+    ] * told

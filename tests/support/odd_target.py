@@ -12,6 +12,7 @@ import pytest
 from migrate_cli.sandbox import server
 from migrate_cli.sandbox.app import Sandbox
 from migrate_cli.sandbox.fault_exchange import CapturedResponse, InterceptedRequest
+from migrate_cli.sandbox.options import SandboxOptions
 from starlette.types import Receive, Scope, Send
 
 
@@ -63,7 +64,9 @@ def changed(given: CapturedResponse, **fields: Any) -> CapturedResponse:
 
 
 @contextmanager
-def odd_target(data: Path, habit: Habit, monkeypatch: pytest.MonkeyPatch) -> Iterator[server.EmbeddedSandbox]:
+def odd_target(
+    data: Path, habit: Habit, monkeypatch: pytest.MonkeyPatch, options: SandboxOptions | None = None
+) -> Iterator[server.EmbeddedSandbox]:
     """Serve a sandbox whose every request goes through the habit."""
 
     class Odd(Sandbox):
@@ -73,7 +76,7 @@ def odd_target(data: Path, habit: Habit, monkeypatch: pytest.MonkeyPatch) -> Ite
 
     with monkeypatch.context() as patch:
         patch.setattr(server, "Sandbox", Odd)
-        running = server.EmbeddedSandbox(data).start()
+        running = server.EmbeddedSandbox(data, options).start()
     try:
         yield running
     finally:
