@@ -46,7 +46,7 @@ _REFUSALS = frozenset(
 """Why the system refuses a path that the user named; nothing that this program does wrong."""
 
 RESUMABLE = (ExitCode.TEMPORARY, ExitCode.INTERRUPTED)
-GOING_ON = frozenset({"apply", "verify", "undo", "snapshot", "map export", "transcribe"})
+GOING_ON = frozenset({"apply", "verify", "undo", "recover", "snapshot", "map export", "transcribe"})
 """Commands of which an interrupted run is gone on with by the next one; others begin anew."""
 _OWN_SIGNALS = frozenset({"sandbox"})
 """Commands that serve until a signal comes."""

@@ -23,6 +23,7 @@ from migrate_cli.files.host import FileHost
 from migrate_cli.files.needs import FilePolicy
 from migrate_cli.files.orphans import OrphanedUploads
 from migrate_cli.files.record import FileMemory
+from migrate_cli.files.recovery import FileRecovery
 from migrate_cli.files.remote import Promises, RemoteFiles, Spool
 from migrate_cli.files.resolver import FileResolver
 from migrate_cli.files.transfer import FileTransfer, FileWork
@@ -172,6 +173,21 @@ def for_plan(settings: Settings, source: Source) -> Iterator[tuple[RunFiles, Api
 def as_recorded(settings: Settings, source: Source, memory: FileMemory) -> FileResolver:
     """Return a resolver that converts with what the state file knows and finds out nothing: for `verify`."""
     return RunFiles(settings, source, None, check=True, recorded=memory.record, own=memory.own_record).resolver
+
+
+def for_recover(
+    settings: Settings, source: Source, client: ApiClient, memory: FileMemory
+) -> tuple[RunFiles, FileRecovery]:
+    """Return what `recover` works with, and what knows of uploads: nothing is sent, and what is found out is noted."""
+    work = FileRecovery(FileHost(client), memory)
+    distant = Promises(source.fetching) if _gives_bytes(source) else None
+    record, own = memory.record, memory.own_record
+    return RunFiles(settings, source, work, check=True, recorded=record, own=own, distant=distant), work
+
+
+def without_records(settings: Settings, source: Source) -> FileResolver:
+    """Return a resolver for threads that another state file knows: nothing is known of their files."""
+    return RunFiles(settings, source, None, check=True, recorded=no_record).resolver
 
 
 def model_findings(model: str) -> list[Finding]:

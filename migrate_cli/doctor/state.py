@@ -6,14 +6,14 @@ import sqlite3
 from pathlib import Path
 
 from migrate_cli.doctor.check import Check, failed, failure, ok, warning
-from migrate_cli.errors import ExitCode, MigrateError
+from migrate_cli.errors import ExitCode, MigrateError, StateError
 from migrate_cli.model import JsonObject
 from migrate_cli.state.check import check_file
 from migrate_cli.state.lock import holder
 from migrate_cli.state.opening import check_is_ours, check_place, damaged
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.restoring import Restoration, foresee
-from migrate_cli.state.setup import SANDBOX
+from migrate_cli.state.setup import RECOVERY, SANDBOX, UNFINISHED, half_recovered
 
 _CURE = "Do what the sentence says; a state file is never made anew, because that would migrate everything twice."
 
@@ -38,11 +38,13 @@ def check_state(path: Path, *, sandbox: bool = False) -> Check:
         check_is_ours(path)
         with StateReader(path) as reader:
             summary = reader.summary()
-            known = reader.setup().get("target.base_url")
-        if not sandbox and known == SANDBOX:
+            setup = reader.setup()
+        if not sandbox and setup.get("target.base_url") == SANDBOX:
             return failure(
                 "state", f"{path} is the state file of a rehearsal, in the sandbox", _REHEARSED, ExitCode.STATE
             )
+        if setup.get(RECOVERY) == UNFINISHED:
+            raise StateError(half_recovered(path))
         faults = check_file(path)
     except MigrateError as error:
         return failed("state", error, _CURE)

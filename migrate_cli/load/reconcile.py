@@ -50,7 +50,7 @@ def echo(sent: Sequence[Item], body: JsonObject) -> Adopt | Unexplained:
     if len(data) != len(sent):
         return Unexplained(f"the answer held {len(data)} of {len(sent)} items")
     for place, (item, got) in enumerate(zip(sent, data, strict=True)):
-        if not matches(item, got) or not _has_id(got):
+        if not matches(item, got) or not has_id(got):
             scrambled = sorted(one.digest for one in sent) == sorted(digest_of(one) for one in data)
             return Unexplained(
                 _SCRAMBLED if scrambled else f"item {place + 1} of the answer is not the one that was sent"
@@ -69,7 +69,7 @@ def prefix(
     ids: list[str] = []
     for got in after_anchor:
         place = position + len(ids)
-        if place >= len(items) or not _has_id(got) or not matches(items[place], got):
+        if place >= len(items) or not has_id(got) or not matches(items[place], got):
             break
         ids.append(got["id"])
     return _with_surplus(items, ids, after_anchor[len(ids) :], unclear)
@@ -119,7 +119,7 @@ def _with_surplus(
     if not extra:
         return Adopt(ids)
     runs = fewest_runs(*forms_of(items, extra))
-    if runs is None or runs > unclear or not all(_has_id(item) for item in extra):
+    if runs is None or runs > unclear or not all(has_id(item) for item in extra):
         return Unexplained(f"{len(extra)} items are in the conversation that this migration cannot have sent")
     return Adopt(ids, [item["id"] for item in extra])
 
@@ -141,6 +141,7 @@ def fewest_runs(ours: Sequence[bytes], extra: Sequence[bytes]) -> int | None:
     return runs
 
 
-def _has_id(item: dict[str, Any]) -> bool:
+def has_id(item: dict[str, Any]) -> bool:
+    """Whether an item has an id that can be stored."""
     identifier = item.get("id")
     return isinstance(identifier, str) and bool(identifier) and not holds_secret(identifier)

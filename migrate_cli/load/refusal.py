@@ -33,7 +33,7 @@ def with_notes(draft: Draft, refused: Mapping[int, tuple[str, str]]) -> Draft:
         if place < len(items):
             found.append(finding("item-refused", detail, thread_id=draft.thread_id, message_id=items[place].message_id))
             _count_as_noted(ledger, items[place])
-            items[place] = _note(items[place])
+            items[place] = note_of(items[place])
     return replace(draft, items=tuple(items), findings=tuple(found), ledger=ledger)
 
 
@@ -48,7 +48,8 @@ def _count_as_noted(ledger: Ledger, item: Item) -> None:
     ledger.noted += kept + converted
 
 
-def _note(item: Item) -> Item:
+def note_of(item: Item) -> Item:
+    """Return the note that stands in the place of an item which the target refused."""
     whence = f"message {item.message_id}" if item.message_id else "this thread"
     text = (
         f"[Migration note: one item ({item.kind}) from {whence} was refused here and is not part of this conversation.]"

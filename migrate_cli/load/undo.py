@@ -60,10 +60,11 @@ class UndoRun:
         """Undo them all. Raises what ends the run as a whole, after every worker has come to rest."""
         # A delete that is cut off is one more request for the next run, and does no harm.
         pool = WorkerPool(self._policy.workers, self.drain, grace=GRACE)
-        await pool.run(each_of(conversations), self._undo_one)
+        await pool.run(each_of(conversations), self.undo)
         pool.raise_failure()
 
-    async def _undo_one(self, created: CreatedConversation) -> None:
+    async def undo(self, created: CreatedConversation) -> None:
+        """Undo one conversation and tell what became of it."""
         items: Counter[str] = Counter()
         outcome: str = UNFINISHED
         detail: str | None = None

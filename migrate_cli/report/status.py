@@ -27,6 +27,7 @@ from migrate_cli.report.document import (
 )
 from migrate_cli.report.escape import number, percent, plural
 from migrate_cli.report.runs import ending_of
+from migrate_cli.state.setup import RECOVERY, UNFINISHED
 
 SHOWN = 50
 DONE = ("loaded", "verified", "skipped")
@@ -182,6 +183,8 @@ def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:
     found: list[str] = []
     setup = data.get("setup")
     where = command_options(setup if isinstance(setup, dict) else {}, str(data.get("state") or ""))
+    if isinstance(setup, dict) and setup.get(RECOVERY) == UNFINISHED:
+        return (f"Rebuild the rest of the state file: migrate-cli recover{where}",)
     if states.get("in_doubt"):
         found.append("Settle each thread in doubt: migrate-cli resolve THREAD --adopt, --restart or --skip")
     found += _after_verify(data)

@@ -93,6 +93,18 @@ class ThreadQueries:
                 *values,
             )
 
+    def conversations(self) -> Iterator[str]:
+        """Yield every conversation that the file names: of threads, given up, and of replays."""
+        sql = """SELECT conversation_id AS id FROM thread WHERE conversation_id IS NOT NULL
+            UNION ALL SELECT conversation_id FROM abandoned UNION ALL SELECT conversation_id FROM scratch"""
+        return (row["id"] for row in self._file.rows(sql))
+
+    def digests(self, thread_id: str) -> list[bytes]:
+        """Return the digests of the items of a thread that are loaded, in order."""
+        sql = """SELECT item.digest FROM item JOIN thread ON thread.key = item.thread
+            WHERE thread.id = ? AND idx < thread.position ORDER BY idx"""
+        return [row[0] for row in self._file.all(sql, thread_id)]
+
 
 class RunQueries:
     """The runs that worked on the file, and what belongs to one of them."""

@@ -51,6 +51,15 @@ class RecordedRuns(StatePart):
         if fresh:
             self._session.note(setup_written(fresh))
 
+    def recovering(self) -> bool:
+        """Whether the file holds nothing but what `recover` has written, or its list of ids has brought back."""
+        sql = "SELECT EXISTS (SELECT 1 FROM thread) AND EXISTS (SELECT 1 FROM run WHERE command <> 'recover')"
+        return not self._session.ask(sql)[0][0]
+
+    def recovered(self) -> None:
+        """Record that `recover` came to its end, so that the file knows all that was loaded."""
+        self._session.note(setup_written([(setups.RECOVERY, setups.FINISHED)]))
+
     def target_setup(self) -> dict[str, str]:
         """Return what the file records of the target; empty when nothing was ever loaded."""
         return dict(self._session.ask("SELECT key, value FROM setup WHERE key LIKE 'target.%'"))

@@ -16,6 +16,9 @@ SANDBOX = "sandbox"
 SOURCE = "source"
 SEEN = "source.seen"
 """Where an export was last seen: its resolved path, or `stdin:` and a hash."""
+RECOVERY = "recovery"
+"""How far `recover` has rebuilt the file: UNFINISHED or FINISHED. Files that were never rebuilt do not have it."""
+UNFINISHED, FINISHED = "unfinished", "finished"
 EXPORT = "export"
 """The value of `source` for sources that are identified by their content."""
 LOADS_ALL = "a new state file is a new migration, which loads every thread again"
@@ -35,12 +38,14 @@ def differences(known: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     return [
         f"{key} was {_shown(known, key)} and is now {_shown(now, key)}"
         for key in sorted({*known, *(now.keys() & YOUNGER)} if known else ())
-        if key != SEEN and now.get(key) != known.get(key)
+        if key not in (SEEN, RECOVERY) and now.get(key) != known.get(key)
     ]
 
 
 def refusal(path: Path, known: Mapping[str, str], now: Mapping[str, str]) -> str | None:
     """Return the sentence that refuses a setup because another one is recorded, or None if they agree."""
+    if known.get(RECOVERY) == UNFINISHED != now.get(RECOVERY):
+        return half_recovered(path)
     differing = differences(known, now)
     if not differing:
         return None
@@ -58,6 +63,14 @@ def refusal(path: Path, known: Mapping[str, str], now: Mapping[str, str]) -> str
         )
     return (
         f"The state file {path} belongs to another setup: {'; '.join(differing)}. Put the old value back; {LOADS_ALL}."
+    )
+
+
+def half_recovered(path: Path) -> str:
+    """Return the sentence that refuses a state file which `recover` has not come to the end of."""
+    return (
+        f"{path} is only partly rebuilt: `migrate-cli recover` did not come to its end, and what it has not reached "
+        "would be loaded again. Run `migrate-cli recover` again first; it goes on where it stopped."
     )
 
 

@@ -16,6 +16,8 @@ from migrate_cli.sandbox.server import EmbeddedSandbox
 from migrate_cli.secrets import forget_secrets
 from typer.testing import CliRunner
 
+from support.listing_target import ListingTarget, listing_target
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -75,3 +77,12 @@ def conversations(data: Path) -> dict[str, list[str]]:
         assert not (texts and found.get(source)), f"data of {source} stands in two conversations"
         found[source] = texts or found.get(source, [])
     return found
+
+
+@pytest.fixture
+def listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> Iterator[ListingTarget]:
+    """A target that lists its conversations, with a key."""
+    with listing_target(tmp_path / "target.db") as running:
+        monkeypatch.setenv("OPENAI_BASE_URL", running.server.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test-key-0123456789")
+        yield running
