@@ -222,7 +222,12 @@ def apply(
     frame.finish(result, settings)
 
 
-@app.command(epilog="EXIT STATUS  0 shown · 2 no state file · 10 state file unusable")
+@app.command(
+    epilog=(
+        "EXIT STATUS  0 shown · 2 no state file, or the target does not list conversations · 3 its list is not "
+        "complete · 5 target unreachable · 6 key refused · 10 state file unusable"
+    )
+)
 @common_options("status")
 def status(
     frame: Frame,
@@ -230,15 +235,28 @@ def status(
     watch: Annotated[
         bool, typer.Option("--watch", help="Look again every two seconds while a run is at work.")
     ] = False,
+    orphans: Annotated[
+        bool,
+        typer.Option(
+            "--orphans",
+            help="Instead, ask a target that lists conversations for those that name a thread and are not its own.",
+        ),
+    ] = False,
 ) -> None:
     """Show what is done, failed or in doubt; works while `apply` runs.
 
     Example: `migrate-cli status --state migration.db`
+
+    Example: `migrate-cli status --orphans`
     """
     from migrate_cli.commands.status import status as run  # noqa: PLC0415
     from migrate_cli.commands.status import watch as looks  # noqa: PLC0415
 
     settings = frame.settings(rehearsal=rehearsal)
+    if orphans:
+        from migrate_cli.commands.orphans import orphans as look  # noqa: PLC0415 - needs the target
+
+        frame.finish(look(settings, view=frame.view()), settings)
     if not watch:
         frame.finish(run(settings), settings)
     with contextlib.suppress(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""`resolve`, `undo` and `merge` on the command line."""
+"""`resolve`, `undo`, `recover` and `merge` on the command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ import typer
 
 from migrate_cli.cli.dividing import made_whole
 from migrate_cli.cli.frame import Frame, common_options
-from migrate_cli.cli.options import Redact, Rehearsal, Source, Thread, WithContent, Workers
+from migrate_cli.cli.options import (
+    Discover,
+    Format,
+    MaxRequests,
+    Redact,
+    Rehearsal,
+    Source,
+    Thread,
+    WithContent,
+    Workers,
+)
 from migrate_cli.report.escape import visible
 
 if TYPE_CHECKING:
@@ -87,9 +97,20 @@ def undo(
     thread: Thread = None,
     run_id: Annotated[str | None, typer.Option("--run", help="What one run worked on.", metavar="RUN")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything that the state file knows.")] = False,
+    orphans: Annotated[
+        bool,
+        typer.Option(
+            "--orphans", help="Conversations of threads that are loaded into another one, where the target lists them."
+        ),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be deleted, and delete nothing.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Delete conversations too that somebody has written into since.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Delete conversations too that somebody has written into since; with --orphans, those of threads that "
+            "this state file does not have loaded, and none that somebody has written into.",
+        ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     rehearsal: Rehearsal = False,
@@ -98,12 +119,17 @@ def undo(
     """Delete at the target what `apply` created: the items first, then the conversations. Resumable; asks first.
 
     Example: `migrate-cli undo --thread thread_abc --dry-run`
+
+    Example: `migrate-cli undo --orphans --dry-run`
     """
     from migrate_cli.commands.undo import UndoOptions, foresee  # noqa: PLC0415
     from migrate_cli.commands.undo import undo as run  # noqa: PLC0415
 
     settings = made_whole(frame.settings(rehearsal=rehearsal, load__workers=workers))
-    choice = UndoOptions(frozenset(thread or []), run_id, everything)
+    choice = UndoOptions(frozenset(thread or []), run_id, everything, orphans)
+    choice.check()
+    if orphans:
+        _undo_orphans(frame, settings, dry_run=dry_run, force=force, yes=yes)
     foreseen = foresee(settings, choice)
     if dry_run:
         frame.finish(foreseen, settings)
@@ -111,6 +137,42 @@ def undo(
         _confirm(str(foreseen.data["message"]))
     frame.keep_log(settings)
     frame.finish(run(settings, choice, view=frame.view(), force=force), settings)
+
+
+@app.command(
+    epilog=(
+        "EXIT STATUS  0 every thread is known again · 2 usage, or the target does not list conversations · 3 some "
+        "threads have no conversation, only a part of it, or are in doubt · 5 target unreachable, try later · 6 key "
+        "refused · 10 a state file that is not lost · 130 interrupted, resumable"
+    )
+)
+@common_options("recover")
+def recover(
+    frame: Frame,
+    source: Source = None,
+    format_: Format = None,
+    discover: Discover = None,
+    workers: Workers = None,
+    max_requests_per_minute: MaxRequests = None,
+) -> None:
+    """Rebuild a lost state file from the source and a target that lists its conversations; nothing is sent.
+
+    Each conversation is compared with its thread item by item. Only what is equal is taken for loaded.
+
+    Example: `migrate-cli recover ./export`
+    """
+    from migrate_cli.commands.recover import recover as run  # noqa: PLC0415
+
+    settings = frame.settings(
+        source__path=source,
+        source__format=format_,
+        source__discover=discover,
+        load__workers=workers,
+        load__max_requests_per_minute=max_requests_per_minute,
+    )
+    settings = made_whole(settings)
+    frame.keep_log(settings)
+    frame.finish(run(settings, view=frame.view()), settings)
 
 
 @app.command(
@@ -143,6 +205,19 @@ def merge(
 
     settings = rehearsing(frame.settings(), sandbox=all(map(is_rehearsal, states)))
     frame.finish(run(settings, states, any_source=any_source), settings)
+
+
+def _undo_orphans(frame: Frame, settings: Settings, *, dry_run: bool, force: bool, yes: bool) -> NoReturn:
+    """Say what would be deleted, ask, and delete it."""
+    from migrate_cli.commands.orphans import foresee_orphans, undo_orphans  # noqa: PLC0415
+
+    if dry_run or not yes:
+        foreseen = foresee_orphans(settings, view=frame.view(), force=force)
+        if dry_run or foreseen.exit_code not in (0, 3) or not foreseen.data["conversations"]:
+            frame.finish(foreseen, settings)
+        _confirm(str(foreseen.data["message"]))
+    frame.keep_log(settings)
+    frame.finish(undo_orphans(settings, view=frame.view(), force=force), settings)
 
 
 def _drop_copies(frame: Frame, settings: Settings, thread: str, *, yes: bool) -> NoReturn:

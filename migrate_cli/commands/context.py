@@ -166,10 +166,12 @@ def target_of(settings: Settings, *, sandbox: bool) -> Iterator[TargetChoice]:
     if sandbox:
         check_place(settings.state, create=True)
         _refuse_migration(settings.state)
-        from migrate_cli.sandbox.server import EmbeddedSandbox  # noqa: PLC0415 - a real run needs no server
+        from migrate_cli.sandbox.options import SandboxOptions, TargetPreset  # noqa: PLC0415 - a real run needs no server
+        from migrate_cli.sandbox.server import EmbeddedSandbox  # noqa: PLC0415 - the same
 
         data = settings.state.with_name(settings.state.name + ".sandbox")
-        with EmbeddedSandbox(data) as server:
+        preset = TargetPreset.FOUNDRY if settings.target.preset == "foundry" else TargetPreset.OPENAI
+        with EmbeddedSandbox(data, SandboxOptions(preset=preset)) as server:
             yield TargetChoice(
                 Endpoint(
                     server.base_url, "sandbox-key", timeout=settings.load.timeout, patience=settings.load.patience

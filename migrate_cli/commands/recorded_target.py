@@ -15,7 +15,7 @@ from migrate_cli.model import Draft, JsonObject, Problem, Result
 from migrate_cli.report.document import state_option
 from migrate_cli.report.status import command_options
 from migrate_cli.settings.model import Settings
-from migrate_cli.sources.interface import Selection
+from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.setup import SEEN, SOURCE
@@ -64,12 +64,18 @@ def recorded_run(store: StateStore, options: JsonObject) -> Iterator[str]:
 
 def draft_again(settings: Settings, store: StateStore, thread_id: str) -> Draft | None:
     """Convert a thread again, as `apply` would; None when the source no longer has it."""
-    source = open_configured(_with_source(settings, thread_id))
+    name_it = f"name it after the thread (`migrate-cli resolve {shlex.quote(thread_id)} ./export`), or set source.path"
+    source = open_recorded(settings, name_it)
     resolver = as_recorded(settings, source, store.files)
     for entry in resolver.convert(source.threads(Selection(frozenset({thread_id})))):
         if isinstance(entry, Draft) and entry.thread_id == thread_id:
             return with_notes(entry, store.threads.refused_items().get(thread_id, {}))
     return None
+
+
+def open_recorded(settings: Settings, name_it: str = "set source.path") -> Source:
+    """Open the source of the settings, or else that of the state file. Raises UsageError; `name_it` is the way on."""
+    return open_configured(_with_source(settings, name_it))
 
 
 def see_status(settings: Settings) -> str:
@@ -95,7 +101,7 @@ def held_in(settings: Settings) -> str:
     return state_option({"state": str(settings.state)})
 
 
-def _with_source(settings: Settings, thread_id: str) -> Settings:
+def _with_source(settings: Settings, name_it: str) -> Settings:
     """Return the settings with the source of the state file, if they name none. Raises UsageError where it has gone."""
     source = settings.source
     if source.kind != "export" or source.path is not None or source.base_url is not None:
@@ -108,8 +114,7 @@ def _with_source(settings: Settings, thread_id: str) -> Settings:
         return settings.model_copy(update={"source": source.model_copy(update=host)})
     if not Path(seen).exists():
         raise UsageError(
-            f"the export was last seen at {seen}, and is not there any more; name it after the thread "
-            f"(`migrate-cli resolve {shlex.quote(thread_id)} ./export`), or set source.path",
+            f"the export was last seen at {seen}, and is not there any more; {name_it}",
             code="no-source",
         )
     return settings.model_copy(update={"source": source.model_copy(update={"path": Path(seen)})})

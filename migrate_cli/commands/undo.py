@@ -36,16 +36,18 @@ _WHY = {
 
 @dataclass(frozen=True, slots=True)
 class UndoOptions:
-    """What is to be undone: exactly one of the three."""
+    """What is to be undone: exactly one."""
 
     threads: frozenset[str] = frozenset()
     run_id: str | None = None
     everything: bool = False
+    orphans: bool = False
+    """Not what the state file knows, but what it does not (see `orphans.py`)."""
 
     def check(self) -> None:
         """Raise UsageError unless exactly one was chosen."""
-        if bool(self.threads) + (self.run_id is not None) + self.everything != 1:
-            raise UsageError("say what to undo: --thread ID (may be repeated), --run ID, or --all")
+        if bool(self.threads) + (self.run_id is not None) + self.everything + self.orphans != 1:
+            raise UsageError("say what to undo: --thread ID (may be repeated), --run ID, --all, or --orphans")
 
 
 def foresee(settings: Settings, options: UndoOptions) -> Result:

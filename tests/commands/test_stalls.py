@@ -16,7 +16,8 @@ from migrate_cli.sandbox.audit import read_conversations
 from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.server import EmbeddedSandbox
 
-from support.exports import thread_id, write_export
+from support.exports import texts_of, thread_id, write_export
+from support.listing_target import ListingTarget
 
 from .conftest import Cli, Outcome  # noqa: TID252 - the folder's own fixtures
 
@@ -48,6 +49,9 @@ COMMANDS: dict[str, Callable[[str], list[str]]] = {
     "undo": lambda _: ["undo", "--all", "--yes"],
     "resolve": lambda _: ["resolve", thread_id(1)],
     "snapshot": lambda url: ["snapshot", url, "--threads-from", "ids.txt", "--out", "saved"],
+    "recover": lambda _: ["recover", "export", "--state", "fresh.db"],
+    "status --orphans": lambda _: ["status", "--orphans"],
+    "undo --orphans": lambda _: ["undo", "--orphans", "--yes"],
     "doctor": lambda _: ["doctor", "export"],
     "doctor --live": lambda _: ["doctor", "export", "--live"],
 }
@@ -99,3 +103,15 @@ def test_one_slow_object_ends_nothing_but_itself(cli: Cli, migrated: EmbeddedSan
     outcome = cli("verify", "export", "--output", "json").json
     assert [(one["code"], one["thread_id"]) for one in outcome["errors"]] == [("unreadable", thread_id(1))]
     assert outcome["data"]["threads"]["verified"] == 1
+
+
+def test_orphans_whose_deletes_are_never_answered_are_deleted_in_one_run(
+    cli: Cli, tmp_path: Path, listing: ListingTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("apply", write_export(tmp_path / "export", [6])).code == 0
+    orphan = listing.create(thread_id(1), *texts_of(tmp_path / "export", thread_id(1))[:2])
+    monkeypatch.setenv("MIGRATE_LOAD__TIMEOUT", str(TIMEOUT))
+    listing.misbehave("*:post-unanswered")
+    outcome = cli("undo", "--orphans", "--yes", "--output", "json").json
+    assert (outcome["exit_code"], outcome["data"]["items"]["deleted"]) == (0, 2)
+    assert orphan not in [identifier for identifier, _, _ in read_conversations(listing.data, deleted=False)]

@@ -71,6 +71,15 @@ COMMANDS = [
         writes=True,
         finishes=(UNANSWERED,),
     ),
+    Measured("status --orphans", lambda _: ["status", "--orphans"]),
+    Measured(
+        "undo --orphans",
+        lambda _: ["undo", "--orphans", "--yes"],
+        goes_on="migrate-cli undo",
+        writes=True,
+        finishes=(UNANSWERED,),
+    ),
+    Measured("recover", lambda scene: ["recover", str(scene.export)], goes_on="migrate-cli recover", fresh=True),
     Measured("resolve", lambda _: ["resolve", thread_id(1)]),
     Measured(
         "snapshot",

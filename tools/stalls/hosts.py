@@ -13,7 +13,7 @@ from pathlib import Path
 
 from migrate_cli.sandbox.assistants_quirks import SourcePreset, quirks_of
 from migrate_cli.sandbox.fault_spec import plan_from_specs
-from migrate_cli.sandbox.options import SandboxOptions
+from migrate_cli.sandbox.options import SandboxOptions, TargetPreset
 from migrate_cli.sandbox.server import EmbeddedSandbox
 
 CONNECT = "connect"
@@ -38,7 +38,7 @@ def sandbox(data: Path, stall: str | None) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}/v1"
         return
     faults = plan_from_specs([STALLS[stall]] if stall else [])
-    options = SandboxOptions(faults=faults, source=quirks_of(SourcePreset.OPENAI))
+    options = SandboxOptions(faults=faults, source=quirks_of(SourcePreset.OPENAI), preset=TargetPreset.FOUNDRY)
     with EmbeddedSandbox(data, options) as server:
         yield server.base_url
 

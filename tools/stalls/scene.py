@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 from migrate_cli.sandbox.assistants_load import load_source
 from migrate_cli.sources.export.open import open_source
 
@@ -95,6 +96,7 @@ def prepare(folder: Path) -> Scene:
         served = Scene(folder, url)
         command = [sys.executable, "-m", "migrate_cli", "apply", str(scene.export), "--state", str(scene.state)]
         subprocess.run(command, env=served.environment(20), cwd=folder, check=True, capture_output=True)
+        _leave_orphan(url, thread_id(1))
     load_source(scene.data, open_source(str(scene.export)))
     return scene
 
@@ -110,6 +112,15 @@ def copied(prepared: Scene, folder: Path, stall: str | None) -> Iterator[Scene]:
             state.execute("UPDATE setup SET value = ? WHERE key = 'target.base_url'", (url,))
             state.commit()
         yield Scene(folder, url, well)
+
+
+def _leave_orphan(url: str, own_id: str) -> None:
+    """Make a conversation that names a thread which has another one, and that holds its first message."""
+    part = {"type": "input_text", "text": f"{own_id} 0"}
+    items = [{"type": "message", "role": "user", "content": [part]}]
+    body = {"metadata": {"source_thread_id": own_id}, "items": items}
+    headers = {"Authorization": f"Bearer {KEY}"}
+    httpx2.post(f"{url}/conversations", json=body, headers=headers).raise_for_status()
 
 
 def _thread(own_id: str, messages: int) -> dict[str, Any]:
