@@ -18,6 +18,7 @@ from migrate_cli.sandbox.assistants_store import AssistantsStore
 from migrate_cli.sandbox.auth import CONTROL_PREFIX, ConversationLocks, KeyMiddleware, LoopbackMiddleware
 from migrate_cli.sandbox.control import ControlEndpoints
 from migrate_cli.sandbox.conversations import ConversationEndpoints
+from migrate_cli.sandbox.embeddings import EmbeddingEndpoints
 from migrate_cli.sandbox.faults import FaultMiddleware
 from migrate_cli.sandbox.file_store import FileStore
 from migrate_cli.sandbox.files import FileEndpoints
@@ -36,6 +37,7 @@ class Sandbox:
             *ConversationEndpoints(store, options).routes(),
             *FileEndpoints(FileStore(store.connection), options).routes(),
             *TranscriptionEndpoints().routes(),
+            *EmbeddingEndpoints(options).routes(),
             *ResponseEndpoints(store, options).routes(),
         ]
         if options.source is not None:

@@ -14,6 +14,7 @@ from typing import Any
 from migrate_cli.model import JsonObject
 from migrate_cli.sandbox import ids
 from migrate_cli.sandbox.responses import hosted_tools, mcp
+from migrate_cli.sandbox.responses.comparison import verdict_on
 from migrate_cli.sandbox.responses.context_queries import ModelContext, answer
 from migrate_cli.sandbox.responses.cues import Cue, CueKind, without_cues
 from migrate_cli.sandbox.responses.hosted_tools import AnnotatedText, CueResult, FileSearch
@@ -82,7 +83,12 @@ def generate(request: ResponseRequest, context: ModelContext, files: FileSearch)
     since = since_last_user(context.items)
     runs = runs_of_answers(since)
     fresh = not since or bool(runs and since[-1]["type"] in ANSWERS)
-    cues = cues_of_round(context.last_user_text(), len(runs), parallel=request.parallel) if fresh else []
+    asked = context.last_user_text()
+    verdict = verdict_on(asked)
+    meant = fresh and verdict is None
+    cues = cues_of_round(asked, len(runs), parallel=request.parallel) if meant else []
+    if verdict is not None:
+        builder.said.append(verdict)
     _list_servers(builder, cues)
     if runs and fresh:
         _take_answers(builder, runs[-1])
