@@ -333,6 +333,32 @@ class Problem:
         return entry
 
 
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How a result came about, for those who take it as evidence. Secrets in it are masked."""
+
+    version: str
+    """Of the program that made it."""
+    started_at: str | None = None
+    """UTC, such as `2026-11-30T18:20:00Z`."""
+    ended_at: str | None = None
+    command_line: str | None = None
+    """As it was given; None where an application asked."""
+    source: str | None = None
+    """The path, address or database that the settings name."""
+    target: str | None = None
+    """The base URL, or `sandbox`."""
+    settings_digest: str | None = None
+    """Equal for equal settings; names its algorithm."""
+    settings: tuple[JsonObject, ...] = ()
+    """Settings that differ from the default: `{setting, value, from}`."""
+
+    def as_dict(self) -> JsonObject:
+        """What the envelope says of it beside version and times."""
+        named = {name: getattr(self, name) for name in ("command_line", "source", "target", "settings_digest")}
+        return {**named, "settings": list(self.settings)}
+
+
 @dataclass(slots=True)
 class Result:
     """What a command returns. One function prints it (see `report/`); README documents the JSON form."""
@@ -342,6 +368,8 @@ class Result:
     exit_code: int = 0
     run_id: str | None = None
     errors: list[Problem] = field(default_factory=list)
+    provenance: Provenance | None = None
+    """How it came about; None until it is known."""
 
     @property
     def status(self) -> str:
@@ -350,7 +378,7 @@ class Result:
 
     def envelope(self) -> JsonObject:
         """The one object that `--output json` prints. Keys may be added, never renamed."""
-        return {
+        envelope = {
             "schema": 1,
             "command": self.command,
             "status": self.status,
@@ -359,6 +387,11 @@ class Result:
             "data": self.data,
             "errors": [problem.as_dict() for problem in self.errors],
         }
+        if self.provenance is not None:
+            made = self.provenance
+            envelope |= {"version": made.version, "started_at": made.started_at, "ended_at": made.ended_at}
+            envelope["provenance"] = made.as_dict()
+        return envelope
 
 
 class Status(StrEnum):

@@ -13,6 +13,7 @@ import os
 import re
 import shlex
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -72,6 +73,8 @@ class Frame:
     """What must be closed when the command ends."""
     views: list[ProgressView] = field(default_factory=list)
     """The progress display, once the command has one."""
+    began: float = field(default_factory=time.time)
+    """When the command began, in Unix seconds."""
 
     def settings(self, *, rehearsal: bool = False, **flags: Any) -> Settings:
         """Read the settings, with this invocation's flags on top; for a `rehearsal`, with its state file.
@@ -81,7 +84,13 @@ class Frame:
         from migrate_cli.settings.model import load_settings  # noqa: PLC0415 - pydantic is slow to import, --help needs none
 
         own = {"state": str(self.state) if self.state else None, "report.output": self.output and self.output.value}
-        settings = load_settings(self.config, {**own, **_dotted(flags)}, env_file=self.env_file, called=_called)
+        settings = load_settings(
+            self.config,
+            {**own, **_dotted(flags)},
+            env_file=self.env_file,
+            called=_called,
+            command_line=shlex.join(["migrate-cli", *sys.argv[1:]]),
+        )
         for sentence in () if self.quiet else settings.told:
             sys.stderr.write(f"migrate-cli: {visible(sentence)}\n")
         if rehearsal:
@@ -158,6 +167,10 @@ class Frame:
                 result.data.setdefault(name, str(path))
         if settings is not None:
             self.mark(result, settings)
+            if result.provenance is None:
+                from migrate_cli.commands.provenance import provenance_now  # noqa: PLC0415 - after the work
+
+                result.provenance = provenance_now(settings, result, self.began)
         self.show(result, fmt, with_content=settings is not None and settings.report.with_content)
         _log_result(result)
         code = result.exit_code if exit_code is None else exit_code

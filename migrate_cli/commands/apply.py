@@ -25,6 +25,7 @@ from migrate_cli.commands.context import (
 )
 from migrate_cli.commands.files import RunFiles, for_apply
 from migrate_cli.commands.plan_file import refuse_changes
+from migrate_cli.commands.provenance import MADE, made_by
 from migrate_cli.commands.recognise import recognised
 from migrate_cli.commands.run_totals import RunTotals
 from migrate_cli.commands.shards import shard_data, shard_setup
@@ -182,7 +183,13 @@ class ApplyRun:
         selection = self._options.selection
         whole = {"expected": self._expected} if selection == Selection() else {}
         shard = shard_data(self._settings, selection)
-        options = {**self._options.recorded(), "sandbox": self._target.sandbox, **whole, **shard}
+        options = {
+            **self._options.recorded(),
+            "sandbox": self._target.sandbox,
+            **whole,
+            **shard,
+            MADE: made_by(self._settings),
+        }
         return self._store.runs.start_run(self._options.command, options)
 
     @asynccontextmanager

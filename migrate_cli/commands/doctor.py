@@ -9,7 +9,7 @@ import asyncio
 
 from migrate_cli.commands.context import open_configured, target_of
 from migrate_cli.doctor.check import Check, failed, ok, worst
-from migrate_cli.doctor.configuration import check_key, check_settings, settings_rows
+from migrate_cli.doctor.configuration import check_key, check_settings
 from migrate_cli.doctor.machine import check_disk, check_versions, versions
 from migrate_cli.doctor.source import check_source
 from migrate_cli.doctor.state import check_state
@@ -17,6 +17,7 @@ from migrate_cli.errors import MigrateError
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.model import JsonObject, Problem, Result
 from migrate_cli.settings.model import Settings
+from migrate_cli.settings.shown import settings_rows
 
 
 def doctor(settings: Settings, *, sandbox: bool, live: bool) -> Result:

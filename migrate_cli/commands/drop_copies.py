@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 
 from migrate_cli.commands.context import TargetChoice, policy_of
+from migrate_cli.commands.provenance import MADE, made_by
 from migrate_cli.commands.recorded_target import draft_again, held_in, recorded_run, recorded_target, see_status
 from migrate_cli.convert.canonical import digest_of
 from migrate_cli.errors import ExitCode, UsageError
@@ -55,7 +56,7 @@ def drop_copies(settings: Settings, thread_id: str, confirmed: Collection[str]) 
         store = StateStore.open(settings.state, create=False, command="migrate-cli resolve")
         try:
             run = _DropCopies(settings, store, target, thread_id)
-            with recorded_run(store, {"choice": "drop-copies"}) as run_id:
+            with recorded_run(store, {"choice": "drop-copies", MADE: made_by(settings)}) as run_id:
                 result = asyncio.run(run.drop(confirmed))
                 result.run_id = run_id
                 store.runs.finish_run(run_id, result.envelope())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from migrate_cli.commands.provenance import provenance_recorded
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.model import CONVERSATION_GONE, JsonObject, Problem, Result
 from migrate_cli.settings.model import Settings
@@ -29,9 +30,13 @@ def report(settings: Settings, run_id: str | None = None) -> Result:
             raise UsageError(f"{settings.state} has no run yet; make one with migrate-cli apply.")
         if run is None:
             raise UsageError(f"{settings.state} has no run {run_id}; migrate-cli report --list shows those it has.")
+        provenance = provenance_recorded(run, reader.setup())
         if run["result"] is None:
-            return _from_tables(reader, run)
+            result = _from_tables(reader, run)
+            result.provenance = provenance
+            return result
         result = _result(run["result"])
+        result.provenance = provenance
         _fill_threads(reader, result.data, str(run["id"]))
         _fill_findings(reader, result.data)
         return result

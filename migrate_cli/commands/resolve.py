@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 
 from migrate_cli.commands.context import TargetChoice, policy_of
+from migrate_cli.commands.provenance import MADE, made_by
 from migrate_cli.commands.recorded_target import (
     again_of,
     draft_again,
@@ -109,7 +110,7 @@ class _Resolve:
 
     def settle(self, resolution: Resolution) -> Result:
         """Do as chosen and say what was done."""
-        with recorded_run(self._store, {"choice": resolution.value}) as run_id:
+        with recorded_run(self._store, {"choice": resolution.value, MADE: made_by(self._settings)}) as run_id:
             result = self._settled(resolution)
             result.run_id = run_id
             self._store.runs.finish_run(run_id, without_content(result.envelope()))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from migrate_cli.commands.context import TargetChoice, policy_of
+from migrate_cli.commands.provenance import MADE, made_by
 from migrate_cli.commands.recorded_target import recorded_target
 from migrate_cli.commands.signals import Interrupts
 from migrate_cli.convert.text import counted
@@ -100,7 +101,7 @@ class _Undo:
         self._problems: list[Problem] = []
 
     async def go(self, expected: int, *, force: bool) -> Result:
-        options = {"run": self._options.run_id, "threads": sorted(self._options.threads)}
+        options = {"run": self._options.run_id, "threads": sorted(self._options.threads), MADE: made_by(self._settings)}
         run_id = self._store.runs.start_run("undo", options)
         clock, policy = WallClock(), policy_of(self._settings, self._target.endpoint.base_url)
         limiter = RateLimiter(

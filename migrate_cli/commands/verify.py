@@ -20,6 +20,7 @@ from migrate_cli.commands.context import (
     target_of,
 )
 from migrate_cli.commands.files import as_recorded
+from migrate_cli.commands.provenance import MADE, made_by
 from migrate_cli.commands.recognise import recognised
 from migrate_cli.commands.shards import shard_data, shard_setup
 from migrate_cli.commands.signals import Interrupts
@@ -121,6 +122,7 @@ class _Verify:
         began = time.monotonic()
         earlier, since = self._unfinished(selection)
         options = self._options.recorded() | {"selection": _recorded(selection), "since": since, "resumes": earlier}
+        options |= {MADE: made_by(self._settings)}
         run_id = self._store.runs.start_run("verify", options)
         drain, clock = asyncio.Event(), WallClock()
         clock.wake_on(drain)

@@ -1,35 +1,15 @@
-"""Checks of the settings and the target's key: every value with its origin. It must not show a key or a token."""
+"""Checks of the settings and the target's key. It must not show a key or a token."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from typing import Any
-
-from pydantic import BaseModel
 
 from migrate_cli.doctor.check import Check, failure, ok
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject
-from migrate_cli.secrets import MASK, register_secret, scrub
+from migrate_cli.secrets import MASK, register_secret
 from migrate_cli.settings.model import Settings
 from migrate_cli.target.endpoint import token_way
-
-_MAY_BE_SECRET = frozenset({"target.query", "target.headers", "source.query", "source.options"})
-
-
-def settings_rows(settings: Settings) -> list[JsonObject]:
-    """Every setting: its dotted name, its value, where the value came from, and whether it differs from the default."""
-    defaults = dict(_leaves(Settings()))
-    return [
-        {
-            "setting": name,
-            "value": _shown(_masked(name, value)),
-            "from": settings.where(name),
-            "changed": name not in defaults or value != defaults[name],
-        }
-        for name, value in _leaves(settings)
-    ]
 
 
 def check_settings(rows: list[JsonObject]) -> Check:
@@ -68,27 +48,3 @@ def check_key(settings: Settings) -> Check:
             ExitCode.AUTH,
         )
     return ok("key", f"{variable} is set ({MASK}, {len(value)} characters, from {place})")
-
-
-def _leaves(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name in type(model).model_fields:
-        value = getattr(model, name)
-        if isinstance(value, BaseModel):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
-def _masked(name: str, value: Any) -> Any:
-    """Mask the values of mappings that may hold secrets, and the arguments of a token command."""
-    if name in _MAY_BE_SECRET and isinstance(value, Mapping):
-        return dict.fromkeys(value, MASK)
-    if name.endswith(".token_command") and value:
-        words = value.split() if isinstance(value, str) else value
-        return f"{words[0]} {MASK}" if len(words) > 1 else " ".join(words)
-    return value
-
-
-def _shown(value: Any) -> Any:
-    """Keep numbers, booleans and null; turn everything else into text with anything that looks like a key masked."""
-    return value if value is None or isinstance(value, bool | int | float) else scrub(str(value))

@@ -309,6 +309,9 @@ class ReplaySettings(Section):
     tool_timeout: float = Field(30.0, gt=0)
     tool_output_bytes: int = Field(262_144, ge=256, le=10_000_000)
     similarity: float = Field(0.6, ge=0, le=1)
+    similarity_method: Literal["letters", "embedding", "model"] = "letters"
+    embedding_model: str = Field("text-embedding-3-small", min_length=1)
+    judge_model: str | None = Field(None, min_length=1)
     max_cost: float | None = Field(None, gt=0)
     max_tokens: int | None = Field(None, ge=1)
     max_tool_calls: int | None = Field(None, ge=1)
@@ -359,6 +362,7 @@ class Settings(BaseSettings):
     _variables: dict[str, SecretStr] = PrivateAttr(default_factory=dict)
     _told: list[str] = PrivateAttr(default_factory=list)
     _env_file: Path = PrivateAttr(default=ENV_FILE)
+    _command_line: str | None = PrivateAttr(default=None)
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -369,6 +373,11 @@ class Settings(BaseSettings):
     def env_file(self) -> Path:
         """The file whose variables stand below the environment's."""
         return self._env_file
+
+    @property
+    def command_line(self) -> str | None:
+        """The command as it was given, on a command line; None in an application."""
+        return self._command_line
 
     @classmethod
     def settings_customise_sources(
@@ -451,11 +460,13 @@ def load_settings(
     *,
     env_file: Path | None = None,
     called: Callable[[str], str] = str,
+    command_line: str | None = None,
 ) -> Settings:
     """Read all layers. `config` None means migration.yaml if it is there; `overrides` are flags by dotted name.
 
     `env_file` None means .env if it is there. Files that are not named are taken from the working folder, unless they
-    are part of the source. `called` returns how the user calls such a flag. Flags that are None were not given. Paths
+    are part of the source. `called` returns how the user calls such a flag;
+    `command_line` is what was given, for reports. Flags that are None were not given. Paths
     inside a settings file are relative to its folder. Raises SettingsError, in one sentence that names key, place and
     what is allowed.
     """
@@ -471,6 +482,7 @@ def load_settings(
     settings = Settings._build([*below, variable_layer, *given], {**dotenv, **os.environ})
     unnamed = [*(below if config is None else ()), *([variable_layer] if env_file is None else ())]
     settings._env_file = env_file or ENV_FILE
+    settings._command_line = command_line
     settings._told += told + told_of(unnamed, settings._value, Settings()._value, settings.where)
     set_bounds(Bounds(**settings.limits.model_dump()))
     return settings

@@ -22,6 +22,7 @@ from migrate_cli.commands.context import (
     setup_of,
 )
 from migrate_cli.commands.plan_file import refuse_changes
+from migrate_cli.commands.provenance import MADE, made_by
 from migrate_cli.commands.recognise import recognised
 from migrate_cli.commands.run_totals import all_skipped
 from migrate_cli.commands.signals import STOPPED, Interrupts
@@ -258,6 +259,7 @@ def _remember(settings: Settings, result: Result, selection: Selection, expected
         whole = {"expected": expected} if selection == Selection() else {}
         shards = len(result.data["shards"])
         options: JsonObject = {"sandbox": sandbox, "engine": result.data["engine"], "shards": shards, **whole}
+        options |= {MADE: made_by(settings)}
         result.run_id = store.runs.start_run("apply", options)
         for row in unread:
             store.journal.unreadable(Unreadable(Origin(row["origin"]), row["code"], row["detail"], row["thread_id"]))

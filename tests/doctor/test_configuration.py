@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from migrate_cli.doctor.check import Check, CheckVerdict
-from migrate_cli.doctor.configuration import check_key, check_settings, settings_rows
+from migrate_cli.doctor.configuration import check_key, check_settings
 from migrate_cli.errors import ExitCode
 from migrate_cli.settings.model import Settings, load_settings
+from migrate_cli.settings.shown import settings_rows
 
 pytestmark = pytest.mark.usefixtures("clean")
 
