@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from migrate_cli.commands.context import TargetChoice, target_of
+from migrate_cli.commands.provenance import MADE, made_by
 from migrate_cli.commands.replay_cases import (
     ReplayCases,
     ReplayOptions,
@@ -35,8 +36,10 @@ from migrate_cli.replay.budget import Limits, Price, UsageBudget, price_of
 from migrate_cli.replay.console import LineConsole, LiveConsole, ask_person
 from migrate_cli.replay.errors import CaseError, RetryableError
 from migrate_cli.replay.event_sinks import CaseObserver, EventFile, ImageFolder, ObserverGroup
+from migrate_cli.replay.expectations import Method
 from migrate_cli.replay.inputs import Inputs
 from migrate_cli.replay.jobs import thinks
+from migrate_cli.replay.judge import JudgePolicy, LikenessJudge
 from migrate_cli.replay.modes import Mode, ReplayTarget
 from migrate_cli.replay.outcome import CaseRun
 from migrate_cli.replay.run import ConversationFingerprints, ReplayJob, ReplayPlan, ReplayRun
@@ -71,6 +74,7 @@ def replay(
             cases = cases_of(settings, options, suite, store.files)
             with cases.handlers:
                 others = others_of(settings, options)
+                _check_judges(settings, cases.jobs)
                 _check_prices(settings, cases.jobs)
                 run = _Replay(settings, options, store, target, view, cases, others)
                 return asyncio.run(run.go(_looks_on(view) if terminal is None else terminal))
@@ -97,11 +101,32 @@ def _check_target(settings: Settings, runs: RecordedRuns, *, sandbox: bool) -> N
         )
 
 
+def _check_judges(settings: Settings, jobs: Sequence[ReplayJob]) -> None:
+    """A judge that nobody named is told before any work."""
+    lacking = next((job.case.id for job in jobs if Method.MODEL in _methods(job)), None)
+    if lacking is not None and settings.replay.judge_model is None:
+        raise UsageError(
+            f"the case {lacking} lets a model judge how like the answer is (similar_to, method: model), but none is "
+            "named; set replay.judge_model in migration.yaml or MIGRATE_REPLAY__JUDGE_MODEL"
+        )
+
+
+def _methods(job: ReplayJob) -> set[Method]:
+    return {turn.expect.similar_to.method for turn in job.case.all_turns() if turn.expect.similar_to is not None}
+
+
+def _comparing(settings: Settings, jobs: Sequence[ReplayJob]) -> list[str]:
+    """The models that compare answers, as far as some case asks for them."""
+    methods = set().union(*(_methods(job) for job in jobs))
+    named = {Method.EMBEDDING: settings.replay.embedding_model, Method.MODEL: settings.replay.judge_model}
+    return [model for method, model in named.items() if method in methods and model is not None]
+
+
 def _check_prices(settings: Settings, jobs: Sequence[ReplayJob]) -> None:
     if settings.replay.max_cost is None:
         return
     prices = _prices(settings)
-    models = dict.fromkeys(str(job.fields.get("model")) for job in jobs)
+    models = dict.fromkeys([*(str(job.fields.get("model")) for job in jobs), *_comparing(settings, jobs)])
     unpriced = [model for model in models if price_of(prices, model) is None]
     if unpriced:
         raise UsageError(f"--max-cost needs the price of {', '.join(unpriced)}; set replay.prices in migration.yaml")
@@ -170,7 +195,12 @@ class _Replay:
 
     def _start(self) -> str:
         """Note in the state file that the replay begins; return its id."""
-        options = {"mode": self._settings.replay.mode, "sandbox": self._target.sandbox, "asked": self._asked}
+        options: JsonObject = {
+            "mode": self._settings.replay.mode,
+            "sandbox": self._target.sandbox,
+            "asked": self._asked,
+        }
+        options |= {MADE: made_by(self._settings)}
         return self._store.runs.start_run("replay", options)
 
     def _prepared(
@@ -186,6 +216,7 @@ class _Replay:
             self._inputs(client),
             self._budget,
             self._plan(terminal),
+            self._judge(client),
             observe,
             self._record,
         )
@@ -211,6 +242,11 @@ class _Replay:
             tools=ToolPolicy(replay.tool_timeout, replay.tool_output_bytes, self._cases.folder, self._cases.handlers),
             ask=ask,
         )
+
+    def _judge(self, client: ApiClient) -> LikenessJudge:
+        replay = self._settings.replay
+        policy = JudgePolicy(replay.embedding_model, replay.judge_model, replay.retries)
+        return LikenessJudge(client.write, self._budget, policy)
 
     def _stream(self, client: ApiClient) -> Streamer:
         idle = self._settings.replay.idle_timeout

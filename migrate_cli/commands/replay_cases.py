@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -13,8 +14,9 @@ from migrate_cli.commands.context import open_configured
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.files.local import LocalFile
 from migrate_cli.model import JsonObject, Thread, Unreadable
-from migrate_cli.replay.baseline import LastTurn, case_of, configurations, last_turns, questions_of
+from migrate_cli.replay.baseline import LastTurn, OldTurn, case_of, configurations, last_turns, questions_of
 from migrate_cli.replay.deprecations import warnings
+from migrate_cli.replay.expectations import Method
 from migrate_cli.replay.handlers import HandlerProcesses
 from migrate_cli.replay.inputs import Inputs
 from migrate_cli.replay.jobs import jobs_of
@@ -44,13 +46,17 @@ class ReplayCases:
     warnings: list[str]
     handlers: HandlerProcesses
     """Where handlers run; the owner of the cases closes it."""
+    old: Mapping[str, OldTurn] = field(default_factory=dict)
+    """What the old setup took, by case, where cases are last turns."""
+    rerun: str = ""
+    """The command that runs one of them again, but for the name of the case, which comes last."""
 
 
 def cases_of(settings: Settings, options: ReplayOptions, given: Suite | None, files: FileRecords) -> ReplayCases:
     """Return the cases of a suite, or of last turns. Raises UsageError for everything that is wrong with them."""
     mapped = _mapping(files)
     with StateReader(settings.state) as reader:
-        suite, jobs = _jobs(settings, options, given, reader, mapped)
+        suite, jobs, old = _jobs(settings, options, given, reader, mapped)
     known = {job.case.id for job in jobs}
     unknown = [name for name in options.cases if name not in known]
     if unknown:
@@ -62,7 +68,19 @@ def cases_of(settings: Settings, options: ReplayOptions, given: Suite | None, fi
     audio = settings.audio.model if any(part.audio for job in wanted for part in _parts(job)) else None
     name = "last turns" if options.suite is None or options.last_turn else options.suite.name
     told = [] if suite is None else warnings(suite, audio, date.today())
-    return ReplayCases(name, wanted, folder, mapped, told, handlers)
+    return ReplayCases(name, wanted, folder, mapped, told, handlers, old, rerun_of(settings, options))
+
+
+def rerun_of(settings: Settings, options: ReplayOptions) -> str:
+    """Return the command that runs one case again as it was run; the case follows it."""
+    words = ["migrate-cli", "replay", *([str(options.suite)] if options.suite is not None else ())]
+    if options.last_turn:
+        path = settings.source.path
+        words += ["--last-turn", *(["--source", str(path)] if settings.source.kind == "export" and path else ())]
+    words += ["--mode", settings.replay.mode] if settings.replay.mode != Mode.COPY.value else []
+    words += ["--model", options.model] if options.model is not None else []
+    words += ["--stub-tools"] if options.stub_tools else []
+    return shlex.join([*words, "--thread" if options.last_turn else "--case"])
 
 
 def others_of(settings: Settings, options: ReplayOptions) -> JsonObject | None:
@@ -82,7 +100,7 @@ def others_of(settings: Settings, options: ReplayOptions) -> JsonObject | None:
 
 def _jobs(
     settings: Settings, options: ReplayOptions, given: Suite | None, reader: StateReader, mapped: Callable[[str], str]
-) -> tuple[Suite | None, list[ReplayJob]]:
+) -> tuple[Suite | None, list[ReplayJob], dict[str, OldTurn]]:
     if given is None and not options.last_turn:
         raise UsageError("no suite is named; write one with migrate-cli replay --init, or take --last-turn")
     suite = given.with_setup(model=options.model) if given is not None else None
@@ -90,14 +108,19 @@ def _jobs(
     if options.last_turn:
         suite, turns = _baseline(settings, options, reader, suite)
     if suite is None:
-        return None, []
+        return None, [], {}
     mode = Mode(settings.replay.mode)
     jobs = jobs_of(suite, suite.cases, reader.maps.of, _secrets(settings), mapped, mode)
     if not turns:
-        return suite, jobs
+        return suite, jobs, {}
     items = questions_of(reader.maps.of([turn.message_id for turn in turns]))
-    asked = {turn.thread_id: items.get(turn.message_id, ()) for turn in turns}
-    return suite, [replace(job, question=asked[job.case.id]) for job in jobs if asked[job.case.id]]
+    by_case = {turn.thread_id: turn for turn in turns}
+    made = []
+    for job in jobs:
+        turn = by_case[job.case.id]
+        if question := items.get(turn.message_id):
+            made.append(replace(job, question=question, asks=turn.question))
+    return suite, made, {name: turn.old for name, turn in by_case.items()}
 
 
 def _baseline(
@@ -112,7 +135,12 @@ def _baseline(
     presets = {"source": settings.source.preset, "target": settings.target.preset}
     old = configurations(source.assistants(), **presets) if suite is None else {}
     cases = tuple(
-        case_of(turn, settings.replay.similarity, old.get(turn.assistant_id or "") if suite is None else None)
+        case_of(
+            turn,
+            settings.replay.similarity,
+            old.get(turn.assistant_id or "") if suite is None else None,
+            Method(settings.replay.similarity_method),
+        )
         for turn in turns
     )
     if not cases:
@@ -171,7 +199,8 @@ def asked_for(settings: Settings, options: ReplayOptions) -> str:
     suite = options.suite.read_bytes() if options.suite is not None and options.suite.is_file() else b""
     ids = options.selection.thread_ids
     said = [
-        settings.replay.mode, settings.replay.similarity, options.cases, options.sample, options.repeat,
+        settings.replay.mode, settings.replay.similarity, settings.replay.similarity_method,
+        settings.replay.embedding_model, settings.replay.judge_model, options.cases, options.sample, options.repeat,
         options.last_turn, options.stub_tools, options.model, None if ids is None else sorted(ids),
         options.selection.limit, settings.report.with_content,
     ]  # fmt: skip

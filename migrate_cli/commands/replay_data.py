@@ -9,6 +9,7 @@ from migrate_cli.errors import ExitCode, MigrateError
 from migrate_cli.model import JsonObject, Problem
 from migrate_cli.replay.budget import UsageBudget
 from migrate_cli.replay.compare import compare
+from migrate_cli.replay.evidence import evidence_of, likeness_of, verdict_of, without_texts
 from migrate_cli.replay.outcome import CaseRun, CaseStatus, shown
 from migrate_cli.replay.run import ConversationFingerprints
 from migrate_cli.report.redact import redact
@@ -29,14 +30,22 @@ def data_of(
     """Return the data of the result; `judged` are cases that an interrupted replay had judged already."""
     pairs = zip(cases.jobs, runs, strict=True)
     content = settings.report.with_content
-    entries = [judged.get(job.case.id) or shown(each, job.case.pass_rate, with_content=content) for job, each in pairs]
+    entries = [
+        judged.get(job.case.id)
+        or shown(each, job.case.pass_rate, with_content=content)
+        | evidence_of(job, each, cases.old.get(job.case.id), with_content=content)
+        for job, each in pairs
+    ]
     if settings.report.redact:
         entries = [_masked(entry) for entry in entries]
     data: JsonObject = {
         "suite": cases.name,
+        "rerun": cases.rerun,
         "mode": settings.replay.mode,
         "models": list(dict.fromkeys(str(job.fields.get("model")) for job in cases.jobs)),
         "cases": entries,
+        "verdict": verdict_of(entries),
+        "likeness": likeness_of(entries),
         "totals": _totals(entries, budget),
         "cost": None if budget.unpriced and not budget.cost else round(budget.cost, 6),
         "unpriced": sorted(budget.unpriced),
@@ -67,7 +76,7 @@ def _hidden(fingerprints: ConversationFingerprints) -> list[str]:
 
 def without_answers(envelope: JsonObject) -> JsonObject:
     """The envelope as the state file keeps it: texts are for the report that asked for them, and for nothing else."""
-    cases = [{name: value for name, value in case.items() if name != "answers"} for case in envelope["data"]["cases"]]
+    cases = [without_texts(case) for case in envelope["data"]["cases"]]
     return {**envelope, "data": {**envelope["data"], "cases": cases}}
 
 
@@ -77,7 +86,17 @@ def _masked(entry: JsonObject) -> JsonObject:
     masked["expectations"] = [{**one, "detail": redact(one["detail"])} for one in entry["expectations"]]
     if "answers" in entry:
         masked["answers"] = [redact(answer) for answer in entry["answers"]]
+    masked["turns"] = [_masked_turn(turn) for turn in entry.get("turns", ())]
     return masked
+
+
+def _masked_turn(turn: JsonObject) -> JsonObject:
+    content = turn.get("content")
+    if content is None:
+        return turn
+    arguments = [redact(one) for one in content["arguments"]]
+    texts = {name: content[name] and redact(content[name]) for name in ("question", "expected", "answer")}
+    return {**turn, "content": {**texts, "arguments": arguments}}
 
 
 def exit_code_of(data: JsonObject, failure: MigrateError | None, *, interrupted: bool) -> ExitCode:

@@ -8,19 +8,38 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from migrate_cli.convert.assistant import convert_assistant
 from migrate_cli.convert.configuration import HostKind
-from migrate_cli.model import JsonObject, Message, Thread, Unreadable
-from migrate_cli.replay.expectations import Expect, ExpectedSimilarity
+from migrate_cli.model import JsonObject, Message, Run, Thread, Unreadable
+from migrate_cli.replay.expectations import Expect, ExpectedSimilarity, Method
 from migrate_cli.replay.suite import InputPart, SuiteCase
 from migrate_cli.replay.toolspec import Tool
+from migrate_cli.sources.times import unix_seconds
 
+Number = TypeVar("Number", int, float)
 _SETUP = ("model", "instructions", "reasoning", "text", "temperature", "top_p")
+
+
+@dataclass(frozen=True, slots=True)
+class OldTurn:
+    """What the old setup took to answer the same question; None where the source does not say."""
+
+    total_ms: float | None = None
+    """From the creation of its runs to their ends."""
+    first_ms: float | None = None
+    """From the creation of the first run to that of its first message: when the answer began, in whole seconds."""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+    def as_dict(self) -> JsonObject:
+        """What is known, as reports show it."""
+        known = {name: getattr(self, name) for name in ("total_ms", "first_ms", "input_tokens", "output_tokens")}
+        return {name: value for name, value in known.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +48,10 @@ class LastTurn:
 
     thread_id: str
     message_id: str
+    question: str
     answer: str
     assistant_id: str | None
+    old: OldTurn = OldTurn()
 
 
 def last_turns(threads: Iterable[Thread | Unreadable], sample: int | None) -> list[LastTurn]:
@@ -45,16 +66,54 @@ def last_turns(threads: Iterable[Thread | Unreadable], sample: int | None) -> li
 def last_turn(thread: Thread) -> LastTurn | None:
     """Return the last user message with text that an assistant answered, and all that was answered to it."""
     asked: Message | None = None
-    answers: list[str] = []
-    best: LastTurn | None = None
+    answers: list[Message] = []
+    best: tuple[Message, list[Message]] | None = None
     for message in thread.messages:
         text = text_of(message)
         if message.role == "user":
             asked, answers = (message, []) if text else (None, [])
         elif message.role == "assistant" and text and asked is not None:
-            answers.append(text)
-            best = LastTurn(thread.id, asked.id, "\n".join(answers), message.assistant_id)
-    return best
+            answers.append(message)
+            best = asked, answers
+    if best is None:
+        return None
+    question, said = best
+    answer = "\n".join(text_of(message) for message in said)
+    old = _old_turn(thread.runs, said)
+    return LastTurn(thread.id, question.id, text_of(question), answer, said[-1].assistant_id, old)
+
+
+def _old_turn(runs: Iterable[Run], answers: Sequence[Message]) -> OldTurn:
+    """What the runs that made these messages took, as far as the source has them and their times."""
+    wanted = {message.run_id for message in answers} - {None}
+    made = [run for run in runs if run.id in wanted]
+    if not made or len(made) != len(wanted):
+        return OldTurn()
+    began = [unix_seconds(run.created_at) for run in made]
+    ended = [unix_seconds(run.raw.get("completed_at")) for run in made]
+    first = unix_seconds(answers[0].created_at)
+    usages = [run.raw["usage"] if isinstance(run.raw.get("usage"), dict) else {} for run in made]
+    return OldTurn(
+        _sum([_between(one, other) for one, other in zip(began, ended, strict=True)]),
+        _between(next((at for at, run in zip(began, made, strict=True) if run.id == answers[0].run_id), None), first),
+        _sum([_tokens(usage.get("prompt_tokens")) for usage in usages]),
+        _sum([_tokens(usage.get("completion_tokens")) for usage in usages]),
+    )
+
+
+def _between(began: float | None, ended: float | None) -> float | None:
+    """Milliseconds from one moment to a later one; None where one is not known, or clocks disagree."""
+    return None if began is None or ended is None or ended < began else round((ended - began) * 1000, 1)
+
+
+def _tokens(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _sum(values: Sequence[Number | None]) -> Number | None:
+    """The sum, if all are known."""
+    known = [value for value in values if value is not None]
+    return sum(known[1:], known[0]) if known and len(known) == len(values) else None
 
 
 def text_of(message: Message) -> str:
@@ -62,7 +121,9 @@ def text_of(message: Message) -> str:
     return "\n".join(_texts(message.content)).strip()
 
 
-def case_of(turn: LastTurn, threshold: float, configuration: JsonObject | None) -> SuiteCase:
+def case_of(
+    turn: LastTurn, threshold: float, configuration: JsonObject | None, method: Method = Method.LETTERS
+) -> SuiteCase:
     """Return the case; `configuration` is the old assistant's, or None where the suite says what to try."""
     setup: dict[str, Any] = {}
     if configuration is not None:
@@ -73,7 +134,7 @@ def case_of(turn: LastTurn, threshold: float, configuration: JsonObject | None) 
         id=turn.thread_id,
         conversation=turn.thread_id,
         input=(InputPart(text="(the last question of the thread)"),),
-        expect=Expect(similar_to=ExpectedSimilarity(text=turn.answer, threshold=threshold)),
+        expect=Expect(similar_to=ExpectedSimilarity(text=turn.answer, threshold=threshold, method=method)),
         **setup,
     )
 

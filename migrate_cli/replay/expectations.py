@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from migrate_cli.bounds import loads
+from migrate_cli.convert.text import counted
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.response import Ending
 from migrate_cli.replay.schemas import valid_schema, violation
@@ -61,11 +63,23 @@ class ExpectedCall(SuiteModel):
     """JSON Schema; one call must satisfy it."""
 
 
+class Method(StrEnum):
+    """How the likeness of two texts is found."""
+
+    LETTERS = "letters"
+    """By their letters, once the words are in alphabetical order."""
+    EMBEDDING = "embedding"
+    """By the angle between their embeddings, which an embedding model of the target makes."""
+    MODEL = "model"
+    """A model of the target judges how far they say the same."""
+
+
 class ExpectedSimilarity(SuiteModel):
     """A text that the answer should be like."""
 
     text: Text
     threshold: float = Field(0.6, ge=0, le=1)
+    method: Method = Method.LETTERS
 
 
 class Expect(SuiteModel):
@@ -96,6 +110,16 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Likeness:
+    """How like an answer is to the expected one, as a model of the target found it."""
+
+    value: float | None
+    """From 0 to 1; None where it could not be found."""
+    reason: str = ""
+    """Why it could not be found."""
+
+
+@dataclass(frozen=True, slots=True)
 class TurnFacts:
     """What one turn came to, as far as expectations ask."""
 
@@ -108,6 +132,8 @@ class TurnFacts:
     ttft: float | None = None
     """Seconds to the first token of the turn; None when there was none."""
     tokens: int = 0
+    likeness: Likeness | None = None
+    """What a model said, where the expectation asks one; letters are compared here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +144,13 @@ class Expectation:
     passed: bool
     detail: str
     """What was expected and, where it is a number, what came."""
+    likeness: float | None = None
+    """Where texts were compared: how like they are, from 0 to 1."""
 
     def as_dict(self) -> JsonObject:
         """The verdict, as reports show it."""
-        return {"name": self.name, "passed": self.passed, "detail": self.detail}
+        like = {} if self.likeness is None else {"likeness": round(self.likeness, 4)}
+        return {"name": self.name, "passed": self.passed, "detail": self.detail, **like}
 
 
 def check(expect: Expect, facts: TurnFacts) -> list[Expectation]:
@@ -156,11 +185,21 @@ def _texts(expect: Expect, facts: TurnFacts) -> Iterator[Expectation]:
     if expect.equals is not None:
         yield Expectation("equals", said.strip() == expect.equals.strip(), f"wanted exactly {_shown(expect.equals)}")
     if expect.similar_to is not None:
-        ratio, least = similarity(said, expect.similar_to.text), expect.similar_to.threshold
-        yield Expectation("similar_to", ratio >= least, f"similarity {ratio:.2f}, wanted {least:.2f} or more")
+        yield _similar_enough(expect.similar_to, said, facts.likeness)
     if expect.refused is not None:
         what = "a refusal" if expect.refused else "no refusal"
         yield Expectation("refused", bool(facts.refusal) == expect.refused, f"wanted {what}")
+
+
+def _similar_enough(wanted: ExpectedSimilarity, said: str, told: Likeness | None) -> Expectation:
+    how = "" if wanted.method is Method.LETTERS else f" by {wanted.method.value}"
+    if wanted.method is Method.LETTERS:
+        told = Likeness(similarity(said, wanted.text))
+    if told is None or told.value is None:
+        reason = "nobody was asked" if told is None else told.reason
+        return Expectation("similar_to", False, f"similarity{how} is not known: {reason}")
+    detail = f"similarity{how} {told.value:.2f}, wanted {wanted.threshold:.2f} or more"
+    return Expectation("similar_to", told.value >= wanted.threshold, detail, told.value)
 
 
 def _schema(expect: Expect, facts: TurnFacts) -> Iterator[Expectation]:
@@ -179,7 +218,7 @@ def _tools(expect: Expect, facts: TurnFacts) -> Iterator[Expectation]:
     for wanted in expect.tool_called:
         made = [call for call in facts.calls if wanted.name in call.names]
         if not made or wanted.arguments is None:
-            times = f"called {len(made)} times" if made else "not called"
+            times = f"called {counted(len(made), 'time')}" if made else "not called"
             yield Expectation("tool_called", bool(made), f"{_shown(wanted.name)} was {times}")
             continue
         wrong = [_arguments_wrong(wanted.arguments, call) for call in made]
@@ -201,7 +240,7 @@ def _arguments_wrong(schema: JsonObject, call: ToolCall) -> str | None:
 def _numbers(expect: Expect, facts: TurnFacts) -> Iterator[Expectation]:
     if expect.citations_at_least is not None:
         found, least = facts.citations, expect.citations_at_least
-        yield Expectation("citations_at_least", found >= least, f"{found} citations, wanted {least} or more")
+        yield Expectation("citations_at_least", found >= least, f"{counted(found, 'citation')}, wanted {least} or more")
     if expect.max_seconds is not None:
         most = expect.max_seconds
         yield Expectation(
@@ -213,7 +252,7 @@ def _numbers(expect: Expect, facts: TurnFacts) -> Iterator[Expectation]:
         yield Expectation("max_ttft", first is not None and first <= most, f"{came}, wanted at most {most:g} s")
     if expect.max_tokens is not None:
         used, limit = facts.tokens, expect.max_tokens
-        yield Expectation("max_tokens", used <= limit, f"used {used} tokens, wanted at most {limit}")
+        yield Expectation("max_tokens", used <= limit, f"used {counted(used, 'token')}, wanted at most {limit}")
 
 
 _CHECKS: tuple[Callable[[Expect, TurnFacts], Iterator[Expectation]], ...] = (_texts, _schema, _tools, _numbers)

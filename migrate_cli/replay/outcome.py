@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import median
 
+from migrate_cli.convert.text import counted
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.approvals import Decided
 from migrate_cli.replay.expectations import Expectation
@@ -51,16 +52,19 @@ class CaseRun:
     """Why the case began anew."""
     earlier: list[TurnResult] = field(default_factory=list)
     """Turns of attempts that came to nothing; they count for what they cost."""
+    judging: Usage = field(default_factory=Usage)
+    """Tokens of models that compared answers."""
+    judging_cost: float = 0.0
 
     @property
     def usage(self) -> Usage:
         """All tokens."""
-        return sum((turn.usage for turn in (*self.turns, *self.earlier)), Usage())
+        return sum((turn.usage for turn in (*self.turns, *self.earlier)), self.judging)
 
     @property
     def cost(self) -> float:
         """What it cost, as far as models have prices."""
-        return sum(turn.cost for turn in (*self.turns, *self.earlier))
+        return sum((turn.cost for turn in (*self.turns, *self.earlier)), self.judging_cost)
 
     @property
     def seconds(self) -> float:
@@ -108,7 +112,7 @@ class CaseRun:
             said += [f"the tool {one.call.name} failed ({one.problem})" for one in failed_tools[:_SHOWN_REASONS]]
         reasons = [self.reason, *failed[:_SHOWN_REASONS], *said] if self.status is not CaseStatus.PASSED else []
         if self.retries:
-            reasons.append(f"sent again {len(self.retries)} times: {self.retries[-1]}")
+            reasons.append(f"sent again {counted(len(self.retries), 'time')}: {self.retries[-1]}")
         # Said of a case that passed too: handlers go on in a new process, without what their modules held.
         reasons += [
             f"the tool {one.call.name} was ended after {one.seconds:.1f} s ({one.problem})"
@@ -121,7 +125,7 @@ class CaseRun:
 def shown(runs: Sequence[CaseRun], pass_rate: float, *, with_content: bool) -> JsonObject:
     """One case with all its repetitions, as reports show it."""
     first, passed = runs[0], sum(run.status is CaseStatus.PASSED for run in runs)
-    worst = next((run for run in runs if run.status is not CaseStatus.PASSED), first)
+    worst = worst_of(runs)
     status = CaseStatus.PASSED if passed and passed / len(runs) >= pass_rate else worst.status
     usage = sum((run.usage for run in runs), Usage())
     entry: JsonObject = {
@@ -160,6 +164,11 @@ def shown(runs: Sequence[CaseRun], pass_rate: float, *, with_content: bool) -> J
     if with_content:
         entry["answers"] = [scrub(turn.response.text or turn.response.refusal) for turn in worst.turns]
     return entry
+
+
+def worst_of(runs: Sequence[CaseRun]) -> CaseRun:
+    """The run that reports show of a case: the first that did not pass, if there is one."""
+    return next((run for run in runs if run.status is not CaseStatus.PASSED), runs[0])
 
 
 def _milliseconds(seconds: Sequence[float | None]) -> float | None:

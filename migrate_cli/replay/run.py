@@ -18,9 +18,10 @@ from migrate_cli.replay.approvals import Approvals, Ask
 from migrate_cli.replay.budget import UsageBudget
 from migrate_cli.replay.errors import CaseError, CaseInterrupted, LimitReached, RetryableError
 from migrate_cli.replay.event_sinks import CaseObserver
-from migrate_cli.replay.expectations import Expect, check
+from migrate_cli.replay.expectations import Expect, TurnFacts, check
 from migrate_cli.replay.history import ConversationHistory, hidden_in, read_history, sendable
 from migrate_cli.replay.inputs import Inputs
+from migrate_cli.replay.judge import JudgeUse, LikenessJudge
 from migrate_cli.replay.modes import (
     ChainMode,
     ConversationMode,
@@ -61,6 +62,14 @@ class ReplayJob:
     """For a case made from a last turn: ids of the items that ask. The history ends before them."""
     approve: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
+    asks: str | None = None
+    """For a case made from a last turn: the words of the question, as the source has them."""
+
+    def asked(self, turn: int) -> str:
+        """The words of a turn's question, from 1; files are named."""
+        if self.asks is not None and turn == 1:
+            return self.asks
+        return "\n".join(part.words for part in self.case.all_turns()[turn - 1].input)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +121,13 @@ class ReplayRun:
         inputs: Inputs,
         budget: UsageBudget,
         plan: ReplayPlan,
+        judge: LikenessJudge,
         observe: Callable[[str, int], CaseObserver],
         record: Callable[[CaseRun], None],
     ) -> None:
         self._target, self._stream, self._inputs = target, stream, inputs
         self._budget, self._plan, self._observe, self._record = budget, plan, observe, record
+        self._judge = judge
         self._locks: dict[str, asyncio.Lock] = {}
         self.drain = asyncio.Event()
         self._unanswered = 0
@@ -308,11 +319,26 @@ class ReplayRun:
                 run.turns.append(turn)
                 items = question if question and number == 1 else [await self._inputs.message(asked.input)]
                 await runner.run(items, turn, Ending(asked.expect.status))
-                run.expectations += [(number, expectation) for expectation in check(asked.expect, turn.facts())]
+                asks = job.asked(number)
+                facts = await self._judged(asked.expect, turn, asks, run)
+                run.expectations += [(number, expectation) for expectation in check(asked.expect, facts)]
+                if facts.likeness is not None and facts.likeness.value is None:
+                    raise CaseError(
+                        "likeness-unknown", f"how like the answer is could not be found: {facts.likeness.reason}"
+                    )
                 if not _goes_on(asked.expect, turn):
                     break
         finally:
             await asyncio.shield(mode.close(runner.unsent if runner is not None else ()))
+
+    async def _judged(self, expect: Expect, turn: TurnResult, question: str, run: CaseRun) -> TurnFacts:
+        """The facts of a turn, with how like its answer is where a model has to be asked; the case bears the cost."""
+        use = JudgeUse()
+        try:
+            return await self._judge.judged(expect, turn.facts(), question, use)
+        finally:
+            run.judging = run.judging + use.usage
+            run.judging_cost += use.cost
 
 
 def _goes_on(expect: Expect, turn: TurnResult) -> bool:

@@ -41,6 +41,11 @@ class InputPart(SuiteModel):
             raise ValueError("a part without detail: only images have one")
         return self
 
+    @property
+    def words(self) -> str:
+        """What it says; a file is named."""
+        return self.text or f"[{self.file or self.image or self.audio}]"
+
 
 def _parts(value: Any) -> Any:
     entries = value if isinstance(value, list | tuple) else [value]

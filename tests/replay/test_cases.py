@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.http.outcomes import Applied, Page, Reply
-from migrate_cli.model import JsonObject, Message, Origin, Thread
-from migrate_cli.replay.baseline import last_turn, last_turns, questions_of
+from migrate_cli.model import JsonObject, Message, Origin, Run, Thread
+from migrate_cli.replay.baseline import OldTurn, last_turn, last_turns, questions_of
 from migrate_cli.replay.compare import compare
 from migrate_cli.replay.errors import CaseError
 from migrate_cli.replay.example import example
@@ -194,3 +195,48 @@ def test_two_runs_are_put_side_by_side() -> None:
     assert changes == {"a": "worse", "b": "better", "d": "new", "e": "same", "c": "gone"}
     assert found["counts"] == {"worse": 1, "better": 1, "new": 1, "same": 1, "gone": 1}
     assert found["cases"][0]["ttft_ms"] == [1.0, 2.0]
+
+
+def answered(*, run_id: str | None = "run_1", **times: Any) -> OldTurn:
+    raw = {"usage": {"prompt_tokens": 9, "completion_tokens": 4}, "completed_at": 1_700_000_020, **times}
+    asked = thread(said(1, "user", "Q"), said(2, "assistant", "A", run_id=run_id, created_at=1_700_000_012))
+    turn = last_turn(replace(asked, runs=(Run("run_1", created_at=1_700_000_010, raw=raw),)))
+    assert turn is not None
+    return turn.old
+
+
+def test_what_the_old_setup_took_is_read_from_its_run() -> None:
+    assert answered() == OldTurn(10_000.0, 2_000.0, 9, 4)
+
+
+def test_what_the_source_does_not_say_is_not_made_up() -> None:
+    assert answered(completed_at=None) == OldTurn(None, 2_000.0, 9, 4)
+    assert answered(completed_at=1_600_000_000).total_ms is None
+    assert answered(usage=None) == OldTurn(10_000.0, 2_000.0, None, None)
+    assert answered(usage={"prompt_tokens": -1}).input_tokens is None
+    assert answered(run_id="run_2") == answered(run_id=None) == OldTurn()
+
+
+def test_the_worst_changes_come_first_and_reasons_are_named() -> None:
+    def case(name: str, status: str, likeness: float | None = None, *kinds: str) -> JsonObject:
+        like = None if likeness is None else {"value": likeness}
+        return {"case_id": name, "status": status, "likeness": like, "kinds": list(kinds), "cost": 0.5}
+
+    then = [
+        case("same", "passed", 0.9),
+        case("less", "passed", 0.9),
+        case("lost", "passed"),
+        case("won", "failed", None, "regex"),
+    ]
+    now = [
+        case("same", "passed", 0.9),
+        case("less", "passed", 0.4),
+        case("lost", "failed", None, "contains"),
+        case("won", "passed"),
+    ]
+    found = compare(now, then, "run-1")
+    assert [row["case_id"] for row in found["cases"]] == ["lost", "won", "less", "same"]
+    lost, won, less, _ = found["cases"]
+    assert (lost["fails_now"], won["holds_now"], less["likeness"]) == (["contains"], ["regex"], [0.9, 0.4])
+    assert found["totals"]["cost"] == [2.0, 2.0]
+    assert found["totals"]["likeness"] == [0.9, 0.65]
