@@ -10,6 +10,7 @@ from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.document import build, objects, text
 from migrate_cli.report.escape import plural, visible
 from migrate_cli.report.migration import reading_lines
+from migrate_cli.report.replay import PASSED, case_lines
 
 
 class JUnitOutcome(StrEnum):
@@ -42,14 +43,13 @@ FAILED_STATES = {
     "gone": "The conversation is not at the target any more.",
     "unread": "The conversation could not be read when it was last verified.",
 }
-REPLAY_PASSED = frozenset({"passed", "pass", "ok"})
 
 
-def cases_of(result: Result) -> list[JUnitCase]:
+def cases_of(result: Result, *, with_content: bool = False) -> list[JUnitCase]:
     """Return the run's own case first, then one for each thread, place that could not be read, or replay case."""
     found = [_run_case(result)]
     if result.command == "replay":
-        return found + [_replay_case(entry) for entry in objects(result.data, "cases")]
+        return found + [_replay_case(entry, with_content=with_content) for entry in objects(result.data, "cases")]
     found += _thread_cases(result)
     return found + [
         JUnitCase(
@@ -148,9 +148,9 @@ def _sentence(entry: JsonObject) -> str:
     return f"{names}: {text(entry.get('detail'))}"
 
 
-def _replay_case(entry: JsonObject) -> JUnitCase:
+def _replay_case(entry: JsonObject, *, with_content: bool) -> JUnitCase:
     status, detail = text(entry.get("status")), text(entry.get("detail"))
-    verdict = JUnitOutcome.PASSED if status in REPLAY_PASSED else JUnitOutcome.FAILED
+    verdict = JUnitOutcome.PASSED if status in PASSED else JUnitOutcome.FAILED
     verdict = (
         JUnitOutcome.SKIPPED
         if status in ("skipped", "stopped")
@@ -162,4 +162,6 @@ def _replay_case(entry: JsonObject) -> JUnitCase:
     seconds = total / 1000 if isinstance(total, int | float) else 0.0
     name = text(entry.get("case_id") or entry.get("id"))
     failed = verdict is not JUnitOutcome.PASSED
-    return JUnitCase("cases", name, verdict, status if failed else "", detail if failed else "", "", seconds)
+    lines = case_lines(entry, with_content=with_content) if failed or entry.get("notes") else []
+    output = "\n".join(visible(line) for line in ([detail, *lines] if failed else lines))
+    return JUnitCase("cases", name, verdict, status if failed else "", detail if failed else "", output, seconds)

@@ -24,6 +24,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 WIDTH = 640
 BAR_HEIGHT = 34
 MOST_BARS = 15
+ROOM = 1.15
+"""How much longer than the longest bar the axis is, so that the number behind the bar has its place."""
 NO_OUTCOME = ("total", "unchanged", "changed", "resumed", "unreadable")
 """Counts of threads that are part of another count, so that every thread stands in one bar."""
 SIZE_EDGES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
@@ -38,6 +40,8 @@ class Chart:
     summary: str
     """What it shows in words, for those who do not see it."""
     svg: str
+    note: str = ""
+    """What it leaves out, in a sentence that everybody sees."""
 
 
 def charts_of(result: Result) -> list[Chart]:
@@ -59,9 +63,9 @@ def _outcomes(data: JsonObject) -> Chart | None:
             (OUTCOMES.get(sigil, sigil), count, f"outcome-{_slug(OUTCOMES.get(sigil, sigil))}")
             for sigil, count in sigils.items()
         ]
-        return _bars("Items compared", "item", pairs)
+        return bars("Items compared", "item", pairs)
     threads = {name: count for name, count in counts(data, "threads").items() if name not in NO_OUTCOME and count}
-    return _bars(
+    return bars(
         "Threads by outcome", "thread", [(_words(name), n, f"state-{_slug(name)}") for name, n in threads.items()]
     )
 
@@ -69,20 +73,27 @@ def _outcomes(data: JsonObject) -> Chart | None:
 def _fates(data: JsonObject) -> Chart | None:
     parts = counts(data, "parts")
     fates = [(fate, parts.get(fate, 0), f"fate-{fate}") for fate in ("kept", "converted", "noted", "dropped")]
-    return _bars("Parts by fate", "part", fates) if parts.get("read") else None
+    return bars("Parts by fate", "part", fates) if parts.get("read") else None
 
 
 def _findings(data: JsonObject) -> Chart | None:
     rows = sorted(finding_rows(data), key=lambda row: -row.count)
     pairs = [(row.code, row.count, f"severity-{_slug(row.severity)}") for row in rows[:MOST_BARS]]
-    rest = sum(row.count for row in rows[MOST_BARS:])
-    return _bars("Findings by code", "finding", [*pairs, ("all others", rest, "severity-info")] if rest else pairs)
+    others = rows[MOST_BARS:]
+    rest = sum(row.count for row in others)
+    pairs += [("all others", rest, "severity-info")] if rest else []
+    note = f"The bar “all others” is {plural(len(others), 'code')} together; the table below has each." if rest else ""
+    return bars("Findings by code", "finding", pairs, note=note)
 
 
 def _sizes(data: JsonObject) -> Chart | None:
     sizes = [entry["messages"] for entry in objects(data, "thread_list") if isinstance(entry.get("messages"), int)]
     pairs = [(label, count, "size") for label, count in _grouped(sizes)]
-    return _bars("Thread sizes, in messages", "thread", pairs) if len(sizes) > 1 else None
+    cut = data.get("thread_list_cut")
+    note = ""
+    if isinstance(cut, int) and cut > 0:
+        note = f"Of {plural(len(sizes) + cut, 'thread')}, only the first {number(len(sizes))} are listed and drawn."
+    return bars("Thread sizes, in messages", "thread", pairs, note=note) if len(sizes) > 1 else None
 
 
 def _grouped(sizes: Iterable[int]) -> list[tuple[str, int]]:
@@ -120,18 +131,28 @@ def _pace(data: JsonObject) -> Chart | None:
     return Chart("Throughput, messages a second", summary, _stripped(chart, ["pace"]))
 
 
-def _bars(title: str, what: str, bars: Sequence[tuple[str, int, str]]) -> Chart | None:
-    """Horizontal bars, the first at the top, each with a CSS class of its own."""
-    if not any(count for _, count, _ in bars):
+def bars(
+    title: str,
+    what: str,
+    drawn: Sequence[tuple[str, int, str]],
+    *,
+    note: str = "",
+) -> Chart | None:
+    """Horizontal bars (label, count, CSS class), the first at the top; None where all are 0.
+
+    `what` names one that is counted, in the words that stand for the picture; empty where the title does.
+    """
+    if not any(count for _, count, _ in drawn):
         return None
-    highest = max(count for _, count, _ in bars)
-    chart = _pygal("HorizontalBar", height=BAR_HEIGHT * len(bars) + 60, print_values=True, range=(0, highest))
-    chart.x_labels = [_label(label) for label, _, _ in reversed(bars)]
+    highest = max(count for _, count, _ in drawn)
+    chart = _pygal("HorizontalBar", height=BAR_HEIGHT * len(drawn) + 60, print_values=True, range=(0, highest * ROOM))
+    chart.x_labels = [_label(label) for label, _, _ in reversed(drawn)]
     chart.y_labels = _ticks(highest)
     chart.value_formatter = lambda count: number(round(count))
-    chart.add("", [count for _, count, _ in reversed(bars)])
-    summary = ", ".join(f"{visible(label)}: {plural(count, what)}" for label, count, _ in bars)
-    return Chart(title, f"{summary}.", _stripped(chart, [name for _, _, name in reversed(bars)]))
+    chart.add("", [count for _, count, _ in reversed(drawn)])
+    said = ((label, plural(count, what) if what else number(count)) for label, count, _ in drawn)
+    summary = ", ".join(f"{visible(label)}: {told}" for label, told in said)
+    return Chart(title, f"{summary}.", _stripped(chart, [name for _, _, name in reversed(drawn)]), note)
 
 
 def _ticks(highest: int) -> list[int]:
@@ -149,8 +170,8 @@ def _pygal(kind: str, **options: Any) -> Any:
 
     # Its hook for map plugins has only the old import interface, which makes every later import warn on Python 3.11.
     sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
-    # The library reserves room for labels by these sizes; page.css sets the same ones.
-    style = pygal.style.Style(label_font_size=13, major_label_font_size=13, value_font_size=14)
+    # The library reserves room for labels by these sizes; page.css sets none larger.
+    style = pygal.style.Style(label_font_size=16, major_label_font_size=16, value_font_size=16)
     fixed = {"css": [], "js": [], "width": WIDTH, "margin": 14, "style": style, "no_prefix": True}
     return getattr(pygal, kind)(**fixed, show_legend=False, print_values_position="top", **options)
 

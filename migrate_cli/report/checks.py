@@ -1,4 +1,4 @@
-"""The documents of `verify` and `replay`: what was compared or asked, and what failed."""
+"""The document of `verify`: what was compared, and what differs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from migrate_cli.report.document import (
     Column,
     ReportDocument,
     Section,
-    SentenceList,
     Table,
     TextComparison,
     TextPair,
     Tone,
     counts,
-    cut_note,
     known_incomplete,
     objects,
     problems,
@@ -39,15 +37,10 @@ PHRASES = {"-": "missing in the target", "+": "only in the target", "*": "differ
 BESIDE = {"metadata": "metadata pair", "files": "file"}
 """What is compared beside items, each with the key that counts it."""
 SHOWN = 100
-PASSED = frozenset({"passed", "ok", "pass"})
 
 
 def build(result: Result) -> ReportDocument:
-    """Return the document of either command."""
-    return _replay(result) if result.command == "replay" else _verify(result)
-
-
-def _verify(result: Result) -> ReportDocument:
+    """Return the document."""
     data = result.data
     outcomes = counts(data, "outcomes")
     segments = tuple((OUTCOMES.get(sigil, sigil), count) for sigil, count in outcomes.items())
@@ -160,7 +153,7 @@ def _differences(data: JsonObject) -> Table | None:
         return None
     rows = tuple(
         (*(text(entry.get(name)) for name in ("outcome", "thread_id", "position", "code")), _told(entry))
-        for entry in found[:SHOWN]
+        for entry in found
     )
     columns = (
         Column("outcome"),
@@ -169,8 +162,8 @@ def _differences(data: JsonObject) -> Table | None:
         Column("code"),
         Column("what differs"),
     )
-    cut = len(found) - len(rows) + (data.get("differences_cut") or 0)
-    return Table("Differences", columns, rows, cut_note(len(rows), cut, "difference"), prose=True)
+    cut = data.get("differences_cut") or 0
+    return Table("Differences", columns, rows, prose=True, most=SHOWN, unlisted=cut, what="difference")
 
 
 def _told(entry: JsonObject) -> str:
@@ -222,152 +215,3 @@ def _after_doubles(result: Result) -> tuple[str, ...]:
         return ()
     options = f"--drop-copies{state_option(result.data)}"
     return (f"Delete the copies of our own: migrate-cli resolve {first['thread_id']} {options}",)
-
-
-def _replay(result: Result) -> ReportDocument:
-    data = result.data
-    cases = objects(data, "cases")
-    totals = counts(data, "totals") or _count(cases)
-    sections: list[Section | None] = [
-        Bar("Cases", tuple((name.replace("_", " "), count) for name, count in _statuses(cases).items()))
-        if cases
-        else None,
-        _cases(data, cases),
-        _answers(cases),
-        _comparison(data),
-        _used(data),
-        _warnings(data),
-    ]
-    return ReportDocument(
-        title="migrate-cli replay",
-        headline=_replay_headline(cases, totals),
-        tone=tone_of(result) if result.exit_code != 4 else Tone.BAD,
-        sections=(*(section for section in sections if section is not None), *problems(result)),
-        next_steps=steps(result, *_after_replay(result)),
-    )
-
-
-def _after_replay(result: Result) -> tuple[str, ...]:
-    if result.exit_code == 4:
-        return ("Look at one case as it runs: migrate-cli replay SUITE --case ID --workers 1",)
-    return ()
-
-
-def _statuses(cases: list[JsonObject]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for case in cases:
-        status = text(case.get("status"))
-        found[status] = found.get(status, 0) + 1
-    return dict(sorted(found.items(), key=lambda entry: (entry[0] not in PASSED, entry[0])))
-
-
-def _count(cases: list[JsonObject]) -> dict[str, int]:
-    return {"cases": len(cases)}
-
-
-def _replay_headline(cases: list[JsonObject], totals: dict[str, int]) -> str:
-    if not cases:
-        return f"{plural(totals['cases'], 'case')} ran." if totals.get("cases") else "There was no case to run."
-    passed = sum(case.get("status") in PASSED for case in cases)
-    if passed == len(cases):
-        return f"All {plural(passed, 'case')} passed." if passed != 1 else "The one case passed."
-    return f"{number(passed)} of {plural(len(cases), 'case')} passed."
-
-
-def _cases(data: JsonObject, cases: list[JsonObject]) -> Table | None:
-    names = {
-        "case_id": "case", "id": "case", "status": "status", "ttft_ms": "first token ms", "total_ms": "total ms",
-        "input_tokens": "tokens in", "output_tokens": "tokens out", "pass_rate": "pass rate", "detail": "detail",
-    }  # fmt: skip
-    shown = [name for name in names if any(case.get(name) is not None for case in cases)]
-    if not shown:
-        return None
-    numeric = {"ttft_ms", "total_ms", "input_tokens", "output_tokens", "pass_rate"}
-    rows = tuple(
-        tuple(_rate(case) if name == "pass_rate" else _case_cell(case.get(name)) for name in shown)
-        for case in cases[:SHOWN]
-    )
-    columns = tuple(Column(names[name], numeric=name in numeric) for name in shown)
-    cut = len(cases) - len(rows) + (data.get("cases_cut") or 0)
-    return Table("Cases", columns, rows, cut_note(len(rows), cut, "case"), prose=shown[-1] == "detail")
-
-
-def _answers(cases: list[JsonObject]) -> Table | None:
-    """The last texts of each case, which are there only when they were asked for."""
-    rows = tuple(
-        (_case_name(case), " / ".join(" ".join(str(answer).split()) for answer in case["answers"]))
-        for case in cases[:SHOWN]
-        if isinstance(case.get("answers"), list)
-    )
-    return Table("Answers", (Column("case"), Column("answer")), rows, prose=True) if rows else None
-
-
-def _case_name(case: JsonObject) -> str:
-    return text(case.get("case_id") or case.get("id"))
-
-
-def _rate(case: JsonObject) -> str:
-    return f"{case.get('passed')} of {case.get('repeats')}" if case.get("repeats") else text(None)
-
-
-def _comparison(data: JsonObject) -> Table | None:
-    found = data.get("comparison")
-    if not isinstance(found, dict):
-        return None
-    rows = tuple(
-        (
-            text(entry.get("case_id")),
-            text(entry.get("change")),
-            _then_now(entry.get("status")),
-            _then_now(entry.get("ttft_ms")),
-            _then_now(entry.get("total_ms")),
-            _then_now(entry.get("output_tokens")),
-        )
-        for entry in objects(found, "cases")[:SHOWN]
-    )
-    names = ("case", "change", "status", "first token ms", "total ms", "tokens out")
-    told = ", ".join(f"{number(count)} {name}" for name, count in counts(found, "counts").items())
-    return Table(f"Against {text(found.get('run_id'))}", tuple(Column(name) for name in names), rows, told or None)
-
-
-def _then_now(values: object) -> str:
-    if not isinstance(values, list) or len(values) != 2:
-        return text(None)
-    then, now = (_case_cell(value) for value in values)
-    return then if then == now else f"{then} → {now}"
-
-
-def _used(data: JsonObject) -> Table | None:
-    """What the replay took, and what became of the conversations."""
-    totals, seen, scratch = counts(data, "totals"), counts(data, "conversations"), counts(data, "scratch")
-    rows = [
-        ("tokens in", number(totals.get("input_tokens", 0))),
-        ("tokens out", number(totals.get("output_tokens", 0))),
-        ("tool calls", number(totals.get("tool_calls", 0))),
-        ("sent again", number(totals.get("retries", 0))),
-    ]
-    cost = data.get("cost")
-    if isinstance(cost, int | float) and cost:
-        rows.append(("cost", f"{cost:,.4f}"))
-    if seen.get("checked"):
-        rows.append(("conversations unchanged", f"{number(seen.get('unchanged', 0))} of {number(seen['checked'])}"))
-    if scratch.get("made"):
-        rows.append(
-            ("scratch conversations deleted", f"{number(scratch.get('deleted', 0))} of {number(scratch['made'])}")
-        )
-    if isinstance(data.get("seconds"), int | float):
-        rows.append(("time", duration(data["seconds"])))
-    return Table("Run", (Column(""), Column("")), tuple(rows)) if totals else _time(data)
-
-
-def _warnings(data: JsonObject) -> Section | None:
-    found = data.get("warnings")
-    return (
-        SentenceList("Gone or going", tuple(str(line) for line in found)) if isinstance(found, list) and found else None
-    )
-
-
-def _case_cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:,.0f}"
-    return number(value) if isinstance(value, int) else text(value)

@@ -26,7 +26,7 @@ _LOOKS_THERE = frozenset(
 """Commands that find the state file of a rehearsal by `--target sandbox`, and those that do by `--rehearsal`."""
 EMPTY_SOURCE = "The source is empty: it holds no threads."
 SHOWN_ERRORS = 50
-"""Rows of the table of errors; JSON and JUnit have all of them."""
+"""Rows of the table of errors on a terminal and in Markdown; the other formats have all of them."""
 
 
 class Tone(StrEnum):
@@ -58,6 +58,21 @@ class Table:
     """The last column holds sentences: a terminal shows them below their row, and has no heading for them."""
     reference: bool = False
     """To be looked up, not read: a terminal shows it only to those who ask for details."""
+    most: int | None = None
+    """Rows that a terminal and Markdown show; a page has all, in pages. None: all of them everywhere."""
+    unlisted: int = 0
+    """Rows that the result itself leaves out."""
+    what: str = "row"
+    """What one row is, for the sentence on those that are not shown."""
+    content: bool = False
+    """Holds texts of messages: only for those who asked for them."""
+
+    def shortened(self) -> Table:
+        """The table as formats without pages show it, with a sentence on the rows that it leaves out."""
+        rows = self.rows if self.most is None else self.rows[: self.most]
+        cut = len(self.rows) - len(rows) + self.unlisted
+        note = " ".join(filter(None, (self.note, cut_note(len(rows), cut, self.what)))) or None
+        return replace(self, rows=rows, most=None, unlisted=0, note=note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +104,52 @@ class SentenceList:
 
 
 @dataclass(frozen=True, slots=True)
+class TextPiece:
+    """A piece of one of two texts that stand side by side."""
+
+    text: str
+    differs: bool = False
+    """The other text does not have it."""
+
+
+@dataclass(frozen=True, slots=True)
 class TextPair:
     """One text as it was sent, and as it was found; None where one of them does not exist."""
 
     heading: str
     left: str | None
     right: str | None
+    by_words: bool = False
+    """The texts are two answers: every word that differs is told. Else they are copies, with one place that differs."""
 
-    def parted(self) -> tuple[int, int]:
-        """How many characters both share at their beginning and, of the rest, at their end; all where one is alone."""
+    def pieces(self) -> tuple[tuple[TextPiece, ...], tuple[TextPiece, ...]]:
+        """Both texts in pieces, each shared by both or not; no pieces for one that does not exist."""
         if self.left is None or self.right is None:
-            return len(self.left or self.right or ""), 0
-        one, other = self.left, self.right
-        begin = _shared(one, other)
-        return begin, _shared(one[begin:][::-1], other[begin:][::-1])
+            return _whole(self.left), _whole(self.right)
+        if self.by_words:
+            from migrate_cli.report.words import differing_words  # noqa: PLC0415 - only where answers are shown
+
+            one, other = differing_words(self.left, self.right)
+            return _pieces(one), _pieces(other)
+        begin = _shared(self.left, self.right)
+        end = _shared(self.left[begin:][::-1], self.right[begin:][::-1])
+        return _parted(self.left, begin, end), _parted(self.right, begin, end)
+
+
+def _pieces(found: list[tuple[str, bool]]) -> tuple[TextPiece, ...]:
+    return tuple(TextPiece(text, differs) for text, differs in found)
+
+
+def _whole(text: str | None) -> tuple[TextPiece, ...]:
+    """A text that stands alone."""
+    return (TextPiece(text),) if text else ()
+
+
+def _parted(text: str, begin: int, end: int) -> tuple[TextPiece, ...]:
+    """A text of which so many characters are shared at its beginning and at its end."""
+    middle = len(text) - end
+    pieces = (TextPiece(text[:begin]), TextPiece(text[begin:middle], differs=True), TextPiece(text[middle:]))
+    return tuple(piece for piece in pieces if piece.text)
 
 
 def _shared(one: str, other: str) -> int:
@@ -121,7 +168,44 @@ class TextComparison:
     rows: tuple[TextPair, ...]
 
 
-Section = Table | Bar | SentenceList | TextComparison
+Plain = Table | Bar | SentenceList | TextComparison
+"""A section that holds no others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Sections on one thing, under its name: open where it matters, closed where nobody has to look."""
+
+    title: str
+    sections: tuple[Plain, ...]
+    status: str = ""
+    """A word on how it ended, such as `failed`."""
+    is_open: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FoldList:
+    """Many folds of one kind, such as the cases that failed."""
+
+    title: str
+    folds: tuple[Fold, ...]
+    most: int
+    """Folds that a terminal and Markdown show; a page has all."""
+    what: str
+    unlisted: int = 0
+
+    def shortened(self) -> FoldList:
+        """The list as formats without pages show it."""
+        kept = self.folds[: self.most]
+        return replace(self, folds=kept, unlisted=self.unlisted + len(self.folds) - len(kept))
+
+    @property
+    def note(self) -> str | None:
+        """A sentence on the folds that are not shown."""
+        return cut_note(len(self.folds), self.unlisted, self.what)
+
+
+Section = Plain | Fold | FoldList
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +219,8 @@ class ReportDocument:
     next_steps: tuple[str, ...] = ()
     verbatim: str | None = None
     """When set, the text format is exactly this (a settings file, generated code), so that it can be piped on."""
+    lead: int = 0
+    """So many sections carry the verdict: a page shows them before its charts."""
     notice: str | None = None
     """What must be read before anything else, such as that this was a rehearsal."""
 
@@ -145,7 +231,7 @@ BUILDERS: dict[str, str] = {
     "plan": "migrate_cli.report.migration",
     "apply": "migrate_cli.report.migration",
     "verify": "migrate_cli.report.checks",
-    "replay": "migrate_cli.report.checks",
+    "replay": "migrate_cli.report.replay",
     "status": "migrate_cli.report.status",
     "map": "migrate_cli.report.mapping",
     "assistants": "migrate_cli.report.assistants",
@@ -159,7 +245,8 @@ BUILDERS: dict[str, str] = {
 REHEARSAL = "Rehearsal: all of this is in the embedded sandbox, none of it at the target."
 NEEDED: dict[str, tuple[str, ...]] = {
     "migrate_cli.report.migration": ("threads",),
-    "migrate_cli.report.checks": ("outcomes", "cases"),
+    "migrate_cli.report.checks": ("outcomes",),
+    "migrate_cli.report.replay": ("cases",),
     "migrate_cli.report.status": ("threads",),
     "migrate_cli.report.mapping": ("rows",),
     "migrate_cli.report.assistants": ("assistants",),
@@ -194,10 +281,9 @@ def problems(result: Result) -> tuple[Section, ...]:
         return ()
     if all(problem.thread_id is None for problem in errors):
         return (SentenceList("Errors", tuple(f"{problem.code}: {problem.message}" for problem in errors)),)
-    shown = errors[:SHOWN_ERRORS]
-    rows = tuple((problem.thread_id or NOTHING, problem.code, problem.message) for problem in shown)
+    rows = tuple((problem.thread_id or NOTHING, problem.code, problem.message) for problem in errors)
     columns = (Column("thread"), Column("code"), Column("what happened"))
-    return (Table("Errors", columns, rows, cut_note(len(rows), len(errors) - len(rows), "error")),)
+    return (Table("Errors", columns, rows, most=SHOWN_ERRORS, what="error"),)
 
 
 def steps(result: Result, *computed: str) -> tuple[str, ...]:
@@ -243,6 +329,25 @@ def state_option(data: JsonObject) -> str:
     state = str(data.get("state") or "")
     usual = ("", "migration.rehearsal.db" if data.get("rehearsal") else "migration.db")
     return f" --state {shlex.quote(state)}" if state not in usual else ""
+
+
+def seen(section: Section, *, with_content: bool) -> Section | None:
+    """A section as a reader may see it who did, or did not, ask for texts of messages; None where nothing is left."""
+    if isinstance(section, TextComparison) or (isinstance(section, Table) and section.content):
+        return section if with_content else None
+    if isinstance(section, Fold):
+        inner = (seen(one, with_content=with_content) for one in section.sections)
+        return replace(section, sections=tuple(cast(Plain, one) for one in inner if one is not None))
+    if isinstance(section, FoldList):
+        folds = (cast(Fold, seen(fold, with_content=with_content)) for fold in section.folds)
+        return replace(section, folds=tuple(folds))
+    return section
+
+
+def visible_sections(document: ReportDocument, *, with_content: bool) -> list[Section]:
+    """The sections of a document for such a reader."""
+    found = (seen(section, with_content=with_content) for section in document.sections)
+    return [section for section in found if section is not None]
 
 
 def counts(data: JsonObject, key: str) -> dict[str, int]:

@@ -11,33 +11,48 @@ import base64
 import hashlib
 import html
 import re
+from dataclasses import replace
 from importlib.resources import files
 
-from migrate_cli.model import JsonObject, Result
-from migrate_cli.report.charts import charts_of
+from migrate_cli.model import JsonObject, Provenance, Result
+from migrate_cli.report.charts import Chart, charts_of
 from migrate_cli.report.document import (
     Bar,
+    Column,
+    Fold,
+    FoldList,
     ReportDocument,
     Section,
     SentenceList,
     Table,
     TextComparison,
     TextPair,
+    TextPiece,
     build,
     counts,
     objects,
+    visible_sections,
 )
 from migrate_cli.report.escape import NOTHING, number, plural, visible, visible_block
 from migrate_cli.report.interface import View
+from migrate_cli.report.replay_charts import replay_charts
 
 TONES = {
     "loaded": "good", "verified": "good", "ready": "good", "passed": "good", "ok": "good",
     "in_doubt": "mixed", "warning": "mixed",
     "failed": "bad", "differs": "bad", "error": "bad", "failure": "bad",
+    "worse": "bad", "gone": "bad", "better": "good", "stopped": "plain",
     "skipped": "plain", "pending": "plain", "info": "plain",
 }  # fmt: skip
 """The colour of a cell that is exactly one of these words; the word stays, so colour is never the only sign."""
 
+PAGE = 100
+"""Rows of a table that a page shows at once: more are in a box of their own, or in pages where scripts run."""
+ONE = {
+    "threads": "thread", "messages": "message", "items": "item", "parts": "part", "findings": "finding",
+    "requests": "request", "cases": "case", "tokens": "token", "calls": "call",
+}  # fmt: skip
+"""What is counted, in the singular."""
 LONG_WORD = 40
 """Characters of a word that may be broken in a narrow table, such as the id of a conversation."""
 
@@ -54,23 +69,21 @@ THREAD_COLUMNS = (
 def render(result: Result, view: View) -> str:
     """Return the whole page."""
     document = build(result)
+    sections = visible_sections(document, with_content=view.with_content)
     style, script = _asset("page.css"), _asset("page.js")
     body = "\n".join(
         part
         for part in (
-            _header(document),
+            _header(document, result),
             "<main>",
+            _next(document),
             _totals(result),
+            *(_section(section) for section in sections[: document.lead]),
             _charts(result),
-            *(
-                _section(section)
-                for section in document.sections
-                if view.with_content or not isinstance(section, TextComparison)
-            ),
+            *(_section(section) for section in sections[document.lead :]),
             _threads(result.data),
             _content(result.data) if view.with_content else "",
             _verbatim(document),
-            _next(document),
             "</main>",
             _footer(result),
         )
@@ -116,12 +129,49 @@ def _prose(value: object) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(value))
 
 
-def _header(document: ReportDocument) -> str:
+def _header(document: ReportDocument, result: Result) -> str:
     notice = "" if document.notice is None else f'<p class="headline mixed">{_text(document.notice)}</p>\n'
     return (
         f"<header>\n{notice}<h1>{_text(document.title)}</h1>\n"
-        f'<p class="headline {document.tone.value}">{_text(document.headline)}</p>\n</header>'
+        f'<p class="headline {document.tone.value}">{_text(document.headline)}</p>\n{_about(result)}</header>'
     )
+
+
+def _about(result: Result) -> str:
+    """How the result came about: what makes the page evidence."""
+    made, state = result.provenance, result.data.get("state")
+    facts: list[tuple[str, str]] = []
+    if made is not None:
+        facts += [("Date", _period(made)), ("Version", f"migrate-cli {_text(made.version)}")]
+        facts += [(name, _text(value)) for name, value in (("Source", made.source), ("Target", made.target)) if value]
+    facts += [("State file", _text(state))] if state else []
+    facts += [("Run", f'<span class="mono">{_text(result.run_id)}</span>')] if result.run_id else []
+    if made is not None and made.command_line:
+        facts.append(("Command", f"<code>{_text(made.command_line)}</code>"))
+    if made is not None and made.settings_digest:
+        facts.append(("Settings", f'digest <span class="mono">{_text(made.settings_digest)}</span>'))
+    listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
+    return f'<dl class="about">{listed}</dl>\n{_settings(made)}' if facts else ""
+
+
+def _period(made: Provenance) -> str:
+    """When it was, in UTC; a run that is still at work has no end."""
+    began, ended = (
+        _text((moment or "").replace("T", " ").replace("Z", "")) for moment in (made.started_at, made.ended_at)
+    )
+    if not began:
+        return NOTHING
+    return f"{began} to {ended.removeprefix(began[:11])} UTC" if ended else f"{began} UTC"
+
+
+def _settings(made: Provenance | None) -> str:
+    if made is None or not made.settings:
+        return ""
+    rows = tuple((str(one.get("setting")), number(one.get("value")), str(one.get("from"))) for one in made.settings)
+    table = Table("", (Column("setting"), Column("value"), Column("from")), rows)
+    differ = "differs" if len(rows) == 1 else "differ"
+    said = f"{plural(len(rows), 'setting')} {differ} from the default"
+    return f"<details><summary>{said}</summary>{_table(table)}</details>\n"
 
 
 def _totals(result: Result) -> str:
@@ -134,24 +184,49 @@ def _totals(result: Result) -> str:
     cards += [(f"messages {name}" if name == "read" else name, n) for name, n in counts(data, "messages").items()]
     cards += [("parts read", parts["read"]), ("parts dropped", parts.get("dropped", 0))] if parts.get("read") else []
     cards += [("findings", sum(findings.values()))] if "findings" in data else []
+    cards += _case_cards(data) if result.command == "replay" else []
     cards += [(f"requests {name}", count) for name, count in counts(data, "requests").items()]
     if not cards:
         return ""
-    items = "".join(f"<li><b>{number(count)}</b><span>{_text(name)}</span></li>" for name, count in cards)
+    items = "".join(
+        f"<li><b>{number(count)}</b><span>{_text(_named(name, count))}</span></li>" for name, count in cards
+    )
     return f'<ul class="totals" aria-label="Totals">{items}</ul>'
 
 
+def _case_cards(data: JsonObject) -> list[tuple[str, int]]:
+    totals = counts(data, "totals")
+    statuses = ("passed", "failed", "error", "stopped", "skipped")
+    cards = [(f"cases {name.replace('error', 'not judged')}", totals[name]) for name in statuses if totals.get(name)]
+    names = {"input_tokens": "tokens in", "output_tokens": "tokens out", "tool_calls": "tool calls"}
+    return [*cards, *((said, totals[name]) for name, said in names.items() if name in totals)]
+
+
+def _named(name: str, count: int) -> str:
+    """What is counted, in the singular where there is one."""
+    return " ".join(ONE.get(word, word) for word in name.split()) if count == 1 else name
+
+
 def _charts(result: Result) -> str:
-    figures = "\n".join(
-        f"<figure><figcaption>{_text(chart.title)}</figcaption>{chart.svg}"
-        f'<p class="hidden-text">{_text(chart.summary)}</p></figure>'
-        for chart in charts_of(result)
-    )
+    figures = "\n".join(_figure(chart) for chart in (*charts_of(result), *replay_charts(result)))
     return f'<h2>Charts</h2>\n<div class="charts">\n{figures}\n</div>' if figures else ""
 
 
-def _section(section: Section) -> str:
-    heading = f"<h2>{_text(section.title)}</h2>\n" if section.title else ""
+def _figure(chart: Chart) -> str:
+    note = f'<p class="note">{_text(chart.note)}</p>' if chart.note else ""
+    return (
+        f"<figure><figcaption>{_text(chart.title)}</figcaption>{chart.svg}"
+        f'<p class="hidden-text">{_text(chart.summary)}</p>{note}</figure>'
+    )
+
+
+def _section(section: Section, level: int = 2) -> str:
+    heading = f"<h{level}>{_text(section.title)}</h{level}>\n" if section.title else ""
+    if isinstance(section, Fold):
+        return _fold(section)
+    if isinstance(section, FoldList):
+        note = f'<p class="note">{_text(section.note)}</p>' if section.note else ""
+        return f'{heading}<div class="folds">\n{chr(10).join(_fold(fold) for fold in section.folds)}\n</div>{note}'
     if isinstance(section, Table):
         return "" if section.title == "Totals" else heading + _table(section)
     if isinstance(section, Bar):
@@ -161,47 +236,61 @@ def _section(section: Section) -> str:
     return heading + _list(section)
 
 
+def _fold(fold: Fold) -> str:
+    """One thing that can be opened; what matters is open already."""
+    tag = f" {_tag(fold.status)}" if fold.status else ""
+    inside = "\n".join(_section(section, level=3) for section in fold.sections)
+    opened = " open" if fold.is_open else ""
+    return f'<details class="fold"{opened}><summary>{_text(fold.title)}{tag}</summary>\n<div>{inside}</div></details>'
+
+
 def _pair(pairs: TextComparison, row: TextPair) -> str:
-    begin, end = row.parted()
     sides = (
-        f'<div><span class="role">{_text(name)}</span>{_said(said, begin, end)}</div>'
-        for name, said in ((pairs.left, row.left), (pairs.right, row.right))
+        f'<div><span class="role">{_text(name)}</span>{_said(pieces)}</div>'
+        for name, pieces in zip((pairs.left, pairs.right), row.pieces(), strict=True)
     )
     return f'<details open><summary>{_text(row.heading)}</summary>\n<div class="pair">{"".join(sides)}</div></details>'
 
 
-def _said(said: str | None, begin: int, end: int) -> str:
-    """A text in which the part that the other does not share is marked."""
-    if said is None:
+def _said(pieces: tuple[TextPiece, ...]) -> str:
+    """A text in which the pieces that the other does not have are marked."""
+    if not pieces:
         return f'<p class="said">{NOTHING}</p>'
-    before, middle, after = (
-        html.escape(visible_block(part))
-        for part in (said[:begin], said[begin : len(said) - end], said[len(said) - end :])
-    )
-    return f'<p class="said">{before}{f"<mark>{middle}</mark>" if middle else ""}{after}</p>'
+    shown = ((html.escape(visible_block(piece.text)), piece.differs) for piece in pieces)
+    return f'<p class="said">{"".join(f"<mark>{text}</mark>" if differs else text for text, differs in shown)}</p>'
 
 
 def _table(table: Table) -> str:
     headed = any(column.name for column in table.columns)
     head = "".join(f'<th scope="col"{_number(column.numeric)}>{_text(column.name)}</th>' for column in table.columns)
     rows = "\n".join(
-        f"<tr>{''.join(_cell(cell, column.numeric) for cell, column in zip(row, table.columns, strict=True))}</tr>"
+        f"<tr>{''.join(_cell(cell, column) for cell, column in zip(row, table.columns, strict=True))}</tr>"
         for row in table.rows
     )
-    note = f'<p class="note">{_text(table.note)}</p>' if table.note else ""
+    told = replace(table, most=None).shortened().note
+    note = f'<p class="note">{_text(told)}</p>' if told else ""
     caption = f'<caption class="hidden-text">{_text(table.title or "Facts")}</caption>'
     thead = f"<thead><tr>{head}</tr></thead>" if headed else ""
-    return f'<div class="scroll" tabindex="0"><table>{caption}{thead}<tbody>\n{rows}\n</tbody></table></div>{note}'
+    tall = _tall(len(table.rows))
+    return (
+        f'<div class="scroll{tall}" tabindex="0"><table>{caption}{thead}<tbody>\n{rows}\n</tbody></table></div>{note}'
+    )
+
+
+def _tall(rows: int) -> str:
+    """The class of a table that is too long to be shown whole."""
+    return " tall" if rows > PAGE else ""
 
 
 def _number(numeric: bool) -> str:
     return ' class="number"' if numeric else ""
 
 
-def _cell(cell: str, numeric: bool) -> str:
+def _cell(cell: str, column: Column) -> str:
+    label = f' data-label="{_text(column.name)}"' if column.name else ""
     if cell in TONES:
-        return f"<td>{_tag(cell)}</td>"
-    return f"<td{_number(numeric) or _broad(cell)}>{_prose(cell)}</td>"
+        return f"<td{label}>{_tag(cell)}</td>"
+    return f"<td{_number(column.numeric) or _broad(cell)}{label}>{_prose(cell)}</td>"
 
 
 def _broad(cell: str) -> str:
@@ -235,13 +324,14 @@ def _threads(data: JsonObject) -> str:
     )
     cut = data.get("thread_list_cut")
     more = f" {plural(cut, 'thread')} more are not listed here." if isinstance(cut, int) and cut else ""
+    tall = _tall(len(entries))
     return f"""<h2 id="threads-heading">Threads</h2>
 <div class="tools" id="thread-tools" hidden>
 <label>Filter <input id="thread-words" type="search" autocomplete="off" placeholder="id or state"></label>
 <label>State <select id="thread-state"><option value="">all</option>{options}</select></label>
 <output id="thread-shown" for="thread-words thread-state" aria-live="polite"></output>
 </div>
-<div class="scroll" tabindex="0" role="region" aria-labelledby="threads-heading"><table id="threads">
+<div class="scroll{tall}" tabindex="0" role="region" aria-labelledby="threads-heading"><table id="threads">
 <caption>{plural(len(entries), "thread")}.{more}</caption>
 <thead><tr>{head}</tr></thead>
 <tbody>
@@ -251,14 +341,17 @@ def _threads(data: JsonObject) -> str:
 
 def _thread_row(entry: JsonObject) -> str:
     state = str(entry.get("state") or "")
-    ids = "".join(f'<td class="mono">{_text(entry.get(name) or "-")}</td>' for name in ("thread_id", "conversation_id"))
-    numbers = "".join(_count_cell(entry.get(name)) for name in ("messages", "items", "findings"))
-    return f'<tr data-state="{_text(state)}">{ids}<td>{_tag(state) if state else "-"}</td>{numbers}</tr>'
+    return f'<tr data-state="{_text(state)}">{"".join(_thread_cell(entry, *column) for column in THREAD_COLUMNS)}</tr>'
 
 
-def _count_cell(value: object) -> str:
+def _thread_cell(entry: JsonObject, name: str, label: str) -> str:
+    value = entry.get(name)
+    if name in ("thread_id", "conversation_id"):
+        return f'<td class="mono" data-label="{label}">{_text(value or NOTHING)}</td>'
+    if name == "state":
+        return f'<td data-label="{label}">{_tag(str(value)) if value else NOTHING}</td>'
     count = value if isinstance(value, int) else 0
-    return f'<td class="number" data-value="{count}">{count:,}</td>'
+    return f'<td class="number" data-label="{label}" data-value="{count}">{count:,}</td>'
 
 
 def _verbatim(document: ReportDocument) -> str:
@@ -268,8 +361,14 @@ def _verbatim(document: ReportDocument) -> str:
 def _next(document: ReportDocument) -> str:
     if not document.next_steps:
         return ""
-    items = "".join(f"<li>{_text(step)}</li>" for step in document.next_steps)
+    items = "".join(f"<li>{_step(step)}</li>" for step in document.next_steps)
     return f'<h2>Next</h2>\n<ul class="next">{items}</ul>'
+
+
+def _step(step: str) -> str:
+    """A step in which a command that stands at its end is set as one, to be copied."""
+    said, colon, command = step.partition(": migrate-cli ")
+    return f"{_text(said)}: <code class='command'>migrate-cli {_text(command)}</code>" if colon else _text(step)
 
 
 def _footer(result: Result) -> str:

@@ -9,7 +9,7 @@ import json
 from math import isfinite
 from typing import Any
 
-from migrate_cli.model import Result
+from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.interface import View
 from migrate_cli.secrets import scrub
 
@@ -17,9 +17,24 @@ from migrate_cli.secrets import scrub
 def render(result: Result, view: View) -> str:
     """Return the envelope, indented, with a newline at the end; content only where the view allows it."""
     envelope = result.envelope()
-    if not view.with_content and "content" in result.data:
-        envelope["data"] = {key: value for key, value in result.data.items() if key != "content"}
+    if not view.with_content:
+        envelope["data"] = _without_texts(result)
     return json.dumps(_clean(envelope), indent=2) + "\n"
+
+
+def _without_texts(result: Result) -> JsonObject:
+    """The data without texts of messages: `content` of threads, and those of each case of a replay."""
+    data = {key: value for key, value in result.data.items() if key != "content"}
+    if result.command == "replay" and isinstance(data.get("cases"), list):
+        data["cases"] = [_case_without_texts(case) if isinstance(case, dict) else case for case in data["cases"]]
+    return data
+
+
+def _case_without_texts(case: JsonObject) -> JsonObject:
+    kept = {key: value for key, value in case.items() if key != "answers"}
+    if isinstance(case.get("turns"), list):
+        kept["turns"] = [{key: turn[key] for key in turn if key != "content"} for turn in case["turns"]]
+    return kept
 
 
 def _clean(value: Any) -> Any:

@@ -14,9 +14,9 @@ from migrate_cli.report.escape import visible, visible_block
 from migrate_cli.report.interface import View
 
 
-def render(result: Result, view: View) -> str:  # noqa: ARG001 - the signature of every renderer
+def render(result: Result, view: View) -> str:
     """Return the document: one suite, a case for the run and for each thread."""
-    cases = cases_of(result)
+    cases = cases_of(result, with_content=view.with_content)
     seconds = f"{cases[0].seconds:.3f}"
     totals = {
         "name": f"migrate-cli {result.command}",
@@ -27,7 +27,11 @@ def render(result: Result, view: View) -> str:  # noqa: ARG001 - the signature o
     }
     root = ET.Element("testsuites", totals)
     suite = ET.SubElement(root, "testsuite", {**totals, "skipped": _count(cases, JUnitOutcome.SKIPPED)})
+    made = result.provenance
     facts = {"run_id": result.run_id, "rehearsal": "true" if result.data.get("rehearsal") else None}
+    if made is not None:
+        known = {name: value for name, value in made.as_dict().items() if isinstance(value, str)}
+        facts |= {"version": made.version, "started_at": made.started_at, "ended_at": made.ended_at, **known}
     if any(facts.values()):
         properties = ET.SubElement(suite, "properties")
         for name, value in facts.items():

@@ -14,7 +14,19 @@ from pathlib import Path
 
 from migrate_cli.disk.output import open_for_writing
 from migrate_cli.model import Result
-from migrate_cli.report.document import Bar, Column, Section, SentenceList, Table, TextComparison, Tone, build
+from migrate_cli.report.document import (
+    Bar,
+    Fold,
+    FoldList,
+    Section,
+    SentenceList,
+    Table,
+    TextComparison,
+    TextPiece,
+    Tone,
+    build,
+    visible_sections,
+)
 from migrate_cli.report.escape import NOTHING, plural, visible, visible_block
 from migrate_cli.report.interface import View
 
@@ -37,10 +49,9 @@ def render(result: Result, view: View) -> str:
     blocks = [*notice, f"## {escape(document.title)}", f"{_SIGNS[document.tone]} **{escape(document.headline)}**"]
     if document.verbatim is not None:
         blocks.append(_fence(visible_block(document.verbatim)))
-    wanted = (section for section in document.sections if view.with_content or not isinstance(section, TextComparison))
-    blocks += [_section(section) for section in wanted]
     if document.next_steps:
         blocks.append("**Next**\n\n" + "\n".join(f"- {escape(step)}" for step in document.next_steps))
+    blocks += [_section(section) for section in visible_sections(document, with_content=view.with_content)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -57,11 +68,17 @@ def _fence(text: str) -> str:
 
 
 def _section(section: Section) -> str:
+    if isinstance(section, FoldList):
+        shown = section.shortened()
+        blocks = [f"### {escape(section.title)}", *(_fold(fold) for fold in shown.folds)]
+        return "\n\n".join([*blocks, escape(shown.note)] if shown.note else blocks)
+    if isinstance(section, Fold):
+        return _fold(section)
     if isinstance(section, Table):
-        body = _table(section)
-        if len(section.rows) > FOLD_AFTER:
-            summary = html.escape(f"{section.title or 'Table'}: {plural(len(section.rows), 'row')}")
-            return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
+        table = section.shortened()
+        body = _table(table)
+        if len(table.rows) > FOLD_AFTER:
+            return _folded(f"{section.title or 'Table'}: {plural(len(table.rows), 'row')}", body)
     elif isinstance(section, Bar):
         body = _table(section.as_table())
     elif isinstance(section, TextComparison):
@@ -69,6 +86,18 @@ def _section(section: Section) -> str:
     else:
         body = _lines(section)
     return f"### {escape(section.title)}\n\n{body}" if section.title else body
+
+
+def _fold(fold: Fold) -> str:
+    """One thing that can be opened; what matters is open already."""
+    title = f"{fold.title} ({fold.status})" if fold.status else fold.title
+    return _folded(title, "\n\n".join(_section(section) for section in fold.sections), is_open=fold.is_open)
+
+
+def _folded(title: str, body: str, *, is_open: bool = False) -> str:
+    opened = " open" if is_open else ""
+    shown = _MENTION.sub("@&#8203;", html.escape(visible(title), quote=False))
+    return f"<details{opened}><summary>{shown}</summary>\n\n{body}\n\n</details>"
 
 
 def _table(table: Table) -> str:
@@ -83,9 +112,30 @@ def _table(table: Table) -> str:
 
 
 def _pairs(pairs: TextComparison) -> str:
-    columns = (Column("where"), Column(pairs.left), Column(pairs.right))
-    rows = tuple((row.heading, row.left or NOTHING, row.right or NOTHING) for row in pairs.rows)
-    return _table(Table("", columns, rows))
+    rows = [
+        _row(tuple(escape(name) for name in ("where", pairs.left, pairs.right))),
+        _row((":--",) * 3),
+        *(
+            _row((escape(row.heading), *(_pieced(side, bold=row.by_words) for side in row.pieces())))
+            for row in pairs.rows
+        ),
+    ]
+    return "\n".join(rows)
+
+
+def _pieced(pieces: tuple[TextPiece, ...], *, bold: bool) -> str:
+    """A text in one line; what the other text does not have is bold where that is asked for."""
+    if not pieces:
+        return NOTHING
+    if not bold:
+        return escape("".join(piece.text for piece in pieces))
+    shown = ((piece.differs and piece.text.strip(), _inside(piece.text)) for piece in pieces)
+    return "".join(f"<b>{text}</b>" if marked else text for marked, text in shown).strip()
+
+
+def _inside(text: str) -> str:
+    """A piece of a line, with a blank where it begins or ends in one."""
+    return f"{' ' if text[:1].isspace() else ''}{escape(text)}{' ' if text.strip() and text[-1:].isspace() else ''}"
 
 
 def _row(cells: tuple[str, ...]) -> str:
@@ -124,7 +174,7 @@ def cut_to_bytes(text: str, limit: int) -> str:
     sizes = [len(line.encode("utf-8", "backslashreplace")) for line in lines]
     if sum(sizes) < limit:
         return text
-    # The sentence, the end of a folded table, and room for the numbers in it.
+    # The sentence, the ends of folds within each other, and room for the numbers in it.
     room, kept, used = limit - 250, 0, 0
     while kept < len(lines) and used + sizes[kept] <= room:
         used += sizes[kept]
@@ -132,6 +182,6 @@ def cut_to_bytes(text: str, limit: int) -> str:
     if kept == 0:
         return ""
     shown = "".join(lines[:kept])
-    closing = "\n</details>\n" if shown.count("<details>") > shown.count("</details>") else ""
+    closing = "\n</details>\n" * max(0, shown.count("<details") - shown.count("</details>"))
     cut = f"{plural(len(lines) - kept, 'line')} ({plural(sum(sizes[kept:]), 'byte')})"
     return f"{shown}{closing}\n**Cut here**: {cut} more did not fit; `--output json` has everything.\n"

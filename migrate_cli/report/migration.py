@@ -18,7 +18,6 @@ from migrate_cli.report.document import (
     Table,
     Tone,
     counts,
-    cut_note,
     known_incomplete,
     objects,
     pilot_stopped,
@@ -255,19 +254,20 @@ def _aside(data: JsonObject) -> Table | None:
     skipped = objects(data, "skipped")
     if not skipped:
         return None
-    rows = tuple((text(entry.get("thread_id")), text(entry.get("reason"))) for entry in skipped[:SHOWN])
-    cut = len(skipped) - len(rows) + (data.get("skipped_cut") or 0)
-    return Table("Skipped threads", (Column("thread"), Column("reason")), rows, cut_note(len(rows), cut, "thread"))
+    rows = tuple((text(entry.get("thread_id")), text(entry.get("reason"))) for entry in skipped)
+    cut = data.get("skipped_cut") or 0
+    columns = (Column("thread"), Column("reason"))
+    return Table("Skipped threads", columns, rows, most=SHOWN, unlisted=cut, what="thread")
 
 
 def _unreadable(data: JsonObject) -> Table | None:
     entries = objects(data, "unreadable")
     if not entries:
         return None
-    rows = tuple((text(e.get("origin")), text(e.get("code")), text(e.get("detail"))) for e in entries[:SHOWN])
-    cut = len(entries) - len(rows) + (data.get("unreadable_cut") or 0)
+    rows = tuple((text(e.get("origin")), text(e.get("code")), text(e.get("detail"))) for e in entries)
+    cut = data.get("unreadable_cut") or 0
     columns = (Column("where"), Column("code"), Column("why"))
-    return Table("Could not be read", columns, rows, cut_note(len(rows), cut, "place"))
+    return Table("Could not be read", columns, rows, most=SHOWN, unlisted=cut, what="place")
 
 
 def _reading(data: JsonObject) -> Table | None:

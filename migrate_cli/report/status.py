@@ -16,7 +16,6 @@ from migrate_cli.report.document import (
     Table,
     Tone,
     counts,
-    cut_note,
     objects,
     pilot_stopped,
     problems,
@@ -166,9 +165,9 @@ def _threads(data: JsonObject, key: str, title: str) -> Table | None:
     if not entries:
         return None
     names = [name for name in ("thread_id", "conversation_id", "code", "detail") if any(name in e for e in entries)]
-    rows = tuple(tuple(text(entry.get(name)) for name in names) for entry in entries[:SHOWN])
+    rows = tuple(tuple(text(entry.get(name)) for name in names) for entry in entries)
     columns = tuple(Column(name.removesuffix("_id")) for name in names)
-    return Table(f"{title}", columns, rows, cut_note(len(rows), len(entries) - len(rows), "thread"))
+    return Table(title, columns, rows, most=SHOWN, what="thread")
 
 
 def _findings(data: JsonObject) -> Table | None:

@@ -20,13 +20,17 @@ from migrate_cli.model import Result
 from migrate_cli.report.document import (
     Bar,
     Column,
+    Fold,
+    FoldList,
+    Plain,
     ReportDocument,
-    Section,
     SentenceList,
     Table,
     TextComparison,
+    TextPiece,
     Tone,
     build,
+    visible_sections,
 )
 from migrate_cli.report.escape import NOTHING, number, percent, visible, visible_block
 from migrate_cli.report.interface import View
@@ -69,13 +73,16 @@ def _draw(console: Console, document: ReportDocument, view: View) -> None:
     head = Grid.grid(padding=(0, 1))
     head.add_row(Text(sign, style=f"bold {colour}"), Text(visible(document.headline), style="bold", overflow="fold"))
     console.print(head)
-    for section in document.sections:
+    for section in visible_sections(document, with_content=view.with_content):
         if isinstance(section, Table) and section.reference and not view.detailed:
             continue
-        if isinstance(section, TextComparison) and not view.with_content:
-            continue
         console.print()
-        _draw_section(console, section)
+        if isinstance(section, FoldList):
+            _draw_folds(console, section, view)
+        elif isinstance(section, Fold):
+            _draw_fold(console, section, view)
+        else:
+            _draw_section(console, section)
     _draw_next(console, document.next_steps)
 
 
@@ -91,13 +98,41 @@ def _draw_next(console: Console, steps: tuple[str, ...]) -> None:
         console.print(row)
 
 
-def _draw_section(console: Console, section: Section) -> None:
+def _draw_folds(console: Console, folds: FoldList, view: View) -> None:
+    """The first of many things, each under its name; whoever asks for details sees all."""
+    shown = folds if view.detailed else folds.shortened()
+    console.print(Text(visible(shown.title), style="bold"))
+    for place, fold in enumerate(shown.folds):
+        if place:
+            console.print()
+        _draw_fold(console, replace(fold, is_open=True), view)
+    if shown.note:
+        console.print(Padding(Text(visible(shown.note), style="dim"), (0, 0, 0, INDENT)))
+
+
+def _draw_fold(console: Console, fold: Fold, view: View) -> None:
+    """One thing under its name; what is folded away is named only, unless details are asked for."""
+    title = Text(visible(fold.title), style="bold", overflow="fold")
+    if fold.status:
+        title.append(f"  {fold.status}", style=WORDS.get(fold.status, ""))
+    if not fold.is_open and not view.detailed:
+        console.print(title.append(" (-v lists them)", style="dim"))
+        return
+    console.print(title)
+    for section in fold.sections:
+        if section.title:
+            console.print(Padding(Text(visible(section.title), style="dim bold"), (0, 0, 0, INDENT)))
+        _draw_section(console, replace(section, title=""))
+
+
+def _draw_section(console: Console, section: Plain) -> None:
     if section.title:
         console.print(Text(visible(section.title), style="bold"))
     if isinstance(section, Table):
-        _draw_table(console, section)
-        if section.note:
-            console.print(Padding(Text(visible(section.note), style="dim"), (0, 0, 0, INDENT)))
+        table = section.shortened()
+        _draw_table(console, table)
+        if table.note:
+            console.print(Padding(Text(visible(table.note), style="dim"), (0, 0, 0, INDENT)))
     elif isinstance(section, Bar):
         _draw_bar(console, section)
     elif isinstance(section, TextComparison):
@@ -259,18 +294,22 @@ def _draw_pairs(console: Console, pairs: TextComparison) -> None:
         grid = Grid(box=None, show_header=True, header_style="dim", padding=(0, GAP, 0, 0), pad_edge=False)
         for name in (pairs.left, pairs.right):
             grid.add_column(name, width=half - GAP, overflow="fold")
-        begin, end = row.parted()
-        grid.add_row(*(_parted(said, begin, end) for said in (row.left, row.right)))
+        left, right = row.pieces()
+        marks = (("[-", "-]"), ("{+", "+}")) if row.by_words and console.no_color else (("", ""), ("", ""))
+        grid.add_row(_pieced(left, marks[0]), _pieced(right, marks[1]))
         console.print(Padding(grid, (0, 0, 0, 2 * INDENT)))
 
 
-def _parted(said: str | None, begin: int, end: int) -> Text:
-    """A text in which the part that the other does not share stands out, where there is colour."""
-    if said is None:
+def _pieced(pieces: tuple[TextPiece, ...], mark: tuple[str, str]) -> Text:
+    """A text in which the pieces that the other does not have stand out: by colour, or between marks without it."""
+    if not pieces:
         return Text(NOTHING)
-    parts = (said[:begin], said[begin : len(said) - end], said[len(said) - end :])
-    before, middle, after = (visible_block(part) for part in parts)
-    return Text.assemble(before, (middle, "bold yellow"), after)
+    begin, end = mark
+    shown = Text()
+    for piece in pieces:
+        text = visible_block(piece.text)
+        shown.append(*((f"{begin}{text}{end}", "bold yellow") if piece.differs else (text, "")))
+    return shown
 
 
 def _draw_lines(console: Console, section: SentenceList) -> None:

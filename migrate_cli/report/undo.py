@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from migrate_cli.model import Result
-from migrate_cli.report.document import Column, ReportDocument, Table, cut_note, objects, problems, steps, text, tone_of
+from migrate_cli.report.document import Column, ReportDocument, Table, objects, problems, steps, text, tone_of
 from migrate_cli.report.escape import number
 
 SHOWN = 100
-"""Conversations that a page or a terminal lists; JSON has up to a thousand."""
+"""Conversations that a terminal and Markdown list; the other formats have up to a thousand."""
 
 
 def build(result: Result) -> ReportDocument:
     """Return the document."""
     found = objects(result.data, "would_delete")
     rows = tuple(
-        (text(entry.get("thread")), number(entry.get("items")), text(entry.get("conversation")))
-        for entry in found[:SHOWN]
+        (text(entry.get("thread")), number(entry.get("items")), text(entry.get("conversation"))) for entry in found
     )
     total = result.data.get("conversations")
-    cut = (total if isinstance(total, int) else len(found)) - len(rows)
+    cut = max(0, total - len(found)) if isinstance(total, int) else 0
     columns = (Column("thread"), Column("items", numeric=True), Column("conversation"))
-    table = Table("Would be deleted", columns, rows, cut_note(len(rows), cut, "conversation"))
+    table = Table("Would be deleted", columns, rows, most=SHOWN, unlisted=cut, what="conversation")
     return ReportDocument(
         title="migrate-cli undo",
         headline=text(result.data.get("message")),

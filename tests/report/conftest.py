@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from migrate_cli.model import JsonObject, Problem, Result
+from migrate_cli.model import JsonObject, Problem, Provenance, Result
 from migrate_cli.secrets import forget_secrets
 
 HOSTILE = "<script>alert(1)</script>]]>&\"'|`*\x1b[31m\x00\x07\ud800\u202e\ufffe<img src=x onerror=alert(2)>"
@@ -177,3 +177,129 @@ def hostile() -> Result:
         ],
     }
     return Result("apply", data, exit_code=3, run_id=HOSTILE, errors=[Problem(HOSTILE, HOSTILE, HOSTILE)])
+
+
+def turn(number: int, **more: object) -> JsonObject:
+    return {
+        "turn": number, "status": "completed", "ttft_ms": 412.0, "total_ms": 1830.5, "input_tokens": 920,
+        "output_tokens": 61, "cost": 0.0021, "requests": 1, "retries": [], "answer_length": 44, "expected_length": None,
+        "likeness": None, "tools": [],
+        **more,
+    }  # fmt: skip
+
+
+def replay_case(name: str, status: str, **more: object) -> JsonObject:
+    ran = status not in ("stopped", "skipped")
+    return {
+        "case_id": name, "thread_id": None, "conversation_id": None, "status": status, "code": None,
+        "ttft_ms": 412.0 if ran else None, "total_ms": 1830.5 if ran else None,
+        "input_tokens": 920 if ran else 0, "output_tokens": 61 if ran else 0, "tools": [], "tool_calls": 0,
+        "rounds": 1, "retries": 0, "cost": 0.0021, "detail": None, "expectations": [], "notes": {}, "tool_problems": [],
+        "kinds": [], "likeness": None, "turns": [turn(1)] if ran else [],
+        **more,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def replayed() -> Result:
+    """A `replay` of last turns in which something of everything went wrong, with texts as if asked for."""
+    asked = {
+        "question": "When will my lamp arrive?",
+        "expected": "It was sent on Monday.",
+        "answer": "It was sent on Sunday.",
+    }
+    lamp = replay_case(
+        "thread_lamp", "failed", thread_id="thread_lamp", kinds=["similar_to", "max_seconds"],
+        detail="similar_to: similarity 0.48, wanted 0.60 or more; max_seconds: took 31.2 s, wanted at most 20 s",
+        expectations=[
+            {"name": "status", "passed": True, "detail": "the response is completed, wanted completed", "turn": 1},
+            {
+                "name": "similar_to", "passed": False, "detail": "similarity 0.48, wanted 0.60 or more",
+                "likeness": 0.48, "turn": 1,
+            },
+            {"name": "max_seconds", "passed": False, "detail": "took 31.2 s, wanted at most 20 s", "turn": 1},
+        ],
+        likeness={"value": 0.48, "threshold": 0.6, "method": "letters"}, retries=1, notes={"unknown": 2},
+        baseline={"first_ms": 1000.0, "total_ms": 4000.0, "input_tokens": 800, "output_tokens": 50},
+        turns=[turn(
+            1, likeness=0.48, expected_length=22, answer_length=22, total_ms=31200.0, retries=["the stream broke off"],
+            tools=[
+                {"tool": "lookup_order", "where": "here", "seconds": 30.0, "problem": "timeout"},
+                {"tool": "web_search", "where": "server", "seconds": None, "problem": None},
+            ],
+            content={**asked, "arguments": ['{"order_id": "LS-1"}', "{}"]},
+        )],
+    )  # fmt: skip
+    broken = replay_case(
+        "thread_broken",
+        "error",
+        code="stream-broken",
+        kinds=["stream-broken"],
+        detail="the stream broke off; sent again 3 times",
+    )
+    fine = [
+        replay_case(f"thread_fine_{number}", "passed", likeness={"value": 0.9, "threshold": 0.6, "method": "letters"})
+        for number in range(3)
+    ]
+    odd = replay_case("thread_odd", "passed", notes={"mismatch": 1})
+    cases = [lamp, broken, *fine, odd, replay_case("thread_late", "stopped", detail="the run was interrupted")]
+    data: JsonObject = {
+        "suite": "last turns", "rerun": "migrate-cli replay --last-turn --source export --thread", "mode": "copy",
+        "models": ["gpt-5.4-mini"], "cases": cases,
+        "verdict": {
+            "holds": 4, "fails": 1, "errors": 1, "not_run": 1,
+            "kinds": [
+                {"kind": "max_seconds", "cases": 1, "case_ids": ["thread_lamp"]},
+                {"kind": "similar_to", "cases": 1, "case_ids": ["thread_lamp"]},
+                {"kind": "stream-broken", "cases": 1, "case_ids": ["thread_broken"]},
+            ],
+        },
+        "likeness": {
+            "compared": 4, "median": 0.9, "bins": [0, 0, 0, 0, 1, 0, 0, 0, 0, 3],
+            "worst": [
+                {"case_id": "thread_lamp", "value": 0.48, "threshold": 0.6, "method": "letters"},
+                {"case_id": "thread_fine_0", "value": 0.9, "threshold": 0.6, "method": "letters"},
+            ],
+        },
+        "totals": {
+            "cases": 7, "passed": 4, "failed": 1, "error": 1, "stopped": 1, "skipped": 0, "input_tokens": 5520,
+            "output_tokens": 366, "tool_calls": 2, "retries": 1,
+        },
+        "cost": 0.0126, "unpriced": [], "stopped": None,
+        "conversations": {"checked": 6, "unchanged": 6, "changed": [], "unread": []},
+        "scratch": {"made": 6, "deleted": 6, "left": []},
+        "warnings": ["gpt-4o goes on 2027-01-14: take gpt-6-luna"],
+        "requests": {"sent": 31, "retried": 0, "ambiguous": 1},
+        "target": {"base_url": "https://api.openai.com/v1", "sandbox": False}, "state": "migration.db", "seconds": 40.2,
+    }  # fmt: skip
+    provenance = Provenance(
+        version="9.8.7", started_at="2026-11-30T18:20:00Z", ended_at="2026-11-30T18:20:40Z",
+        command_line="migrate-cli replay --last-turn --source export", source="export",
+        target="https://api.openai.com/v1", settings_digest="blake2b-128:00ff",
+        settings=({"setting": "replay.workers", "value": 8, "from": "--workers"},),
+    )  # fmt: skip
+    return Result("replay", data, 4, "run_3", provenance=provenance)
+
+
+@pytest.fixture
+def hostile_replay() -> Result:
+    """A replay in which every name, detail and text tries to break out of its format."""
+    texts = {"question": HOSTILE, "expected": HOSTILE, "answer": f"{HOSTILE} more", "arguments": [HOSTILE]}
+    tools = [{"tool": HOSTILE, "where": "here", "seconds": 1.0, "problem": HOSTILE}]
+    failed = replay_case(
+        HOSTILE, "failed", detail=HOSTILE, kinds=[HOSTILE], notes={"unknown": 1},
+        expectations=[{"name": HOSTILE, "passed": False, "detail": HOSTILE, "turn": 1}],
+        turns=[turn(1, tools=tools, content=texts)],
+    )  # fmt: skip
+    data: JsonObject = {
+        "cases": [failed, replay_case(f"{HOSTILE}2", "passed", detail=HOSTILE)],
+        "verdict": {"kinds": [{"kind": HOSTILE, "cases": 1, "case_ids": [HOSTILE]}]},
+        "likeness": {"compared": 1, "median": 0, "bins": [1] + [0] * 9, "worst": [{"case_id": HOSTILE, "value": 0}]},
+        "comparison": {"run_id": HOSTILE, "cases": [{"case_id": HOSTILE, "change": "worse", "fails_now": [HOSTILE]}]},
+        "totals": {"cases": 2},
+        "warnings": [HOSTILE],
+        "rerun": HOSTILE,
+    }
+    settings = ({"setting": HOSTILE, "value": HOSTILE, "from": HOSTILE},)
+    made = Provenance(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, settings)
+    return Result("replay", data, 4, HOSTILE, provenance=made)

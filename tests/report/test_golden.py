@@ -23,7 +23,7 @@ SUFFIXES = {
 }
 
 
-@pytest.mark.parametrize("name", ["applied", "verified"])
+@pytest.mark.parametrize("name", ["applied", "verified", "replayed"])
 @pytest.mark.parametrize("fmt", list(OutputFormat))
 def test_one_result_renders_as_its_golden_file(fmt: OutputFormat, name: str, request: pytest.FixtureRequest) -> None:
     result: Result = request.getfixturevalue(name)

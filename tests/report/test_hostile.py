@@ -37,9 +37,12 @@ class Tags(HTMLParser):
         self.text.append(data)
 
 
+@pytest.mark.parametrize("name", ["hostile", "hostile_replay"])
 @pytest.mark.parametrize("fmt", PEOPLE)
-def test_no_control_character_or_lone_surrogate_gets_out(hostile: Result, fmt: OutputFormat) -> None:
-    report = render(hostile, fmt, with_content=True)
+def test_no_control_character_or_lone_surrogate_gets_out(
+    name: str, fmt: OutputFormat, request: pytest.FixtureRequest
+) -> None:
+    report = render(request.getfixturevalue(name), fmt, with_content=True, detailed=True)
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\ufffe\ud800-\udfff]", report)
     assert "\\x1b[31m" in report.replace("\\\\", "\\").replace("\\[", "[")
     report.encode("utf-8")
@@ -50,17 +53,19 @@ def test_json_keeps_the_value_exactly(hostile: Result) -> None:
     assert envelope == hostile.envelope()
 
 
-def test_the_page_has_no_element_but_its_own(hostile: Result) -> None:
+@pytest.mark.parametrize("name", ["hostile", "hostile_replay"])
+def test_the_page_has_no_element_but_its_own(name: str, request: pytest.FixtureRequest) -> None:
     page = Tags()
-    page.feed(render(hostile, OutputFormat.HTML, with_content=True))
+    page.feed(render(request.getfixturevalue(name), OutputFormat.HTML, with_content=True))
     assert page.tags.count("script") == 1
     assert "img" not in page.tags
     assert not [name for name in page.attributes if name.startswith("on") or name in ("src", "style")]
     assert any("<script>alert(1)</script>]]>" in text for text in page.text)
 
 
-def test_markdown_shows_markup_as_text(hostile: Result) -> None:
-    report = render(hostile, OutputFormat.MARKDOWN)
+@pytest.mark.parametrize("name", ["hostile", "hostile_replay"])
+def test_markdown_shows_markup_as_text(name: str, request: pytest.FixtureRequest) -> None:
+    report = render(request.getfixturevalue(name), OutputFormat.MARKDOWN, with_content=True)
     assert "<script" not in report
     assert "<img" not in report
     assert "| &lt;script&gt;" in report

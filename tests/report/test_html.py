@@ -188,3 +188,86 @@ def test_in_a_browser_hostile_content_is_text(hostile: Result, tmp_path: Path) -
     assert 'data-images="0"' in dom
     assert 'data-seen="true"' in dom
     assert "data-errors" not in dom
+
+
+def many(threads: int) -> Result:
+    listed = [
+        {"thread_id": f"thread_{n:05}", "state": "loaded", "messages": n, "items": n, "findings": 0}
+        for n in range(threads)
+    ]
+    return Result("apply", {"threads": {"total": threads, "loaded": threads}, "thread_list": listed}, 0)
+
+
+def test_without_scripts_a_long_table_scrolls_in_a_box_of_its_own() -> None:
+    assert '<div class="scroll tall" tabindex="0" role="region"' in page_of(many(101))
+    assert '<div class="scroll" tabindex="0" role="region"' in page_of(many(100))
+    page = page_of(many(2000))
+    assert "thread_01999" in page
+    assert ".scroll.tall { max-height:" in page
+
+
+def test_cells_carry_the_name_of_their_column_for_narrow_screens(applied: Result) -> None:
+    page = page_of(applied)
+    rows = re.findall(r"<tr[^>]*>(<td.*?)</tr>", page)
+    headed = [row for row in rows if "data-label" in row]
+    assert headed
+    assert "@media (max-width: 40rem)" in page
+    assert "content: attr(data-label)" in page
+
+
+def test_what_there_is_one_of_stands_in_the_singular() -> None:
+    data: JsonObject = {"threads": {"total": 1, "loaded": 1}, "requests": {"sent": 1}, "messages": {"read": 2}}
+    page = page_of(Result("apply", data))
+    assert "<b>1</b><span>thread</span>" in page
+    assert "<b>1</b><span>thread loaded</span>" in page
+    assert "<b>1</b><span>request sent</span>" in page
+    assert "<b>2</b><span>messages read</span>" in page
+
+
+def test_a_chart_says_what_it_leaves_out(applied: Result) -> None:
+    page = page_of(applied)
+    assert "Of 1,204 threads, only the first 23 are listed and drawn." in page
+    codes = {f"code-{number}": 1 for number in range(20)}
+    assert "The bar “all others” is 5 codes together" in page_of(
+        Result("apply", {"threads": {"total": 1}, "findings": codes})
+    )
+
+
+@needs_browser
+def test_in_a_browser_thousands_of_rows_come_in_pages(tmp_path: Path) -> None:
+    driver = """
+      const rows = () => [...document.querySelectorAll("#threads tbody tr")].map((row) => row.cells[0].textContent);
+      const press = (name) => [...document.querySelectorAll("nav button")].find((b) => b.textContent === name).click();
+      document.body.dataset.first = `${rows().length} ${rows()[0]}`;
+      press("Last");
+      document.body.dataset.last = `${rows().length} ${rows().at(-1)}`;
+      document.getElementById("thread-words").value = "thread_0199";
+      document.getElementById("thread-words").dispatchEvent(new Event("input"));
+      document.body.dataset.found = rows().length;
+      document.body.dataset.bar = document.querySelector(".pager").hidden;
+      document.body.dataset.height = document.documentElement.scrollHeight;
+    """
+    dom = browse(page_of(many(2050)), tmp_path, driver=driver)
+    assert 'data-first="100 thread_00000"' in dom
+    assert 'data-last="50 thread_02049"' in dom
+    assert 'data-found="10"' in dom
+    assert 'data-bar="true"' in dom
+    assert "10 of 2,050 threads shown" in dom
+    assert "data-errors" not in dom
+
+
+@needs_browser
+def test_in_a_browser_failing_cases_come_in_pages(replayed: Result, tmp_path: Path) -> None:
+    lamp = replayed.data["cases"][0]
+    replayed.data["cases"] = [lamp | {"case_id": f"thread_{number}"} for number in range(45)]
+    driver = """
+      const folds = () => document.querySelectorAll(".folds > details").length;
+      const press = (name) => [...document.querySelectorAll("nav button")].find((b) => b.textContent === name).click();
+      document.body.dataset.first = folds();
+      press("Last");
+      document.body.dataset.last = folds();
+    """
+    dom = browse(page_of(replayed), tmp_path, driver=driver)
+    assert 'data-first="20"' in dom
+    assert 'data-last="5"' in dom
+    assert "data-errors" not in dom

@@ -1,24 +1,80 @@
 "use strict";
-// Sorts and filters the table of threads. Without scripts the page is complete, only not interactive.
+// Cuts long tables and lists into pages, and sorts and filters the table of threads. Without scripts the page is
+// complete: long tables then scroll in a box of their own.
 (() => {
+  const ROWS = 100;
+  const FOLDS = 20;
+  const count = (number) => number.toLocaleString("en");
+  const button = (text, act) => {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.textContent = text;
+    made.addEventListener("click", act);
+    return made;
+  };
+
+  // Shows a part of many elements under a bar that leads to the others; `show` says which are wanted.
+  const paged = (place, holder, all, size, noun) => {
+    let wanted = all;
+    let page = 0;
+    const bar = document.createElement("nav");
+    bar.className = "pager";
+    bar.setAttribute("aria-label", `Pages of ${noun}`);
+    const said = document.createElement("output");
+    said.setAttribute("aria-live", "polite");
+    const go = (to) => {
+      page = Math.max(0, Math.min(to, Math.ceil(wanted.length / size) - 1));
+      draw();
+    };
+    const first = button("First", () => go(0));
+    const back = button("Back", () => go(page - 1));
+    const on = button("Next", () => go(page + 1));
+    const last = button("Last", () => go(Infinity));
+    bar.append(first, back, said, on, last);
+    const draw = () => {
+      const start = page * size;
+      const end = Math.min(wanted.length, start + size);
+      holder.replaceChildren(...wanted.slice(start, end));
+      said.textContent = `${count(wanted.length && start + 1)} to ${count(end)} of ${count(wanted.length)}`;
+      first.disabled = back.disabled = page === 0;
+      on.disabled = last.disabled = end >= wanted.length;
+      bar.hidden = wanted.length <= size;
+    };
+    if (all.length > size) place.after(bar);
+    place.classList.remove("tall");
+    draw();
+    return { show: (found) => { wanted = found; go(0); } };
+  };
+
   const table = document.getElementById("threads");
+  const threads = table ? Array.from(table.tBodies[0].rows) : [];
+  const pages = new Map();
+  for (const one of document.querySelectorAll(".scroll > table")) {
+    const body = one.tBodies[0];
+    if (body.rows.length > ROWS || one === table) {
+      const rows = one === table ? threads : Array.from(body.rows);
+      pages.set(one, paged(one.parentNode, body, rows, ROWS, one.caption.textContent));
+    }
+  }
+  for (const list of document.querySelectorAll(".folds")) {
+    const folds = Array.from(list.children);
+    if (folds.length > FOLDS) paged(list, list, folds, FOLDS, "cases");
+  }
+
   if (!table) return;
-  const body = table.tBodies[0];
-  const rows = Array.from(body.rows);
   const tools = document.getElementById("thread-tools");
   const words = document.getElementById("thread-words");
   const state = document.getElementById("thread-state");
   const shown = document.getElementById("thread-shown");
 
   const filter = () => {
-    const wanted = words.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
-    let count = 0;
-    for (const row of rows) {
+    const asked = words.value.trim().toLowerCase().split(/\s+/).filter(Boolean);
+    const found = threads.filter((row) => {
       const text = row.textContent.toLowerCase();
-      row.hidden = !(wanted.every((word) => text.includes(word)) && (!state.value || row.dataset.state === state.value));
-      if (!row.hidden) count += 1;
-    }
-    shown.textContent = `${count.toLocaleString("en")} of ${rows.length.toLocaleString("en")} threads shown`;
+      return asked.every((word) => text.includes(word)) && (!state.value || row.dataset.state === state.value);
+    });
+    pages.get(table).show(found);
+    shown.textContent = `${count(found.length)} of ${count(threads.length)} thread${threads.length === 1 ? "" : "s"} shown`;
   };
 
   const value = (row, column) => {
@@ -32,21 +88,15 @@
     for (const other of heading.parentNode.cells) other.removeAttribute("aria-sort");
     heading.setAttribute("aria-sort", direction);
     const sign = direction === "ascending" ? 1 : -1;
-    rows.sort((one, two) => {
+    threads.sort((one, two) => {
       const a = value(one, column);
       const b = value(two, column);
       return sign * (typeof a === "number" ? a - b : a < b ? -1 : a > b ? 1 : 0);
     });
-    body.append(...rows);
+    filter();
   };
 
-  for (const heading of table.tHead.rows[0].cells) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = heading.textContent;
-    button.addEventListener("click", () => sort(heading));
-    heading.replaceChildren(button);
-  }
+  for (const heading of table.tHead.rows[0].cells) heading.replaceChildren(button(heading.textContent, () => sort(heading)));
   words.addEventListener("input", filter);
   state.addEventListener("change", filter);
   tools.hidden = false;

@@ -1,0 +1,313 @@
+"""The report of a replay: who has to say go or no-go finds the verdict, the reasons, and each failing case whole."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree as ET
+
+import pytest
+from migrate_cli.model import JsonObject, Result
+from migrate_cli.report.document import Fold, FoldList, Table, build
+from migrate_cli.report.interface import OutputFormat
+from migrate_cli.report.render import render
+
+from .conftest import replay_case, turn  # noqa: TID252 - the folder's own values
+
+PEOPLE = [OutputFormat.TEXT, OutputFormat.MARKDOWN, OutputFormat.JUNIT, OutputFormat.HTML]
+TEXTS = ("When will my lamp arrive?", "sent on", "LS-1")
+
+
+def flat(report: str) -> str:
+    return " ".join(report.split())
+
+
+def headline(*statuses: str, **data: object) -> str:
+    cases = [replay_case(f"case-{number}", status) for number, status in enumerate(statuses)]
+    return build(Result("replay", {"cases": cases, **data}, 4)).headline
+
+
+def test_the_verdict_comes_first_with_a_count_for_each_outcome(replayed: Result) -> None:
+    said = "4 of 7 cases passed. 1 failed, 1 could not be judged and 1 was stopped."
+    assert build(replayed).headline == said
+    for form in (OutputFormat.TEXT, OutputFormat.MARKDOWN, OutputFormat.HTML):
+        report = flat(render(replayed, form))
+        assert report.index(said) < report.index("thread_lamp")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "said"),
+    [
+        (["passed"], "The one case passed."),
+        (["passed", "passed"], "All 2 cases passed."),
+        (["passed", "failed", "failed"], "1 of 3 cases passed. 2 failed."),
+        (["stopped", "stopped", "skipped"], "0 of 3 cases passed. 2 were stopped and 1 was skipped."),
+        ([], "There was no case to run."),
+    ],
+)
+def test_the_headline_counts(statuses: list[str], said: str) -> None:
+    assert headline(*statuses) == said
+
+
+def test_a_conversation_that_changed_outweighs_what_passed() -> None:
+    seen = {"changed": ["conv_1"], "checked": 3}
+    assert headline("passed", conversations=seen) == "The one case passed. 1 conversation changed while it ran."
+
+
+def test_the_reasons_are_counted_by_kind_with_the_cases_that_have_them() -> None:
+    kinds = [{"kind": "similar_to", "cases": 7, "case_ids": ["a", "b", "c", "d", "e"]}]
+    document = build(Result("replay", {"cases": [replay_case("a", "failed")], "verdict": {"kinds": kinds}}, 4))
+    table = next(section for section in document.sections if section.title == "Why")
+    assert isinstance(table, Table)
+    assert table.rows == (("similar_to", "7", "a, b, c, d, e and 2 more"),)
+
+
+@pytest.mark.parametrize("form", PEOPLE)
+def test_a_failing_case_shows_all_that_failed_its_tools_times_tokens_cost_and_retries(
+    form: OutputFormat, replayed: Result
+) -> None:
+    report = flat(render(replayed, form, console_width=120)).replace("\\", "")
+    for fact in (
+        "similarity 0.48, wanted 0.60 or more",
+        "took 31.2 s, wanted at most 20 s",
+        "lookup_order",
+        "timeout",
+        "30.00 s",
+        "web_search",
+        "31.2 s",
+        "412 ms",
+        "920",
+        "0.0021",
+        "22 / 22",
+        "0.48",
+        "unknown: 2",
+    ):
+        assert fact in report, fact
+
+
+@pytest.mark.parametrize("form", list(OutputFormat))
+def test_texts_are_shown_to_those_who_asked_and_to_nobody_else(form: OutputFormat, replayed: Result) -> None:
+    plain, whole = (
+        render(replayed, form, console_width=200),
+        render(replayed, form, console_width=200, with_content=True),
+    )
+    for text in TEXTS:
+        assert text not in plain
+        assert text in whole
+
+
+def test_the_words_that_differ_are_marked(replayed: Result) -> None:
+    page = render(replayed, OutputFormat.HTML, with_content=True)
+    assert "It was sent on <mark>Monday</mark>." in page
+    assert "It was sent on <mark>Sunday</mark>." in page
+    written = render(replayed, OutputFormat.MARKDOWN, with_content=True)
+    assert "| It was sent on <b>Monday</b>. | It was sent on <b>Sunday</b>. |" in written
+    shown = flat(render(replayed, OutputFormat.TEXT, with_content=True, console_width=120))
+    assert "[-Monday-]" in shown
+    assert "{+Sunday+}" in shown
+    coloured = render(replayed, OutputFormat.TEXT, with_content=True, console_width=120, colour=True)
+    assert "{+" not in coloured
+
+
+def test_the_old_setup_stands_below_the_new_one(replayed: Result) -> None:
+    lines = render(replayed, OutputFormat.TEXT, console_width=120).splitlines()
+    now, old = (next(line for line in lines if line.strip().startswith(name)) for name in ("now", "old setup"))
+    assert re.search(r"412 ms +31\.2 s +920 / 61", now)
+    assert re.search(r"1,000 ms +4,000 ms +800 / 50", old)
+
+
+def test_cases_that_passed_are_folded_and_those_that_did_not_are_open(replayed: Result) -> None:
+    folds = [section for section in build(replayed).sections if isinstance(section, Fold)]
+    assert [(fold.title, fold.is_open) for fold in folds] == [("4 cases passed", False), ("1 case was not run", False)]
+    text = render(replayed, OutputFormat.TEXT)
+    assert "4 cases passed (-v lists them)" in text
+    assert "thread_fine_1" not in text
+    assert "thread_fine_1" in render(replayed, OutputFormat.TEXT, detailed=True)
+    page = render(replayed, OutputFormat.HTML)
+    assert page.count('<details class="fold" open>') == 2
+    assert page.count('<details class="fold">') == 2
+    assert "<details open><summary>thread_lamp: similar_to, max_seconds (failed)</summary>" in render(
+        replayed, OutputFormat.MARKDOWN
+    )
+
+
+def test_what_was_odd_about_a_stream_is_seen_although_its_case_passed(replayed: Result) -> None:
+    for form in PEOPLE:
+        report = flat(render(replayed, form, console_width=120)).replace("\\", "")
+        assert "mismatch: 1 (the text that was streamed is not the text of the last event, which counts)" in report
+
+
+def test_the_next_command_runs_the_first_failing_case_again(replayed: Result) -> None:
+    step = build(replayed).next_steps[0]
+    assert step.endswith(
+        ": migrate-cli replay --last-turn --source export --thread thread_lamp --workers 1 --with-content"
+    )
+
+
+def test_the_least_alike_come_first_with_the_distribution_in_words(replayed: Result) -> None:
+    report = flat(render(replayed, OutputFormat.TEXT, console_width=120))
+    assert report.index("thread_lamp 0.48 0.60 letters") < report.index("thread_fine_0 0.90")
+    assert "Likeness 0.4 to 0.5: 1; 0.9 to 1.0: 3." in report
+
+
+def test_likeness_is_never_rounded_up_to_certainty() -> None:
+    worst = [{"case_id": "a", "value": 0.9999, "threshold": 1.0, "method": "letters"}]
+    data = {
+        "cases": [replay_case("a", "failed")],
+        "likeness": {"compared": 1, "median": 0.9999, "bins": [], "worst": worst},
+    }
+    assert "a 0.99 1.00 letters" in flat(render(Result("replay", data, 4), OutputFormat.TEXT))
+
+
+def compared(*rows: JsonObject, **more: object) -> Result:
+    found = {"run_id": "run-1", "counts": {"worse": 1, "same": 8}, "cases": list(rows), **more}
+    return Result("replay", {"cases": [replay_case("a", "passed")], "comparison": found}, 0)
+
+
+def test_a_comparison_shows_what_changed_and_only_counts_the_rest() -> None:
+    report = render(
+        compared(
+            {
+                "case_id": "lost",
+                "change": "worse",
+                "status": ["passed", "failed"],
+                "fails_now": ["contains"],
+                "holds_now": [],
+                "likeness": [0.9, 0.2],
+                "total_ms": [800.0, 12_000.0],
+            },
+            {"case_id": "kept", "change": "same", "status": ["passed", "passed"], "fails_now": [], "holds_now": []},
+            {
+                "case_id": "swapped",
+                "change": "same",
+                "status": ["failed", "failed"],
+                "fails_now": ["regex"],
+                "holds_now": ["equals"],
+            },
+            totals={"total_ms": [800.0, 900.0], "cost": [0.1, 0.2]},
+        ),
+        OutputFormat.TEXT,
+        console_width=120,
+    )
+    told = flat(report)
+    assert "passed → failed" in told
+    assert "0.90 → 0.20" in told
+    assert "800 ms → 12.0 s" in told
+    assert "fails now: contains" in told
+    assert "fails now: regex; holds now: equals" in told
+    assert "kept" not in told
+    assert "1 worse, 8 same. Of the cases that both have: median time 800 ms → 900 ms, cost 0.1000 → 0.2000." in told
+
+
+def test_a_comparison_in_which_nothing_changed_says_so() -> None:
+    report = flat(render(compared({"case_id": "kept", "change": "same"}), OutputFormat.TEXT))
+    assert "cases that changed 0" in report
+
+
+def test_a_terminal_shows_the_first_failing_cases_whole_and_says_how_many_more_there_are() -> None:
+    cases = [replay_case(f"case-{number:03}", "failed", detail=f"wrong {number}") for number in range(40)]
+    result = Result("replay", {"cases": cases}, 4)
+    text = render(result, OutputFormat.TEXT)
+    assert "wrong 9" in text
+    assert "wrong 10" not in text
+    assert "30 cases more, not shown here: the first 10 are." in text
+    page = render(result, OutputFormat.HTML)
+    assert page.count('<details class="fold"') == 40
+    assert page.count('<details class="fold" open>') == 10
+    assert isinstance(next(one for one in build(result).sections if isinstance(one, FoldList)), FoldList)
+
+
+def test_every_turn_of_a_case_is_told_apart() -> None:
+    case = replay_case(
+        "talk",
+        "failed",
+        turns=[turn(1), turn(2, status="incomplete")],
+        expectations=[
+            {"name": "status", "passed": False, "detail": "the response is incomplete, wanted completed", "turn": 2}
+        ],
+    )
+    result = Result("replay", {"cases": [case]}, 4)
+    report = render(result, OutputFormat.TEXT, console_width=120)
+    assert "turn 2, status: the response is incomplete, wanted completed" in report
+    assert re.search(r"turn 1 +completed", report)
+    assert re.search(r"turn 2 +incomplete", report)
+
+
+def test_results_of_earlier_versions_still_make_a_report() -> None:
+    old: JsonObject = {"case_id": "a", "status": "failed", "total_ms": 3.0, "detail": "contains: wanted “x”"}
+    for form in OutputFormat:
+        assert "wanted “x”" in render(Result("replay", {"cases": [old]}, 4), form).replace("\\u201c", "“").replace(
+            "\\u201d", "”"
+        )
+
+
+def test_charts_draw_likeness_and_what_was_taken_beside_the_old_setup(replayed: Result) -> None:
+    page = render(replayed, OutputFormat.HTML)
+    titles = re.findall(r"<figcaption>(.*?)</figcaption>", page)
+    assert titles == [
+        "Likeness to the expected answer",
+        "Time until the answer began, in ms",
+        "Time to the whole answer, in ms",
+        "Tokens in all",
+    ]
+    assert "0.4 to 0.5: 1 answer" in page
+    assert "median, old setup: 4,000, median, now: 1,830" in page
+    assert "3 cases without a comparison are left out." in page
+    assert "Drawn from 1 case; of 5 not all is known." in page
+    for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
+        ET.fromstring(svg)
+
+
+def test_against_an_earlier_run_the_charts_draw_both_runs() -> None:
+    rows: list[JsonObject] = [
+        {
+            "case_id": name,
+            "change": "same",
+            "ttft_ms": [100.0, 200.0],
+            "total_ms": [800.0, 900.0],
+            "input_tokens": [9, 9],
+            "output_tokens": [1, 2],
+        }
+        for name in ("a", "b")
+    ]
+    page = render(compared(*rows, {"case_id": "new", "change": "new", "total_ms": [None, 3.0]}), OutputFormat.HTML)
+    assert "median, run before: 100, median, this run: 200" in page
+    assert "out, run before: 2 tokens, out, this run: 4 tokens" in page
+    assert "Drawn from 2 cases; of 1 not all is known." in page
+
+
+def test_without_anything_to_compare_with_the_times_of_the_run_are_drawn() -> None:
+    cases = [replay_case(f"c{number}", "passed", total_ms=number * 100.0) for number in range(1, 11)]
+    page = render(Result("replay", {"cases": cases}, 0), OutputFormat.HTML)
+    assert "median: 550, slowest tenth: 900, slowest: 1,000" in page
+
+
+def test_the_page_says_when_where_and_with_what_it_was_made(replayed: Result) -> None:
+    page = render(replayed, OutputFormat.HTML)
+    head = page[: page.index("<main>")]
+    for fact in (
+        "2026-11-30 18:20:00 to 18:20:40 UTC",
+        "migrate-cli 9.8.7",
+        "https://api.openai.com/v1",
+        "run_3",
+        "migration.db",
+        "<code>migrate-cli replay --last-turn --source export</code>",
+        "blake2b-128:00ff",
+        "1 setting differs from the default",
+        "replay.workers",
+    ):
+        assert fact in head, fact
+
+
+def test_the_next_step_comes_before_the_tables(replayed: Result, applied: Result, verified: Result) -> None:
+    for result in (replayed, applied, verified):
+        page = render(result, OutputFormat.HTML)
+        body = page[page.index("<main>") :]
+        assert body.index("<h2>Next</h2>") < body.index("<table")
+
+
+def test_junit_tells_when_where_and_with_what_it_was_made(replayed: Result) -> None:
+    root = ET.fromstring(render(replayed, OutputFormat.JUNIT))
+    facts = {entry.attrib["name"]: entry.attrib["value"] for entry in root.iter("property")}
+    assert facts["started_at"] == "2026-11-30T18:20:00Z"
+    assert facts["settings_digest"] == "blake2b-128:00ff"
+    assert facts["command_line"] == "migrate-cli replay --last-turn --source export"
