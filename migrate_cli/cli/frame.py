@@ -168,9 +168,9 @@ class Frame:
         if settings is not None:
             self.mark(result, settings)
             if result.provenance is None:
-                from migrate_cli.commands.provenance import provenance_now  # noqa: PLC0415 - after the work
+                from migrate_cli.commands.provenance import provenance_of  # noqa: PLC0415 - after the work
 
-                result.provenance = provenance_now(settings, result, self.began)
+                result.provenance = provenance_of(settings, result, self.began)
         self.show(result, fmt, with_content=settings is not None and settings.report.with_content)
         _log_result(result)
         code = result.exit_code if exit_code is None else exit_code

@@ -6,12 +6,15 @@ What a run was made with is recorded when it begins, so that a report that is ma
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
+from migrate_cli.errors import MigrateError
 from migrate_cli.model import JsonObject, Provenance, Result
 from migrate_cli.secrets import scrub
 from migrate_cli.settings.model import Settings
 from migrate_cli.settings.shown import settings_digest, settings_rows
+from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.version import __version__
 
@@ -34,11 +37,18 @@ def made_by(settings: Settings) -> JsonObject:
     }
 
 
-def provenance_now(settings: Settings, result: Result, began: float) -> Provenance:
-    """Return how a result came about that a command has just made; it began at `began`, in Unix seconds."""
-    return _provenance(
-        made_by(settings), _target(result.data) or settings.target.base_url, __version__, began, time.time()
-    )
+def provenance_of(settings: Settings, result: Result, began: float) -> Provenance:
+    """Return how a result came about that a command has just made; it began at `began`, in Unix seconds.
+
+    Of a run that is recorded, the record says it: a report that is made later will say the same.
+    """
+    if result.run_id is not None:
+        with suppress(MigrateError), StateReader(settings.state) as reader:
+            run = reader.runs.one(result.run_id)
+            if run is not None and run["ended_at"] is not None:
+                return provenance_recorded(run, reader.setup())
+    target = _target(result.data) or settings.target.base_url
+    return _provenance(made_by(settings), target, __version__, began, time.time())
 
 
 def provenance_recorded(run: JsonObject, setup: JsonObject) -> Provenance:
