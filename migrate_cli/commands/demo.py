@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
@@ -15,6 +16,8 @@ from migrate_cli.commands.replay import replay
 from migrate_cli.commands.replay_cases import ReplayOptions
 from migrate_cli.commands.status import status
 from migrate_cli.commands.verify import VerifyOptions, verify
+from migrate_cli.disk.output import obstacle
+from migrate_cli.errors import UsageError
 from migrate_cli.model import Result
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.settings.model import Settings, load_settings
@@ -22,6 +25,7 @@ from migrate_cli.sources.interface import Selection
 from migrate_cli.state.reader import StateReader
 
 SHOWN_IDS = 5
+STATE = "migration.rehearsal.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,47 +53,67 @@ def fixtures() -> Path:
 
 def demo(folder: Path, *, view: Callable[[], ProgressView]) -> Iterator[Step]:
     """Yield each step, to be run before the next is asked for."""
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     settings = _settings(folder)
+    source, suite = _typed(fixtures()), _typed(fixtures() / "replay.yaml")
+    state = f"--state {_typed(settings.state)}"
     everything = Selection()
     yield Step(
         "Plan: read and convert everything, send nothing",
-        "migrate-cli plan fixtures",
+        f"migrate-cli plan {source}",
         lambda: plan(settings, everything, view=view()),
         ("threads", "messages", "parts", "findings", "finding_list", "unreadable"),
     )
     yield Step(
         "Apply: migrate, into a sandbox on this machine",
-        "migrate-cli apply fixtures --target sandbox",
+        f"migrate-cli apply {source} --target sandbox {state}",
         lambda: apply(settings, everything, sandbox=True, view=view()),
         ("threads", "messages", "requests", "target", "state", "seconds", "writes"),
     )
     yield Step(
         "Apply again: running it again is resuming, and all is done",
-        "migrate-cli apply fixtures --target sandbox",
+        f"migrate-cli apply {source} --target sandbox {state}",
         lambda: apply(settings, everything, sandbox=True, view=view()),
         ("target", "threads", "writes", "messages"),
     )
     yield Step(
         "Verify: read every conversation back and compare it",
-        "migrate-cli verify fixtures --target sandbox",
+        f"migrate-cli verify {source} --target sandbox {state}",
         lambda: verify(settings, everything, VerifyOptions(), sandbox=True, view=view()),
         ("outcomes", "threads", "continued", "differences"),
     )
     yield Step(
-        "Status: where it stands, at any time", "migrate-cli status --rehearsal", lambda: status(settings), ("threads",)
+        "Status: where it stands, at any time", f"migrate-cli status {state}", lambda: status(settings), ("threads",)
     )
+    ids = _some_ids(settings)
     yield Step(
         "Map: the new id for every old one",
-        "migrate-cli map ID… --rehearsal",
-        lambda: look_up(settings, _some_ids(settings)),
+        f"migrate-cli map {' '.join(ids)} {state}",
+        lambda: look_up(settings, ids),
     )
     yield Step(
         "Replay: stream test prompts through the new setup, with tools, and check the answers",
-        "migrate-cli replay fixtures/replay.yaml --target sandbox --workers 1",
+        f"migrate-cli replay {suite} --target sandbox --workers 1 {state}",
         lambda: replay(settings, ReplayOptions(suite=fixtures() / "replay.yaml"), sandbox=True, view=view()),
         ("suite", "mode", "models", "cases", "totals", "conversations", "scratch", "seconds"),
     )
+
+
+def _make(folder: Path) -> None:
+    """Make the folder. Raises UsageError where the demo cannot keep its files in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        why = obstacle(folder / STATE) or obstacle(folder / f"{STATE}.sandbox")
+    except OSError as error:
+        why = error.strerror or str(error)
+    if why is not None:
+        raise UsageError(f"the demo cannot keep its files in {folder}: {why}; name another folder with --folder")
+
+
+def _typed(path: Path) -> str:
+    """A path as a person would type it from here."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def together(results: list[Result]) -> Result:
@@ -105,7 +129,7 @@ def farewell(results: list[Result], folder: Path) -> str:
     return (
         f"\nDone: {threads['loaded']} threads with {messages['read']} messages now are conversations with "
         f"{messages['items']} items, and every old id has its new one.\n"
-        f"All of it happened on this machine; the state file is {folder / 'migration.rehearsal.db'}.\n\n"
+        f"All of it happened on this machine; the state file is {folder / STATE}.\n\n"
         "Now your own export:\n\n"
         "  migrate-cli plan ./export                       what would happen, and what would be lost\n"
         "  migrate-cli apply ./export --target sandbox     a rehearsal, without a key\n"
@@ -121,6 +145,6 @@ def _some_ids(settings: Settings) -> list[str]:
 def _settings(folder: Path) -> Settings:
     return load_settings(
         None,
-        {"source.path": str(fixtures()), "state": str(folder / "migration.rehearsal.db"), "replay.workers": 1},
+        {"source.path": str(fixtures()), "state": str(folder / STATE), "replay.workers": 1},
         env_file=Path(os.devnull),
     )

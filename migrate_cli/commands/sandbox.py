@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -30,9 +32,13 @@ _SOURCE = """
 It answers as a source too, as {preset} does, with {threads} threads and {messages} messages. Read from it with
 
   export SOURCE_BASE_URL={url}
-  export SOURCE_API_KEY={key} MIGRATE_SOURCE__PRESET={host}
+  export MIGRATE_SOURCE__PRESET={host} {access}
   migrate-cli plan {url}{how}
 """
+
+
+_ANOTHER_ONE = "import uuid; print(uuid.uuid4())"
+"""A program that prints another token whenever it is asked, as the commands of real hosts do."""
 
 
 _FAULTS = """
@@ -89,7 +95,7 @@ def serve(
         if source_from is not None:
             banner += _SOURCE.format(
                 url=_source_url(url, quirks),
-                key=key,
+                access=_access(key, expires=token_requests is not None or token_seconds is not None),
                 preset=source_preset.value,
                 host="openai" if source_preset is SourceHost.GONE else source_preset.value,
                 how=" --discover" if quirks.lists_threads else " --threads-from ids.txt",
@@ -108,6 +114,13 @@ def _load(data: Path, export: str) -> dict[str, int]:
 
     loaded = load_source(data, open_source(export))
     return {"threads": loaded.threads, "messages": loaded.messages}
+
+
+def _access(key: str, *, expires: bool) -> str:
+    """The variable by which the source is entered; a fixed key would end a run in the middle where tokens expire."""
+    if not expires:
+        return f"SOURCE_API_KEY={key}"
+    return f"MIGRATE_SOURCE__TOKEN_COMMAND={shlex.quote(shlex.join([sys.executable, '-c', _ANOTHER_ONE]))}"
 
 
 def _source_url(url: str, quirks: SourceQuirks) -> str:

@@ -215,13 +215,13 @@ class Store:
             db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=10)
         except (OSError, sqlite3.Error) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise UsageError(
-                f"the sandbox cannot keep its data in {self._path} ({reason}); name another file with --data"
-            ) from error
+            raise _not_kept(self._path, reason) from error
         try:
             self._prepare(db)
         except sqlite3.Error as error:
             db.close()
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
+                raise _not_kept(self._path, "it is not writable") from error
             raise UsageError(f"{self._path} is not a sandbox's data file ({error}); name another file.") from error
         except UsageError:
             db.close()
@@ -248,3 +248,7 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")
+
+
+def _not_kept(path: Path, reason: str) -> UsageError:
+    return UsageError(f"the sandbox cannot keep its data in {path} ({reason}); name another file with --data")
