@@ -30,7 +30,14 @@ from migrate_cli.errors import (
     TemporaryError,
     UsageError,
 )
-from migrate_cli.model import CONVERSATION_GONE, UNKNOWN_THREAD, JsonObject, Problem, Result, ThreadState
+from migrate_cli.model import (
+    CONVERSATION_GONE,
+    UNKNOWN_THREAD,
+    JsonObject,
+    Problem,
+    Result,
+    ThreadState,
+)
 from migrate_cli.settings.model import Settings, load_settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.reader import StateReader
@@ -44,6 +51,10 @@ AT_ONCE = 50
 """Threads that are loaded under one lock; then other processes have their turn."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 _DONE = frozenset({ThreadState.LOADED, ThreadState.VERIFIED, ThreadState.DIFFERS})
+_NOT_THERE = frozenset({"thread-gone", "thread-id-wrong"})
+"""Codes of threads that a host does not have, and of ids that no thread can have."""
+_NEW = "conv_"
+"""How ids of conversations begin."""
 
 
 class ThreadError(MigrateError):
@@ -125,6 +136,8 @@ class Migrator:
     def ensure(self, thread_id: str) -> str:
         """Return the thread's conversation id; blocks while the thread is migrated, once for all who ask.
 
+        The id of a conversation (`conv_…`) is returned as it is, unless the state file has a thread of that id: an
+        application can ask for whatever id it has stored.
         Raises ThreadNotFound, ThreadSkipped, ThreadFailed or ThreadInDoubt for this thread; UsageError, AuthError,
         TemporaryError or StateError for what concerns all threads.
         """
@@ -151,15 +164,18 @@ class Migrator:
     def lookup(self, thread_id: str) -> str | None:
         """Return the conversation id if the thread has been migrated, else None. Reads the state file only.
 
+        The id of a conversation is returned as it is.
+
         Raises ThreadFailed or ThreadInDoubt where an earlier run ended so, SetupMismatch for another target's file.
         """
+        new = thread_id if thread_id.startswith(_NEW) else None
         if not self._settings.state.is_file():
-            return None
+            return new
         with StateReader(self._settings.state) as reader:
             row = reader.threads.one(thread_id)
             if row is not None:
                 self._check_target(reader)
-        return None if row is None else _answer(row, retry_failed=self._retry_failed)
+        return new if row is None else _answer(row, retry_failed=self._retry_failed)
 
     def _glance(self, thread_id: str) -> str | None:
         """The same as `lookup`; a file that cannot be read (it may be in the making) is for the migration to judge."""
@@ -349,7 +365,9 @@ def _outcome(
     if row is not None and row["state"] in _DONE:
         return str(row["conversation_id"])
     if problem is not None and problem.code != UNKNOWN_THREAD:
-        return ThreadFailed(f"{thread_id}: {problem.message}", thread_id, code=problem.code)
+        told = f"{thread_id}: {problem.message}"
+        absent = problem.code in _NOT_THERE
+        return ThreadNotFound(told, thread_id) if absent else ThreadFailed(told, thread_id, code=problem.code)
     if failure is not None:
         return failure
     if row is None:

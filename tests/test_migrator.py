@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pytest
 from migrate_cli.errors import AuthError, SetupMismatch, StateLocked, UsageError
 from migrate_cli.migrator import Migrator
 from migrate_cli.model import Message, Origin, Thread, Unreadable
+from migrate_cli.sandbox.assistants_quirks import SourcePreset
 from migrate_cli.sandbox.audit import read_conversations
 from migrate_cli.sandbox.server import EmbeddedSandbox
 from migrate_cli.secrets import forget_secrets
@@ -25,9 +28,11 @@ from migrate_cli.state.lock import StateLock
 from migrate_cli.state.store import StateStore
 
 from support.exports import texts_of, thread_id, write_export
+from support.hosts import host
 
 SIZES = [3, 25, 1, 0, 2]
 EMPTY = thread_id(4)
+TOKEN = [sys.executable, "-c", "print('token-0123456789')"]
 
 
 @pytest.fixture
@@ -333,3 +338,35 @@ def test_importing_the_package_imports_nothing_else() -> None:
 def test_the_package_has_nothing_else_of_that_name() -> None:
     with pytest.raises(AttributeError, match="Migrater"):
         migrate_cli.Migrater  # noqa: B018 - there is none
+
+
+def test_the_id_of_a_conversation_is_returned_as_it_is(make: Make, target: EmbeddedSandbox, tmp_path: Path) -> None:
+    migrator = make()
+    assert migrator.ensure("conv_new") == migrator.lookup("conv_new") == "conv_new"
+    assert asyncio.run(migrator.ensure_async("conv_new")) == "conv_new"
+    assert not (tmp_path / "migration.db").exists(), "nothing is asked and nothing is written for it"
+    moved = migrator.ensure(thread_id(1))
+    assert migrator.ensure(moved) == moved
+
+
+def test_a_thread_that_is_called_like_a_conversation_is_one_once_it_is_known(
+    make: Make, target: EmbeddedSandbox, tmp_path: Path
+) -> None:
+    migrator = make()
+    migrator.ensure(thread_id(1))
+    migrator.close()
+    with closing(sqlite3.connect(tmp_path / "migration.db")) as state, state:
+        state.execute("UPDATE thread SET id = 'conv_old' WHERE id = ?", [thread_id(1)])
+    migrator = make()
+    assert migrator.ensure("conv_old").startswith("conv_") and migrator.ensure("conv_old") != "conv_old"
+
+
+def test_a_thread_that_a_live_host_does_not_have_is_not_found(target: EmbeddedSandbox, tmp_path: Path) -> None:
+    with host(tmp_path, tmp_path / "export", SourcePreset.FOUNDRY) as running:
+        values = {"kind": "api", "preset": "foundry", "base_url": running.url, "token_command": TOKEN}
+        with Migrator(source=values) as migrator:
+            for unknown in ("thread_nobody", "no id at all"):
+                with pytest.raises(migrate_cli.ThreadNotFound) as absent:
+                    migrator.ensure(unknown)
+                assert absent.value.thread_id == unknown
+            assert migrator.ensure(thread_id(1)).startswith("conv_")
