@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -12,11 +12,13 @@ from pathlib import Path
 from migrate_cli.commands.assistants_found import AssistantCollection, FoundAssistant
 from migrate_cli.commands.assistants_text import file_stem, suite_text
 from migrate_cli.commands.context import open_configured
+from migrate_cli.commands.model_dates import listed_dates
 from migrate_cli.commands.option_types import CodeLanguage
 from migrate_cli.commands.run_totals import LISTED, finding_row
 from migrate_cli.convert.assistant import convert_assistant
 from migrate_cli.convert.code_templates import LANGUAGES
 from migrate_cli.convert.configuration import Configuration, HostKind
+from migrate_cli.convert.model_catalogue import AS_OF, NOTHING_LISTED
 from migrate_cli.convert.options import Files
 from migrate_cli.disk.output import open_for_writing
 from migrate_cli.errors import ExitCode, SourceError, UsageError
@@ -54,7 +56,10 @@ def assistants(settings: Settings, selection: Selection, options: AssistantOptio
     lacking = [finding("assistants-incomplete", _LACKING)] if source.lacks_assistants() else []
     repeated = source.repeated_assistants()
     uploaded = _uploaded(settings)
-    configurations = [(one, _converted(one, settings, options, uploaded, repeated.get(one.id, 1))) for one in found]
+    listed = listed_dates(settings) if found else NOTHING_LISTED
+    configurations = [
+        (one, _converted(one, settings, options, uploaded, repeated.get(one.id, 1), listed)) for one in found
+    ]
     if options.out is None and options.code is not None and len(configurations) > 1:
         raise UsageError(
             f"{len(configurations)} assistants make {len(configurations)} programs; name a folder for them with --out, "
@@ -124,6 +129,7 @@ def _converted(
     options: AssistantOptions,
     uploaded: dict[str, str] | None,
     objects: int,
+    listed: Mapping[str, str],
 ) -> Configuration:
     configuration = convert_assistant(
         found.assistant,
@@ -131,6 +137,7 @@ def _converted(
         uploaded=uploaded,
         markdown=options.markdown,
         today=date.today(),
+        dates=listed,
         source=HostKind(settings.source.preset),
         target=HostKind(settings.target.preset),
     )
@@ -221,6 +228,7 @@ def _result(
         "threads": collection.threads[:LISTED],
         "findings": dict(sorted(Counter(one.code for one in findings).items())),
         "finding_list": [finding_row(one) for one in findings],
+        "models_as_of": AS_OF,
     }
     if options.out is None and configurations:
         ending = SUFFIX[options.code] if options.code else ".yaml"

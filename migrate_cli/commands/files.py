@@ -6,7 +6,7 @@ It must not upload or convert anything itself; `migrate_cli/files/` does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from types import TracebackType
@@ -14,9 +14,9 @@ from typing import Self
 
 from migrate_cli.commands.context import target_of
 from migrate_cli.convert.file_references import resource_files
+from migrate_cli.convert.model_catalogue import NOTHING_LISTED, transcription_model_going
 from migrate_cli.convert.options import Files
 from migrate_cli.errors import SourceError, TemporaryError, UsageError
-from migrate_cli.files import audio
 from migrate_cli.files.dry_run import FileDryRun
 from migrate_cli.files.fact_cache import FileFactCache, OwnRecorded, Recorded, no_own_record, no_record
 from migrate_cli.files.host import FileHost
@@ -34,6 +34,7 @@ from migrate_cli.http.retry import Sleeper
 from migrate_cli.model import Finding, JsonObject
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection, Source
+from migrate_cli.target.model_dates import shutdown_dates
 
 SPOOL = ".files"
 """What the name of the state file is followed by in that of the folder in which a live source's files wait."""
@@ -57,8 +58,12 @@ class RunFiles:
         recorded: Recorded,
         own: OwnRecorded = no_own_record,
         distant: RemoteFiles | None = None,
+        target: ApiClient | None = None,
     ) -> None:
         self._settings = settings
+        self._target = target
+        """Who is asked when the model of transcriptions is shut down; nobody where there is no key."""
+        self._listed = NOTHING_LISTED
         self._check = check
         self._work = work
         self._distant = distant
@@ -75,6 +80,8 @@ class RunFiles:
         self.resolver = FileResolver(known, work, live=source.live, distant=distant)
 
     async def __aenter__(self) -> Self:
+        if self._target is not None and self._settings.audio.transcribe:
+            self._listed = await shutdown_dates(self._target)
         if self._distant is not None:
             await self._distant.__aenter__()
         return self
@@ -106,7 +113,7 @@ class RunFiles:
         if self._keeps and not self._check and self.resolver.named_files:
             found.append(finding("files-not-checked", "No target was asked whether it has the files."))
         if self._settings.audio.transcribe:
-            found += model_findings(self._settings.audio.model)
+            found += model_findings(self._settings.audio.model, self._listed)
         return found
 
     def data(self) -> JsonObject:
@@ -152,6 +159,7 @@ def for_apply(
         recorded=memory.record,
         own=memory.own_record,
         distant=distant,
+        target=None if sandbox else client,
     )
 
 
@@ -163,7 +171,10 @@ def for_plan(settings: Settings, source: Source) -> Iterator[tuple[RunFiles, Api
         with target_of(settings, sandbox=False) as target:
             client = ApiClient(target.endpoint, RateLimiter(most_in_flight=settings.load.workers), sleep=_Impatient())
             work = FileDryRun(FileHost(client))
-            yield RunFiles(settings, source, work, check=True, recorded=no_record, distant=distant), client
+            yield (
+                RunFiles(settings, source, work, check=True, recorded=no_record, distant=distant, target=client),
+                client,
+            )
     except UsageError as error:
         if error.code != "no-key":
             raise
@@ -190,9 +201,9 @@ def without_records(settings: Settings, source: Source) -> FileResolver:
     return RunFiles(settings, source, None, check=True, recorded=no_record).resolver
 
 
-def model_findings(model: str) -> list[Finding]:
-    """Return the finding for a transcription model that is going, if it is."""
-    end = audio.going(model)
+def model_findings(model: str, listed: Mapping[str, str] = NOTHING_LISTED) -> list[Finding]:
+    """Return the finding for a transcription model that is going, if it is; `listed` are the dates of the target."""
+    end = transcription_model_going(model, listed)
     if end is None:
         return []
     return [finding("audio-model-going", f"{model} {end.told(date.today())}; {end.successor} is its successor.")]

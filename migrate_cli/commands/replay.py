@@ -11,8 +11,10 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from migrate_cli.commands.context import TargetChoice, target_of
+from migrate_cli.commands.model_dates import listed_dates
 from migrate_cli.commands.provenance import MADE, made_by
 from migrate_cli.commands.replay_cases import (
     ReplayCases,
@@ -71,7 +73,8 @@ def replay(
             view.note(store.restored.told)
         try:
             _check_target(settings, store.runs, sandbox=sandbox)
-            cases = cases_of(settings, options, suite, store.files)
+            listed = partial(listed_dates, settings, sandbox=sandbox)
+            cases = cases_of(settings, options, suite, store.files, listed)
             with cases.handlers:
                 others = others_of(settings, options)
                 _check_judges(settings, cases.jobs)

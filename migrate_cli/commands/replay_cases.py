@@ -52,8 +52,17 @@ class ReplayCases:
     """The command that runs one of them again, but for the name of the case, which comes last."""
 
 
-def cases_of(settings: Settings, options: ReplayOptions, given: Suite | None, files: FileRecords) -> ReplayCases:
-    """Return the cases of a suite, or of last turns. Raises UsageError for everything that is wrong with them."""
+def cases_of(
+    settings: Settings,
+    options: ReplayOptions,
+    given: Suite | None,
+    files: FileRecords,
+    listed: Callable[[], Mapping[str, str]],
+) -> ReplayCases:
+    """Return the cases of a suite, or of last turns; `listed` asks for the dates of models that the target tells.
+
+    Raises UsageError for everything that is wrong with them.
+    """
     mapped = _mapping(files)
     with StateReader(settings.state) as reader:
         suite, jobs, old = _jobs(settings, options, given, reader, mapped)
@@ -67,7 +76,7 @@ def cases_of(settings: Settings, options: ReplayOptions, given: Suite | None, fi
     handlers = _checked(wanted, folder, mapped)
     audio = settings.audio.model if any(part.audio for job in wanted for part in _parts(job)) else None
     name = "last turns" if options.suite is None or options.last_turn else options.suite.name
-    told = [] if suite is None else warnings(suite, audio, date.today())
+    told = [] if suite is None else warnings(suite, audio, date.today(), listed())
     return ReplayCases(name, wanted, folder, mapped, told, handlers, old, rerun_of(settings, options))
 
 

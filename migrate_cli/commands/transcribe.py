@@ -8,6 +8,7 @@ from typing import Any
 
 from migrate_cli.commands.context import target_of
 from migrate_cli.commands.files import model_findings
+from migrate_cli.commands.model_dates import listed_dates
 from migrate_cli.commands.run_totals import finding_row
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.files import audio
@@ -28,11 +29,12 @@ AT_ONCE = 4
 def transcribe(settings: Settings, paths: list[Path]) -> Result:
     """Transcribe files; exit 3 when some of them cannot be. Raises UsageError before anything is sent."""
     locals_ = [_looked_at(path) for path in paths]
+    listed = listed_dates(settings)
     with target_of(settings, sandbox=False) as target:
         client = ApiClient(target.endpoint, RateLimiter(most_in_flight=AT_ONCE))
         rows = asyncio.run(_all(client, locals_, settings.audio.model))
     problems = [Problem("audio-not-transcribed", f"{row['file']}: {row['error']}") for row in rows if row["error"]]
-    found = [finding_row(found) for found in model_findings(settings.audio.model)]
+    found = [finding_row(found) for found in model_findings(settings.audio.model, listed)]
     data: JsonObject = {"model": settings.audio.model, "files": rows, "finding_list": found}
     if not problems:
         data["verbatim"] = _as_text(rows)

@@ -13,7 +13,7 @@ from typing import Any
 from migrate_cli.convert import limits
 from migrate_cli.convert.assistant_tools import merged, write_tools
 from migrate_cli.convert.configuration import Configuration, ConfigurationBuilder, HostKind, listed, mapping
-from migrate_cli.convert.model_catalogue import going, is_known, is_reasoning
+from migrate_cli.convert.model_catalogue import NOTHING_LISTED, going, is_known, is_reasoning
 from migrate_cli.convert.text import plain, short
 from migrate_cli.model import JsonObject
 
@@ -49,6 +49,7 @@ def convert_assistant(
     uploaded: Mapping[str, str] | None = None,
     markdown: bool = False,
     today: date | None = None,
+    dates: Mapping[str, str] = NOTHING_LISTED,
     source: HostKind = HostKind.OPENAI,
     target: HostKind = HostKind.OPENAI,
 ) -> Configuration:
@@ -59,12 +60,13 @@ def convert_assistant(
 
     `thread_resources` are `tool_resources` of threads; their vector stores and files join the assistant's own.
     `markdown` adds a sentence to the instructions that asks for Markdown. `today` tells models that are gone from
-    those that are going. `source` and `target` tell whose names of models and tools these are.
+    those that are going, and `dates` are those of models that the target tells. `source` and `target` tell whose
+    names of models and tools these are.
     """
     resources = merged([assistant.get("tool_resources"), _old_files(assistant), *thread_resources])
     builder = ConfigurationBuilder(assistant, resources, uploaded, target)
     deployed = source.deploys or target.deploys or isinstance(assistant.get("model"), Mapping)
-    _write_model(builder, today, deployed=deployed)
+    _write_model(builder, today, dates, deployed=deployed)
     _write_instructions(builder, markdown)
     write_tools(builder)
     _write_format(builder)
@@ -87,7 +89,9 @@ def convert_assistant(
     )
 
 
-def _write_model(builder: ConfigurationBuilder, today: date | None, *, deployed: bool) -> None:
+def _write_model(
+    builder: ConfigurationBuilder, today: date | None, dates: Mapping[str, str], *, deployed: bool
+) -> None:
     """Write the model, or its successor; the name of a deployment is the user's, and is never replaced.
 
     An object in place of a name is how the files of Foundry's agents name a deployment.
@@ -99,7 +103,7 @@ def _write_model(builder: ConfigurationBuilder, today: date | None, *, deployed:
     if not isinstance(given, str) or not given:
         builder.find("model-missing", "no model is named.")
         return
-    end = going(given)
+    end = going(given, dates)
     builder.config["model"] = given
     if deployed:
         alike = f" A model of that name {end.told(today)}." if end else ""

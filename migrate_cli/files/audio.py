@@ -1,4 +1,4 @@
-"""What the transcription endpoint takes: types, size and models. Pure: rules and names, no I/O.
+"""What the transcription endpoint takes: types and sizes. Pure: rules and names, no I/O.
 
 Source: the official guide to speech to text, and the service's own refusals.
 """
@@ -7,17 +7,9 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from migrate_cli.convert.model_catalogue import Retirement
-
 MAX_AUDIO_BYTES = 25_000_000
 """25 MB; larger files are not sent."""
 EXTENSIONS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
-DEFAULT_MODEL = "gpt-transcribe"
-MODELS_GOING = {
-    name: Retirement("2027-02-26", DEFAULT_MODEL)
-    for name in ("whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "gpt-4o-transcribe-diarize")
-}
-"""Transcription models that are going, by name; dated snapshots go with them."""
 
 _BY_MEDIA_TYPE = {
     "audio/flac": "flac",
@@ -57,8 +49,3 @@ def refusal(filename: str, size: int | None, media_type: str | None) -> str | No
     if size is not None and size > MAX_AUDIO_BYTES:
         return f"it has {size:,} bytes, more than the limit of {MAX_AUDIO_BYTES:,}"
     return None
-
-
-def going(model: str) -> Retirement | None:
-    """Return when a transcription model goes, or None."""
-    return next((end for name, end in MODELS_GOING.items() if model == name or model.startswith(f"{name}-20")), None)

@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from migrate_cli.convert.model_catalogue import WINDOWS, window_of
+from migrate_cli.convert.model_catalogue import AS_OF, WINDOWS, window_of
 from migrate_cli.convert.tail import TokenEstimate, estimate_tokens, weigh_item
 from migrate_cli.errors import UsageError, closest
 from migrate_cli.model import Draft, Item, JsonObject
@@ -117,10 +117,14 @@ class TokenTally:
         return {"tokens": tokens, "tokens_by": self.by}
 
     def window(self, model: str, tokens: int) -> JsonObject:
-        """Return how many conversations alone are longer than a model's window, and their share (0 to 1)."""
+        """Return how many conversations alone are longer than a model's window, and their share (0 to 1).
+
+        `as_of` says how old the number is, where it is of the table of this program.
+        """
         over = sum(times for number, times in self._counts.items() if number > tokens)
         share = round(over / self._counts.total(), 4) if self._counts else 0.0
-        return {"model": model, "tokens": tokens, "threads_over": over, "share_over": share}
+        table = {"as_of": AS_OF} if window_of(model) == tokens else {}
+        return {"model": model, "tokens": tokens, "threads_over": over, "share_over": share, **table}
 
 
 def _at(ranked: list[tuple[int, int]], share: float) -> int:

@@ -456,7 +456,8 @@ def _estimate(data: JsonObject) -> Table | None:
     if isinstance(window, dict):
         over, share = window.get("threads_over", 0), percent(window.get("threads_over", 0), found.get("threads", 0))
         what = f"{number(over)} ({share}), longer than the {number(window.get('tokens'))} tokens of "
-        rows.append(("too long for the model", what + text(window.get("model"))))
+        known = f" (as of {text(window['as_of'])})" if window.get("as_of") else ""
+        rows.append(("too long for the model", f"{what}{text(window.get('model'))}{known}"))
     return Table("Estimate", (Column(""), Column("")), tuple(rows)) if rows else None
 
 

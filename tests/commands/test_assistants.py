@@ -63,7 +63,7 @@ def test_the_yaml_is_a_suite_that_replay_reads(cli: Cli, tmp_path: Path) -> None
     [file] = (tmp_path / "setup").iterdir()
     assert file.name == "lamp-shop-groe-support.yaml"
     suite = load_suite(file)
-    assert suite.model == "gpt-5.5"
+    assert suite.model == "gpt-6-luna"
     assert suite.instructions == SHOP["instructions"]
     assert [tool.name for tool in suite.tools or ()] == ["look_up", "file_search", "code_interpreter"]
     assert suite.text == {"format": {"type": "json_object"}}
@@ -78,7 +78,7 @@ def test_what_is_lost_is_told_in_the_report_and_in_the_head_of_the_file(cli: Cli
     outcome = cli("assistants", source)
     assert "# tool-not-carried: Assistant asst_shop: the tool bing_grounding" in outcome.out
     assert "tool-not-carried" in outcome.err
-    assert yaml.safe_load(outcome.out)["model"] == "gpt-5.5"
+    assert yaml.safe_load(outcome.out)["model"] == "gpt-6-luna"
 
 
 def test_quietly_only_the_text_is_written(cli: Cli, tmp_path: Path) -> None:

@@ -46,10 +46,10 @@ def test_an_assistant_becomes_the_arguments_of_a_response() -> None:
     [
         ("gpt-4", "2026-10-23", "gpt-5.5"),
         ("gpt-4-0613", "2026-10-23", "gpt-5.5"),
-        ("gpt-4o-mini-2024-07-18", "2027-01-14", "gpt-5.4-mini"),
+        ("gpt-4o-mini-2024-07-18", "2027-01-14", "gpt-6-luna"),
         ("gpt-4o-2024-05-13", "2026-10-23", "gpt-5.5"),
         ("o3", "2026-12-11", "gpt-5.5"),
-        ("ft:gpt-4.1-mini:acme::abc", "2027-01-14", "gpt-5.4-mini"),
+        ("ft:gpt-4.1-mini:acme::abc", "2027-01-14", "gpt-6-luna"),
     ],
 )
 def test_a_going_model_is_replaced_and_its_date_told(model: str, day: str, successor: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from migrate_cli.files.audio import EXTENSIONS, MAX_AUDIO_BYTES, going, refusal, sent_name
+from migrate_cli.convert.model_catalogue import transcription_model_going as going
+from migrate_cli.files.audio import EXTENSIONS, MAX_AUDIO_BYTES, refusal, sent_name
 
 
 @pytest.mark.parametrize("ending", EXTENSIONS)

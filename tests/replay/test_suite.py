@@ -156,8 +156,12 @@ def test_settings_that_are_going_are_named_with_date_and_successor(tmp_path: Pat
 
 def test_what_is_gone_is_told_in_the_past(tmp_path: Path) -> None:
     suite = load(tmp_path, "model: gpt-4o\n" + CASE)
-    assert warnings(suite, None, date(2027, 1, 13)) == ["the model gpt-4o goes on 2027-01-14; use gpt-5.5"]
-    assert warnings(suite, None, date(2027, 1, 14)) == ["the model gpt-4o went on 2027-01-14; use gpt-5.5"]
+    assert warnings(suite, None, date(2027, 1, 13)) == [
+        "the model gpt-4o goes on 2027-01-14 (as of 2026-11-30); use gpt-6-luna"
+    ]
+    assert warnings(suite, None, date(2027, 1, 14)) == [
+        "the model gpt-4o went on 2027-01-14 (as of 2026-11-30); use gpt-6-luna"
+    ]
 
 
 def test_the_bundled_suite_is_right() -> None:

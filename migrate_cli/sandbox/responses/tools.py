@@ -190,6 +190,9 @@ def _code_interpreter(tool: JsonObject, path: str, known_file: KnownFile) -> Jso
     return dict(tool)
 
 
+_GONE_IMAGE_MODELS = frozenset({"dall-e-2", "dall-e-3", "gpt-image-1"})
+
+
 def _image_generation(tool: JsonObject, path: str, known_file: KnownFile) -> JsonObject:
     known = ("type", "action", "background", "input_fidelity", "input_image_mask", "model", "moderation")
     more = ("output_compression", "output_format", "partial_images", "quality", "size")
@@ -200,7 +203,7 @@ def _image_generation(tool: JsonObject, path: str, known_file: KnownFile) -> Jso
     a_choice(tool.get("quality"), f"{path}.quality", ("low", "medium", "high", "auto"), None)
     a_choice(tool.get("background"), f"{path}.background", ("transparent", "opaque", "auto"), None)
     model = a_text(tool.get("model"), f"{path}.model")
-    if model == "gpt-image-1":
+    if model in _GONE_IMAGE_MODELS:
         raise ApiError(404, f"The model `{model}` has been deprecated.", code="model_not_found", param=f"{path}.model")
     mask = an_object(tool.get("input_image_mask"), f"{path}.input_image_mask").get("file_id")
     if mask is not None:
