@@ -15,7 +15,9 @@ LOOKED_AT = 20
 """Threads to sample from an export; `plan` reads them all."""
 LOOKED_AT_LIVE = 3
 """Threads to sample from a host, where each one costs requests."""
-HABITS = frozenset({"host-milliseconds", "host-hides-more", "host-refuses-cursors", "host-refuses-include"})
+HABITS = frozenset(
+    {"host-api-version", "host-milliseconds", "host-hides-more", "host-refuses-cursors", "host-refuses-include"}
+)
 """Findings about the host itself, not about one thread. Long lists are needed to see some of them."""
 
 

@@ -65,8 +65,8 @@ class SourceAuthMiddleware:
             return _unauthorized("Access denied due to missing subscription key: send it in the header 'api-key'.")
         if not quirks.key_header and self._expired(headers.get("authorization", "")):
             return _unauthorized("Access token is missing, invalid, or has expired.")
-        if quirks.api_version and not parse_qs(scope["query_string"].decode("latin-1")).get("api-version"):
-            return bad_request("Missing required query parameter: api-version.", code="MissingApiVersionParameter")
+        if quirks.api_version and (refused := _version_refused(scope, quirks.api_versions)):
+            return refused
         if quirks.beta_header and headers.get("openai-beta") != "assistants=v2":
             return bad_request(
                 "You must provide the 'OpenAI-Beta' header to access the Assistants API, as 'assistants=v2'.",
@@ -90,6 +90,19 @@ class SourceAuthMiddleware:
             return list(scope["headers"])
         kept = [(name, value) for name, value in scope["headers"] if name not in (b"authorization", b"api-key")]
         return [*kept, (b"authorization", b"Bearer " + headers["api-key"].encode("latin-1"))]
+
+
+def _version_refused(scope: Scope, taken: tuple[str, ...]) -> ApiError | None:
+    """What a host says that wants a version of its API: one of those it takes, where it names any."""
+    versions = parse_qs(scope["query_string"].decode("latin-1")).get("api-version")
+    if not versions:
+        return bad_request("Missing required query parameter: api-version.", code="MissingApiVersionParameter")
+    if not taken or versions[0] in taken:
+        return None
+    return bad_request(
+        f"API version not supported: {versions[0][:64]}. Supported versions: {', '.join(taken)}.",
+        code="UnsupportedApiVersion",
+    )
 
 
 def _unauthorized(message: str) -> ApiError:

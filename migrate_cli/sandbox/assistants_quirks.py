@@ -30,6 +30,8 @@ class SourceQuirks:
     """The key stands in `api-key`; a bearer token is refused."""
     api_version: bool = False
     """Requests without `api-version` are refused."""
+    api_versions: tuple[str, ...] = ()
+    """The values of `api-version` that are taken; empty takes any."""
     beta_header: bool = False
     """Requests without `OpenAI-Beta: assistants=v2` are refused."""
     lists_threads: bool = False
@@ -53,7 +55,12 @@ class SourceQuirks:
 PRESETS = {
     SourcePreset.OPENAI: SourceQuirks(beta_header=True),
     SourcePreset.AZURE: SourceQuirks("/openai", key_header=True, api_version=True),
-    SourcePreset.FOUNDRY: SourceQuirks("/api/projects/{project}", api_version=True, lists_threads=True),
+    SourcePreset.FOUNDRY: SourceQuirks(
+        "/api/projects/{project}",
+        api_version=True,
+        api_versions=("v1", "2025-05-01", "2025-05-15-preview"),
+        lists_threads=True,
+    ),
     SourcePreset.SELF_HOSTED: SourceQuirks(
         beta_header=True, lists_threads=True, claims_more=False, takes_cursors=False, milliseconds=True
     ),

@@ -67,7 +67,7 @@ def test_a_key_that_expires_in_the_middle_ends_the_run_and_another_key_goes_on(
     with foundry(tmp_path, token_requests=140) as running:
         with httpx2.Client(headers={"Authorization": f"Bearer {FIRST}"}) as client:
             for _ in range(100):
-                client.get(f"{running.url}/threads?api-version=1")
+                client.get(f"{running.url}/threads?api-version=v1")
         stopped = cli("apply", "--output", "json")
         assert [stopped.code, [error["code"] for error in stopped.json["errors"]]] == [6, ["auth"]]
         assert "refused the key: Access token is missing" in stopped.json["errors"][0]["message"]
@@ -100,7 +100,7 @@ def test_a_thread_deleted_between_listing_and_reading_is_named_and_the_others_ar
     with foundry(tmp_path) as running:
         assert cli("plan").code == 0
         gone = httpx2.delete(
-            f"{running.url}/threads/{thread_id(7)}?api-version=1", headers={"Authorization": "Bearer some-key"}
+            f"{running.url}/threads/{thread_id(7)}?api-version=v1", headers={"Authorization": "Bearer some-key"}
         )
         assert gone.status_code == 200
 

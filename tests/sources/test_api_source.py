@@ -192,6 +192,26 @@ def test_foundrys_own_annotations_and_tool_steps_are_kept(tmp_path: Path) -> Non
 # One thread's trouble, and the host's
 
 
+@pytest.mark.parametrize("version", ["v1", "2025-05-01", "2025-05-15-preview"])
+def test_the_versions_of_foundrys_api_are_known(tmp_path: Path, version: str) -> None:
+    with host(tmp_path, many(tmp_path / "export", 1), SourcePreset.FOUNDRY) as running:
+        found, unreadable = read(running.source(query={"api-version": version}, discover=True))
+    assert len(found) == 1 and not unreadable
+    assert "host-api-version" not in codes(found)
+
+
+def test_another_version_is_refused_by_the_host_or_told(tmp_path: Path) -> None:
+    export = many(tmp_path / "export", 1)
+    with host(tmp_path, export, SourcePreset.FOUNDRY) as running:
+        with pytest.raises(SourceError, match=r"source\.query") as refused:
+            read(running.source(query={"api-version": "2031-01-01"}, discover=True))
+        assert "2031-01-01" in str(refused.value)
+    (tmp_path / "later").mkdir()
+    with host(tmp_path / "later", export, SourcePreset.FOUNDRY, any_version=True) as running:
+        found, _ = read(running.source(query={"api-version": "2031-01-01"}, discover=True))
+    assert "host-api-version" in codes(found)
+
+
 def test_a_thread_that_is_gone_is_told_from_a_host_that_is_gone(tmp_path: Path) -> None:
     export = write_export(tmp_path / "export", [2, 2])
     wanted = Selection(frozenset({thread_id(1), "thread_gone"}))
@@ -273,7 +293,7 @@ def test_a_listing_whose_place_was_deleted_begins_again(tmp_path: Path) -> None:
 
 def delete(running: RunningHost, own: str) -> None:
     headers = {"Authorization": "Bearer any-key-0123456789"}
-    httpx2.delete(f"{running.url}/threads/{own}", headers=headers, params={"api-version": "1"}).raise_for_status()
+    httpx2.delete(f"{running.url}/threads/{own}", headers=headers, params={"api-version": "v1"}).raise_for_status()
 
 
 def test_a_host_that_lists_no_threads_says_what_to_do(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +42,17 @@ class RunningHost:
         """The base URL of the source side."""
         return self.sandbox.base_url.removesuffix("/v1") + self.quirks.base_path()
 
-    def source(self, credentials: Credentials | None = None, **wanted: Any) -> ApiSource:
-        """Return the source, with a client that retries without waiting."""
+    def source(
+        self, credentials: Credentials | None = None, *, query: Mapping[str, str] | None = None, **wanted: Any
+    ) -> ApiSource:
+        """Return the source, with a client that retries without waiting; `query` goes before the preset's own."""
         name = "openai" if self.preset is SourcePreset.GONE else self.preset.value
         preset = PRESETS[name]
         chosen = KeyHeader(KEY) if credentials is None and preset.key_header else credentials
 
         def connect() -> ApiClient:
-            endpoint = Endpoint(
-                self.url, KEY, headers=preset.headers, query=preset.query, credentials=chosen, timeout=10
-            )
+            asked = {**preset.query, **(query or {})}
+            endpoint = Endpoint(self.url, KEY, headers=preset.headers, query=asked, credentials=chosen, timeout=10)
             return ApiClient(endpoint, RateLimiter(most_in_flight=8), sleep=_at_once)
 
         return ApiSource(self.url, connect, preset, Wanted(**wanted), workers=4)
@@ -62,11 +63,15 @@ async def _at_once(_seconds: float) -> None:
 
 
 @contextmanager
-def host(folder: Path, export: Path, preset: SourcePreset, *faults: str, **tokens: Any) -> Iterator[RunningHost]:
-    """Load an export into a sandbox and serve it as a host of this kind."""
+def host(
+    folder: Path, export: Path, preset: SourcePreset, *faults: str, any_version: bool = False, **tokens: Any
+) -> Iterator[RunningHost]:
+    """Load an export into a sandbox and serve it as a host of this kind; `any_version`: of its API."""
     data = folder / f"{preset.value}.db"
     load_source(data, open_source(str(export)))
     quirks = quirks_of(preset, **tokens)
+    if any_version:
+        quirks = replace(quirks, api_versions=())
     options = SandboxOptions(source=quirks, faults=plan_from_specs(faults, 7))
     with EmbeddedSandbox(data, options) as sandbox:
         yield RunningHost(sandbox, quirks, preset)

@@ -97,6 +97,7 @@ class Host:
                 "what the key may do",
                 code="source-refused",
             ) from error
+        self._look_at_version()
 
     async def still_speaks(self) -> None:
         """Return if what was not found is simply not there; raise SourceError when the host as a whole is gone."""
@@ -126,6 +127,13 @@ class Host:
     def _gone(self) -> SourceError:
         why = self.preset.gone_at(self.url)
         return SourceError(f"{self.url} does not speak the Assistants API: {why}", code="host-gone")
+
+    def _look_at_version(self) -> None:
+        given, known = self.client.endpoint.query.get("api-version"), self.preset.versions
+        if known and given not in known:
+            self.notice(
+                "host-api-version", f"The host was asked with api-version {given}; known are {', '.join(known)}."
+            )
 
     def _look_at_times(self, body: JsonObject) -> None:
         data = body.get("data")

@@ -29,6 +29,8 @@ class ApiPreset:
     """What a base URL without any path is completed with."""
     gone: str = ""
     """What to say when the host answers 404 to everything."""
+    versions: tuple[str, ...] = ()
+    """The values of `api-version` that are known to be read rightly; empty where there is no choice."""
     domain: str = ""
     """Where hosts are the vendor's own, and nobody's else; empty where `gone` suits any."""
 
@@ -65,6 +67,7 @@ PRESETS = {
         ApiPreset(
             "foundry",
             query={"api-version": "2025-05-01"},
+            versions=("2025-05-01", "v1", "2025-05-15-preview"),
             token_scope="https://ai.azure.com/.default",  # noqa: S106 - a scope is no secret
             gone=(
                 f"Foundry Agents (classic) answers until {FOUNDRY_UNTIL}. Before that day, check that source.base_url "
