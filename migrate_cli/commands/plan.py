@@ -135,6 +135,7 @@ class _Planning:
     def __init__(self, settings: Settings, source: Source, view: ProgressView, *, keeps: bool) -> None:
         self._settings, self._source, self._keeps = settings, source, keeps
         self._policy = policy_of(settings)
+        self._message_characters = settings.convert_options().message_characters
         self._tokens = TokenTally()
         self._batches = 0
         self._content = content_recorder(wanted=settings.report.with_content, redacted=settings.report.redact)
@@ -191,7 +192,7 @@ class _Planning:
 
     def _validated(self, draft: Draft) -> bool:
         """Count what the target would refuse; the converter should leave nothing, so anything here is an error."""
-        problems = validate_draft(draft)
+        problems = validate_draft(draft, self._message_characters)
         self.tally.add_findings(problems)
         for problem in problems:
             self.tally.problem(problem.code, problem.detail, draft.thread_id)

@@ -55,7 +55,7 @@ def refusal(builder: MessageBuilder, part: JsonObject) -> Fate:
     value = part.get("refusal")
     if not isinstance(value, str):
         return unsupported_part(builder, part)
-    if builder.role != "assistant" or len(value) > MAX_IMAGE_URL // 2:
+    if builder.role != "assistant" or len(value) > min(MAX_IMAGE_URL // 2, builder.draft.most_text):
         fate = write_text(builder, value)
         return fate if fate is Fate.DROPPED else Fate.CONVERTED
     value, codes = tidy(value)

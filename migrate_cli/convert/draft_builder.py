@@ -10,7 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from migrate_cli.convert.canonical import encode_item
-from migrate_cli.convert.options import NO_FACTS, ConvertOptions, FileFact, FileFacts, Timestamps, UnknownFields
+from migrate_cli.convert.limits import MAX_TEXT
+from migrate_cli.convert.options import (
+    NO_FACTS,
+    ConvertOptions,
+    FileFact,
+    FileFacts,
+    ProgressMessages,
+    Timestamps,
+    UnknownFields,
+)
 from migrate_cli.convert.tool_pairs import ToolPairs
 from migrate_cli.findings import finding
 from migrate_cli.model import Aside, Fate, Finding, Item, JsonObject, Ledger, UnknownField
@@ -22,8 +31,8 @@ class DraftBuilder:
     """What has been written so far for one thread, or for one message of it when a tail is cut."""
 
     __slots__ = (
-        "aside", "call_ids", "facts", "findings", "items", "leaves_texts", "ledger", "names", "options", "pairs",
-        "thread_id", "unknown_paths",
+        "aside", "call_ids", "facts", "findings", "items", "leaves_texts", "ledger", "most_text", "names", "options",
+        "pairs", "thread_id", "unknown_paths",
     )  # fmt: skip
 
     def __init__(
@@ -35,8 +44,14 @@ class DraftBuilder:
     ) -> None:
         self.thread_id = thread_id
         self.options = options
-        self.leaves_texts = options.timestamps is Timestamps.NONE and not options.strict_assistant
+        self.leaves_texts = (
+            options.timestamps is Timestamps.NONE
+            and not options.strict_assistant
+            and options.progress_messages is ProgressMessages.KEEP
+        )
         """Whether, by the options, a text without annotations is sent just as it is."""
+        self.most_text = MAX_TEXT if options.message_characters is None else options.message_characters
+        """Characters that one text, and all texts of one message together, may have."""
         self.facts = facts
         self.names: Mapping[str, str] = names or {}
         self.call_ids: set[str] = set()

@@ -8,6 +8,8 @@ MAX_BATCH_ITEMS = 20
 """Items in one request."""
 MAX_TEXT = 10_485_760
 """Characters in one text part, and in one function output."""
+MESSAGE_CHARACTERS = {"foundry": 1_500_000}
+"""Characters of text in one message, by the preset of targets that have such a limit. Source: the vendor's quotas."""
 MAX_IMAGE_URL = 20_971_520
 """Characters in an image's URL, data URLs included."""
 MAX_FILE_BYTES = 50_000_000

@@ -48,7 +48,7 @@ class MessageBuilder:
 
     def write(self, text: str, annotations: list[JsonObject] | None = None) -> bool:
         """Add a tidied text, split where it is too long; return whether it was split. Never called with empty text."""
-        chunks = pieces(text)
+        chunks = pieces(text, self.draft.most_text)
         for chunk in chunks:
             self.parts.append(text_part(self.role, chunk))
         if annotations and len(chunks) == 1:
@@ -73,6 +73,22 @@ class MessageBuilder:
             return Fate.DROPPED
         self.write(f"[Image: {label}]")
         return Fate.NOTED
+
+
+def portions(draft: DraftBuilder, parts: list[JsonObject]) -> list[list[JsonObject]]:
+    """Return the parts of one message as those of as many as the target wants them in; no part is cut."""
+    if draft.options.message_characters is None:
+        return [parts]
+    cut: list[list[JsonObject]] = [[]]
+    room = draft.most_text
+    for part in parts:
+        length = len(part.get("text") or part.get("refusal") or "")
+        if length > room and cut[-1]:
+            cut.append([])
+            room = draft.most_text
+        cut[-1].append(part)
+        room -= length
+    return cut
 
 
 def text_part(role: str, text: str) -> JsonObject:

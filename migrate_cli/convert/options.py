@@ -62,6 +62,14 @@ class UnknownFields(StrEnum):
     KEEP = "keep"
 
 
+class ProgressMessages(StrEnum):
+    """What becomes of messages that tell how a research goes on, and answer nothing."""
+
+    KEEP = "keep"
+    MARK = "mark"
+    DROP = "drop"
+
+
 class Files(StrEnum):
     """Whether file ids are used as they are, or the bytes are uploaded again."""
 
@@ -95,6 +103,9 @@ class ConvertOptions:
     """Write code and search calls as native items under made-up ids, where `tool_calls` is `native`."""
     unknown_fields: UnknownFields = UnknownFields.NAME
     """Name fields that nothing carries, or keep their values in the state file too."""
+    progress_messages: ProgressMessages = ProgressMessages.KEEP
+    message_characters: int | None = None
+    """How many characters of text one message may have, where the target has such a limit; follows from its preset."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,11 @@ def plain(text: str) -> str:
     return tidy(text)[0]
 
 
-def pieces(text: str) -> list[str]:
-    """Split a text into parts that fit; joined again they are the text."""
-    if len(text) <= MAX_TEXT:
+def pieces(text: str, most: int = MAX_TEXT) -> list[str]:
+    """Split a text into parts of at most so many characters; joined again they are the text."""
+    if len(text) <= most:
         return [text]
-    return [text[start : start + MAX_TEXT] for start in range(0, len(text), MAX_TEXT)]
+    return [text[start : start + most] for start in range(0, len(text), most)]
 
 
 def counted(number: int, noun: str) -> str:

@@ -25,18 +25,23 @@ _PLAIN = re.compile(
 )
 
 
-def validate_draft(draft: Draft) -> list[Finding]:
-    """Return a finding `item-invalid` for each rule that the draft breaks; none for a draft that can be sent."""
+def validate_draft(draft: Draft, message_characters: int | None = None) -> list[Finding]:
+    """Return a finding `item-invalid` for each rule that the draft breaks; none for a draft that can be sent.
+
+    `message_characters` is how many characters of text one message may have, where the target has such a limit.
+    """
     problems = [*_metadata(draft.metadata)]
     if not draft.ledger.balanced:
         problems.append(f"the parts do not add up: {draft.ledger.as_dict()}")
     open_call: str | None = None
     seen: set[str] = set()
     for position, item in enumerate(draft.items):
-        if open_call is None and _is_plain(item.body):
+        if open_call is None and _is_plain(item.body, message_characters or limits.MAX_TEXT):
             continue
         body = _body(item)
         problems += (f"item {position}: {problem}" for problem in check_item(body))
+        if message_characters is not None and (length := _characters(body)) > message_characters:
+            problems.append(f"item {position}: {length:,} characters are over the limit of {message_characters:,}")
         problems += (f"item {position}: {problem}" for problem in _pairing(item, body, open_call, seen))
         open_call = body.get("call_id") if body.get("type") == "function_call" else None
     if open_call is not None:
@@ -52,12 +57,19 @@ def check_item(body: JsonObject) -> list[str]:
     return list(rule(body))
 
 
-def _is_plain(body: bytes) -> bool:
+def _is_plain(body: bytes, most: int) -> bool:
     """Whether a body is a message with one text, spelt without a flaw: nearly all are, and need no taking apart."""
     try:
-        return len(body) <= limits.MAX_TEXT and _PLAIN.fullmatch(body.decode()) is not None
+        return len(body) <= most and _PLAIN.fullmatch(body.decode()) is not None
     except UnicodeDecodeError:
         return False
+
+
+def _characters(body: JsonObject) -> int:
+    """The characters of a message's texts; none for other items."""
+    content = body.get("content")
+    parts = content if isinstance(content, list) else ()
+    return sum(len(str(part.get("text") or part.get("refusal") or "")) for part in parts if isinstance(part, dict))
 
 
 def _body(item: Item) -> JsonObject:
@@ -117,7 +129,7 @@ def _keys(body: JsonObject, required: str, optional: str = "") -> Iterator[str]:
 
 
 def _message(body: JsonObject) -> Iterator[str]:
-    yield from _keys(body, "type role content", "id status")
+    yield from _keys(body, "type role content", "id status phase")
     role = body.get("role")
     allowed = _PARTS_BY_ROLE.get(str(role))
     content = body.get("content")

@@ -28,7 +28,7 @@ from migrate_cli.http.rate_limiter import RateLimiter, Signal, signal_of
 from migrate_cli.http.retry import ATTEMPTS, jittered, until_clear
 from migrate_cli.http.sdk import MultipartForm, OfficialClient, until_idle
 from migrate_cli.http.sse import EventParser, StreamRefused
-from migrate_cli.http.transport import HttpTransport
+from migrate_cli.http.transport import LISTS, HttpTransport
 from migrate_cli.model import JsonObject
 from migrate_cli.secrets import register_secret
 
@@ -133,7 +133,9 @@ class ApiClient:
         before = self._fine
         reply = await self._send("GET", path, None, query or {})
         if not isinstance(reply, NotApplied | Ambiguous):
-            self._answered = path, query or {}
+            # What may take long to give proves nothing in a short time.
+            if not (self.endpoint.slow_lists and path.endswith(LISTS)):
+                self._answered = path, query or {}
             return reply
 
         async def once(*, alone: bool) -> Reply:
@@ -320,7 +322,11 @@ class ApiClient:
 
     def _open_http(self) -> HttpTransport:
         self._http = HttpTransport(
-            self.endpoint.base_url, headers_of(self.endpoint), self.endpoint.timeout, self._sdk.trusted()
+            self.endpoint.base_url,
+            headers_of(self.endpoint),
+            self.endpoint.timeout,
+            self._sdk.trusted(),
+            slow_lists=self.endpoint.slow_lists,
         )
         return self._http
 

@@ -28,6 +28,8 @@ class Endpoint:
     """The longest wait that the host may ask for."""
     headers: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+    slow_lists: float = 0.0
+    """Seconds without a sign of life that a list may take at least, at hosts that are known to be slow with lists."""
     credentials: Credentials | None = field(default=None, repr=False)
     """What authenticates in place of `api_key`, where a fixed bearer key is not enough."""
     when_refused: str = CHECK_KEY

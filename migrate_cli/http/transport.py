@@ -32,6 +32,9 @@ would never time out by itself."""
 OFTEN = 20
 """How many times during a timeout it is looked whether one has passed, so that none is late by more than a part."""
 
+LISTS = ("/items", "/conversations")
+"""How the paths of lists end that a host may have to gather first; see `Endpoint.slow_lists`."""
+
 SLOWEST = 4_000
 """Bytes a second: whatever carries less cannot be waited for, although bytes still move."""
 
@@ -67,7 +70,15 @@ class RawResponse:
 class HttpTransport:
     """One host's connections, kept open between requests. To be closed in the event loop that used it."""
 
-    def __init__(self, base_url: str, headers: Mapping[str, str], timeout: float, trust: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        timeout: float,
+        trust: ssl.SSLContext | None,
+        *,
+        slow_lists: float = 0.0,
+    ) -> None:
         import aiohttp  # noqa: PLC0415 - comes with the official client
         from yarl import URL  # noqa: PLC0415 - comes with aiohttp
 
@@ -78,6 +89,7 @@ class HttpTransport:
         self._upload, self._told = Upload, TOLD
         self._base = base_url.rstrip("/")
         self._timeout = timeout
+        self._of_lists = max(timeout, min(slow_lists, LONGEST_ANSWER * timeout))
         self._proxy = proxy_for(self._base)
         self._deadlines = Deadlines(timeout / OFTEN)
         self._url = partial(URL, encoded=True)
@@ -111,6 +123,8 @@ class HttpTransport:
         whole_path = path if "://" in path else self._base + path
         url = f"{whole_path}?{_encoded(query)}" if query else whole_path
         silence, whole = self._timeout, LONGEST_ANSWER * self._timeout
+        if method == "GET" and path.endswith(LISTS):
+            silence = self._of_lists
         upload = None
         if content is not None:
             upload = self._upload(content)

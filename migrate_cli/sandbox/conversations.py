@@ -20,7 +20,14 @@ from migrate_cli.sandbox.file_store import FileStore
 from migrate_cli.sandbox.include import check_include, visible
 from migrate_cli.sandbox.options import MetadataUpdate, SandboxOptions, TargetPreset
 from migrate_cli.sandbox.requests import include_values, json_answer, page_limit, page_order, raw_answer, read_json
-from migrate_cli.sandbox.rules import CheckedItem, check_batch, check_fields, check_metadata, check_strict_assistants
+from migrate_cli.sandbox.rules import (
+    CheckedItem,
+    check_batch,
+    check_fields,
+    check_metadata,
+    check_project_items,
+    check_strict_assistants,
+)
 from migrate_cli.sandbox.rules_tools import check_tool_item
 from migrate_cli.sandbox.store import Conversation, PageBounds, Store, StoredItem
 
@@ -132,6 +139,8 @@ class ConversationEndpoints:
         checked = check_batch(items, self._known_file, check_tool_item)
         if self._options.strict_assistant:
             check_strict_assistants(items)
+        if self._options.preset is TargetPreset.FOUNDRY:
+            check_project_items(items)
         return checked
 
     def _bounds(self, request: Request, position: Callable[[str], int]) -> PageBounds:

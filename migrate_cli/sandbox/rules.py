@@ -20,6 +20,8 @@ MAX_PAIRS = 16
 MAX_KEY = 64
 MAX_VALUE = 512
 MAX_TEXT = 10_485_760
+MAX_PROJECT_MESSAGE = 1_500_000
+"""Characters in one message, at Foundry."""
 MAX_IMAGE_URL = 20_971_520
 MAX_FILE_DATA = 73_400_320
 MAX_FILE_ID = 64
@@ -96,6 +98,25 @@ def check_batch(value: Any, known_file: KnownFile, check_other: OtherRules) -> l
             param="items",
         )
     return [_check_item(item, known_file, check_other) for item in value]
+
+
+def check_project_items(items: list[JsonObject]) -> None:
+    """Raise for what only Foundry refuses: items without `type`, ids of the client's making, and very long messages."""
+    for item in items:
+        if not item.get("type"):
+            raise invalid_item("Invalid item: missing required parameter 'type'.")
+        if item.get("id"):
+            raise invalid_item(f"Invalid item: malformed id {show(item['id'])}.")
+        length = sum(len(str(part.get("text") or part.get("refusal") or "")) for part in _parts_of(item))
+        if length > MAX_PROJECT_MESSAGE:
+            raise invalid_item(
+                f"Invalid item: a message has at most {MAX_PROJECT_MESSAGE} characters, and this one {length}."
+            )
+
+
+def _parts_of(item: JsonObject) -> list[JsonObject]:
+    content = item.get("content")
+    return [{"text": content}] if isinstance(content, str) else content if isinstance(content, list) else []
 
 
 def check_strict_assistants(items: list[JsonObject]) -> None:

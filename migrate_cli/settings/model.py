@@ -31,6 +31,7 @@ from pydantic_core import PydanticKnownError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from migrate_cli.bounds import DEEPEST, MEGABYTE, Bounds, set_bounds
+from migrate_cli.convert.limits import MESSAGE_CHARACTERS
 from migrate_cli.convert.options import (
     AssistantImages,
     Attachments,
@@ -38,6 +39,7 @@ from migrate_cli.convert.options import (
     ConvertOptions,
     Files,
     Incomplete,
+    ProgressMessages,
     Tail,
     Timestamps,
     ToolCalls,
@@ -263,6 +265,7 @@ class ConvertSettings(Section):
     strict_assistant: bool = _OPTIONS.strict_assistant
     native_builtin: bool = _OPTIONS.native_builtin
     unknown_fields: UnknownFields = _OPTIONS.unknown_fields
+    progress_messages: ProgressMessages = _OPTIONS.progress_messages
 
 
 class LoadSettings(Section):
@@ -415,7 +418,11 @@ class Settings(BaseSettings):
         """The section `convert`, as the converter takes it."""
         values = {name: getattr(self.convert, name) for name in ConvertSettings.model_fields if name != "tail"}
         tail = self.convert.tail
-        return ConvertOptions(**values, tail=None if tail is None else Tail(tail.messages, tail.tokens))
+        return ConvertOptions(
+            **values,
+            tail=None if tail is None else Tail(tail.messages, tail.tokens),
+            message_characters=MESSAGE_CHARACTERS.get(self.target.preset),
+        )
 
     def setup(self, source_identity: str) -> dict[str, str]:
         """What the state file records, and refuses to see changed: source, target and conversion; never secrets."""
@@ -451,7 +458,20 @@ class Settings(BaseSettings):
             for name in flat(layer.values):
                 settings._origins[name] = layer.place(name)
         settings._variables.update({name: SecretStr(value) for name, value in known.items()})
+        _refuse_own_ids(settings)
         return settings
+
+
+def _refuse_own_ids(settings: Settings) -> None:
+    """Refuse settings that give items ids of ours, where the target takes none. Raises SettingsError."""
+    given = [name for name in ("strict_assistant", "native_builtin") if getattr(settings.convert, name)]
+    if settings.target.preset != "foundry" or not given:
+        return
+    named = " and ".join(f"convert.{name} ({settings.where(f'convert.{name}')})" for name in given)
+    raise SettingsError(
+        f"{named} would send items with ids of migrate-cli's own, which a target with the preset foundry refuses as "
+        "malformed; take that setting out."
+    )
 
 
 def load_settings(

@@ -19,6 +19,9 @@ V1 = "/openai/v1"
 SCOPES = {"azure": "https://cognitiveservices.azure.com/.default", "foundry": "https://ai.azure.com/.default"}
 """What a token of Microsoft Entra is asked for, by preset."""
 
+SLOW_LISTS = {"foundry": 30.0}
+"""Seconds that lists of a preset were seen to take, and half as many more."""
+
 
 def endpoint_of(settings: Settings) -> Endpoint:
     """Return the endpoint. Raises UsageError (code `no-key`) where nothing could authenticate, naming all ways."""
@@ -40,6 +43,7 @@ def endpoint_of(settings: Settings) -> Endpoint:
         query=target.query,
         credentials=credentials,
         when_refused=_when_refused(target, credentials),
+        slow_lists=SLOW_LISTS.get(target.preset, 0.0),
     )
 
 
