@@ -30,20 +30,24 @@ def message_objects(thread: Thread) -> Iterator[JsonObject]:
 
 def message_object(message: Message, thread_id: str) -> JsonObject:
     """Return one message object."""
-    return {
-        "id": message.id,
-        "object": "thread.message",
-        "created_at": message.created_at,
-        "thread_id": thread_id,
-        "role": message.role,
-        "content": list(message.content),
-        "attachments": [_attachment(attachment) for attachment in message.attachments],
-        "assistant_id": message.assistant_id,
-        "run_id": message.run_id,
-        "metadata": dict(message.metadata),
-        "status": message.status,
-        "incomplete_details": {"reason": message.incomplete_reason} if message.incomplete_reason else None,
-    } | _own(message.unknown, "messages[]")
+    return (
+        {
+            "id": message.id,
+            "object": "thread.message",
+            "created_at": message.created_at,
+            "thread_id": thread_id,
+            "role": message.role,
+            "content": list(message.content),
+            "attachments": [_attachment(attachment) for attachment in message.attachments],
+            "assistant_id": message.assistant_id,
+            "run_id": message.run_id,
+            "metadata": dict(message.metadata),
+            "status": message.status,
+            "incomplete_details": {"reason": message.incomplete_reason} if message.incomplete_reason else None,
+        }
+        | ({} if message.phase is None else {"phase": message.phase})
+        | _own(message.unknown, "messages[]")
+    )
 
 
 def run_object(run: Run, thread_id: str) -> JsonObject:

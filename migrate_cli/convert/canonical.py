@@ -66,7 +66,7 @@ def encode_text(role: str, part_type: str, text: str, tail: str = "") -> tuple[b
 def _only_text(item: JsonObject) -> str | None:
     """The text of a message that holds nothing else: nearly every item, so worth a shorter way."""
     content = item.get("content")
-    if item.get("type") != "message" or type(content) is not list or len(content) != 1:
+    if item.get("type") != "message" or type(content) is not list or len(content) != 1 or item.get("phase"):
         return None
     part = content[0]
     if type(part) is not dict or part.get("type") not in _WRITTEN_PARTS or type(item.get("role")) is not str:
@@ -112,6 +112,7 @@ def same(sent: JsonObject, got: JsonObject) -> bool:
 
     An image's URL comes back only when it is asked for with `include`, and some servers never return it; an image
     part without any source is therefore taken for the one that was sent in its place.
+    Nor does a message become another one by the phase that a server gives or takes; `verify` tells of it.
     """
     a, b = canonical(sent), canonical(got)
     if a == b:
@@ -130,7 +131,8 @@ def _message(item: JsonObject) -> list[Any]:
         parts: list[Any] = [["text", content]]
     else:
         parts = [_part(part) for part in content or ()]
-    return ["message", item.get("role"), parts]
+    # Most messages have no phase; a server may say so with null.
+    return ["message", item.get("role"), parts, *([item["phase"]] if item.get("phase") else [])]
 
 
 def _part(part: JsonObject) -> list[Any]:

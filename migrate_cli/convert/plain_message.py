@@ -9,7 +9,6 @@ from __future__ import annotations
 from migrate_cli.convert.canonical import NO_ANNOTATIONS, encode_text
 from migrate_cli.convert.citations import MARKER_OPENS
 from migrate_cli.convert.draft_builder import DraftBuilder
-from migrate_cli.convert.limits import MAX_TEXT
 from migrate_cli.model import Item, Message
 
 _FORMS = {
@@ -26,8 +25,8 @@ def put_one_text(message: Message, draft: DraftBuilder) -> bool:
     form = _FORMS.get(message.role or "")
     if form is None or not draft.leaves_texts or message.attachments or message.metadata or len(message.content) != 1:
         return False
-    text = _text_of(message.content[0])
-    if text is None or message.status not in ("completed", None):
+    text = _text_of(message.content[0], draft.most_text)
+    if text is None or message.status not in ("completed", None) or message.phase:
         return False
     if message.role == "assistant" and MARKER_OPENS in text:
         return False
@@ -40,7 +39,7 @@ def put_one_text(message: Message, draft: DraftBuilder) -> bool:
     return True
 
 
-def _text_of(part: object) -> str | None:
+def _text_of(part: object, most: int) -> str | None:
     """The text of a part as the wire has it, where nothing is cited, split or replaced."""
     if type(part) is not dict or part.get("type") != "text":
         return None
@@ -48,6 +47,6 @@ def _text_of(part: object) -> str | None:
     if type(inner) is not dict or inner.get("annotations"):
         return None
     text = inner.get("value")
-    if type(text) is not str or not text or len(text) > MAX_TEXT or "\x00" in text:
+    if type(text) is not str or not text or len(text) > most or "\x00" in text:
         return None
     return text

@@ -93,7 +93,8 @@ def message_of(raw: JsonObject, thread_id: str, position: int, notes: Notes) -> 
     metadata, attached = get("metadata"), get("attachments") or get("file_ids")
     odd = (metadata and type(metadata) is not dict) or (attached and type(attached) is not list) or incomplete
     is_known = raw.keys() <= wire_fields.MESSAGE and not odd and wire_fields.is_plain(content)
-    unknown = () if is_known else wire_fields.of_message(raw, content)
+    phase = None if is_known else _phase(raw)
+    unknown = () if is_known else wire_fields.of_message(raw, content, carried=() if phase is None else ("phase",))
     if unknown:
         notes.set_aside.update(one.path for one in unknown)
     return Message(
@@ -107,6 +108,7 @@ def message_of(raw: JsonObject, thread_id: str, position: int, notes: Notes) -> 
         incomplete_reason=_text(incomplete.get("reason")) if isinstance(incomplete, dict) else None,
         assistant_id=None if assistant_id is None else clean_id(assistant_id),
         run_id=None if run_id is None else clean_id(run_id),
+        phase=phase,
         unknown=unknown,
     )
 
@@ -119,6 +121,12 @@ def _role(raw: JsonObject, message_id: str, notes: Notes) -> str | None:
         notes.add("message-role-inferred", "No role; a run made the message, so it is the assistant's.", message_id)
         return "assistant"
     return None
+
+
+def _phase(raw: JsonObject) -> str | None:
+    """Return the phase of an assistant's message, if it is one that the target knows."""
+    phase = raw.get("phase")
+    return phase if raw.get("role") == "assistant" and phase in ("commentary", "final_answer") else None
 
 
 def _content(raw: JsonObject, message_id: str, notes: Notes) -> tuple[Any, ...]:

@@ -94,13 +94,16 @@ def is_plain(content: Any) -> bool:
     return True
 
 
-def of_message(raw: JsonObject, content: Iterable[Any]) -> tuple[UnknownField, ...]:
-    """Return what nothing carries of a message and of its parts, which are those that conversion will see."""
+def of_message(raw: JsonObject, content: Iterable[Any], *, carried: Iterable[str] = ()) -> tuple[UnknownField, ...]:
+    """Return what nothing carries of a message and of its parts, which are those that conversion will see.
+
+    `carried` are fields that messages seldom have, and that this one gave on.
+    """
     place = "messages[]"
     parts = chain.from_iterable(_of_part(part, f"{place}.content[]") for part in content)
     why = raw.get("incomplete_details")
     reasons = _fields(why, _REASON, f"{place}.incomplete_details") if isinstance(why, dict) else ()
-    return (*_fields(raw, MESSAGE, place), *reasons, *parts)
+    return (*_fields(raw, MESSAGE.union(carried), place), *reasons, *parts)
 
 
 def of_thread(raw: Mapping[str, Any]) -> tuple[UnknownField, ...]:

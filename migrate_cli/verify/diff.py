@@ -52,6 +52,8 @@ def _changes(a: list[Any], b: list[Any]) -> Iterator[Change]:
     elif a[0] == "message":
         if a[1] != b[1]:
             yield Change("role", "changed-role", f"{b[1]}, not {a[1]}")
+        if a[3:] != b[3:]:
+            yield Change("phase", "changed-phase", f"{_phase(b)}, not {_phase(a)}")
         yield from _contents(a[2], b[2])
     else:
         names = _NAMES.get(a[0])
@@ -59,6 +61,10 @@ def _changes(a: list[Any], b: list[Any]) -> Iterator[Change]:
         for name, one, other in fields:
             if one != other:
                 yield _value(name, one, other)
+
+
+def _phase(form: list[Any]) -> Any:
+    return form[3] if len(form) > 3 else "none"
 
 
 _NAMES = {
