@@ -159,6 +159,11 @@ _HOSTS = {
         "Read the thread again, or check what the key may do.",
     ),
     "thread-id-repeated": Entry(INFO, "The list of ids names a thread more than once; it was read once.", "Nothing."),
+    "host-api-version": Entry(
+        WARNING,
+        "The host was asked with a version of its API that is not known here; what it answers was read as it came.",
+        "Take `api-version` out of `source.query`, or look at a few conversations first.",
+    ),
     "host-milliseconds": Entry(INFO, "The host tells times in milliseconds; they were read as such.", "Nothing."),
     "host-hides-more": Entry(
         INFO, "The host says that a list has no more where it has; lists were read on.", "Nothing."
@@ -204,6 +209,21 @@ _MESSAGES = {
     "message-metadata-aside": Entry(
         INFO, "Items have no metadata: a message's pairs are in the state file.", "Read them there."
     ),
+    "message-split": Entry(
+        WARNING,
+        "A message has more characters than the target takes in one; it became several in a row.",
+        "Nothing; no text is lost.",
+    ),
+    "progress-marked": Entry(
+        INFO,
+        "A message only tells how a research goes on; its first line says so, as `convert.progress_messages` asks.",
+        "Choose with `convert.progress_messages`: `keep` (default), `mark` or `drop`.",
+    ),
+    "progress-dropped": Entry(
+        WARNING,
+        "A message that only tells how a research goes on was left out, as `convert.progress_messages: drop` asks.",
+        "Nothing.",
+    ),
     "tail-cut": Entry(INFO, "Older messages were left out, as `convert.tail` asks.", "Raise `convert.tail`."),
     "unsupported-part": Entry(
         WARNING,
@@ -218,7 +238,9 @@ _MESSAGES = {
 _TEXT = {
     "empty-text": Entry(INFO, "An empty text was left out; servers differ in whether they take one.", "Nothing."),
     "text-too-long": Entry(
-        INFO, "A text is longer than one part may be (10,485,760 characters); it was split into several.", "Nothing."
+        INFO,
+        "A text is longer than a part may be (10,485,760 characters, 1,500,000 at Foundry); it was split into several.",
+        "Nothing.",
     ),
     "text-nul": Entry(INFO, "NUL characters were replaced by U+2400 (␀), since servers refuse them.", "Nothing."),
     "text-lone-surrogate": Entry(
@@ -340,6 +362,17 @@ _TOOLS = {
         "A tool call became a text in the assistant's words: code, search, host tools, or functions by setting.",
         "Choose with `convert.tool_calls` and `convert.native_builtin`.",
     ),
+    "tool-call-as-function": Entry(
+        INFO,
+        "A call that the host ran itself (an Azure Function, a connected agent, an MCP server) became a function call "
+        "with its output; what that has no place for, such as the server's label, is in the state file.",
+        "Nothing; `convert.tool_calls: text` tells such calls in words instead.",
+    ),
+    "child-thread": Entry(
+        INFO,
+        "A connected agent worked in a thread of its own. The state file links it, and `map` shows its conversation.",
+        "Migrate that thread as well if it is wanted; hosts list it among their threads.",
+    ),
     "tool-call-dropped": Entry(WARNING, "Tool calls were left out, as `convert.tool_calls: drop` asks.", "Nothing."),
     "tool-call-without-output": Entry(
         WARNING,
@@ -374,7 +407,10 @@ _TOOLS = {
         INFO, "A call's id is too long or used twice; it was replaced by one made from its hash.", "Nothing."
     ),
     "tool-name-changed": Entry(
-        WARNING, "A function's name has signs or a length that the target refuses; they were replaced.", "Nothing."
+        WARNING,
+        "A function's name has signs or a length that the target refuses; they were replaced, and the state file has "
+        "the name as it was.",
+        "Nothing.",
     ),
     "tool-arguments-not-json": Entry(
         WARNING, "The arguments of a call are not JSON; they were sent as they are.", "Nothing."

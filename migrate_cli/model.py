@@ -13,12 +13,15 @@ from typing import Any, NamedTuple
 
 JsonObject = dict[str, Any]
 
-READER = 2
+READER = 3
 """The generation of reading and converting. Raise it whenever a source that has not changed may become other items or
 metadata than before: what was loaded is then known to be read differently, and not taken for a change of the source."""
 
 
-YOUNGER = frozenset({"convert.unknown_fields", "source.join", "source.map", "source.order", "source.time_format"})
+YOUNGER = frozenset({
+    "convert.progress_messages", "convert.unknown_fields",
+    "source.join", "source.map", "source.order", "source.time_format",
+})  # fmt: skip
 """Settings that change what items come out, and that earlier versions did not know: a recorded setup holds them only
 where they are not the default, so that a setup without them means the default."""
 
@@ -147,6 +150,8 @@ class Message:
     incomplete_reason: str | None = None
     assistant_id: str | None = None
     run_id: str | None = None
+    phase: str | None = None
+    """`commentary` or `final_answer`, where the source says so of what an assistant wrote."""
     unknown: tuple[UnknownField, ...] = ()
     """Fields of the message and of its parts that nothing carries."""
 
@@ -292,6 +297,10 @@ class Aside:
     """`metadata`, `annotations`, `attachments`, `tool_resources`, `thread_metadata` …"""
     value: Any
     """JSON."""
+
+
+CHILD_THREAD = "child_thread"
+"""The name of the aside that links a connected agent's call to the thread that the agent worked in."""
 
 
 CONVERSATION_GONE = "conversation-gone"

@@ -94,6 +94,34 @@ TABLE: tuple[Row, ...] = (
         "tool-call-native-unproven",
     ),
     Row(
+        "Azure Function, connected agent or MCP call",
+        "tool_calls: native *",
+        "`function_call`, the rest in the state file",
+        _CONVERTED,
+        "tool-call-as-function",
+    ),
+    Row(
+        "output of such a call",
+        "tool_calls: native *",
+        "`function_call_output`, joined to its call",
+        _KEPT,
+        "tool-call-as-function",
+    ),
+    Row(
+        "Azure Function, connected agent or MCP call",
+        "tool_calls: text",
+        "an assistant's text",
+        _NOTED,
+        "tool-call-as-text",
+    ),
+    Row(
+        "screenshot of a computer",
+        "assistant_images: user_note *",
+        "`input_image` in a user-role note after the call's text",
+        _CONVERTED,
+        "image-in-assistant-message",
+    ),
+    Row(
         "Bing, AI Search, OpenAPI or unknown call", "", "an assistant's text with all data", _NOTED, "tool-call-as-text"
     ),
     Row("step that lists the tools of a server", "", "the state file", _NOTED, "step-lists-tools"),
@@ -116,6 +144,15 @@ TABLE: tuple[Row, ...] = (
     Row("tool resources of the thread", "", "the state file, and `assistants`", _NOTED, "tool-resources-aside"),
     Row("part of an unfinished message", "incomplete: keep *", "as in any message", _KEPT, "message-incomplete"),
     Row("part of an unfinished message", "incomplete: skip", "nothing", _DROPPED, "message-incomplete"),
+    Row("message of a research on its way", "progress_messages: keep *", "as any message", _KEPT),
+    Row(
+        "message of a research on its way",
+        "progress_messages: mark",
+        "as any message, after a line that says so",
+        _KEPT,
+        "progress-marked",
+    ),
+    Row("message of a research on its way", "progress_messages: drop", "nothing", _DROPPED, "progress-dropped"),
     Row("part of a message without a role", "", "nothing", _DROPPED, "message-without-role"),
     Row("part before the tail", "tail", "nothing", _DROPPED, "tail-cut"),
 )

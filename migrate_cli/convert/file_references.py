@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from itertools import chain
 from typing import Any, NamedTuple
 
+from migrate_cli.convert.host_calls import SCREEN, host_call
 from migrate_cli.model import Message, Thread
 
 
@@ -28,13 +30,27 @@ class FileReference(NamedTuple):
 
 
 def files_of(thread: Thread) -> Iterator[FileReference]:
-    """Yield the files of a thread's messages, each id once for each kind of place; reads the messages once."""
+    """Yield the files of a thread's messages and screenshots, each id once for each kind of place.
+
+    It reads the messages once.
+    """
     seen: set[tuple[str, FilePlace]] = set()
-    for message in thread.messages:
-        for mention in files_of_message(message):
-            if (mention.file_id, mention.place) not in seen:
-                seen.add((mention.file_id, mention.place))
-                yield mention
+    of_messages = (mention for message in thread.messages for mention in files_of_message(message))
+    for mention in chain(of_messages, _screenshots(thread)):
+        if (mention.file_id, mention.place) not in seen:
+            seen.add((mention.file_id, mention.place))
+            yield mention
+
+
+def _screenshots(thread: Thread) -> Iterator[FileReference]:
+    """Yield the pictures that calls of a computer left in files."""
+    for step in thread.run_steps:
+        calls = step.details.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
+            if isinstance(call, Mapping) and call.get("type") == SCREEN:
+                picture = host_call(SCREEN, call).picture
+                if picture and "file_id" in picture:
+                    yield FileReference(picture["file_id"], FilePlace.IMAGE, step.id)
 
 
 def resource_files(resources: object) -> list[str]:

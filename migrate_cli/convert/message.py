@@ -7,10 +7,12 @@ from migrate_cli.convert.draft_builder import DraftBuilder
 from migrate_cli.convert.message_builder import MessageBuilder
 from migrate_cli.convert.message_items import put_message
 from migrate_cli.convert.message_parts import convert_part
+from migrate_cli.convert.options import Incomplete, ProgressMessages
 from migrate_cli.convert.part_count import count_known
 from migrate_cli.convert.plain_message import put_one_text
+from migrate_cli.convert.progress_messages import is_progress
 from migrate_cli.convert.text import counted, short
-from migrate_cli.convert.tool_pairs import UNFINISHED, left_out
+from migrate_cli.convert.tool_pairs import UNFINISHED
 from migrate_cli.model import Fate, Message
 
 ROLES = frozenset({"user", "assistant", "system", "developer"})
@@ -30,6 +32,10 @@ def convert_parts(message: Message, draft: DraftBuilder) -> None:
     """The same for any message, part by part."""
     if message.role is None:
         draft.find("message-without-role", f"The message {short(message.id)} has no role.", message.id)
+        draft.count(Fate.DROPPED, count_known(message))
+        return
+    if draft.options.progress_messages is ProgressMessages.DROP and is_progress(message):
+        draft.find("progress-dropped", "A message that tells how a research goes on was left out.", message.id)
         draft.count(Fate.DROPPED, count_known(message))
         return
     if message.status in UNFINISHED and not _keep_unfinished(message, draft):
@@ -53,7 +59,7 @@ def convert_parts(message: Message, draft: DraftBuilder) -> None:
 
 def _keep_unfinished(message: Message, draft: DraftBuilder) -> bool:
     reason = f" ({short(message.incomplete_reason)})" if message.incomplete_reason else ""
-    kept = not left_out(message, draft.options)
+    kept = draft.options.incomplete is Incomplete.KEEP
     draft.find(
         "message-incomplete",
         f"The message is {message.status}{reason}; it was {'kept' if kept else 'left out'}.",

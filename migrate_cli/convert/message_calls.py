@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from migrate_cli.convert.call_items import Call
 from migrate_cli.convert.message_builder import MessageBuilder
 from migrate_cli.convert.message_items import put_message
 from migrate_cli.convert.options import ToolCalls
 from migrate_cli.convert.part_count import count_call_part
 from migrate_cli.convert.text import short
-from migrate_cli.convert.tool_calls import Call, convert_call, output_as_note
+from migrate_cli.convert.tool_calls import convert_call, output_as_note
 from migrate_cli.convert.tool_pairs import OutputMeaning
 from migrate_cli.model import Fate, JsonObject
 

@@ -8,8 +8,9 @@ One part is each of these, whatever it holds:
 - a metadata pair of a message, and of the thread;
 - an entry of the thread's `tool_resources` (one for each tool) that is not empty;
 - a tool call in a run step, or as a part of a message;
-- a tool output: the `output` of a function call when it is not null, each entry of a code call's `outputs`, each entry
-  of a search's `results`; a tool's answer in a message. Calls of other types are one part, outputs included;
+- a tool output: the `output` of a call of a function, an Azure Function, a connected agent, an MCP server or a computer
+  when it is not null, each entry of a code call's `outputs`, each entry of a search's `results`; a tool's answer in a
+  message. Calls of other types are one part, outputs included;
 - a call that a run waited for (`required_action`) and that no run step holds; what else it waited for;
 - a run step that is neither a message's creation nor a list of tool calls;
 - a field of a thread, a message, a part, a run, a step or a tool call that nothing carries, whatever its value holds.
@@ -93,7 +94,7 @@ def count_call_part(part: Mapping[str, Any]) -> int:
     """Return the number of parts of a tool call that stands in a message: itself, and the outputs that it holds."""
     call = part.get("call")
     if isinstance(call, Mapping):
-        return 1 + _count_outputs(call)
+        return 1 + count_outputs(call)
     return 1 if part.get("output") is None else 2
 
 
@@ -101,25 +102,36 @@ def count_step(step: RunStep) -> int:
     """Return the number of parts of one run step."""
     calls = step.details.get("tool_calls")
     if isinstance(calls, list):
-        return sum(1 + _count_outputs(call) for call in calls)
+        return sum(1 + count_outputs(call) for call in calls)
     is_pointer = "message_creation" in (step.type, step.details.get("type"))
     return 0 if is_pointer else 1
 
 
-def _count_outputs(call: Any) -> int:
+def count_outputs(call: Any) -> int:
+    """Return the number of outputs of one tool call that are parts of their own."""
     if not isinstance(call, Mapping):
         return 0
     kind = call.get("type")
+    if isinstance(kind, str) and kind in _HOSTS:
+        return int(_has_output(kind, call))
     inner = call.get(str(kind))
     if not isinstance(inner, Mapping):
         return 0
     if kind == "function":
         return 0 if inner.get("output") is None else 1
-    if kind == "code_interpreter":
-        return _length(inner.get("outputs"))
-    if kind == "file_search":
-        return _length(inner.get("results"))
-    return 0
+    return _length(inner.get(_ENTRIES.get(str(kind), "")))
+
+
+_ENTRIES = {"code_interpreter": "outputs", "file_search": "results"}
+_HOSTS = frozenset({"azure_function", "computer_use_preview", "connected_agent", "mcp"})
+"""Kinds of calls that a host answers with one thing, which stands beside their fields or with them in an object."""
+_HOLDERS = frozenset({"function", "microsoftfabric", "sharepoint"})
+
+
+def _has_output(kind: str, call: Mapping[str, Any]) -> bool:
+    own = {*_HOLDERS, kind.replace("_", "")}
+    inner = [held for key, held in call.items() if isinstance(held, Mapping) and key.replace("_", "").lower() in own]
+    return any(holder.get("output") is not None for holder in (call, *inner))
 
 
 def _length(value: Any) -> int:

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
-from migrate_cli.convert.options import ConvertOptions, Incomplete
+from migrate_cli.convert.options import ConvertOptions, Incomplete, ProgressMessages
+from migrate_cli.convert.progress_messages import is_progress
 from migrate_cli.model import JsonObject, Message, RunStep
 
 TOOL_CALL = "tool_call"
@@ -43,8 +44,10 @@ class OutputMeaning(Enum):
 
 
 def left_out(message: Message, options: ConvertOptions) -> bool:
-    """Whether nothing of a message is carried: it has no role, or it is unfinished and not wanted."""
-    return message.role is None or (message.status in UNFINISHED and options.incomplete is not Incomplete.KEEP)
+    """Whether nothing of a message is carried: it has no role, or it is unfinished or on the way, and not wanted."""
+    if message.role is None or (message.status in UNFINISHED and options.incomplete is not Incomplete.KEEP):
+        return True
+    return options.progress_messages is ProgressMessages.DROP and is_progress(message)
 
 
 class ToolPairs:

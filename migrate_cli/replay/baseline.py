@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from migrate_cli.convert.assistant import convert_assistant
 from migrate_cli.convert.configuration import HostKind
+from migrate_cli.convert.progress_messages import is_progress
 from migrate_cli.model import JsonObject, Message, Run, Thread, Unreadable
 from migrate_cli.replay.expectations import Expect, ExpectedSimilarity, Method
 from migrate_cli.replay.suite import InputPart, SuiteCase
@@ -72,7 +73,7 @@ def last_turn(thread: Thread) -> LastTurn | None:
         text = text_of(message)
         if message.role == "user":
             asked, answers = (message, []) if text else (None, [])
-        elif message.role == "assistant" and text and asked is not None:
+        elif message.role == "assistant" and text and asked is not None and not is_progress(message):
             answers.append(message)
             best = asked, answers
     if best is None:

@@ -26,6 +26,7 @@ def build(result: Result) -> ReportDocument:
     asked = {str(row.get("id")) for row in rows}
     headline = f"{number(len(known))} of {plural(len(asked), 'id')} {'is' if len(known) == 1 else 'are'} known."
     sections: list[Section] = [_table(rows)] if rows else []
+    sections += _children(rows)
     return ReportDocument("migrate-cli map", headline, tone_of(result), (*sections, *problems(result)), steps(result))
 
 
@@ -35,3 +36,21 @@ def _table(rows: list[JsonObject]) -> Table:
     shown = ["found", *names] if all(row.get("found") is not None for row in rows) else ["id", "found", *names]
     columns = tuple(Column("is a" if name == "found" else name.removesuffix("_id").replace("_", " ")) for name in shown)
     return Table("", columns, tuple(tuple(text(row.get(name)) for name in shown) for row in rows))
+
+
+def _children(rows: list[JsonObject]) -> list[Section]:
+    """Return the threads that connected agents worked in, beside those that called them."""
+    found = [(row, child) for row in rows for child in objects(row, "children")]
+    if not found:
+        return []
+    names = ("thread", "call", "thread of the agent", "its conversation")
+    cells = tuple(
+        (
+            text(row.get("thread_id")),
+            text(child.get("call_id")),
+            text(child.get("child_thread_id")),
+            text(child.get("child_conversation_id") or "not migrated"),
+        )
+        for row, child in found
+    )
+    return [Table("Connected agents", tuple(Column(name) for name in names), cells)]

@@ -199,6 +199,19 @@ def m008_identity(db: Database) -> None:
     db.conn.execute("DELETE FROM setup WHERE key = 'map_bytes'")
 
 
+_CHILD_THREAD = """
+SELECT parent.id AS thread_id, aside.message_id, json_extract(aside.value, '$.call_id') AS call_id,
+  json_extract(aside.value, '$.thread_id') AS child_thread_id, child.conversation_id AS child_conversation_id
+FROM aside JOIN thread AS parent ON parent.key = aside.thread
+  LEFT JOIN thread AS child ON child.id = json_extract(aside.value, '$.thread_id')
+WHERE aside.name = 'child_thread'"""
+
+
+def m009_child_threads(db: Database) -> None:
+    """A public view of the threads that connected agents worked in, beside the threads that called them."""
+    db.create_view("child_thread", _CHILD_THREAD)
+
+
 STEPS: tuple[Callable[[Database], None], ...] = (
     m001_first_schema,
     m002_facts_of_files,
@@ -208,6 +221,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m006_short_ids_of_items,
     m007_what_lost_uploads_sent,
     m008_identity,
+    m009_child_threads,
 )
 """All steps, oldest first."""
 

@@ -146,7 +146,8 @@ class MapQueries:
         """Return rows for each id, old or new, in the order asked for.
 
         Each row has `id`, `found` (`thread`, `conversation`, `message`, `item`, `file`, or None) and the fields of
-        `thread_map`, `message_map` or `file_map`. An id that stands for several items has several rows.
+        `thread_map`, `message_map` or `file_map`. An id that stands for several items has several rows. A thread whose
+        connected agents worked in threads of their own has `children`, in the columns of the view `child_thread`.
         """
         wanted = list(dict.fromkeys(ids))
         rows: dict[str, list[JsonObject]] = {}
@@ -157,7 +158,23 @@ class MapQueries:
                 sql = f"SELECT * FROM {view} WHERE {column} IN ({_marks(some)})"  # noqa: S608 - names are constants
                 for row in self._file.rows(sql, *some):
                     rows.setdefault(row[column], []).append({"id": row[column], "found": found, **row})
+        self._add_children(
+            [row for found in rows.values() for row in found if row["found"] in ("thread", "conversation")]
+        )
         return [row for one in wanted for row in rows.get(one, [{"id": one, "found": None}])]
+
+    def _add_children(self, threads: list[JsonObject]) -> None:
+        """Give threads what their connected agents worked in."""
+        by_id: dict[str, list[JsonObject]] = {}
+        for row in threads:
+            by_id.setdefault(row["thread_id"], []).append(row)
+        ids = list(by_id)
+        for start in range(0, len(ids), _AT_ONCE):
+            some = ids[start : start + _AT_ONCE]
+            sql = f"SELECT * FROM child_thread WHERE thread_id IN ({_marks(some)})"  # noqa: S608 - only placeholders
+            for child in self._file.rows(sql, *some):
+                for row in by_id[child.pop("thread_id")]:
+                    row.setdefault("children", []).append(child)
 
     def export(self, level: Literal["threads", "messages", "files"] = "threads") -> Iterator[JsonObject]:
         """Yield the rows of `thread_map` (threads that have a conversation), `message_map` or `file_map`."""

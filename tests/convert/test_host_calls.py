@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from migrate_cli.convert.file_references import files_of
 from migrate_cli.convert.host_calls import KINDS, host_call
-from migrate_cli.convert.options import ConvertOptions, ToolCalls
+from migrate_cli.convert.options import ConvertOptions, FileFact, ToolCalls
 from migrate_cli.convert.part_count import count_parts
 from migrate_cli.convert.thread import convert_thread
-from migrate_cli.model import Attachment, Draft, Run, RunStep, Thread
+from migrate_cli.model import CHILD_THREAD, Attachment, Draft, Run, RunStep, Thread
 from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.interface import Selection
 
@@ -24,11 +25,17 @@ WEATHER = {"id": "call_w", "type": "function", "function": {"name": "weather", "
 FETCH = {"id": "call_m", "type": "mcp", "name": "fetch", "arguments": '{"q":1}', "server_label": "docs"}
 
 
+def drafted(call: dict[str, Any], tool_calls: ToolCalls = ToolCalls.NATIVE) -> Draft:
+    """A thread with one call."""
+    source = thread(ASKED, ANSWERED, runs=(Run("run_1"),), run_steps=(step(call), made("msg_2")))
+    draft = convert_thread(source, ConvertOptions(tool_calls=tool_calls))
+    assert draft.ledger.balanced and draft.ledger.read == count_parts(source)
+    return draft
+
+
 def told(call: dict[str, Any]) -> str:
-    """The note that a call becomes."""
-    draft = convert_thread(thread(ASKED, ANSWERED, runs=(Run("run_1"),), run_steps=(step(call), made("msg_2"))))
-    assert draft.ledger.balanced
-    return said(draft)[1]
+    """The note that a call becomes where all calls are told in words."""
+    return said(drafted(call, ToolCalls.TEXT))[1]
 
 
 def waiting(action: str, *calls: Any, status: str = "requires_action") -> Run:
@@ -105,18 +112,92 @@ def test_a_kind_of_tomorrow_is_told_with_its_data_as_json() -> None:
     assert text == '[Tool call: hologram]\n{"hologram": {"depth": 3}}'
 
 
-def test_a_screenshot_is_named_in_the_text_and_kept_in_the_state_file() -> None:
+def screen(**output: Any) -> dict[str, Any]:
+    action = {"type": "screenshot"}
+    return {"id": "c", "type": "computer_use_preview", "computer_use_preview": {"action": action, "output": output}}
+
+
+def test_a_screenshot_becomes_an_image_and_never_stands_in_a_text() -> None:
     picture = "data:image/png;base64," + "A" * 4000
-    call = {
-        "id": "c",
-        "type": "computer_use_preview",
-        "computer_use_preview": {"action": {"type": "screenshot"}, "output": {"image_url": picture}},
-    }
-    draft = convert_thread(thread(ASKED, runs=(Run("run_1"),), run_steps=(step(call),)))
-    assert "image/png, about 3,000 bytes" in said(draft)[1]
-    assert "AAAA" not in said(draft)[1]
-    assert "tool-call-data-aside" in codes(draft)
-    assert [one.value["data"] for one in draft.aside if one.name == "tool_call_data"] == [[picture]]
+    draft = drafted(screen(type="computer_screenshot", image_url=picture))
+    note, image = bodies(draft)[1:3]
+    assert said(draft)[1].endswith("Output: a screenshot")
+    assert image["role"] == "user"
+    assert image["content"][1] == {"type": "input_image", "image_url": picture, "detail": "auto"}
+    assert "AAAA" not in json.dumps(note)
+    assert "image-in-assistant-message" in codes(draft)
+
+
+def test_a_screenshot_in_a_file_is_an_image_by_its_id_and_one_of_the_threads_files() -> None:
+    source = thread(ASKED, runs=(Run("run_1"),), run_steps=(step(screen(file_id="assistant-1")),))
+    assert [found.file_id for found in files_of(source)] == ["assistant-1"]
+    sent = convert_thread(source, facts={"assistant-1": FileFact("uploaded", "file-new")})
+    assert bodies(sent)[2]["content"][1]["file_id"] == "file-new"
+
+
+def test_a_screenshot_of_no_kind_of_its_own_is_named_in_the_text_and_kept_in_the_state_file() -> None:
+    picture = "data:image/png;base64," + "A" * 4000
+    for call in (
+        {"id": "c", "type": "browser_automation", "browser_automation": {"input": "look", "output": {"seen": picture}}},
+        {"id": "c", "type": "hologram", "hologram": {"seen": picture}},
+        FETCH | {"output": f'{{"shot": "{picture}"}}'},
+    ):
+        draft = drafted(call)
+        shown = json.dumps(bodies(draft))
+        assert "image/png, about 3,000 bytes" in shown and "AAAA" not in shown
+        assert "tool-call-data-aside" in codes(draft)
+        assert [one.value["data"] for one in draft.aside if one.name == "tool_call_data"] == [[picture]]
+
+
+def test_a_call_of_a_server_becomes_a_pair_and_its_server_is_kept() -> None:
+    draft = drafted(FETCH | {"output": "Ferry docs."})
+    call, output = bodies(draft)[1:3]
+    assert call == {"type": "function_call", "call_id": "call_m", "name": "fetch", "arguments": '{"q":1}'}
+    assert output == {"type": "function_call_output", "call_id": "call_m", "output": "Ferry docs."}
+    assert codes(draft) == ["tool-call-as-function"]
+    assert [one.value for one in draft.aside] == [
+        {"call_id": "call_m", "type": "mcp", "fields": {"server_label": "docs"}}
+    ]
+    assert draft.items[2].joined
+
+
+def test_the_thread_of_a_connected_agent_is_linked() -> None:
+    agent = {"name": "stocks", "arguments": "{}", "output": "5", "thread_id": "thread_child", "run_id": "run_child"}
+    draft = drafted({"id": "call_a", "type": "connected_agent", "connected_agent": agent})
+    assert codes(draft) == ["tool-call-as-function", "child-thread"]
+    links = [one.value for one in draft.aside if one.name == CHILD_THREAD]
+    assert links == [{"call_id": "call_a", "thread_id": "thread_child"}]
+
+
+def test_what_else_came_of_a_call_without_an_output_is_told_in_words() -> None:
+    draft = drafted(FETCH | {"error": "the server is down"})
+    assert kinds(draft) == ["message", "note", "message"]
+    assert "Error: the server is down" in said(draft)[1]
+
+
+def test_a_call_without_a_name_is_called_after_its_kind() -> None:
+    draft = drafted({"id": "c", "type": "azure_function", "azure_function": {"arguments": "{}", "output": "1"}})
+    assert bodies(draft)[1]["name"] == "azure_function"
+
+
+def test_what_a_search_found_is_told_in_lines_and_its_numbers_as_they_are_written() -> None:
+    found = '{"documents": [{"title": "A", "score": 1.50}], "more": false}'
+    text = told({"id": "c", "type": "azure_ai_search", "azure_ai_search": {"input": "ferry", "output": found}})
+    assert text.splitlines() == [
+        "[Tool call: azure_ai_search]",
+        "Input: ferry",
+        "Output:",
+        "  documents:",
+        "    -",
+        "      title: A",
+        "      score: 1.50",
+        "  more: false",
+    ]
+
+
+def test_json_with_a_name_that_occurs_twice_stays_as_it_is() -> None:
+    text = told({"id": "c", "type": "openapi", "openapi": {"name": "x", "output": '{"a": 1, "a": 2}'}})
+    assert text.endswith('Output: {"a": 1, "a": 2}')
 
 
 def test_deep_nesting_is_written_as_json_instead_of_ever_deeper_lines() -> None:
@@ -156,8 +237,8 @@ def test_a_function_that_a_run_waited_for_gets_a_placeholder(status: str) -> Non
 
 def test_a_call_that_waits_for_leave_is_told() -> None:
     draft = convert_thread(thread(ASKED, runs=(waiting("submit_tool_approval", FETCH),)))
-    assert kinds(draft) == ["message", "note"]
-    assert said(draft)[1].endswith("No output was recorded for this call.")
+    assert kinds(draft) == ["message", "function_call", "function_call_output"]
+    assert bodies(draft)[2]["output"] == "No output was recorded for this call."
     assert "tool-call-without-output" in codes(draft)
 
 
@@ -165,7 +246,7 @@ def test_a_pending_call_that_a_step_lists_too_is_told_once() -> None:
     listed = step(FETCH | {"output": None}, created_at=106)
     source = thread(ASKED, runs=(waiting("submit_tool_approval", FETCH, WEATHER),), run_steps=(listed,))
     draft = convert_thread(source)
-    assert kinds(draft) == ["message", "note", "function_call", "function_call_output"]
+    assert kinds(draft) == ["message", *["function_call", "function_call_output"] * 2]
     assert draft.ledger.balanced
     assert count_parts(source) == 3
 
@@ -221,16 +302,18 @@ def test_the_signature_of_a_data_source_goes_to_no_prompt() -> None:
 
 
 def test_saved_threads_of_agents_keep_every_call() -> None:
-    assert kinds(draft_of("03-foundry-mcp-activities")) == ["message", "note", "message"]
+    pair = ["function_call", "function_call_output"]
+    assert kinds(draft_of("03-foundry-mcp-activities")) == ["message", *pair, "message"]
     draft = draft_of("05-foundry-tool-kinds")
-    assert len(draft.items) == 11
+    assert len(draft.items) == 14
+    told_of = json.dumps([bodies(draft), [one.value for one in draft.aside]])
     for word in ("weather_GetForecast", "stock_bot", "thread_9", "Retrieved 5 documents.", "next_step: n", "Bar"):
-        assert word in "\n".join(said(draft))
+        assert word in told_of
     assert codes(draft_of("07-foundry-attachment-data-source")) == ["attachment-data-source"]
 
 
 def test_saved_threads_with_pending_calls_tell_them() -> None:
-    assert kinds(draft_of("39-pending-approval", "t.json")) == ["message", "note"]
+    assert kinds(draft_of("39-pending-approval", "t.json")) == ["message", "function_call", "function_call_output"]
     draft = draft_of("39-pending-approval/fn", "t.json")
     assert kinds(draft) == ["message", "function_call", "function_call_output"]
     assert codes(draft) == ["run-not-completed", "tool-call-without-output"]

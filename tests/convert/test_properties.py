@@ -14,6 +14,7 @@ from migrate_cli.convert.options import (
     FileFact,
     FileFacts,
     Incomplete,
+    ProgressMessages,
     Tail,
     Timestamps,
     ToolCalls,
@@ -35,6 +36,8 @@ options = st.just(ConvertOptions()) | st.builds(
     citations=st.sampled_from(Citations),
     timestamps=st.sampled_from(Timestamps),
     incomplete=st.sampled_from(Incomplete),
+    progress_messages=st.sampled_from(ProgressMessages),
+    message_characters=st.sampled_from([None, None, 50]),
     tail=st.one_of(
         st.none(), st.builds(Tail, st.one_of(st.none(), st.integers(1, 4)), st.one_of(st.none(), st.integers(1, 99)))
     ),
@@ -72,7 +75,7 @@ def test_no_item_breaks_a_rule_and_calls_are_always_paired(
     thread: Thread, options: ConvertOptions, facts: FileFacts
 ) -> None:
     draft = convert_thread(thread, options, facts)
-    assert validate_draft(draft) == []
+    assert validate_draft(draft, options.message_characters) == []
     bodies = [json.loads(item.body) for item in draft.items]
     assert [digest_of(body) for body in bodies] == [item.digest for item in draft.items]
     for (call, _), (output, joined) in pairwise([*zip(bodies, draft.items, strict=True), ({}, None)]):

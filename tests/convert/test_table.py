@@ -15,6 +15,7 @@ from migrate_cli.convert.options import (
     ConvertOptions,
     FileFact,
     Incomplete,
+    ProgressMessages,
     Tail,
     ToolCalls,
 )
@@ -35,6 +36,12 @@ CITATION = {
 CODE = {"id": "c", "type": "code_interpreter", "code_interpreter": {"input": "1", "outputs": []}}
 SEARCH = {"id": "s", "type": "file_search", "file_search": {}}
 
+FETCH = {"id": "m", "type": "mcp", "name": "fetch", "arguments": "{}", "output": "x", "server_label": "docs"}
+SCREEN = {
+    "id": "u",
+    "type": "computer_use_preview",
+    "computer_use_preview": {"action": {"type": "wait"}, "output": {"file_id": "file-shot"}},
+}
 CALL = {"type": "tool_call", "id": "call_1", "name": "add", "arguments": "{}"}
 OUTPUT = {"type": "tool_output", "call_id": "call_1", "output": "3"}
 
@@ -78,6 +85,12 @@ THREADS: dict[str, Callable[[], Thread]] = {
     "code call and its outputs": lambda: called(CODE),
     "search call and its results": lambda: called(SEARCH),
     "Bing, AI Search, OpenAPI or unknown call": lambda: called({"type": "bing_grounding"}),
+    "Azure Function, connected agent or MCP call": lambda: called(FETCH),
+    "output of such a call": lambda: called(FETCH),
+    "screenshot of a computer": lambda: called(SCREEN),
+    "message of a research on its way": lambda: thread(
+        message("hi"), message("cot_summary: looking", id="msg_2", role="assistant")
+    ),
     "step that lists the tools of a server": lambda: thread(
         message("hi"),
         runs=(Run("run_1"),),
@@ -114,6 +127,7 @@ SETTINGS: dict[str, Callable[[str], ConvertOptions]] = {
     "tool_calls": lambda value: ConvertOptions(tool_calls=ToolCalls(value)),
     "native_builtin": lambda value: ConvertOptions(native_builtin=value == "true"),
     "incomplete": lambda value: ConvertOptions(incomplete=Incomplete(value)),
+    "progress_messages": lambda value: ConvertOptions(progress_messages=ProgressMessages(value)),
     "tail": lambda _: ConvertOptions(tail=Tail(messages=1)),
 }
 

@@ -17,6 +17,7 @@ PUBLIC = {
     "message_map": "thread_id message_id position conversation_id item_id kind source_created_at",
     "file_map": "source_file_id target_file_id kind bytes sha256 status",
     "finding": "thread_id message_id code severity detail",
+    "child_thread": "thread_id message_id call_id child_thread_id child_conversation_id",
     "replay_result": "run_id case_id conversation_id status ttft_ms total_ms input_tokens output_tokens detail",
 }
 

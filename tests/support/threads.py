@@ -160,6 +160,25 @@ def _search_call(search: Any) -> dict[str, Any]:
     return {"id": "fs", "type": "file_search", "file_search": search}
 
 
+_host_fields = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.sampled_from(["add", "bad name", "", None]),
+        "arguments": st.one_of(st.just("{}"), json_values),
+        "output": st.one_of(
+            texts, json_values, st.fixed_dictionaries({}, optional={"image_url": urls, "file_id": ids})
+        ),
+        "thread_id": st.one_of(st.just("thread_child"), json_values),
+        "error": json_values,
+    },
+)
+
+
+def _host_call(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """A call whose fields stand beside its type, as those of MCP do, or in an object of their own."""
+    return {"id": "h", "type": kind, **(fields if kind == "mcp" else {kind: fields})}
+
+
 _plain_calls = st.builds(function, output=st.sampled_from(["3", None]), id=st.sampled_from(["call_1", "call_2"]))
 calls = st.one_of(
     _plain_calls,
@@ -177,6 +196,9 @@ calls = st.one_of(
         lambda results: _search_call({"results": results}), st.lists(st.one_of(_result, json_values), max_size=3)
     ),
     st.builds(lambda value: {"id": "b", "type": "bing_grounding", "bing_grounding": value}, json_values),
+    st.builds(
+        _host_call, st.sampled_from(["mcp", "azure_function", "connected_agent", "computer_use_preview"]), _host_fields
+    ),
     json_values,
 )
 

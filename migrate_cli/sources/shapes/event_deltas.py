@@ -7,7 +7,12 @@ from typing import Any
 
 from migrate_cli.model import JsonObject
 
-_NOT_JOINED = frozenset({"id", "type", "object", "role", "file_id", "status", "detail", "name"})
+_NOT_JOINED = frozenset(
+    {
+        *("id", "type", "object", "role", "file_id", "status", "detail", "name"),
+        *("server_label", "thread_id", "run_id", "agent_id", "assistant_id"),
+    }
+)
 """Texts that come whole, and are not pieces of a longer one."""
 _MOST_PLACES = 10_000
 
