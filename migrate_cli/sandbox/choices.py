@@ -24,5 +24,5 @@ class TargetPreset(StrEnum):
 
     OPENAI = "openai"
     FOUNDRY = "foundry"
-    """Conversations can be listed, and lists of items take `before` and `item_type`. Items need a `type` and take no ids,
-    and a message has at most 1,500,000 characters."""
+    """Conversations can be listed, and lists of items take `before` and `item_type`. Items need a `type` and take no
+    ids, and a message has at most 1,500,000 characters."""
