@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from migrate_cli.sandbox.agents.endpoints import AgentEndpoints
 from migrate_cli.sandbox.api_error import ApiError
 from migrate_cli.sandbox.assistants_auth import SourceAuthMiddleware
 from migrate_cli.sandbox.assistants_endpoints import AssistantsEndpoints
@@ -23,6 +24,7 @@ from migrate_cli.sandbox.faults import FaultMiddleware
 from migrate_cli.sandbox.file_store import FileStore
 from migrate_cli.sandbox.files import FileEndpoints
 from migrate_cli.sandbox.options import SandboxOptions
+from migrate_cli.sandbox.project import ProjectMiddleware
 from migrate_cli.sandbox.requests import json_answer
 from migrate_cli.sandbox.responses.endpoints import ResponseEndpoints
 from migrate_cli.sandbox.store import Store
@@ -39,6 +41,7 @@ class Sandbox:
             *TranscriptionEndpoints().routes(),
             *EmbeddingEndpoints(options).routes(),
             *ResponseEndpoints(store, options).routes(),
+            *AgentEndpoints(store, options).routes(),
         ]
         if options.source is not None:
             routes += AssistantsEndpoints(AssistantsStore(store.connection), options.source).routes()
@@ -46,7 +49,8 @@ class Sandbox:
         self._api = ConversationLocks(self.faults, options)
         self._control = _application(ControlEndpoints(self.faults).routes())
         gate = KeyMiddleware(self._dispatch, options)
-        self._front = LoopbackMiddleware(gate if options.source is None else SourceAuthMiddleware(gate, options.source))
+        inner = gate if options.source is None else SourceAuthMiddleware(gate, options.source)
+        self._front = LoopbackMiddleware(ProjectMiddleware(inner))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

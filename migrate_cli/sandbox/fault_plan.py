@@ -170,6 +170,13 @@ ENDPOINTS = (
     "steps",
     "assistants",
     "assistant",
+    "agents",
+    "agent",
+    "create-agent",
+    "delete-agent",
+    "agent-versions",
+    "agent-version",
+    "delete-agent-version",
     "other",
 )
 GROUPS = ("*", "reads", "writes")
@@ -200,6 +207,15 @@ _RESPONSES = {
     ("GET", 2): "input-items",
 }
 _STORES = {("GET", 1): "vector-store"}
+_AGENTS = {
+    ("GET", 0): "agents",
+    ("GET", 1): "agent",
+    ("DELETE", 1): "delete-agent",
+    ("POST", 2): "create-agent",
+    ("GET", 2): "agent-versions",
+    ("GET", 3): "agent-version",
+    ("DELETE", 3): "delete-agent-version",
+}
 _TABLES = {
     "conversations": _CONVERSATIONS,
     "files": _FILES,
@@ -356,6 +372,8 @@ def endpoint_of(method: str, path: str) -> str:
     first, *below = rest.rstrip("/").split("/")
     if version == "v1" and first in ("threads", "assistants"):
         return _source_endpoint(method, first, below)
+    if version == "project" and first == "agents":
+        return _AGENTS.get((method, len(below)), "other")
     table = _TABLES.get(first) if version == "v1" else None
     return "other" if table is None else table.get((method, len(below)), "other")
 

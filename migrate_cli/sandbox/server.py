@@ -18,6 +18,7 @@ from migrate_cli.sandbox.app import Sandbox
 from migrate_cli.sandbox.auth import CONTROL_PREFIX
 from migrate_cli.sandbox.connection import ResettableTransport, protocol_class
 from migrate_cli.sandbox.options import SandboxOptions
+from migrate_cli.sandbox.project import BASE
 from migrate_cli.sandbox.store import Store
 
 HOST = "127.0.0.1"
@@ -68,6 +69,10 @@ class EmbeddedSandbox:
         if self._running is None:
             raise RuntimeError("the sandbox is not running")
         return self._running.base_url
+
+    def project_url(self, project: str = "demo") -> str:
+        """Where clients find a Foundry project, while it runs: its agents, and the API behind `/openai/v1`."""
+        return self.base_url.removesuffix("/v1") + BASE.format(project=project)
 
     @property
     def control_url(self) -> str:

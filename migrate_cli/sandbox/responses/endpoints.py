@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -15,11 +16,14 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from migrate_cli.model import JsonObject
+from migrate_cli.sandbox.agents.reference import with_agent
+from migrate_cli.sandbox.agents.store import AgentStore
 from migrate_cli.sandbox.api_error import ApiError, not_found
 from migrate_cli.sandbox.encoding import encode
 from migrate_cli.sandbox.file_store import FileStore
 from migrate_cli.sandbox.include import check_include
 from migrate_cli.sandbox.options import SandboxOptions
+from migrate_cli.sandbox.project import project_of
 from migrate_cli.sandbox.requests import include_values, json_answer, page_limit, page_order, read_json
 from migrate_cli.sandbox.responses.context_queries import ModelContext
 from migrate_cli.sandbox.responses.file_search import UploadedFiles
@@ -52,6 +56,7 @@ class ResponseEndpoints:
         self._responses = ResponseStore(store.connection)
         self._contexts = ContextReader(store, self._responses, self._known_file)
         self._files = UploadedFiles(files)
+        self._agents = AgentStore(store.connection)
 
     def routes(self) -> list[Route]:
         """The routes."""
@@ -67,7 +72,7 @@ class ResponseEndpoints:
     async def create(self, request: Request) -> Response:
         """Answer one turn, as a stream where that is asked for."""
         body = await read_json(request, self._options.max_body_bytes)
-        parsed = check_request(body, self._known_file)
+        parsed = self._parsed(request, body)
         context = self._contexts.context(parsed)
         model_context = ModelContext(context.items, parsed.instructions, parsed.tools, self._files.excerpt)
         generated = generate(parsed, model_context, self._files)
@@ -137,6 +142,15 @@ class ResponseEndpoints:
                 "metadata": {},
             }
         )
+
+    def _parsed(self, request: Request, body: Any) -> ResponseRequest:
+        """The request, with what its agent has where it came to a project and names one."""
+        project = project_of(request)
+        if project is None:
+            return check_request(body, self._known_file)
+        whole, reference = with_agent(body, lambda name: self._agents.versions(project, name))
+        parsed = check_request(whole, self._known_file, deployed=True)
+        return parsed if reference is None else replace(parsed, echoed=parsed.echoed | {"agent_reference": reference})
 
     def _find(self, request: Request) -> StoredResponse:
         identifier = request.path_params["response_id"]

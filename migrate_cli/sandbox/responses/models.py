@@ -17,9 +17,12 @@ _REASONING = re.compile(r"(o\d|gpt-5|gpt-6).*")
 _CHAT = re.compile(r"gpt-5[\d.]*-chat.*")
 
 
-def check_model(name: str) -> str:
-    """Return the name, or raise ApiError for a model that is gone (404) or that does not exist (400)."""
-    if _GONE.fullmatch(name):
+def check_model(name: str, *, deployed: bool = False) -> str:
+    """Return the name, or raise ApiError for a model that is gone (404) or that does not exist (400).
+
+    A `deployed` model is named as its user likes, so none of them counts as gone.
+    """
+    if not deployed and _GONE.fullmatch(name):
         raise ApiError(
             404,
             f"The model `{name}` has been deprecated, learn more here: https://platform.openai.com/docs/deprecations",

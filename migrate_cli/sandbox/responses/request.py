@@ -93,10 +93,13 @@ class ResponseRequest:
         return form
 
 
-def check_request(body: Any, known_file: KnownFile) -> ResponseRequest:
-    """Return the request, or raise ApiError for the first parameter that the service would refuse."""
+def check_request(body: Any, known_file: KnownFile, *, deployed: bool = False) -> ResponseRequest:
+    """Return the request, or raise ApiError for the first parameter that the service would refuse.
+
+    `deployed`: model names are those of deployments, which users choose.
+    """
     fields = _fields(body)
-    model = _model(fields)
+    model = _model(fields, deployed)
     stream = a_flag(fields.get("stream"), "stream", False)
     tools = check_tools(a_list(fields.get("tools"), "tools"), known_file)
     conversation, previous = _history(fields)
@@ -140,11 +143,11 @@ def _fields(body: Any) -> JsonObject:
     return body
 
 
-def _model(fields: JsonObject) -> str:
+def _model(fields: JsonObject, deployed: bool) -> str:
     name = a_text(fields.get("model"), "model")
     if not name:
         raise missing("model")
-    return check_model(name)
+    return check_model(name, deployed=deployed)
 
 
 def _input(fields: JsonObject, history: str | None) -> list[Any]:

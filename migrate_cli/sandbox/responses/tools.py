@@ -57,6 +57,11 @@ def check_tools(tools: list[Any], known_file: KnownFile) -> list[JsonObject]:
     return checked
 
 
+def takes(kind: str) -> bool:
+    """Whether a request may have tools of this type."""
+    return kind in _CHECKS
+
+
 def check_tool_choice(choice: Any, tools: list[JsonObject]) -> Any:
     """Return what the model may or must call, `auto` unless said; raise ApiError for a tool that is not there."""
     if choice is None:
