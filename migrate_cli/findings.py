@@ -551,6 +551,19 @@ _ASSISTANTS = {
         "Markdown was asked for with `--markdown`, and was left out, since the assistant answers in JSON.",
         "Nothing.",
     ),
+    "connection-not-mapped": Entry(
+        WARNING,
+        "A tool uses a connection of the source's project, and the map of connections lacks it; the tool was left out.",
+        "Put it into the file of `--connections` with its id at the target, and run the same command again.",
+    ),
+    "tool-renamed": Entry(
+        INFO, "A tool has another name for the newer agents of Foundry; it was written so.", "Nothing."
+    ),
+    "agent-name-changed": Entry(
+        INFO,
+        "An agent's name is its alone, of letters, digits and hyphens; the assistant's own is in its metadata.",
+        "Nothing.",
+    ),
     "mcp-headers-lost": Entry(
         WARNING,
         "A server was called with headers, which hold keys; their values were not written.",

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 from migrate_cli.convert import limits
+from migrate_cli.convert.agent_tools import Connections
 from migrate_cli.convert.assistant_tools import merged, write_tools
 from migrate_cli.convert.configuration import Configuration, ConfigurationBuilder, HostKind, listed, mapping
 from migrate_cli.convert.model_catalogue import NOTHING_LISTED, going, is_known, is_reasoning
@@ -52,6 +53,7 @@ def convert_assistant(
     dates: Mapping[str, str] = NOTHING_LISTED,
     source: HostKind = HostKind.OPENAI,
     target: HostKind = HostKind.OPENAI,
+    connections: Connections | None = None,
 ) -> Configuration:
     """Return the configuration of one assistant object.
 
@@ -61,10 +63,11 @@ def convert_assistant(
     `thread_resources` are `tool_resources` of threads; their vector stores and files join the assistant's own.
     `markdown` adds a sentence to the instructions that asks for Markdown. `today` tells models that are gone from
     those that are going, and `dates` are those of models that the target tells. `source` and `target` tell whose
-    names of models and tools these are.
+    names of models and tools these are. With `connections`, tools that only an agent of Foundry can have
+    are written as such.
     """
     resources = merged([assistant.get("tool_resources"), _old_files(assistant), *thread_resources])
-    builder = ConfigurationBuilder(assistant, resources, uploaded, target)
+    builder = ConfigurationBuilder(assistant, resources, uploaded, target, connections)
     deployed = source.deploys or target.deploys or isinstance(assistant.get("model"), Mapping)
     _write_model(builder, today, dates, deployed=deployed)
     _write_instructions(builder, markdown)

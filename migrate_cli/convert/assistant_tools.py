@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from migrate_cli.convert.agent_tools import is_writable, write_agent_tool
 from migrate_cli.convert.configuration import (
     ConfigurationBuilder,
     HostKind,
@@ -93,19 +94,34 @@ def _tool(builder: ConfigurationBuilder, tool: Any) -> JsonObject | None:
     convert = _TOOLS.get(kind)
     if convert is not None:
         return convert(builder, tool)
-    _leave(builder, kind, tool)
-    return None
+    if builder.connections is None or not is_writable(kind):
+        _leave(builder, kind, tool)
+        return None
+    made = write_agent_tool(builder, kind, _data(builder, kind, tool), builder.connections)
+    if made is None:
+        _keep(builder, kind, _data(builder, kind, tool))
+    return made
+
+
+def _data(builder: ConfigurationBuilder, kind: str, tool: Mapping[str, Any]) -> JsonObject:
+    """Everything that is known of a tool, its resources included."""
+    data = {key: value for key, value in tool.items() if key not in {"type", kind}}
+    own = tool.get(kind)
+    data |= own if isinstance(own, Mapping) else ({kind: own} if own else {})
+    return data | {key: value for key, value in mapping(builder.resources.others.get(kind)).items() if value}
+
+
+def _keep(builder: ConfigurationBuilder, kind: str, data: JsonObject) -> tuple[JsonObject, str | None]:
+    """Keep a tool that is left out, for whoever sets up its successor; returns what is shown of it, and that."""
+    shown = without_secrets(data)
+    hint = (_AT_FOUNDRY if builder.target is HostKind.FOUNDRY else _ELSEWHERE).get(kind)
+    builder.left.append(LeftTool(kind, shown, hint))
+    return shown, hint
 
 
 def _leave(builder: ConfigurationBuilder, kind: str, tool: Mapping[str, Any]) -> None:
     """Report a tool with its data and its successor."""
-    data = {key: value for key, value in tool.items() if key not in {"type", kind}}
-    own = tool.get(kind)
-    data |= own if isinstance(own, Mapping) else ({kind: own} if own else {})
-    data |= {key: value for key, value in mapping(builder.resources.others.get(kind)).items() if value}
-    shown = without_secrets(data)
-    hint = (_AT_FOUNDRY if builder.target is HostKind.FOUNDRY else _ELSEWHERE).get(kind)
-    builder.left.append(LeftTool(kind, shown, hint))
+    shown, hint = _keep(builder, kind, _data(builder, kind, tool))
     told = f" ({short(json.dumps(shown, ensure_ascii=False, default=str), _DATA)})" if shown else ""
     builder.find("tool-not-carried", f"the tool {short(kind, 60)}{told}{f'; {hint}' if hint else ''}.")
 

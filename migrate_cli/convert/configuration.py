@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -68,13 +68,20 @@ class ConfigurationBuilder:
     """The configuration while it is being written."""
 
     def __init__(
-        self, assistant: JsonObject, resources: Resources, uploaded: Mapping[str, str] | None, target: HostKind
+        self,
+        assistant: JsonObject,
+        resources: Resources,
+        uploaded: Mapping[str, str] | None,
+        target: HostKind,
+        connections: Callable[[str], str | None] | None = None,
     ) -> None:
         self.assistant = assistant
         self.resources = resources
         self.uploaded = uploaded
         """The ids of files at the target by those at the source; None where all ids stay."""
         self.target = target
+        self.connections = connections
+        """A connection's id at the target by that at the source, where tools are written for an agent; else None."""
         self.config: JsonObject = {}
         self.findings: list[Finding] = []
         self.left: list[LeftTool] = []
