@@ -480,6 +480,27 @@ class FileRecord:
         return self.sha256 is not None
 
 
+class AgentStatus(StrEnum):
+    """Where an agent that was made of an assistant stands; in the public view `agent_map`, `replaced` comes to it."""
+
+    MAKING = "making"
+    """Its request may have gone out, and nobody knows its version."""
+    MADE = "made"
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAgent:
+    """One version of an agent."""
+
+    assistant_id: str
+    name: str
+    digest: str
+    """Tells its definition and metadata from those of any other version."""
+    version: str | None
+    status: AgentStatus
+
+
 class OnRefused(StrEnum):
     """What becomes of an item that the target refuses for good."""
 

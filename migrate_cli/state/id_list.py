@@ -11,6 +11,8 @@ from typing import Any
 from migrate_cli.state.lines import FactLine, IdLine, Line
 from migrate_cli.state.statements import (
     ABANDONED_GONE,
+    AGENT,
+    AGENT_COLUMNS,
     DROP_ITEMS,
     DROP_REFUSED,
     FILE,
@@ -51,6 +53,7 @@ _FACTS: dict[str, tuple[tuple[str, ...], str]] = {
         "INSERT OR REPLACE INTO abandoned VALUES (?, ?, ?, ?)",
     ),
     "refused_item": (("thread_id", "idx", "message_id", "code", "detail"), REFUSED),
+    "agent": (AGENT_COLUMNS, AGENT),
 }
 """Of each table whose rows stand in the list: the columns, and what writes a row."""
 _FACTS_GONE = {
@@ -65,6 +68,7 @@ _KNOWN_FACTS = {
     "file": f"SELECT {', '.join(FILE_COLUMNS)} FROM file",  # noqa: S608 - columns
     "scratch": "SELECT conversation_id, target, made_at FROM scratch",
     "abandoned": "SELECT conversation_id, thread_id, at, deleted_at FROM abandoned",
+    "agent": f"SELECT {', '.join(AGENT_COLUMNS)} FROM agent",  # noqa: S608 - columns
     "refused_item": """SELECT thread.id, idx, message_id, code, detail FROM refused_item
         JOIN thread ON thread.key = refused_item.thread""",
 }

@@ -301,6 +301,7 @@ class RowMerger:
             source.execute(_UNREAD.replace("SELECT", "SELECT run,", 1)),
         )
         self._loose_findings(source)
+        self._agents(source)
         into.execute(_ORPHANS)
         into.executemany(
             """INSERT INTO main.abandoned VALUES (?, ?, ?, ?) ON CONFLICT (conversation_id) DO UPDATE
@@ -317,6 +318,17 @@ class RowMerger:
             SET response_id = excluded.response_id, updated_at = excluded.updated_at
             WHERE excluded.updated_at > chain.updated_at""",
             source.execute("SELECT conversation_id, response_id, updated_at FROM chain"),
+        )
+
+    def _agents(self, source: sqlite3.Connection) -> None:
+        """Take over agents; of one that two files know, the later row stays."""
+        columns = self._others("agent", "run")
+        self._into.executemany(
+            f"""INSERT INTO main.agent ({", ".join(columns)}, run)
+            SELECT {_marks(2, len(columns))}, (SELECT new FROM temp.runs WHERE old = ?1) WHERE true
+            ON CONFLICT (assistant_id, name, digest) DO UPDATE SET version = excluded.version, status = excluded.status,
+              updated_at = excluded.updated_at, run = excluded.run WHERE excluded.updated_at > agent.updated_at""",  # noqa: S608
+            source.execute(f"SELECT run, {', '.join(columns)} FROM agent"),  # noqa: S608 - columns
         )
 
     def _loose_findings(self, source: sqlite3.Connection) -> None:

@@ -212,6 +212,29 @@ def m009_child_threads(db: Database) -> None:
     db.create_view("child_thread", _CHILD_THREAD)
 
 
+_M010 = (
+    # Which version of an agent an assistant became. A row stands there before the request goes out, without a version.
+    "CREATE TABLE agent (assistant_id TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, version TEXT, "
+    "status TEXT NOT NULL, updated_at INTEGER NOT NULL, run INTEGER REFERENCES run(key), "
+    "PRIMARY KEY (assistant_id, name, digest)) WITHOUT ROWID",
+)
+_M010_VIEW = """
+SELECT agent.assistant_id, agent.name || ':' || agent.version AS agent, agent.name, agent.version,
+  iif(agent.status = 'made' AND EXISTS (
+    SELECT 1 FROM agent AS later WHERE later.assistant_id = agent.assistant_id AND later.status = 'made'
+      AND (later.updated_at, length(later.version), later.version)
+        > (agent.updated_at, length(agent.version), agent.version)), 'replaced', agent.status) AS status,
+  run.id AS run_id, strftime('%Y-%m-%dT%H:%M:%SZ', agent.updated_at, 'unixepoch') AS updated_at
+FROM agent LEFT JOIN run ON run.key = agent.run"""
+
+
+def m010_agents(db: Database) -> None:
+    """Agents that were made at the target, and the view that shows them."""
+    for statement in _M010:
+        db.conn.execute(statement)
+    db.create_view("agent_map", _M010_VIEW)
+
+
 STEPS: tuple[Callable[[Database], None], ...] = (
     m001_first_schema,
     m002_facts_of_files,
@@ -222,6 +245,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m007_what_lost_uploads_sent,
     m008_identity,
     m009_child_threads,
+    m010_agents,
 )
 """All steps, oldest first."""
 

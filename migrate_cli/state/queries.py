@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Literal
 
-from migrate_cli.model import JsonObject
+from migrate_cli.model import AgentStatus, JsonObject, RecordedAgent
 from migrate_cli.state.lock import holder
 from migrate_cli.state.read_connection import ReadConnection
 
@@ -42,9 +42,16 @@ _LOOKUPS = (
     ("file", "target_file_id", "file_map"),
     ("conversation", "conversation_id", "thread_map"),
     ("item", "item_id", "message_map"),
+    ("assistant", "assistant_id", "agent_map"),
+    ("agent", "agent", "agent_map"),
+    ("agent", "name", "agent_map"),
 )
 """Where an id is looked for, cheapest first."""
 
+Level = Literal["threads", "messages", "files", "agents"]
+"""What one row of an exported mapping stands for."""
+STANDING_AGENTS = "SELECT assistant_id, name, digest, version, status FROM agent WHERE status <> 'undone'"
+AGENTS_IN_ORDER = " ORDER BY updated_at, assistant_id, length(version), version"
 _AT_ONCE = 500
 """Ids in one query: a scan serves many."""
 
@@ -145,9 +152,10 @@ class MapQueries:
     def of(self, ids: Iterable[str]) -> list[JsonObject]:
         """Return rows for each id, old or new, in the order asked for.
 
-        Each row has `id`, `found` (`thread`, `conversation`, `message`, `item`, `file`, or None) and the fields of
-        `thread_map`, `message_map` or `file_map`. An id that stands for several items has several rows. A thread whose
-        connected agents worked in threads of their own has `children`, in the columns of the view `child_thread`.
+        Each row has `id`, `found` (`thread`, `conversation`, `message`, `item`, `file`, `assistant`, `agent`, or None)
+        and the fields of `thread_map`, `message_map`, `file_map` or `agent_map`. An id that stands for several items
+        has several rows. A thread whose connected agents worked in threads of their own has `children`, in the columns
+        of the view `child_thread`.
         """
         wanted = list(dict.fromkeys(ids))
         rows: dict[str, list[JsonObject]] = {}
@@ -176,11 +184,24 @@ class MapQueries:
                 for row in by_id[child.pop("thread_id")]:
                     row.setdefault("children", []).append(child)
 
-    def export(self, level: Literal["threads", "messages", "files"] = "threads") -> Iterator[JsonObject]:
-        """Yield the rows of `thread_map` (threads that have a conversation), `message_map` or `file_map`."""
+    def export(self, level: Level = "threads") -> Iterator[JsonObject]:
+        """Yield the rows of a view: `thread_map` (threads that have a conversation), `message_map` and so on."""
         if level == "threads":
             return self._file.rows("SELECT * FROM thread_map WHERE conversation_id IS NOT NULL")
-        return self._file.rows(f"SELECT * FROM {'message_map' if level == 'messages' else 'file_map'}")  # noqa: S608
+        return self._file.rows(f"SELECT * FROM {level.removesuffix('s')}_map")  # noqa: S608 - one of four words
+
+
+class AgentQueries:
+    """The agents that were made at the target."""
+
+    def __init__(self, file: ReadConnection) -> None:
+        self._file = file
+
+    def standing(self, run_id: str | None = None) -> list[RecordedAgent]:
+        """Return what may stand at the target, oldest first: all that is recorded, or what one run has noted last."""
+        where, values = ("", ()) if run_id is None else (" AND run = (SELECT key FROM run WHERE id = ?)", (run_id,))
+        rows = self._file.all(f"{STANDING_AGENTS}{where}{AGENTS_IN_ORDER}", *values)
+        return [RecordedAgent(row[0], row[1], row[2], row[3], AgentStatus(row[4])) for row in rows]
 
 
 class FindingQueries:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from migrate_cli.model import JsonObject
 from migrate_cli.state.lock import holder
-from migrate_cli.state.queries import OPEN_PILOT, FindingQueries, MapQueries, RunQueries, ThreadQueries
+from migrate_cli.state.queries import OPEN_PILOT, AgentQueries, FindingQueries, MapQueries, RunQueries, ThreadQueries
 from migrate_cli.state.read_connection import ReadConnection
 from migrate_cli.state.setup import upgraded
 
@@ -31,6 +31,7 @@ class StateReader:
         self.runs = RunQueries(file)
         self.maps = MapQueries(file)
         self.findings = FindingQueries(file)
+        self.agents = AgentQueries(file)
 
     def __enter__(self) -> StateReader:
         return self

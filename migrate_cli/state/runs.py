@@ -46,7 +46,8 @@ class RecordedRuns(StatePart):
         if refusal := setups.refusal(self._session.path, known, setup):
             raise SetupMismatch(refusal)
         recognise(known)
-        now = {key: value for key, value in setup.items() if not (known and key == SHARD)}
+        # Before the first threads, a file may know its target alone.
+        now = {key: value for key, value in setup.items() if not (setups.SOURCE in known and key == SHARD)}
         fresh = [(key, value) for key, value in {**known, **now}.items() if stored.get(key) != value]
         if fresh:
             self._session.note(setup_written(fresh))
@@ -59,6 +60,15 @@ class RecordedRuns(StatePart):
     def recovered(self) -> None:
         """Record that `recover` came to its end, so that the file knows all that was loaded."""
         self._session.note(setup_written([(setups.RECOVERY, setups.FINISHED)]))
+
+    def check_target(self, target: Mapping[str, str]) -> None:
+        """Record the target, where nothing else is asked of the setup; raise SetupMismatch if another is recorded."""
+        stored = dict(self._session.ask("SELECT key, value FROM setup"))
+        if refusal := setups.refusal_of_target(self._session.path, stored, target):
+            raise SetupMismatch(refusal)
+        fresh = [(key, value) for key, value in target.items() if key not in stored]
+        if fresh:
+            self._session.note(setup_written(fresh))
 
     def target_setup(self) -> dict[str, str]:
         """Return what the file records of the target; empty when nothing was ever loaded."""

@@ -14,6 +14,8 @@ from migrate_cli.model import YOUNGER
 SANDBOX = "sandbox"
 """The target of a rehearsal, whose port changes from run to run."""
 SOURCE = "source"
+TARGET = "target."
+"""How the names of fields begin that tell the target."""
 SEEN = "source.seen"
 """Where an export was last seen: its resolved path, or `stdin:` and a hash."""
 RECOVERY = "recovery"
@@ -37,7 +39,7 @@ def differences(known: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """Describe each recorded field that must not change but did: its old and its new value."""
     return [
         f"{key} was {_shown(known, key)} and is now {_shown(now, key)}"
-        for key in sorted({*known, *(now.keys() & YOUNGER)} if known else ())
+        for key in sorted({*known, *(now.keys() & YOUNGER)} if SOURCE in known else known)
         if key not in (SEEN, RECOVERY) and now.get(key) != known.get(key)
     ]
 
@@ -72,6 +74,11 @@ def half_recovered(path: Path) -> str:
         f"{path} is only partly rebuilt: `migrate-cli recover` did not come to its end, and what it has not reached "
         "would be loaded again. Run `migrate-cli recover` again first; it goes on where it stopped."
     )
+
+
+def refusal_of_target(path: Path, known: Mapping[str, str], now: Mapping[str, str]) -> str | None:
+    """Return the sentence that refuses a target because another one is recorded, or None if they agree."""
+    return refusal(path, {key: value for key, value in known.items() if key.startswith(TARGET)}, now)
 
 
 def _shown(setup: Mapping[str, str], key: str) -> str:

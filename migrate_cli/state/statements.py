@@ -41,6 +41,8 @@ FILE_COLUMNS = (
     "transcript", "lost_uploads", "lost_as", "updated_at",
 )  # fmt: skip
 FILE = f"INSERT OR REPLACE INTO file ({', '.join(FILE_COLUMNS)}) VALUES ({', '.join('?' * len(FILE_COLUMNS))})"  # noqa: S608
+AGENT_COLUMNS = ("assistant_id", "name", "digest", "version", "status", "updated_at")
+AGENT = f"INSERT OR REPLACE INTO agent ({', '.join(AGENT_COLUMNS)}) VALUES ({', '.join('?' * len(AGENT_COLUMNS))})"  # noqa: S608
 SCRATCH_GONE = "DELETE FROM scratch WHERE conversation_id = ?"
 RESTORED = "restored"
 """The reason of a thread that is loaded, as the list of ids says, and whose items' ids are to be learned again."""

@@ -1,7 +1,7 @@
 """The state file, open for writing: locked, checked, restored where a copy knows more, and divided into its parts.
 
-A file has one writer; the parts (`journal`, `runs`, `repairs`, `replays`, `files`) share it through one session. It
-must not say what is noted or asked: callers take the part that they need.
+A file has one writer; the parts (`journal`, `runs`, `repairs`, `replays`, `files`, `agents`) share it through one
+session. It must not say what is noted or asked: callers take the part that they need.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from migrate_cli.state import id_list, identity, opening, restoring
+from migrate_cli.state.agent_records import AgentRecords
 from migrate_cli.state.backup import StateCopies
 from migrate_cli.state.disk_reserve import DiskReserve
 from migrate_cli.state.file_records import FileRecords
@@ -64,6 +65,7 @@ class StateStore:
         self.repairs = Repairs(session)
         self.replays = ReplayRecords(session)
         self.files = FileRecords(session)
+        self.agents = AgentRecords(session)
 
     @classmethod
     def open(

@@ -20,7 +20,18 @@ from migrate_cli.errors import (
     StateLocked,
     UsageError,
 )
-from migrate_cli.model import Aside, FileRecord, Finding, Origin, Progress, Severity, Status, Unreadable
+from migrate_cli.model import (
+    AgentStatus,
+    Aside,
+    FileRecord,
+    Finding,
+    Origin,
+    Progress,
+    RecordedAgent,
+    Severity,
+    Status,
+    Unreadable,
+)
 from migrate_cli.state import migrations
 from migrate_cli.state.backup import StateCopies
 from migrate_cli.state.check import check_file
@@ -175,12 +186,27 @@ def test_undo_finds_all_that_was_made(shards: list[Path], tmp_path: Path) -> Non
     assert made == {f"conv_thread_{n}_{t}" for n in (1, 2, 3) for t in (0, 1, 2, 3, "x")}
 
 
+def test_of_an_agent_that_two_files_know_the_later_row_stays(tmp_path: Path) -> None:
+    def knows(status: AgentStatus) -> Fill:
+        return lambda store: store.agents.note(RecordedAgent("asst_1", "Help", "d1", "1", status))
+
+    early = state(tmp_path / "s1.db", knows(AgentStatus.MADE), now=DAY)
+    late = state(tmp_path / "s2.db", knows(AgentStatus.UNDONE), now=DAY + 5)
+    for number, inputs in enumerate(([early, late], [late, early])):
+        merge(inputs, tmp_path / f"{number}.db")
+        with StateReader(tmp_path / f"{number}.db") as reader:
+            [row] = reader.maps.export("agents")
+        assert (row["agent"], row["status"]) == ("Help:1", "undone")
+
+
 def test_every_table_and_column_is_carried(shards: list[Path], tmp_path: Path) -> None:
     """A table that is added to the schema must be added to the merge: none may be empty afterwards."""
-    state(
-        tmp_path / "s4.db",
-        lambda store: store.files.note("file-1", FileRecord(Status.UPLOADED, "file-other", sha256="11")),
-    )
+
+    def fill(store: StateStore) -> None:
+        store.files.note("file-1", FileRecord(Status.UPLOADED, "file-other", sha256="11"))
+        store.agents.note(RecordedAgent("asst_1", "Help", "d1", "1", AgentStatus.MADE))
+
+    state(tmp_path / "s4.db", fill)
     merge([*shards, tmp_path / "s4.db"], tmp_path / "migration.db")
     conn = sqlite3.connect(tmp_path / "migration.db")
     tables = [row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]

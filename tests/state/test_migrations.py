@@ -19,6 +19,7 @@ PUBLIC = {
     "finding": "thread_id message_id code severity detail",
     "child_thread": "thread_id message_id call_id child_thread_id child_conversation_id",
     "replay_result": "run_id case_id conversation_id status ttft_ms total_ms input_tokens output_tokens detail",
+    "agent_map": "assistant_id agent name version status run_id updated_at",
 }
 
 
