@@ -113,6 +113,8 @@ def _jobs(
     if given is None and not options.last_turn:
         raise UsageError("no suite is named; write one with migrate-cli replay --init, or take --last-turn")
     suite = given.with_setup(model=options.model) if given is not None else None
+    if given is not None and given.agents():
+        _check_agents(settings, options)
     turns: list[LastTurn] = []
     if options.last_turn:
         suite, turns = _baseline(settings, options, reader, suite)
@@ -130,6 +132,19 @@ def _jobs(
         if question := items.get(turn.message_id):
             made.append(replace(job, question=question, asks=turn.question))
     return suite, made, {name: turn.old for name, turn in by_case.items()}
+
+
+def _check_agents(settings: Settings, options: ReplayOptions) -> None:
+    """Raise UsageError for agents where there can be none, and for a model that theirs would be replaced by."""
+    if options.model is not None:
+        raise UsageError(
+            "--model is for requests that name a model, and cases of this suite name an agent, which has its own"
+        )
+    if settings.target.preset != "foundry":
+        raise UsageError(
+            "cases of this suite name an agent, which only a project of Microsoft Foundry has; set target.preset: "
+            "foundry, and target.base_url to the project"
+        )
 
 
 def _baseline(

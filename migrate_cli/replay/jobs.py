@@ -13,6 +13,7 @@ from migrate_cli.replay.modes import Mode
 from migrate_cli.replay.requests import Secret, fields_of
 from migrate_cli.replay.run import ReplayJob
 from migrate_cli.replay.suite import Suite, SuiteCase
+from migrate_cli.replay.toolspec import Tool
 
 _CONVERSATION = re.compile(r"conv_[A-Za-z0-9_-]+")
 _SHOWN = 5
@@ -56,7 +57,9 @@ def _job(
     mode: Mode,
 ) -> ReplayJob:
     setup, tools = suite.setup_of(case)
-    if not setup.get("model"):
+    if "agent_reference" in setup:
+        _check_tools(case, tools)
+    elif not setup.get("model"):
         raise UsageError(f"the case {case.id} has no model; set model in the suite, or give --model")
     if mode is Mode.IN_PLACE and case.conversation is None:
         raise UsageError(f"the case {case.id} names no conversation; with --mode in-place each must")
@@ -70,6 +73,16 @@ def _job(
         approve=(*case.approve, *suite.approve),
         deny=(*case.deny, *suite.deny),
     )
+
+
+def _check_tools(case: SuiteCase, tools: Iterable[Tool]) -> None:
+    """Raise UsageError for tools that would not be sent, since an agent has its own, and that nothing here answers."""
+    left = [tool.name for tool in tools if tool.type != "function"]
+    if left:
+        raise UsageError(
+            f"the case {case.id} names an agent, which has its tools itself: take {', '.join(left)} out of the suite; "
+            "only functions may stand there, for their handlers"
+        )
 
 
 def _conversations(names: list[str], find: Find) -> dict[str, FoundConversation]:

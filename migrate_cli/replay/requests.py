@@ -15,7 +15,12 @@ Secret = Callable[[str], str | None]
 
 
 def fields_of(setup: JsonObject, tools: Iterable[Tool], secret: Secret, mapped: Callable[[str], str]) -> JsonObject:
-    """Return the fields of a request. Raises UsageError when a variable that a tool names is not set."""
+    """Return the fields of a request. Raises UsageError when a variable that a tool names is not set.
+
+    A request that names an agent may not have tools: those of the agent count.
+    """
+    if "agent_reference" in setup:
+        return setup
     wired = [_tool(tool, secret, mapped) for tool in tools]
     return setup | ({"tools": wired} if wired else {})
 

@@ -20,6 +20,9 @@ from migrate_cli.settings.yaml_document import BadYamlError, Document, RepeatedK
 PART_KEYS = ("text", "file", "image", "audio")
 
 
+_AGENT = {"agent", "agent_reference"}
+
+
 class InputPart(SuiteModel):
     """One part of an input: exactly one of the four."""
 
@@ -62,9 +65,27 @@ class SuiteTurn(SuiteModel):
     expect: Expect = Expect()
 
 
+class AgentName(SuiteModel):
+    """An agent of a Foundry project."""
+
+    name: str = Field(min_length=1)
+    version: Annotated[str | None, BeforeValidator(lambda value: str(value) if type(value) is int else value)] = None
+    """Such as "1"; the latest where none is named."""
+
+    def reference(self) -> JsonObject:
+        """The agent as a request names it: `agent` itself is refused there."""
+        return {"type": "agent_reference", **self.model_dump(exclude_none=True)}
+
+
+OF_AGENT = ("model", "instructions", "tool_choice", "reasoning", "text", "temperature", "top_p")
+"""What an agent has itself, so that a request that names one may not say it too."""
+
+
 class RequestSetup(SuiteModel):
     """What a request says beside its input; the fields are those of the Responses API."""
 
+    agent: AgentName | None = None
+    """In place of `OF_AGENT`; its functions stand among the tools for their handlers, and are not sent."""
     model: str | None = Field(None, min_length=1)
     instructions: str | None = None
     tools: tuple[Tool, ...] | None = None
@@ -82,15 +103,26 @@ class RequestSetup(SuiteModel):
     @field_validator("extra")
     @classmethod
     def _not_ours(cls, value: dict[str, Any]) -> dict[str, Any]:
-        taken = {"input", "stream", "store", "conversation", "previous_response_id", "background"} & set(value)
+        taken = {"input", "stream", "store", "conversation", "previous_response_id", "background"} | _AGENT
+        taken &= set(value)
         if taken:
             raise ValueError(f"fields that a suite may set, which {', '.join(sorted(taken))} is not")
         return value
 
+    @model_validator(mode="after")
+    def _of_agent_alone(self) -> Self:
+        both = [name for name in OF_AGENT if getattr(self, name) is not None]
+        if self.agent is not None and both:
+            raise ValueError(f"an agent without {', '.join(both)}: the agent has that itself")
+        return self
+
     def fields(self) -> JsonObject:
         """The fields that are given, tools aside."""
-        given = self.model_dump(exclude={"tools", "extra"}, exclude_none=True, include=set(RequestSetup.model_fields))
-        return given | self.extra
+        given = self.model_dump(
+            exclude={"tools", "extra", "agent"}, exclude_none=True, include=set(RequestSetup.model_fields)
+        )
+        named = {} if self.agent is None else {"agent_reference": self.agent.reference()}
+        return named | given | self.extra
 
 
 class SuiteCase(RequestSetup):
@@ -136,12 +168,23 @@ class Suite(RequestSetup):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"a suite in which no two cases share an id; {', '.join(twice[:3])} is there twice")
+        for case in self.cases:
+            own = [name for name in OF_AGENT if getattr(case, name) is not None]
+            if self.agent is not None and case.agent is None and own:
+                raise ValueError(f"a case {case.id} without {', '.join(own)}: the suite's agent has that itself")
         return self
 
     def setup_of(self, case: SuiteCase) -> tuple[JsonObject, tuple[Tool, ...]]:
         """The fields of each request of a case, and its tools."""
         tools = case.tools if case.tools is not None else self.tools
-        return self.fields() | case.fields(), tools or ()
+        fields = self.fields()
+        if case.agent is not None:
+            fields = {name: value for name, value in fields.items() if name not in OF_AGENT}
+        return fields | case.fields(), tools or ()
+
+    def agents(self) -> bool:
+        """Whether any case is answered by an agent."""
+        return self.agent is not None or any(case.agent is not None for case in self.cases)
 
     def with_setup(self, **fields: Any) -> Suite:
         """The suite with some fields of its setup replaced, in its cases too; None changes nothing."""
