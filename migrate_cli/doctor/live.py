@@ -259,6 +259,17 @@ async def _two_writers(probe: TargetProbe) -> list[Fact]:
     ]
 
 
+async def _agents(probe: TargetProbe) -> list[Fact]:
+    reply = await probe.agents()
+    if reply is None:
+        return []
+    if isinstance(reply, Refused):
+        detail = f"the project does not list its agents: {reply.message} ({reply.status})"
+        change = "Give the key or the identity a role for agents in that project, or do without assistants --create."
+        return [Fact("agents", "refused", detail, change, CheckVerdict.WARNING)]
+    return [Fact("agents", "listed", "the project lists its agents, so that assistants --create can make some")]
+
+
 QUESTIONS: dict[str, Question] = {
     "item-limit": _item_limit,
     "item-order": order_and_listing,
@@ -275,5 +286,6 @@ QUESTIONS: dict[str, Question] = {
     "delete": _second_delete,
     "two-writers": _two_writers,
     "conversation-list": conversation_list,
+    "agents": _agents,
 }
 """Every question, by the name of its first fact."""

@@ -12,11 +12,13 @@ from dataclasses import replace
 from secrets import token_hex
 from typing import Any
 
+from migrate_cli.errors import UsageError
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.endpoint import Endpoint, segment
 from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, Refused
 from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.model import JsonObject
+from migrate_cli.target.agents import project_url
 from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.target.scratch import InMemory, ScratchConversations, Sleep, Unclear
 
@@ -125,8 +127,24 @@ class TargetProbe:
             raise Unclear(f"a conversation was refused: {reply.message}")
         return reply.body
 
-    def _connect(self, headers: Mapping[str, str]) -> ApiClient:
-        endpoint = replace(self._endpoint, headers={**self._endpoint.headers, **headers})
+    async def agents(self) -> Applied | Refused | None:
+        """Ask the project of Foundry that the target is in for its agents; None where it is in none."""
+        try:
+            address = project_url(self._endpoint.base_url)
+        except UsageError:
+            return None
+        client = self._connect({}, address)
+        try:
+            return await client.read("/agents", {"api-version": "v1", "limit": 1})
+        finally:
+            await client.__aexit__(None, None, None)
+
+    def _connect(self, headers: Mapping[str, str], base_url: str | None = None) -> ApiClient:
+        endpoint = replace(
+            self._endpoint,
+            base_url=base_url or self._endpoint.base_url,
+            headers={**self._endpoint.headers, **headers},
+        )
         return ApiClient(endpoint, RateLimiter(most_in_flight=4, breaker=False), sleep=self._sleep)
 
 
