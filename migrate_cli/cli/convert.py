@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from migrate_cli.cli.confirm import confirm
 from migrate_cli.cli.frame import Frame, common_options
-from migrate_cli.cli.options import Format, Source, Thread
-from migrate_cli.commands.option_types import CodeLanguage
+from migrate_cli.cli.options import Format, Source, Thread, Where
+from migrate_cli.commands.option_types import CodeLanguage, TargetName
 from migrate_cli.report.escape import visible
 
 if TYPE_CHECKING:
+    from migrate_cli.commands.assistants import AssistantOptions
     from migrate_cli.model import Result
+    from migrate_cli.settings.model import Settings
+    from migrate_cli.sources.interface import Selection
 
 app = typer.Typer()
 
@@ -22,7 +26,8 @@ app = typer.Typer()
 @app.command(
     epilog=(
         "EXIT STATUS  0 converted · 2 usage, unreadable source, no assistant in it, or a file that is there already · "
-        "3 part of the source could not be read"
+        "3 part of the source could not be read, or an agent was not made · with --create also: 5 target unreachable, "
+        "try later · 6 key refused · 10 state file · 130 interrupted, resumable"
     )
 )
 @common_options("assistants")
@@ -45,18 +50,45 @@ def assistants(
     ] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Write files into this folder.", metavar="DIR")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files in that folder.")] = False,
+    create: Annotated[
+        bool,
+        typer.Option("--create", help="Make each assistant an agent at the target, a Foundry project; asks first."),
+    ] = False,
+    connections: Annotated[
+        Path | None,
+        typer.Option(
+            "--connections",
+            help="YAML that names the target's connection for each of the source's; for the tools of agents.",
+            metavar="FILE",
+        ),
+    ] = None,
+    target: Where = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which agents would be made, and make none.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Turn each assistant into a response configuration: YAML that `replay` reads, and code if wanted.
 
+    With `--create`, agents are made of them: each once, however often the command is run. `map` knows them, and `undo`
+    takes them back.
+
     Example: `migrate-cli assistants ./export --code python --out setup`
+
+    Example: `migrate-cli assistants ./export --create --connections connections.yaml --dry-run`
     """
     from migrate_cli.commands.assistants import AssistantOptions  # noqa: PLC0415 - --help must not wait for it
     from migrate_cli.commands.assistants import assistants as run  # noqa: PLC0415
-    from migrate_cli.commands.context import selection_of  # noqa: PLC0415
+    from migrate_cli.commands.context import rehearsing, selection_of  # noqa: PLC0415
 
     settings = frame.settings(source__path=source, source__format=format_)
     selection = selection_of(thread or [], None, None, None)
-    result = run(settings, selection, AssistantOptions(tuple(assistant or ()), code, markdown, out, force))
+    options = AssistantOptions(tuple(assistant or ()), code, markdown, out, force, create, connections)
+    if create:
+        sandbox = target is TargetName.SANDBOX
+        _create(
+            frame, rehearsing(settings, sandbox=sandbox), selection, options, sandbox=sandbox, dry_run=dry_run, yes=yes
+        )
+    _refuse_alone({"--connections": connections, "--target": target, "--dry-run": dry_run, "--yes": yes})
+    result = run(settings, selection, options)
     if "verbatim" in result.data:
         for problem in result.errors:
             sys.stderr.write(f"migrate-cli: error: {problem.code}: {visible(problem.message)}\n")
@@ -86,6 +118,43 @@ def transcribe(
     result = run(settings, files)
     _tell(frame, result)
     frame.finish(result, settings)
+
+
+def _create(
+    frame: Frame,
+    settings: Settings,
+    selection: Selection,
+    options: AssistantOptions,
+    *,
+    sandbox: bool,
+    dry_run: bool,
+    yes: bool,
+) -> NoReturn:
+    """Say what would be made, ask, and make it."""
+    from migrate_cli.commands.agents import foresee_agents, make_agents  # noqa: PLC0415 - only where they are asked for
+    from migrate_cli.commands.assistants import ConvertedAssistants  # noqa: PLC0415
+
+    frame.asked.add("--create")
+    converted = ConvertedAssistants(settings, selection, options)
+    drafts = converted.drafts()
+    foreseen = foresee_agents(settings, drafts, sandbox=sandbox)
+    result = converted.result(foreseen)
+    if dry_run:
+        frame.finish(result, settings)
+    if foreseen.to_make and not yes:
+        confirm(foreseen.told, declined="no agent was made")
+    frame.keep_log(settings)
+    made = make_agents(settings, drafts, sandbox=sandbox, view=frame.view(), conclude=converted.result)
+    frame.finish(made, settings)
+
+
+def _refuse_alone(given: dict[str, object]) -> None:
+    """Raise UsageError for options that say how agents are made, where none are."""
+    from migrate_cli.errors import UsageError  # noqa: PLC0415
+
+    alone = [name for name, value in given.items() if value]
+    if alone:
+        raise UsageError(f"{' and '.join(alone)} only mean something with --create; add it, or leave them out")
 
 
 def _tell(frame: Frame, result: Result) -> None:

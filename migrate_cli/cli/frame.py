@@ -75,6 +75,13 @@ class Frame:
     """The progress display, once the command has one."""
     began: float = field(default_factory=time.time)
     """When the command began, in Unix seconds."""
+    asked: set[str] = field(default_factory=set)
+    """Options that make a command one that is gone on with, such as `--create`."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the same command goes on with what an interrupted one has left."""
+        return self.command in GOING_ON or bool(self.asked)
 
     def settings(self, *, rehearsal: bool = False, **flags: Any) -> Settings:
         """Read the settings, with this invocation's flags on top; for a `rehearsal`, with its state file.
@@ -143,7 +150,7 @@ class Frame:
     def last_words(self, code: int = ExitCode.INTERRUPTED) -> str:
         """The last line of a command that did not come to its end: the one that goes on, where one does."""
         again = visible(shlex.join(["migrate-cli", *sys.argv[1:]]))
-        if self.command in GOING_ON:
+        if self.goes_on:
             return f"Nothing is lost. To go on, run the same command again: {again}\n"
         return (
             f"Nothing is lost. Try again later: {again}\n" if code == ExitCode.TEMPORARY else "migrate-cli: stopped\n"
@@ -330,7 +337,7 @@ def _fail(frame: Frame, code: ExitCode, name: str, message: str, shown: Sequence
     else:
         lines = (f"migrate-cli: {visible(sentence)}", *map(_indented, shown))
         sys.stderr.write("".join(f"{line}\n" for line in lines))
-    if code is ExitCode.INTERRUPTED and frame.command in GOING_ON:
+    if code is ExitCode.INTERRUPTED and frame.goes_on:
         sys.stderr.write(frame.last_words())
     raise typer.Exit(int(code))
 

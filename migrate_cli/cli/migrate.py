@@ -22,6 +22,7 @@ from migrate_cli.cli.options import (
     Source,
     Thread,
     ThreadsFrom,
+    Where,
     WithContent,
     Workers,
 )
@@ -75,10 +76,6 @@ Explain = Annotated[
         help="Instead, show how the first records of one file are read: a file, one inside the source, or a table.",
         metavar="FILE",
     ),
-]
-Where = Annotated[
-    TargetName | None,
-    typer.Option("--target", help="`sandbox` rehearses on an embedded server; nothing real is written."),
 ]
 MaxErrors = Annotated[int | None, typer.Option("--max-errors", help="Stop after N failed threads.", metavar="N")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try threads again that failed before.")]

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from migrate_cli.commands.option_types import TargetName
+
 Source = Annotated[
     str | None,
     typer.Argument(
@@ -52,4 +54,8 @@ Redact = Annotated[
 ]
 Rehearsal = Annotated[
     bool, typer.Option("--rehearsal", help="The state file of the rehearsal (apply --target sandbox) instead.")
+]
+Where = Annotated[
+    TargetName | None,
+    typer.Option("--target", help="`sandbox` rehearses on an embedded server; nothing real is written."),
 ]

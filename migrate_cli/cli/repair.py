@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from migrate_cli.cli.confirm import confirm
 from migrate_cli.cli.dividing import made_whole
 from migrate_cli.cli.frame import Frame, common_options
 from migrate_cli.cli.options import (
@@ -118,6 +119,8 @@ def undo(
 ) -> None:
     """Delete at the target what `apply` created: the items first, then the conversations. Resumable; asks first.
 
+    Agents that `assistants --create` made go too, with `--all` or their `--run`.
+
     Example: `migrate-cli undo --thread thread_abc --dry-run`
 
     Example: `migrate-cli undo --orphans --dry-run`
@@ -133,8 +136,8 @@ def undo(
     foreseen = foresee(settings, choice)
     if dry_run:
         frame.finish(foreseen, settings)
-    if not yes and foreseen.data["conversations"]:
-        _confirm(str(foreseen.data["message"]))
+    if not yes and (foreseen.data["conversations"] or foreseen.data["agents"]):
+        confirm(str(foreseen.data["message"]))
     frame.keep_log(settings)
     frame.finish(run(settings, choice, view=frame.view(), force=force), settings)
 
@@ -215,7 +218,7 @@ def _undo_orphans(frame: Frame, settings: Settings, *, dry_run: bool, force: boo
         foreseen = foresee_orphans(settings, view=frame.view(), force=force)
         if dry_run or foreseen.exit_code not in (0, 3) or not foreseen.data["conversations"]:
             frame.finish(foreseen, settings)
-        _confirm(str(foreseen.data["message"]))
+        confirm(str(foreseen.data["message"]))
     frame.keep_log(settings)
     frame.finish(undo_orphans(settings, view=frame.view(), force=force), settings)
 
@@ -224,7 +227,6 @@ def _drop_copies(frame: Frame, settings: Settings, thread: str, *, yes: bool) ->
     """Show the copies, ask, delete them and verify."""
     from migrate_cli.commands.drop_copies import copies_of, drop_copies  # noqa: PLC0415
     from migrate_cli.report.document import state_option  # noqa: PLC0415
-    from migrate_cli.report.escape import visible  # noqa: PLC0415
 
     copies = copies_of(settings, thread)
     for one in copies:
@@ -233,15 +235,5 @@ def _drop_copies(frame: Frame, settings: Settings, thread: str, *, yes: bool) ->
     if copies and not yes:
         held = state_option({"state": str(settings.state)})
         what = "1 item" if len(copies) == 1 else f"{len(copies):,} items"
-        _confirm(f"Would delete {what} of the conversation of {thread}.", see=f"migrate-cli resolve {thread}{held}")
+        confirm(f"Would delete {what} of the conversation of {thread}.", see=f"migrate-cli resolve {thread}{held}")
     frame.finish(drop_copies(settings, thread, {one.item_id for one in copies}), settings)
-
-
-def _confirm(message: str, *, see: str = "--dry-run") -> None:
-    from migrate_cli.errors import UsageError  # noqa: PLC0415
-
-    if not sys.stdin.isatty():
-        what = message[:1].lower() + message[1:].rstrip(".")
-        raise UsageError(f"this {what}, and nobody is here to be asked; add --yes to do it, or {see} to see it")
-    if not typer.confirm(f"{visible(message)} Go on?", err=True):
-        raise UsageError("nothing was deleted", code="not-confirmed")

@@ -9,12 +9,16 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+from migrate_cli.commands.agents import AgentsMade, agent_row, recorded_agents
 from migrate_cli.commands.assistants_found import AssistantCollection, FoundAssistant
-from migrate_cli.commands.assistants_text import file_stem, suite_text
+from migrate_cli.commands.assistants_text import file_stem, of_agent, suite_text
+from migrate_cli.commands.connections import connections_of
 from migrate_cli.commands.context import open_configured
 from migrate_cli.commands.model_dates import listed_dates
 from migrate_cli.commands.option_types import CodeLanguage
 from migrate_cli.commands.run_totals import LISTED, finding_row
+from migrate_cli.convert.agent import AgentDraft, agent_draft, agent_names
+from migrate_cli.convert.agent_tools import Connections
 from migrate_cli.convert.assistant import convert_assistant
 from migrate_cli.convert.code_templates import LANGUAGES
 from migrate_cli.convert.configuration import Configuration, HostKind
@@ -46,27 +50,103 @@ class AssistantOptions:
     markdown: bool = False
     out: Path | None = None
     force: bool = False
+    create: bool = False
+    """Make agents of them at the target."""
+    connections: Path | None = None
+    """The map of connections for the agents' tools."""
 
 
 def assistants(settings: Settings, selection: Selection, options: AssistantOptions) -> Result:
     """Convert the assistants of the source. Raises UsageError for a wish that cannot be granted, before any writing."""
-    source = open_configured(settings)
-    collection = _collected(source, selection)
-    found = _chosen(collection, options)
-    lacking = [finding("assistants-incomplete", _LACKING)] if source.lacks_assistants() else []
-    repeated = source.repeated_assistants()
-    uploaded = _uploaded(settings)
-    listed = listed_dates(settings) if found else NOTHING_LISTED
-    configurations = [
-        (one, _converted(one, settings, options, uploaded, repeated.get(one.id, 1), listed)) for one in found
-    ]
-    if options.out is None and options.code is not None and len(configurations) > 1:
-        raise UsageError(
-            f"{len(configurations)} assistants make {len(configurations)} programs; name a folder for them with --out, "
-            "or one assistant with --assistant ID"
-        )
-    files = _written(options, configurations) if options.out is not None else {}
-    return _result(options, collection, configurations, files, lacking)
+    return ConvertedAssistants(settings, selection, options).result()
+
+
+class ConvertedAssistants:
+    """The assistants of a source as configurations, before anything is written.
+
+    Raises UsageError for a wish that cannot be granted.
+    """
+
+    def __init__(self, settings: Settings, selection: Selection, options: AssistantOptions) -> None:
+        self._options = options
+        source = open_configured(settings)
+        self._collection = _collected(source, selection)
+        found = _chosen(self._collection, options)
+        self._lacking = [finding("assistants-incomplete", _LACKING)] if source.lacks_assistants() else []
+        repeated, uploaded = source.repeated_assistants(), _uploaded(settings)
+        connections = connections_of(settings, options.connections) if options.create else None
+        listed = listed_dates(settings) if found else NOTHING_LISTED
+        self._all = [
+            (one, _converted(one, settings, options, uploaded, repeated.get(one.id, 1), listed, connections))
+            for one in found
+        ]
+        if options.out is None and options.code is not None and len(self._all) > 1:
+            raise UsageError(
+                f"{len(self._all)} assistants make {len(self._all)} programs; name a folder for them with --out, "
+                "or one assistant with --assistant ID"
+            )
+        self._paths = {} if options.out is None else _paths(options.out, options, self._all)
+        self._agents = recorded_agents(settings) if settings.target.preset == "foundry" else {}
+
+    def drafts(self) -> list[AgentDraft]:
+        """What is to be made at the target; names do not depend on which assistants were chosen."""
+        names = agent_names((one.id, _name(one)) for one in self._collection.found())
+        return [agent_draft(configuration, one.id, names[one.id]) for one, configuration in self._all]
+
+    def result(self, made: AgentsMade | None = None) -> Result:
+        """Write what was asked for, and say what became of each; `made` are the agents, where they were asked for."""
+        agents = dict(self._agents)
+        for result in made.results if made is not None else ():
+            if result.version is not None:
+                agents[result.draft.assistant_id] = (result.name, result.version)
+        shown = [(one, of_agent(configuration, agents.get(one.id))) for one, configuration in self._all]
+        if made is None or not made.dry_run:
+            _write(self._paths, self._options, shown)
+        return self._report(shown, made)
+
+    def _report(self, shown: list[tuple[FoundAssistant, Configuration]], made: AgentsMade | None) -> Result:
+        options, by_assistant = self._options, {} if made is None else made.by_assistant()
+        findings = [*self._lacking, *(one for _, configuration in self._all for one in configuration.findings)]
+        findings += [one for result in by_assistant.values() for one in result.draft.findings]
+        written = {} if made is not None and made.dry_run else self._paths
+        data: JsonObject = {
+            "assistants": [
+                {
+                    "assistant_id": found.id,
+                    "name": configuration.name,
+                    "known_from": found.known_from,
+                    "threads": found.threads,
+                    "config": configuration.config,
+                    "not_carried": [tool.as_dict() for tool in configuration.left],
+                    "files": [str(path) for path in written.get(found.id, {}).values()],
+                    **({"agent": agent_row(by_assistant[found.id])} if found.id in by_assistant else {}),
+                }
+                for found, configuration in self._all
+            ],
+            "threads": self._collection.threads[:LISTED],
+            "findings": dict(sorted(Counter(one.code for one in findings).items())),
+            "finding_list": [finding_row(one) for one in findings],
+            "models_as_of": AS_OF,
+        }
+        if made is not None:
+            data |= {"agents": made.counts(), "dry_run": made.dry_run, "target": made.target}
+            data |= {"message": made.told} if made.dry_run else {}
+            data |= {"rehearsal": True} if made.sandbox else {}
+        elif options.out is None and shown:
+            ending = SUFFIX[options.code] if options.code else ".yaml"
+            data["verbatim"] = "---\n".join(_texts(options, one)[ending] for _, one in shown)
+        problems = [*self._collection.problems, *([] if made is None else made.problems())]
+        exit_code = ExitCode.PARTIAL if problems else ExitCode.OK
+        if made is not None and made.failure is not None:
+            exit_code = made.failure.exit_code
+        elif made is not None and made.interrupted:
+            exit_code = ExitCode.INTERRUPTED
+        return Result("assistants", data, exit_code, None if made is None else made.run_id, problems)
+
+
+def _name(found: FoundAssistant) -> str | None:
+    name = found.assistant.get("name")
+    return name if isinstance(name, str) else None
 
 
 def _collected(source: Source, selection: Selection) -> AssistantCollection:
@@ -130,6 +210,7 @@ def _converted(
     uploaded: dict[str, str] | None,
     objects: int,
     listed: Mapping[str, str],
+    connections: Connections | None,
 ) -> Configuration:
     configuration = convert_assistant(
         found.assistant,
@@ -140,6 +221,7 @@ def _converted(
         dates=listed,
         source=HostKind(settings.source.preset),
         target=HostKind(settings.target.preset),
+        connections=connections,
     )
     return replace(configuration, findings=tuple(_findings(found, configuration, objects)))
 
@@ -177,61 +259,34 @@ def _texts(options: AssistantOptions, configuration: Configuration) -> dict[str,
     )
 
 
-def _written(
-    options: AssistantOptions, configurations: Iterable[tuple[FoundAssistant, Configuration]]
-) -> dict[str, list[str]]:
-    """Write a file for each text; nothing at all when one is there already. Return the paths by assistant."""
-    folder = options.out or Path()
-    planned: dict[Path, str] = {}
-    files: dict[str, list[str]] = {}
-    for found, configuration in configurations:
-        texts = _texts(options, configuration)
-        stem = file_stem(configuration.name, found.id, {path.stem for path in planned})
-        for ending, text in texts.items():
-            path = folder / f"{stem}{ending}"
-            planned[path] = text
-            files.setdefault(found.id, []).append(str(path))
-    there = [path for path in planned if path.exists()]
+Paths = dict[str, dict[str, Path]]
+"""The files of each assistant, by ending."""
+
+
+def _paths(folder: Path, options: AssistantOptions, all_: Iterable[tuple[FoundAssistant, Configuration]]) -> Paths:
+    """Return a path for each text. Raises UsageError when one is there already."""
+    endings = [".yaml", *([SUFFIX[options.code]] if options.code else [])]
+    taken: set[str] = set()
+    paths: Paths = {}
+    for found, configuration in all_:
+        stem = file_stem(configuration.name, found.id, taken)
+        taken.add(stem)
+        paths[found.id] = {ending: folder / f"{stem}{ending}" for ending in endings}
+    there = [path for own in paths.values() for path in own.values() if path.exists()]
     if there and not options.force:
         raise UsageError(f"{there[0]} is there already; name another folder, or write it anew with --force")
+    return paths
+
+
+def _write(paths: Paths, options: AssistantOptions, shown: Iterable[tuple[FoundAssistant, Configuration]]) -> None:
+    """Write a file for each text. Raises UsageError for a folder that cannot be written."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, text in planned.items():
-            with os.fdopen(open_for_writing(path, mode=0o666), "w", encoding="utf-8") as file:
-                file.write(text)
+        for found, configuration in shown:
+            texts = _texts(options, configuration) if found.id in paths else {}
+            for ending, text in texts.items():
+                path = paths[found.id][ending]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with os.fdopen(open_for_writing(path, mode=0o666), "w", encoding="utf-8") as file:
+                    file.write(text)
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be written: {error.strerror}; name another folder") from error
-    return files
-
-
-def _result(
-    options: AssistantOptions,
-    collection: AssistantCollection,
-    configurations: list[tuple[FoundAssistant, Configuration]],
-    files: dict[str, list[str]],
-    lacking: list[Finding],
-) -> Result:
-    findings = [*lacking, *(one for _, configuration in configurations for one in configuration.findings)]
-    data: JsonObject = {
-        "assistants": [
-            {
-                "assistant_id": found.id,
-                "name": configuration.name,
-                "known_from": found.known_from,
-                "threads": found.threads,
-                "config": configuration.config,
-                "not_carried": [tool.as_dict() for tool in configuration.left],
-                "files": files.get(found.id, []),
-            }
-            for found, configuration in configurations
-        ],
-        "threads": collection.threads[:LISTED],
-        "findings": dict(sorted(Counter(one.code for one in findings).items())),
-        "finding_list": [finding_row(one) for one in findings],
-        "models_as_of": AS_OF,
-    }
-    if options.out is None and configurations:
-        ending = SUFFIX[options.code] if options.code else ".yaml"
-        data["verbatim"] = "---\n".join(_texts(options, one)[ending] for _, one in configurations)
-    exit_code = ExitCode.PARTIAL if collection.problems else ExitCode.OK
-    return Result("assistants", data, exit_code, errors=collection.problems)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import yaml
 
-from migrate_cli.convert.configuration import Configuration, LeftTool
+from migrate_cli.convert.configuration import Configuration, LeftTool, listed, mapping
 from migrate_cli.model import JsonObject
 
 FIRST_CASE = {"id": "hello", "input": "Hello! What can you do for me?"}
@@ -18,6 +19,18 @@ FIRST_CASE = {"id": "hello", "input": "Hello! What can you do for me?"}
 LONGEST_STEM = 60
 LONGEST_LEFT = 200
 """Lines that the head of a suite has for tools which were not carried."""
+
+
+def of_agent(configuration: Configuration, agent: tuple[str, str] | None) -> Configuration:
+    """Return a configuration that names an agent, by name and version, in place of all that the agent has itself.
+
+    Functions stay, since what answers their calls stands beside them; they are not sent.
+    """
+    if agent is None:
+        return configuration
+    named: JsonObject = {"agent": dict(zip(("name", "version"), agent, strict=True))}
+    functions = [tool for tool in listed(configuration.config.get("tools")) if mapping(tool).get("type") == "function"]
+    return replace(configuration, config=named | ({"tools": functions} if functions else {}))
 
 
 def suite_text(configuration: Configuration) -> str:

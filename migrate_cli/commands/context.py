@@ -25,7 +25,7 @@ from migrate_cli.state.opening import check_place
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX, of_rehearsal
 from migrate_cli.state.setup import EXPORT, SEEN
-from migrate_cli.target.endpoint import endpoint_of
+from migrate_cli.target.endpoint import V1, endpoint_of
 
 LOOKED_THROUGH = 1000
 """Unreadable entries in a row that are looked through for a first thread; after that, reading them is the work."""
@@ -170,12 +170,13 @@ def target_of(settings: Settings, *, sandbox: bool) -> Iterator[TargetChoice]:
         from migrate_cli.sandbox.server import EmbeddedSandbox  # noqa: PLC0415 - the same
 
         data = settings.state.with_name(settings.state.name + ".sandbox")
-        preset = TargetPreset.FOUNDRY if settings.target.preset == "foundry" else TargetPreset.OPENAI
+        foundry = settings.target.preset == "foundry"
+        preset = TargetPreset.FOUNDRY if foundry else TargetPreset.OPENAI
         with EmbeddedSandbox(data, SandboxOptions(preset=preset)) as server:
+            # A rehearsal for a Foundry project is one at a project, whose answers differ.
+            base_url = server.project_url("rehearsal") + V1 if foundry else server.base_url
             yield TargetChoice(
-                Endpoint(
-                    server.base_url, "sandbox-key", timeout=settings.load.timeout, patience=settings.load.patience
-                ),
+                Endpoint(base_url, "sandbox-key", timeout=settings.load.timeout, patience=settings.load.patience),
                 True,
                 data,
             )
@@ -219,7 +220,14 @@ def setup_of(settings: Settings, source: Source, *, sandbox: bool) -> dict[str, 
     setup = settings.setup(EXPORT if source.known_by_content else source.identity)
     if source.known_by_content:
         setup[SEEN] = source.identity
-    return setup | {"target.base_url": SANDBOX, "target.organization": "", "target.project": ""} if sandbox else setup
+    return setup | target_setup(settings, sandbox=sandbox)
+
+
+def target_setup(settings: Settings, *, sandbox: bool) -> dict[str, str]:
+    """Return what the state file records of the target alone."""
+    if sandbox:
+        return {"target.base_url": SANDBOX, "target.organization": "", "target.project": ""}
+    return {name: value for name, value in settings.setup("").items() if name.startswith(setups.TARGET)}
 
 
 def _read_ids(name: str) -> Iterator[tuple[str, str]]:

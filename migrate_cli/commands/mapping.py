@@ -6,13 +6,13 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
-from typing import Literal
 
 from migrate_cli.commands.option_types import MapFormat, MapLevel
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject, Problem, Result
 from migrate_cli.report.escape import cell
 from migrate_cli.settings.model import Settings
+from migrate_cli.state.queries import Level
 from migrate_cli.state.reader import StateReader
 
 _COLUMNS: dict[MapLevel, tuple[str, ...]] = {
@@ -23,11 +23,13 @@ _COLUMNS: dict[MapLevel, tuple[str, ...]] = {
         "thread_id", "message_id", "position", "conversation_id", "item_id", "kind", "source_created_at",
     ),
     MapLevel.FILES: ("source_file_id", "target_file_id", "kind", "bytes", "sha256", "status"),
+    MapLevel.AGENTS: ("assistant_id", "agent", "name", "version", "status", "run_id", "updated_at"),
 }  # fmt: skip
 _VIEWS: dict[MapLevel, str] = {
     MapLevel.THREADS: "thread_map",
     MapLevel.MESSAGES: "message_map",
     MapLevel.FILES: "file_map",
+    MapLevel.AGENTS: "agent_map",
 }
 
 
@@ -46,7 +48,7 @@ def export(settings: Settings, level: MapLevel, fmt: MapFormat, *, raw: bool = F
     CSV is opened in spreadsheets, which obey ids that look like formulas, so its cells are made harmless unless `raw`.
     """
     with StateReader(settings.state) as reader:
-        literal: Literal["threads", "messages", "files"] = level.value
+        literal: Level = level.value
         rows: Iterable[JsonObject] = reader.maps.export(literal)
         if fmt is MapFormat.CSV and not raw:
             rows = ({name: cell(value) for name, value in row.items()} for row in rows)

@@ -44,6 +44,7 @@ class MapLevel(StrEnum):
     THREADS = "threads"
     MESSAGES = "messages"
     FILES = "files"
+    AGENTS = "agents"
 
 
 class SourceHost(StrEnum):

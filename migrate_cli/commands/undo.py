@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from migrate_cli.commands.agents import as_project
 from migrate_cli.commands.context import TargetChoice, policy_of
 from migrate_cli.commands.provenance import MADE, made_by
 from migrate_cli.commands.recorded_target import recorded_target
 from migrate_cli.commands.signals import Interrupts
+from migrate_cli.commands.undo_agents import AgentsUndone, agents_to_undo
 from migrate_cli.convert.text import counted
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.load.undo import UNFINISHED, CreatedConversation, UndoRun
+from migrate_cli.load.undo_agents import AgentUndoRun
 from migrate_cli.model import JsonObject, Problem, Result
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.settings.model import Settings
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.store import StateStore
+from migrate_cli.target.agents import ProjectAgents
 from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.target.deletion import DELETED, GONE, KEPT, REFUSED
 from migrate_cli.work.clock import WallClock
@@ -58,6 +63,7 @@ def foresee(settings: Settings, options: UndoOptions) -> Result:
         if options.run_id is not None and reader.runs.one(options.run_id) is None:
             raise UsageError(f"there is no run {options.run_id} in {settings.state}; migrate-cli report --list has all")
         rows = list(reader.threads.created(options.threads, options.run_id))
+        agents = [] if options.threads else agents_to_undo(reader, options.run_id)
         target = reader.setup().get("target.base_url", "")
     _check_found(options, rows)
     counts = {"conversations": len(rows), "items": sum(int(row["items"]) for row in rows)}
@@ -65,9 +71,12 @@ def foresee(settings: Settings, options: UndoOptions) -> Result:
         {"thread": row["thread_id"], "conversation": row["conversation_id"], "items": row["items"]} for row in rows
     ]
     where = "in the sandbox" if target == SANDBOX else f"at {target}"
-    what = f"{counted(counts['items'], 'item')} and {counted(counts['conversations'], 'conversation')}"
-    message = f"Would delete {what} {where}." if rows else f"There is nothing to delete {where}."
-    return Result("undo", {"message": message, **counts, "target": target, "would_delete": shown[:1000]})
+    parts = [counted(counts["items"], "item"), counted(counts["conversations"], "conversation")] if rows else []
+    parts += [counted(len(agents), "agent")] if agents else []
+    what = " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+    message = f"Would delete {what} {where}." if parts else f"There is nothing to delete {where}."
+    data: JsonObject = {"message": message, **counts, "agents": len(agents), "target": target}
+    return Result("undo", data | {"would_delete": shown[:1000], "would_delete_agents": [one.name for one in agents]})
 
 
 def undo(settings: Settings, options: UndoOptions, *, view: ProgressView, force: bool = False) -> Result:
@@ -77,7 +86,7 @@ def undo(settings: Settings, options: UndoOptions, *, view: ProgressView, force:
         store = StateStore.open(settings.state, create=False, command="migrate-cli undo")
         try:
             run = _Undo(settings, store, target, view, options)
-            return asyncio.run(run.go(int(foreseen.data["conversations"]), force=force))
+            return asyncio.run(run.go(foreseen.data, force=force))
         finally:
             view.close()
             store.close()
@@ -99,8 +108,9 @@ class _Undo:
         self._conversations: Counter[str] = Counter()
         self._items: Counter[str] = Counter()
         self._problems: list[Problem] = []
+        self._agents_undone = AgentsUndone(store, view, self._problems)
 
-    async def go(self, expected: int, *, force: bool) -> Result:
+    async def go(self, foreseen: JsonObject, *, force: bool) -> Result:
         options = {"run": self._options.run_id, "threads": sorted(self._options.threads), MADE: made_by(self._settings)}
         run_id = self._store.runs.start_run("undo", options)
         clock, policy = WallClock(), policy_of(self._settings, self._target.endpoint.base_url)
@@ -111,20 +121,34 @@ class _Undo:
             draining=clock.draining,
         )
         failure: MigrateError | None = None
-        async with ApiClient(self._target.endpoint, limiter, sleep=clock.sleep) as client:
+        async with AsyncExitStack() as stack:
+            # What deletes agents must be there before anything is deleted.
+            agents = await stack.enter_async_context(self._agents(limiter, clock)) if foreseen["agents"] else None
+            client = await stack.enter_async_context(ApiClient(self._target.endpoint, limiter, sleep=clock.sleep))
             run = UndoRun(target=ConversationsTarget(client), clock=clock, policy=policy, observer=self, force=force)
             clock.wake_on(run.drain)
-            self._view.start(expected, "Undoing")
+            self._view.start(int(foreseen["conversations"]), "Undoing")
             interrupts = Interrupts(self._view, run.drain.set)
             with interrupts.on_loop(), StateReader(self._settings.state) as reader:
                 try:
                     await run.run(self._created(reader))
+                    if agents is not None and not run.drain.is_set():
+                        undoing = AgentUndoRun(
+                            agents=agents, clock=clock, policy=policy, observer=self._agents_undone, drain=run.drain
+                        )
+                        await undoing.run(iter(agents_to_undo(reader, self._options.run_id)))
                 except MigrateError as error:
                     failure = error
             result = self._result(run_id, failure, interrupted=interrupts.met)
         self._store.runs.finish_run(run_id, result.envelope())
         await self._store.durable()
         return result
+
+    @asynccontextmanager
+    async def _agents(self, limiter: RateLimiter, clock: WallClock) -> AsyncIterator[ProjectAgents]:
+        project = as_project(self._target)
+        async with ApiClient(project.endpoint, limiter, sleep=clock.sleep) as client:
+            yield ProjectAgents(client)
 
     def undone(self, created: CreatedConversation, outcome: str, items: Counter[str], detail: str | None) -> None:
         """Remember what became of one conversation."""
@@ -153,11 +177,12 @@ class _Undo:
         if failure is not None:
             problems = [Problem(failure.code, str(failure)), *problems]
         done = self._conversations[DELETED] + self._conversations[GONE]
-        left = sum(self._conversations.values()) - done
+        left = sum(self._conversations.values()) - done + self._agents_undone.left
         data: JsonObject = {
             "message": f"{counted(done, 'conversation')} {'is' if done == 1 else 'are'} undone: "
             f"{counted(self._items[DELETED], 'item')} {'was' if self._items[DELETED] == 1 else 'were'} deleted, "
-            f"{self._items[GONE]:,} gone already.",
+            f"{self._items[GONE]:,} gone already.{self._agents_undone.told}",
+            "agents": self._agents_undone.counts(),
             "conversations": {name: self._conversations[name] for name in (DELETED, GONE, KEPT, REFUSED, UNFINISHED)},
             "items": {name: self._items[name] for name in (DELETED, GONE)},
             "target": self._target.endpoint.base_url,

@@ -18,6 +18,7 @@ from migrate_cli.commands.context import (
     open_configured,
     setup_of,
     target_of,
+    target_setup,
 )
 from migrate_cli.commands.files import as_recorded
 from migrate_cli.commands.provenance import MADE, made_by
@@ -94,7 +95,7 @@ def verify(
             setup = setup_of(settings, source, sandbox=sandbox) | shard_setup(selection)
             store.runs.check_setup(setup, recognised(settings, source, store))
         else:
-            store.runs.check_setup(setup | _target_setup(settings, sandbox=sandbox) | shard_setup(selection))
+            store.runs.check_setup(setup | target_setup(settings, sandbox=sandbox) | shard_setup(selection))
         run = _Verify(settings, source, store, reader, target, view, options)
         return asyncio.run(run.go(selection))
 
@@ -284,12 +285,6 @@ def _check_rehearsal(state: Path, setup: dict[str, str], *, sandbox: bool) -> No
     if sandbox and setup and not rehearsed:
         where = setup.get("target.base_url", "a real target")
         raise UsageError(f"{state} belongs to a migration to {where}; verify it there, without --target sandbox")
-
-
-def _target_setup(settings: Settings, *, sandbox: bool) -> dict[str, str]:
-    if sandbox:
-        return {"target.base_url": SANDBOX, "target.organization": "", "target.project": ""}
-    return {name: value for name, value in settings.setup("").items() if name.startswith("target.")}
 
 
 def _recorded(selection: Selection) -> JsonObject:

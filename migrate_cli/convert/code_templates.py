@@ -26,19 +26,27 @@ _DESCRIBED = 200
 
 def as_python(config: JsonObject) -> str:
     """Return a Python program."""
-    literal = pformat(config, width=110, sort_dicts=False)
+    reference = _reference(config)
+    # The client knows no agents by name; what it does not know goes into the body as it is.
+    literal = pformat(config if reference is None else {"extra_body": reference}, width=110, sort_dicts=False)
     return _filled(code_python.PROGRAM, literal, _python_functions(config))
 
 
 def as_typescript(template: str, config: JsonObject) -> str:
     """Return one of the modules of `code_typescript` (an ES module) with the configuration in it."""
     typed = config | {"tools": [_typed(tool) for tool in config["tools"]]} if config.get("tools") else config
-    literal = json.dumps(typed, ensure_ascii=False, indent=2)
+    literal = json.dumps(_reference(config) or typed, ensure_ascii=False, indent=2)
     # In a literal that key would set the prototype instead.
     literal = literal.replace('"__proto__":', '["__proto__"]:')
     # Line and paragraph separators end lines in old readers of JavaScript.
     literal = literal.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return _filled(template, literal, _typescript_functions(config))
+
+
+def _reference(config: JsonObject) -> JsonObject | None:
+    """What a request says in place of a configuration that names an agent: the agent has all else."""
+    agent = config.get("agent")
+    return None if agent is None else {"agent_reference": {"type": "agent_reference", **agent}}
 
 
 LANGUAGES: dict[str, Callable[[JsonObject], str]] = {

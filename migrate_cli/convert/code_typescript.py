@@ -6,7 +6,9 @@ All three hold the same loop; nothing of the user's data stands here.
 from __future__ import annotations
 
 _LOOP = """\
-type Config = Omit<OpenAI.Responses.ResponseCreateParamsStreaming, "conversation" | "input" | "stream">;
+type Known = Omit<OpenAI.Responses.ResponseCreateParamsStreaming, "conversation" | "input" | "stream">;
+// An agent of Microsoft Foundry is named by a field that the client does not know.
+type Config = Known & { agent_reference?: { type: "agent_reference"; name: string; version?: string } };
 type Call = OpenAI.Responses.ResponseFunctionToolCall | OpenAI.Responses.ResponseOutputItem.McpApprovalRequest;
 type Item = OpenAI.Responses.ResponseInputItem;
 type Part = OpenAI.Responses.ResponseInputContent;

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.catalogue import finding_rows
-from migrate_cli.report.document import Column, ReportDocument, Section, Table, objects, problems, steps, text, tone_of
+from migrate_cli.report.document import (
+    Column,
+    ReportDocument,
+    Section,
+    Table,
+    counts,
+    objects,
+    problems,
+    steps,
+    text,
+    tone_of,
+)
 from migrate_cli.report.escape import NOTHING, number, plural
 
 
@@ -17,7 +28,9 @@ def build(result: Result) -> ReportDocument:
     sections: list[Section] = [_table(rows)] if rows else []
     sections += _findings(result.data)
     verbatim = result.data.get("verbatim")
-    advice = ("Try one: migrate-cli replay FILE.yaml",) if written else ()
+    advice: tuple[str, ...] = ("Try one: migrate-cli replay FILE.yaml",) if written else ()
+    if isinstance(result.data.get("agents"), dict):
+        headline, advice = _agents_headline(result), _agents_advice(result, advice)
     return ReportDocument(
         "migrate-cli assistants",
         headline if rows else _none(result),
@@ -28,6 +41,29 @@ def build(result: Result) -> ReportDocument:
     )
 
 
+def _agents_headline(result: Result) -> str:
+    """What became of agents, or would."""
+    if result.data.get("dry_run"):
+        return text(result.data.get("message"))
+    found = counts(result.data, "agents")
+    made, there = found.get("made", 0), found.get("there", 0)
+    left = sum(found.values()) - made - there
+    parts = [f"{plural(made, 'agent')} {'was' if made == 1 else 'were'} made at {text(result.data.get('target'))}"]
+    parts += [f"{number(there)} {'was' if there == 1 else 'were'} there already"] if there else []
+    parts += [f"{number(left)} {'was' if left == 1 else 'were'} not made"] if left else []
+    return f"{', '.join(parts)}."
+
+
+def _agents_advice(result: Result, advice: tuple[str, ...]) -> tuple[str, ...]:
+    if result.data.get("dry_run"):
+        found = counts(result.data, "agents")
+        wanted = found.get("make", 0) + found.get("renew", 0)
+        return ("Make them: the same command without --dry-run",) if wanted else ()
+    rows = [row.get("agent") or {} for row in objects(result.data, "assistants")]
+    agent = next((row["agent"] for row in rows if row.get("agent")), None)
+    return (*advice, f"See which assistant an agent was: migrate-cli map {agent}") if agent else advice
+
+
 def _none(result: Result) -> str:
     what = "What could be read of the source" if result.errors else "The source"
     return f"{what} holds no assistant, and no run or message names one."
@@ -36,7 +72,15 @@ def _none(result: Result) -> str:
 def _table(rows: list[JsonObject]) -> Table:
     names = ("assistant", "name", "model", "tools", "threads", "written to")
     columns = tuple(Column(name, numeric=name == "threads") for name in names)
-    return Table("", columns, tuple(_row(row) for row in rows))
+    cells = [_row(row) for row in rows]
+    if any("agent" in row for row in rows):
+        columns += (Column("agent"), Column("outcome"))
+        cells = [(*own, *_agent(row.get("agent") or {})) for own, row in zip(cells, rows, strict=True)]
+    return Table("", columns, tuple(cells))
+
+
+def _agent(row: JsonObject) -> tuple[str, str]:
+    return text(row.get("agent") or row.get("name")), text(row.get("outcome")).replace("-", " ")
 
 
 def _row(row: JsonObject) -> tuple[str, ...]:

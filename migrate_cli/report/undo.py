@@ -1,9 +1,19 @@
-"""The document of `undo --dry-run`: what would be deleted, one line for each conversation."""
+"""The document of `undo --dry-run`: what would be deleted, one line for each conversation or agent."""
 
 from __future__ import annotations
 
 from migrate_cli.model import Result
-from migrate_cli.report.document import Column, ReportDocument, Table, objects, problems, steps, text, tone_of
+from migrate_cli.report.document import (
+    Column,
+    ReportDocument,
+    SentenceList,
+    Table,
+    objects,
+    problems,
+    steps,
+    text,
+    tone_of,
+)
 from migrate_cli.report.escape import number
 
 SHOWN = 100
@@ -16,6 +26,7 @@ def build(result: Result) -> ReportDocument:
     rows = tuple(
         (text(entry.get("thread")), number(entry.get("items")), text(entry.get("conversation"))) for entry in found
     )
+    agents = [text(name) for name in result.data.get("would_delete_agents") or ()]
     total = result.data.get("conversations")
     cut = max(0, total - len(found)) if isinstance(total, int) else 0
     columns = (Column("thread"), Column("items", numeric=True), Column("conversation"))
@@ -24,6 +35,10 @@ def build(result: Result) -> ReportDocument:
         title="migrate-cli undo",
         headline=text(result.data.get("message")),
         tone=tone_of(result),
-        sections=(*((table,) if rows else ()), *problems(result)),
-        next_steps=steps(result, *(("Delete it: the same command without --dry-run",) if rows else ())),
+        sections=(
+            *((table,) if rows else ()),
+            *((SentenceList("Agents that would be deleted", tuple(agents[:SHOWN])),) if agents else ()),
+            *problems(result),
+        ),
+        next_steps=steps(result, *(("Delete it: the same command without --dry-run",) if rows or agents else ())),
     )
