@@ -34,6 +34,8 @@ class Measured:
     """Stalls under which it comes to its end in one run."""
     database: bool = False
     """A database stalls, and no host."""
+    project: bool = False
+    """The target is a Foundry project."""
     signal_after: float = 17.0
     """Seconds after which the first Ctrl-C comes: the word of five seconds, and what Python takes on a busy machine."""
 
@@ -86,6 +88,15 @@ COMMANDS = [
         lambda scene: ["snapshot", scene.url, "--threads-from", "ids.txt", "--out", "saved"],
         goes_on="migrate-cli snapshot",
         fresh=True,
+    ),
+    Measured(
+        "assistants --create",
+        lambda scene: ["assistants", str(scene.export), "--create", "--yes"],
+        goes_on="migrate-cli assistants",
+        fresh=True,
+        writes=True,
+        finishes=(UNANSWERED,),
+        project=True,
     ),
     Measured("doctor", lambda scene: ["doctor", str(scene.export)], fresh=True),
     Measured("doctor --live", lambda scene: ["doctor", str(scene.export), "--live"], fresh=True, writes=True),

@@ -88,7 +88,9 @@ def _run(
         arguments += ["--state", str(folder / "fresh.db" if command.fresh else scene.state)]
         log = folder / "began.log"
         arguments += ["--log-file", str(log)]
-        environment = scene.environment(timeout, target=scene.well if command.from_host else None)
+        environment = scene.environment(
+            timeout, target=scene.well if command.from_host else None, project=command.project
+        )
         with _STARTING:
             process = subprocess.Popen(
                 [sys.executable, "-m", "migrate_cli", *arguments],

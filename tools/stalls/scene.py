@@ -25,6 +25,7 @@ from stalls.hosts import sandbox
 
 THREADS = 6
 MESSAGES = 24
+ASSISTANTS = 3
 KEY = "sk-stalls-0123456789"
 _SUITE = """\
 model: gpt-5.4-mini
@@ -58,11 +59,17 @@ class Scene:
         """The state file of a migration of all of it."""
         return self.folder / "migration.db"
 
-    def environment(self, timeout: float, *, source: str | None = None, target: str | None = None) -> dict[str, str]:
-        """The settings of a command, as variables."""
+    def environment(
+        self, timeout: float, *, source: str | None = None, target: str | None = None, project: bool = False
+    ) -> dict[str, str]:
+        """The settings of a command, as variables; the target's API, or the project that it is in."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "MIGRATE_"))}
+        address = target or self.url
+        if project:
+            clean["MIGRATE_TARGET__PRESET"] = "foundry"
+            address = f"{address.removesuffix('/v1')}/api/projects/demo"
         return clean | {
-            "OPENAI_BASE_URL": target or self.url,
+            "OPENAI_BASE_URL": address,
             "OPENAI_API_KEY": KEY,
             "SOURCE_BASE_URL": source or self.url,
             "SOURCE_API_KEY": KEY,
@@ -84,6 +91,8 @@ def prepare(folder: Path) -> Scene:
     for number in range(1, THREADS + 1):
         held = _thread(thread_id(number), MESSAGES)
         (scene.export / f"{thread_id(number)}.json").write_text(json.dumps(held), encoding="utf-8")
+    for number in range(1, ASSISTANTS + 1):
+        (scene.export / f"asst_{number}.json").write_text(json.dumps(_assistant(number)), encoding="utf-8")
     names = "".join(f"{thread_id(number)}\n" for number in range(1, THREADS + 1))
     (folder / "ids.txt").write_text(names, encoding="utf-8")
     cases = "".join(_CASE.format(number=number, thread=thread_id(number)) for number in range(1, THREADS + 1))
@@ -121,6 +130,19 @@ def _leave_orphan(url: str, own_id: str) -> None:
     body = {"metadata": {"source_thread_id": own_id}, "items": items}
     headers = {"Authorization": f"Bearer {KEY}"}
     httpx2.post(f"{url}/conversations", json=body, headers=headers).raise_for_status()
+
+
+def _assistant(number: int) -> dict[str, Any]:
+    return {
+        "id": f"asst_{number}",
+        "object": "assistant",
+        "created_at": 1_700_000_000,
+        "name": f"Helper {number}",
+        "model": "gpt-5.4-mini",
+        "instructions": "Answer briefly.",
+        "tools": [],
+        "metadata": {},
+    }
 
 
 def _thread(own_id: str, messages: int) -> dict[str, Any]:
