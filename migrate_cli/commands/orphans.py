@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from migrate_cli.commands.context import TargetChoice, policy_of
 from migrate_cli.commands.files import without_records
 from migrate_cli.commands.listed import LISTED, TargetListing
+from migrate_cli.commands.provenance import MADE, made_by
 from migrate_cli.commands.recorded_target import open_recorded, recorded_target
 from migrate_cli.commands.signals import Interrupts
 from migrate_cli.convert.text import counted
@@ -114,9 +115,8 @@ class _Orphans:
             with interrupts.on_loop():
                 await listing.read(undo.drain, self._view)
                 listing.require(_WAY_ON)
-                run_id = (
-                    None if store is None else store.runs.start_run("undo", {"orphans": True, "force": self._force})
-                )
+                options = {"orphans": True, "force": self._force, MADE: made_by(self._settings)}
+                run_id = None if store is None else store.runs.start_run("undo", options)
                 # The file is read after the list, so that it knows whatever was created before.
                 with StateReader(self._settings.state) as reader:
                     self._take_out_known(listing, reader)

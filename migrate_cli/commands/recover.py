@@ -22,6 +22,7 @@ from migrate_cli.commands.context import (
 )
 from migrate_cli.commands.files import for_recover
 from migrate_cli.commands.listed import LISTED, TargetListing
+from migrate_cli.commands.provenance import MADE, made_by
 from migrate_cli.commands.recognise import recognised
 from migrate_cli.commands.signals import Interrupts
 from migrate_cli.convert.text import counted
@@ -143,7 +144,7 @@ class _Recovery:
         store = self._open()
         setup = setup_of(self._settings, self._source, sandbox=False) | {RECOVERY: UNFINISHED}
         store.runs.check_setup(setup, recognised(self._settings, self._source, store))
-        return store, store.runs.start_run("recover", {})
+        return store, store.runs.start_run("recover", {MADE: made_by(self._settings)})
 
     async def _compare(
         self, client: ApiClient, listing: TargetListing, store: StateStore, entries: Iterator[Thread | Unreadable]

@@ -94,9 +94,14 @@ def _old_turn(runs: Iterable[Run], answers: Sequence[Message]) -> OldTurn:
     ended = [unix_seconds(run.raw.get("completed_at")) for run in made]
     first = unix_seconds(answers[0].created_at)
     usages = [run.raw["usage"] if isinstance(run.raw.get("usage"), dict) else {} for run in made]
+    spans = {run.id: span for run, span in zip(made, zip(began, ended, strict=True), strict=True)}
+    began_first, ended_first = spans[str(answers[0].run_id)] if answers[0].run_id in spans else (None, None)
+    if first is not None and ended_first is not None and first > ended_first:
+        # Written after its run had ended: a message that was saved late says nothing of when the answer began.
+        first = None
     return OldTurn(
         _sum([_between(one, other) for one, other in zip(began, ended, strict=True)]),
-        _between(next((at for at, run in zip(began, made, strict=True) if run.id == answers[0].run_id), None), first),
+        _between(began_first, first),
         _sum([_tokens(usage.get("prompt_tokens")) for usage in usages]),
         _sum([_tokens(usage.get("completion_tokens")) for usage in usages]),
     )

@@ -21,7 +21,7 @@ from migrate_cli.report.document import counts, objects
 from migrate_cli.report.escape import number, plural, visible
 
 SVG = "{http://www.w3.org/2000/svg}"
-WIDTH = 640
+WIDTH = 520
 BAR_HEIGHT = 34
 MOST_BARS = 15
 ROOM = 1.15
@@ -172,7 +172,7 @@ def _pygal(kind: str, **options: Any) -> Any:
     sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
     # The library reserves room for labels by these sizes; page.css sets none larger.
     style = pygal.style.Style(label_font_size=16, major_label_font_size=16, value_font_size=16)
-    fixed = {"css": [], "js": [], "width": WIDTH, "margin": 14, "style": style, "no_prefix": True}
+    fixed = {"css": [], "js": [], "width": WIDTH, "margin": 10, "style": style, "no_prefix": True, "truncate_label": -1}
     return getattr(pygal, kind)(**fixed, show_legend=False, print_values_position="top", **options)
 
 

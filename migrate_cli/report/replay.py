@@ -33,6 +33,7 @@ from migrate_cli.report.document import (
     tone_of,
 )
 from migrate_cli.report.escape import NOTHING, duration, enumerated, number, plural
+from migrate_cli.report.verdict_kinds import MEANINGS
 
 PASSED = frozenset({"passed", "ok", "pass"})
 NOT_RUN = frozenset({"stopped", "skipped"})
@@ -137,9 +138,13 @@ def _why(data: JsonObject) -> Table | None:
     """How many cases do not hold for which reason; a case with several stands under each."""
     verdict = data.get("verdict")
     kinds = objects(verdict, "kinds") if isinstance(verdict, dict) else []
-    rows = tuple((text(one.get("kind")), number(one.get("cases")), _named(one)) for one in kinds)
-    columns = (Column("what did not hold"), Column("cases", numeric=True), Column("which"))
+    rows = tuple((text(one.get("kind")), number(one.get("cases")), _explained(one)) for one in kinds)
+    columns = (Column("what did not hold"), Column("cases", numeric=True), Column("what it means, and which cases"))
     return Table("Why", columns, rows, prose=True) if rows else None
+
+
+def _explained(kind: JsonObject) -> str:
+    return " ".join(filter(None, (MEANINGS.get(text(kind.get("kind"))), _named(kind))))
 
 
 def _named(kind: JsonObject) -> str:
@@ -242,7 +247,7 @@ def _turns(case: JsonObject, turns: list[JsonObject]) -> Table | None:
     ]
     old = case.get("baseline")
     if isinstance(old, dict):
-        times = (_milliseconds(old.get("first_ms")), _milliseconds(old.get("total_ms")))
+        times = (_whole_seconds(old.get("first_ms")), _whole_seconds(old.get("total_ms")))
         tokens = _pair(old.get("input_tokens"), old.get("output_tokens"))
         rows.append(("old setup", NOTHING, *times, tokens, NOTHING, NOTHING, NOTHING, NOTHING))
     names = ("", "ended", "first token", "total", "tokens in / out", "cost", "retries", "length / expected", "likeness")
@@ -304,6 +309,10 @@ def _tool_time(tool: JsonObject) -> str:
 def _odd(case: JsonObject) -> SentenceList | None:
     """What was odd about the streams of a case."""
     lines = _notes(counts(case, "notes"))
+    lines += [str(line) for line in case.get("told") or ()]
+    judging = counts(case, "judging")
+    if judging:
+        lines.append(f"comparing answers took {plural(judging['input_tokens'] + judging['output_tokens'], 'token')}")
     again = case.get("retries")
     lines += [f"sent again {plural(again, 'time')}"] if isinstance(again, int) and again else []
     return SentenceList("", tuple(lines)) if lines else None
@@ -476,7 +485,8 @@ def _then_now_totals(found: JsonObject) -> str:
         "output_tokens": ("tokens out", number),
         "cost": ("cost", _money),
     }
-    parts = [f"{said} {_then_now(totals[key], form)}" for key, (said, form) in shown.items() if key in totals]
+    told = ((said, _then_now(totals.get(key), form)) for key, (said, form) in shown.items())
+    parts = [f"{said} {moved}" for said, moved in told if moved != NOTHING]
     return f"Of the cases that both have: {', '.join(parts)}" if parts else ""
 
 
@@ -543,6 +553,13 @@ def _milliseconds(value: object) -> str:
     if not isinstance(value, int | float):
         return NOTHING
     return f"{value:,.0f} ms" if value < 10_000 else f"{value / 1000:,.1f} s"
+
+
+def _whole_seconds(value: object) -> str:
+    """Times of a source that counts whole seconds: `under 1 s`, `5 s`."""
+    if not isinstance(value, int | float):
+        return NOTHING
+    return f"{value / 1000:,.0f} s" if value >= 1000 else "under 1 s"
 
 
 def _share(value: object) -> str:

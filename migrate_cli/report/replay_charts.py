@@ -127,4 +127,4 @@ def _slow(values: list[float]) -> float:
 
 def _left_out(drawn: int, of: int) -> str:
     left = of - drawn
-    return f"Drawn from {plural(drawn, 'case')}; of {number(left)} not all is known." if left > 0 else ""
+    return f"Drawn from {number(drawn)} of {plural(of, 'case')}; the others lack a value." if left > 0 else ""

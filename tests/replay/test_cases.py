@@ -211,7 +211,8 @@ def test_what_the_old_setup_took_is_read_from_its_run() -> None:
 
 def test_what_the_source_does_not_say_is_not_made_up() -> None:
     assert answered(completed_at=None) == OldTurn(None, 2_000.0, 9, 4)
-    assert answered(completed_at=1_600_000_000).total_ms is None
+    assert answered(completed_at=1_600_000_000) == OldTurn(None, None, 9, 4)
+    assert answered(completed_at=1_700_000_011) == OldTurn(1_000.0, None, 9, 4)
     assert answered(usage=None) == OldTurn(10_000.0, 2_000.0, None, None)
     assert answered(usage={"prompt_tokens": -1}).input_tokens is None
     assert answered(run_id="run_2") == answered(run_id=None) == OldTurn()

@@ -53,7 +53,7 @@
     const body = one.tBodies[0];
     if (body.rows.length > ROWS || one === table) {
       const rows = one === table ? threads : Array.from(body.rows);
-      pages.set(one, paged(one.parentNode, body, rows, ROWS, one.caption.textContent));
+      pages.set(one, paged(one.parentNode, body, rows, ROWS, one === table ? "threads" : "rows"));
     }
   }
   for (const list of document.querySelectorAll(".folds")) {

@@ -1,0 +1,34 @@
+"""What it means that an expectation does not hold, or that a case ended by a code, for readers who know no suites.
+
+A table; expectations are those of `replay/expectations.py`. A name that is not here is shown without a meaning.
+"""
+
+from __future__ import annotations
+
+MEANINGS: dict[str, str] = {
+    "status": "The response did not end as the suite expects (completed, unless it says otherwise).",
+    "contains": "A text that the answer must contain is missing.",
+    "not_contains": "The answer contains a text that it must not contain.",
+    "regex": "The answer does not match a pattern.",
+    "json_schema": "The answer is not JSON of the expected form.",
+    "equals": "The answer is not the expected one, letter by letter.",
+    "similar_to": "The answer is less like the expected one than the threshold asks for.",
+    "tool_called": "A tool that must be called was not, or not with the expected arguments.",
+    "tool_not_called": "A tool that must not be called was called.",
+    "citations_at_least": "The answer cites fewer sources than expected.",
+    "refused": "The model refused where it should answer, or answered where it should refuse.",
+    "max_seconds": "The answer took longer than the suite allows.",
+    "max_ttft": "The first token took longer than the suite allows.",
+    "max_tokens": "The answer took more tokens than the suite allows.",
+    "approval-unanswered": "An MCP tool waited for an approval that nobody gave.",
+    "call-unanswered": "The model called a tool that nothing here can run.",
+    "call-without-output": "The conversation holds a call without an output, so every response on it is refused.",
+    "stream-broken": "No complete answer arrived, however often it was asked for.",
+    "too-many-rounds": "The model kept calling tools and gave no answer.",
+    "question-gone": "The question is no longer in the conversation.",
+    "conversation-unreadable": "The conversation could not be read, so the case could not run.",
+    "audio-refused": "The audio of the question was not transcribed.",
+    "likeness-unknown": "The model that compares answers gave no usable result, so nobody knows how like they are.",
+    "interrupted": "The run was interrupted before the case was judged.",
+    "limit-reached": "A limit on cost, tokens or tool calls was reached before the case was judged.",
+}
