@@ -95,7 +95,7 @@ def _old_turn(runs: Iterable[Run], answers: Sequence[Message]) -> OldTurn:
     first = unix_seconds(answers[0].created_at)
     usages = [run.raw["usage"] if isinstance(run.raw.get("usage"), dict) else {} for run in made]
     spans = {run.id: span for run, span in zip(made, zip(began, ended, strict=True), strict=True)}
-    began_first, ended_first = spans[str(answers[0].run_id)] if answers[0].run_id in spans else (None, None)
+    began_first, ended_first = spans.get(answers[0].run_id or "", (None, None))
     if first is not None and ended_first is not None and first > ended_first:
         # Written after its run had ended: a message that was saved late says nothing of when the answer began.
         first = None
