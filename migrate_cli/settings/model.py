@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -126,6 +126,13 @@ def _text_keys(value: Any) -> Any:
     return {str(key).lower(): entry for key, entry in value.items()} if isinstance(value, Mapping) else value
 
 
+def _texts_of_days(value: Any) -> Any:
+    """YAML reads `api-version: 2025-05-01` as a day, and means the text."""
+    if not isinstance(value, Mapping):
+        return value
+    return {key: entry.isoformat() if type(entry) is date else entry for key, entry in value.items()}
+
+
 def _short_tail(value: Any) -> Any:
     """`tail: 50` means `tail: {messages: 50}`."""
     return {"messages": value} if isinstance(value, int | str) and not isinstance(value, bool) else value
@@ -214,7 +221,7 @@ class SourceSettings(Section):
     api_key_env: Variable = "SOURCE_API_KEY"
     token_command: str | list[str] | None = None
     preset: Literal["openai", "azure", "foundry", "self-hosted"] = "openai"
-    query: dict[str, str] = Field(default_factory=dict)
+    query: Annotated[dict[str, str], BeforeValidator(_texts_of_days)] = Field(default_factory=dict)
     discover: bool = False
     url: DatabaseUrl | None = None
     url_env: Variable = "SOURCE_DATABASE_URL"
@@ -239,7 +246,7 @@ class TargetSettings(Section):
     project: str | None = None
     token_command: str | list[str] | None = Field(None, min_length=1)
     preset: Literal["openai", "azure", "foundry", "self-hosted"] = "openai"
-    query: dict[str, str] = Field(default_factory=dict)
+    query: Annotated[dict[str, str], BeforeValidator(_texts_of_days)] = Field(default_factory=dict)
     headers: dict[str, str] = Field(default_factory=dict)
     headers_env: dict[str, Variable] = Field(default_factory=dict)
 

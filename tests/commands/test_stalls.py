@@ -115,3 +115,16 @@ def test_orphans_whose_deletes_are_never_answered_are_deleted_in_one_run(
     outcome = cli("undo", "--orphans", "--yes", "--output", "json").json
     assert (outcome["exit_code"], outcome["data"]["items"]["deleted"]) == (0, 2)
     assert orphan not in [identifier for identifier, _, _ in read_conversations(listing.data, deleted=False)]
+
+
+@pytest.mark.parametrize("stall", STALLS)
+def test_a_host_that_does_not_say_when_models_go_holds_up_no_assistants(
+    cli: Cli, migrated: EmbeddedSandbox, tmp_path: Path, stall: str
+) -> None:
+    (tmp_path / "assistant.json").write_text('{"id": "asst_1", "object": "assistant", "model": "gpt-4o"}', "utf-8")
+    stalled(migrated, f"*:{stall}")
+    began = time.monotonic()
+    outcome = cli("assistants", "assistant.json")
+    assert time.monotonic() - began < WITHIN + BUSY
+    assert outcome.code == 0
+    assert "(as of " in outcome.err, "the built-in table is all there is"

@@ -121,6 +121,13 @@ def test_the_tail_may_be_a_number_of_messages(monkeypatch: pytest.MonkeyPatch) -
     assert load_settings(write("{}")).convert_options().tail == Tail(messages=7)
 
 
+def test_a_version_that_yaml_reads_as_a_day_is_the_text_that_was_written() -> None:
+    text = "source: {query: {api-version: 2025-05-01}}\ntarget: {query: {api-version: 2025-05-15-preview}}\n"
+    settings = load_settings(write(text))
+    assert settings.source.query == {"api-version": "2025-05-01"}
+    assert settings.target.query == {"api-version": "2025-05-15-preview"}
+
+
 def test_every_choice_of_the_converter_is_a_setting_with_the_same_default() -> None:
     fields = {field.name for field in dataclasses.fields(ConvertOptions)}
     # How long a message may be is no choice: it follows from the target.
