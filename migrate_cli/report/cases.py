@@ -10,7 +10,8 @@ from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.document import build, objects, text
 from migrate_cli.report.escape import plural, visible
 from migrate_cli.report.migration import reading_lines
-from migrate_cli.report.replay import PASSED, case_lines
+from migrate_cli.report.replay import PASSED
+from migrate_cli.report.replay_case import case_lines
 
 
 class JUnitOutcome(StrEnum):

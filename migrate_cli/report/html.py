@@ -35,6 +35,7 @@ from migrate_cli.report.document import (
 )
 from migrate_cli.report.escape import NOTHING, number, plural, visible, visible_block
 from migrate_cli.report.interface import View
+from migrate_cli.report.made import period
 from migrate_cli.report.replay_charts import replay_charts
 
 TONES = {
@@ -142,7 +143,7 @@ def _about(result: Result) -> str:
     made, state = result.provenance, result.data.get("state")
     facts: list[tuple[str, str]] = []
     if made is not None:
-        facts += [("Date", _period(made)), ("Version", f"migrate-cli {_text(made.version)}")]
+        facts += [("Date", _text(period(made))), ("Version", f"migrate-cli {_text(made.version)}")]
         facts += [(name, _text(value)) for name, value in (("Source", made.source), ("Target", made.target)) if value]
     facts += [("State file", _text(state))] if state else []
     facts += [("Run", f'<span class="mono">{_text(result.run_id)}</span>')] if result.run_id else []
@@ -152,16 +153,6 @@ def _about(result: Result) -> str:
         facts.append(("Settings", f'digest <span class="mono">{_text(made.settings_digest)}</span>'))
     listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
     return f'<dl class="about">{listed}</dl>\n{_settings(made)}' if facts else ""
-
-
-def _period(made: Provenance) -> str:
-    """When it was, in UTC; a run that is still at work has no end."""
-    began, ended = (
-        _text((moment or "").replace("T", " ").replace("Z", "")) for moment in (made.started_at, made.ended_at)
-    )
-    if not began:
-        return NOTHING
-    return f"{began} to {ended.removeprefix(began[:11])} UTC" if ended else f"{began} UTC"
 
 
 def _settings(made: Provenance | None) -> str:

@@ -29,6 +29,7 @@ from migrate_cli.report.document import (
 )
 from migrate_cli.report.escape import NOTHING, plural, visible, visible_block
 from migrate_cli.report.interface import View
+from migrate_cli.report.made import made_line
 
 SUMMARY_LIMIT = 1024 * 1024
 """Bytes that GitHub accepts as the summary of one step."""
@@ -47,6 +48,7 @@ def render(result: Result, view: View) -> str:
     document = build(result)
     notice = [] if document.notice is None else [f"> ⚠️ **{escape(document.notice)}**"]
     blocks = [*notice, f"## {escape(document.title)}", f"{_SIGNS[document.tone]} **{escape(document.headline)}**"]
+    blocks += [escape(line)] if (line := made_line(result)) else []
     if document.verbatim is not None:
         blocks.append(_fence(visible_block(document.verbatim)))
     if document.next_steps:

@@ -128,7 +128,7 @@ def test_odd_data_is_left_out_rather_than_raised() -> None:
         assert render(Result("apply", data), fmt, with_content=True)
 
 
-def browse(page: str, tmp_path: Path, *, driver: str = "") -> str:
+def browse(page: str, tmp_path: Path, *, driver: str = "", width: int = 1200) -> str:
     """The page's DOM after its script and `driver` ran; what the browser complained about stands in `data-errors`.
 
     The policy forbids a second script, so the page under test is loaded without its policy when a driver is given.
@@ -140,7 +140,7 @@ def browse(page: str, tmp_path: Path, *, driver: str = "") -> str:
     path = tmp_path / "page.html"
     path.write_text(page, encoding="utf-8")
     assert CHROMIUM is not None
-    command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}"]
+    command = [CHROMIUM, *FLAGS, f"--window-size={width},900", f"--user-data-dir={tmp_path / 'profile'}"]
     done = subprocess.run(
         [*command, "--dump-dom", path.as_uri()], capture_output=True, text=True, timeout=120, check=True
     )
@@ -271,3 +271,37 @@ def test_in_a_browser_failing_cases_come_in_pages(replayed: Result, tmp_path: Pa
     assert 'data-first="20"' in dom
     assert 'data-last="5"' in dom
     assert "data-errors" not in dom
+
+
+@needs_browser
+@pytest.mark.parametrize("name", ["applied", "verified", "replayed", "hostile", "hostile_replay"])
+def test_on_a_phone_nothing_is_wider_than_the_screen_and_every_cell_says_what_it_is(
+    name: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    driver = """
+      for (const one of document.querySelectorAll("details")) one.open = true;
+      const root = document.documentElement;
+      document.body.dataset.overflow = root.scrollWidth - root.clientWidth;
+      const boxes = [...document.querySelectorAll(".scroll, figure")];
+      const wide = boxes.filter((one) => one.scrollWidth > one.clientWidth + 1);
+      document.body.dataset.wide = wide.length;
+      const labels = [...document.querySelectorAll("td[data-label]")];
+      const said = labels.filter((cell) => getComputedStyle(cell, "::before").content === `"${cell.dataset.label}"`);
+      document.body.dataset.unlabelled = labels.length - said.length;
+      document.body.dataset.labels = labels.length;
+    """
+    dom = browse(page_of(request.getfixturevalue(name)), tmp_path, driver=driver, width=500)
+    assert 'data-overflow="0"' in dom
+    assert 'data-wide="0"' in dom
+    assert 'data-unlabelled="0"' in dom
+    assert not re.search('data-labels="0"', dom)
+    assert "data-errors" not in dom
+
+
+@needs_browser
+def test_on_a_phone_threads_can_still_be_sorted(applied: Result, tmp_path: Path) -> None:
+    driver = """
+      const buttons = [...document.querySelectorAll("#threads th button")];
+      document.body.dataset.seen = buttons.filter((one) => one.getBoundingClientRect().width > 10).length;
+    """
+    assert 'data-seen="6"' in browse(page_of(applied), tmp_path, driver=driver, width=500)

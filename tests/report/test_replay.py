@@ -317,3 +317,9 @@ def test_junit_tells_when_where_and_with_what_it_was_made(replayed: Result) -> N
 
 def test_every_expectation_of_a_suite_is_explained_to_those_who_know_none() -> None:
     assert set(Expect.model_fields) <= set(MEANINGS)
+
+
+def test_markdown_tells_in_one_line_how_it_was_made(replayed: Result) -> None:
+    report = render(replayed, OutputFormat.MARKDOWN).replace("\\", "")
+    line = "run run_3 · 2026-11-30 18:20:00 to 18:20:40 UTC · migrate-cli 9.8.7 · target https://api.openai.com/v1"
+    assert f"{line} · settings blake2b-128:00ff" in report
