@@ -5,12 +5,14 @@ Here files, variables and flags are read and shaped; whether a value is right, `
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
+from pydantic import BaseModel
 from pydantic_settings import BaseSettings, EnvSettingsSource
 from pydantic_settings import SettingsError as LibraryError
 from pydantic_settings.sources.utils import parse_env_vars
@@ -29,6 +31,8 @@ class Layer:
     place: Callable[[str], str]
     called: Callable[[str], str] | None = None
     """Where the place of a value is its name: how whoever gave it calls it."""
+    told: tuple[str, ...] = ()
+    """What is to be said of it to whoever runs the program."""
 
 
 def file_layer(path: Path, settings: type[BaseSettings], *, relative: Sequence[str]) -> Layer:
@@ -77,7 +81,7 @@ def _read_file(path: Path) -> tuple[dict[str, Any], Callable[[str], str]]:
 
 def env_layer(name: str, values: Mapping[str, str], settings: type[BaseSettings], own: Mapping[str, str]) -> Layer:
     """Take the `MIGRATE_…` variables, and those with names of their own. Raises SettingsError."""
-    _refuse_unknown(name, values, settings)
+    told = tuple(_unknown(name, values, settings))
     nested: dict[str, Any] = {}
     places: dict[str, str] = {}
     for variable, dotted in own.items():
@@ -92,8 +96,8 @@ def env_layer(name: str, values: Mapping[str, str], settings: type[BaseSettings]
             f"{_PREFIX}LOAD__WORKERS."
         ) from None
     for dotted in flat(prefixed):
-        places[dotted] = _PREFIX + dotted.upper().replace(".", "__")
-    return Layer(_merge(nested, prefixed), lambda dotted: f"{name} {places.get(dotted, dotted)}")
+        places[dotted] = variable_of(dotted)
+    return Layer(_merge(nested, prefixed), lambda dotted: f"{name} {places.get(dotted, dotted)}", told=told)
 
 
 def flag_layer(overrides: Mapping[str, Any], called: Callable[[str], str]) -> Layer:
@@ -151,18 +155,43 @@ def _section_of(error: LibraryError) -> str:
     return _PREFIX + quoted[1].upper() if len(quoted) > 2 else "a variable"
 
 
-def _refuse_unknown(layer: str, values: Mapping[str, str], settings: type[BaseSettings]) -> None:
-    """A variable with our prefix that names no section is a typing mistake, unless it looks like somebody else's."""
+def _unknown(layer: str, values: Mapping[str, str], settings: type[BaseSettings]) -> Iterator[str]:
+    """Refuse variables with our prefix that are typing mistakes; yield what to say of those that may be others'."""
+    known: dict[str, str] = {}
     for variable in values:
         if not variable.upper().startswith(_PREFIX):
             continue
         section, separator, _ = variable[len(_PREFIX) :].lower().partition("__")
         if section in settings.model_fields:
             continue
-        close = closest(section, settings.model_fields)
+        known = known or {_one_line(name): name for name in map(variable_of, setting_names(settings))}
+        meant, close = known.get(_one_line(variable.upper())), closest(section, settings.model_fields)
+        if meant is not None:
+            raise SettingsError(f"{layer}: {variable} names no setting; did you mean {meant}?")
         if separator or close:
             hint = f"did you mean {_PREFIX}{close.upper()}{separator}…?" if close else "remove it."
             raise SettingsError(f"{layer}: {variable} names no setting; {hint}")
+        nearest = closest(variable.upper(), known.values(), cutoff=0)
+        yield f"{layer}: {variable} names no setting and is ignored; the nearest is {nearest}"
+
+
+def setting_names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Yield the dotted names of all settings and sections."""
+    for name, field in model.model_fields.items():
+        yield f"{prefix}{name}"
+        kind: Any = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from setting_names(kind, f"{prefix}{name}.")
+
+
+def variable_of(dotted: str) -> str:
+    """Return the variable of a setting."""
+    return _PREFIX + dotted.upper().replace(".", "__")
+
+
+def _one_line(variable: str) -> str:
+    """A variable as people who forget that sections end in two lines write it."""
+    return re.sub("_+", "_", variable)
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -510,6 +510,7 @@ def load_settings(
     unnamed = [*(below if config is None else ()), *([variable_layer] if env_file is None else ())]
     settings._env_file = env_file or ENV_FILE
     settings._command_line = command_line
+    settings._told += [*environment.told, *variable_layer.told]
     settings._told += told + told_of(unnamed, settings._value, Settings()._value, settings.where)
     set_bounds(Bounds(**settings.limits.model_dump()))
     return settings

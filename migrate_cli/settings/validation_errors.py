@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from migrate_cli.errors import closest
-from migrate_cli.settings.layers import Layer, flat
+from migrate_cli.settings.layers import Layer, flat, setting_names
 
 _ALLOWED = {
     "missing": "there",
@@ -104,20 +104,12 @@ def _layer_of(name: str, layers: Sequence[Layer]) -> Layer | None:
 
 def _other_setting(name: str, settings: type[BaseModel]) -> str:
     """The right key for a wrong one: of the same name elsewhere, alike in its section, or alike anywhere."""
-    names = list(_setting_names(settings))
+    names = list(setting_names(settings))
     section, _, last = name.rpartition(".")
     beside = [known for known in names if known.rpartition(".")[0] == section]
     elsewhere = next((known for known in names if known.rpartition(".")[2] == last), None)
     close = elsewhere or closest(name, beside) or closest(name, names)
     return _instead(close, [known.rpartition(".")[2] for known in beside])
-
-
-def _setting_names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        yield f"{prefix}{name}"
-        kind: Any = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _setting_names(kind, f"{prefix}{name}.")
 
 
 # Documents

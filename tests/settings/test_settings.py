@@ -227,6 +227,9 @@ def test_a_file_that_is_not_there_not_a_file_or_not_text_is_refused(tmp_path: Pa
     [
         ("MIGRATE_TARGET__BASEURL", "x", "did you mean target.base_url?"),
         ("MIGRATE_TARGETS__PROJECT", "x", "did you mean MIGRATE_TARGET__"),
+        ("MIGRATE_LOAD_WORKERS", "8", "MIGRATE_LOAD_WORKERS names no setting; did you mean MIGRATE_LOAD__WORKERS?"),
+        ("migrate_load_max_errors", "8", "did you mean MIGRATE_LOAD__MAX_ERRORS?"),
+        ("MIGRATE__STATE", "x", "did you mean MIGRATE_STATE?"),
         ("MIGRATE_LOAD__WORKERS", "-1", "environment MIGRATE_LOAD__WORKERS: load.workers must be at least 1"),
         ("MIGRATE_TARGET", "{oops", "MIGRATE_TARGET is not JSON"),
     ],
@@ -240,9 +243,11 @@ def test_a_wrong_variable_is_refused_by_name(
     assert told in str(caught.value)
 
 
-def test_variables_of_other_programs_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_other_programs_are_left_alone_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIGRATE_HTTPD_USER", "x")
     assert load_settings().model_dump() == Settings().model_dump()
+    (told,) = load_settings().told
+    assert told.startswith("environment: MIGRATE_HTTPD_USER names no setting and is ignored; the nearest is MIGRATE_")
 
 
 def test_keys_come_from_the_named_variables_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
