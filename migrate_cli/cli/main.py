@@ -7,6 +7,7 @@ import signal
 import sys
 from typing import NoReturn
 
+from migrate_cli.disk.plain import let_pass
 from migrate_cli.disk.stderr import outlast_reader
 
 INTERRUPTED = 130
@@ -18,6 +19,7 @@ on threads, so that looking as often as Python does costs a tenth of the time an
 def main() -> None:
     """Run the command line and exit with its code."""
     outlast_reader()
+    let_pass(sys.stdout)
     gc.set_threshold(*SELDOM)
     # Until a command takes signals over, SIGTERM ends the program as Ctrl-C does: with a word.
     signal.signal(signal.SIGTERM, _interrupt)

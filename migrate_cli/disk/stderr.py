@@ -12,6 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TextIO
 
+from migrate_cli.disk.plain import ERRORS
+
 
 class _Lasting(io.FileIO):
     """A file descriptor that turns into the null device when it takes nothing more."""
@@ -41,9 +43,7 @@ def outlast_reader() -> None:
     except (AttributeError, OSError, ValueError):  # none at all, or one of a test's
         return
     before.flush()
-    sys.stderr = io.TextIOWrapper(
-        io.BufferedWriter(raw), encoding=before.encoding, errors="backslashreplace", line_buffering=True
-    )
+    sys.stderr = io.TextIOWrapper(io.BufferedWriter(raw), encoding=before.encoding, errors=ERRORS, line_buffering=True)
 
 
 def lasting_stream(descriptor: int, ended: Callable[[OSError], None]) -> TextIO:

@@ -35,6 +35,8 @@ class View:
     """Whether to show what is there for reference; pages always do, so only the text format cares."""
     with_content: bool = False
     """Whether texts of messages may appear; without it no format shows any."""
+    encoding: str = "utf-8"
+    """That of where it is shown; only the text format cares."""
 
 
 class Renderer(Protocol):

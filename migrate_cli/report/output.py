@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from migrate_cli.disk import output
+from migrate_cli.disk.plain import made_plain
 from migrate_cli.errors import UsageError
 from migrate_cli.report.interface import OutputFormat
 
@@ -22,6 +23,7 @@ ENDINGS = {
 }
 """The form that a report file takes from its name."""
 _ALSO = {".htm": OutputFormat.HTML, **{f".{form}": form for form in OutputFormat}}
+_DUMB = ("dumb", "unknown")
 _FOR_FILES = frozenset({OutputFormat.MARKDOWN, OutputFormat.JUNIT, OutputFormat.HTML})
 """Forms that nobody wants on a terminal too, once they stand in a file."""
 
@@ -52,15 +54,21 @@ def wants_colour(is_terminal: bool, environ: Mapping[str, str] | None = None) ->
         return False
     if settings.get("FORCE_COLOR"):
         return True
-    return is_terminal and settings.get("TERM") != "dumb"
+    return is_terminal and settings.get("TERM") not in _DUMB
+
+
+def moves(stream: TextIO, environ: Mapping[str, str] | None = None) -> bool:
+    """Whether a stream is a terminal on which lines can be drawn anew; a dumb one gets lines, as files do."""
+    settings = os.environ if environ is None else environ
+    return stream.isatty() and settings.get("TERM") not in _DUMB
 
 
 def write_out(text: str, stream: TextIO | None = None) -> None:
-    """Write the report to stdout. What its encoding lacks becomes `?`; a reader that went away is no error."""
+    """Write the report to stdout. What its encoding lacks is replaced; a reader that went away is no error."""
     out = stream or sys.stdout
     encoding = out.encoding or "utf-8"
     try:
-        out.write(text.encode(encoding, "replace").decode(encoding))
+        out.write(made_plain(text, encoding))
         out.flush()
     except BrokenPipeError:
         # Python flushes stdout again when it ends and would complain then.

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from migrate_cli.disk.plain import has_marks
 from migrate_cli.report.escape import duration, number, percent, visible
 
 if TYPE_CHECKING:
@@ -371,7 +372,7 @@ def _make_bar(stream: TextIO, numbers: Callable[[], str]) -> Progress:
             return Text(numbers())
 
     return Progress(
-        SpinnerColumn(style="cyan"),
+        SpinnerColumn("dots" if has_marks(stream.encoding) else "line", style="cyan"),
         TextColumn("{task.description}", markup=False),
         EndedBar(),
         Numbers(),

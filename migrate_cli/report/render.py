@@ -36,7 +36,9 @@ def render(
     colour: bool = False,
     with_content: bool = False,
     detailed: bool = False,
+    encoding: str | None = None,
 ) -> str:
     """Return the report as text that ends with a newline; `console_width` None means 80 columns."""
-    view = View(width=console_width or DEFAULT_WIDTH, colour=colour, with_content=with_content, detailed=detailed)
+    width = console_width or DEFAULT_WIDTH
+    view = View(width, colour, detailed, with_content, encoding or "utf-8")
     return renderer_for(fmt)(result, view)

@@ -16,6 +16,7 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
+from migrate_cli.disk.plain import made_plain
 from migrate_cli.model import Result
 from migrate_cli.report.document import (
     Bar,
@@ -34,6 +35,7 @@ from migrate_cli.report.document import (
 )
 from migrate_cli.report.escape import NOTHING, number, percent, visible, visible_block
 from migrate_cli.report.interface import View
+from migrate_cli.report.plain import in_encoding
 
 TONES = {Tone.GOOD: ("✓", "green"), Tone.MIXED: ("!", "yellow"), Tone.BAD: ("✗", "red")}
 FILLS = {"kept": ("█", "green"), "converted": ("▓", "cyan"), "noted": ("▒", "yellow"), "dropped": ("░", "red")}
@@ -50,6 +52,7 @@ def render(result: Result, view: View) -> str:
     document = build(result)
     if document.verbatim is not None:
         return visible_block(document.verbatim).rstrip("\n") + "\n"
+    document = in_encoding(document, view.encoding)
     out = StringIO()
     console = Console(
         file=out,
@@ -63,7 +66,8 @@ def render(result: Result, view: View) -> str:
         legacy_windows=False,
     )
     _draw(console, document, view)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+    drawn = made_plain(out.getvalue(), view.encoding)
+    return "\n".join(line.rstrip() for line in drawn.splitlines()) + "\n"
 
 
 def _draw(console: Console, document: ReportDocument, view: View) -> None:

@@ -7,10 +7,11 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from migrate_cli.errors import UsageError
-from migrate_cli.report.output import check_report_path, wants_colour, write_out, write_report
+from migrate_cli.report.output import check_report_path, moves, wants_colour, write_out, write_report
 
 
 @pytest.mark.parametrize(
@@ -29,11 +30,39 @@ def test_colour_is_for_terminals_that_want_it(terminal: bool, environ: dict[str,
     assert wants_colour(terminal, environ) is colour
 
 
-def test_a_terminal_without_unicode_gets_question_marks_instead_of_a_traceback() -> None:
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("ascii", "+ 3 | x | ## == -- .. | a -> b\\u4e2d\\xfc..."),
+        ("cp1252", "+ 3 · x | ## == -- .. · a -> b\\u4e2dü…"),
+        ("utf-8", "✓ 3 · ✗ | ██ ▓▓ ▒▒ ░░ · a → b中ü…"),
+    ],
+)
+def test_a_terminal_without_the_marks_gets_others_and_names_that_can_be_looked_up(encoding: str, shown: str) -> None:
     raw = io.BytesIO()
-    stream = io.TextIOWrapper(raw, encoding="ascii")
-    write_out("✓ done\n", stream)
-    assert raw.getvalue() == b"? done\n"
+    stream = io.TextIOWrapper(raw, encoding=encoding)
+    write_out("✓ 3 · ✗ | ██ ▓▓ ▒▒ ░░ · a → b中ü…\n", stream)
+    assert raw.getvalue().decode(encoding) == f"{shown}\n"
+
+
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "term", "drawn"),
+    [
+        (Screen(), "xterm-256color", True),
+        (Screen(), "dumb", False),
+        (Screen(), None, True),
+        (io.StringIO(), "xterm", False),
+    ],
+)
+def test_only_a_terminal_that_can_draw_anew_gets_lines_that_move(stream: TextIO, term: str | None, drawn: bool) -> None:
+    assert moves(stream, {} if term is None else {"TERM": term}) is drawn
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
