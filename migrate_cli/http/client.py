@@ -16,7 +16,7 @@ from functools import partial
 from math import inf
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from migrate_cli.errors import AnswerOutOfBounds, MigrateError, Unanswered
 from migrate_cli.http.attempt import Send, attempt
@@ -25,12 +25,16 @@ from migrate_cli.http.line_speed import FIRST
 from migrate_cli.http.outage import Outage
 from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, NotAppliedKind, OutOfBounds, Refused, Reply
 from migrate_cli.http.rate_limiter import RateLimiter, Signal, signal_of
+from migrate_cli.http.request_log import Send as Sent
+from migrate_cli.http.request_log import log_doubt, logged
 from migrate_cli.http.retry import ATTEMPTS, jittered, until_clear
 from migrate_cli.http.sdk import MultipartForm, OfficialClient, until_idle
 from migrate_cli.http.sse import EventParser, StreamRefused
 from migrate_cli.http.transport import LISTS, HttpTransport
 from migrate_cli.model import JsonObject
 from migrate_cli.secrets import register_secret
+
+T = TypeVar("T")
 
 LONGEST_READ = 8
 """How many timeouts after its first attempt a read may be repeated: slow answers take more than one each."""
@@ -113,6 +117,7 @@ class ApiClient:
         reply = await self._send(method, path, content, query or {})
         if isinstance(reply, Ambiguous):
             self.traffic.ambiguous += 1
+            log_doubt(method, path, reply)
         return reply
 
     async def read(
@@ -157,7 +162,8 @@ class ApiClient:
         async def once(*, alone: bool) -> Reply:
             async with self.limiter.slot() as began:
                 self.traffic.sent += 1
-                reply = await attempt(self.endpoint, self.limiter, partial(self._sdk.save, file_id, path))
+                save = self._logged(partial(self._sdk.save, file_id, path), "GET", f"/files/{file_id}/content", {})
+                reply = await attempt(self.endpoint, self.limiter, save)
                 await self._learn(reply, began, f"/files/{file_id}", alone=alone)
             return reply
 
@@ -239,12 +245,15 @@ class ApiClient:
         async with self.limiter.slot() as began:
             self.traffic.sent += 1
             on_sent()
-            opened = await attempt(self.endpoint, self.limiter, partial(self._sdk.open_stream, path, content, idle))
+            open_ = self._logged(partial(self._sdk.open_stream, path, content, idle), "POST", path, {})
+            opened = await attempt(self.endpoint, self.limiter, open_)
             # Of a stream that begins, the answer proves that the host is well.
             await self._learn(opened if isinstance(opened, Reply) else Applied({}), began, path)
         if isinstance(opened, Reply):
             failed = Ambiguous("no stream") if isinstance(opened, Applied) else opened
-            self.traffic.ambiguous += isinstance(failed, Ambiguous)
+            if isinstance(failed, Ambiguous):
+                self.traffic.ambiguous += 1
+                log_doubt("POST", path, failed)
             raise StreamRefused(failed)
         parser = EventParser()
         try:
@@ -296,10 +305,13 @@ class ApiClient:
     def _way(self, method: str, path: str, content: bytes | MultipartForm | None, query: Mapping[str, Any]) -> Send:
         """How a request is sent: as raw bytes, or as a form by the official client."""
         if isinstance(content, MultipartForm):
-            return partial(self._sdk.upload, path, content)
+            return self._logged(partial(self._sdk.upload, path, content), method, path, query)
         http = self._http or self._open_http()
         asked = {**self.endpoint.query, **query} if self.endpoint.query else query
-        return partial(http.exchange, method, path, asked, content)
+        return self._logged(partial(http.exchange, method, path, asked, content), method, path, asked)
+
+    def _logged(self, send: Sent[T], method: str, path: str, query: Mapping[str, Any]) -> Sent[T]:
+        return logged(send, method, self.endpoint.base_url + path, query)
 
     async def _learn(self, reply: Reply, began: float, path: str, *, alone: bool = False) -> None:
         """Take note of an outcome; where nobody has had an answer for long, find out whether the host answers at all.

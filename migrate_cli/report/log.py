@@ -27,7 +27,10 @@ LOGGER = "migrate_cli"
 LOUD_LIBRARIES = ("openai", "httpx", "httpx2", "httpcore", "httpcore2", "aiohttp", "asyncio", "urllib3")
 """At DEBUG these log headers and bodies of requests, which hold message text."""
 
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+SHOWN = "shown"
+"""The extra of a line that whoever watches stderr sees in other words anyway: it is for the file only."""
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", SHOWN}
 
 
 class PlainFormatter(logging.Formatter):
@@ -93,6 +96,7 @@ def set_up_logging(
     if to_stderr:
         handlers.append(logging.StreamHandler(stream or sys.stderr))
         handlers[0].setFormatter(PlainFormatter())
+        handlers[0].addFilter(lambda record: not getattr(record, SHOWN, False))
         handlers[0].setLevel({0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG))
     if log_file is not None:
         handlers.append(_file_handler(log_file, json_lines=json_lines, verbosity=verbosity))
