@@ -1,4 +1,4 @@
-"""The report as JSON, for programs: exactly the envelope of the result, as one object.
+"""The report as JSON, for programs: the envelope of the result and the headline that people read, as one object.
 
 ASCII only, so that it survives any terminal, log or locale; every JSON parser reads the same value.
 """
@@ -10,13 +10,14 @@ from math import isfinite
 from typing import Any
 
 from migrate_cli.model import JsonObject, Result
+from migrate_cli.report.document import build
 from migrate_cli.report.interface import View
 from migrate_cli.secrets import scrub
 
 
 def render(result: Result, view: View) -> str:
     """Return the envelope, indented, with a newline at the end; content only where the view allows it."""
-    envelope = result.envelope()
+    envelope = result.envelope() | {"headline": build(result).headline}
     if not view.with_content:
         envelope["data"] = _without_texts(result)
     return json.dumps(_clean(envelope), indent=2) + "\n"

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.model import Problem, Result
+from migrate_cli.report.document import build
 from migrate_cli.report.escape import duration, percent, visible, visible_block
 from migrate_cli.report.interface import OutputFormat
 from migrate_cli.report.render import render
@@ -50,7 +51,9 @@ def test_no_control_character_or_lone_surrogate_gets_out(
 
 def test_json_keeps_the_value_exactly(hostile: Result) -> None:
     envelope = json.loads(render(hostile, OutputFormat.JSON, with_content=True))
+    headline = envelope.pop("headline")
     assert envelope == hostile.envelope()
+    assert headline == build(hostile).headline
 
 
 @pytest.mark.parametrize("name", ["hostile", "hostile_replay"])
