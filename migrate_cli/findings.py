@@ -137,6 +137,11 @@ _READING = {
         "The source has a field that no part of a conversation can hold; it was left out, and no text of it was sent.",
         "Nothing, if it does not matter. `convert.unknown_fields: keep` keeps the values in the state file.",
     ),
+    "activity-unknown": Entry(
+        INFO,
+        "Threads were chosen by their last activity, and this one does not say when that was; it was taken.",
+        "Leave it out by its id if it is not wanted, or let the source say when its messages were made.",
+    ),
     "page-without-news": Entry(
         WARNING,
         "A page of a list brought nothing new although more was promised; the list ends there.",

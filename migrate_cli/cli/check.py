@@ -9,16 +9,21 @@ import typer
 from migrate_cli.cli.dividing import made_whole
 from migrate_cli.cli.frame import Frame, common_options
 from migrate_cli.cli.options import (
+    Assistant,
     Discover,
     Format,
     Limit,
+    MaxDuration,
     MaxRequests,
+    Metadata,
     Redact,
     Rehearsal,
     Shard,
+    Since,
     Source,
     Thread,
     ThreadsFrom,
+    Until,
     WithContent,
     Workers,
 )
@@ -64,6 +69,10 @@ def verify(
     limit: Limit = None,
     thread: Thread = None,
     threads_from: ThreadsFrom = None,
+    since: Since = None,
+    until: Until = None,
+    assistant: Assistant = None,
+    metadata: Metadata = None,
     shard: Shard = None,
     discover: Discover = None,
     sample: HowMany = None,
@@ -76,6 +85,7 @@ def verify(
     redact: Redact = None,
     workers: Workers = None,
     max_requests_per_minute: MaxRequests = None,
+    max_duration: MaxDuration = None,
 ) -> None:
     """Read every conversation back and compare it item by item with its source; nothing is written to the target.
 
@@ -84,12 +94,15 @@ def verify(
 
     Example: `migrate-cli verify ./export --report verify.html`
     """
+    from migrate_cli.commands.choosing import choice_of  # noqa: PLC0415
     from migrate_cli.commands.context import rehearsing, selection_of  # noqa: PLC0415
     from migrate_cli.commands.shards import for_shard  # noqa: PLC0415
     from migrate_cli.commands.verify import VerifyOptions  # noqa: PLC0415
     from migrate_cli.commands.verify import verify as run  # noqa: PLC0415
     from migrate_cli.verify.sample import Sample  # noqa: PLC0415
+    from migrate_cli.work.time_limit import TimeLimit  # noqa: PLC0415
 
+    time_limit = TimeLimit.parse(max_duration)
     settings = frame.settings(
         source__path=source,
         source__format=format_,
@@ -106,8 +119,9 @@ def verify(
         files=files,
         strict=strict,
         fresh=fresh,
+        time_limit=time_limit,
     )
-    selection = selection_of(thread or [], threads_from, limit, shard)
+    selection = selection_of(thread or [], threads_from, limit, shard, choice_of(since, until, assistant, metadata))
     sandbox = target is TargetName.SANDBOX
     settings = made_whole(for_shard(rehearsing(settings, sandbox=sandbox), selection, frame.state))
     frame.finish(run(settings, selection, options, sandbox=sandbox, view=frame.view()), settings)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from migrate_cli.model import Result
     from migrate_cli.settings.model import Settings
     from migrate_cli.sources.interface import Selection
+    from migrate_cli.work.time_limit import TimeLimit
 
 MOST_PROCESSES = 256
 _SWITCHES = {"--with-content": ("--no-content", "--with-content"), "--redact": ("--no-redact", "--redact")}
@@ -72,6 +73,7 @@ def divided(
     processes: int | None,
     engine: EngineName | None,
     scheduler: str | None,
+    time_limit: TimeLimit,
 ) -> Result | None:
     """Run as many processes, if that is wanted; else return None. `options` are those of `apply`, by their flags.
 
@@ -88,7 +90,7 @@ def divided(
     from migrate_cli.shards.run import DivideOptions, apply_divided  # noqa: PLC0415 - after what can be refused at once
 
     sandbox = options.get("--target") is not None
-    divide = DivideOptions(tuple(shard_arguments(frame, settings, options)), sandbox, options.get("--plan"))
+    divide = DivideOptions(tuple(shard_arguments(frame, settings, options)), sandbox, options.get("--plan"), time_limit)
     if engine is None:
         from migrate_cli.shards.engine import Processes as Local  # noqa: PLC0415 - one of two
 

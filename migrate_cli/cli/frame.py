@@ -69,6 +69,8 @@ class Frame:
     progress: ProgressMode
     logs: list[Path] = field(default_factory=list)
     """The log files that this invocation writes."""
+    begun: list[str] = field(default_factory=list)
+    """Not empty once anything is logged, on stderr too if that was asked for."""
     closers: ExitStack = field(default_factory=ExitStack)
     """What must be closed when the command ends."""
     views: list[ProgressView] = field(default_factory=list)
@@ -117,20 +119,21 @@ class Frame:
         """Begin to log: into a file, and to stderr when `-v` asks for it. Raises UsageError for a bad path."""
         from migrate_cli.report.log import set_up_logging  # noqa: PLC0415 - only when something is logged
 
-        self.closers.callback(
-            set_up_logging(
-                path, verbosity=self.verbose, to_stderr=self.verbose > 0 and not self.quiet and not self.logs
-            )
-        )
+        begins = not self.begun
+        to_stderr = begins and self.verbose > 0 and not self.quiet
+        self.closers.callback(set_up_logging(path, verbosity=self.verbose, to_stderr=to_stderr))
+        self.begun.append(self.command)
         if path is not None:
             self.logs.append(path)
-        _log.info("migrate-cli %s begins: %s", __version__, self.command)
+        # A log file that is found only now begins with that line too; stderr has it already.
+        _log.info("migrate-cli %s begins: %s", __version__, self.command, extra=_shown(not begins))
 
     def view(self) -> ProgressView:
         """Return the progress display for stderr."""
-        from migrate_cli.report.spoken import spoken_view  # noqa: PLC0415 - only long commands
+        from migrate_cli.report.output import moves  # noqa: PLC0415 - only long commands
+        from migrate_cli.report.spoken import spoken_view  # noqa: PLC0415 - the same
 
-        view = spoken_view(self.progress, sys.stderr.isatty(), self.quiet)
+        view = spoken_view(self.progress, moves(sys.stderr), self.quiet)
         self.views.append(view)
         return view
 
@@ -190,6 +193,10 @@ class Frame:
         from migrate_cli.report import output  # noqa: PLC0415 - after the work
         from migrate_cli.report.render import render  # noqa: PLC0415
 
+        if result.provenance is None:
+            from migrate_cli.commands.provenance import of_moment  # noqa: PLC0415 - where no settings were needed
+
+            result.provenance = of_moment(self.began)
         width, detailed = _width(), self.verbose > 0
         if self.report is not None:
             form = output.form_of(self.report, fmt)
@@ -201,9 +208,16 @@ class Frame:
             write_step_summary(render(result, OutputFormat.MARKDOWN))
         if not (self.quiet and fmt is OutputFormat.TEXT and result.exit_code == 0):
             colour = fmt is OutputFormat.TEXT and output.wants_colour(sys.stdout.isatty())
-            output.write_out(
-                render(result, fmt, console_width=width, colour=colour, with_content=with_content, detailed=detailed)
+            report = render(
+                result,
+                fmt,
+                console_width=width,
+                colour=colour,
+                with_content=with_content,
+                detailed=detailed,
+                encoding=sys.stdout.encoding,
             )
+            output.write_out(report)
 
 
 Config = Annotated[
@@ -327,19 +341,28 @@ def _unexpected(frame: Frame, error: Exception) -> NoReturn:
 
 def _fail(frame: Frame, code: ExitCode, name: str, message: str, shown: Sequence[str] = ()) -> NoReturn:
     sentence = as_clause(scrub(message))
-    _log.error("%s ends with exit code %d: %s", frame.command, code, sentence)
+    seen = _shown(frame.output is not OutputFormat.JSON)
+    _log.error("%s ends with exit code %d: %s", frame.command, code, sentence, extra=seen)
     if frame.output is OutputFormat.JSON:
-        from migrate_cli.model import Problem, Result  # noqa: PLC0415 - JSON only
+        from migrate_cli.commands.provenance import of_moment  # noqa: PLC0415 - JSON only
+        from migrate_cli.model import Problem, Result  # noqa: PLC0415
         from migrate_cli.report.render import render  # noqa: PLC0415
 
         data = {"outline": [scrub(line) for line in shown]} if shown else {}
-        emit([render(Result(frame.command, data, code, errors=[Problem(name, sentence)]), OutputFormat.JSON)])
+        result = Result(frame.command, data, code, errors=[Problem(name, sentence)])
+        result.provenance = of_moment(frame.began)
+        emit([render(result, OutputFormat.JSON)])
     else:
         lines = (f"migrate-cli: {visible(sentence)}", *map(_indented, shown))
         sys.stderr.write("".join(f"{line}\n" for line in lines))
     if code is ExitCode.INTERRUPTED and frame.goes_on:
         sys.stderr.write(frame.last_words())
     raise typer.Exit(int(code))
+
+
+def _shown(already: bool) -> dict[str, bool]:
+    """What a line of the log carries that the person on stderr sees anyway; see `report/log.py`."""
+    return {"shown": already}
 
 
 def _indented(line: str) -> str:

@@ -12,16 +12,21 @@ import typer
 from migrate_cli.cli.dividing import EngineOption, Processes, Scheduler, divided, for_all
 from migrate_cli.cli.frame import Frame, common_options, emit
 from migrate_cli.cli.options import (
+    Assistant,
     Discover,
     Format,
     Limit,
+    MaxDuration,
     MaxRequests,
+    Metadata,
     Redact,
     Rehearsal,
     Shard,
+    Since,
     Source,
     Thread,
     ThreadsFrom,
+    Until,
     Where,
     WithContent,
     Workers,
@@ -108,6 +113,10 @@ def plan(
     limit: Limit = None,
     thread: Thread = None,
     threads_from: ThreadsFrom = None,
+    since: Since = None,
+    until: Until = None,
+    assistant: Assistant = None,
+    metadata: Metadata = None,
     shard: Shard = None,
     discover: Discover = None,
     with_content: WithContent = None,
@@ -125,6 +134,7 @@ def plan(
 
     Example: `migrate-cli plan ./export --check --max-dropped 1% --save plan.json`
     """
+    from migrate_cli.commands.choosing import choice_of  # noqa: PLC0415
     from migrate_cli.commands.context import selection_of  # noqa: PLC0415
     from migrate_cli.commands.explain import explain as explain_file  # noqa: PLC0415
     from migrate_cli.commands.plan import PlanOptions  # noqa: PLC0415
@@ -144,7 +154,7 @@ def plan(
     if explain is not None:
         frame.finish(explain_file(settings, explain), settings)
         return
-    selection = selection_of(thread or [], threads_from, limit, shard)
+    selection = selection_of(thread or [], threads_from, limit, shard, choice_of(since, until, assistant, metadata))
     settings = for_shard(settings, selection, frame.state)
     options = PlanOptions(gate, rate, model, save, against)
     frame.finish(run(settings, selection, view=frame.view(), options=options), settings)
@@ -165,6 +175,10 @@ def apply(
     limit: Limit = None,
     thread: Thread = None,
     threads_from: ThreadsFrom = None,
+    since: Since = None,
+    until: Until = None,
+    assistant: Assistant = None,
+    metadata: Metadata = None,
     shard: Shard = None,
     discover: Discover = None,
     with_content: WithContent = None,
@@ -174,6 +188,7 @@ def apply(
     max_errors: MaxErrors = None,
     retry_failed: RetryFailed = False,
     on_refused: Refused = None,
+    max_duration: MaxDuration = None,
     append: Append = False,
     plan_file: PlanFile = None,
     processes: Processes = None,
@@ -185,9 +200,12 @@ def apply(
     Example: `migrate-cli apply ./export --target sandbox`
     """
     from migrate_cli.commands.apply import apply as run  # noqa: PLC0415
+    from migrate_cli.commands.choosing import choice_of  # noqa: PLC0415
     from migrate_cli.commands.context import rehearsing, selection_of  # noqa: PLC0415
     from migrate_cli.commands.shards import for_shard  # noqa: PLC0415
+    from migrate_cli.work.time_limit import TimeLimit  # noqa: PLC0415
 
+    time_limit = TimeLimit.parse(max_duration)
     settings = frame.settings(
         source__path=source, source__format=format_, source__discover=discover,
         load__workers=workers, load__max_requests_per_minute=max_requests_per_minute, load__max_errors=max_errors,
@@ -195,18 +213,26 @@ def apply(
     )  # fmt: skip
     if threads_from is not None and (processes is not None or engine is not None):
         for_all(settings, threads_from)
-    selection = selection_of(thread or [], threads_from, limit, shard)
+    selection = selection_of(thread or [], threads_from, limit, shard, choice_of(since, until, assistant, metadata))
     settings = for_shard(rehearsing(settings, sandbox=target is TargetName.SANDBOX), selection, frame.state)
     frame.keep_log(settings)
     options = {
         "SOURCE": source, "--target": target and target.value, "--format": format_, "--limit": limit,
-        "--thread": thread, "--threads-from": threads_from, "--shard": shard, "--discover": discover,
+        "--thread": thread, "--threads-from": threads_from, "--since": since, "--until": until,
+        "--assistant": assistant, "--metadata": metadata, "--shard": shard, "--discover": discover,
         "--with-content": with_content, "--redact": redact, "--workers": workers, "--max-errors": max_errors,
         "--retry-failed": retry_failed, "--on-refused": on_refused and on_refused.value, "--append": append,
         "--plan": plan_file,
     }  # fmt: skip
     result = divided(
-        frame, settings, selection, options, processes=processes, engine=engine, scheduler=scheduler
+        frame,
+        settings,
+        selection,
+        options,
+        processes=processes,
+        engine=engine,
+        scheduler=scheduler,
+        time_limit=time_limit,
     ) or run(
         settings,
         selection,
@@ -215,6 +241,7 @@ def apply(
         retry_failed=retry_failed,
         append=append,
         plan_file=plan_file,
+        time_limit=time_limit,
     )
     frame.finish(result, settings)
 
@@ -248,6 +275,7 @@ def status(
     """
     from migrate_cli.commands.status import status as run  # noqa: PLC0415
     from migrate_cli.commands.status import watch as looks  # noqa: PLC0415
+    from migrate_cli.report.output import moves  # noqa: PLC0415
 
     settings = frame.settings(rehearsal=rehearsal)
     if orphans:
@@ -258,7 +286,7 @@ def status(
         frame.finish(run(settings), settings)
     with contextlib.suppress(KeyboardInterrupt):
         for result in looks(settings):
-            if sys.stdout.isatty():
+            if moves(sys.stdout):
                 emit(["\x1b[H\x1b[2J"])
             frame.mark(result, settings)
             frame.show(result, frame.output or OutputFormat.TEXT)

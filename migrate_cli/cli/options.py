@@ -59,3 +59,38 @@ Where = Annotated[
     TargetName | None,
     typer.Option("--target", help="`sandbox` rehearses on an embedded server; nothing real is written."),
 ]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        help="Only threads that were last active at this moment or later: the newest time of their messages and runs. "
+        "ISO; UTC without an offset.",
+        metavar="DATE",
+    ),
+]
+Until = Annotated[
+    str | None, typer.Option("--until", help="Only threads that were last active before this moment.", metavar="DATE")
+]
+Assistant = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--assistant", help="Only threads in which this assistant answered or ran; may be repeated.", metavar="ID"
+    ),
+]
+Metadata = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metadata",
+        help="Only threads whose metadata has this pair; where it is repeated, all of them.",
+        metavar="KEY=VALUE",
+    ),
+]
+MaxDuration = Annotated[
+    str | None,
+    typer.Option(
+        "--max-duration",
+        help="End in good order after this time, such as 90s, 30m or 2h, with exit code 130 if anything is left: "
+        "the same command goes on.",
+        metavar="TIME",
+    ),
+]

@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from migrate_cli.cli.frame import Frame, common_options
-from migrate_cli.cli.options import Discover, Limit, Shard, Thread, ThreadsFrom
+from migrate_cli.cli.options import (
+    Assistant,
+    Discover,
+    Limit,
+    MaxDuration,
+    Metadata,
+    Shard,
+    Since,
+    Thread,
+    ThreadsFrom,
+    Until,
+)
 
 app = typer.Typer()
 
@@ -28,23 +39,41 @@ def snapshot(
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of the snapshot.", metavar="DIR")] = Path("snapshot"),
     verify: Annotated[bool, typer.Option("--verify", help="Compare a snapshot with its manifest, and stop.")] = False,
+    refresh: Annotated[
+        bool,
+        typer.Option(
+            "--refresh",
+            help="Look at the threads that are saved, too, and save those again that have grown or changed.",
+        ),
+    ] = False,
     limit: Limit = None,
     thread: Thread = None,
     threads_from: ThreadsFrom = None,
+    since: Since = None,
+    until: Until = None,
+    assistant: Assistant = None,
+    metadata: Metadata = None,
     shard: Shard = None,
     discover: Discover = None,
+    max_duration: MaxDuration = None,
 ) -> None:
     """Save a host that still answers to disk: threads, runs, assistants, files. The folder is a source itself.
 
-    Running it again goes on where it stopped. Example: `migrate-cli snapshot --discover --out snapshot`
+    Running it again goes on where it stopped, and adds threads that are new; --refresh follows those that grew.
+
+    Example: `migrate-cli snapshot --discover --out snapshot`
     """
     from migrate_cli.commands import snapshot as commands  # noqa: PLC0415
+    from migrate_cli.commands.choosing import choice_of  # noqa: PLC0415
     from migrate_cli.commands.context import selection_of  # noqa: PLC0415
     from migrate_cli.commands.shards import for_shard  # noqa: PLC0415
+    from migrate_cli.work.time_limit import TimeLimit  # noqa: PLC0415
 
     if verify:
         frame.finish(commands.verify(out))
+    time_limit = TimeLimit.parse(max_duration)
     settings = frame.settings(source__path=source, source__discover=discover)
-    selection = selection_of(thread or [], threads_from, limit, shard)
+    options = commands.SnapshotOptions(refresh, time_limit)
+    selection = selection_of(thread or [], threads_from, limit, shard, choice_of(since, until, assistant, metadata))
     settings = for_shard(settings, selection, frame.state)
-    frame.finish(commands.snapshot(settings, selection, out, view=frame.view()), settings)
+    frame.finish(commands.snapshot(settings, selection, out, options, view=frame.view()), settings)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -68,12 +69,14 @@ def _tell(error: Any, args: list[str]) -> NoReturn:
     path = f"migrate-cli {command}".rstrip()
     sentence = f"{_what(error, args)}; see {path} --help"
     if _wants_json(args):
-        from migrate_cli.model import Problem, Result  # noqa: PLC0415 - --help needs no results
+        from migrate_cli.commands.provenance import of_moment  # noqa: PLC0415 - --help needs no results
+        from migrate_cli.model import Problem, Result  # noqa: PLC0415
         from migrate_cli.report.interface import OutputFormat  # noqa: PLC0415
         from migrate_cli.report.output import write_out  # noqa: PLC0415
         from migrate_cli.report.render import render  # noqa: PLC0415
 
         result = Result(command, {}, ExitCode.USAGE, errors=[Problem("usage", sentence)])
+        result.provenance = of_moment(time.time())
         write_out(render(result, OutputFormat.JSON))
     else:
         from migrate_cli.report.escape import visible  # noqa: PLC0415 - --help needs it not

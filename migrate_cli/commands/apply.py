@@ -11,8 +11,10 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from migrate_cli.commands.choosing import NotSelected, selected
 from migrate_cli.commands.context import (
     TargetChoice,
     begun,
@@ -29,7 +31,7 @@ from migrate_cli.commands.provenance import MADE, made_by
 from migrate_cli.commands.recognise import recognised
 from migrate_cli.commands.run_totals import RunTotals
 from migrate_cli.commands.shards import shard_data, shard_setup
-from migrate_cli.commands.signals import STOPPED, Interrupts
+from migrate_cli.commands.signals import STOPPED, TIME_IS_OVER, Interrupts
 from migrate_cli.errors import ExitCode, MigrateError
 from migrate_cli.files.resolver import FileResolver
 from migrate_cli.findings import finding
@@ -53,6 +55,7 @@ from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.work.clock import WallClock
 from migrate_cli.work.ordered import Entry
 from migrate_cli.work.queue import piped
+from migrate_cli.work.time_limit import TimeLimit
 
 WITHIN = 9.5
 """Seconds after the first Ctrl-C when the process ends, whatever is under way; answers may come meanwhile."""
@@ -69,12 +72,14 @@ class ApplyOptions:
     """Try threads again that failed before."""
     append: bool = False
     """Append what has grown at the end of threads that were loaded before."""
+    time_limit: TimeLimit = field(default_factory=TimeLimit)
+    """After this, the run ends in good order."""
     command: str = "apply"
     """The name under which the state file records the run."""
 
     def recorded(self) -> JsonObject:
-        """Return the options as the state file records them; the selection is recorded as its shard."""
-        return {"retry_failed": self.retry_failed, "append": self.append}
+        """Return the options as the state file records them: of the selection, its choice; the shard stands beside."""
+        return {"retry_failed": self.retry_failed, "append": self.append, **selected(self.selection.choice)}
 
 
 def apply(
@@ -86,6 +91,7 @@ def apply(
     retry_failed: bool = False,
     append: bool = False,
     plan_file: Path | None = None,
+    time_limit: TimeLimit | None = None,
 ) -> Result:
     """Load all wanted threads. Raises MigrateError only for what stops it before any work.
 
@@ -95,6 +101,7 @@ def apply(
     source.tell, source.reading = view.note, view.read
     if plan_file is not None:
         refuse_changes(plan_file, settings, source, selection, sandbox=sandbox)
+    not_selected = NotSelected(source, selection)
     entries = begun(source, selection)
     with target_of(settings, sandbox=sandbox) as target:
         store = StateStore.open(settings.state, command="migrate-cli apply")
@@ -104,8 +111,10 @@ def apply(
             refuse_leftovers(settings.state)
             setup = setup_of(settings, source, sandbox=sandbox) | shard_setup(selection)
             store.runs.check_setup(setup, recognised(settings, source, store))
-            options = ApplyOptions(selection, retry_failed=retry_failed, append=append)
-            return asyncio.run(ApplyRun(settings, source, store, target, view, options).go(entries))
+            limit = time_limit or TimeLimit()
+            options = ApplyOptions(selection, retry_failed=retry_failed, append=append, time_limit=limit)
+            run = ApplyRun(settings, source, store, target, view, options, not_selected)
+            return asyncio.run(run.go(entries))
         except JournalFailed as failure:
             _tell_unsaved(failure.unsaved)
             raise
@@ -146,12 +155,13 @@ class ApplyRun:
         target: TargetChoice,
         view: ProgressView,
         options: ApplyOptions,
+        not_selected: NotSelected | None = None,
     ) -> None:
         self._settings, self._source, self._store, self._target = settings, source, store, target
         self._view, self._options = view, options
         self._began = time.monotonic()
         self._content = content_recorder(wanted=settings.report.with_content, redacted=settings.report.redact)
-        self._tally = RunTotals(view, self._content)
+        self._tally = RunTotals(view, self._content, not_selected=not_selected)
         self._reading = ReadingTally()
         self._expected = expected_of(source, options.selection)
         self._resumption = self._resumed()
@@ -241,7 +251,7 @@ class ApplyRun:
         self._tally.want(selection)
         self._view.start(self._expected, "Migrating")
         self._interrupts = Interrupts(self._view, drain.set, farewell=STOPPED, within=WITHIN)
-        with self._interrupts.on_loop():
+        with self._interrupts.on_loop(), self._options.time_limit.on_loop(partial(self._time_is_over, drain)):
             try:
                 await stages.load.run(self._drafts(files.resolver, entries))
                 if not drain.is_set():
@@ -250,6 +260,10 @@ class ApplyRun:
             except MigrateError as error:
                 return error
         return None
+
+    def _time_is_over(self, drain: asyncio.Event) -> None:
+        self._view.note(TIME_IS_OVER)
+        drain.set()
 
     def _drafts(
         self, resolver: FileResolver, entries: Iterator[Thread | Unreadable] | None
@@ -325,7 +339,9 @@ class ApplyRun:
 
     def _circumstances(self, stages: _Stages, failure: MigrateError | None) -> JsonObject:
         """What a result says only where it applies."""
-        data = shard_data(self._settings, self._options.selection)
+        data = shard_data(self._settings, self._options.selection) | selected(self._options.selection.choice)
+        if self._options.time_limit.reached:
+            data["time_limit"] = self._options.time_limit.seconds
         if stages.conversations.by_presence:
             data["images_by_presence"] = stages.conversations.by_presence
         if failure is not None or stages.load.drain.is_set():
@@ -354,7 +370,7 @@ class ApplyRun:
     def _exit_code(self, failure: MigrateError | None) -> ExitCode:
         if failure is not None:
             return failure.exit_code
-        if self._interrupts is not None and self._interrupts.met:
+        if self._options.time_limit.reached or (self._interrupts is not None and self._interrupts.met):
             return ExitCode.INTERRUPTED
         wanting = self._tally.nothing == "skipped" or any(self._tally.threads[state] for state in _WANTING)
         return ExitCode.PARTIAL if wanting else ExitCode.OK

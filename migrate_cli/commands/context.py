@@ -17,6 +17,7 @@ from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.model import JsonObject, Thread, Unreadable
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.api.ids import fault_of, no_ids
+from migrate_cli.sources.choice import Choice
 from migrate_cli.sources.export.inputs import is_database
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.sources.shard_numbers import shard_from_environment
@@ -82,8 +83,13 @@ def open_configured(settings: Settings) -> Source:
     )
 
 
-def selection_of(threads: list[str], threads_from: str | None, limit: int | None, shard: str | None) -> Selection:
-    """Return the selection that `--thread`, `--threads-from`, `--limit` and `--shard` describe. Raises UsageError."""
+def selection_of(
+    threads: list[str], threads_from: str | None, limit: int | None, shard: str | None, choice: Choice | None = None
+) -> Selection:
+    """Return the selection that `--thread`, `--threads-from`, `--limit` and `--shard` describe, with a choice beside.
+
+    Raises UsageError.
+    """
     named = [(f"value {number} of --thread", thread_id) for number, thread_id in enumerate(threads, 1)]
     if threads_from is not None:
         listed = list(_read_ids(threads_from))
@@ -95,7 +101,7 @@ def selection_of(threads: list[str], threads_from: str | None, limit: int | None
     chosen = frozenset(thread_id for _, thread_id in named) if threads or threads_from is not None else None
     doubtful = {place: thread_id for place, thread_id in named if fault_of(thread_id) is not None}
     part = None if shard is None else shard_from_environment(shard, os.environ)
-    return Selection(chosen, limit, part, doubtful)
+    return Selection(chosen, limit, part, doubtful, choice or Choice())
 
 
 def begun(source: Source, selection: Selection) -> Iterator[Thread | Unreadable]:
@@ -129,7 +135,7 @@ def check_list(source: Source) -> None:
 
 def expected_of(source: Source, selection: Selection) -> int | None:
     """How many threads of the source a command is going to meet, if that is cheap to know; else None."""
-    if selection.shard is not None:
+    if selection.shard is not None or selection.choice:
         return None
     if selection.thread_ids is not None:
         known: int | None = len(selection.thread_ids)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from migrate_cli.commands.choosing import NotSelected, selected
 from migrate_cli.commands.context import expected_of, named_source, open_configured, policy_of
 from migrate_cli.commands.files import RunFiles, for_plan
 from migrate_cli.commands.plan_file import (
@@ -71,7 +72,8 @@ def plan(settings: Settings, selection: Selection, *, view: ProgressView, option
     source = open_configured(settings)
     source.tell, source.reading = view.note, view.read
     began = time.monotonic()
-    planning = _Planning(settings, source, view, keeps=options.save is not None or earlier is not None)
+    not_selected = NotSelected(source, selection, earlier.threads if earlier is not None else ())
+    planning = _Planning(settings, source, view, not_selected, keeps=options.save is not None or earlier is not None)
     tally = planning.tally
     tally.want(selection)
     view.start(expected_of(source, selection), "Planning")
@@ -93,11 +95,12 @@ def plan(settings: Settings, selection: Selection, *, view: ProgressView, option
         }
     )
     if options.against is not None and earlier is not None:
-        data["against"] = against(options.against, earlier, planning.plan, selection)
+        data["against"] = against(options.against, earlier, planning.plan, selection, not_selected)
     if options.save is not None:
         save_plan(options.save, planning.plan)
         data["saved"] = str(options.save)
-    data |= named_source(settings) | shard_data(settings, selection) | {"target": _target(settings)}
+    data |= named_source(settings) | shard_data(settings, selection) | selected(selection.choice)
+    data |= {"target": _target(settings)}
     data["seconds"] = round(time.monotonic() - began, 3)
     return _judged(data, tally, options.gate, recognised=source.recognised())
 
@@ -132,14 +135,16 @@ def _judged(data: JsonObject, tally: RunTotals, gate: PlanGate | None, *, recogn
 class _Planning:
     """The way of every thread through one plan, and the sums along it."""
 
-    def __init__(self, settings: Settings, source: Source, view: ProgressView, *, keeps: bool) -> None:
+    def __init__(
+        self, settings: Settings, source: Source, view: ProgressView, not_selected: NotSelected, *, keeps: bool
+    ) -> None:
         self._settings, self._source, self._keeps = settings, source, keeps
         self._policy = policy_of(settings)
         self._message_characters = settings.convert_options().message_characters
         self._tokens = TokenTally()
         self._batches = 0
         self._content = content_recorder(wanted=settings.report.with_content, redacted=settings.report.redact)
-        self.tally = RunTotals(view, self._content)
+        self.tally = RunTotals(view, self._content, not_selected=not_selected)
         self.plan = PlanRecord(planned_setup(settings, source))
         self.reading = ReadingTally()
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from migrate_cli.commands.choosing import NotSelected
 from migrate_cli.commands.context import setup_of
 from migrate_cli.commands.files import RunFiles
 from migrate_cli.disk import output
@@ -96,9 +97,10 @@ def refuse_changes(path: Path, settings: Settings, source: Source, selection: Se
     """
     planned = read_plan(path)
     now = PlanRecord(planned_setup(settings, source))
+    not_selected = NotSelected(source, selection, planned.threads)
     for _ in recording(settings, source, source.threads(selection), now):
         pass
-    found = difference(planned, now, selection, with_target=not sandbox)
+    found = difference(planned, now, selection, not_selected, with_target=not sandbox)
     if found:
         raise UsageError(
             f"{_told(found)}; nothing was sent. Plan again: migrate-cli plan --save {path}", code="plan-changed"
@@ -106,11 +108,13 @@ def refuse_changes(path: Path, settings: Settings, source: Source, selection: Se
 
 
 def difference(
-    planned: PlanRecord, now: PlanRecord, selection: Selection, *, with_target: bool = True
+    planned: PlanRecord, now: PlanRecord, selection: Selection, not_selected: NotSelected, *, with_target: bool = True
 ) -> PlanDifference:
     """Return what has changed since the plan. Threads that the selection leaves out now are not called gone."""
     gone = (
-        one for one in planned.threads.keys() - now.threads.keys() if selection.limit is None and selection.wants(one)
+        one
+        for one in planned.threads.keys() - now.threads.keys() - not_selected.ids
+        if selection.limit is None and selection.wants(one)
     )
     return PlanDifference(
         sorted(now.threads.keys() - planned.threads.keys()),
@@ -124,9 +128,11 @@ def difference(
     )
 
 
-def against(path: Path, planned: PlanRecord, now: PlanRecord, selection: Selection) -> JsonObject:
+def against(
+    path: Path, planned: PlanRecord, now: PlanRecord, selection: Selection, not_selected: NotSelected
+) -> JsonObject:
     """Return `data["against"]`: what is new since an earlier plan."""
-    found = difference(planned, now, selection)
+    found = difference(planned, now, selection, not_selected)
     lists = {"new": found.new, "changed": found.changed, "gone": found.gone}
     return {
         "file": str(path),

@@ -51,6 +51,11 @@ def provenance_of(settings: Settings, result: Result, began: float) -> Provenanc
     return _provenance(made_by(settings), target, __version__, began, time.time())
 
 
+def of_moment(began: float) -> Provenance:
+    """Return what is known of a result for which no settings were read: when, and by which version."""
+    return _provenance({}, None, __version__, began, time.time())
+
+
 def provenance_recorded(run: JsonObject, setup: JsonObject) -> Provenance:
     """Return how the result of a recorded run came about; of runs of earlier versions less is known."""
     made = run["options"].get(MADE)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from migrate_cli.commands.choosing import NotSelected
 from migrate_cli.commands.timeline import Throughput
 from migrate_cli.findings import CATALOGUE, finding, holes_in
 from migrate_cli.load.decide import SET_ASIDE, Action
@@ -59,9 +60,15 @@ class RunTotals:
     """The running totals of one plan or one run."""
 
     def __init__(
-        self, view: ProgressView, content: ContentRecorder | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        view: ProgressView,
+        content: ContentRecorder | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        not_selected: NotSelected | None = None,
     ) -> None:
         self._view, self._content, self._clock = view, content, clock
+        self._not_selected = not_selected
         self._began, self._timeline = clock(), Throughput()
         self._wanted: set[str] = set()
         self._selection = Selection()
@@ -171,7 +178,8 @@ class RunTotals:
 
     def count_missing(self) -> None:
         """Count threads that were asked for by id and that the source does not have, once all of it was read."""
-        for thread_id in sorted(self._wanted):
+        left_out = self._not_selected.ids if self._not_selected else set()
+        for thread_id in sorted(self._wanted - left_out):
             self.threads["unknown"] += 1
             self.problem(UNKNOWN_THREAD, f"the source has no thread {thread_id}; check the id", thread_id)
         self._wanted.clear()
@@ -249,7 +257,8 @@ class RunTotals:
         return (
             {
                 "threads": {key: self.threads[key] for key in ("total", "loaded", "skipped", "failed", "in_doubt")}
-                | {key: count for key, count in sorted(self.threads.items()) if key not in _FIXED and count},
+                | {key: count for key, count in sorted(self.threads.items()) if key not in _FIXED and count}
+                | self._left_out(),
                 "messages": {"read": self.read, "items": self.items},
                 "parts": self.parts.as_dict(),
                 "findings": dict(sorted(self.codes.items())),
@@ -262,6 +271,10 @@ class RunTotals:
             | {key: count for key, count in cut.items() if count}
             | (self._content.data() if self._content else {})
         )
+
+    def _left_out(self) -> dict[str, int]:
+        """How many threads a choice left out; they are none of `total`."""
+        return {"not_selected": self._not_selected.count} if self._not_selected and self._selection.choice else {}
 
     def timeline(self) -> list[JsonObject]:
         """Messages a second over the time since the start, counted when their thread is loaded whole."""

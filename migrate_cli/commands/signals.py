@@ -20,6 +20,7 @@ from migrate_cli.work.stopping import STOPPING as STOPPING_PROCESS
 
 STOPPING = "Stopping: requests under way are allowed to end. Press Ctrl-C again to stop at once."
 STOPPED = "migrate-cli: stopped at once; run the same command again to go on\n"
+TIME_IS_OVER = "Stopping: the time of --max-duration is over. Requests under way are allowed to end."
 
 
 class Interrupts:

@@ -1,4 +1,4 @@
-"""`migrate-cli snapshot`: saves a live source to disk; running it again resumes, or adds what is new."""
+"""`migrate-cli snapshot`: saves a live source to disk; running it again resumes, adds what is new, or refreshes."""
 
 from __future__ import annotations
 
@@ -8,36 +8,89 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
 from migrate_cli.commands.api_source import open_api
+from migrate_cli.commands.choosing import NotSelected, moment_told, selected
 from migrate_cli.commands.context import check_list
+from migrate_cli.commands.signals import TIME_IS_OVER
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
 from migrate_cli.model import JsonObject, Problem, Result, Thread, Unreadable
+from migrate_cli.report.escape import duration, enumerated, number, plural
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.api.source import ApiSource
-from migrate_cli.sources.api.thread_record import ThreadRecord
+from migrate_cli.sources.api.thread_record import ThreadRecord, Unchanged
+from migrate_cli.sources.choice import ACTIVITY_UNKNOWN
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.sources.snapshot.check import verify_snapshot
-from migrate_cli.sources.snapshot.layout import FILES, ID_LIST, Manifest
+from migrate_cli.sources.snapshot.layout import FILES, ID_LIST, PROGRESS, Manifest
+from migrate_cli.sources.snapshot.refresh import GONE, Refresh
 from migrate_cli.sources.snapshot.writer import SnapshotWriter
 from migrate_cli.sources.spool import SpooledList
 from migrate_cli.wire_objects import message_objects, run_object, step_object, thread_object
+from migrate_cli.work.time_limit import TimeLimit
 
 LISTED = 1000
 """Longest list of problems in a result; the snapshot has them all."""
 
 
-def snapshot(settings: Settings, selection: Selection, out: Path, *, view: ProgressView) -> Result:
+@dataclass(frozen=True, slots=True)
+class SnapshotOptions:
+    """What a person asked for beside the selection."""
+
+    refresh: bool = False
+    """Look whether threads that are saved have grown, and save those again."""
+    time_limit: TimeLimit = field(default_factory=TimeLimit)
+    """After this, the run ends in good order."""
+
+
+def snapshot(
+    settings: Settings, selection: Selection, out: Path, options: SnapshotOptions | None = None, *, view: ProgressView
+) -> Result:
     """Read all wanted threads, the assistants and the files that threads name. Raises MigrateError before any work."""
+    options = options or SnapshotOptions()
+    if options.refresh and not (out / PROGRESS).exists():
+        raise UsageError(f"{out} holds no snapshot to refresh; leave --refresh out to take one", code="no-snapshot")
     source = _live_source(settings, out)
     source.tell, source.reading = view.note, view.read
+    not_selected = NotSelected(source, selection)
     check_list(source)
     whole = selection == Selection()
     with SnapshotWriter(out, source.identity, whole_source=whole) as archive:
-        return _SnapshotRun(source, archive, out, view).take(selection)
+        refresh = Refresh(archive, whole=whole) if options.refresh else None
+        run = _SnapshotRun(source, archive, out, view, refresh)
+        result = run.take(selection, options.time_limit)
+    result.data |= selected(selection.choice)
+    if selection.choice:
+        result.data["threads"]["not_selected"] = not_selected.count
+    if options.time_limit.reached:
+        result.data["time_limit"] = options.time_limit.seconds
+    if (message := _message(result, refresh)) is not None:
+        result.data["message"] = message
+    return result
+
+
+def _message(result: Result, refresh: Refresh | None) -> str | None:
+    """The headline, where there is more to say than that it is done."""
+    said = []
+    if refresh is not None:
+        words = {"grown": "grown", "changed": "changed", "new": "new", "gone": "gone from the host and kept"}
+        told = [f"{number(refresh.counts[name])} {word}" for name, word in words.items() if refresh.counts[name]]
+        same = f"{number(refresh.counts['unchanged'])} as before"
+        said.append(f"Of the threads, {enumerated([*told, same])}.")
+        if refresh.goes_on:
+            passed = plural(refresh.passed, "thread")
+            said.append(
+                f"This went on with the refresh of {moment_told(int(refresh.since))}, which had looked at {passed}."
+            )
+    if limit := result.data.get("time_limit"):
+        said.append(f"It ended after {duration(limit)}, as --max-duration asked: the same command goes on.")
+    elif said and result.exit_code == ExitCode.INTERRUPTED:
+        said.append("The run was interrupted: the same command goes on where it stopped.")
+    return " ".join(said) or None
 
 
 def verify(out: Path) -> Result:
@@ -73,7 +126,10 @@ def _live_source(settings: Settings, out: Path) -> Source:
 class _SnapshotRun:
     """One run, from the first thread to the result."""
 
-    def __init__(self, source: Source, archive: SnapshotWriter, out: Path, view: ProgressView) -> None:
+    def __init__(
+        self, source: Source, archive: SnapshotWriter, out: Path, view: ProgressView, refresh: Refresh | None
+    ) -> None:
+        self._refresh = refresh
         self._source = source
         self._archive = archive
         self._out = out
@@ -81,13 +137,16 @@ class _SnapshotRun:
         self._problems: list[Problem] = []
         self._read = 0
         self._unreadable = 0
+        self._unknown = 0
+        """Threads that were taken because nobody knows when they were last active."""
 
-    def take(self, selection: Selection) -> Result:
+    def take(self, selection: Selection, time_limit: TimeLimit) -> Result:
+        """Save what the selection wants, until the time is over."""
         began = time.monotonic()
         code, complete = ExitCode.OK, False
         self._view.start(self._source.expected(), "Saving")
         try:
-            with _interruptible():
+            with _interruptible(), time_limit.in_main_thread():
                 self._threads(selection)
                 self._archive.add_assistants(self._source.assistants())
                 self._files()
@@ -102,30 +161,70 @@ class _SnapshotRun:
             ) from error
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED
-            self._view.note("Stopping: what has been read is being made safe.")
+            why = TIME_IS_OVER if time_limit.reached else "Stopping."
+            self._view.note(f"{why} What has been read is being made safe.")
         finally:
             self._view.close()
-        manifest = self._archive.save(complete=complete)
+        manifest = self._archive.save(complete=self._ended(complete=complete))
         if code is ExitCode.OK and self._unreadable:
             code = ExitCode.PARTIAL
         return Result("snapshot", self._data(manifest, time.monotonic() - began), code, errors=self._problems)
 
+    def _ended(self, *, complete: bool) -> bool:
+        """Note how far a refresh has come; return whether the snapshot is complete now."""
+        if self._refresh is None:
+            return complete
+        if complete:
+            self._refresh.end()
+        else:
+            self._refresh.save()
+        # One that ends early leaves every thread whole, and none older than it was.
+        return complete or self._archive.was_complete
+
     def _threads(self, selection: Selection) -> None:
         for entry in self._records(selection):
             if isinstance(entry, Unreadable):
-                self._unreadable += 1
-                self._archive.add_unreadable(entry)
-                if len(self._problems) < LISTED:
-                    self._problems.append(Problem(entry.code, entry.sentence, entry.thread_id))
-                self._view.thread_done("failed", 0)
+                self._aside(entry)
+            elif isinstance(entry, Unchanged):
+                self._same(entry.id)
+            elif self._refresh is None or self._refresh.differs(entry):
+                self._save(entry)
             else:
-                self._read += 1
-                self._archive.add(entry)
-                self._view.thread_done("loaded", len(entry.messages))
+                self._view.thread_done("unchanged", 0)
         self._archive.close_part()
 
-    def _records(self, selection: Selection) -> Iterator[ThreadRecord | Unreadable]:
+    def _save(self, record: ThreadRecord) -> None:
+        # That is no fact about the thread, but about what was asked for.
+        kept = [found for found in record.findings if found.code != ACTIVITY_UNKNOWN]
+        self._unknown += len(kept) < len(record.findings)
+        record.findings = kept
+        self._read += 1
+        self._archive.add(record)
+        self._view.thread_done("loaded", len(record.messages))
+
+    def _same(self, thread_id: str) -> None:
+        if self._refresh is not None:
+            self._refresh.unchanged(thread_id)
+        self._view.thread_done("unchanged", 0)
+
+    def _aside(self, entry: Unreadable) -> None:
+        """Count what could not be read; a thread that the snapshot has from before stays in it."""
+        saved = self._refresh is not None and self._refresh.has(entry)
+        if self._refresh is not None and saved and entry.code == GONE:
+            self._refresh.gone(entry.thread_id or "")
+            self._view.thread_done("unchanged", 0)
+            return
+        self._unreadable += 1
+        if not saved:
+            self._archive.add_unreadable(entry)
+        if len(self._problems) < LISTED:
+            self._problems.append(Problem(entry.code, entry.sentence, entry.thread_id))
+        self._view.thread_done("failed", 0)
+
+    def _records(self, selection: Selection) -> Iterator[ThreadRecord | Unreadable | Unchanged]:
         known = self._archive.ledger.has_thread
+        if self._refresh is not None and isinstance(self._source, ApiSource):
+            return self._source.records(selection, skip=self._refresh.passes, known=self._refresh.of)
         if isinstance(self._source, ApiSource):
             return self._source.records(selection, skip=known)
         return (
@@ -153,12 +252,20 @@ class _SnapshotRun:
             "snapshot": str(self._out),
             "source": manifest.source,
             "complete": manifest.complete,
-            "threads": {"total": counts["threads"], "read": self._read, "failed": self._unreadable},
+            "threads": {"total": counts["threads"], "read": self._read, "failed": self._unreadable} | self._more(),
             "messages": {"read": counts["messages"]},
             "assistants": counts["assistants"],
             "files": {"saved": counts["files_saved"], "not_saved": counts["files_not_saved"]},
             "seconds": round(seconds, 3),
-        }
+        } | ({} if self._refresh is None else self._refreshed(self._refresh))
+
+    def _more(self) -> JsonObject:
+        return {"activity_unknown": self._unknown} if self._unknown else {}
+
+    def _refreshed(self, refresh: Refresh) -> JsonObject:
+        names = ("unchanged", "grown", "changed", "new", "gone")
+        found: JsonObject = {"since": moment_told(int(refresh.since))} | {name: refresh.counts[name] for name in names}
+        return {"refresh": found | {"passed": refresh.passed}, "changes": refresh.changes}
 
 
 def _record(thread: Thread) -> ThreadRecord:

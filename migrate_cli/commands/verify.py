@@ -6,11 +6,12 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from migrate_cli.commands.choosing import NotSelected, selected
 from migrate_cli.commands.context import (
     TargetChoice,
     check_list,
@@ -24,7 +25,7 @@ from migrate_cli.commands.files import as_recorded
 from migrate_cli.commands.provenance import MADE, made_by
 from migrate_cli.commands.recognise import recognised
 from migrate_cli.commands.shards import shard_data, shard_setup
-from migrate_cli.commands.signals import Interrupts
+from migrate_cli.commands.signals import TIME_IS_OVER, Interrupts
 from migrate_cli.commands.verify_totals import VerifyTotals
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
 from migrate_cli.http.client import ApiClient
@@ -45,6 +46,7 @@ from migrate_cli.verify.files import FileCheck
 from migrate_cli.verify.run import UNREADABLE, VerifyRun
 from migrate_cli.verify.sample import Sample
 from migrate_cli.work.clock import WallClock
+from migrate_cli.work.time_limit import TimeLimit
 
 EVERY_STATE = (
     "loaded", "verified", "differs", "in_doubt", "failed", "loading", "creating", "pending", "skipped", "undone",
@@ -68,6 +70,8 @@ class VerifyOptions:
     """Metadata that is only in the target, and extra items that a person adopted, fail as well."""
     fresh: bool = False
     """Read all, also what an interrupted verification has done already."""
+    time_limit: TimeLimit = field(default_factory=TimeLimit)
+    """After this, the run ends in good order."""
 
     def recorded(self) -> JsonObject:
         """What an interrupted run must have in common with this one to be gone on with."""
@@ -79,6 +83,7 @@ def verify(
     settings: Settings, selection: Selection, options: VerifyOptions, *, sandbox: bool, view: ProgressView
 ) -> Result:
     """Compare all wanted threads. Raises MigrateError only for what stops it before any work."""
+    _check_choice(selection, options)
     with ExitStack() as stack:
         reader = stack.enter_context(StateReader(settings.state))
         setup = reader.setup()
@@ -117,10 +122,13 @@ class _Verify:
         self._target, self._view, self._options = target, view, options
         self._tally = VerifyTotals(view, with_source=source is not None)
         self._unread: set[str] = set()
+        self._not_selected: NotSelected | None = None
 
     async def go(self, selection: Selection) -> Result:
         """Compare, then say what was found."""
         began = time.monotonic()
+        if self._source is not None:
+            self._not_selected = NotSelected(self._source, selection)
         earlier, since = self._unfinished(selection)
         options = self._options.recorded() | {"selection": _recorded(selection), "since": since, "resumes": earlier}
         options |= {MADE: made_by(self._settings)}
@@ -150,18 +158,21 @@ class _Verify:
                 drain=drain,
             )
             self._view.start(expected_of(self._source, selection) if self._source else None, "Verifying")
-            with interrupts.on_loop():
+            with interrupts.on_loop(), self._options.time_limit.on_loop(partial(self._time_is_over, drain)):
                 try:
                     await run.run(self._entries(selection, since))
                 except MigrateError as error:
                     failure = error
             seconds = time.monotonic() - began
-            result = self._result(client, run_id, failure, seconds, interrupted=interrupts.met)
-        if failure is None and not interrupts.met and (nothing := self._nothing(selection)) is not None:
+            interrupted = interrupts.met or self._options.time_limit.reached
+            result = self._result(client, run_id, failure, seconds, interrupted=interrupted)
+        if failure is None and not interrupted and (nothing := self._nothing(selection)) is not None:
             result.data["nothing"] = nothing
             if nothing != "empty" and result.exit_code is ExitCode.OK:
                 result.exit_code = ExitCode.PARTIAL
-        result.data |= shard_data(self._settings, selection)
+        result.data |= shard_data(self._settings, selection) | self._chosen_data(selection)
+        if selection.choice and self._not_selected is not None:
+            result.data["threads"]["not_selected"] = self._not_selected.count
         if earlier is not None:
             result.data["resumes"] = earlier
         self._store.runs.finish_run(run_id, _without_texts(result.envelope()))
@@ -174,13 +185,23 @@ class _Verify:
         chosen = self._chosen(selection)
         if self._source is not None:
             yield from tasks.from_source(self._drafts(self._source, chosen))
-        if self._source is None or chosen.limit is None:
+        if self._source is None or (chosen.limit is None and not chosen.choice):
             names = (str(row["thread_id"]) for row in self._reader.threads.listed(*EVERY_STATE))
             yield from tasks.from_state(names, chosen)
         if selection.thread_ids is not None:
-            asked = selection.thread_ids.difference(self._unread)
+            left_out = self._not_selected.ids if self._not_selected else set()
+            asked = selection.thread_ids - self._unread - left_out
             for thread_id in tasks.unseen(one for one in asked if selection.wants(one)):
                 self._tally.unknown(thread_id)
+
+    def _chosen_data(self, selection: Selection) -> JsonObject:
+        """What a result says of a choice, and of a limit of time that was reached."""
+        limit = self._options.time_limit
+        return selected(selection.choice) | ({"time_limit": limit.seconds} if limit.reached else {})
+
+    def _time_is_over(self, drain: asyncio.Event) -> None:
+        self._view.note(TIME_IS_OVER)
+        drain.set()
 
     def _drafts(self, source: Source, selection: Selection) -> Iterator[Draft | Unreadable]:
         """Convert with what `apply` knew of files and refused items, so that the drafts are those that were loaded."""
@@ -268,6 +289,20 @@ class _Verify:
         return ExitCode.PARTIAL if self._tally.wanting else ExitCode.OK
 
 
+def _check_choice(selection: Selection, options: VerifyOptions) -> None:
+    """Refuse what goes with no choice. Raises UsageError."""
+    if selection.choice and options.from_state:
+        raise UsageError(
+            "--since, --until, --assistant and --metadata look into threads, and --from-state reads none; leave "
+            "that out, or name the threads with --thread or --threads-from"
+        )
+    if selection.choice and options.sample is not None and options.sample.count is not None:
+        raise UsageError(
+            "--sample counts threads before it is known what they hold; with --since, --until, --assistant or "
+            "--metadata, take a share, such as --sample 5%"
+        )
+
+
 def _open_source(settings: Settings) -> Source:
     try:
         return open_configured(settings)
@@ -290,7 +325,8 @@ def _check_rehearsal(state: Path, setup: dict[str, str], *, sandbox: bool) -> No
 def _recorded(selection: Selection) -> JsonObject:
     """The selection as JSON; thread ids in a stable order."""
     ids = None if selection.thread_ids is None else sorted(selection.thread_ids)
-    return {"threads": ids, "limit": selection.limit, "shard": list(selection.shard) if selection.shard else None}
+    shard = list(selection.shard) if selection.shard else None
+    return {"threads": ids, "limit": selection.limit, "shard": shard, **selected(selection.choice).get("selection", {})}
 
 
 def _seconds(stamp: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from migrate_cli.model import JsonObject, Result
+from migrate_cli.report import chosen
 from migrate_cli.report.document import (
     EMPTY_SOURCE,
     Bar,
@@ -78,7 +79,11 @@ def _verify_tone(result: Result) -> Tone:
 
 
 def _so_far(result: Result) -> str:
-    return " The run was interrupted: this is only what was compared so far." if result.exit_code == 130 else ""
+    if result.exit_code != 130:
+        return chosen.not_selected(result.data)
+    over = chosen.time_over(result.data)
+    so_far = "his is only what was compared so far."
+    return f"{over} T{so_far}" if over else f" The run was interrupted: t{so_far}"
 
 
 def _verify_headline(data: JsonObject, outcomes: dict[str, int]) -> str:

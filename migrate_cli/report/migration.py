@@ -7,6 +7,7 @@ from pathlib import Path
 
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject, Result
+from migrate_cli.report import chosen
 from migrate_cli.report.catalogue import finding_rows
 from migrate_cli.report.document import (
     EMPTY_SOURCE,
@@ -89,7 +90,7 @@ def _plan_headline(result: Result) -> str:
     unread = threads.get("unreadable", 0)
     if unread:
         sentence += f" {plural(unread, 'entry', 'entries')} of the source cannot be read."
-    sentence += known_incomplete(threads)
+    sentence += known_incomplete(threads) + chosen.not_selected(data)
     return f"{sentence} {_fate_sentence(data, parts)} Nothing was sent.{_checked(result)}"
 
 
@@ -100,6 +101,8 @@ def _nothing(data: JsonObject) -> str:
     if threads.get("unknown"):
         return "None of the threads that were asked for is in the source."
     if total == 0:
+        if (none := chosen.none_selected(data)) is not None:
+            return none
         if "shard" in data:
             return "No thread of the source falls into this part."
         return EMPTY_SOURCE
@@ -147,11 +150,11 @@ def _apply_headline(result: Result) -> str:
     differing, gone, silent = (threads.get(name, 0) for name in ("differs", "gone", "unread"))
     where = _where(data)
     if threads.get("total", 0) == 0 or "nothing" in data:
-        return "No thread was reached." if "reached" in data else _nothing(data)
+        return f"No thread was reached.{chosen.time_over(data)}" if "reached" in data else _nothing(data)
     if data.get("writes") == 0 and not (failed or doubt or differing or gone or silent) and "reached" not in data:
         did = "written" if counts(data, "requests").get("sent") else "sent"
         there = f"{_loaded(threads, data)}{where}.{known_incomplete(threads)}"
-        return f"Nothing was {did}: everything is already there. {there}"
+        return f"Nothing was {did}: everything is already there. {there}{chosen.not_selected(data)}"
     sentence = f"{_loaded(threads, data)}{where}.{_reached(data)}"
     unread = threads.get("unreadable", 0)
     aside = [plural(failed - unread, "thread") + " failed"] if failed > unread else []
@@ -163,7 +166,9 @@ def _apply_headline(result: Result) -> str:
     aside += [f"{plural(silent, 'conversation')} could not be read when last verified"] if silent else []
     skipped = threads.get("skipped", 0)
     ending = f" {plural(skipped, 'thread')} had nothing to load." if skipped else ""
-    ending += " The run was interrupted and can go on." if result.exit_code == 130 else ""
+    ending += chosen.not_selected(data)
+    if result.exit_code == 130:
+        ending += chosen.time_over(data) or " The run was interrupted and can go on."
     target = data.get("target")
     if isinstance(target, dict) and target.get("sandbox"):
         ending += " This was a rehearsal: nothing real was written."
@@ -368,6 +373,8 @@ def _sandbox(target: JsonObject) -> str:
 
 
 def _after_plan(result: Result) -> tuple[str, ...]:
+    if chosen.none_selected(result.data) is not None:
+        return ("Choose otherwise, or leave the choice out to take every thread.",)
     if counts(result.data, "threads").get("total", 0) == 0:
         return ("Check the path of the source and its format: migrate-cli doctor",)
     if result.data.get("nothing") == "skipped":
@@ -415,10 +422,11 @@ def _after_failures(threads: dict[str, int]) -> str:
 
 
 def _source(data: JsonObject) -> str:
-    """The source, its listing and the shard, as the next command must name them."""
+    """The source, its listing, the shard and the choice, as the next command must name them."""
     named, shard = data.get("source_argument"), counts(data, "shard")
     part = " --discover" if data.get("discover") else ""
     part += f" --shard {shard['index']}/{shard['of']}" if shard else ""
+    part += chosen.options(data)
     return f" {shlex.quote(str(named))}{part}" if named else part
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from migrate_cli.model import CONVERSATION_GONE, JsonObject, Result
+from migrate_cli.report import chosen
 from migrate_cli.report.catalogue import finding_rows
 from migrate_cli.report.document import (
     Bar,
@@ -105,7 +106,7 @@ def _headline(data: JsonObject, states: dict[str, int]) -> str:
         ending += f" {plural(unread, 'entry', 'entries')} of the source could not be read."
     last = data.get("last_run")
     ended = ending_of(last) if isinstance(last, dict) else ""
-    ending += pilot_stopped(data)
+    ending += pilot_stopped(data) + _chosen(data)
     if ended in ("interrupted", "broken off") and not data.get("running"):
         ending += f" The last run was {ended}: run the same command again to go on."
     verb = "is" if total == 1 else "are"
@@ -115,6 +116,18 @@ def _headline(data: JsonObject, states: dict[str, int]) -> str:
         read = f" About {percent(round(1000 * share), 1000)} of the source had been read." if share else ""
         return f"{number(done)} of {plural(total, 'thread')} reached so far {verb} done.{read}{ending}"
     return f"{number(done)} of {plural(total, 'thread')} {verb} done ({percent(done, total)}).{ending}"
+
+
+def _chosen(data: JsonObject) -> str:
+    """That the last apply took only some threads, and which."""
+    said = chosen.told(data)
+    if not said:
+        return ""
+    left_out = data.get("not_selected")
+    rest = (
+        f"; {number(left_out)} {'was' if left_out == 1 else 'were'} not selected" if isinstance(left_out, int) else ""
+    )
+    return f" The last apply took only threads {said}{rest}."
 
 
 def _facts(data: JsonObject) -> Table | None:
@@ -182,6 +195,7 @@ def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:
     found: list[str] = []
     setup = data.get("setup")
     where = command_options(setup if isinstance(setup, dict) else {}, str(data.get("state") or ""))
+    where += chosen.options(data)
     if isinstance(setup, dict) and setup.get(RECOVERY) == UNFINISHED:
         return (f"Rebuild the rest of the state file: migrate-cli recover{where}",)
     if states.get("in_doubt"):

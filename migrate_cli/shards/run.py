@@ -11,9 +11,10 @@ import queue
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from migrate_cli.commands.choosing import selected
 from migrate_cli.commands.context import (
     begun,
     expected_of,
@@ -25,7 +26,7 @@ from migrate_cli.commands.plan_file import refuse_changes
 from migrate_cli.commands.provenance import MADE, made_by
 from migrate_cli.commands.recognise import recognised
 from migrate_cli.commands.run_totals import all_skipped
-from migrate_cli.commands.signals import STOPPED, Interrupts
+from migrate_cli.commands.signals import STOPPED, TIME_IS_OVER, Interrupts
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.model import JsonObject, Origin, Problem, Result, Unreadable
 from migrate_cli.report.progress import ProgressView
@@ -40,6 +41,7 @@ from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.store import StateStore
 from migrate_cli.target.endpoint import endpoint_of
+from migrate_cli.work.time_limit import TimeLimit
 
 _TICK = 0.2
 """Seconds in which a signal is noticed at the latest."""
@@ -53,6 +55,8 @@ class DivideOptions:
     """The command line of a shard but for shard, state file and limits; see `cli.dividing`."""
     sandbox: bool = False
     plan_file: Path | None = None
+    time_limit: TimeLimit = field(default_factory=TimeLimit)
+    """After this, all shards end in good order; they are told, and have no limit of their own."""
 
 
 def apply_divided(
@@ -76,11 +80,14 @@ def apply_divided(
             with _held(settings, source, setup, view):
                 tasks = _tasks(settings, engine, options, folder)
                 view.start(expected, "Migrating")
-                run = DividedRun(engine, tasks, ShardProgress(view), view, settings.load.max_errors)
+                run = DividedRun(engine, tasks, ShardProgress(view), view, settings.load.max_errors, options.time_limit)
                 ends = run.go()
             folder.join()
             result = _result(settings, run, ends, time.monotonic() - began)
             result.data |= {"engine": engine.name, "target": _target(settings, sandbox=options.sandbox)}
+            result.data |= selected(selection.choice)
+            if options.time_limit.reached:
+                result.data["time_limit"] = options.time_limit.seconds
             if run.stopped or result.exit_code in FATAL:
                 result.data["reached"] = {"threads": result.data["threads"]["total"], "of": expected}
             _remember(settings, result, selection, expected, sandbox=options.sandbox)
@@ -100,7 +107,9 @@ class DividedRun:
         progress: ShardProgress,
         view: ProgressView,
         max_errors: int | None,
+        time_limit: TimeLimit | None = None,
     ) -> None:
+        self._time_limit = time_limit or TimeLimit()
         self._engine, self.tasks, self._progress, self._view = engine, tasks, progress, view
         self._max_errors = max_errors
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -111,8 +120,8 @@ class DividedRun:
 
     @property
     def interrupted(self) -> bool:
-        """Whether a person stopped it."""
-        return self._interrupts.met
+        """Whether a person stopped it, or its time was over."""
+        return self._interrupts.met or self._time_limit.reached
 
     @property
     def stopped(self) -> bool:
@@ -126,6 +135,9 @@ class DividedRun:
             self._engine.start(self.tasks, self._events.put)
             while len(ends) < len(self.tasks):
                 self._interrupts.check()
+                if not self._draining and self._time_limit.over():
+                    self._view.note(TIME_IS_OVER)
+                    self._drain()
                 try:
                     event = self._events.get(timeout=_TICK)
                 except queue.Empty:
@@ -260,6 +272,7 @@ def _remember(settings: Settings, result: Result, selection: Selection, expected
         shards = len(result.data["shards"])
         options: JsonObject = {"sandbox": sandbox, "engine": result.data["engine"], "shards": shards, **whole}
         options |= {MADE: made_by(settings)}
+        options |= selected(selection.choice)
         result.run_id = store.runs.start_run("apply", options)
         for row in unread:
             store.journal.unreadable(Unreadable(Origin(row["origin"]), row["code"], row["detail"], row["thread_id"]))

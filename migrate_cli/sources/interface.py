@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from migrate_cli.model import JsonObject, Thread, Unreadable
+from migrate_cli.sources.choice import Choice, Judgement, with_judgement
 from migrate_cli.sources.explain import Explanation
 
 
@@ -28,9 +29,11 @@ class Selection:
     """(I, N), 1-based: the I-th of N disjoint parts, stable by thread id."""
     doubtful: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Those of `thread_ids` that no host would give to a thread, by the place where a user named them."""
+    choice: Choice = field(default_factory=Choice)
+    """What a thread must hold, which is known once it is read."""
 
     def wants(self, thread_id: str) -> bool:
-        """Whether the thread belongs to the selection, `limit` aside."""
+        """Whether the id belongs to the selection, `limit` and `choice` aside."""
         if self.thread_ids is not None and thread_id not in self.thread_ids:
             return False
         return self.shard is None or shard_of(thread_id, self.shard[1]) == self.shard[0]
@@ -101,6 +104,9 @@ class Source(ABC):
     tell: Callable[[str], None] = staticmethod(lambda _: None)
     """Takes a sentence for whoever watches while `threads` is read; from any thread. Set by the command, if it has
     somebody to tell."""
+    left_out: Callable[[str], None] = staticmethod(lambda _: None)
+    """Takes the id of each thread that the `choice` of a selection leaves out, while `threads` is read; from any
+    thread. Set by the command, as `tell` is."""
     reading: Callable[[int, float | None], None] = staticmethod(lambda _threads, _share: None)
     """Takes how many threads have been read and which share of the source held them, where `expected` cannot tell the
     whole (None: not known); called while the source is read, from any thread. Set by the command, as `tell` is."""
@@ -116,6 +122,28 @@ class Source(ABC):
 
         Nothing is held beyond the current thread. Raises SourceError only when the source as a whole is unreadable.
         """
+
+    def chosen(self, entries: Iterator[Thread | Unreadable], selection: Selection) -> Iterator[Thread | Unreadable]:
+        """Yield what the selection takes of threads whose ids it wants: those that its choice wants, up to its limit.
+
+        What cannot be read is yielded as it is. For sources that read one thread after the other.
+        """
+        left, choice = selection.limit, selection.choice
+        if left is not None and left <= 0:
+            return
+        for entry in entries:
+            if isinstance(entry, Thread):
+                if choice:
+                    judgement = choice.judge(entry)
+                    if judgement is Judgement.LEFT_OUT:
+                        self.left_out(entry.id)
+                        continue
+                    entry = with_judgement(entry, judgement)  # noqa: PLW2901 - the same thread, with what is to be said of it
+                if left is not None:
+                    left -= 1
+            yield entry
+            if left == 0:
+                return
 
     def some(self, wanted: Callable[[str], bool]) -> Iterator[Thread]:  # noqa: ARG002 - for those that override it
         """Yield the threads whose ids are wanted, beside any other reading and without a trace in `shapes`.

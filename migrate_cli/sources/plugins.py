@@ -7,6 +7,7 @@ it raises becomes one sentence that names it. It must not trust that a package f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from migrate_cli.bounds import is_too_deep, too_deep
 from migrate_cli.errors import MigrateError, SourceError, UsageError, closest
 from migrate_cli.model import JsonObject, Thread, Unreadable
 from migrate_cli.secrets import scrub
+from migrate_cli.sources.choice import Choice
 from migrate_cli.sources.disk_set import DiskSet
 from migrate_cli.sources.interface import FileInfo, Selection, ShapeTaken, Source
 
@@ -65,12 +67,15 @@ class GuardedSource(Source):
 
     def threads(self, selection: Selection) -> Iterator[Thread | Unreadable]:
         """Yield what the selection wants of what it yields, each thread id once."""
-        left, seen = selection.limit, DiskSet()
-        found = _guarded(self._point, lambda: iter(self._source.threads(selection)))
-        while left is None or left > 0:
-            entry = _guarded(self._point, lambda: next(found, None))
-            if entry is None:
-                return
+        yield from self.chosen(self._wanted(selection), selection)
+
+    def _wanted(self, selection: Selection) -> Iterator[Thread | Unreadable]:
+        """Yield what it yields of the ids that the selection wants, each once; it is not trusted with choosing."""
+        seen, asked = DiskSet(), selection
+        if selection.choice:
+            asked = replace(selection, limit=None, choice=Choice())
+        found = _guarded(self._point, lambda: iter(self._source.threads(asked)))
+        while (entry := _guarded(self._point, lambda: next(found, None))) is not None:
             if isinstance(entry, Unreadable):
                 yield entry
             elif not isinstance(entry, Thread):
@@ -79,9 +84,7 @@ class GuardedSource(Source):
                 detail = f"The source gives in the thread {entry.id} JSON {too_deep()}. The others are read."
                 yield Unreadable(entry.origin, "json-too-deep", detail, entry.id)
             elif selection.wants(entry.id):
-                new = seen.add(entry.id)
-                yield entry if new else _twice(entry)
-                left = None if left is None else left - new
+                yield entry if seen.add(entry.id) else _twice(entry)
 
     def shapes(self) -> list[ShapeTaken]:
         """What it tells."""

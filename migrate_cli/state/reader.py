@@ -60,7 +60,8 @@ class StateReader:
         with code and detail, `skipped` by reason, `running` (the process that writes now, or None), `last_run` and
         `setup`. And `reached`, {threads, of}, where the last apply has not met all threads of its source; `of` is None
         where nobody has counted them, and `share_read` beside it says then which share of the source it had read, if
-        that is known. `selected_only`, where no apply was asked for all threads. And `pilot`, where the last load did
+        that is known. `selected_only`, where no apply was asked for all threads; `selection`, what the last apply chose
+        threads by, and `not_selected`, how many it left out (None while it runs). And `pilot`, where the last load did
         not come through it.
         """
         running = holder(self.path)
@@ -85,6 +86,7 @@ class StateReader:
                                                      "command": running.command, "since": running.since},
             "last_run": next(self.runs.listed(newest_first=True), None),
             "setup": self.setup(),
+            **self._selection(),
             **self._stopped_pilot(),
         }  # fmt: skip
 
@@ -118,6 +120,17 @@ class StateReader:
             return {}
         share = {} if row["share"] is None else {"share_read": row["share"]}
         return {"reached": {"threads": known, "of": row["of"]}, **share}
+
+    def _selection(self) -> JsonObject:
+        """What the last apply chose threads by, if it did."""
+        row = self._file.row(
+            """SELECT json_extract(options, '$.selection') AS selection,
+              json_extract(result, '$.data.threads.not_selected') AS left_out
+            FROM run WHERE key = (SELECT max(key) FROM run WHERE command = 'apply')"""
+        )
+        if row is None or row["selection"] is None:
+            return {}
+        return {"selection": json.loads(row["selection"]), "not_selected": row["left_out"]}
 
     def _stopped_pilot(self) -> JsonObject:
         """The pilot that is to be repeated, if one is."""

@@ -12,9 +12,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
 from migrate_cli.model import Unreadable
 from migrate_cli.sources.api.ids import ThreadName
-from migrate_cli.sources.api.thread_record import ThreadRecord
+from migrate_cli.sources.api.thread_record import LeftOut, ThreadRecord, Unchanged
 
-Entry = ThreadRecord | Unreadable
+Entry = ThreadRecord | Unreadable | LeftOut | Unchanged
 Read = Callable[[ThreadName], Awaitable[Entry]]
 
 PATIENCE = 0.2
@@ -28,7 +28,7 @@ MOST_LATE = 8
 def in_order(
     names: AsyncIterator[ThreadName | Unreadable], read: Read, workers: int, limit: int | None
 ) -> AsyncGenerator[Entry]:
-    """Yield at most `limit` threads, `workers` of them read at a time; raises what `read` raises."""
+    """Yield at most `limit` threads, `workers` of them read at a time, and others; raises what `read` raises."""
     return _Reading(names, read, workers, limit).entries()
 
 

@@ -16,15 +16,18 @@ from migrate_cli.errors import SourceError
 from migrate_cli.http.client import ApiClient
 from migrate_cli.model import JsonObject, Thread, Unreadable
 from migrate_cli.sources.api.background import stream
+from migrate_cli.sources.api.changed import ChangedThreads, Known
+from migrate_cli.sources.api.chosen import ChosenThreads
 from migrate_cli.sources.api.downloads import HostFiles
 from migrate_cli.sources.api.host import Host, RefusedError
 from migrate_cli.sources.api.id_list import IdList
 from migrate_cli.sources.api.ids import ThreadName
-from migrate_cli.sources.api.ordered_reads import in_order
+from migrate_cli.sources.api.newest import NewestFirst
+from migrate_cli.sources.api.ordered_reads import Read, in_order
 from migrate_cli.sources.api.paging import Listing, pages
 from migrate_cli.sources.api.presets import ApiPreset
 from migrate_cli.sources.api.reader import ThreadReader
-from migrate_cli.sources.api.thread_record import SHAPE, ThreadRecord, thread_of
+from migrate_cli.sources.api.thread_record import SHAPE, LeftOut, ThreadRecord, Unchanged, thread_of
 from migrate_cli.sources.api.wanted import Wanted, WantedThreads
 from migrate_cli.sources.export.stored_files import file_info
 from migrate_cli.sources.interface import FileFetcher, FileInfo, Selection, ShapeTaken, Source
@@ -66,7 +69,8 @@ class ApiSource(Source):
         `skip` is asked in a thread of its own.
         """
         for entry in self.records(selection, skip):
-            yield self._entry(entry)
+            if not isinstance(entry, Unchanged):
+                yield self._entry(entry)
 
     def arriving(
         self, selection: Selection, skip: Callable[[str], bool] = lambda _: False
@@ -75,11 +79,17 @@ class ApiSource(Source):
         return self._arriving(selection, self._wanted.ids(selection), skip)
 
     def records(
-        self, selection: Selection, skip: Callable[[str], bool] = lambda _: False
-    ) -> Iterator[ThreadRecord | Unreadable]:
-        """Yield what `threads` reads as the wire has it; threads that `skip` knows are passed over."""
+        self,
+        selection: Selection,
+        skip: Callable[[str], bool] = lambda _: False,
+        known: Known | None = None,
+    ) -> Iterator[ThreadRecord | Unreadable | Unchanged]:
+        """Yield what `threads` reads as the wire has it; threads that `skip` knows are passed over.
+
+        Where it is `known` what was saved, every thread is looked for, and one that is as it was comes as `Unchanged`.
+        """
         id_list = self._wanted.ids(selection)
-        return stream(lambda: self._records(selection, id_list, skip))
+        return stream(lambda: self._records(selection, id_list, skip, known))
 
     def shapes(self) -> list[ShapeTaken]:
         """Return how many threads the host gave."""
@@ -116,7 +126,8 @@ class ApiSource(Source):
     ) -> AsyncGenerator[Thread | Unreadable]:
         async with aclosing(self._records(selection, id_list, skip)) as records:
             async for entry in records:
-                yield self._entry(entry)
+                if not isinstance(entry, Unchanged):
+                    yield self._entry(entry)
 
     def _entry(self, entry: ThreadRecord | Unreadable) -> Thread | Unreadable:
         if isinstance(entry, Unreadable):
@@ -125,18 +136,25 @@ class ApiSource(Source):
         return thread_of(entry)
 
     async def _records(
-        self, selection: Selection, id_list: IdList, skip: Callable[[str], bool]
-    ) -> AsyncGenerator[ThreadRecord | Unreadable]:
+        self, selection: Selection, id_list: IdList, skip: Callable[[str], bool], known: Known | None = None
+    ) -> AsyncGenerator[ThreadRecord | Unreadable | Unchanged]:
         async with self._connect() as client:
             host = Host(client, self._preset)
             await host.check()
-            reader = ThreadReader(host)
-            names = self._wanted.names(host, selection, id_list, self._listed if selection == Selection() else _unheard)
+            newest = NewestFirst(host)
+            read: Read = ChosenThreads(host, ThreadReader(host), selection.choice, newest).read
+            if known is not None:
+                read = ChangedThreads(host, newest, read, known).read
+            listed = self._listed if selection == Selection() else _unheard
+            names = self._wanted.names(host, selection, id_list, listed, afresh=known is not None)
             self._passed = 0
             chosen = _chosen(names, lambda each: selection.wants(each) and not self._passes(each, skip))
-            async with aclosing(in_order(chosen, reader.read, self._workers, selection.limit)) as entries:
+            async with aclosing(in_order(chosen, read, self._workers, selection.limit)) as entries:
                 async for entry in entries:
-                    yield entry
+                    if isinstance(entry, LeftOut):
+                        self.left_out(entry.id)
+                    else:
+                        yield entry
 
     def _listed(self, count: int, ended: bool) -> None:
         """Say how many threads there are to read; those that an earlier run has are no work."""

@@ -29,6 +29,20 @@ class ThreadRecord:
     findings: list[Finding] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A thread that was asked for by no choice, so that it was read no further than it took to know that."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """A thread that is as it was when it was saved, as far as a few small answers tell."""
+
+    id: str
+
+
 def arrange(record: ThreadRecord) -> None:
     """Put the lists the right way round, and note what times tell of the order."""
     notes = Notes(record.id)

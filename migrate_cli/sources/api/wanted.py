@@ -15,6 +15,7 @@ from migrate_cli.sources.api.host import Host, RefusedError
 from migrate_cli.sources.api.id_list import IdList
 from migrate_cli.sources.api.ids import Problem, ThreadName, fault_of, ids_in, wrong_id
 from migrate_cli.sources.api.paging import Listing, pages
+from migrate_cli.sources.disk_set import DiskSet
 from migrate_cli.sources.interface import Selection
 from migrate_cli.sources.normalise import clean_id
 
@@ -73,11 +74,18 @@ class WantedThreads:
         return self._list
 
     async def names(
-        self, host: Host, selection: Selection, id_list: IdList, listed: Listed = lambda _count, _ended: None
+        self,
+        host: Host,
+        selection: Selection,
+        id_list: IdList,
+        listed: Listed = lambda _count, _ended: None,
+        *,
+        afresh: bool = False,
     ) -> AsyncIterator[ThreadName | Unreadable]:
         """Yield the threads of a selection by id, those that the host lists last, and what is wrong with an id.
 
-        `listed` hears how many the host has listed, after each page and at the end.
+        `listed` hears how many the host has listed, after each page and at the end. `afresh`: the host lists all of
+        them again, which tells their objects; those that it does not list any more come last.
         """
         if selection.thread_ids is not None:
             for place, text in selection.doubtful.items():
@@ -88,10 +96,16 @@ class WantedThreads:
             return
         for place, code, detail in id_list.problems():
             yield Unreadable(Origin(place), code, detail)
+        again = DiskSet()
+        if afresh and self._wanted.discover:
+            async for named in _discovered(host, id_list, listed, again):
+                yield named
         for thread_id, repeated in id_list.threads():
+            if thread_id in again:
+                continue
             detail = f"The id is named again in {repeated}; the thread is read once."
             yield ThreadName(thread_id, remarks=() if repeated is None else (("thread-id-repeated", detail),))
-        if self._wanted.discover:
+        if self._wanted.discover and not afresh:
             async for named in _discovered(host, id_list, listed):
                 yield named
 
@@ -103,17 +117,24 @@ def _checked(thread_id: str) -> ThreadName | Unreadable:
     return Unreadable(Origin("the selection"), "thread-id-wrong", f"The selection {fault}.")
 
 
-async def _discovered(host: Host, id_list: IdList, listed: Listed) -> AsyncIterator[ThreadName | Unreadable]:
-    """List the host's threads from where the list of ids ends, and give those that are new."""
+async def _discovered(
+    host: Host, id_list: IdList, listed: Listed, again: DiskSet | None = None
+) -> AsyncIterator[ThreadName | Unreadable]:
+    """List the host's threads from where the list of ids ends, and give those that are new.
+
+    With a set `again`, list them from the beginning, give all of them, and put their ids into it.
+    """
     listing, known = Listing("/threads", "threads"), len(id_list)
+    begin = id_list.cursor if again is None else None
     try:
-        async for page in pages(host, listing, id_list.cursor):
+        async for page in pages(host, listing, begin):
             entries = {thread_id: entry for entry in page if (thread_id := clean_id(entry.get("id"))) is not None}
             cursor = None if listing.what in host.refuses_cursors else next(reversed(entries), None)
             new = id_list.add_page(entries, cursor)
             known += len(new)
             listed(known, False)
-            for thread_id in new:
+            given = new if again is None else [thread_id for thread_id in entries if again.add(thread_id)]
+            for thread_id in given:
                 yield ThreadName(thread_id, entries[thread_id])
         listed(known, True)
     except RefusedError as error:

@@ -65,15 +65,7 @@ class ExportSource(Source):
 
     def threads(self, selection: Selection) -> Iterator[Thread | Unreadable]:
         """Yield whole threads in the order of their files, then joined ones, then what could not be read."""
-        left = selection.limit
-        if left is not None and left <= 0:
-            return
-        for found in self._all(selection):
-            yield found
-            if isinstance(found, Thread) and left is not None:
-                left -= 1
-                if left == 0:
-                    return
+        yield from self.chosen(self._all(selection), selection)
 
     def some(self, wanted: Callable[[str], bool]) -> Iterator[Thread]:
         """Yield wanted threads, whole ones first; others are not put together, and what is unreadable is passed by."""
@@ -166,7 +158,7 @@ class ExportSource(Source):
             if known:
                 yield _duplicate(input_.origin, thread_id, seen)
             else:
-                if selection.limit is None:
+                if selection.limit is None and not selection.choice:
                     self._meter.thread()
                 yield self._assembler.whole(whole, thread_id, input_.origin, shape.name)
 

@@ -6,13 +6,15 @@ A part counts once it stands here; a file without its row is written again. The 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 from migrate_cli.errors import UsageError
 from migrate_cli.model import Unreadable
+from migrate_cli.sources.snapshot.known_again import KNOWN_AGAIN, KnownAgain, at_once
 from migrate_cli.sources.snapshot.layout import PROGRESS, SnapshotPart
+from migrate_cli.sources.snapshot.saved import SavedThread
 
 _APPLICATION = 0x6D63736E
 _SCHEMA = f"""
@@ -21,6 +23,7 @@ CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWI
 CREATE TABLE IF NOT EXISTS part (
   name TEXT PRIMARY KEY, holds TEXT, entries INTEGER, messages INTEGER, bytes INTEGER, sha256 TEXT);
 CREATE TABLE IF NOT EXISTS thread (id TEXT PRIMARY KEY) WITHOUT ROWID;
+{KNOWN_AGAIN}
 CREATE TABLE IF NOT EXISTS file (id TEXT PRIMARY KEY, path TEXT, bytes INTEGER, sha256 TEXT, reason TEXT, raw TEXT);
 CREATE TABLE IF NOT EXISTS unreadable (origin TEXT, thread TEXT, code TEXT, detail TEXT);
 """
@@ -38,6 +41,18 @@ class FileRow:
     reason: str | None = None
     raw: str | None = None
     """The host's facts, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPart:
+    """A part that was just finished, and what comes with it."""
+
+    part: SnapshotPart
+    threads: Mapping[str, SavedThread] = field(default_factory=dict)
+    file_ids: Iterable[str] = ()
+    """The files that it names."""
+    replaces: Mapping[str, SnapshotPart | None] = field(default_factory=dict)
+    """Parts from which threads were taken that this one holds anew, each with the part that stands in its place now."""
 
 
 class SnapshotProgress:
@@ -63,6 +78,7 @@ class SnapshotProgress:
             raise UsageError(f"the snapshot {folder} cannot be written: {error}", code="snapshot") from error
         except (OSError, sqlite3.Error) as error:
             raise UsageError(f"the snapshot {folder} cannot be written: {error}", code="snapshot") from error
+        self.known_again = KnownAgain(self._db)
         known = self._fact("identity")
         if known != identity:
             self.close()
@@ -85,17 +101,21 @@ class SnapshotProgress:
         """Whether a thread is in a finished part."""
         return self._db.execute("SELECT 1 FROM thread WHERE id = ?", (thread_id,)).fetchone() is not None
 
-    def add_part(self, part: SnapshotPart, threads: Iterable[str] = (), file_ids: Iterable[str] = ()) -> None:
-        """Note a finished part, the threads in it and the files that they name, in one step."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            self._db.execute("INSERT OR REPLACE INTO part VALUES (?, ?, ?, ?, ?, ?)", astuple(part))
-            self._db.executemany("INSERT OR IGNORE INTO thread VALUES (?)", ((each,) for each in threads))
-            self._db.executemany("INSERT OR IGNORE INTO file (id) VALUES (?)", ((each,) for each in file_ids))
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+    def add_part(self, new: NewPart) -> None:
+        """Note a finished part, the threads in it and the files that they name, and what it replaces, in one step."""
+        with at_once(self._db):
+            self._put_part(new.part)
+            self._db.executemany("INSERT OR IGNORE INTO thread VALUES (?)", ((each,) for each in new.threads))
+            self.known_again.put(new.part.name, new.threads)
+            self._db.executemany("INSERT OR IGNORE INTO file (id) VALUES (?)", ((each,) for each in new.file_ids))
+            for name, instead in new.replaces.items():
+                self._db.execute("DELETE FROM part WHERE name = ?", (name,))
+                if instead is not None:
+                    self._put_part(instead)
+                    self.known_again.move(name, instead.name)
+
+    def _put_part(self, part: SnapshotPart) -> None:
+        self._db.execute("INSERT OR REPLACE INTO part VALUES (?, ?, ?, ?, ?, ?)", astuple(part))
 
     def parts(self) -> list[SnapshotPart]:
         """Return all finished parts, by name."""

@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
-from migrate_cli.errors import UsageError
+from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.model import JsonObject, Unreadable
 from migrate_cli.sources.api.thread_record import ThreadRecord
 from migrate_cli.sources.shapes.snapshot import HEADER, THREAD
@@ -27,12 +27,15 @@ from migrate_cli.sources.snapshot.layout import (
     Manifest,
     SnapshotPart,
     encoded,
+    read_manifest,
     settle,
     sha256_of,
     write_lines,
     write_manifest,
 )
-from migrate_cli.sources.snapshot.ledger import FileRow, SnapshotProgress
+from migrate_cli.sources.snapshot.ledger import FileRow, NewPart, SnapshotProgress
+from migrate_cli.sources.snapshot.rewriting import saved_in, without_threads
+from migrate_cli.sources.snapshot.saved import SavedThread
 
 PART_THREADS = 1_000
 PART_BYTES = 16 << 20
@@ -55,8 +58,10 @@ class SnapshotWriter:
         self._whole_source = whole_source
         self._now = now
         self.ledger = SnapshotProgress(folder, identity)
-        _sweep(folder, {part.name for part in self.ledger.parts()})
-        self._number = sum(part.holds == "threads" for part in self.ledger.parts())
+        parts = self.ledger.parts()
+        self.was_complete = self._follow_ledger(parts)
+        _sweep(folder, {part.name for part in parts})
+        self._number = max((_number_of(part.name) for part in parts if part.holds == "threads"), default=0)
         self._open: _OpenPart | None = None
 
     def __enter__(self) -> SnapshotWriter:
@@ -131,13 +136,43 @@ class SnapshotWriter:
         write_manifest(self._folder, manifest)
         return manifest
 
+    def learn(self) -> None:
+        """Learn what to know the threads by that an earlier version saved. Raises UsageError for a damaged part."""
+        for name in self.ledger.known_again.unknown_parts():
+            self.ledger.known_again.learn(name, saved_in(self._folder, name))
+
+    def _follow_ledger(self, parts: list[SnapshotPart]) -> bool:
+        """Let the manifest say what the ledger does, where a kill came between them; return whether it is complete."""
+        if not (self._folder / MANIFEST).exists():
+            return False
+        try:
+            manifest = read_manifest(self._folder)
+        except SourceError as error:
+            if error.code == "snapshot-newer":
+                self.ledger.close()
+                raise
+            manifest = None
+        if manifest is not None and set(manifest.parts) == set(parts):
+            return manifest.complete
+        write_manifest(self._folder, self._manifest(complete=False))
+        return False
+
     def _begin(self, kind: str) -> _OpenPart:
         self._number += 1
         return _OpenPart(self._folder, f"{THREADS}/{kind}-{self._number:05}.jsonl.gz", self._now())
 
     def _finish(self, part: _OpenPart) -> None:
-        self.ledger.add_part(part.close(), part.threads, part.file_ids)
+        new = part.close()
+        replaces: dict[str, SnapshotPart | None] = {}
+        for name, held_anew in self.ledger.known_again.parts_of(part.threads).items():
+            self._number += 1
+            instead = f"{THREADS}/part-{self._number:05}.jsonl.gz"
+            replaces[name] = without_threads(self._folder, name, instead, held_anew)
+        self.ledger.add_part(NewPart(new, part.threads, part.file_ids, replaces))
         write_manifest(self._folder, self._manifest(complete=False))
+        # Only now does nothing name them any more.
+        for name in replaces:
+            (self._folder / name).unlink(missing_ok=True)
 
     def _add_lines(self, holds: str, values: Iterable[JsonObject], file_ids: Iterable[str] = ()) -> None:
         """Write a list; `file_ids`, the files that it names, is looked at once all values are written."""
@@ -147,7 +182,7 @@ class SnapshotWriter:
             path.unlink()
             return
         part = SnapshotPart(path.name, holds, count, 0, path.stat().st_size, sha256_of(path))
-        self.ledger.add_part(part, file_ids=file_ids)
+        self.ledger.add_part(NewPart(part, file_ids=file_ids))
 
     def _manifest(self, *, complete: bool) -> Manifest:
         parts = self.ledger.parts()
@@ -169,7 +204,7 @@ class _OpenPart:
     """A part that is being written, under a name that no reader looks at."""
 
     def __init__(self, folder: Path, name: str, began: float) -> None:
-        self.threads: list[str] = []
+        self.threads: dict[str, SavedThread] = {}
         self.file_ids: set[str] = set()
         self._folder = folder
         self._name = name
@@ -192,7 +227,7 @@ class _OpenPart:
         self._line(
             {
                 "object": THREAD,
-                "thread": {**record.thread, "id": record.id},
+                "thread": _named(record),
                 "messages": messages,
                 "runs": record.runs,
                 "run_steps": record.steps,
@@ -202,7 +237,7 @@ class _OpenPart:
         self._note(record, messages)
 
     def write_long(self, record: ThreadRecord) -> None:
-        self._line({**record.thread, "id": record.id, "object": "thread"})
+        self._line({**_named(record), "object": "thread"})
         for kind, entries in (
             ("thread.message", record.messages),
             ("thread.run", record.runs),
@@ -213,7 +248,7 @@ class _OpenPart:
         self._note(record, record.messages)
 
     def _note(self, record: ThreadRecord, messages: Iterable[JsonObject]) -> None:
-        self.threads.append(record.id)
+        self.threads[record.id] = SavedThread.of(_named(record), messages, record.runs, record.steps)
         self._messages += len(record.messages)
         for entry in chain(messages, record.steps, [record.thread]):
             self.file_ids.update(file_ids_in(entry))
@@ -235,6 +270,11 @@ class _OpenPart:
         return SnapshotPart(self._name, "threads", len(self.threads), self._messages, size, digest)
 
 
+def saved_of(record: ThreadRecord) -> SavedThread:
+    """Return by what a thread will be known again once it is written."""
+    return SavedThread.of(_named(record), record.messages, record.runs, record.steps)
+
+
 def file_ids_in(value: Any) -> Iterator[str]:
     """Yield the ids of files that a wire object names, at any depth."""
     if isinstance(value, dict):
@@ -249,6 +289,15 @@ def file_ids_in(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for entry in value:
             yield from file_ids_in(entry)
+
+
+def _named(record: ThreadRecord) -> JsonObject:
+    return {**record.thread, "id": record.id}
+
+
+def _number_of(name: str) -> int:
+    found = re.search(r"-(\d+)\.", name)
+    return int(found[1]) if found else 0
 
 
 def _prepare(folder: Path) -> None:

@@ -84,16 +84,8 @@ class SqlSource(Source):
 
     def threads(self, selection: Selection) -> Iterator[Thread | Unreadable]:
         """Yield threads in the database's order of their ids. Rows without a thread come as one `Unreadable`."""
-        left = selection.limit
-        if left is not None and left <= 0:
-            return
         with closing(open_database(self._url, timeout=self._timeout)) as database:
-            for found in self._grouped(self._entries(database, selection), selection):
-                yield found
-                if isinstance(found, Thread) and left is not None:
-                    left -= 1
-                    if left == 0:
-                        return
+            yield from self.chosen(self._grouped(self._entries(database, selection), selection), selection)
 
     def shapes(self) -> list[ShapeTaken]:
         """One shape, once anything was read."""
