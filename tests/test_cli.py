@@ -20,6 +20,7 @@ COMMANDS = [
     "apply",
     "resolve",
     "undo",
+    "recover",
     "merge",
     "status",
     "verify",

@@ -153,6 +153,9 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("assistants", "URL"),
     ("snapshot", "URL", "--threads-from", "ids.txt", "--out", "saved"),
     ("resolve", "thread_0"),
+    ("status", "--orphans"),
+    ("recover", "export", "--state", "lost.db"),
+    ("undo", "--orphans", "--yes", "--force"),
     ("undo", "--all", "--yes"),
 )
 

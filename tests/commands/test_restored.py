@@ -103,7 +103,9 @@ READERS = (
     ("report",),
     ("map", "export"),
     ("verify",),
+    ("status", "--orphans"),
     ("undo", "--all", "--yes"),
+    ("undo", "--orphans", "--yes"),
     ("resolve", thread_id(1)),
     ("merge", "migration.db"),
 )
