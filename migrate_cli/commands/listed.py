@@ -6,6 +6,7 @@ It must not read conversations, nor decide what is done with them.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from migrate_cli.http.client import ApiClient
@@ -21,6 +22,9 @@ LISTED = 1000
 """Longest list of conversations in a result."""
 
 
+Begun = Callable[[], Awaitable[None]]
+
+
 class TargetListing:
     """The list of one target, as far as it was read."""
 
@@ -30,15 +34,15 @@ class TargetListing:
         self.walk = ConversationWalk(ConversationsTarget(client))
         self.conversations = 0
 
-    async def read(self, drain: asyncio.Event, view: ProgressView) -> None:
-        """Read it to its end, or until the run drains. Raises UsageError where the target does not list any.
+    async def read(self, drain: asyncio.Event, view: ProgressView, begun: Begun | None = None) -> None:
+        """Read it to its end, or until the run drains. Raises what the target raises for the whole run.
 
-        Raises what the target raises for the whole run.
+        `begun` is awaited once, when the first page has come: the target does list conversations.
         """
 
         async def read_all(_: object) -> None:
             with suppress(Draining):
-                async for page in self.walk.pages():
+                async for page in self.walk.pages(begun):
                     for one in page:
                         self.index.add(one)
                     self.conversations += len(page)

@@ -78,6 +78,7 @@ class _Recovery:
         self._began = time.monotonic()
         self._drain = asyncio.Event()
         self._store: StateStore | None = None
+        self._run_id: str | None = None
         self._tally = _RecoveryTotals(view)
 
     def close(self) -> None:
@@ -103,13 +104,14 @@ class _Recovery:
         async with ApiClient(self._target.endpoint, limiter, sleep=clock.sleep) as client:
             listing = TargetListing(client)
             with interrupts.on_loop():
-                await listing.read(self._drain, self._view)
-                if interrupts.met:
+                await listing.read(self._drain, self._view, self._begin)
+                if self._run_id is None and not interrupts.met:
+                    if self._store is None or self._store.threads.a_thread() is None:
+                        listing.require(_WAY_ON)
+                    await self._begin()
+                store, run_id = self._store, self._run_id
+                if store is None or run_id is None:
                     return Result("recover", {"message": "Nothing was recovered yet."}, ExitCode.INTERRUPTED)
-                known = self._store is not None and self._store.threads.a_thread() is not None
-                if not known:
-                    listing.require(_WAY_ON)
-                store, run_id = self._begin()
                 self._view.start(expected_of(self._source, _ALL), "Recovering")
                 try:
                     await self._compare(client, listing, store, entries)
@@ -139,12 +141,17 @@ class _Recovery:
                 )
         return self._store
 
-    def _begin(self) -> tuple[StateStore, str]:
-        """Note in the state file that it is being rebuilt, so that nobody takes it for whole meanwhile."""
+    async def _begin(self) -> None:
+        """Note in the state file that it is being rebuilt, so that nobody takes it for whole meanwhile.
+
+        As soon as the target is known to list: a run that is broken off must not leave a place where `apply` would
+        find no state file, and load everything again.
+        """
         store = self._open()
         setup = setup_of(self._settings, self._source, sandbox=False) | {RECOVERY: UNFINISHED}
         store.runs.check_setup(setup, recognised(self._settings, self._source, store))
-        return store, store.runs.start_run("recover", {MADE: made_by(self._settings)})
+        self._run_id = store.runs.start_run("recover", {MADE: made_by(self._settings)})
+        await store.durable()
 
     async def _compare(
         self, client: ApiClient, listing: TargetListing, store: StateStore, entries: Iterator[Thread | Unreadable]
@@ -276,6 +283,8 @@ class _RecoveryTotals:
 
     def _next(self, where: str) -> list[str]:
         steps = []
+        if self._threads["in_doubt"] and not self._threads["loaded"]:
+            steps.append(_OTHER_SETTINGS)
         if self._threads["in_doubt"]:
             first = next(one.thread_id for one in self.problems if one.thread_id is not None)
             steps.append(f"See how a conversation differs, and settle it: migrate-cli resolve {first}")
@@ -297,7 +306,12 @@ class _RecoveryTotals:
             self.problems.append(Problem(code, message, thread_id))
 
 
+_OTHER_SETTINGS = (
+    "If the settings under `convert` are not those of the migration, put them back, and recover into another state "
+    "file, named with --state"
+)
 _TOLD = (
+    ("skipped", "thread holds nothing to send", "threads hold nothing to send"),
     (
         "loading",
         "conversation holds only the beginning of its thread",

@@ -239,8 +239,12 @@ BUILDERS: dict[str, str] = {
     "report": "migrate_cli.report.runs",
     "undo": "migrate_cli.report.undo",
     "resolve": "migrate_cli.report.resolve",
+    "recover": "migrate_cli.report.conversations",
 }
 """Which module's `build` makes the document of which command; all others are generic."""
+
+BY_KEY = {"explained": "migrate_cli.report.explained", "orphan_list": "migrate_cli.report.conversations"}
+"""Data by which results of several commands are laid out alike."""
 
 REHEARSAL = "Rehearsal: all of this is in the embedded sandbox, none of it at the target."
 NEEDED: dict[str, tuple[str, ...]] = {
@@ -253,13 +257,15 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "migrate_cli.report.doctor": ("checks",),
     "migrate_cli.report.runs": ("runs",),
     "migrate_cli.report.undo": ("would_delete",),
+    "migrate_cli.report.conversations": ("threads", "orphan_list"),
 }
 """Data of which a builder needs one key: a command that ended before its work has only errors to show."""
 
 
 def build(result: Result) -> ReportDocument:
     """Return the document of any result."""
-    name = "migrate_cli.report.explained" if "explained" in result.data else BUILDERS.get(result.command)
+    own = next((module for key, module in BY_KEY.items() if key in result.data), None)
+    name = own or BUILDERS.get(result.command)
     if name is None or not any(key in result.data for key in NEEDED.get(name, result.data)):
         name = "migrate_cli.report.generic"
     document = cast(Builder, import_module(name).build)(result)

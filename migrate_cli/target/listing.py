@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import weakref
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,8 +62,13 @@ class ConversationWalk:
         self.incomplete: str | None = None
         """Why conversations may be missing, as half a sentence; None where nothing says so."""
 
-    async def pages(self) -> AsyncIterator[list[ListedConversation]]:
-        """Yield what is new on each page, in the order of the list. Raises what the target raises for the whole run."""
+    async def pages(
+        self, begun: Callable[[], Awaitable[None]] | None = None
+    ) -> AsyncIterator[list[ListedConversation]]:
+        """Yield what is new on each page, in the order of the list. Raises what the target raises for the whole run.
+
+        `begun` is awaited when the first page has come, be it empty.
+        """
         seen = DiskSet()
         cursors: list[str] = []
         cut = False
@@ -72,6 +77,8 @@ class ConversationWalk:
             if page is None:
                 return
             self.pages_read += 1
+            if begun is not None and self.pages_read == 1:
+                await begun()
             fresh = [entry for entry in page.items if (own := _id_of(entry)) is not None and seen.add(own)]
             if not fresh:
                 if cut and len(page.items) > known:

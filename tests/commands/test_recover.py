@@ -400,3 +400,31 @@ def test_status_and_doctor_say_that_a_state_file_is_half_rebuilt(
     listing.misbehave()
     assert "migrate-cli recover" in " ".join(cli("status").out.split())
     assert cli("doctor", export).code == 10
+
+
+def test_a_run_that_is_broken_off_in_the_list_leaves_nothing_that_apply_would_begin_anew(
+    cli: Cli, tmp_path: Path, listing: ListingTarget
+) -> None:
+    export = write_export(tmp_path / "export", [1] * 110)
+    assert cli("apply", export).code == 0
+    before = known()
+    lose()
+    listing.misbehave("conversations:quota:nth=2")
+    assert cli("recover", export).code == 5
+    listing.misbehave()
+    writes = listing.writes()
+    assert cli("apply", export).code == 10
+    assert listing.writes() == writes
+    assert recover(cli, export).code == 0
+    assert known() == before
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "junit"])
+def test_every_form_of_the_report_says_what_became_of_threads(
+    cli: Cli, tmp_path: Path, listing: ListingTarget, form: str
+) -> None:
+    export = write_export(tmp_path / "export", [2, 2, 0])
+    listing.create(thread_id(1), *texts_of(export, thread_id(1)))
+    out = " ".join(cli("recover", export, "--output", form).out.split())
+    assert "1 of 3 threads is known again, with 2 items." in out
+    assert "1 thread has no conversation" in out
