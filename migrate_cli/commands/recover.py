@@ -39,6 +39,7 @@ from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.divide import refuse_leftovers
 from migrate_cli.state.opening import backup_path, check_place, map_path
+from migrate_cli.state.reader import StateReader
 from migrate_cli.state.setup import RECOVERY, UNFINISHED
 from migrate_cli.state.store import StateStore
 from migrate_cli.target.conversations import ConversationsTarget
@@ -112,6 +113,9 @@ class _Recovery:
                 store, run_id = self._store, self._run_id
                 if store is None or run_id is None:
                     return Result("recover", {"message": "Nothing was recovered yet."}, ExitCode.INTERRUPTED)
+                with StateReader(self._settings.state) as reader:
+                    for conversation_id in reader.threads.given_up():
+                        listing.index.take_out(conversation_id)
                 self._view.start(expected_of(self._source, _ALL), "Recovering")
                 try:
                     await self._compare(client, listing, store, entries)
@@ -237,8 +241,8 @@ class _RecoveryTotals:
         """One thread was recovered by an earlier run that did not come to its end."""
         self._threads["earlier"] += 1
         self._items += progress.position
-        state = ThreadState.SKIPPED if progress.state == ThreadState.SKIPPED else ThreadState.LOADED
-        self._count(draft, state.value)
+        aside = progress.state in (ThreadState.SKIPPED, ThreadState.UNDONE)
+        self._count(draft, progress.state if aside else ThreadState.LOADED.value)
 
     def not_found(self, draft: Draft) -> None:
         """The target lists no conversation of a thread."""
@@ -261,7 +265,7 @@ class _RecoveryTotals:
 
     def data(self, where: str) -> JsonObject:
         """The counts, as the result shows them; `where` is the source and the state file as commands take them."""
-        names = ("total", "loaded", "loading", "skipped", "in_doubt", "not_found", "unreadable", "earlier")
+        names = ("total", "loaded", "loading", "skipped", "in_doubt", "not_found", "unreadable", "undone", "earlier")
         threads = {name: self._threads[name] for name in names if self._threads[name] or name in _ALWAYS}
         return {
             "message": self._message(),

@@ -24,7 +24,7 @@ from migrate_cli.work.ordered import Entry
 from migrate_cli.work.pool import WorkerPool
 from migrate_cli.work.queue import EntryQueue, queue_of
 
-_DONE = frozenset({ThreadState.LOADED, ThreadState.VERIFIED, ThreadState.SKIPPED})
+_DONE = frozenset({ThreadState.LOADED, ThreadState.VERIFIED, ThreadState.SKIPPED, ThreadState.UNDONE})
 _FITS = (Holding.CONTINUED, Holding.WHOLE)
 NOTED = "it was refused here when it was loaded; a note stands in its place"
 UNNAMED = "unnamed"

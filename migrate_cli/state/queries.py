@@ -102,8 +102,13 @@ class ThreadQueries:
 
     def conversations(self) -> Iterator[str]:
         """Yield every conversation that the file names: of threads, given up, and of replays."""
-        sql = """SELECT conversation_id AS id FROM thread WHERE conversation_id IS NOT NULL
-            UNION ALL SELECT conversation_id FROM abandoned UNION ALL SELECT conversation_id FROM scratch"""
+        yield from self.given_up()
+        for row in self._file.rows("SELECT conversation_id AS id FROM thread WHERE conversation_id IS NOT NULL"):
+            yield row["id"]
+
+    def given_up(self) -> Iterator[str]:
+        """Yield the conversations that the file names and that are no thread's: given up, or made by replays."""
+        sql = "SELECT conversation_id AS id FROM abandoned UNION ALL SELECT conversation_id FROM scratch"
         return (row["id"] for row in self._file.rows(sql))
 
     def digests(self, thread_id: str) -> list[bytes]:

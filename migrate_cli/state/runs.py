@@ -53,9 +53,14 @@ class RecordedRuns(StatePart):
             self._session.note(setup_written(fresh))
 
     def recovering(self) -> bool:
-        """Whether the file holds nothing but what `recover` has written, or its list of ids has brought back."""
-        sql = "SELECT EXISTS (SELECT 1 FROM thread) AND EXISTS (SELECT 1 FROM run WHERE command <> 'recover')"
-        return not self._session.ask(sql)[0][0]
+        """Whether `recover` has not come to its end, or the file knows no threads but those that it has written.
+
+        What its list of ids has brought back counts as that: runs do not stand in it.
+        """
+        sql = """
+            SELECT EXISTS (SELECT 1 FROM setup WHERE key = ? AND value = ?) OR NOT EXISTS (SELECT 1 FROM thread)
+              OR NOT EXISTS (SELECT 1 FROM run WHERE command NOT IN ('recover', 'assistants'))"""
+        return bool(self._session.ask(sql, setups.RECOVERY, setups.UNFINISHED)[0][0])
 
     def recovered(self) -> None:
         """Record that `recover` came to its end, so that the file knows all that was loaded."""

@@ -428,3 +428,33 @@ def test_every_form_of_the_report_says_what_became_of_threads(
     out = " ".join(cli("recover", export, "--output", form).out.split())
     assert "1 of 3 threads is known again, with 2 items." in out
     assert "1 thread has no conversation" in out
+
+
+def test_what_was_undone_or_given_up_between_two_runs_stays_so(
+    cli: Cli, tmp_path: Path, listing: ListingTarget
+) -> None:
+    export = write_export(tmp_path / "export", [2] * 8)
+    assert cli("apply", export).code == 0
+    lose()
+    listing.misbehave("list:quota:nth=5")
+    assert cli("recover", export, "--workers", "1").code == 5
+    listing.misbehave()
+    assert cli("undo", "--thread", thread_id(1), "--yes").code == 0
+    assert cli("resolve", thread_id(2), "--restart").code == 0
+    outcome = recover(cli, export)
+    assert states(outcome) == {"undone": 1, "not_found": 1, "loaded": 6, "earlier": 3}
+    assert cli("apply", export).code == 0
+    assert (
+        cli("undo", "--thread", thread_id(2), "--yes", "--output", "json").json["data"]["conversations"]["deleted"] == 2
+    )
+
+
+def test_agents_that_were_made_first_do_not_stand_in_the_way(cli: Cli, tmp_path: Path, listing: ListingTarget) -> None:
+    export = write_export(tmp_path / "export", [2] * 4)
+    assert cli("apply", export).code == 0
+    lose()
+    assert recover(cli, export).code == 0
+    with closing(sqlite3.connect("migration.db")) as db:
+        db.execute("UPDATE run SET command = 'assistants'")
+        db.commit()
+    assert recover(cli, export).code == 0
