@@ -127,6 +127,18 @@ def _of(versions: Sequence[StandingVersion], draft: AgentDraft) -> list[Standing
     return [one for one in versions if one.migrated_from == draft.mark and one.digest == draft.digest]
 
 
+@dataclass(frozen=True, slots=True)
+class _SentAgain:
+    """An agent that was asked for again after a request whose fate is not known: there may come to be a copy of it."""
+
+    draft: AgentDraft
+    name: str
+    kept: frozenset[str]
+    """The versions that are no copies of it."""
+    at: float
+    """When the last request had its answer."""
+
+
 class AgentRun:
     """Makes many agents, some at a time."""
 
@@ -136,6 +148,7 @@ class AgentRun:
         self.drain = asyncio.Event()
         self._agents, self._clock, self._policy = agents, clock, policy
         self._memory, self._observer = memory, observer
+        self._sent_again: list[_SentAgain] = []
 
     async def run(self, drafts: Iterator[AgentDraft], known: Mapping[str, str]) -> None:
         """Make them all. `known` are the names of agents by assistant. Raises what ends the run as a whole."""
@@ -153,6 +166,8 @@ class AgentRun:
         pool = WorkerPool(min(self._policy.workers, MOST_AT_ONCE), self.drain, grace=GRACE)
         await pool.run(each_of(drafts), one)
         pool.raise_failure()
+        for entry in self._sent_again:
+            await self._drop_copies(entry)
 
     async def _one(self, view: ProjectView, draft: AgentDraft, known: str | None) -> AgentResult:
         found = await standing(self._agents, view, draft, known)
@@ -175,10 +190,9 @@ class AgentRun:
         `before` are the versions that stood already: one of them may be alike.
         """
         retry = Retry(self._clock.now, self._policy, "making an agent")
-        sent = 0
+        in_doubt = 0
         while True:
             reply = await self._agents.create(name, draft.body)
-            sent += 1
             if isinstance(reply, Applied) and reply.body.get("version"):
                 version = str(reply.body["version"])
                 break
@@ -187,12 +201,15 @@ class AgentRun:
                 return AgentResult(draft, AgentOutcome.REFUSED, name, None, f"{reply.message} ({reply.status})")
             unclear = Ambiguous("the answer named no version") if isinstance(reply, Applied) else reply
             await self._wait(retry, unclear)
-            if isinstance(unclear, Ambiguous) and (found := await self._new(draft, name, before)):
+            if isinstance(unclear, NotApplied):
+                continue
+            if found := await self._new(draft, name, before):
                 version = found[0].version
                 break
-        if sent > 1:
-            await self._drop_copies(draft, name, before | {version})
+            in_doubt += 1
         self._note(draft, name, version)
+        if in_doubt:
+            self._sent_again.append(_SentAgain(draft, name, before | {version}, self._clock.now()))
         return AgentResult(draft, AgentOutcome.MADE, name, version)
 
     async def _wait(self, retry: Retry, reply: NotApplied | Ambiguous) -> None:
@@ -207,8 +224,15 @@ class AgentRun:
     async def _new(self, draft: AgentDraft, name: str, before: frozenset[str]) -> list[StandingVersion]:
         return [one for one in _of(await self._agents.versions(name), draft) if one.version not in before]
 
-    async def _drop_copies(self, draft: AgentDraft, name: str, kept: frozenset[str]) -> None:
-        """Delete what an earlier request made after all: versions that are alike in all but their number."""
-        for one in await self._new(draft, name, kept):
+    async def _drop_copies(self, entry: _SentAgain) -> None:
+        """Delete what an earlier request made after all: versions that are alike in all but their number.
+
+        Where the run is asked to end, the next one finds the same definition twice, and takes the later one.
+        """
+        with waiting("requests without an answer, which may still be carried out"):
+            await self._clock.sleep(max(0.0, entry.at + self._policy.latest - self._clock.now()))
+        if self.drain.is_set():
+            return
+        for one in await self._new(entry.draft, entry.name, entry.kept):
             wait = partial(self._wait, Retry(self._clock.now, self._policy, "a DELETE"))
             await delete_until_gone(partial(self._agents.delete_version, one.name, one.version), wait)
