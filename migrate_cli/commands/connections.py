@@ -56,11 +56,9 @@ def read_connections(path: Path) -> Mapping[str, str]:
 
 
 def _same_project(settings: Settings) -> bool:
-    """Whether the source is the classic side of the very project that is the target."""
-    source = settings.source
-    if source.kind != "api" or source.base_url is None:
-        return False
-    return _project(source.base_url) == _project(base_url_of(settings.target))
+    """Whether the source is the classic side of the very project that is the target, or a snapshot of it."""
+    address = settings.source.base_url
+    return address is not None and _project(address) == _project(base_url_of(settings.target))
 
 
 def _project(url: str) -> str:

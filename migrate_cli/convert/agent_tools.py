@@ -1,4 +1,4 @@
-"""Tools of classic Foundry agents as tools of the newer ones: other names, and connections by `project_connection_id`.
+"""Tools of Foundry agents as those of the newer kind: other names, and connections by `project_connection_id`.
 
 Pure. Each tool is written field by field, as azure-ai-agents 1.2.0b6 reads it and azure-ai-projects 2.10.0 takes it.
 What is not written is told, and a tool whose connection is not known at the target is left out whole: it would fail
@@ -66,8 +66,9 @@ class _Tool:
     def __init__(self, builder: ConfigurationBuilder, kind: str, connections: Connections) -> None:
         self._builder, self.kind, self._connections = builder, kind, connections
 
-    def connection(self, given: Any) -> str:
-        """Return a connection's id at the target."""
+    def connection(self, entry: Mapping[str, Any], key: str = "connection_id") -> str:
+        """Return the id that a connection has at the target; tools of newer agents name it as the target does."""
+        given = entry.get(key) or entry.get(CONNECTION)
         if not isinstance(given, str) or not given:
             raise self.lacking("names no connection")
         found = self._connections(given)
@@ -117,15 +118,15 @@ def _searches(tool: _Tool, data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _search(tool: _Tool, entry: Mapping[str, Any], known: Forms) -> JsonObject:
-    fields = tool.fields(entry, ".search_configurations", known, ("connection_id",))
-    return {CONNECTION: tool.connection(entry.get("connection_id")), **fields}
+    fields = tool.fields(entry, ".search_configurations", known, ("connection_id", CONNECTION))
+    return {CONNECTION: tool.connection(entry), **fields}
 
 
 def _connected(tool: _Tool, data: Mapping[str, Any]) -> JsonObject:
-    entries = tool.entries(data, "connections")
+    entries = tool.entries(data, "connections", "project_connections")
     for entry in entries:
-        tool.fields(entry, ".connections", {}, ("connection_id",))
-    return {"project_connections": [{CONNECTION: tool.connection(entry.get("connection_id"))} for entry in entries]}
+        tool.fields(entry, ".connections", {}, ("connection_id", CONNECTION))
+    return {"project_connections": [{CONNECTION: tool.connection(entry)} for entry in entries]}
 
 
 _INDEX: Forms = {"index_name": str, "query_type": str, "top_k": int, "filter": str, "index_asset_id": str}
@@ -134,19 +135,18 @@ _INDEX: Forms = {"index_name": str, "query_type": str, "top_k": int, "filter": s
 def _ai_search(tool: _Tool, data: Mapping[str, Any]) -> JsonObject:
     indexes = []
     for entry in tool.entries(data, "indexes"):
-        fields = tool.fields(entry, ".indexes", _INDEX, ("index_connection_id",))
-        given = entry.get("index_connection_id")
+        fields = tool.fields(entry, ".indexes", _INDEX, ("index_connection_id", CONNECTION))
         # An index that is an asset of the project needs no connection.
-        indexes.append(
-            fields if not given and fields.get("index_asset_id") else {CONNECTION: tool.connection(given), **fields}
-        )
+        if entry.get("index_connection_id") or entry.get(CONNECTION) or not fields.get("index_asset_id"):
+            fields = {CONNECTION: tool.connection(entry, "index_connection_id"), **fields}
+        indexes.append(fields)
     return {"indexes": indexes}
 
 
 def _browser(tool: _Tool, data: Mapping[str, Any]) -> JsonObject:
     connection = mapping(data.get("connection"))
     tool.fields(data, "", {}, ("connection",))
-    return {"connection": {CONNECTION: tool.connection(connection.get("id") or connection.get("connection_id"))}}
+    return {"connection": {CONNECTION: tool.connection(connection, "id")}}
 
 
 def _openapi(tool: _Tool, data: Mapping[str, Any]) -> JsonObject:
@@ -163,8 +163,7 @@ def _auth(tool: _Tool, given: Mapping[str, Any]) -> JsonObject:
     if kind == "anonymous":
         return {"type": "anonymous"}
     if kind in ("connection", "project_connection"):
-        known = scheme.get("connection_id") or scheme.get(CONNECTION)
-        return {"type": "project_connection", "security_scheme": {CONNECTION: tool.connection(known)}}
+        return {"type": "project_connection", "security_scheme": {CONNECTION: tool.connection(scheme)}}
     if kind == "managed_identity" and scheme.get("audience") and isinstance(scheme["audience"], str):
         return {"type": "managed_identity", "security_scheme": {"audience": scheme["audience"]}}
     raise tool.lacking(f"signs in in a way that is not known ({short(str(kind), 60)})")
@@ -202,7 +201,7 @@ def _computer(tool: _Tool, data: Mapping[str, Any]) -> JsonObject:
 
 _ENVIRONMENTS = frozenset({"windows", "mac", "linux", "ubuntu", "browser"})
 
-_WRITERS: dict[str, Callable[[_Tool, Mapping[str, Any]], JsonObject]] = {
+_CLASSIC: dict[str, Callable[[_Tool, Mapping[str, Any]], JsonObject]] = {
     "bing_grounding": _bing,
     "bing_custom_search": _bing_custom,
     "azure_ai_search": _ai_search,
@@ -213,3 +212,5 @@ _WRITERS: dict[str, Callable[[_Tool, Mapping[str, Any]], JsonObject]] = {
     "browser_automation": _browser,
     "computer_use_preview": _computer,
 }
+_WRITERS = _CLASSIC | {_RENAMED[kind]: write for kind, write in _CLASSIC.items() if kind in _RENAMED}
+"""By type of tool; an agent that was of the newer kind already has the newer names."""

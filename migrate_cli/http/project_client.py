@@ -16,7 +16,7 @@ from migrate_cli.http.client import ApiClient
 from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, Refused, Reply
 from migrate_cli.model import JsonObject
 
-INSTALL = 'pip install "migrate-cli[azure]"'
+INSTALL = "pip install azure-ai-projects"
 
 
 class UnsuccessfulError(Exception):

@@ -97,6 +97,13 @@ def test_a_tool_is_written_as_the_newer_agents_take_it(kind: str) -> None:
     check_agent_tools(found.config["tools"], lambda _: True)
 
 
+@pytest.mark.parametrize("kind", CLASSIC)
+def test_a_tool_of_a_newer_agent_stays_what_it_is(kind: str) -> None:
+    found = converted(WRITTEN[kind])
+    assert found.config["tools"] == [WRITTEN[kind]]
+    assert codes(found) == []
+
+
 def test_an_index_is_found_among_the_resources() -> None:
     index = {"index_connection_id": "c-search", "index_name": "lamps", "query_type": "simple", "top_k": 3}
     resources = {"azure_ai_search": {"indexes": [index]}}
