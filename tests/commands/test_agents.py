@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ from migrate_cli.replay.suite import load_suite
 from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.server import EmbeddedSandbox
 
-from support.exports import write_export
+from support.exports import thread_id, write_export
 
 from .conftest import Cli  # noqa: TID252 - the folder's own fixtures
 
@@ -235,6 +237,15 @@ def test_connections_come_from_the_map_and_one_that_it_lacks_is_told(
     ]
 
 
+def test_connections_of_the_same_project_stay_as_they_are(
+    create: Create, tmp_path: Path, project: httpx2.Client, monkeypatch: pytest.MonkeyPatch, target: EmbeddedSandbox
+) -> None:
+    monkeypatch.setenv("SOURCE_BASE_URL", target.project_url())
+    create(export(tmp_path / "export", assistant("asst_help", "Help", tools=[BING])))
+    [tool] = project.get("/agents/Help").json()["versions"]["latest"]["definition"]["tools"]
+    assert tool["bing_grounding"]["search_configurations"] == [{"project_connection_id": "/connections/bing"}]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -365,7 +376,7 @@ def test_without_the_package_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, "azure.ai.projects.aio", None)
     outcome = cli("assistants", shop, "--create", "--yes")
     assert outcome.code == 2
-    assert 'pip install "migrate-cli[azure]"' in outcome.err
+    assert "pip install azure-ai-projects" in outcome.err
     assert cli("assistants", shop).code == 0, "configurations need no package"
 
 
@@ -419,6 +430,62 @@ def test_a_suite_and_code_name_the_agent_and_work(
     assert replayed["exit_code"] == 0
     later = cli("assistants", source, "--output", "json").json["data"]
     assert yaml.safe_load(later["verbatim"])["agent"] == {"name": "Help", "version": "1"}
+
+
+def test_the_program_asks_the_agent(
+    create: Create, tmp_path: Path, project: httpx2.Client, target: EmbeddedSandbox
+) -> None:
+    source = export(tmp_path / "export", assistant("asst_help", "Help"))
+    create(source, "--out", tmp_path / "setup", "--code", "python")
+    [program] = (tmp_path / "setup").glob("*.py")
+    address = {"OPENAI_BASE_URL": f"{target.project_url()}/openai/v1", "OPENAI_API_KEY": KEY}
+    run = subprocess.run(
+        [sys.executable, program, "Which lamp?"], env=os.environ | address, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip()
+
+
+def test_cases_that_name_an_agent_are_replayed_on_copies_and_in_place(
+    cli: Cli, create: Create, tmp_path: Path, project: httpx2.Client
+) -> None:
+    source = export(write_export(tmp_path / "export", [2]), assistant("asst_help", "Help"))
+    create(source)
+    assert cli("apply", source).code == 0
+    case = {"id": "a", "conversation": thread_id(1), "input": "What did I ask?"}
+    (tmp_path / "suite.yaml").write_text(yaml.safe_dump({"agent": {"name": "Help", "version": 1}, "cases": [case]}))
+    for mode in ("copy", "in-place", "chain"):
+        outcome = cli("replay", "suite.yaml", "--mode", mode, "--output", "json").json
+        assert outcome["exit_code"] == 0, outcome
+
+
+@pytest.mark.parametrize(
+    ("more", "preset", "args", "said"),
+    [
+        ({}, "openai", (), "target.preset: foundry"),
+        ({}, "foundry", ("--model", "gpt-5.5"), "--model"),
+        ({"tools": [{"type": "web_search"}]}, "foundry", (), "take web_search out of the suite"),
+    ],
+)
+def test_a_suite_with_an_agent_that_cannot_be_asked_is_refused(
+    cli: Cli,
+    create: Create,
+    shop: Path,
+    project: httpx2.Client,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    more: dict[str, Any],
+    preset: str,
+    args: tuple[str, ...],
+    said: str,
+) -> None:
+    create(shop)
+    suite = {"agent": {"name": "Help"}, "cases": [{"id": "a", "input": "Hi"}], **more}
+    (tmp_path / "suite.yaml").write_text(yaml.safe_dump(suite))
+    monkeypatch.setenv("MIGRATE_TARGET__PRESET", preset)
+    outcome = cli("replay", "suite.yaml", "--mode", "stateless", *args)
+    assert outcome.code == 2
+    assert said in outcome.err
 
 
 def test_a_rehearsal_makes_agents_in_the_sandbox(

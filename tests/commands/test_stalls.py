@@ -5,6 +5,7 @@ The whole table, with words and signals, is measured by `make stalls`.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -128,3 +129,48 @@ def test_a_host_that_does_not_say_when_models_go_holds_up_no_assistants(
     assert time.monotonic() - began < WITHIN + BUSY
     assert outcome.code == 0
     assert "(as of " in outcome.err, "the built-in table is all there is"
+
+
+ASSISTANT = {"id": "asst_1", "object": "assistant", "name": "Help", "model": "gpt-5.4-mini"}
+
+
+@pytest.fixture
+def project(migrated: EmbeddedSandbox, monkeypatch: pytest.MonkeyPatch) -> EmbeddedSandbox:
+    """The same target as a Foundry project, and an assistant to make an agent of."""
+    pytest.importorskip("azure.ai.projects")
+    monkeypatch.setenv("MIGRATE_TARGET__PRESET", "foundry")
+    monkeypatch.setenv("OPENAI_BASE_URL", migrated.project_url())
+    Path("asst_1.json").write_text(json.dumps(ASSISTANT))
+    return migrated
+
+
+CREATE = ("assistants", "asst_1.json", "--create", "--yes", "--state", "fresh.db")
+
+
+@pytest.mark.parametrize("stall", STALLS)
+def test_making_agents_ends_in_time_and_says_why(cli: Cli, project: EmbeddedSandbox, stall: str) -> None:
+    stalled(project, f"*:{stall}")
+    began = time.monotonic()
+    outcome = cli(*CREATE)
+    assert time.monotonic() - began < WITHIN + BUSY
+    assert outcome.code == 5, said(outcome)
+    assert project.project_url() in said(outcome)
+    assert "othing is lost" in said(outcome)
+
+
+@pytest.mark.parametrize("stall", STALLS)
+def test_undoing_agents_ends_in_time_and_says_why(cli: Cli, project: EmbeddedSandbox, stall: str) -> None:
+    assert cli(*CREATE).code == 0
+    stalled(project, f"*:{stall}")
+    began = time.monotonic()
+    outcome = cli("undo", "--all", "--yes", "--state", "fresh.db")
+    assert time.monotonic() - began < WITHIN + BUSY
+    assert outcome.code == 5, said(outcome)
+    assert "othing is lost" in said(outcome)
+
+
+def test_agents_that_are_made_and_deleted_without_an_answer_need_one_run(cli: Cli, project: EmbeddedSandbox) -> None:
+    stalled(project, "*:post-unanswered")
+    assert cli(*CREATE, "--output", "json").json["data"]["agents"] == {"made": 1}
+    undone = cli("undo", "--all", "--yes", "--state", "fresh.db", "--output", "json").json
+    assert (undone["exit_code"], undone["data"]["agents"]["deleted"]) == (0, 1)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from migrate_cli.convert.options import ConvertOptions
 from migrate_cli.convert.thread import convert_thread
@@ -18,6 +19,7 @@ from migrate_cli.errors import ExitCode
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.model import Message, Origin, Thread
 from migrate_cli.sandbox.audit import read_conversations
+from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.fault_spec import plan_from_specs
 from migrate_cli.sandbox.options import MetadataUpdate, SandboxOptions
 from migrate_cli.sandbox.server import EmbeddedSandbox
@@ -205,3 +207,14 @@ def test_an_interrupted_visit_deletes_what_it_made(tmp_path: Path, monkeypatch: 
 def test_a_lost_create_is_counted(visit: Visit) -> None:
     _, checks = visit("create:reset-after:nth=1")
     assert any("1 creates were not answered" in check.detail for check in checks)
+
+
+@pytest.mark.parametrize(("fault", "answer"), [((), "listed"), (("agents:413",), "refused")])
+def test_a_project_is_asked_for_its_agents(tmp_path: Path, fault: tuple[str, ...], answer: str) -> None:
+    with EmbeddedSandbox(tmp_path / "target.db") as server:
+        base = server.project_url() + "/openai/v1"
+        with httpx2.Client(base_url=server.control_url, headers=CONTROL_HEADERS) as control:
+            control.post("/faults", json={"rules": list(fault)})
+        checks, facts = asyncio.run(find_out(Endpoint(base, "any-key"), sleep=at_once))
+    assert {fact["fact"]: fact["answer"] for fact in facts}["agents"] == answer
+    assert verdicts(checks).get("live agents") is (CheckVerdict.WARNING if answer == "refused" else None)

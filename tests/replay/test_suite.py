@@ -164,6 +164,51 @@ def test_what_is_gone_is_told_in_the_past(tmp_path: Path) -> None:
     ]
 
 
+REFERENCE = {"type": "agent_reference", "name": "travel", "version": "1"}
+
+
+@pytest.mark.parametrize("version", ["1", "'1'"])
+def test_an_agent_is_named_as_the_target_wants_it_and_never_otherwise(tmp_path: Path, version: str) -> None:
+    tools = "tools: [{type: function, name: look, handler: 'shop:look'}]\n"
+    suite = load(tmp_path, f"agent: {{name: travel, version: {version}}}\nmax_output_tokens: 100\n{tools}{CASE}")
+    fields, own = suite.setup_of(suite.cases[0])
+    assert fields == {"agent_reference": REFERENCE, "max_output_tokens": 100}
+    assert fields_of(fields, own, lambda _: None, str) == fields, "the agent has its functions itself"
+    assert [tool.handler for tool in own] == ["shop:look"]
+
+
+def test_the_latest_version_is_asked_where_none_is_named(tmp_path: Path) -> None:
+    suite = load(tmp_path, f"agent: {{name: travel}}\n{CASE}")
+    assert suite.setup_of(suite.cases[0])[0] == {"agent_reference": {"type": "agent_reference", "name": "travel"}}
+
+
+def test_the_agent_of_a_case_goes_before_the_setup_of_the_suite(tmp_path: Path) -> None:
+    text = (
+        HEAD
+        + "instructions: Be brief.\ncases: [{id: a, input: Hi, agent: {name: travel, version: 1}}, {id: b, input: Hi}]"
+    )
+    suite = load(tmp_path, text)
+    assert [suite.setup_of(case)[0] for case in suite.cases] == [
+        {"agent_reference": REFERENCE},
+        {"model": "m-1", "instructions": "Be brief."},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("agent: {name: travel}\n" + HEAD + CASE, "an agent without model"),
+        ("agent: {name: travel}\ncases: [{id: a, input: Hi, text: {}}]", "a case a without text"),
+        ("agent: {}\n" + CASE, "name"),
+        ("agent: travel\n" + CASE, "agent"),
+        (HEAD + "extra: {agent: {name: travel}}\n" + CASE, "which agent is not"),
+        (HEAD + "extra: {agent_reference: {name: travel}}\n" + CASE, "which agent_reference is not"),
+    ],
+)
+def test_an_agent_has_its_setup_itself(tmp_path: Path, text: str, said: str) -> None:
+    assert said in refused(tmp_path, text)
+
+
 def test_the_bundled_suite_is_right() -> None:
     suite = load_suite(Path(__file__).parents[2] / "fixtures" / "replay.yaml")
     assert len(suite.cases) >= 6
