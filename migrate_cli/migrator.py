@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import shlex
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -382,14 +383,13 @@ def _is_gone(row: JsonObject) -> bool:
 
 def _error_of(row: JsonObject) -> ThreadError:
     thread_id, why = str(row["thread_id"]), row["detail"] or row["code"] or "no reason was noted"
+    settle = f"migrate-cli resolve {shlex.quote(thread_id)}"
     if row["state"] == ThreadState.IN_DOUBT:
-        return ThreadInDoubt(f"{thread_id} is in doubt: {why}; settle it with migrate-cli resolve.", thread_id)
+        return ThreadInDoubt(f"{thread_id} is in doubt: {why}; settle it with `{settle}`.", thread_id)
     if row["state"] == ThreadState.SKIPPED:
         return ThreadSkipped(f"{thread_id} has nothing to migrate ({why}).", thread_id, code=row["code"])
     if _is_gone(row):
-        told = (
-            f"{thread_id} was migrated, but {why}; `migrate-cli resolve {thread_id} --restart` lets it be loaded anew."
-        )
+        told = f"{thread_id} was migrated, but {why}; `{settle} --restart` lets it be loaded anew."
         return ThreadFailed(told, thread_id, code=row["code"])
     return ThreadFailed(f"{thread_id} could not be migrated: {why}.", thread_id, code=row["code"])
 

@@ -9,7 +9,7 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from migrate_cli.commands.context import (
     policy_of,
     setup_of,
     target_of,
+    with_known_source,
 )
 from migrate_cli.commands.files import RunFiles, for_apply
 from migrate_cli.commands.plan_file import refuse_changes
@@ -32,7 +33,7 @@ from migrate_cli.commands.recognise import recognised
 from migrate_cli.commands.run_totals import RunTotals
 from migrate_cli.commands.shards import shard_data, shard_setup
 from migrate_cli.commands.signals import STOPPED, TIME_IS_OVER, Interrupts
-from migrate_cli.errors import ExitCode, MigrateError
+from migrate_cli.errors import ExitCode, MigrateError, StateError
 from migrate_cli.files.resolver import FileResolver
 from migrate_cli.findings import finding
 from migrate_cli.http.client import ApiClient
@@ -97,6 +98,10 @@ def apply(
 
     With a `plan_file`, everything is converted once before anything is sent, and must be as it was planned.
     """
+    with suppress(StateError):  # a state file that cannot be read is restored, or refused, once it is opened
+        given, settings = settings, with_known_source(settings)
+        if settings is not given and settings.source.path is not None:
+            view.note(f"The source is {settings.source.path}, as the state file knows it.")
     source = open_configured(settings)
     source.tell, source.reading = view.note, view.read
     if plan_file is not None:

@@ -25,7 +25,7 @@ from migrate_cli.state import setup as setups
 from migrate_cli.state.opening import check_place
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX, of_rehearsal
-from migrate_cli.state.setup import EXPORT, SEEN
+from migrate_cli.state.setup import EXPORT, SEEN, SOURCE
 from migrate_cli.target.endpoint import V1, endpoint_of
 
 LOOKED_THROUGH = 1000
@@ -66,7 +66,7 @@ def open_configured(settings: Settings) -> Source:
         return open_api(settings)
     if source.path is None:
         raise UsageError(
-            "no source is named; give the path of an export or the URL of a host (migrate-cli plan ./export), "
+            "no source is named; give the path of an export or the URL of a host (`migrate-cli plan ./export`), "
             "or set source.path in migration.yaml"
         )
     from migrate_cli.sources.export.open import open_source  # noqa: PLC0415 - status and map need no source
@@ -81,6 +81,27 @@ def open_configured(settings: Settings) -> Source:
         paths=source.map.paths,
         time_format=source.time_format,
     )
+
+
+def with_known_source(settings: Settings, name_it: str = "name it, or set source.path") -> Settings:
+    """Return the settings with the source that the state file knows, if they name none and it knows one.
+
+    Raises UsageError where the export is not where it was last seen; `name_it` is the way on.
+    """
+    source = settings.source
+    if source.kind != "export" or source.path is not None or source.base_url is not None:
+        return settings
+    if not settings.state.is_file():
+        return settings
+    with StateReader(settings.state) as reader:
+        setup = reader.setup()
+    seen, identity = setup.get(SEEN), setup.get(SOURCE, "")
+    if seen is None:
+        host = {"kind": "api", "base_url": identity} if identity.startswith(("https://", "http://")) else {}
+        return settings.model_copy(update={"source": source.model_copy(update=host)})
+    if not Path(seen).exists():
+        raise UsageError(f"the export was last seen at {seen}, and is not there any more; {name_it}", code="no-source")
+    return settings.model_copy(update={"source": source.model_copy(update={"path": Path(seen)})})
 
 
 def selection_of(
@@ -120,7 +141,9 @@ def begun(source: Source, selection: Selection) -> Iterator[Thread | Unreadable]
             return chain(met, entries)
     first = next((entry for entry in met if isinstance(entry, Unreadable)), None)
     if first is not None and selection.thread_ids is None and selection.shard is None:
-        more = f" {len(met) - 1:,} more of its entries cannot be read; migrate-cli plan lists them." if met[1:] else ""
+        more = (
+            f" {len(met) - 1:,} more of its entries cannot be read; `migrate-cli plan` lists them." if met[1:] else ""
+        )
         refusal = NothingReadable if source.recognised() else SourceError
         told = f"the source holds no thread that can be read: {first.sentence}{more}"
         raise refusal(told, shown=first.shown)

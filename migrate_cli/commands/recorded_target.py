@@ -5,11 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from migrate_cli.commands.context import TargetChoice, open_configured, target_of
+from migrate_cli.commands.context import TargetChoice, open_configured, target_of, with_known_source
 from migrate_cli.commands.files import as_recorded
-from migrate_cli.errors import MigrateError, SetupMismatch, UsageError
+from migrate_cli.errors import MigrateError, SetupMismatch
 from migrate_cli.load.refusal import with_notes
 from migrate_cli.model import Draft, JsonObject, Problem, Result
 from migrate_cli.report.document import state_option
@@ -18,7 +17,7 @@ from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX
-from migrate_cli.state.setup import SEEN, SOURCE
+from migrate_cli.state.setup import SEEN
 from migrate_cli.state.store import StateStore
 
 
@@ -75,7 +74,7 @@ def draft_again(settings: Settings, store: StateStore, thread_id: str) -> Draft 
 
 def open_recorded(settings: Settings, name_it: str = "set source.path") -> Source:
     """Open the source of the settings, or else that of the state file. Raises UsageError; `name_it` is the way on."""
-    return open_configured(_with_source(settings, name_it))
+    return open_configured(with_known_source(settings, name_it))
 
 
 def see_status(settings: Settings) -> str:
@@ -99,22 +98,3 @@ def again_of(settings: Settings) -> str:
 def held_in(settings: Settings) -> str:
     """Return the option that names the state file at hand, with a space before it; empty where it is the usual one."""
     return state_option({"state": str(settings.state)})
-
-
-def _with_source(settings: Settings, name_it: str) -> Settings:
-    """Return the settings with the source of the state file, if they name none. Raises UsageError where it has gone."""
-    source = settings.source
-    if source.kind != "export" or source.path is not None or source.base_url is not None:
-        return settings
-    with StateReader(settings.state) as reader:
-        setup = reader.setup()
-    seen, identity = setup.get(SEEN), setup.get(SOURCE, "")
-    if seen is None:
-        host = {"kind": "api", "base_url": identity} if identity.startswith(("https://", "http://")) else {}
-        return settings.model_copy(update={"source": source.model_copy(update=host)})
-    if not Path(seen).exists():
-        raise UsageError(
-            f"the export was last seen at {seen}, and is not there any more; {name_it}",
-            code="no-source",
-        )
-    return settings.model_copy(update={"source": source.model_copy(update={"path": Path(seen)})})

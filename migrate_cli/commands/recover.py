@@ -6,6 +6,7 @@ It joins list, source, conversion and state. The target is only read. It must no
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
@@ -40,7 +41,7 @@ from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.divide import refuse_leftovers
 from migrate_cli.state.opening import backup_path, check_place, map_path
 from migrate_cli.state.reader import StateReader
-from migrate_cli.state.setup import RECOVERY, UNFINISHED
+from migrate_cli.state.setup import RECOVERY, UNFINISHED, as_option
 from migrate_cli.state.store import StateStore
 from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.work.clock import WallClock
@@ -140,7 +141,8 @@ class _Recovery:
             if not store.runs.recovering():
                 raise StateError(
                     f"The state file {self._settings.state} is not lost: it knows threads that were loaded. Go on with "
-                    "`migrate-cli apply`; or rebuild into another file, named with --state.",
+                    f"`migrate-cli apply{as_option(self._settings.state)}`; or rebuild into another file, named with "
+                    "--state.",
                     code="state-not-lost",
                 )
         return self._store
@@ -291,7 +293,7 @@ class _RecoveryTotals:
             steps.append(_OTHER_SETTINGS)
         if self._threads["in_doubt"]:
             first = next(one.thread_id for one in self.problems if one.thread_id is not None)
-            steps.append(f"See how a conversation differs, and settle it: migrate-cli resolve {first}")
+            steps.append(f"See how a conversation differs, and settle it: migrate-cli resolve {shlex.quote(first)}")
         if self._threads["not_found"]:
             steps.append("Make sure that the threads without a conversation were never loaded: apply loads them")
         if self._left:

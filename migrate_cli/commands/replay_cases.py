@@ -111,7 +111,7 @@ def _jobs(
     settings: Settings, options: ReplayOptions, given: Suite | None, reader: StateReader, mapped: Callable[[str], str]
 ) -> tuple[Suite | None, list[ReplayJob], dict[str, OldTurn]]:
     if given is None and not options.last_turn:
-        raise UsageError("no suite is named; write one with migrate-cli replay --init, or take --last-turn")
+        raise UsageError("no suite is named; write one with `migrate-cli replay --init`, or take --last-turn")
     suite = given.with_setup(model=options.model) if given is not None else None
     if given is not None and given.agents():
         _check_agents(settings, options)

@@ -13,6 +13,7 @@ from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.model import CONVERSATION_GONE, JsonObject, Problem, Result
 from migrate_cli.settings.model import Settings
 from migrate_cli.state.reader import StateReader
+from migrate_cli.state.setup import as_option
 
 _FACTS = ("thread_id", "conversation_id", "state", "messages", "items", "findings")
 _LOADS = ("apply", "resolve")
@@ -24,12 +25,15 @@ def report(settings: Settings, run_id: str | None = None) -> Result:
 
     Raises UsageError when there is no state file, no run, or no run of that name.
     """
+    held = as_option(settings.state)
     with StateReader(settings.state) as reader:
         run = reader.runs.one(run_id)
         if run is None and run_id is None:
-            raise UsageError(f"{settings.state} has no run yet; make one with migrate-cli apply.")
+            raise UsageError(f"{settings.state} has no run yet; `migrate-cli apply{held}` makes one.")
         if run is None:
-            raise UsageError(f"{settings.state} has no run {run_id}; migrate-cli report --list shows those it has.")
+            raise UsageError(
+                f"{settings.state} has no run {run_id}; `migrate-cli report --list{held}` shows those it has."
+            )
         provenance = provenance_recorded(run, reader.setup())
         if run["result"] is None:
             result = _from_tables(reader, run)

@@ -118,7 +118,7 @@ def _live_source(settings: Settings, out: Path) -> Source:
         return open_api(settings, id_list=out / ID_LIST)
     named = f"{source.path} lies on disk already" if source.path is not None else "no host is named"
     raise UsageError(
-        f"{named}; a snapshot is taken of a host that still answers: migrate-cli snapshot https://HOST/v1 --out DIR",
+        f"{named}; a snapshot is taken of a host that still answers; name its URL",
         code="not-live",
     )
 

@@ -25,6 +25,7 @@ from migrate_cli.report.progress import ProgressView
 from migrate_cli.settings.model import Settings
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX
+from migrate_cli.state.setup import as_option
 from migrate_cli.state.store import StateStore
 from migrate_cli.target.agents import ProjectAgents
 from migrate_cli.target.conversations import ConversationsTarget
@@ -61,7 +62,10 @@ def foresee(settings: Settings, options: UndoOptions) -> Result:
     options.check()
     with StateReader(settings.state) as reader:
         if options.run_id is not None and reader.runs.one(options.run_id) is None:
-            raise UsageError(f"there is no run {options.run_id} in {settings.state}; migrate-cli report --list has all")
+            raise UsageError(
+                f"there is no run {options.run_id} in {settings.state}; "
+                f"`migrate-cli report --list{as_option(settings.state)}` has all"
+            )
         rows = list(reader.threads.created(options.threads, options.run_id))
         agents = [] if options.threads else agents_to_undo(reader, options.run_id)
         target = reader.setup().get("target.base_url", "")

@@ -20,6 +20,7 @@ from migrate_cli.commands.context import (
     setup_of,
     target_of,
     target_setup,
+    with_known_source,
 )
 from migrate_cli.commands.files import as_recorded
 from migrate_cli.commands.provenance import MADE, made_by
@@ -305,7 +306,7 @@ def _check_choice(selection: Selection, options: VerifyOptions) -> None:
 
 def _open_source(settings: Settings) -> Source:
     try:
-        return open_configured(settings)
+        return open_configured(with_known_source(settings))
     except UsageError as error:
         raise type(error)(
             f"{str(error).rstrip('.')}; or compare with the hashes in the state file: --from-state", code=error.code

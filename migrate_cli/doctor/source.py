@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from itertools import islice
 
@@ -27,14 +28,14 @@ def check_source(settings: Settings, open_source: Callable[[Settings], Source]) 
         return warning(
             "source",
             "no source is named",
-            "Name one: migrate-cli doctor ./export, or source.path in migration.yaml.",
+            "Set source.path in migration.yaml, or name it: migrate-cli doctor ./export",
         )
     try:
         source = open_source(settings)
         return _look(source, str(settings.source.path) if source.kind == "export" else source.identity)
     except MigrateError as error:
         if settings.source.kind == "export":
-            return failed("source", error, "Correct the path or the format: migrate-cli plan --help names the options.")
+            return failed("source", error, "Correct the path or the format; see the options: migrate-cli plan --help")
         return failed("source", error, "Correct the section `source` of the settings, or the key that it names.")
 
 
@@ -54,7 +55,9 @@ def _look(source: Source, name: str) -> Check:
     detail = f"{found}; the first {len(threads)} hold {messages:,} messages"
     if unread:
         return warning(
-            "source", f"{detail}, {unread} entries could not be read", "See which and why: migrate-cli plan."
+            "source",
+            f"{detail}, {unread} entries could not be read",
+            f"See which and why: migrate-cli plan {shlex.quote(name)}",
         )
     if not messages:
         return warning("source", f"{detail}: nothing to migrate", "Name the folder that holds the messages.")

@@ -13,19 +13,19 @@ from migrate_cli.state.lock import holder
 from migrate_cli.state.opening import check_is_ours, check_place, damaged
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.restoring import Restoration, foresee
-from migrate_cli.state.setup import RECOVERY, SANDBOX, UNFINISHED, half_recovered
+from migrate_cli.state.setup import RECOVERY, SANDBOX, UNFINISHED, as_option, half_recovered
 
 _CURE = "Do what the sentence says; a state file is never made anew, because that would migrate everything twice."
 
 _REHEARSED = (
     "Move it away, with what lies beside it, before the migration; to check it as the rehearsal that it is: "
-    "migrate-cli doctor --rehearsal."
+    "migrate-cli doctor --rehearsal"
 )
 _COMPARE = (
-    "Move the state file (with -wal and -shm, if they are there) to another folder, and run migrate-cli apply, which "
-    "restores it from the .bak and the .map.jsonl beside it; then compare everything: migrate-cli verify."
+    "Move the state file (with -wal and -shm, if they are there) to another folder; apply restores it from the .bak "
+    "and the .map.jsonl beside it, and verify compares everything: migrate-cli apply && migrate-cli verify"
 )
-_RESTORE = "Run migrate-cli apply: it restores the state file before it does anything else."
+_RESTORE = "Restore it; apply does so before anything else: migrate-cli apply"
 
 
 def check_state(path: Path, *, sandbox: bool = False) -> Check:
@@ -68,12 +68,14 @@ def _of_summary(path: Path, summary: JsonObject) -> Check:
     running = holder(path)
     if running is not None:
         return warning(
-            "state", f"{done} and is held by {running}", "Watch it with migrate-cli status, or wait for it to end."
+            "state", f"{done} and is held by {running}", "Wait for it to end, or watch it: migrate-cli status"
         )
     people = {state: count for state, count in threads.items() if state in ("failed", "in_doubt", "differs")}
     if people:
         return warning(
-            "state", done, f"Settle the threads that wait for a person: migrate-cli status --state {path} lists them."
+            "state",
+            done,
+            f"See the threads that wait for a person: migrate-cli status{as_option(path)}",
         )
     return ok("state", done)
 

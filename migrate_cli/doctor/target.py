@@ -60,7 +60,7 @@ def _judge(endpoint: Endpoint, whole: Applied | Refused, items: Applied | Refuse
             warning(
                 "target API",
                 "it knows a conversation that cannot exist, so what it answers proves nothing",
-                "Look whether a proxy answers in the target's place; migrate-cli doctor --live finds out more.",
+                "Look whether a proxy answers in the target's place, and find out more: migrate-cli doctor --live",
             ),
         ]
     if _may_be_unknown(whole, items) and not known:
@@ -78,10 +78,10 @@ def _judge(endpoint: Endpoint, whole: Applied | Refused, items: Applied | Refuse
             warning(
                 "target API",
                 f"asked for a conversation that cannot exist, it says: {whole.message}",
-                "Look whether it refuses other requests as well: migrate-cli doctor --live finds out.",
+                "Find out whether it refuses other requests as well: migrate-cli doctor --live",
             ),
         ]
-    return [accepted, ok("target API", "it speaks the Conversations API; doctor --live finds out what it does")]
+    return [accepted, ok("target API", "it speaks the Conversations API; `doctor --live` finds out what it does")]
 
 
 def _may_be_unknown(whole: Applied | Refused, items: Applied | Refused) -> bool:

@@ -198,7 +198,7 @@ def load_suite(path: Path) -> Suite:
     document = _read(path)
     if not isinstance(document.value, dict):
         raise UsageError(
-            f"{path} must hold `model`, `tools` and `cases`; write an example with migrate-cli replay --init"
+            f"{path} must hold `model`, `tools` and `cases`; write an example with `migrate-cli replay --init`"
         )
     return _checked(document)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.catalogue import finding_rows
 from migrate_cli.report.document import (
@@ -28,7 +30,8 @@ def build(result: Result) -> ReportDocument:
     sections: list[Section] = [_table(rows)] if rows else []
     sections += _findings(result.data)
     verbatim = result.data.get("verbatim")
-    advice: tuple[str, ...] = ("Try one: migrate-cli replay FILE.yaml",) if written else ()
+    suites = [str(file) for row in rows for file in row.get("files") or () if str(file).endswith(".yaml")]
+    advice: tuple[str, ...] = (f"Try one: migrate-cli replay {shlex.quote(suites[0])}",) if suites else ()
     if isinstance(result.data.get("agents"), dict):
         headline, advice = _agents_headline(result), _agents_advice(result, advice)
     return ReportDocument(

@@ -39,7 +39,7 @@ class JUnitCase:
 
 FAILED_STATES = {
     "failed": "The thread failed.",
-    "in_doubt": "The thread is in doubt: settle it with migrate-cli resolve.",
+    "in_doubt": "The thread is in doubt; a person must settle it.",
     "differs": "The conversation differs from its source.",
     "gone": "The conversation is not at the target any more.",
     "unread": "The conversation could not be read when it was last verified.",

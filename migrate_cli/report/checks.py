@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 from migrate_cli.model import JsonObject, Result
@@ -123,7 +124,7 @@ def _after_all(data: JsonObject) -> str:
     continued, threads = data.get("continued"), counts(data, "threads")
     said = f" {plural(continued, 'conversation')} went on since." if isinstance(continued, int) and continued else ""
     if repeated := data.get("repeated"):
-        said += f" In {number(repeated)} of them, new items repeat what the history says: look with resolve THREAD."
+        said += f" In {number(repeated)} of them, new items repeat what the history says: `resolve` shows them."
     if changed := threads.get("source_changed"):
         said += f" The source of {plural(changed, 'thread')} has changed since."
     if reread := threads.get("read_differently"):
@@ -199,16 +200,15 @@ def _time(data: JsonObject) -> Table | None:
 
 
 def _after_verify(result: Result) -> tuple[str, ...]:
+    held = state_option(result.data)
     if result.exit_code == 0:
-        target = result.data.get("target")
-        where = " --target sandbox" if isinstance(target, dict) and target.get("sandbox") else ""
-        return (f"Try the new setup with real prompts: migrate-cli replay SUITE{where}",)
+        return (f"Try the new setup with real prompts, from a suite that this writes: migrate-cli replay --init{held}",)
     if result.exit_code == 4:
-        return (
-            "See one thread again: migrate-cli verify --thread ID",
-            f"See what differs, and settle it: migrate-cli resolve THREAD{state_option(result.data)}",
-            *_after_doubles(result),
-        )
+        named = (entry.get("thread_id") for entry in objects(result.data, "differences"))
+        first = next((shlex.quote(str(one)) for one in named if one), None)
+        if first is None:
+            return (f"See which threads differ: migrate-cli status{held}",)
+        return (f"See what differs, and settle it: migrate-cli resolve {first}{held}", *_after_doubles(result))
     return ()
 
 
@@ -219,4 +219,4 @@ def _after_doubles(result: Result) -> tuple[str, ...]:
     if first is None:
         return ()
     options = f"--drop-copies{state_option(result.data)}"
-    return (f"Delete the copies of our own: migrate-cli resolve {first['thread_id']} {options}",)
+    return (f"Delete the copies of our own: migrate-cli resolve {shlex.quote(first['thread_id'])} {options}",)

@@ -308,6 +308,12 @@ def steps(result: Result, *computed: str) -> tuple[str, ...]:
     return tuple(_COMMAND.sub(lambda found: found[0] + option, step) for step in there)
 
 
+def parted(step: str) -> tuple[str, str | None]:
+    """Return what a next step does, with its colon, and the command that does it, which ends the step; or None."""
+    what, found, command = step.partition(": migrate-cli ")
+    return (f"{what}:", f"migrate-cli {command}") if found else (step, None)
+
+
 def _with_state(step: str, data: JsonObject) -> str:
     """A step with the options by which its commands take the state file that it comes from."""
     state, rehearsal = state_option(data), data.get("rehearsal") is True

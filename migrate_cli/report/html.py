@@ -31,6 +31,7 @@ from migrate_cli.report.document import (
     build,
     counts,
     objects,
+    parted,
     visible_sections,
 )
 from migrate_cli.report.escape import NOTHING, number, plural, visible, visible_block
@@ -358,8 +359,8 @@ def _next(document: ReportDocument) -> str:
 
 def _step(step: str) -> str:
     """A step in which a command that stands at its end is set as one, to be copied."""
-    said, colon, command = step.partition(": migrate-cli ")
-    return f"{_text(said)}: <code class='command'>migrate-cli {_text(command)}</code>" if colon else _text(step)
+    said, command = parted(step)
+    return _text(step) if command is None else f"{_text(said)} <code class='command'>{_text(command)}</code>"
 
 
 def _footer(result: Result) -> str:

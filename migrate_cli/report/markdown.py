@@ -25,6 +25,7 @@ from migrate_cli.report.document import (
     TextPiece,
     Tone,
     build,
+    parted,
     visible_sections,
 )
 from migrate_cli.report.escape import NOTHING, plural, visible, visible_block
@@ -38,6 +39,7 @@ FOLD_AFTER = 25
 
 _SIGNS = {Tone.GOOD: "✅", Tone.MIXED: "⚠️", Tone.BAD: "❌"}
 _SPECIAL = re.compile(r"([\\`*_\[\]#+!|~])")
+_ENDS_CODE = re.compile(r"[`<>|\n]")
 _MENTION = re.compile(r"@(?=\w)")
 
 _log = logging.getLogger(__name__)
@@ -52,7 +54,7 @@ def render(result: Result, view: View) -> str:
     if document.verbatim is not None:
         blocks.append(_fence(visible_block(document.verbatim)))
     if document.next_steps:
-        blocks.append("**Next**\n\n" + "\n".join(f"- {escape(step)}" for step in document.next_steps))
+        blocks.append("**Next**\n\n" + "\n".join(f"- {_step(step)}" for step in document.next_steps))
     blocks += [_section(section) for section in visible_sections(document, with_content=view.with_content)]
     return "\n\n".join(blocks) + "\n"
 
@@ -61,6 +63,12 @@ def escape(value: object) -> str:
     """Return one line of Markdown that shows the text as it is."""
     text = html.escape(visible(value), quote=False)
     return _MENTION.sub("@&#8203;", _SPECIAL.sub(r"\\\1", text))
+
+
+def _step(step: str) -> str:
+    """A next step with its command as code, to be copied; one with signs that could end the code stays text."""
+    what, command = parted(step)
+    return escape(step) if command is None or _ENDS_CODE.search(command) else f"{escape(what)} `{visible(command)}`"
 
 
 def _fence(text: str) -> str:

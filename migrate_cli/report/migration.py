@@ -376,11 +376,11 @@ def _after_plan(result: Result) -> tuple[str, ...]:
     if chosen.none_selected(result.data) is not None:
         return ("Choose otherwise, or leave the choice out to take every thread.",)
     if counts(result.data, "threads").get("total", 0) == 0:
-        return ("Check the path of the source and its format: migrate-cli doctor",)
+        return (f"Check the path of the source and its format: migrate-cli doctor{_source(result.data)}",)
     if result.data.get("nothing") == "skipped":
         return ("Look at the findings above: they say why no thread holds anything that can be sent.",)
     if result.data.get("unreadable"):
-        return ("Mend or remove what could not be read, named above with its place; everything else can go on.",)
+        return ("Fix or remove the unreadable entries listed above; the rest can be migrated.",)
     if result.exit_code != 0:
         return ("Look at the findings above; convert: in migration.yaml changes what becomes of each kind.",)
     saved = result.data.get("saved")
@@ -394,31 +394,40 @@ def _after_plan(result: Result) -> tuple[str, ...]:
 
 def _after_apply(result: Result) -> tuple[str, ...]:
     threads = counts(result.data, "threads")
-    if result.exit_code in (5, 130):
-        return ("Go on where this run stopped: run the same command again",)
     state, where = state_option(result.data), _target_option(result.data)
+    again = f"migrate-cli apply{_source(result.data)}{where}{state}"
+    if result.exit_code in (5, 6, 130):
+        return (f"Go on where this run stopped: {again}",)
+    first = {name: _first(result, name) for name in ("in_doubt", "differs", "gone")}
     advice = {
-        "in_doubt": f"Settle each thread in doubt: migrate-cli status{state}, then migrate-cli resolve THREAD{state}",
-        "differs": f"See how it differs, and settle it: migrate-cli resolve {_first(result, 'differs')}{state}; "
-        f"`verify --failed` then looks again",
-        "gone": f"Load it anew: migrate-cli resolve {_first(result, 'gone')} --restart{state}, then this command again",
+        "in_doubt": f"Look at a thread in doubt, and settle it: {_resolve(first['in_doubt'], state)}",
+        "differs": f"See how a thread differs, and settle it: {_resolve(first['differs'], state)}",
+        "gone": f"Load a thread anew whose conversation is gone: {_resolve(first['gone'], ' --restart' + state)}"
+        + (f" && {again}" if first["gone"] else ""),
         "unread": f"Look again: migrate-cli verify{_source(result.data)}{state}{where} --failed",
-        "failed": _after_failures(threads),
+        "failed": _after_failures(threads, again),
         "loaded": f"Compare every conversation with its source: migrate-cli verify{_source(result.data)}{state}{where}",
     }
     return tuple(step for state, step in advice.items() if threads.get(state))
 
 
-def _first(result: Result, state: str) -> str:
-    """The first thread in a state, by its name if the list has it."""
+def _first(result: Result, state: str) -> str | None:
+    """The first thread in a state, if the list has one."""
     listed = objects(result.data, "thread_list")
-    return next((str(entry["thread_id"]) for entry in listed if entry.get("state") == state), "THREAD")
+    return next((str(entry["thread_id"]) for entry in listed if entry.get("state") == state), None)
 
 
-def _after_failures(threads: dict[str, int]) -> str:
+def _resolve(thread_id: str | None, options: str) -> str:
+    """The command that shows or settles a thread; what lists them all, where none is named."""
+    if thread_id is None:
+        return f"migrate-cli status{options.removeprefix(' --restart')}"
+    return f"migrate-cli resolve {shlex.quote(thread_id)}{options}"
+
+
+def _after_failures(threads: dict[str, int], again: str) -> str:
     if threads.get("failed", 0) > threads.get("unreadable", 0):
-        return "Try the failed threads again: the same command with --retry-failed"
-    return "Mend what could not be read, named above with its place; then run the same command again"
+        return f"Try the failed threads again: {again} --retry-failed"
+    return f"Fix the unreadable entries listed above, then run it again: {again}"
 
 
 def _source(data: JsonObject) -> str:

@@ -20,7 +20,7 @@ def build(result: Result) -> ReportDocument:
         headline=text(result.data.get("message")),
         tone=tone_of(result),
         sections=(*((Table("Runs", COLUMNS, rows),) if rows else ()), *problems(result)),
-        next_steps=steps(result, *(("Show one of them again: migrate-cli report RUN",) if rows else ())),
+        next_steps=steps(result, *((f"Show one of them again: migrate-cli report {rows[0][0]}",) if rows else ())),
     )
 
 

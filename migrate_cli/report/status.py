@@ -194,13 +194,15 @@ def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:
         return ()
     found: list[str] = []
     setup = data.get("setup")
+    held = state_option(data)
     where = command_options(setup if isinstance(setup, dict) else {}, str(data.get("state") or ""))
     where += chosen.options(data)
     if isinstance(setup, dict) and setup.get(RECOVERY) == UNFINISHED:
         return (f"Rebuild the rest of the state file: migrate-cli recover{where}",)
     if states.get("in_doubt"):
-        found.append("Settle each thread in doubt: migrate-cli resolve THREAD --adopt, --restart or --skip")
-    found += _after_verify(data)
+        first = next(str(entry["thread_id"]) for entry in objects(data, "in_doubt"))
+        found.append(f"Look at a thread in doubt, and settle it: migrate-cli resolve {shlex.quote(first)}{held}")
+    found += _after_verify(data, where)
     if any(states.get(state) for state in ("pending", "creating", "loading")):
         found.append(f"Go on: migrate-cli apply{where}")
     if states.get("failed"):
@@ -210,7 +212,7 @@ def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _after_verify(data: JsonObject) -> list[str]:
+def _after_verify(data: JsonObject, where: str) -> list[str]:
     """What helps with threads that `verify` found to differ."""
     differing = objects(data, "differs")
     gone = [entry for entry in differing if entry.get("code") == CONVERSATION_GONE]
@@ -218,11 +220,14 @@ def _after_verify(data: JsonObject) -> list[str]:
     found = []
     if len(gone) < len(differing):
         first = next(entry for entry in differing if entry not in gone)
-        found.append(f"See how a thread differs, and settle it: migrate-cli resolve {first['thread_id']}{held}")
-    if gone:
         found.append(
-            "Load a thread anew whose conversation is gone: migrate-cli resolve "
-            f"{gone[0]['thread_id']} --restart{held}, then migrate-cli apply"
+            f"See how a thread differs, and settle it: migrate-cli resolve {shlex.quote(first['thread_id'])}{held}"
+        )
+    if gone:
+        lost = shlex.quote(gone[0]["thread_id"])
+        found.append(
+            "Load a thread anew whose conversation is gone: "
+            f"migrate-cli resolve {lost} --restart{held} && migrate-cli apply{where}"
         )
     return found
 

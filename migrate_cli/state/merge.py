@@ -6,6 +6,7 @@ was merged before is known and stays. Of the inputs nothing changes but an older
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 import time
 from collections import Counter
@@ -31,6 +32,7 @@ from migrate_cli.state.merge_inputs import (
 )
 from migrate_cli.state.merge_rows import STATE, MergeConflict, RowMerger
 from migrate_cli.state.runs import SHARD, new_run_id, run_begun, run_ended, setup_written
+from migrate_cli.state.setup import as_option
 from migrate_cli.state.store import StateStore
 from migrate_cli.version import __version__
 
@@ -214,7 +216,7 @@ class _Merge:
         return StateError(
             f"The thread {first.thread_id} has two conversations, {first.known} in {there} and {first.offered} in "
             f"{part.path}{others}, so nothing was merged; decide which one stays, undo the other "
-            f"(migrate-cli undo --thread {first.thread_id} --state {part.path}), then merge again.",
+            f"(`migrate-cli undo --thread {shlex.quote(first.thread_id)}{as_option(part.path)}`), then merge again.",
             code="merge-conflict",
         )
 

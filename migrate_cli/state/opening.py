@@ -14,7 +14,7 @@ from pathlib import Path
 
 from migrate_cli.errors import MigrateError, StateDamaged, StateError, StateForeign, UsageError
 from migrate_cli.state import migrations
-from migrate_cli.state.setup import LOADS_ALL
+from migrate_cli.state.setup import LOADS_ALL, as_option
 
 _MAGIC = b"SQLite format 3\x00"
 _NETWORK = frozenset(
@@ -70,8 +70,8 @@ def missing(path: Path) -> UsageError | StateError:
             f"{' and '.join(copies)} {'are' if copies[1:] else 'is'} left",
         )
         return StateError(
-            f"The state file {path} is {what}, but {left} of it; run `migrate-cli apply`, which restores it from there "
-            "before it does anything else.",
+            f"The state file {path} is {what}, but {left} of it; run `migrate-cli apply{as_option(path)}`, which "
+            "restores it from there before it does anything else.",
             code="state-missing",
         )
     shards = f"{path.stem}-*of*{path.suffix}"
@@ -90,7 +90,7 @@ def missing(path: Path) -> UsageError | StateError:
         )
     return UsageError(
         f"There is no state file {path}; name the right one with --state. Only if nothing was migrated yet, start one "
-        "with `migrate-cli apply`, which loads every thread."
+        f"with `migrate-cli apply{as_option(path)}`, which loads every thread."
     )
 
 
@@ -198,7 +198,7 @@ def damaged(path: Path, why: str) -> StateDamaged:
     if copies:
         cure = (
             f"move it (with {path.name}-wal and {path.name}-shm, if they are there) to another folder, and run "
-            f"`migrate-cli apply`, which restores it from {' and '.join(map(str, copies))}"
+            f"`migrate-cli apply{as_option(path)}`, which restores it from {' and '.join(map(str, copies))}"
         )
     return StateDamaged(
         f"The state file {path} is damaged ({why}); {cure}. Do not start a new one: that would "

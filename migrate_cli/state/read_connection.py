@@ -15,7 +15,7 @@ from migrate_cli.model import JsonObject
 from migrate_cli.state import migrations
 from migrate_cli.state.opening import followed, missing, translate
 from migrate_cli.state.restoring import check_current
-from migrate_cli.state.setup import LOADS_ALL
+from migrate_cli.state.setup import LOADS_ALL, as_option
 
 
 class ReadConnection:
@@ -105,7 +105,8 @@ def _check(conn: sqlite3.Connection, path: Path) -> None:
         raise StateForeign(f"{path} was written by a newer migrate-cli (schema {version}); update migrate-cli.")
     if version < len(migrations.STEPS):
         raise StateError(
-            f"{path} was written by an older migrate-cli; run `migrate-cli apply` once to bring it up to date."
+            f"{path} was written by an older migrate-cli; run `migrate-cli apply{as_option(path)}` once to bring it up "
+            "to date."
         )
 
 

@@ -22,6 +22,7 @@ from migrate_cli.state.check import sound
 from migrate_cli.state.identity import StateIdentity
 from migrate_cli.state.lock import holder
 from migrate_cli.state.opening import backup_path, check_is_ours, damaged, map_path, missing, private_file
+from migrate_cli.state.setup import as_option
 
 
 class RestoreBase(StrEnum):
@@ -219,7 +220,8 @@ def check_current(path: Path) -> None:
         return
     raise StateError(
         f"{path} is older than what was done: a run that was killed left the rest in its {log.name}, which is missing "
-        "or belongs to another file; run `migrate-cli apply`, which takes up the rest from the copies beside it.",
+        f"or belongs to another file; run `migrate-cli apply{as_option(path)}`, which takes up the rest from the "
+        "copies beside it.",
         code="state-behind",
     )
 

@@ -6,6 +6,7 @@ known by their place.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -25,6 +26,11 @@ EXPORT = "export"
 """The value of `source` for sources that are identified by their content."""
 LOADS_ALL = "a new state file is a new migration, which loads every thread again"
 """The warning that accompanies every suggestion to use another state file."""
+
+
+def as_option(path: Path) -> str:
+    """Return the option that names a state file, with a space before it; empty for the one that is taken without."""
+    return "" if str(path) == "migration.db" else f" --state {shlex.quote(str(path))}"
 
 
 def upgraded(setup: Mapping[str, str]) -> dict[str, str]:
@@ -71,8 +77,8 @@ def refusal(path: Path, known: Mapping[str, str], now: Mapping[str, str]) -> str
 def half_recovered(path: Path) -> str:
     """Return the sentence that refuses a state file which `recover` has not come to the end of."""
     return (
-        f"{path} is only partly rebuilt: `migrate-cli recover` did not come to its end, and what it has not reached "
-        "would be loaded again. Run `migrate-cli recover` again first; it goes on where it stopped."
+        f"{path} is only partly rebuilt: the last `recover` did not come to its end, and what it has not reached would "
+        f"be loaded again. Run `migrate-cli recover{as_option(path)}` first; it goes on where that stopped."
     )
 
 

@@ -56,7 +56,7 @@ def test_what_plan_proposes_can_be_done_in_that_order(
 ) -> None:
     export = write_export(tmp_path / "export", [2, 3])
     told = cli("plan", export, "--output", "markdown", *named).out
-    commands = [line.split("migrate-cli ")[1] for line in told.splitlines() if "migrate-cli apply" in line]
+    commands = [line.split("`migrate-cli ")[1].rstrip("`") for line in told.splitlines() if "migrate-cli apply" in line]
     assert len(commands) == 2
     for command in commands:
         assert cli(*shlex.split(command.replace("\\", ""))).code == 0, command
@@ -190,9 +190,11 @@ def test_steps_that_a_rehearsal_proposes_stay_with_it(cli: Cli, tmp_path: Path, 
         assert "--target sandbox" in step
         assert "--state" not in step
     told = cli("resolve", thread_id(1), "--restart", "--rehearsal").out
-    assert any(step.startswith("migrate-cli apply --target sandbox") for step in proposed(told))
+    assert any(step.startswith(f"migrate-cli apply {rehearsed} --target sandbox") for step in proposed(told))
     shown = cli("resolve", thread_id(2), "--rehearsal").out
-    assert len([step for step in proposed(shown) if step.startswith("migrate-cli resolve --rehearsal")]) >= 3
+    resolves = [step for step in proposed(shown) if step.startswith(f"migrate-cli resolve {thread_id(2)}")]
+    assert len(resolves) >= 3
+    assert all(f"--state {REHEARSAL}" in step for step in resolves)
     assert cli("apply", rehearsed, "--target", "sandbox").code == 0
     assert sorted(tmp_path.glob("migration.db*")) == []
 

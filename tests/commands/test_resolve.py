@@ -13,6 +13,7 @@ from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.server import EmbeddedSandbox
 
 from support.exports import texts_of, thread_id, write_export
+from support.printed import arguments
 
 from .conftest import Cli, Outcome  # noqa: TID252 - the folder's own fixtures
 
@@ -43,7 +44,7 @@ def export(cli: Cli, tmp_path: Path, target: EmbeddedSandbox, monkeypatch: pytes
 
 def test_status_names_the_way_on_and_resolve_alone_only_shows(cli: Cli, export: Path, target: EmbeddedSandbox) -> None:
     shown: Outcome = cli("status")
-    assert "migrate-cli resolve THREAD --adopt, --restart or --skip" in " ".join(shown.out.split())
+    assert f"migrate-cli resolve {THREAD}" in " ".join(shown.out.split())
     result = resolve_json(cli)
     assert result["exit_code"] == 3
     assert {row["difference"] for row in result["data"]["differences"]} == {"missing", "extra"}
@@ -133,3 +134,57 @@ def test_a_resolve_that_is_refused_is_no_interrupted_run(
     assert (report["command"], report["exit_code"]) == ("resolve", 2)
     assert "source.path" in report["errors"][0]["message"]
     assert "interrupted" not in cli("report").out
+
+
+def test_every_choice_says_what_it_does_and_can_be_typed_as_it_is_shown(cli: Cli, export: Path) -> None:
+    steps = resolve_json(cli)["data"]["next"]
+    told = [step.partition(": migrate-cli ")[0] for step in steps]
+    assert "nothing is sent or deleted" in told[0]
+    assert "the old one stays" in told[1]
+    assert "the conversation stays" in told[2]
+    both = steps[1].partition(": ")[2].split(" && ")
+    assert [line.split()[1] for line in both] == ["resolve", "apply"]
+    for line in both:
+        assert cli(*arguments(line)).code == 0, line
+    assert states(cli) == {"loaded": 1}
+
+
+def test_the_texts_at_stake_are_shown_only_on_request_and_never_kept(cli: Cli, export: Path, tmp_path: Path) -> None:
+    quiet = cli("resolve", THREAD)
+    said = texts_of(export, THREAD)
+    assert not any(text in quiet.out for text in said)
+    result = resolve_json(cli, "--with-content")
+    rows = result["data"]["content"][0]["rows"]
+    sources = [row["source"]["text"] for row in rows if row["source"]]
+    targets = [item["text"] for row in rows for item in row["target"]]
+    assert sources
+    assert targets
+    assert set(sources) | set(targets) <= set(said)
+    assert {row["position"] for row in rows if row["source"]} <= set(range(len(said)))
+    for form in ("text", "markdown", "html"):
+        shown = cli("resolve", THREAD, "--with-content", "--output", form).out.replace("\\", "")
+        assert sources[0] in shown
+    kept = b"".join(path.read_bytes() for path in tmp_path.glob("migration.db*"))
+    assert sources[0].encode() not in kept
+
+
+def test_the_source_can_be_named_after_the_thread(cli: Cli, export: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MIGRATE_SOURCE__PATH")
+    moved = export.rename(export.with_name("elsewhere"))
+    refused = cli("resolve", THREAD)
+    assert refused.code == 2
+    assert f"`migrate-cli resolve {THREAD} ./export`" in refused.err
+    assert cli("resolve", THREAD, moved, "--output", "json").json["data"]["differences"]
+
+
+def test_apply_and_verify_take_the_source_that_the_state_file_knows(
+    cli: Cli, export: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MIGRATE_SOURCE__PATH")
+    assert cli("resolve", THREAD, "--restart").code == 0
+    again = cli("apply", "--progress", "auto")
+    assert again.code == 0
+    assert f"The source is {export}, as the state file knows it." in again.err
+    assert cli("verify").code == 0
+    export.rename(export.with_name("elsewhere"))
+    assert "is not there any more" in cli("apply").err

@@ -113,4 +113,4 @@ def test_a_snapshot_that_saved_nothing_yet_says_how_to_go_on(tmp_path: Path) -> 
     error = refused(tmp_path)
 
     assert error.code == "snapshot-unfinished"
-    assert "run migrate-cli snapshot again" in str(error)
+    assert "run `migrate-cli snapshot` again" in str(error)

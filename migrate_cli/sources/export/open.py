@@ -81,7 +81,7 @@ def _check(path: str) -> None:
         return
     if (root / PROGRESS).exists() and not (root / MANIFEST).exists():
         detail = (
-            f"{path} is a snapshot that ended before anything was saved; run migrate-cli snapshot again with "
+            f"{path} is a snapshot that ended before anything was saved; run `migrate-cli snapshot` again with "
             f"--out {path}, which goes on where it stopped."
         )
         raise SourceError(detail, code="snapshot-unfinished")

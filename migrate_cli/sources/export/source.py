@@ -6,6 +6,7 @@ reads the files that hold whole threads, one at a time. Then the joined threads 
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -197,7 +198,8 @@ class ExportSource(Source):
         if problem is None and self.recognised() and not self._indexer.held:
             return
         if problem is None and next(self._index.objects(RecordKind.ASSISTANT), None) is not None:
-            detail = f"{self._path} holds assistants and no threads; migrate-cli assistants {self._path} reads them."
+            read = f"migrate-cli assistants {shlex.quote(str(self._path))}"
+            detail = f"{self._path} holds assistants and no threads; `{read}` reads them."
             raise SourceError(detail, code="no-threads")
         if problem is None:
             raise self._without_threads()

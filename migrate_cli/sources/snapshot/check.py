@@ -6,6 +6,7 @@ Read-only; what is wrong is returned, never repaired.
 from __future__ import annotations
 
 import gzip
+import shlex
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -48,7 +49,8 @@ def verify_snapshot(folder: Path) -> Verified:
     if not verified.manifest.complete:
         verified.wrong(
             "snapshot-incomplete",
-            f"{folder / MANIFEST}: the snapshot is not complete; run migrate-cli snapshot again to go on with it",
+            f"{folder / MANIFEST}: the snapshot is not complete; run `migrate-cli snapshot --out "
+            f"{shlex.quote(str(folder))}` again to go on with it",
         )
     for part in verified.manifest.parts:
         if _same(verified, folder, part.name, part.bytes, part.sha256):
