@@ -217,7 +217,13 @@ class Frame:
                 detailed=detailed,
                 encoding=sys.stdout.encoding,
             )
-            output.write_out(report)
+            try:
+                output.write_out(report)
+            except UsageError as error:
+                # Whoever has the report in a file has it; a service often runs without any stdout.
+                if self.report is None:
+                    raise
+                sys.stderr.write(f"migrate-cli: {visible(str(error))}\n")
 
 
 Config = Annotated[

@@ -27,12 +27,42 @@ class _Lasting(io.FileIO):
         try:
             return super().write(data)
         except OSError as error:
-            with suppress(OSError):
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, self.fileno())
-                os.close(nowhere)
+            drop_buffered(self)
             self._ended(error)
             return memoryview(data).nbytes
+
+
+_STANDARD = (("stdin", os.O_RDONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_RDWR, "w"))
+"""The standard streams, how the null device is opened in the place of each, and the mode of its stream. What is written
+to a stdout that is not there fails, since it is what the command was called for; to such a stderr, it is dropped."""
+
+
+def open_closed_streams() -> None:
+    """Put the null device where a standard stream is closed.
+
+    Python has no stream there, and the next file that is opened, such as the state file, would take its number: what
+    this process or a handler then writes to stderr would go into that file.
+    """
+    for number, (name, flags, mode) in enumerate(_STANDARD):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, flags)
+            if opened == number:
+                os.set_inheritable(number, True)
+            else:
+                os.dup2(opened, number)
+                os.close(opened)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False))  # noqa: SIM115 - for as long as the process lives
+
+
+def drop_buffered(stream: TextIO | io.FileIO) -> None:
+    """Let what a stream could not write go nowhere: Python flushes it again when it ends, and would complain then."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def outlast_reader() -> None:

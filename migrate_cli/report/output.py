@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import TextIO
 
 from migrate_cli.disk import output
 from migrate_cli.disk.plain import made_plain
+from migrate_cli.disk.stderr import drop_buffered
 from migrate_cli.errors import UsageError
 from migrate_cli.report.interface import OutputFormat
 
@@ -64,16 +64,22 @@ def moves(stream: TextIO, environ: Mapping[str, str] | None = None) -> bool:
 
 
 def write_out(text: str, stream: TextIO | None = None) -> None:
-    """Write the report to stdout. What its encoding lacks is replaced; a reader that went away is no error."""
+    """Write the report to stdout. What its encoding lacks is replaced; a reader that went away is no error.
+
+    Raises UsageError where stdout takes nothing: it is closed, or its disk is full.
+    """
     out = stream or sys.stdout
     encoding = out.encoding or "utf-8"
     try:
         out.write(made_plain(text, encoding))
         out.flush()
-    except BrokenPipeError:
-        # Python flushes stdout again when it ends and would complain then.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+    except OSError as error:
+        drop_buffered(out)
+        if not isinstance(error, BrokenPipeError):
+            why = error.strerror or error
+            raise UsageError(
+                f"The report cannot be written to stdout ({why}): write it to a file with --report."
+            ) from error
 
 
 def write_report(path: Path, text: str) -> None:
