@@ -31,6 +31,16 @@ _PREFIXES = {
     "mcp_call": "mcp",
     "custom_tool_call": "ctc",
     "custom_tool_call_output": "ctco",
+    "local_shell_call": "lsh",
+    "local_shell_call_output": "lsho",
+    "shell_call": "sh",
+    "shell_call_output": "sho",
+    "apply_patch_call": "apc",
+    "apply_patch_call_output": "apco",
+    "tool_search_call": "tsc",
+    "tool_search_output": "tso",
+    "program": "prog",
+    "program_output": "progo",
     "reasoning": "rs",
 }
 

@@ -43,10 +43,15 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
     "shell_call_output": ("call_id", "output"),
     "apply_patch_call": ("call_id", "operation"),
     "apply_patch_call_output": ("call_id", "status"),
+    "tool_search_call": ("arguments",),
+    "tool_search_output": ("tools",),
+    "program": ("id", "call_id", "code", "fingerprint"),
+    "program_output": ("id", "call_id", "result", "status"),
 }
 """Fields that each other kind of item must bring, as the specification has them."""
 
-_WITHOUT_STATUS = frozenset({"mcp_list_tools", "mcp_approval_request", "mcp_approval_response"})
+_WITHOUT_STATUS = frozenset({"mcp_list_tools", "mcp_approval_request", "mcp_approval_response", "program"})
+_OF_CALLS = ("namespace", "caller")
 _PARTLY_HIDDEN = frozenset({"file_search_call", "code_interpreter_call", "web_search_call", "computer_call_output"})
 
 
@@ -86,6 +91,7 @@ def _function_call(item: JsonObject) -> CheckedItem:
             "arguments": arguments,
             "call_id": check_text(item.get("call_id"), "call_id", MAX_CALL_ID),
             "name": check_text(item.get("name"), "name", MAX_NAME),
+            **_given(item),
         }
     )
 
@@ -103,8 +109,14 @@ def _function_call_output(item: JsonObject, known_file: KnownFile) -> CheckedIte
         "status": _status(item),
         "call_id": check_text(item.get("call_id"), "call_id", MAX_CALL_ID),
         "output": output,
+        **_given(item),
     }
     return CheckedItem(body, any(part.get("image_url") for part in parts))
+
+
+def _given(item: JsonObject) -> JsonObject:
+    """What tells of a call where it came from, kept as it is."""
+    return {name: item[name] for name in _OF_CALLS if item.get(name) is not None}
 
 
 def _status(item: JsonObject) -> str:

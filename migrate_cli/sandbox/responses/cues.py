@@ -4,7 +4,10 @@ A cue is `[[name rest]]` anywhere in the last user message. Cues act in the orde
 
 | cue | what the model does |
 |---|---|
-| `[[call lookup_order {"order_id": 1}]]` | calls a function tool; several cues are parallel calls in one response |
+| `[[call lookup_order {"order_id": 1}]]` | calls a function (`crm.lookup`); several cues are parallel calls |
+| `[[custom grep lamp]]` | calls a custom tool with a text |
+| `[[client shell_call]]` | calls what only a client can answer: `shell_call`, `computer_call`, `apply_patch_call`, … |
+| `[[comment text]]` | says this on the way, as commentary that is no answer |
 | `[[call! anything {}]]` | calls a function that is not among the tools, as models sometimes do |
 | `[[web_search query]]` | searches the web and cites two pages |
 | `[[file_search query]]` | searches the vector stores and cites what it found |
@@ -39,6 +42,9 @@ class CueKind(StrEnum):
 
     CALL = "call"
     CALL_UNKNOWN = "call!"
+    CUSTOM = "custom"
+    CLIENT = "client"
+    COMMENT = "comment"
     WEB_SEARCH = "web_search"
     FILE_SEARCH = "file_search"
     CODE = "code"
@@ -61,7 +67,7 @@ class Cue:
     text: str = ""
     """What follows the name; without the arguments, where the cue has some."""
     arguments: str = "{}"
-    """The JSON arguments of a call, as they were written."""
+    """The JSON arguments of a call, as they were written; of a custom tool, its text."""
 
     @property
     def parsed(self) -> JsonObject:
@@ -134,6 +140,9 @@ def _end(text: str, start: int) -> int | None:
 
 
 def _cue(kind: CueKind, rest: str) -> Cue:
+    if kind is CueKind.CUSTOM:
+        name, _, text = rest.partition(" ")
+        return Cue(kind, name, text)
     if kind not in _WITH_ARGUMENTS:
         return Cue(kind, rest)
     name, brace, arguments = rest.partition("{")

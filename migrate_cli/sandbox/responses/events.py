@@ -112,6 +112,21 @@ def _function_call(item: JsonObject, options: StreamOptions) -> Events:
     yield {"type": "function_call_arguments.done", "arguments": item["arguments"]}
 
 
+def _custom_call(item: JsonObject, options: StreamOptions) -> Events:
+    for text in pieces(item["input"]):
+        yield {"type": "custom_tool_call_input.delta", **_delta(text, options)}
+    yield {"type": "custom_tool_call_input.done", "input": item["input"]}
+
+
+def _shell_call(item: JsonObject, options: StreamOptions) -> Events:
+    for place, command in enumerate(item["action"]["commands"]):
+        where = {"command_index": place}
+        yield {"type": "shell_call_command.added", **where, "command": ""}
+        for text in pieces(command):
+            yield {"type": "shell_call_command.delta", **where, **_delta(text, options)}
+        yield {"type": "shell_call_command.done", **where, "command": command}
+
+
 def _searching(kind: str) -> Callable[[JsonObject, StreamOptions], Events]:
     def events(_: JsonObject, __: StreamOptions) -> Events:
         for step in ("in_progress", "searching", "completed"):
@@ -184,6 +199,8 @@ _PLAIN = (_beginning(), _nothing)
 _KINDS: dict[str, tuple[Callable[[JsonObject], JsonObject], Callable[[JsonObject, StreamOptions], Events]]] = {
     "message": (_beginning(content=[]), _message),
     "function_call": (_beginning(arguments=""), _function_call),
+    "custom_tool_call": (_beginning(input=""), _custom_call),
+    "shell_call": (_beginning(), _shell_call),
     "web_search_call": (_beginning(), _searching("web_search_call")),
     "file_search_call": (_beginning(results=None), _searching("file_search_call")),
     "code_interpreter_call": (_beginning(code="", outputs=None), _code),

@@ -53,18 +53,6 @@ class FileSearch(Protocol):
         """The beginning of an `input_file` part's text."""
 
 
-def function_call(name: str, arguments: str, call_id: str) -> CueResult:
-    """Call one of the client's functions."""
-    call = {
-        "type": "function_call",
-        "status": "completed",
-        "arguments": arguments,
-        "call_id": call_id,
-        "name": name,
-    }
-    return CueResult((call,), pending=True)
-
-
 def web_search(query: str) -> CueResult:
     """Find two pages, always the same for a query."""
     urls = [f"https://example.com/{place}?q={quote_plus(query)}" for place in ("news", "wiki")]
@@ -165,10 +153,11 @@ def reason(text: str, *, encrypted: bool) -> CueResult:
     return CueResult((item,))
 
 
-def message(content: list[JsonObject], *, complete: bool = True) -> JsonObject:
+def message(content: list[JsonObject], *, complete: bool = True, phase: str | None = None) -> JsonObject:
     """An assistant message."""
     status = "completed" if complete else "incomplete"
-    return {"type": "message", "status": status, "content": content, "role": "assistant"}
+    item: JsonObject = {"type": "message", "status": status, "content": content, "role": "assistant"}
+    return item | ({"phase": phase} if phase else {})
 
 
 def text_part(text: str, annotations: Sequence[JsonObject] = ()) -> JsonObject:

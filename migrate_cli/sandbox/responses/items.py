@@ -25,6 +25,7 @@ _PAIRS = {
     "shell_call": ("shell_call_output", "shell call"),
     "apply_patch_call": ("apply_patch_call_output", "apply patch call"),
     "local_shell_call": ("local_shell_call_output", "local shell call"),
+    "tool_search_call": ("tool_search_output", "tool search call"),
 }
 
 
@@ -91,8 +92,9 @@ def check_pairs(context: Iterable[JsonObject], new: Sequence[JsonObject]) -> Non
                 param="input",
             )
     for call_kind, (output_kind, name) in _PAIRS.items():
-        calls = [item.get("call_id") for item in items if item["type"] == call_kind]
-        outputs = [item.get("call_id") for item in items if item["type"] == output_kind]
+        there = [item for item in items if item.get("execution") != "server"]
+        calls = [item.get("call_id") for item in there if item["type"] == call_kind]
+        outputs = [item.get("call_id") for item in there if item["type"] == output_kind]
         _check_pair(calls, outputs, name)
 
 

@@ -52,9 +52,27 @@ _MOVED = {
 """Names of older APIs, and where their meaning went."""
 
 _ALLOWED = (
-    *("background", "conversation", "include", "input", "instructions", "max_output_tokens", "max_tool_calls"),
-    *("metadata", "model", "parallel_tool_calls", "previous_response_id", "prompt", "prompt_cache_key"),
-    *("prompt_cache_retention", "reasoning", "safety_identifier", "service_tier", "store", "stream", "stream_options"),
+    *(
+        "background",
+        "context_management",
+        "conversation",
+        "include",
+        "input",
+        "instructions",
+        "max_output_tokens",
+        "max_tool_calls",
+    ),
+    *("metadata", "model", "moderation", "parallel_tool_calls", "previous_response_id", "prompt", "prompt_cache_key"),
+    *(
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "reasoning",
+        "safety_identifier",
+        "service_tier",
+        "store",
+        "stream",
+        "stream_options",
+    ),
     *("temperature", "text", "tool_choice", "tools", "top_logprobs", "top_p", "truncation", "user"),
 )
 
@@ -265,6 +283,14 @@ _FORMATS: dict[str, Callable[[JsonObject], JsonObject]] = {
 
 
 def _echoed(fields: JsonObject, model: str) -> JsonObject:
+    for each in a_list(fields.get("context_management"), "context_management"):
+        a_choice(
+            an_object(each, "context_management[]").get("type"), "context_management[].type", ("compaction",), None
+        )
+    an_object(fields.get("prompt_cache_options"), "prompt_cache_options")
+    moderation = an_object(fields.get("moderation"), "moderation")
+    if moderation and not a_text(moderation.get("model"), "moderation.model"):
+        raise missing("moderation.model")
     numbers: JsonObject = {}
     for name, most in (("temperature", 2), ("top_p", 1)):
         value = a_number(fields.get(name), name, 0, most)

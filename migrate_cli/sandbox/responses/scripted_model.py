@@ -7,13 +7,13 @@ and quotes the outputs of the client's tools. Only the ids of calls and containe
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from migrate_cli.model import JsonObject
 from migrate_cli.sandbox import ids
-from migrate_cli.sandbox.responses import hosted_tools, mcp
+from migrate_cli.sandbox.responses import client_calls, hosted_tools, mcp
 from migrate_cli.sandbox.responses.comparison import verdict_on
 from migrate_cli.sandbox.responses.context_queries import ModelContext, answer
 from migrate_cli.sandbox.responses.cues import Cue, CueKind, without_cues
@@ -117,7 +117,7 @@ def _take_answers(builder: _OutputBuilder, answers: Sequence[JsonObject]) -> Non
     for item in answers:
         if item["type"] != "mcp_approval_response":
             name = calls.get(item["call_id"], {}).get("name", item["type"])
-            builder.sentences.append(AnnotatedText(f"{name} returned: {_shown(item['output'])}"))
+            builder.sentences.append(AnnotatedText(f"{name} returned: {_shown(item.get('output') or item['type'])}"))
     responses = [item for item in answers if item["type"] == "mcp_approval_response"]
     for result in mcp.carry_out_approved(responses, builder.context.items):
         builder.take(result)
@@ -125,16 +125,46 @@ def _take_answers(builder: _OutputBuilder, answers: Sequence[JsonObject]) -> Non
 
 def _shown(output: Any) -> str:
     if isinstance(output, list):
-        return " ".join(str(part.get("text") or part.get("file_id") or part["type"]) for part in output)
+        return " ".join(str(part.get("text") or part.get("file_id") or part.get("stderr") or part) for part in output)
     return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
 
 
 def _call(builder: _OutputBuilder, cue: Cue) -> None:
-    names = [tool["name"] for tool in builder.tools() if tool["type"] == "function"]
-    if cue.kind is CueKind.CALL and cue.text not in names:
+    known = {full: (name, namespace) for full, name, namespace in _called_by_name(builder, "function")}
+    if cue.kind is CueKind.CALL and cue.text not in known:
         builder.sentences.append(AnnotatedText(f"I have no function named {cue.text}."))
-    else:
-        builder.take(hosted_tools.function_call(cue.text, cue.arguments, ids.call_id()))
+        return
+    name, namespace = known.get(cue.text, (cue.text, None))
+    builder.take(client_calls.function_call(name, cue.arguments, namespace))
+
+
+def _called_by_name(builder: _OutputBuilder, kind: str) -> Iterator[tuple[str, str, str | None]]:
+    """Yield the client's tools of a type: full name, name and namespace."""
+    for tool in builder.tools():
+        if tool["type"] == kind:
+            yield tool["name"], tool["name"], None
+        elif tool["type"] == "namespace":
+            for inner in tool["tools"]:
+                if inner["type"] == kind:
+                    yield f"{tool['name']}.{inner['name']}", inner["name"], tool["name"]
+
+
+def _custom(builder: _OutputBuilder, cue: Cue) -> None:
+    known = {full: (name, namespace) for full, name, namespace in _called_by_name(builder, "custom")}
+    if cue.text not in known:
+        builder.sentences.append(AnnotatedText(f"I have no custom tool named {cue.text}."))
+        return
+    name, namespace = known[cue.text]
+    builder.take(client_calls.custom_call(name, cue.arguments, namespace))
+
+
+def _client(builder: _OutputBuilder, cue: Cue) -> None:
+    call = client_calls.other_call(cue.text)
+    builder.take(call or CueResult(sentence=AnnotatedText(f"I know no call of the type {cue.text}.")))
+
+
+def _comment(builder: _OutputBuilder, cue: Cue) -> None:
+    builder.output.append(hosted_tools.message([hosted_tools.text_part(cue.text)], phase="commentary"))
 
 
 def _hosted(
@@ -181,6 +211,9 @@ def _fail(builder: _OutputBuilder, cue: Cue) -> None:
 _DO: dict[CueKind, Callable[[_OutputBuilder, Cue], None]] = {
     CueKind.CALL: _call,
     CueKind.CALL_UNKNOWN: _call,
+    CueKind.CUSTOM: _custom,
+    CueKind.CLIENT: _client,
+    CueKind.COMMENT: _comment,
     CueKind.WEB_SEARCH: _hosted(("web_search",), lambda _, cue, __: hosted_tools.web_search(cue.text)),
     CueKind.FILE_SEARCH: _hosted(
         ("file_search",), lambda builder, cue, tool: hosted_tools.file_search(cue.text, tool, builder.files)
@@ -209,7 +242,7 @@ def _forced_call(builder: _OutputBuilder) -> None:
         tool = chosen(choice, builder.request.tools)
     if tool is not None:
         arguments = example_of(tool.get("parameters") or {"type": "object"}, "example")
-        builder.take(hosted_tools.function_call(tool["name"], json.dumps(arguments, ensure_ascii=False), ids.call_id()))
+        builder.take(client_calls.function_call(tool["name"], json.dumps(arguments, ensure_ascii=False)))
 
 
 def _limit_hosted_calls(builder: _OutputBuilder) -> None:
@@ -219,7 +252,7 @@ def _limit_hosted_calls(builder: _OutputBuilder) -> None:
         return
     kept = []
     for item in builder.output:
-        if item["type"].endswith("_call") and item["type"] != "function_call":
+        if item["type"].endswith("_call") and item["type"] not in client_calls.WAITING:
             left -= 1
             if left < 0:
                 continue
@@ -238,11 +271,8 @@ def _say(builder: _OutputBuilder) -> None:
     sentence = _cut(builder, _formatted(builder, sentence))
     part = hosted_tools.text_part(sentence.text, sentence.annotations)
     item = hosted_tools.message([part], complete=builder.status == "completed")
-    waiting = [place for place, each in enumerate(builder.output) if each["type"] in _WAITING]
+    waiting = [place for place, each in enumerate(builder.output) if each["type"] in client_calls.WAITING]
     builder.output.insert(waiting[0] if waiting else len(builder.output), item)
-
-
-_WAITING = frozenset({"function_call", "mcp_approval_request"})
 
 
 def _answer(builder: _OutputBuilder) -> AnnotatedText:

@@ -225,6 +225,22 @@ def _web_search(tool: JsonObject, path: str, _: KnownFile) -> JsonObject:
     return {"filters": None, "user_location": None} | dict(tool) | {"search_context_size": size}
 
 
+def _namespace(tool: JsonObject, path: str, known_file: KnownFile) -> JsonObject:
+    refuse_unknown(tool, ("type", "name", "description", "tools"), f"{path}.")
+    if not a_text(tool.get("name"), f"{path}.name"):
+        raise missing(f"{path}.name")
+    inner = []
+    for place, each in enumerate(a_list(tool.get("tools"), f"{path}.tools")):
+        where = f"{path}.tools[{place}]"
+        given = an_object(each, where)
+        if given.get("type") not in ("function", "custom"):
+            raise not_one_of(f"{where}.type", given.get("type"), ("function", "custom"))
+        inner.append(_CHECKS[given["type"]](given, where, known_file))
+    if not inner:
+        raise missing(f"{path}.tools")
+    return {**tool, "tools": inner}
+
+
 def _as_given(tool: JsonObject, path: str, _: KnownFile) -> JsonObject:
     if tool["type"] == "custom" and not a_text(tool.get("name"), f"{path}.name"):
         raise missing(f"{path}.name")
@@ -246,5 +262,9 @@ _CHECKS: dict[str, Check] = {
     "shell": _as_given,
     "custom": _as_given,
     "apply_patch": _as_given,
+    "computer": _as_given,
+    "namespace": _namespace,
+    "tool_search": _as_given,
+    "programmatic_tool_calling": _as_given,
 }
 """Kinds of tools in the order in which the real error lists them."""

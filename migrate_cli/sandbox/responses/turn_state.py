@@ -8,11 +8,14 @@ from migrate_cli.model import JsonObject
 from migrate_cli.sandbox.responses.cues import Cue, CueKind, stages_of
 
 ANSWERS = frozenset(
-    {"function_call_output", "mcp_approval_response", "custom_tool_call_output", "computer_call_output"}
-)
+    {
+        "function_call_output", "mcp_approval_response", "custom_tool_call_output", "computer_call_output",
+        "local_shell_call_output", "shell_call_output", "apply_patch_call_output", "tool_search_output",
+    }
+)  # fmt: skip
 """Items with which a client answers a call."""
 
-_CALLS = frozenset({CueKind.CALL, CueKind.CALL_UNKNOWN})
+_CALLS = frozenset({CueKind.CALL, CueKind.CALL_UNKNOWN, CueKind.CUSTOM, CueKind.CLIENT})
 
 
 def since_last_user(items: Sequence[JsonObject]) -> Sequence[JsonObject]:
