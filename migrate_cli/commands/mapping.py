@@ -18,6 +18,7 @@ from migrate_cli.state.reader import StateReader
 _COLUMNS: dict[MapLevel, tuple[str, ...]] = {
     MapLevel.THREADS: (
         "thread_id", "conversation_id", "state", "messages", "items", "findings", "run_id", "updated_at",
+        "last_response_id",
     ),
     MapLevel.MESSAGES: (
         "thread_id", "message_id", "position", "conversation_id", "item_id", "kind", "source_created_at",

@@ -17,6 +17,7 @@ MIDDLE = (
     "agent",
     "state",
     "status",
+    "last_response_id",
 )
 """The fields that people look ids up for, in this order; JSON has all of them."""
 

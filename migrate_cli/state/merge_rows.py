@@ -314,6 +314,11 @@ class RowMerger:
             source.execute("SELECT conversation_id, target, run, made_at FROM scratch"),
         )
         into.executemany(
+            """INSERT OR IGNORE INTO main.in_place (conversation_id, target, run, anchor, at)
+            SELECT ?1, ?2, new, ?4, ?5 FROM temp.runs WHERE old = ?3 AND fresh""",
+            source.execute("SELECT conversation_id, target, run, anchor, at FROM in_place"),
+        )
+        into.executemany(
             """INSERT INTO main.chain VALUES (?, ?, ?) ON CONFLICT (conversation_id) DO UPDATE
             SET response_id = excluded.response_id, updated_at = excluded.updated_at
             WHERE excluded.updated_at > chain.updated_at""",

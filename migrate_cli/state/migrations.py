@@ -233,6 +233,29 @@ def m010_agents(db: Database) -> None:
     for statement in _M010:
         db.conn.execute(statement)
     db.create_view("agent_map", _M010_VIEW)
+_M011 = (
+    # Conversations in which a case runs itself: a row goes once the case has left no call without an answer there.
+    "CREATE TABLE in_place (conversation_id TEXT PRIMARY KEY, target TEXT NOT NULL, run INTEGER REFERENCES run(key), "
+    "anchor TEXT, at INTEGER NOT NULL) WITHOUT ROWID",
+    "ALTER TABLE replay ADD COLUMN last_response_id TEXT",
+)
+_M011_VIEWS = {
+    "response_chain": """
+        SELECT run.id AS run_id, replay.case_id, replay.conversation_id, replay.last_response_id
+        FROM replay JOIN run ON run.key = replay.run WHERE replay.last_response_id IS NOT NULL""",
+    "thread_map": _M001_VIEWS["thread_map"].replace(
+        "AS updated_at\n", "AS updated_at, chain.response_id AS last_response_id\n"
+    )
+    + " LEFT JOIN chain ON chain.conversation_id = thread.conversation_id",
+}
+
+
+def m011_chains_and_cases_in_place(db: Database) -> None:
+    """Where chains of responses end, and the conversations that a case runs in itself."""
+    for statement in _M011:
+        db.conn.execute(statement)
+    for name, select in _M011_VIEWS.items():
+        db.create_view(name, select, replace=True)
 
 
 STEPS: tuple[Callable[[Database], None], ...] = (
@@ -246,6 +269,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m008_identity,
     m009_child_threads,
     m010_agents,
+    m011_chains_and_cases_in_place,
 )
 """All steps, oldest first."""
 

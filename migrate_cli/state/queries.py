@@ -45,6 +45,7 @@ _LOOKUPS = (
     ("assistant", "assistant_id", "agent_map"),
     ("agent", "agent", "agent_map"),
     ("agent", "name", "agent_map"),
+    ("response", "last_response_id", "response_chain"),
 )
 """Where an id is looked for, cheapest first."""
 
@@ -157,10 +158,10 @@ class MapQueries:
     def of(self, ids: Iterable[str]) -> list[JsonObject]:
         """Return rows for each id, old or new, in the order asked for.
 
-        Each row has `id`, `found` (`thread`, `conversation`, `message`, `item`, `file`, `assistant`, `agent`, or None)
-        and the fields of `thread_map`, `message_map`, `file_map` or `agent_map`. An id that stands for several items
-        has several rows. A thread whose connected agents worked in threads of their own has `children`, in the columns
-        of the view `child_thread`.
+        Each row has `id`, `found` (`thread`, `conversation`, `message`, `item`, `file`, `assistant`, `agent`,
+        `response`, or None) and the fields of `thread_map`, `message_map`, `file_map`, `agent_map` or `response_chain`.
+        An id that stands for several items has several rows. A thread whose connected agents worked in threads of
+        their own has `children`, in the columns of the view `child_thread`.
         """
         wanted = list(dict.fromkeys(ids))
         rows: dict[str, list[JsonObject]] = {}

@@ -14,7 +14,9 @@ from migrate_cli.state.writer import PendingWrite
 
 _SCRATCH = with_keys("INSERT OR REPLACE INTO scratch VALUES (?, ?, <run>, ?)")
 _CHAIN = "INSERT OR REPLACE INTO chain VALUES (?, ?, ?)"
-_REPLAY = with_keys("INSERT INTO replay VALUES (<run>, ?, ?, ?, ?, ?, ?, ?, ?)")
+_REPLAY = with_keys("INSERT INTO replay VALUES (<run>, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+_IN_PLACE = with_keys("INSERT OR REPLACE INTO in_place VALUES (?, ?, <run>, ?, ?)")
+_IN_PLACE_OVER = "DELETE FROM in_place WHERE conversation_id = ?"
 
 
 class ReplayRecords(StatePart):
@@ -31,12 +33,13 @@ class ReplayRecords(StatePart):
         input_tokens: int | None = None,
         output_tokens: int | None = None,
         detail: str | None = None,
+        last_response_id: str | None = None,
     ) -> None:
-        """Note the result of one replayed case of the current run."""
+        """Note the result of one replayed case of the current run; of a chain, the response that another can follow."""
         if self._session.run_id is None:
             raise ValueError("a replay result belongs to a run: call start_run first")
-        row = (case_id, conversation_id, status, ttft_ms, total_ms, input_tokens, output_tokens, detail)
-        self._session.note([PendingWrite(_REPLAY, [(self._session.run_id, *row)])])
+        told = (status, ttft_ms, total_ms, input_tokens, output_tokens, detail, last_response_id)
+        self._session.note([PendingWrite(_REPLAY, [(self._session.run_id, case_id, conversation_id, *told)])])
 
     def scratch(self, conversation_id: str, target: str) -> None:
         """Note a scratch conversation of a replay at a target; must be durable before data is sent there."""
@@ -53,6 +56,20 @@ class ReplayRecords(StatePart):
         """Return the scratch conversations that are still at a target, oldest first."""
         sql = "SELECT conversation_id FROM scratch WHERE target = ? ORDER BY made_at, conversation_id"
         return [row[0] for row in self._session.ask(sql, target)]
+
+    def in_place(self, conversation_id: str, target: str, anchor: str | None) -> None:
+        """Note that a case runs in a conversation itself, after this item; must be durable before it does."""
+        run, now = self._session.run_and_time()
+        self._session.note([PendingWrite(_IN_PLACE, [(conversation_id, target, run, anchor, now)], vital=True)])
+
+    def in_place_over(self, conversation_id: str) -> None:
+        """Note that the case has left its conversation usable."""
+        self._session.note([PendingWrite(_IN_PLACE_OVER, [(conversation_id,)])])
+
+    def in_place_left(self, target: str) -> list[tuple[str, str | None]]:
+        """Return the conversations at a target in which a case was killed, each with its anchor."""
+        sql = "SELECT conversation_id, anchor FROM in_place WHERE target = ? ORDER BY at, conversation_id"
+        return [(row[0], row[1]) for row in self._session.ask(sql, target)]
 
     def chain(self, conversation_id: str, response_id: str) -> None:
         """Note the last response of a conversation that goes on as a chain of responses."""

@@ -13,13 +13,14 @@ from migrate_cli.state.store import StateStore
 from sqlite_utils import Database
 
 PUBLIC = {
-    "thread_map": "thread_id conversation_id state messages items findings run_id updated_at",
+    "thread_map": "thread_id conversation_id state messages items findings run_id updated_at last_response_id",
     "message_map": "thread_id message_id position conversation_id item_id kind source_created_at",
     "file_map": "source_file_id target_file_id kind bytes sha256 status",
     "finding": "thread_id message_id code severity detail",
     "child_thread": "thread_id message_id call_id child_thread_id child_conversation_id",
     "replay_result": "run_id case_id conversation_id status ttft_ms total_ms input_tokens output_tokens detail",
     "agent_map": "assistant_id agent name version status run_id updated_at",
+    "response_chain": "run_id case_id conversation_id last_response_id",
 }
 
 
