@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from itertools import count
 from typing import Protocol
 
@@ -18,7 +19,8 @@ from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, Refused
 from migrate_cli.http.retry import pause
 from migrate_cli.model import JsonObject
 from migrate_cli.target.conversations import ConversationsTarget
-from migrate_cli.target.deletion import DELETED, GONE, ConversationDeletion, Wait
+from migrate_cli.target.deletion import DELETED, GONE, ConversationDeletion, Wait, delete_until_gone
+from migrate_cli.work.pool import WorkerPool, each_of
 from migrate_cli.work.waiting import waiting
 
 ATTEMPTS = 6
@@ -94,8 +96,21 @@ class ScratchConversations:
         """What the record and sentences call the target; what is left at another is not looked for here."""
         self.made = 0
         self.deleted = 0
-        self.left: list[str] = []
-        """Ids that could not be deleted; they stay on record."""
+        """Of those that it made."""
+        self.swept = 0
+        """Of those that earlier processes left."""
+        self.found = 0
+        """Those that earlier processes left."""
+        self.unclear = 0
+        """Answers to creates that were lost: each may have left an empty conversation."""
+        self._own: set[str] = set()
+        self._there: dict[str, None] = {}
+        """All that are on record, as far as was asked or noted; the record itself may lag behind."""
+
+    @property
+    def left(self) -> list[str]:
+        """Ids of all that are still at the target, also those that earlier processes left; they stay on record."""
+        return list(self._there)
 
     async def make(self, items: Sequence[JsonObject]) -> tuple[str, str | None]:
         """Make one with these items; return its id and the id of its last item.
@@ -113,6 +128,8 @@ class ScratchConversations:
     async def keep_account(self, conversation_id: str) -> None:
         """Take a conversation that was just made into the account: from here on it is deleted in the end."""
         self.made += 1
+        self._own.add(conversation_id)
+        self._there[conversation_id] = None
         self._record.scratch(conversation_id, self.name)
         await self._record.durable()
 
@@ -133,26 +150,46 @@ class ScratchConversations:
             return str(data[-1].get("id"))
         raise Unclear(unclear)
 
-    async def delete(self, conversation_id: str) -> bool:
-        """Delete the items, then the conversation; True when nothing is left. Never raises for what went wrong."""
+    async def delete_items(self, conversation_id: str, item_ids: Sequence[str]) -> None:
+        """Delete these items, in this order. Raises ScratchRefused, Unclear, or TemporaryError as `make` does."""
+        for item_id in item_ids:
+            delete = partial(self._target.delete_item, conversation_id, item_id)
+            refused = await delete_until_gone(delete, self._attempts(f"it is unclear whether {item_id} is deleted"))
+            if refused is not None:
+                raise ScratchRefused("delete-refused", f"the target does not delete {item_id}: {refused.message}")
+
+    async def delete(self, conversation_id: str, *, keep_record: bool = False) -> bool:
+        """Delete the items, then the conversation; True when nothing is left. Never raises for what went wrong.
+
+        `keep_record`: a request may still add items there, so that the next process is to delete it once more.
+        """
         deletion = ConversationDeletion(self._target, conversation_id, self._attempts)
         try:
             gone = (await deletion.run())[0] in (DELETED, GONE)
         except (MigrateError, Unclear):
             gone = False
+        if gone and keep_record:
+            return True
         if gone:
-            self.deleted += 1
             self._record.scratch_gone(conversation_id)
-        elif conversation_id not in self.left:
-            self.left.append(conversation_id)
+            self._there.pop(conversation_id, None)
+            self.deleted += conversation_id in self._own
+            self.swept += conversation_id not in self._own
         return gone
 
-    async def sweep(self) -> int:
-        """Delete all that is on record, also by earlier processes; return how many are gone."""
-        before = self.deleted
-        for conversation_id in self._record.scratches(self.name):
-            await self.delete(conversation_id)
-        return self.deleted - before
+    async def sweep(self, workers: int = 1, settle: float = 0.0) -> int:
+        """Delete all that is on record, also by earlier processes; return how many are gone.
+
+        The last requests of those may take effect until `settle` seconds have passed, so that is waited for first.
+        """
+        before = self.deleted + self.swept
+        self._there |= dict.fromkeys(self._record.scratches(self.name))
+        self.found = len(self._there.keys() - self._own)
+        if self.found and settle:
+            with waiting("requests of the replay before to settle", moves=False):
+                await self._sleep(settle)
+        await WorkerPool(workers, asyncio.Event()).run(each_of(iter(list(self._there))), self.delete)
+        return self.deleted + self.swept - before
 
     async def _create(self) -> str:
         """Make one; an unclear answer leaves at worst an empty conversation, so another is made after it."""
@@ -160,6 +197,7 @@ class ScratchConversations:
         while not isinstance(reply := await self._target.create_conversation({"migrate_cli": "scratch"}), Applied):
             if isinstance(reply, Refused):
                 raise ScratchRefused("scratch-refused", f"the target makes no conversation: {reply.message}")
+            self.unclear += isinstance(reply, Ambiguous)
             await wait(reply)
         conversation_id = str(reply.body["id"])
         await self.keep_account(conversation_id)
