@@ -34,7 +34,7 @@ from migrate_cli.http.client import ApiClient
 from migrate_cli.http.outcomes import Applied, NotApplied, Refused
 from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.model import JsonObject, Result
-from migrate_cli.replay.budget import Limits, Price, UsageBudget, price_of
+from migrate_cli.replay.budget import Limits, Price, PriceList, UsageBudget, price_of
 from migrate_cli.replay.console import LineConsole, LiveConsole, ask_person
 from migrate_cli.replay.errors import CaseError, RetryableError
 from migrate_cli.replay.event_sinks import CaseObserver, EventFile, ImageFolder, ObserverGroup
@@ -46,6 +46,7 @@ from migrate_cli.replay.modes import Mode, ReplayTarget
 from migrate_cli.replay.outcome import CaseRun
 from migrate_cli.replay.run import ConversationFingerprints, ReplayJob, ReplayPlan, ReplayRun
 from migrate_cli.replay.suite import load_suite
+from migrate_cli.replay.tidying import TidiedConversation, tidy_left
 from migrate_cli.replay.tools import ToolPolicy
 from migrate_cli.replay.turns import Streamer, TurnPolicy
 from migrate_cli.report.progress import LiveProgress, ProgressView
@@ -55,6 +56,7 @@ from migrate_cli.state.runs import RecordedRuns
 from migrate_cli.state.store import StateStore
 from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.target.scratch import ScratchConversations
+from migrate_cli.work.waiting import waiting
 
 _STOPPING = "Stopping: cases under way are allowed to end. Press Ctrl-C again to stop at once."
 
@@ -135,6 +137,10 @@ def _check_prices(settings: Settings, jobs: Sequence[ReplayJob]) -> None:
         raise UsageError(f"--max-cost needs the price of {', '.join(unpriced)}; set replay.prices in migration.yaml")
 
 
+def _price_list(settings: Settings) -> PriceList:
+    return PriceList(_prices(settings), settings.replay.call_prices)
+
+
 def _prices(settings: Settings) -> dict[str, Price]:
     return {name: Price(price.input, price.output, price.cached) for name, price in settings.replay.prices.items()}
 
@@ -148,6 +154,8 @@ class _Finished:
     fingerprints: ConversationFingerprints
     swept: int
     """Scratch conversations of earlier replays that were deleted first."""
+    tidied: list[TidiedConversation]
+    """Conversations that an earlier replay left with calls open."""
 
 
 class _Replay:
@@ -170,7 +178,7 @@ class _Replay:
         self._earlier, self._judged = judged_before(settings, options, self._asked)
         self._budget = UsageBudget(
             Limits(settings.replay.max_cost, settings.replay.max_tokens, settings.replay.max_tool_calls),
-            _prices(settings),
+            _price_list(settings),
         )
         self._images = None if options.images is None else ImageFolder(options.images)
         self._screen: LiveConsole | None = None
@@ -290,12 +298,33 @@ class _Replay:
 
     async def _run_cases(self, run: ReplayRun, replay_target: ReplayTarget) -> _Finished:
         """Delete what earlier replays left, run every case, and see whether migrated conversations are as before."""
-        swept = await replay_target.scratches.sweep()
         self._interrupts = Interrupts(self._view, run.drain.set, notice=_STOPPING, abort=self._cases.handlers.kill)
         with self._interrupts.on_loop():
+            swept, tidied = await self._clean_up(replay_target, run)
             runs = await run.run(self._cases.jobs, self._judged)
             fingerprints = await run.check_untouched()
-        return _Finished(runs, fingerprints, swept)
+        return _Finished(runs, fingerprints, swept, tidied)
+
+    async def _clean_up(self, target: ReplayTarget, run: ReplayRun) -> tuple[int, list[TidiedConversation]]:
+        """Delete what earlier replays left, and answer the calls that they left open; an interruption ends that."""
+        left = target.records.in_place_left(target.scratches.name)
+        cleaning = asyncio.ensure_future(self._swept_and_tidied(target, left))
+        stopped = asyncio.ensure_future(run.drain.wait())
+        try:
+            await asyncio.wait({cleaning, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            return cleaning.result() if cleaning.done() else (target.scratches.swept, [])
+        finally:
+            cleaning.cancel()
+            stopped.cancel()
+
+    async def _swept_and_tidied(
+        self, target: ReplayTarget, left: list[tuple[str, str | None]]
+    ) -> tuple[int, list[TidiedConversation]]:
+        swept = await target.scratches.sweep(self._settings.replay.workers, target.settle)
+        if left and not target.scratches.found:
+            with waiting("requests of the replay before to settle", moves=False):
+                await asyncio.sleep(target.settle)
+        return swept, await tidy_left(target.conversations, target.scratches, target.records, left)
 
     def _record(self, run: CaseRun) -> None:
         name = run.case_id if self._options.repeat == 1 else f"{run.case_id}#{run.number}"
@@ -308,6 +337,7 @@ class _Replay:
             input_tokens=run.usage.input,
             output_tokens=run.usage.output,
             detail=run.detail() or None,
+            last_response_id=run.last_response,
         )
 
     # ---- finish
@@ -327,12 +357,18 @@ class _Replay:
             data |= {"resumes": self._earlier, "judged_before": len(self._judged)}
         return data | {
             "swept": finished.swept,
+            "tidied": [one.as_dict() for one in self._tidied(finished)],
             "images": [str(path) for path in self._images.saved] if self._images else [],
             "requests": client.traffic.as_dict(),
             "target": self._target.as_dict(),
             "state": str(self._settings.state),
             "seconds": round(time.monotonic() - self._began, 3),
         }
+
+    def _tidied(self, finished: _Finished) -> list[TidiedConversation]:
+        """All conversations that were changed so that they can go on."""
+        ours = [one for runs in finished.runs for run in runs for one in run.tidied]
+        return [one for one in (*finished.tidied, *ours) if one.sentence()]
 
     def _result(self, run_id: str, data: JsonObject, failure: MigrateError | None) -> Result:
         interrupted = self._interrupts is not None and self._interrupts.met

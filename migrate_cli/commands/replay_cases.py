@@ -191,7 +191,8 @@ def _checked(jobs: Sequence[ReplayJob], folder: Path, mapped: Callable[[str], st
             inputs.check(_parts(job), f"the case {job.case.id}")
     handlers = HandlerProcesses(folder)
     try:
-        handlers.check(tool.handler for job in jobs for tool in job.tools if tool.handler)
+        runnable = (tool for job in jobs for each in job.tools for _, tool in each.run_here())
+        handlers.check(tool.handler for tool in runnable if tool.handler)
     except BaseException:  # Ctrl-C included: no process may stay
         handlers.kill()
         raise

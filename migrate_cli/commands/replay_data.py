@@ -49,6 +49,7 @@ def data_of(
         "totals": _totals(entries, budget),
         "cost": None if budget.unpriced and not budget.cost else round(budget.cost, 6),
         "unpriced": sorted(budget.unpriced),
+        "unpriced_calls": sorted(budget.unpriced_calls),
         "stopped": budget.stopped,
         "conversations": {
             "checked": len(fingerprints.before),
@@ -56,7 +57,14 @@ def data_of(
             "changed": fingerprints.changed,
             "unread": fingerprints.unread,
         },
-        "scratch": {"made": scratches.made, "deleted": scratches.deleted, "left": scratches.left},
+        "scratch": {
+            "found": scratches.found,
+            "made": scratches.made,
+            "deleted": scratches.deleted,
+            "swept": scratches.swept,
+            "left": scratches.left,
+            "unclear": scratches.unclear,
+        },
         "warnings": [*cases.warnings, *_hidden(fingerprints)],
     }
     if others is not None:
@@ -100,13 +108,16 @@ def _masked_turn(turn: JsonObject) -> JsonObject:
 
 
 def exit_code_of(data: JsonObject, failure: MigrateError | None, *, interrupted: bool) -> ExitCode:
-    """4 when a case failed or a conversation changed; 3 when a limit stopped it; what ended the run goes first."""
+    """4 when a case failed, or a conversation changed or was left unusable; 3 when a limit stopped it.
+
+    What ended the run goes first.
+    """
     if failure is not None:
         return failure.exit_code
     if interrupted:
         return ExitCode.INTERRUPTED
-    totals = data["totals"]
-    if totals["failed"] or totals["error"] or data["conversations"]["changed"]:
+    totals, left_open = data["totals"], any(one["problem"] for one in data["tidied"])
+    if totals["failed"] or totals["error"] or data["conversations"]["changed"] or left_open:
         return ExitCode.CHECK_FAILED
     return ExitCode.PARTIAL if totals["stopped"] or data["scratch"]["left"] else ExitCode.OK
 
@@ -125,6 +136,7 @@ def problems_of(data: JsonObject, failure: MigrateError | None) -> list[Problem]
     for conversation_id in data["scratch"]["left"]:
         sentence = f"the scratch conversation {conversation_id} could not be deleted; the next replay tries again"
         problems.append(Problem("scratch-left", sentence))
+    problems += [Problem("conversation-left-open", one["problem"]) for one in data["tidied"] if one["problem"]]
     return problems
 
 
@@ -137,4 +149,6 @@ def _totals(entries: Sequence[JsonObject], budget: UsageBudget) -> dict[str, int
         "output_tokens": budget.usage.output,
         "tool_calls": budget.tool_calls,
         "retries": sum(entry["retries"] for entry in entries),
+        "estimated_tokens": budget.estimated,
+        "unanswered": sum(len(entry.get("unanswered") or ()) for entry in entries),
     }

@@ -80,12 +80,13 @@ class TailCutter:
 
 def weigh_item(item: Item, estimate: TokenEstimate = estimate_tokens) -> int:
     """About how many tokens an item has: its texts by `estimate`, images and files by flat guesses."""
-    return _weigh(json.loads(item.body), estimate)
+    return weigh(json.loads(item.body), estimate)
 
 
-def _weigh(value: Any, estimate: TokenEstimate) -> int:
+def weigh(value: Any, estimate: TokenEstimate = estimate_tokens) -> int:
+    """About how many tokens items have, or one of them, given as JSON."""
     if isinstance(value, list):
-        return sum(_weigh(entry, estimate) for entry in value)
+        return sum(weigh(entry, estimate) for entry in value)
     if not isinstance(value, dict):
         return 0
     kind = value.get("type")
@@ -94,10 +95,10 @@ def _weigh(value: Any, estimate: TokenEstimate) -> int:
     tokens = 0
     for key, entry in value.items():
         if isinstance(entry, list):
-            tokens += _weigh(entry, estimate)
+            tokens += weigh(entry, estimate)
         elif isinstance(entry, str) and key in _TEXT_KEYS:
             tokens += estimate(entry)
     return tokens
 
 
-_TEXT_KEYS = frozenset({"text", "refusal", "name", "arguments", "output", "code", "logs"})
+_TEXT_KEYS = frozenset({"text", "refusal", "name", "arguments", "input", "output", "code", "logs"})

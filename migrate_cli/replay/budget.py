@@ -1,18 +1,19 @@
 """Counts tokens, tool calls and money, and stops before a limit is passed. It sends nothing.
 
-While a limit is set, a request starts only if there is room for it beside what was spent and what the requests in
-flight will cost, estimated by the average so far.
+While a limit on tokens or cost is set, a request starts only if there is room for it beside what was spent and what the
+requests in flight will cost, estimated by the average so far. Tool calls are counted one by one, before they are made;
+of those that the server makes itself, a request is told how many there may be.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from migrate_cli.replay.errors import LimitReached
-from migrate_cli.replay.response import Usage
+from migrate_cli.replay.response import ToolUse, Usage
 
 MILLION = 1_000_000
 
@@ -28,6 +29,22 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceList:
+    """What everything costs, in the user's currency."""
+
+    models: Mapping[str, Price] = field(default_factory=dict)
+    calls: Mapping[str, float] = field(default_factory=dict)
+    """One call of a tool that the server runs, by a name that a suite may use: `web_search`, `shop.track`, `mcp`."""
+
+    def of_call(self, use: ToolUse) -> float | None:
+        """What one call costs, by the closest of its names that has a price; None without one."""
+        for name in (*use.names[1:2], *use.names[:1], *use.names[2:]):
+            if name in self.calls:
+                return self.calls[name]
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """When to stop; None: never."""
 
@@ -36,9 +53,9 @@ class Limits:
     tool_calls: int | None = None
 
     @property
-    def any(self) -> bool:
-        """Whether there is any limit."""
-        return (self.cost, self.tokens, self.tool_calls) != (None, None, None)
+    def spending(self) -> bool:
+        """Whether there is a limit on what a request takes."""
+        return (self.cost, self.tokens) != (None, None)
 
 
 def price_of(prices: Mapping[str, Price], model: str | None) -> Price | None:
@@ -63,67 +80,106 @@ def cost_of(usage: Usage, price: Price | None) -> float | None:
 class UsageBudget:
     """What a whole replay has used, and what it may still use."""
 
-    def __init__(self, limits: Limits, prices: Mapping[str, Price]) -> None:
+    def __init__(self, limits: Limits, prices: PriceList) -> None:
         self.limits = limits
         self._prices = prices
         self.usage = Usage()
+        self.estimated = 0
+        """Tokens among these that no server has told, and that were guessed."""
         self.tool_calls = 0
         self.cost = 0.0
         self.unpriced: set[str] = set()
         """Models without a price."""
+        self.unpriced_calls: set[str] = set()
+        """Tools of the server that were called and have no price."""
         self.stopped: str | None = None
         """Why no more requests are sent."""
         self._requests = 0
         self._in_flight = 0
+        self._granted = 0
+        """Tool calls that requests in flight may make at the server."""
         self._change = asyncio.Condition()
 
     @asynccontextmanager
-    async def request(self) -> AsyncIterator[None]:
-        """Reserve room for a request; raises LimitReached where there is none."""
+    async def request(self, *, hosted: bool = False) -> AsyncIterator[int | None]:
+        """Reserve room for a request; raises LimitReached where there is none.
+
+        Yields how many calls the server may make for a request that offers it tools (`hosted`); None: any number.
+        """
+        limited = hosted and self.limits.tool_calls is not None
         async with self._change:
-            while self._in_flight and not self._room():
+            while self._in_flight and not self._room(limited=limited):
                 await self._change.wait()
-            if not self._room():
-                raise LimitReached(self._stop())
+            if not self._room(limited=limited):
+                raise LimitReached(self._stop(limited=limited))
             self._in_flight += 1
+            # All that is left, since nobody knows how many of them one answer takes.
+            granted = self._left() if limited else 0
+            self._granted += granted
         try:
-            yield
+            yield granted if limited else None
         finally:
             async with self._change:
                 self._in_flight -= 1
+                self._granted -= granted
                 self._change.notify_all()
 
-    def add(self, model: str | None, usage: Usage, tool_calls: int) -> float | None:
-        """Count one response; return what it cost, or None where the model has no price."""
+    def add(self, model: str | None, usage: Usage, uses: Iterable[ToolUse] = (), *, estimated: bool = False) -> float:
+        """Count one response, with the tools that the server ran; return what it cost, as far as there are prices."""
         self._requests += 1
         self.usage = self.usage + usage
-        self.tool_calls += tool_calls
-        cost = cost_of(usage, price_of(self._prices, model))
+        self.estimated += usage.total if estimated else 0
+        cost = cost_of(usage, price_of(self._prices.models, model))
         if cost is None and usage.total:
             self.unpriced.add(model or "a model that was not named")
-        self.cost += cost or 0.0
-        return cost
+        total = cost or 0.0
+        for use in uses:
+            self.tool_calls += 1
+            price = self._prices.of_call(use)
+            if price is None:
+                self.unpriced_calls.add(use.names[0])
+            total += price or 0.0
+        self.cost += total
+        return total
 
-    def _room(self) -> bool:
-        return self._over() is None
+    async def may_call(self) -> bool:
+        """Count one call of a tool that runs here; False, and nothing is counted, where it would pass the limit.
 
-    def _over(self) -> str | None:
+        Waits where only calls that a request in flight may make stand in the way.
+        """
+        if self.limits.tool_calls is not None:
+            async with self._change:
+                await self._change.wait_for(lambda: self._left() > 0 or not self._granted)
+                if self._left() < 1:
+                    self.stopped = self.stopped or self._too_many_calls()
+                    return False
+        self.tool_calls += 1
+        return True
+
+    def _left(self) -> int:
+        return (self.limits.tool_calls or 0) - self.tool_calls - self._granted
+
+    def _too_many_calls(self) -> str:
+        return f"the limit of {self.limits.tool_calls} for tool calls would be passed ({self.tool_calls} so far)"
+
+    def _room(self, *, limited: bool) -> bool:
+        return self._over(limited=limited) is None
+
+    def _over(self, *, limited: bool) -> str | None:
         if self.stopped is not None:
             return self.stopped
         # There is no average before the first response, so the first request runs alone.
-        if self.limits.any and self._requests == 0 and self._in_flight:
+        if self.limits.spending and self._requests == 0 and self._in_flight:
             return "the first request is under way"
+        if limited and self._left() < 1:
+            return self._too_many_calls()
         ahead = (self._in_flight + 1) / max(self._requests, 1)
-        spent = (
-            ("cost", self.cost, self.limits.cost),
-            ("tokens", self.usage.total, self.limits.tokens),
-            ("tool calls", self.tool_calls, self.limits.tool_calls),
-        )
+        spent = (("cost", self.cost, self.limits.cost), ("tokens", self.usage.total, self.limits.tokens))
         for name, used, limit in spent:
             if limit is not None and (used >= limit or used * (1 + ahead) > limit):
                 return f"the limit of {limit:g} for {name} would be passed ({used:g} so far)"
         return None
 
-    def _stop(self) -> str:
-        self.stopped = self._over() or "a limit was reached"
+    def _stop(self, *, limited: bool) -> str:
+        self.stopped = self._over(limited=limited) or "a limit was reached"
         return self.stopped

@@ -13,6 +13,7 @@ from typing import Any
 from migrate_cli.http.error_bodies import holds_error
 from migrate_cli.model import JsonObject
 from migrate_cli.replay import items as parts
+from migrate_cli.replay.client_calls import open_calls
 from migrate_cli.replay.response import Ending, Image, ModelResponse
 
 _PIECES: dict[str, tuple[str, str]] = {
@@ -24,23 +25,35 @@ _PIECES: dict[str, tuple[str, str]] = {
     "response.custom_tool_call_input": ("input", "input"),
     "response.reasoning_summary_text": ("summary", "text"),
     "response.reasoning_text": ("reasoning", "text"),
+    "response.shell_call_command": ("command", "command"),
+    "response.audio.transcript": ("spoken", "transcript"),
 }
 """What comes in pieces: event type without `.delta` or `.done`, to the kind of text and the field of the whole."""
 
-_TOKENS = frozenset(f"{name}.delta" for name in _PIECES)
+_TOKENS = frozenset({"response.audio.delta", *(f"{name}.delta" for name in _PIECES)})
 _ENDINGS = {f"response.{ending}": ending for ending in (Ending.COMPLETED, Ending.INCOMPLETE, Ending.FAILED)}
 _STATES = frozenset({"response.created", "response.queued", "response.in_progress"})
 _PROGRESS = (
     "response.file_search_call.", "response.web_search_call.", "response.code_interpreter_call.",
     "response.image_generation_call.", "response.mcp_call.", "response.mcp_list_tools.",
-    "response.content_part.", "response.reasoning_summary_part.",
+    "response.content_part.", "response.reasoning_summary_part.", "response.shell_call_command.",
+    "response.shell_call_output_content.", "response.compaction.", "response.audio.",
 )  # fmt: skip
-"""Events that only tell how far an item is; the item's own events hold what counts."""
+"""Events that only tell how far an item is, or bring sound; the item's own events hold what counts."""
+_FILLED: dict[str, tuple[str, str]] = {
+    "function_call": ("arguments", "arguments"),
+    "mcp_call": ("arguments", "arguments"),
+    "custom_tool_call": ("input", "input"),
+    "code_interpreter_call": ("code", "code"),
+}
+"""Items of which a field is streamed: the field, and the kind of text that fills it."""
 MOST_KEPT = 1000
 """Unknown events that are kept; a broken server may send them without end."""
 
+_INNER = {"summary": "summary_index", "command": "command_index"}
+"""What counts the texts of one kind inside an item, where it is not the content."""
 _Key = tuple[str, int, int]
-"""Kind of text, output index, content (or summary) index."""
+"""Kind of text, output index, index inside the item."""
 
 
 def is_token(event: JsonObject) -> bool:
@@ -117,7 +130,7 @@ class Collector:
 
     def _piece(self, names: tuple[str, str], what: str, event: JsonObject) -> None:
         kind, field = names
-        inner = "summary_index" if kind == "summary" else "content_index"
+        inner = _INNER.get(kind, "content_index")
         key = (kind, _index(event, "output_index"), _index(event, inner))
         text = event.get("delta" if what == "delta" else field)
         if not isinstance(text, str):
@@ -151,8 +164,9 @@ class Collector:
     def response(self) -> ModelResponse:
         """Return what has come so far; `broken` when no last event was among it."""
         response, output = self._response, self._output()
-        streamed = "".join(self._texts("text"))
-        text = parts.text_of(output) or streamed
+        streamed, whole = "".join(self._texts("text")), parts.text_of(output)
+        # Servers that leave the items out stream the text all the same; and sound comes with the words.
+        text = parts.answer_of(output) if whole else streamed or "".join(self._texts("spoken"))
         ending = self._ending or Ending.BROKEN
         code, message = parts.error_of(self._error or response)
         notes = parts.annotations_of(output) or [self._notes[key] for key in sorted(self._notes)]
@@ -165,20 +179,22 @@ class Collector:
             text=text,
             refusal=parts.refusal_of(output) or "".join(self._texts("refusal")),
             items=tuple(output),
-            calls=parts.calls_of(output),
+            calls=open_calls(output),
             approvals=parts.approvals_of(output),
             uses=parts.uses_of(output),
             annotations=tuple(notes),
             images=(*self._partial.values(), *parts.images_of(output)),
-            reasoning="\n".join(self._texts("summary")),
+            reasoning="\n".join(self._texts("summary") or self._texts("reasoning")),
             usage=parts.usage_of(response.get("usage")),
+            usage_told=parts.tells_usage(response.get("usage")),
             error_code=code,
             error_message=message,
             incomplete_reason=parts.string(reason),
             unknown=tuple(self._unknown),
+            unknown_items=parts.unknown_in(output),
             disorder=self._disorder,
             unreadable=self._unreadable,
-            mismatch=bool(streamed) and ending is Ending.COMPLETED and text != streamed,
+            mismatch=bool(streamed) and ending is Ending.COMPLETED and (whole or streamed) != streamed,
         )
 
     def _output(self) -> list[JsonObject]:
@@ -192,8 +208,13 @@ class Collector:
     def _filled(self, place: int, item: JsonObject) -> JsonObject:
         """An item as `added` has no text yet; put in what was streamed for it."""
         kind = item.get("type")
-        if kind in ("function_call", "mcp_call") and not item.get("arguments"):
-            return item | {"arguments": "".join(self._texts("arguments", place))}
+        field, piece = _FILLED.get(str(kind), (None, ""))
+        if field is not None and not item.get(field):
+            return item | {field: "".join(self._texts(piece, place))}
+        if kind == "shell_call" and (commands := self._texts("command", place)):
+            action = item.get("action")
+            given = action if isinstance(action, dict) else {}
+            return item if given.get("commands") else item | {"action": {**given, "commands": commands}}
         if kind == "message" and not item.get("content"):
             texts = [{"type": "output_text", "text": text} for text in self._texts("text", place)]
             refusals = [{"type": "refusal", "refusal": text} for text in self._texts("refusal", place)]

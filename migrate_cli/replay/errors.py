@@ -11,6 +11,14 @@ class CaseError(Exception):
         self.code = code
 
 
+class RequestRefused(CaseError):
+    """The target refuses a request, with this status."""
+
+    def __init__(self, code: str, sentence: str, status: int) -> None:
+        super().__init__(code, sentence)
+        self.status = status
+
+
 class LimitReached(CaseError):
     """A limit on cost, tokens or tool calls was reached: nothing more is sent."""
 
@@ -29,7 +37,13 @@ class RetryableError(Exception):
     """A request has no result and may be tried again; `reason` says why in a few words."""
 
     def __init__(
-        self, reason: str, wait: float | None = None, *, not_applied: bool = False, silent: bool = False
+        self,
+        reason: str,
+        wait: float | None = None,
+        *,
+        not_applied: bool = False,
+        silent: bool = False,
+        last: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -39,3 +53,5 @@ class RetryableError(Exception):
         """Whether the request certainly had no effect."""
         self.silent = silent
         """Whether nothing came in time, from a target that may answer nothing at all."""
+        self.last = last
+        """Whether it was sent as often as it may be."""

@@ -140,11 +140,11 @@ def _expected(expect: Expect) -> str | None:
 def _tools(turn: TurnResult) -> list[JsonObject]:
     """What was called: here first, with its time, then by the server, which tells none."""
     here = [
-        {"tool": one.call.name, "where": "here", "seconds": round(one.seconds, 3), "problem": one.problem}
+        {"tool": one.call.full_name, "where": "here", "seconds": round(one.seconds, 3), "problem": one.problem}
         for one in turn.outcomes
     ]
     there = [
-        {"tool": use.names[0], "where": "server", "seconds": None, "problem": "failed" if use.error else None}
+        {"tool": use.names[0], "where": "server", "seconds": None, "problem": None if use.succeeded else "failed"}
         for response in turn.responses
         for use in response.uses
     ]

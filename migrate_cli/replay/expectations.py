@@ -107,6 +107,8 @@ class ToolCall:
 
     names: tuple[str, ...]
     arguments: str
+    succeeded: bool = True
+    """Whether the tool ran to its end without an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,9 +218,11 @@ def _schema(expect: Expect, facts: TurnFacts) -> Iterator[Expectation]:
 
 def _tools(expect: Expect, facts: TurnFacts) -> Iterator[Expectation]:
     for wanted in expect.tool_called:
-        made = [call for call in facts.calls if wanted.name in call.names]
+        tried = [call for call in facts.calls if wanted.name in call.names]
+        made = [call for call in tried if call.succeeded]
         if not made or wanted.arguments is None:
-            times = f"called {counted(len(made), 'time')}" if made else "not called"
+            failed = f"called {counted(len(tried), 'time')}, and failed each time" if tried else "not called"
+            times = f"called {counted(len(made), 'time')}" if made else failed
             yield Expectation("tool_called", bool(made), f"{_shown(wanted.name)} was {times}")
             continue
         wrong = [_arguments_wrong(wanted.arguments, call) for call in made]

@@ -18,6 +18,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -99,7 +100,9 @@ class HandlerServer:
             elif what == "cancel":
                 self._loop.call_soon_threadsafe(self._cancel, number)
             elif what == "call":
-                self._call(number, self._functions[asked["place"]], asked["arguments"], int(asked["most_bytes"]))
+                self._call(
+                    number, _bound(self._functions[asked["place"]], asked["arguments"]), int(asked["most_bytes"])
+                )
             elif asked["place"] in self._functions:
                 self._tell(number, output="")
             else:
@@ -114,10 +117,10 @@ class HandlerServer:
         else:
             self._tell(number, output="")
 
-    def _call(self, number: int, function: Handler, arguments: JsonObject, most_bytes: int) -> None:
+    def _call(self, number: int, call: partial[Any], most_bytes: int) -> None:
         """A sync handler starts from the reader: an async one that blocks the loop must not hold it back."""
-        if inspect.iscoroutinefunction(function):
-            self._loop.call_soon_threadsafe(self._start, number, lambda: function(**arguments), most_bytes)
+        if inspect.iscoroutinefunction(call.func):
+            self._loop.call_soon_threadsafe(self._start, number, call, most_bytes)
             return
 
         def run() -> None:
@@ -125,7 +128,7 @@ class HandlerServer:
 
             def work() -> str | None:
                 nonlocal value
-                value = function(**arguments)
+                value = call()
                 return None if inspect.isawaitable(value) else as_output(value, most_bytes)
 
             known = self._answered(number, work)
@@ -181,6 +184,11 @@ class HandlerServer:
                     frame = frame[os.write(self._outgoing, frame) :]
                 except OSError:
                     _end()
+
+
+def _bound(function: Handler, given: JsonObject | str) -> partial[Any]:
+    """A call as it is made: a function has its arguments as keywords, a custom tool is given a text."""
+    return partial(function, given) if isinstance(given, str) else partial(function, **given)
 
 
 def main(folder: Path) -> None:

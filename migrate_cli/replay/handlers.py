@@ -107,7 +107,7 @@ class HandlerProcesses:
             raise
         return HandlerCall(self, process, place)
 
-    async def run(self, process: _Process, place: str, arguments: JsonObject, most_bytes: int) -> str:
+    async def run(self, process: _Process, place: str, arguments: JsonObject | str, most_bytes: int) -> str:
         """Run one call in a process. Cancelling this ends the call, with the process if need be."""
         answer = process.ask("call", place=place, arguments=arguments, most_bytes=most_bytes)
         waiting = asyncio.wrap_future(answer)
@@ -159,8 +159,8 @@ class HandlerCall:
     def __init__(self, processes: HandlerProcesses, process: _Process, place: str) -> None:
         self._processes, self._process, self._place = processes, process, place
 
-    async def run(self, arguments: JsonObject, most_bytes: int) -> str:
-        """Run it; return its output as it is sent. Raises HandlerFailed."""
+    async def run(self, arguments: JsonObject | str, most_bytes: int) -> str:
+        """Run it with these arguments, or this text; return its output as it is sent. Raises HandlerFailed."""
         return await self._processes.run(self._process, self._place, arguments, most_bytes)
 
 

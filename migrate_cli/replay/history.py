@@ -18,9 +18,11 @@ from migrate_cli.target.pages import ItemWalk, behind
 _SERVER_FIELDS = frozenset({"id", "status", "created_by", "created_at", "object"})
 _NEED_ID = {
     "file_search_call": "fs", "code_interpreter_call": "ci", "web_search_call": "ws", "image_generation_call": "ig",
-    "mcp_call": "mcp", "computer_call": "cu", "local_shell_call": "lsh",
+    "mcp_call": "mcp", "computer_call": "cu", "local_shell_call": "lsh", "program": "prog", "program_output": "progo",
 }  # fmt: skip
 """Items that are not taken without an id and a status: they get an id of their own, since the old one is in use."""
+_WITH_STATUS = frozenset({"apply_patch_call", "apply_patch_call_output"})
+"""Items of which the status is not the server's to say: a patch that failed stays one that failed."""
 HIDDEN_IMAGE = "[An image stands here that the target does not show again.]"
 _STAYS = frozenset({"reasoning", "mcp_list_tools", "mcp_approval_request", "mcp_approval_response", "item_reference"})
 """Items that mean something only in the place where they were made."""
@@ -95,7 +97,8 @@ def _sendable(item: JsonObject) -> JsonObject | None:
         return item if kind == "reasoning" and item.get("encrypted_content") else None
     if hidden_images(item):
         item = item | {name: [_shown(part) for part in item[name]] for name in PARTS_IN if type(item.get(name)) is list}
-    sent = {name: _without_nulls(value) for name, value in item.items() if name not in _SERVER_FIELDS}
+    ours = {"status"} if kind in _WITH_STATUS else frozenset[str]()
+    sent = {name: _without_nulls(value) for name, value in item.items() if name not in _SERVER_FIELDS - ours}
     sent = {name: value for name, value in sent.items() if value is not None}
     if kind in _NEED_ID:
         return sent | {"id": f"{_NEED_ID[kind]}_{secrets.token_hex(24)}", "status": item.get("status") or "completed"}

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from migrate_cli.http.error_bodies import told_in
 from migrate_cli.model import JsonObject
-from migrate_cli.replay.response import ApprovalRequest, FunctionCall, Image, ToolUse, Usage
+from migrate_cli.replay.client_calls import ANSWERS, APPROVAL, HOSTED, KINDS, call_of, open_calls
+from migrate_cli.replay.response import ApprovalRequest, Image, ToolUse, Usage
 
-_KINDS = {
+_HOSTED = {
     "web_search_call": ("web_search", "action"),
     "file_search_call": ("file_search", "queries"),
     "code_interpreter_call": ("code_interpreter", "code"),
     "image_generation_call": ("image_generation", "revised_prompt"),
-    "computer_call": ("computer", "action"),
-    "local_shell_call": ("local_shell", "action"),
-    "shell_call": ("shell", "action"),
-    "apply_patch_call": ("apply_patch", "operation"),
 }
 """Items of tools that the server runs: what a suite calls the tool, and the field that tells what it was given."""
+_KNOWN = frozenset(
+    {
+        "message", "reasoning", "compaction", "compaction_trigger", "additional_tools", "configuration_update",
+        "item_reference", "program", "program_output", "mcp_list_tools", APPROVAL, "mcp_approval_response",
+        *KINDS, *ANSWERS, *HOSTED,
+    }
+)  # fmt: skip
+"""The types of items of the official SDK, 3.57."""
 
 
 def string(value: Any) -> str | None:
@@ -29,8 +34,13 @@ def string(value: Any) -> str | None:
 
 
 def text_of(items: Iterable[JsonObject]) -> str:
-    """The whole text of the messages among the items."""
+    """The whole text of the messages among the items, also of those that are no answer."""
     return "".join(_texts(items, "output_text", "text"))
+
+
+def answer_of(items: Iterable[JsonObject]) -> str:
+    """The text of the answer: what the model says on the way to it (`phase: commentary`) is left out."""
+    return text_of(item for item in items if item.get("phase") != "commentary")
 
 
 def refusal_of(items: Iterable[JsonObject]) -> str:
@@ -45,15 +55,6 @@ def annotations_of(items: Iterable[JsonObject]) -> list[JsonObject]:
         notes = part.get("annotations")
         found += [note for note in notes if isinstance(note, dict)] if isinstance(notes, list) else []
     return found
-
-
-def calls_of(items: Iterable[JsonObject]) -> tuple[FunctionCall, ...]:
-    """The function calls, in order; one without an id or a name cannot be answered and is left out."""
-    return tuple(
-        FunctionCall(str(item["call_id"]), str(item["name"]), _as_json_text(item.get("arguments")))
-        for item in items
-        if item.get("type") == "function_call" and string(item.get("call_id")) and string(item.get("name"))
-    )
 
 
 def approvals_of(items: Iterable[JsonObject]) -> tuple[ApprovalRequest, ...]:
@@ -72,22 +73,42 @@ def approvals_of(items: Iterable[JsonObject]) -> tuple[ApprovalRequest, ...]:
 
 def uses_of(items: Iterable[JsonObject]) -> tuple[ToolUse, ...]:
     """The tools that the server ran, in order."""
-    return tuple(use for use in map(_use, items) if use is not None)
+    there = list(items)
+    waiting = {(call.kind, call.call_id) for call in open_calls(there)}
+    return tuple(use for use in (_use(item, there, waiting) for item in there) if use is not None)
 
 
-def _use(item: JsonObject) -> ToolUse | None:
-    kind, status = item.get("type"), str(item.get("status") or "completed")
+def unknown_in(items: Iterable[JsonObject]) -> tuple[str, ...]:
+    """The types of the items that are not known here, in order."""
+    kinds = (str(item.get("type") or "no type") for item in items)
+    return tuple(kind for kind in kinds if kind not in _KNOWN)
+
+
+def _use(item: JsonObject, items: Sequence[JsonObject], waiting: Collection[tuple[str, str]]) -> ToolUse | None:
+    kind, ended = item.get("type"), item.get("status") in (None, "completed") and not item.get("error")
+    if not isinstance(kind, str):
+        return None
     if kind == "mcp_call":
         name, server = str(item.get("name") or ""), str(item.get("server_label") or "")
-        return ToolUse(
-            (name, f"{server}.{name}", "mcp"), _as_json_text(item.get("arguments")), status, bool(item.get("error"))
-        )
-    if not isinstance(kind, str) or kind not in _KINDS:
-        return None
-    name, field = _KINDS[kind]
-    given = item.get(field)
-    arguments = given if isinstance(given, dict) else {field: given}
-    return ToolUse((name,), json.dumps(arguments, ensure_ascii=False), status, status == "failed")
+        return ToolUse((name, f"{server}.{name}", "mcp"), _as_json_text(item.get("arguments")), ended)
+    if kind in _HOSTED:
+        name, field = _HOSTED[kind]
+        given = item.get(field)
+        arguments = given if isinstance(given, dict) else {field: given}
+        return ToolUse((name,), json.dumps(arguments, ensure_ascii=False), ended)
+    if kind == "program_output":
+        code = [one.get("code") for one in items if one.get("type") == "program" and _same_call(one, item)]
+        given = json.dumps({"code": code[0]} if code else {}, ensure_ascii=False)
+        return ToolUse(("programmatic_tool_calling",), given, ended)
+    if kind in KINDS and (kind, str(item.get("call_id") or "")) not in waiting:
+        # The server has answered this one itself, as it does in a container of its own.
+        call = call_of(item)
+        return ToolUse(call.names, call.arguments, ended)
+    return None
+
+
+def _same_call(one: JsonObject, other: JsonObject) -> bool:
+    return string(one.get("call_id")) is not None and one.get("call_id") == other.get("call_id")
 
 
 def images_of(items: Iterable[JsonObject]) -> tuple[Image, ...]:
@@ -106,6 +127,11 @@ def usage_of(usage: Any) -> Usage:
     details = usage.get("input_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else 0
     return Usage(_count(usage.get("input_tokens")), _count(cached), _count(usage.get("output_tokens")))
+
+
+def tells_usage(usage: Any) -> bool:
+    """Whether the response says how many tokens it took."""
+    return isinstance(usage, dict) and usage_of(usage).total > 0
 
 
 def error_of(source: JsonObject) -> tuple[str | None, str | None]:

@@ -106,7 +106,7 @@ class LikenessJudge:
             async with self._budget.request():
                 reply = await self._write("POST", path, content)
                 if isinstance(reply, Ambiguous):
-                    self._count(model, Usage(input=len(content) // _BYTES_A_TOKEN), use)
+                    self._count(model, Usage(input=len(content) // _BYTES_A_TOKEN), use, estimated=True)
             return reply
 
         reply, tries = await until_clear(
@@ -123,6 +123,6 @@ class LikenessJudge:
         times = "once" if tries == 1 else f"{tries} times"
         return Likeness(None, f"the model {model} gave no answer ({reply.reason}; asked {times})")
 
-    def _count(self, model: str, usage: Usage, use: JudgeUse) -> None:
+    def _count(self, model: str, usage: Usage, use: JudgeUse, *, estimated: bool = False) -> None:
         use.usage = use.usage + usage
-        use.cost += self._budget.add(model, usage, 0) or 0.0
+        use.cost += self._budget.add(model, usage, estimated=estimated)

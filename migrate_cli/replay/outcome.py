@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import median
@@ -10,8 +11,10 @@ from statistics import median
 from migrate_cli.convert.text import counted
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.approvals import Decided
+from migrate_cli.replay.client_calls import RUN_HERE
 from migrate_cli.replay.expectations import Expectation
-from migrate_cli.replay.response import Usage
+from migrate_cli.replay.response import Ending, Usage
+from migrate_cli.replay.tidying import TidiedConversation
 from migrate_cli.replay.tools import ENDED
 from migrate_cli.replay.turns import TurnResult
 from migrate_cli.secrets import scrub
@@ -55,6 +58,12 @@ class CaseRun:
     judging: Usage = field(default_factory=Usage)
     """Tokens of models that compared answers."""
     judging_cost: float = 0.0
+    told: list[str] = field(default_factory=list)
+    """What a person should know of its history and its conversation, in sentences."""
+    tidied: list[TidiedConversation] = field(default_factory=list)
+    """What was done to a conversation that it ran in, so that this can go on."""
+    last_response: str | None = None
+    """Where it was a chain: the response that another can follow."""
 
     @property
     def usage(self) -> Usage:
@@ -86,13 +95,24 @@ class CaseRun:
         """Names of the tools that were called, in order."""
         return [call.names[0] for turn in self.turns for call in turn.calls]
 
+    @property
+    def estimated(self) -> int:
+        """Tokens that no server has told, and that were guessed."""
+        return sum(turn.estimated for turn in (*self.turns, *self.earlier))
+
     def judge(self) -> None:
-        """Set the status from the verdicts, and from approvals that nobody gave."""
-        unanswered = [d for turn in self.turns for d in turn.decisions if d.decided is Decided.UNANSWERED]
-        if unanswered:
-            names = ", ".join(f"{one.request.server}.{one.request.name}" for one in unanswered)
-            self.status, self.code = CaseStatus.FAILED, "approval-unanswered"
-            self.reason = f"nobody was there to approve {names}; name it under approve or deny in the suite"
+        """Set the status from the verdicts, and from approvals and calls that nobody answered."""
+        silent = [d.request for turn in self.turns for d in turn.decisions if d.decided is Decided.UNANSWERED]
+        calls = any(turn.without_answer for turn in self.turns)
+        if silent or calls:
+            self.status, self.code = CaseStatus.FAILED, "approval-unanswered" if silent else "call-unanswered"
+            reasons = []
+            if silent:
+                names = ", ".join(f"{one.server}.{one.name}" for one in silent)
+                reasons.append(f"nobody was there to approve {names}; name it under approve or deny in the suite")
+            if calls:
+                reasons.append(_unanswered(self.turns))
+            self.reason = "; ".join(reasons)
         else:
             passed = all(expectation.passed for _, expectation in self.expectations)
             self.status = CaseStatus.PASSED if passed else CaseStatus.FAILED
@@ -113,6 +133,7 @@ class CaseRun:
         reasons = [self.reason, *failed[:_SHOWN_REASONS], *said] if self.status is not CaseStatus.PASSED else []
         if self.retries:
             reasons.append(f"sent again {counted(len(self.retries), 'time')}: {self.retries[-1]}")
+        reasons += list(dict.fromkeys(_told(self)))[:_SHOWN_REASONS]
         # Said of a case that passed too: handlers go on in a new process, without what their modules held.
         reasons += [
             f"the tool {one.call.name} was ended after {one.seconds:.1f} s ({one.problem})"
@@ -120,6 +141,27 @@ class CaseRun:
             if one.problem in ENDED
         ][:_SHOWN_REASONS]
         return scrub("; ".join(reason for reason in reasons if reason))
+
+
+def _told(run: CaseRun) -> list[str]:
+    return [*run.told, *(sentence for turn in run.turns for sentence in turn.told)]
+
+
+def _unanswered(turns: Iterable[TurnResult]) -> str:
+    """Why a case fails in which calls had no answer, and what to do about each kind of them."""
+    found: dict[str, dict[str, None]] = {}
+    for turn in turns:
+        cut = turn.response.ending is Ending.INCOMPLETE
+        for call in turn.without_answer:
+            way = _CUT_OFF if cut and call in turn.unanswered else _NO_HANDLER if call.kind in RUN_HERE else _NO_TOOL
+            found.setdefault(way, {})[call.full_name] = None
+    ways = [f"{', '.join(names)} ({way})" for way, names in found.items()]
+    return f"nobody here could answer the calls of {' and of '.join(ways)}"
+
+
+_CUT_OFF = "the response broke off behind it; see max_output_tokens"
+_NO_HANDLER = "give it a handler or a command, or add --stub-tools"
+_NO_TOOL = "replay runs no such tool; leave it out of the suite"
 
 
 def shown(runs: Sequence[CaseRun], pass_rate: float, *, with_content: bool) -> JsonObject:
@@ -142,22 +184,34 @@ def shown(runs: Sequence[CaseRun], pass_rate: float, *, with_content: bool) -> J
         "tool_calls": sum(len(run.tools) for run in runs),
         "rounds": sum(len(turn.responses) for run in runs for turn in run.turns),
         "retries": sum(len(run.retries) for run in runs),
+        "estimated_tokens": sum(run.estimated for run in runs),
         "cost": round(sum(run.cost for run in runs), 6),
         "detail": worst.detail() or None,
         "expectations": [expectation.as_dict() | {"turn": turn} for turn, expectation in worst.expectations],
         "notes": _notes(runs),
+        "unanswered": [
+            {"type": call.kind, "tool": call.full_name, "call_id": call.call_id or None, "turn": number}
+            for run in runs
+            for number, turn in enumerate(run.turns, 1)
+            for call in turn.without_answer
+        ],
         "tool_problems": [
             {
-                "tool": outcome.call.name,
+                "tool": outcome.call.full_name,
                 "call_id": outcome.call.call_id,
                 "problem": outcome.problem,
                 "seconds": round(outcome.seconds, 3),
+                "ended": outcome.problem in ENDED,
+                "turn": number,
             }
             for run in runs
-            for turn in (*run.earlier, *run.turns)
+            for turns in (run.earlier, run.turns)
+            for number, turn in enumerate(turns, 1)
             for outcome in turn.outcomes
             if outcome.problem
         ],
+        "told": list(dict.fromkeys(sentence for run in runs for sentence in _told(run))),
+        "last_response_id": worst.last_response,
     }
     if len(runs) > 1:
         entry |= {"repeats": len(runs), "passed": passed, "pass_rate": round(passed / len(runs), 3)}
@@ -183,7 +237,10 @@ def _notes(runs: Sequence[CaseRun]) -> JsonObject:
     counts = {
         "out_of_order": sum(response.disorder for response in responses),
         "unreadable": sum(response.unreadable for response in responses),
-        "unknown": sum(len(response.unknown) for response in responses),
+        "unknown": sum(len(response.unknown) + len(response.unknown_items) for response in responses),
         "mismatch": sum(response.mismatch for response in responses),
     }
-    return {name: count for name, count in counts.items() if count}
+    found: JsonObject = {name: count for name, count in counts.items() if count}
+    kinds = Counter(str(event.get("type")) for response in responses for event in response.unknown)
+    kinds.update(f"item {kind}" for response in responses for kind in response.unknown_items)
+    return found | ({"unknown_types": dict(sorted(kinds.items()))} if kinds else {})

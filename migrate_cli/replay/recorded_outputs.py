@@ -1,4 +1,4 @@
-"""Outputs of functions as the thread recorded them, found by name and arguments. Pure."""
+"""Outputs of functions and custom tools as the thread recorded them, found by name and arguments. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 
 from migrate_cli.bounds import loads
 from migrate_cli.model import JsonObject
+from migrate_cli.replay.client_calls import KINDS, RUN_HERE, call_of
+
+_OUTPUTS = frozenset(KINDS[kind].answer for kind in RUN_HERE)
 
 
 class RecordedOutputs:
@@ -17,13 +20,14 @@ class RecordedOutputs:
         self._outputs: dict[tuple[str, str], list[str]] = {}
         open_calls: dict[str, tuple[str, str]] = {}
         for item in items:
-            call_id = str(item.get("call_id"))
-            if item.get("type") == "function_call":
-                open_calls[call_id] = str(item.get("name")), _canonical(item.get("arguments"))
-            elif item.get("type") == "function_call_output" and call_id in open_calls:
+            call_id, kind = str(item.get("call_id")), item.get("type")
+            if kind in RUN_HERE:
+                call = call_of(item)
+                open_calls[call_id] = call.full_name, _canonical(call.arguments)
+            elif kind in _OUTPUTS and call_id in open_calls:
                 self._outputs.setdefault(open_calls[call_id], []).append(_text(item.get("output")))
 
-    def find(self, name: str, arguments: JsonObject) -> str | None:
+    def find(self, name: str, arguments: JsonObject | str) -> str | None:
         """Return the output for the same name and arguments, or None; the last one stays for further calls."""
         outputs = self._outputs.get((name, _canonical(arguments)))
         if not outputs:

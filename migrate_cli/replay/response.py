@@ -19,12 +19,30 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class FunctionCall:
-    """A function that the model wants to be called; `arguments` is text, as the model wrote it."""
+class ClientCall:
+    """A call that the client must answer; `client_calls.py` knows the kinds."""
 
     call_id: str
+    """Empty where the server gave none, so that nothing can answer it."""
     name: str
+    """The name of the function or custom tool; of others, the kind of tool, as a suite calls it."""
     arguments: str
+    """What the tool is given, as text: as the model wrote it, or as JSON."""
+    kind: str = "function_call"
+    """The type of the item."""
+    namespace: str | None = None
+    caller: JsonObject | None = None
+    """What made the call, where that was a program of the model; it goes back with the answer."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a suite may call the tool."""
+        return (self.name,) if self.namespace is None else (self.name, f"{self.namespace}.{self.name}")
+
+    @property
+    def full_name(self) -> str:
+        """The name with its namespace, for people."""
+        return self.names[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +63,8 @@ class ToolUse:
     """What a suite may call it: the kind (`web_search`), or the MCP tool with and without its server."""
     arguments: str
     """JSON text: what it was given, as far as the stream tells."""
-    status: str
-    error: bool = False
+    succeeded: bool = True
+    """Whether it ran to its end without an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +103,28 @@ class ModelResponse:
     response_id: str | None = None
     model: str | None = None
     text: str = ""
+    """The answer; what the model says on the way (`phase: commentary`) is none."""
     refusal: str = ""
     items: tuple[JsonObject, ...] = ()
     """The output items, in order."""
-    calls: tuple[FunctionCall, ...] = ()
+    calls: tuple[ClientCall, ...] = ()
+    """The calls that a client must answer."""
     approvals: tuple[ApprovalRequest, ...] = ()
     uses: tuple[ToolUse, ...] = ()
     annotations: tuple[JsonObject, ...] = ()
     images: tuple[Image, ...] = ()
     reasoning: str = ""
-    """Summaries of reasoning."""
+    """Summaries of reasoning; where there are none, the reasoning itself."""
     usage: Usage = field(default_factory=Usage)
+    usage_told: bool = False
+    """Whether the server said how many tokens it took."""
     error_code: str | None = None
     error_message: str | None = None
     incomplete_reason: str | None = None
     unknown: tuple[JsonObject, ...] = ()
     """Events of types that this program does not know, kept as they came."""
+    unknown_items: tuple[str, ...] = ()
+    """Types of output items that this program does not know."""
     disorder: int = 0
     """Events that came late or twice."""
     unreadable: int = 0

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from migrate_cli.errors import MigrateError, TemporaryError
+from migrate_cli.http.retry import pause
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.approvals import Approvals, Ask
 from migrate_cli.replay.budget import UsageBudget
-from migrate_cli.replay.errors import CaseError, CaseInterrupted, LimitReached, RetryableError
+from migrate_cli.replay.client_calls import open_calls
+from migrate_cli.replay.errors import CaseError, CaseInterrupted, LimitReached, RequestRefused, RetryableError
 from migrate_cli.replay.event_sinks import CaseObserver
 from migrate_cli.replay.expectations import Expect, TurnFacts, check
 from migrate_cli.replay.history import ConversationHistory, hidden_in, read_history, sendable
@@ -37,8 +39,9 @@ from migrate_cli.replay.response import Ending
 from migrate_cli.replay.suite import SuiteCase
 from migrate_cli.replay.tools import ToolPolicy, ToolRunner
 from migrate_cli.replay.toolspec import Tool
-from migrate_cli.replay.turns import Streamer, TurnPolicy, TurnResult, TurnRunner
+from migrate_cli.replay.turns import LONGEST_ASKED, SendCounts, Streamer, TurnPolicy, TurnResult, TurnRunner
 from migrate_cli.work.pool import WorkerPool, each_of
+from migrate_cli.work.waiting import waiting
 
 IN_A_ROW = 3
 """After so many cases in a row without any answer, the target is taken to be down."""
@@ -46,6 +49,7 @@ GRACE = 1.5
 """Seconds that cases under way may take when the replay is interrupted."""
 CLOSING = 1.0
 """Seconds that a case which is called off may take to delete what it has at the target."""
+_BAD_REQUEST = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,14 @@ class ConversationFingerprints:
         """Compare with the fingerprint from before."""
         if self.before[history.conversation_id] != history.digest:
             self.changed.append(history.conversation_id)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTools:
+    """What lasts from one attempt at a case to the next."""
+
+    runner: ToolRunner
+    counts: SendCounts
 
 
 class ReplayRun:
@@ -253,20 +265,40 @@ class ReplayRun:
         recorded = RecordedOutputs(history) if self._plan.stub_tools else None
         tools = ToolRunner(job.tools, self._plan.tools, recorded, self.drain)
         mode = self._mode_of(job, history)
-        for attempt in range(self._plan.turn_policy.retries + 1):
+        policy, counts = self._plan.turn_policy, SendCounts(self._plan.turn_policy.retries)
+        for attempt in range(policy.retries + 1):
             try:
-                await self._attempt(job, run, observer, mode, tools, question)
+                await self._attempt(job, run, observer, mode, TurnTools(tools, counts), question)
+            except CaseError as error:
+                raise self._explained(error, job, history) from None
             except RetryableError as error:
-                # A request that was never answered has been sent as often as it may.
-                if attempt == self._plan.turn_policy.retries or error.silent:
+                # What was never answered, or sent as often as it may be, is not sent again.
+                if attempt == policy.retries or error.silent or error.last:
                     raise
                 run.restarts.append(error.reason)
                 run.earlier += run.turns
                 run.turns, run.expectations = [], []
                 observer.note(f"begins anew: {error.reason}")
                 tools.restart()
+                if error.not_applied:
+                    with waiting("the next attempt at a case that begins anew", moves=False):
+                        await policy.sleep(min(LONGEST_ASKED, pause(attempt + 1, error.wait)))
             else:
                 return
+
+    def _explained(self, error: CaseError, job: ReplayJob, history: Sequence[JsonObject]) -> CaseError:
+        """Name the cause of a refusal where that lies in the conversation itself."""
+        refused = error.status == _BAD_REQUEST if isinstance(error, RequestRefused) else error.code == "copy-refused"
+        calls = open_calls(history) if refused and self._plan.mode is not Mode.STATELESS else ()
+        if not calls:
+            return error
+        names = ", ".join(dict.fromkeys(call.full_name for call in calls))
+        again = "" if job.thread_id is None else f"load it again (migrate-cli resolve {job.thread_id} --restart), or "
+        return CaseError(
+            "call-without-output",
+            f"the conversation holds calls without an output ({names}), so the target refuses every response on it; "
+            f"{again}replay it with --mode stateless, which sends an error as the output ({error})",
+        )
 
     async def _history(self, job: ReplayJob) -> tuple[Sequence[JsonObject], list[JsonObject]]:
         """The items before the case, and (for a last turn) those that ask."""
@@ -288,7 +320,7 @@ class ReplayRun:
     def _mode_of(self, job: ReplayJob, history: Sequence[JsonObject]) -> ConversationMode:
         mode, conversation_id = self._plan.mode, job.conversation_id
         if mode is Mode.IN_PLACE and conversation_id is not None:
-            return InPlaceMode(self._target, conversation_id)
+            return InPlaceMode(self._target, conversation_id, history)
         if mode is Mode.CHAIN:
             return ChainMode(self._target, conversation_id, history)
         if mode is Mode.STATELESS:
@@ -302,16 +334,25 @@ class ReplayRun:
         run: CaseRun,
         observer: CaseObserver,
         mode: ConversationMode,
-        tools: ToolRunner,
+        tools: TurnTools,
         question: list[JsonObject],
     ) -> None:
         runner: TurnRunner | None = None
+        silent = False
         try:
             await mode.open()
             approvals = Approvals(job.approve, job.deny, self._plan.ask)
             runner = TurnRunner(
-                self._stream, mode, job.fields, tools, approvals, self._budget, observer, self._plan.turn_policy
+                self._stream,
+                mode,
+                job.fields,
+                tools.runner,
+                approvals,
+                self._budget,
+                observer,
+                self._plan.turn_policy,
             )
+            runner.counts = tools.counts
             turns = job.case.all_turns()
             for number, asked in enumerate(turns, 1):
                 observer.turn(number, len(turns))
@@ -328,8 +369,17 @@ class ReplayRun:
                     )
                 if not _goes_on(asked.expect, turn):
                     break
+        except RetryableError as error:
+            silent = error.silent
+            raise
         finally:
-            await asyncio.shield(mode.close(runner.unsent if runner is not None else ()))
+            unsent = runner.unsent if runner is not None else ()
+            try:
+                await asyncio.shield(mode.close(unsent, hurry=silent or self.drain.is_set()))
+            finally:
+                run.told += [note for note in mode.notes if note not in run.told]
+                run.tidied += [mode.tidied] if mode.tidied is not None else []
+                run.last_response = mode.last_response or run.last_response
 
     async def _judged(self, expect: Expect, turn: TurnResult, question: str, run: CaseRun) -> TurnFacts:
         """The facts of a turn, with how like its answer is where a model has to be asked; the case bears the cost."""
@@ -342,8 +392,8 @@ class ReplayRun:
 
 
 def _goes_on(expect: Expect, turn: TurnResult) -> bool:
-    """Whether the next turn may run: not after a response that did not end as expected."""
-    return turn.response.ending is Ending(expect.status)
+    """Whether the next turn may run: not after a response that did not end as expected, or left calls open."""
+    return turn.response.ending is Ending(expect.status) and not turn.unanswered
 
 
 def chosen(jobs: Iterable[ReplayJob], names: Sequence[str], sample: int | None) -> list[ReplayJob]:

@@ -97,6 +97,10 @@ class RequestSetup(SuiteModel):
     top_p: float | None = None
     max_output_tokens: int | None = Field(None, ge=16)
     metadata: dict[str, str] | None = None
+    context_management: list[dict[str, Any]] | None = None
+    prompt_cache_options: dict[str, Any] | None = None
+    truncation: Literal["auto", "disabled"] | None = None
+    moderation: dict[str, Any] | None = None
     extra: dict[str, Any] = Field(default_factory=dict)
     """Further fields of the request, sent as they are."""
 
@@ -114,6 +118,13 @@ class RequestSetup(SuiteModel):
         both = [name for name in OF_AGENT if getattr(self, name) is not None]
         if self.agent is not None and both:
             raise ValueError(f"an agent without {', '.join(both)}: the agent has that itself")
+        return self
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        for name in sorted(self.extra):
+            if name in RequestSetup.model_fields and getattr(self, name) is not None:
+                raise ValueError(f"a setup in which {name} does not stand both as a key and under extra")
         return self
 
     def fields(self) -> JsonObject:
@@ -161,6 +172,15 @@ class Suite(RequestSetup):
     approve: Texts = ()
     deny: Texts = ()
     cases: tuple[SuiteCase, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _tools_once(self) -> Self:
+        for case in self.cases:
+            if "tools" in {**self.extra, **case.extra} and (self.tools is not None or case.tools is not None):
+                raise ValueError(
+                    f"a suite in which tools do not stand both as a key and under extra, as they do for {case.id}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from migrate_cli.convert.canonical import encode
@@ -20,12 +20,15 @@ from migrate_cli.http.sse import StreamBroken, StreamRefused
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.approvals import Approvals, Decided, Decision
 from migrate_cli.replay.budget import UsageBudget
+from migrate_cli.replay.client_calls import RUN_HERE
 from migrate_cli.replay.collector import Collector, is_token
-from migrate_cli.replay.errors import CaseError, RetryableError
+from migrate_cli.replay.errors import CaseError, LimitReached, RequestRefused, RetryableError
+from migrate_cli.replay.estimates import estimated_usage
 from migrate_cli.replay.expectations import ToolCall, TurnFacts
 from migrate_cli.replay.modes import ConversationMode, Recovery
-from migrate_cli.replay.response import Ending, ModelResponse, Usage
-from migrate_cli.replay.tools import ToolOutcome, ToolRunner
+from migrate_cli.replay.response import ClientCall, Ending, ModelResponse, Usage
+from migrate_cli.replay.tools import OVER_LIMIT, UNANSWERED, ToolOutcome, ToolRunner
+from migrate_cli.work.waiting import waiting
 
 TEMPORARY = frozenset({"server_error", "rate_limit_exceeded", "timeout", "overloaded_error", "internal_error"})
 """Codes with which a response fails although the request is in order."""
@@ -34,6 +37,8 @@ LONGEST_ASKED = 60.0
 """Seconds that a case waits at most, however long the server asks for."""
 PATIENCE = 1.0
 """Seconds that a server may take to close a stream after its last event."""
+ANSWERED_HERE = frozenset({"function", "custom", "namespace", "apply_patch", "local_shell", "computer"})
+"""Types of tools that only the client runs; the server may run all others."""
 
 
 Streamer = Callable[[bytes, Callable[[], None]], AsyncGenerator[JsonObject]]
@@ -78,19 +83,32 @@ class TurnResult:
     responses: list[ModelResponse] = field(default_factory=list)
     outcomes: list[ToolOutcome] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
+    unanswered: list[ClientCall] = field(default_factory=list)
+    """Calls that ended the turn, because nobody here can answer them."""
     retries: list[str] = field(default_factory=list)
     """Why requests were sent again."""
+    told: list[str] = field(default_factory=list)
+    """What a person should know of it, in sentences."""
     ttft: float | None = None
     seconds: float = 0.0
     usage: Usage = field(default_factory=Usage)
+    """All tokens, also those of streams that came to nothing."""
+    estimated: int = 0
+    """Tokens among these that no server has told."""
     cost: float = 0.0
 
     @property
     def calls(self) -> tuple[ToolCall, ...]:
         """Every tool that was called, here or by the server."""
-        own = [ToolCall((outcome.call.name,), outcome.call.arguments) for outcome in self.outcomes]
-        theirs = [ToolCall(use.names, use.arguments) for response in self.responses for use in response.uses]
-        return (*own, *theirs)
+        own = [ToolCall(one.call.names, one.call.arguments, one.problem is None) for one in self.outcomes]
+        own += [ToolCall(call.names, call.arguments, succeeded=False) for call in self.unanswered]
+        uses = [use for response in self.responses for use in response.uses]
+        return (*own, *(ToolCall(use.names, use.arguments, use.succeeded) for use in uses))
+
+    @property
+    def without_answer(self) -> list[ClientCall]:
+        """The calls that nobody here can answer, whether or not they ended the turn."""
+        return [*(one.call for one in self.outcomes if one.problem in UNANSWERED), *self.unanswered]
 
     def facts(self) -> TurnFacts:
         """The turn, as expectations see it."""
@@ -103,7 +121,7 @@ class TurnResult:
             citations=sum(note.get("type") in CITING for note in notes),
             seconds=self.seconds,
             ttft=self.ttft,
-            tokens=self.usage.total,
+            tokens=sum(response.usage.total for response in self.responses),
         )
 
 
@@ -113,6 +131,26 @@ class _TemporaryFailure(RetryableError):
     def __init__(self, response: ModelResponse) -> None:
         super().__init__(f"the response failed ({response.error_code})")
         self.response = response
+
+
+class SendCounts:
+    """How often each request of a case was sent, over all attempts at the case: each has `retries` and no more."""
+
+    def __init__(self, retries: int) -> None:
+        self._most = retries + 1
+        self._sent: dict[tuple[int, int], int] = {}
+
+    def count(self, turn: int, round_: int) -> int:
+        """Count one more request of a turn's round; return its number, from 1. Raises RetryableError for too many."""
+        number = self._sent.get((turn, round_), 0) + 1
+        if number > self._most:
+            raise RetryableError(f"it was sent {self._most} times and came to nothing", last=True)
+        self._sent[turn, round_] = number
+        return number
+
+    def is_last(self, number: int) -> bool:
+        """Whether a request may not be sent again."""
+        return number >= self._most
 
 
 class TurnRunner:
@@ -132,16 +170,23 @@ class TurnRunner:
         self._stream, self._mode, self._fields = stream, mode, fields
         self._tools, self._approvals, self._budget = tools, approvals, budget
         self._observer, self._policy = observer, policy
+        self.counts = SendCounts(policy.retries)
+        """Those of the case, where this is not its first attempt."""
+        self._hosted = any(tool.get("type") not in ANSWERED_HERE for tool in fields.get("tools") or ())
         self._wanted = Ending.COMPLETED
+        self._context = 0
+        """Tokens that the conversation had after the last response, as far as it said so."""
+        self._turns = 0
         self.unsent: list[JsonObject] = []
-        """Outputs of the last response's calls that were not sent."""
+        """Answers to the last response's calls that were not sent."""
 
     async def run(self, items: Sequence[JsonObject], turn: TurnResult, wanted: Ending = Ending.COMPLETED) -> None:
         """Run one turn, writing into `turn` as it goes; `wanted` is the ending that the suite expects.
 
-        Raises CaseFault, or TryAgain when the case may begin anew.
+        Raises CaseError, or RetryableError when the case may begin anew.
         """
         self._wanted = wanted
+        self._turns += 1
         began = self._policy.now()
         try:
             await self._rounds(list(items), turn)
@@ -149,23 +194,37 @@ class TurnRunner:
             turn.seconds += self._policy.now() - began
 
     async def _rounds(self, items: list[JsonObject], turn: TurnResult) -> None:
-        for _ in range(self._policy.rounds):
-            response = await self._send_until_answered(items, turn)
+        for round_ in range(self._policy.rounds):
+            response = await self._send_until_answered(items, turn, round_)
             turn.response = response
             turn.responses.append(response)
             self._mode.answered(items, response)
             self.unsent = []
-            if response.ending is not Ending.COMPLETED or not (response.calls or response.approvals):
+            if not self._goes_on(response, turn):
                 return
             self.unsent = items = await self._run_calls(response, turn)
+            if any(outcome.problem == OVER_LIMIT for outcome in turn.outcomes):
+                raise LimitReached(self._budget.stopped or "the limit on tool calls is reached")
         raise CaseError("too-many-rounds", f"the model still calls tools after {self._policy.rounds} rounds")
+
+    def _goes_on(self, response: ModelResponse, turn: TurnResult) -> bool:
+        """Whether there are calls to run; those that nobody here can answer end the turn, and are noted."""
+        if response.ending is Ending.COMPLETED:
+            turn.unanswered += [call for call in response.calls if call.kind not in RUN_HERE or not call.call_id]
+        elif response.ending is Ending.INCOMPLETE:
+            # The model broke off; what it called may lack calls beside it, so that no answer would be right.
+            turn.unanswered += whole_calls(response)
+        if turn.unanswered:
+            self._observer.note(f"nobody here answers {', '.join(call.full_name for call in turn.unanswered)}")
+            return False
+        return response.ending is Ending.COMPLETED and bool(response.calls or response.approvals)
 
     async def _run_calls(self, response: ModelResponse, turn: TurnResult) -> list[JsonObject]:
         """Run all calls at once, decide all approvals, and return the items that answer them, in order."""
-        names = [call.name for call in response.calls]
+        names = [call.full_name for call in response.calls]
         if names:
             self._observer.tools(names)
-        outcomes = await self._tools.run_all(response.calls)
+        outcomes = await self._tools.run_all(response.calls, self._budget.may_call)
         for outcome in outcomes:
             self._observer.tool_done(outcome)
         decisions = await self._approvals.decide(response.approvals)
@@ -176,38 +235,37 @@ class TurnRunner:
                 self._observer.note(f"{decision.request.server}.{decision.request.name}: nobody is there to approve it")
         return [*(outcome.item() for outcome in outcomes), *(decision.item() for decision in decisions)]
 
-    async def _send_until_answered(self, items: list[JsonObject], turn: TurnResult) -> ModelResponse:
+    async def _send_until_answered(self, items: list[JsonObject], turn: TurnResult, round_: int) -> ModelResponse:
         """Send one request until its response is complete, as often as policy and mode allow."""
-        for attempt in range(self._policy.retries + 1):
+        while True:
+            number = self.counts.count(self._turns, round_)
+            last = self.counts.is_last(number)
             try:
                 return await self._send(items, turn)
             except CaseError as error:
-                if attempt == self._policy.retries or not self._mode.recovers_from(error.code):
+                if last or not self._mode.recovers_from(error.code):
                     raise
             except RetryableError as error:
-                again = Recovery.RESEND if error.not_applied else await self._mode.after_broken_stream()
-                last = attempt == self._policy.retries
+                again = Recovery.RESEND if error.not_applied or last else await self._mode.after_broken_stream()
                 if isinstance(error, _TemporaryFailure) and (last or again is Recovery.NONE):
                     return error.response
                 if again is Recovery.NONE:
                     raise CaseError("stream-broken", f"{error.reason}; nothing was sent again") from None
                 if last or again is Recovery.RESTART:
-                    raise RetryableError(error.reason, error.wait, silent=error.silent and last) from None
+                    raise RetryableError(error.reason, error.wait, silent=error.silent and last, last=last) from None
                 turn.retries.append(error.reason)
                 self._observer.note(f"sent again: {error.reason}")
-                await self._policy.sleep(min(LONGEST_ASKED, pause(attempt + 1, error.wait)))
-        raise AssertionError("the last attempt returns or raises")
+                with waiting("the next attempt at a question that had no answer", moves=False):
+                    await self._policy.sleep(min(LONGEST_ASKED, pause(number, error.wait)))
 
     async def _send(self, items: list[JsonObject], turn: TurnResult) -> ModelResponse:
-        content = encode({**self._fields, **self._merged(self._mode.request(items)), "stream": True})
         collector = Collector()
-        async with self._budget.request():
-            broken = await self._collect(content, collector, turn)
-            response = collector.response()
-            tool_calls = len(response.calls) + len(response.uses)
-            cost = self._budget.add(response.model or self._fields.get("model"), response.usage, tool_calls)
-        turn.usage = turn.usage + response.usage
-        turn.cost += cost or 0.0
+        async with self._budget.request(hosted=self._hosted) as granted:
+            fields = self._request(items, granted)
+            broken = await self._collect(fields, collector, turn)
+            response = self._counted(fields, collector.response(), turn)
+        if granted is not None and len(response.uses) >= granted:
+            turn.told.append(f"the limit left the server {granted} calls of its tools, and it made as many")
         if response.ending is Ending.BROKEN:
             if broken is None:
                 raise RetryableError("the stream ended before the response did")
@@ -216,6 +274,13 @@ class TurnRunner:
             raise _TemporaryFailure(response)
         return response
 
+    def _request(self, items: list[JsonObject], granted: int | None) -> JsonObject:
+        fields = {**self._fields, **self._merged(self._mode.request(items)), "stream": True}
+        if granted is not None:
+            own = fields.get("max_tool_calls")
+            fields["max_tool_calls"] = min(granted, own) if isinstance(own, int) else granted
+        return fields
+
     def _merged(self, fields: JsonObject) -> JsonObject:
         """Merge `include`, which both the suite and the mode may set."""
         mine = self._fields.get("include")
@@ -223,7 +288,21 @@ class TurnRunner:
             return fields | {"include": list(dict.fromkeys([*mine, *fields["include"]]))}
         return fields
 
-    async def _collect(self, content: bytes, collector: Collector, turn: TurnResult) -> StreamBroken | None:
+    def _counted(self, request: JsonObject, response: ModelResponse, turn: TurnResult) -> ModelResponse:
+        """Count what a response took: as it says, or (a stream that broke never does) by an estimate."""
+        usage = response.usage
+        if response.usage_told:
+            self._context = usage.total
+        else:
+            usage = estimated_usage(request, self._mode.before, response)
+            usage = replace(usage, input=max(usage.input, self._context))
+            turn.estimated += usage.total
+        turn.usage = turn.usage + usage
+        model = response.model or self._fields.get("model")
+        turn.cost += self._budget.add(model, usage, response.uses, estimated=not response.usage_told)
+        return replace(response, usage=usage)
+
+    async def _collect(self, request: JsonObject, collector: Collector, turn: TurnResult) -> StreamBroken | None:
         """Feed the collector; return how the stream broke, or None where it ended by itself.
 
         Time spent waiting for the rate limiter is not the model's, so it is subtracted.
@@ -236,7 +315,7 @@ class TurnRunner:
             turn.seconds -= sent - asked
 
         try:
-            async with aclosing(self._stream(content, on_sent)) as events:
+            async with aclosing(self._stream(encode(request), on_sent)) as events:
                 async for event in events:
                     if turn.ttft is None and is_token(event):
                         turn.ttft = self._policy.now() - sent
@@ -251,14 +330,25 @@ class TurnRunner:
         except StreamBroken as error:
             return error
         except StreamRefused as error:
-            raise _as_error(error) from None
+            raise self._as_error(error, request, collector, turn) from None
         return None
 
+    def _as_error(
+        self, error: StreamRefused, request: JsonObject, collector: Collector, turn: TurnResult
+    ) -> CaseError | RetryableError:
+        reply = error.reply
+        if isinstance(reply, Refused):
+            self._mode.not_taken()
+            return RequestRefused(reply.code, f"the target refused the request: {reply.message}", reply.status)
+        if isinstance(reply, NotApplied):
+            self._mode.not_taken()
+            return RetryableError(f"not taken ({reply.reason})", reply.wait, not_applied=True)
+        # The model may have answered where nobody heard it, and that is billed.
+        self._counted(request, collector.response(), turn)
+        return RetryableError(reply.reason, silent=reply.silent)
 
-def _as_error(error: StreamRefused) -> CaseError | RetryableError:
-    reply = error.reply
-    if isinstance(reply, Refused):
-        return CaseError(reply.code, f"the target refused the request: {reply.message}")
-    if isinstance(reply, NotApplied):
-        return RetryableError(f"not taken ({reply.reason})", reply.wait, not_applied=True)
-    return RetryableError(reply.reason, silent=reply.silent)
+
+def whole_calls(response: ModelResponse) -> list[ClientCall]:
+    """The calls of a response that the model wrote to their end."""
+    cut = {item.get("call_id") for item in response.items if item.get("status") in ("in_progress", "incomplete")}
+    return [call for call in response.calls if call.call_id not in cut]

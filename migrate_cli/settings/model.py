@@ -326,6 +326,7 @@ class ReplaySettings(Section):
     max_tokens: int | None = Field(None, ge=1)
     max_tool_calls: int | None = Field(None, ge=1)
     prices: dict[str, PriceSettings] = Field(default_factory=dict)
+    call_prices: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
 
 
 class LimitSettings(Section):

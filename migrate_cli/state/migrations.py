@@ -233,6 +233,8 @@ def m010_agents(db: Database) -> None:
     for statement in _M010:
         db.conn.execute(statement)
     db.create_view("agent_map", _M010_VIEW)
+
+
 _M011 = (
     # Conversations in which a case runs itself: a row goes once the case has left no call without an answer there.
     "CREATE TABLE in_place (conversation_id TEXT PRIMARY KEY, target TEXT NOT NULL, run INTEGER REFERENCES run(key), "

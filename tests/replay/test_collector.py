@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.http.sse import EventParser
 from migrate_cli.replay.collector import Collector, is_token
-from migrate_cli.replay.response import Ending, FunctionCall, ModelResponse
+from migrate_cli.replay.response import ClientCall, Ending, ModelResponse
 
 from support.events import Event, call, events_of, framed, message, response, stream_of
 
@@ -41,7 +41,7 @@ def test_text_calls_and_usage_come_together() -> None:
     answer = collected(stream_of(message("Hello there"), call("look", {"n": 1}, 1), call("look", {"n": 2}, 2)))
     assert answer.ending is Ending.COMPLETED
     assert answer.text == "Hello there"
-    assert answer.calls == (FunctionCall("call_1", "look", '{"n": 1}'), FunctionCall("call_2", "look", '{"n": 2}'))
+    assert answer.calls == (ClientCall("call_1", "look", '{"n": 1}'), ClientCall("call_2", "look", '{"n": 2}'))
     assert (answer.usage.input, answer.usage.cached, answer.usage.output) == (10, 4, 5)
 
 

@@ -17,7 +17,7 @@ from migrate_cli.errors import UsageError
 from migrate_cli.replay import handlers as handlers_module
 from migrate_cli.replay.errors import CaseInterrupted
 from migrate_cli.replay.handlers import HandlerProcesses
-from migrate_cli.replay.response import FunctionCall
+from migrate_cli.replay.response import ClientCall
 from migrate_cli.replay.tools import ToolOutcome, ToolPolicy, ToolRunner
 from migrate_cli.replay.toolspec import Tool
 
@@ -37,8 +37,8 @@ def runner(handlers: HandlerProcesses, *tools: Tool, stop: asyncio.Event | None 
     return ToolRunner(tools, ToolPolicy(handlers=handlers), None, stop)
 
 
-def call(name: str, n: int = 1) -> FunctionCall:
-    return FunctionCall(f"call_{name}_{n}", name, json.dumps({"n": n}))
+def call(name: str, n: int = 1) -> ClientCall:
+    return ClientCall(f"call_{name}_{n}", name, json.dumps({"n": n}))
 
 
 def run(*steps: tuple[str, ...], ended: tuple[str, ...] = ()) -> list[ToolOutcome]:

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, NotAppliedKind, Refused, Reply
-from migrate_cli.replay.budget import Limits, Price, UsageBudget
+from migrate_cli.replay.budget import Limits, Price, PriceList, UsageBudget
 from migrate_cli.replay.errors import LimitReached
 from migrate_cli.replay.expectations import Expect, TurnFacts, check
 from migrate_cli.replay.judge import JudgePolicy, JudgeUse, LikenessJudge
 from migrate_cli.replay.response import Ending, Usage
 
 BUSY = NotApplied(NotAppliedKind.THROTTLED, "429")
-PRICES = {"judge": Price(1_000_000, 1_000_000), "vectors": Price(1_000_000, 0)}
+PRICES = PriceList({"judge": Price(1_000_000, 1_000_000), "vectors": Price(1_000_000, 0)})
 
 
 class Host:
@@ -172,7 +172,7 @@ def test_letters_are_compared_without_asking_anybody() -> None:
 def test_comparing_keeps_to_the_limits() -> None:
     host = Host(verdict('{"likeness": 1}'))
     budget = UsageBudget(Limits(tokens=30), PRICES)
-    budget.add("judge", Usage(input=25), 0)
+    budget.add("judge", Usage(input=25))
     expect = Expect.model_validate({"similar_to": {"text": "x", "method": "model"}})
     judge = LikenessJudge(host.write, budget, JudgePolicy("vectors", "judge"))
     with pytest.raises(LimitReached):

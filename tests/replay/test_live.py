@@ -11,7 +11,7 @@ import pytest
 from migrate_cli.replay.console import LineConsole, LiveConsole, line_of
 from migrate_cli.replay.event_sinks import EventFile, ImageFolder, ObserverGroup
 from migrate_cli.replay.outcome import CaseRun, CaseStatus
-from migrate_cli.replay.response import ApprovalRequest, Ending, FunctionCall, Image, ModelResponse, Usage
+from migrate_cli.replay.response import ApprovalRequest, ClientCall, Ending, Image, ModelResponse, Usage
 from migrate_cli.replay.tools import ToolOutcome
 from migrate_cli.replay.turns import TurnResult
 from rich.console import Console
@@ -42,7 +42,7 @@ def test_text_and_tools_are_shown_as_they_come() -> None:
     observer.event({"type": "response.output_item.added", "item": {"type": "web_search_call"}})
     observer.event({"type": "response.output_item.done", "item": {"type": "web_search_call"}})
     observer.tools(["look"])
-    observer.tool_done(ToolOutcome(FunctionCall("c", "look", "{}"), "x", "handler", 0.02))
+    observer.tool_done(ToolOutcome(ClientCall("c", "look", "{}"), "x", "handler", 0.02))
     observer.done(finished())
     shown = out.getvalue()
     for expected in ("refund", "Hello", "✓ web search", "✓ look 20 ms", "✓ refund  passed"):

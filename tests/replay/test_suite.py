@@ -87,7 +87,7 @@ def test_the_setup_of_a_case_outweighs_that_of_the_suite(tmp_path: Path) -> None
             HEAD + "tools:\n  - {type: function, name: f, command: ls -l}\n" + CASE,
             "suite.yaml:3: tools[1].command must be a list of words",
         ),
-        (HEAD + "tools:\n  - {type: web_search, handler: 'a:b'}\n" + CASE, "only functions run here"),
+        (HEAD + "tools:\n  - {type: web_search, handler: 'a:b'}\n" + CASE, "only functions and custom tools run here"),
         (
             HEAD + "tools:\n  - {type: mcp, server_label: s, server_url: u, require_approval: maybe}\n" + CASE,
             "require_approval is always, never",

@@ -16,7 +16,7 @@ from migrate_cli.replay.approvals import Approvals, Decided
 from migrate_cli.replay.handler_process import resolve
 from migrate_cli.replay.handlers import HandlerProcesses
 from migrate_cli.replay.recorded_outputs import RecordedOutputs
-from migrate_cli.replay.response import ApprovalRequest, FunctionCall
+from migrate_cli.replay.response import ApprovalRequest, ClientCall
 from migrate_cli.replay.tool_output import as_output, failure, size_of
 from migrate_cli.replay.tools import ToolOutcome, ToolPolicy, ToolRunner
 from migrate_cli.replay.toolspec import Tool
@@ -36,7 +36,7 @@ def here(name: str, **more: Any) -> Tool:
 def run(
     tools: list[Tool], *calls: tuple[str, str], recorded: RecordedOutputs | None = None, **policy: Any
 ) -> list[ToolOutcome]:
-    made = [FunctionCall(f"call_{index}", name, arguments) for index, (name, arguments) in enumerate(calls)]
+    made = [ClientCall(f"call_{index}", name, arguments) for index, (name, arguments) in enumerate(calls)]
     with HandlerProcesses(HERE) as handlers:
         runner = ToolRunner(tools, ToolPolicy(handlers=handlers, **policy), recorded)
         return asyncio.run(runner.run_all(made))
@@ -118,7 +118,7 @@ def test_a_call_that_was_answered_is_not_run_again_when_the_case_begins_anew() -
         return len(ran)
 
     runner._runs["count"] = ("handler", count)
-    call = FunctionCall("call_1", "count", '{"n": 1}')
+    call = ClientCall("call_1", "count", '{"n": 1}')
 
     async def both() -> list[str]:
         first = await runner.run_all([call, call])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -12,15 +13,15 @@ from migrate_cli.http.outcomes import Ambiguous, NotApplied, NotAppliedKind, Ref
 from migrate_cli.http.sse import StreamBroken, StreamRefused
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.approvals import Approvals
-from migrate_cli.replay.budget import Limits, Price, UsageBudget, cost_of, price_of
+from migrate_cli.replay.budget import Limits, Price, PriceList, UsageBudget, cost_of, price_of
 from migrate_cli.replay.errors import CaseError, LimitReached, RetryableError
 from migrate_cli.replay.event_sinks import NullObserver
 from migrate_cli.replay.modes import ConversationMode, Recovery
-from migrate_cli.replay.response import Ending, ModelResponse, Usage
+from migrate_cli.replay.response import Ending, ModelResponse, ToolUse, Usage
 from migrate_cli.replay.tools import ToolPolicy, ToolRunner
 from migrate_cli.replay.turns import TurnPolicy, TurnResult, TurnRunner
 
-from support.events import Event, call, message, stream_of
+from support.events import Event, call, framed, message, response, stream_of
 
 HELLO = {"type": "message", "role": "user", "content": "Hello"}
 SCRIPT = Sequence[Event | Exception] | Exception
@@ -30,6 +31,7 @@ class Here(ConversationMode):
     """A place that only remembers."""
 
     def __init__(self, again: Recovery = Recovery.RESEND) -> None:
+        super().__init__()
         self.again = again
         self.kept: list[JsonObject] = []
 
@@ -64,24 +66,36 @@ class World:
     """A turn runner on a scripted server."""
 
     def __init__(
-        self, server: Server, *, again: Recovery = Recovery.RESEND, limits: Limits | None = None, **rules: Any
+        self,
+        server: Server,
+        *,
+        again: Recovery = Recovery.RESEND,
+        limits: Limits | None = None,
+        prices: PriceList | None = None,
+        fields: JsonObject | None = None,
+        **rules: Any,
     ) -> None:
         self.slept: list[float] = []
         self.mode = Here(again)
-        self.budget = UsageBudget(limits or Limits(), {})
+        self.budget = UsageBudget(limits or Limits(), prices or PriceList())
         self.turn = TurnResult()
 
         async def sleep(seconds: float) -> None:
             self.slept.append(seconds)
 
         self.runner = TurnRunner(
-            server.stream, self.mode, {"model": "m-1"}, ToolRunner([], ToolPolicy()), Approvals(), self.budget,
-            NullObserver(), TurnPolicy(sleep=sleep, **rules),
+            server.stream, self.mode, {"model": "m-1", **(fields or {})}, ToolRunner([], ToolPolicy()), Approvals(),
+            self.budget, NullObserver(), TurnPolicy(sleep=sleep, **rules),
         )  # fmt: skip
 
     def run(self, wanted: Ending = Ending.COMPLETED) -> TurnResult:
         asyncio.run(self.runner.run([HELLO], self.turn, wanted))
         return self.turn
+
+
+def without_usage(events: list[Event]) -> list[Event]:
+    """The events of a server that tells how many tokens there were at the end only, as the real one does."""
+    return [events[0] | {"response": events[0]["response"] | {"usage": None}}, *events[1:]]
 
 
 def failed(code: str) -> list[Event]:
@@ -164,15 +178,145 @@ def test_a_failure_that_is_wanted_or_lasting_is_not_tried_again() -> None:
     assert World(lasting).run().response.error_code == "invalid_prompt"
 
 
-def test_nothing_is_sent_past_a_limit() -> None:
-    server = Server(stream_of(call("a", {}, 0)), stream_of(message("Done")))
+def test_the_call_that_would_pass_the_limit_is_not_made() -> None:
+    server = Server(*(stream_of(call("a", {}, 0), call("b", {}, 1)) for _ in range(2)), stream_of(message("Done")))
+    world = World(server, limits=Limits(tool_calls=3))
     with pytest.raises(LimitReached, match="tool calls"):
-        World(server, limits=Limits(tool_calls=1)).run()
-    assert len(server.asked) == 1
+        world.run()
+    assert len(server.asked) == 2
+    assert [outcome.problem for outcome in world.turn.outcomes] == [*["unknown_tool"] * 3, "limit"]
+    assert world.budget.tool_calls == 3
+    assert [item["call_id"] for item in world.runner.unsent] == ["call_0", "call_1"], "in place, both are answered"
+
+
+def test_as_many_calls_as_the_limit_allows_are_made() -> None:
+    server = Server(stream_of(call("a", {}, 0)), stream_of(message("Done")))
+    assert World(server, limits=Limits(tool_calls=1)).run().response.text == "Done"
+
+
+def test_the_server_is_told_how_many_calls_of_its_tools_are_left() -> None:
+    searched = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"query": "lamps"}}
+    server = Server(framed([], [searched, call("a", {}, 1)]), framed([], [searched, message("Done", 1)]))
+    world = World(server, limits=Limits(tool_calls=3), fields={"tools": [{"type": "web_search"}]})
+    turn = world.run()
+    assert [asked["max_tool_calls"] for asked in server.asked] == [3, 1]
+    assert world.budget.tool_calls == 3
+    assert turn.told == ["the limit left the server 1 calls of its tools, and it made as many"]
+
+
+def test_a_call_waits_for_what_a_request_may_still_take_and_no_longer() -> None:
+    budget = UsageBudget(Limits(tool_calls=2), PriceList())
+    order: list[str] = []
+
+    async def asks() -> None:
+        async with budget.request(hosted=True) as granted:
+            assert granted == 2
+            await asyncio.sleep(0)
+            order.append("asked")
+            budget.add("m", Usage(), [ToolUse(("web_search",), "{}")])
+
+    async def calls() -> None:
+        order.append(f"called {await budget.may_call()}")
+        order.append(f"called {await budget.may_call()}")
+
+    async def both() -> None:
+        asking = asyncio.create_task(asks())
+        await asyncio.sleep(0)
+        await asyncio.gather(asking, calls())
+
+    asyncio.run(both())
+    assert order == ["asked", "called True", "called False"]
+    assert budget.stopped == "the limit of 2 for tool calls would be passed (2 so far)"
+
+
+def test_calls_of_the_server_have_prices_of_their_own() -> None:
+    prices = PriceList({"m-1": Price(1_000_000, 0)}, {"web_search": 0.5, "shop.track": 3.0, "mcp": 7.0})
+    items: list[Event] = [
+        {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {}},
+        {"type": "mcp_call", "id": "m1", "server_label": "shop", "name": "track", "arguments": "{}"},
+        {"type": "mcp_call", "id": "m2", "server_label": "shop", "name": "buy", "arguments": "{}"},
+        {"type": "file_search_call", "id": "fs_1", "status": "completed", "queries": []},
+    ]
+    world = World(Server(framed([], items)), prices=prices)
+    assert world.run().cost == pytest.approx(10 + 0.5 + 3.0 + 7.0)
+    assert world.budget.unpriced_calls == {"file_search"}
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        StreamRefused(NotApplied(NotAppliedKind.THROTTLED, "rate_limited", 1.0)),
+        StreamRefused(Ambiguous("the answer was no event stream but application/json")),
+        [StreamBroken("cut")],
+        failed("server_error"),
+    ],
+)
+def test_a_question_is_sent_once_and_then_as_often_as_retries_say(nothing: Any) -> None:
+    server = Server(*[nothing] * 20)
+    world = World(server, retries=3)
+    with suppress(RetryableError):
+        world.run()
+    assert len(server.asked) == 4
+
+
+def test_a_case_that_begins_anew_has_no_more_requests_for_a_question_than_one_that_does_not() -> None:
+    server = Server(*([StreamBroken("cut")] for _ in range(20)))
+    world = World(server, again=Recovery.RESTART, retries=3)
+    ends = []
+    for _ in range(5):
+        again = TurnRunner(
+            server.stream, world.mode, {"model": "m-1"}, ToolRunner([], ToolPolicy()), Approvals(), world.budget,
+            NullObserver(), TurnPolicy(retries=3),
+        )  # fmt: skip
+        again.counts = world.runner.counts
+        with pytest.raises(RetryableError) as caught:
+            asyncio.run(again.run([HELLO], TurnResult()))
+        ends.append(caught.value.last)
+    assert len(server.asked) == 4
+    assert ends == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize("cut", [1, 4])
+def test_a_stream_that_broke_counts_by_an_estimate(cut: int) -> None:
+    broken = without_usage(stream_of(message("Hello there, and much more of it")))[:cut]
+    world = World(Server([*broken, StreamBroken("cut")], stream_of(message("Done"))))
+    turn = world.run()
+    assert turn.estimated > 0
+    assert turn.usage.total == turn.estimated + 15
+    assert world.budget.estimated == turn.estimated
+    assert turn.facts().tokens == 15, "what is expected of an answer is expected of the one that came"
+
+
+def test_a_stream_that_broke_counts_by_what_it_said() -> None:
+    whole = without_usage(stream_of(message("Hello")))
+    told = {"type": "response.in_progress", "response": response("in_progress")}
+    turn = World(Server([whole[0], told, StreamBroken("cut")], stream_of(message("Done")))).run()
+    assert (turn.usage.total, turn.estimated) == (30, 0)
+
+
+def test_limits_hold_although_no_stream_comes_to_its_end() -> None:
+    server = Server(*([StreamBroken("cut")] for _ in range(50)))
+    world = World(server, limits=Limits(tokens=20), retries=40)
+    with pytest.raises(LimitReached, match="tokens"):
+        world.run()
+    assert world.budget.usage.total <= 20
+    assert len(server.asked) > 1
+
+
+def test_a_request_that_was_surely_not_taken_costs_nothing() -> None:
+    refused = StreamRefused(NotApplied(NotAppliedKind.THROTTLED, "rate_limited", 1.0))
+    turn = World(Server(refused, stream_of(message("Done")))).run()
+    assert (turn.usage.total, turn.estimated) == (15, 0)
+
+
+def test_a_response_that_broke_off_behind_a_whole_call_ends_the_turn_and_names_it() -> None:
+    whole, cut = call("a", {}, 0), call("b", {}, 1) | {"status": "incomplete"}
+    turn = World(Server(framed([], [whole, cut], "incomplete"))).run(Ending.INCOMPLETE)
+    assert [one.name for one in turn.unanswered] == ["a"]
 
 
 def test_while_one_request_could_pass_the_limit_others_wait_for_it() -> None:
-    budget = UsageBudget(Limits(tokens=100), {})
+    budget = UsageBudget(Limits(tokens=100), PriceList())
     most = under_way = 0
 
     async def one() -> bool:
@@ -183,7 +327,7 @@ def test_while_one_request_could_pass_the_limit_others_wait_for_it() -> None:
                 most = max(most, under_way)
                 await asyncio.sleep(0)
                 under_way -= 1
-                budget.add("m", Usage(10, 0, 5), 0)
+                budget.add("m", Usage(10, 0, 5))
         except LimitReached:
             return False
         return True
