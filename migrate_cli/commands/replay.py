@@ -199,6 +199,7 @@ class _Replay:
                 finished = await self._run_cases(run, replay_target)
                 data = self._data(client, replay_target, finished)
         result = self._result(run_id, data, run.failure)
+        replay_target.scratches.told()
         await self._finish(run_id, result)
         return result
 

@@ -65,7 +65,7 @@ def data_of(
             "left": scratches.left,
             "unclear": scratches.unclear,
         },
-        "warnings": [*cases.warnings, *_hidden(fingerprints)],
+        "warnings": [*cases.warnings, *_hidden(fingerprints), *_unclear(scratches), *_unpriced_calls(budget)],
     }
     if others is not None:
         data["comparison"] = compare(entries, others["cases"], str(others["run_id"]))
@@ -80,6 +80,22 @@ def _hidden(fingerprints: ConversationFingerprints) -> list[str]:
         f"{len(fingerprints.hidden)} "
         "conversations; where these were copied, a text stands for each image"
     ]
+
+
+def _unclear(scratches: ScratchConversations) -> list[str]:
+    if not scratches.unclear:
+        return []
+    return [
+        f"the answers to {scratches.unclear} requests for a scratch conversation were lost; each may have left a "
+        "conversation at the target, which is empty"
+    ]
+
+
+def _unpriced_calls(budget: UsageBudget) -> list[str]:
+    if not budget.unpriced_calls or not budget.cost:
+        return []
+    names = ", ".join(sorted(budget.unpriced_calls))
+    return [f"the cost leaves out the calls of {names}, which have no price in replay.call_prices"]
 
 
 def without_answers(envelope: JsonObject) -> JsonObject:

@@ -338,7 +338,6 @@ class ReplayRun:
         question: list[JsonObject],
     ) -> None:
         runner: TurnRunner | None = None
-        silent = False
         try:
             await mode.open()
             approvals = Approvals(job.approve, job.deny, self._plan.ask)
@@ -369,13 +368,10 @@ class ReplayRun:
                     )
                 if not _goes_on(asked.expect, turn):
                     break
-        except RetryableError as error:
-            silent = error.silent
-            raise
         finally:
             unsent = runner.unsent if runner is not None else ()
             try:
-                await asyncio.shield(mode.close(unsent, hurry=silent or self.drain.is_set()))
+                await asyncio.shield(mode.close(unsent, hurry=self.drain.is_set() or self.failure is not None))
             finally:
                 run.told += [note for note in mode.notes if note not in run.told]
                 run.tidied += [mode.tidied] if mode.tidied is not None else []

@@ -314,6 +314,10 @@ class RowMerger:
             source.execute("SELECT conversation_id, target, run, made_at FROM scratch"),
         )
         into.executemany(
+            "INSERT OR IGNORE INTO main.scratch_begun VALUES (?, ?, ?)",
+            source.execute("SELECT token, target, at FROM scratch_begun"),
+        )
+        into.executemany(
             """INSERT OR IGNORE INTO main.in_place (conversation_id, target, run, anchor, at)
             SELECT ?1, ?2, new, ?4, ?5 FROM temp.runs WHERE old = ?3 AND fresh""",
             source.execute("SELECT conversation_id, target, run, anchor, at FROM in_place"),

@@ -239,6 +239,8 @@ _M011 = (
     # Conversations in which a case runs itself: a row goes once the case has left no call without an answer there.
     "CREATE TABLE in_place (conversation_id TEXT PRIMARY KEY, target TEXT NOT NULL, run INTEGER REFERENCES run(key), "
     "anchor TEXT, at INTEGER NOT NULL) WITHOUT ROWID",
+    # Scratch conversations whose create has not been answered: a killed replay may have left them, empty.
+    "CREATE TABLE scratch_begun (token TEXT PRIMARY KEY, target TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID",
     "ALTER TABLE replay ADD COLUMN last_response_id TEXT",
 )
 _M011_VIEWS = {

@@ -15,6 +15,8 @@ from migrate_cli.state.writer import PendingWrite
 _SCRATCH = with_keys("INSERT OR REPLACE INTO scratch VALUES (?, ?, <run>, ?)")
 _CHAIN = "INSERT OR REPLACE INTO chain VALUES (?, ?, ?)"
 _REPLAY = with_keys("INSERT INTO replay VALUES (<run>, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+_BEGUN = "INSERT OR REPLACE INTO scratch_begun VALUES (?, ?, ?)"
+_SETTLED = "DELETE FROM scratch_begun WHERE token = ?"
 _IN_PLACE = with_keys("INSERT OR REPLACE INTO in_place VALUES (?, ?, <run>, ?, ?)")
 _IN_PLACE_OVER = "DELETE FROM in_place WHERE conversation_id = ?"
 
@@ -41,11 +43,24 @@ class ReplayRecords(StatePart):
         told = (status, ttft_ms, total_ms, input_tokens, output_tokens, detail, last_response_id)
         self._session.note([PendingWrite(_REPLAY, [(self._session.run_id, case_id, conversation_id, *told)])])
 
-    def scratch(self, conversation_id: str, target: str) -> None:
+    def scratch_begins(self, token: str, target: str) -> None:
+        """Note that a scratch conversation is about to be made; the token stands for it until it has an id."""
+        self._session.note([PendingWrite(_BEGUN, [(token, target, self._session.seconds())])])
+
+    def scratch_settled(self, token: str) -> None:
+        """Note that what became of this one is known, or was told."""
+        self._session.note([PendingWrite(_SETTLED, [(token,)])])
+
+    def scratches_begun(self, target: str) -> list[str]:
+        """Return the tokens of those of which nothing more is known: each may have left an empty conversation."""
+        return [row[0] for row in self._session.ask("SELECT token FROM scratch_begun WHERE target = ?", target)]
+
+    def scratch(self, conversation_id: str, target: str, token: str | None = None) -> None:
         """Note a scratch conversation of a replay at a target; must be durable before data is sent there."""
         run, now = self._session.run_and_time()
         line = fact_line("scratch", (conversation_id, target, now))
-        self._session.note([PendingWrite(_SCRATCH, [(conversation_id, target, run, now)], line=line, vital=True)])
+        made = PendingWrite(_SCRATCH, [(conversation_id, target, run, now)], line=line, vital=True)
+        self._session.note([made, *([] if token is None else [PendingWrite(_SETTLED, [(token,)])])])
 
     def scratch_gone(self, conversation_id: str) -> None:
         """Note that a scratch conversation was deleted."""

@@ -7,6 +7,7 @@ leaves its items on the server. It must not know what the conversations are for,
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from itertools import count
@@ -50,8 +51,17 @@ class Unclear(Exception):
 class ScratchRecord(Protocol):
     """Where the ids of scratch conversations are kept until these are deleted."""
 
-    def scratch(self, conversation_id: str, target: str) -> None:
-        """Note a conversation at a target."""
+    def scratch_begins(self, token: str, target: str) -> None:
+        """Note that a conversation is about to be made; the token stands for it until it has an id."""
+
+    def scratch_settled(self, token: str) -> None:
+        """Note that what became of this one is known, or was told."""
+
+    def scratches_begun(self, target: str) -> list[str]:
+        """Return the tokens of those of which earlier processes do not say what became."""
+
+    def scratch(self, conversation_id: str, target: str, token: str | None = None) -> None:
+        """Note a conversation at a target, and that it is the one which the token stood for."""
 
     def scratch_gone(self, conversation_id: str) -> None:
         """Note that a conversation was deleted."""
@@ -69,7 +79,17 @@ class InMemory:
     def __init__(self) -> None:
         self._ids: list[str] = []
 
-    def scratch(self, conversation_id: str, target: str) -> None:  # noqa: ARG002 - there is one target
+    def scratch_begins(self, token: str, target: str) -> None:
+        """Nothing is kept that another process could ask for."""
+
+    def scratch_settled(self, token: str) -> None:
+        """As above."""
+
+    def scratches_begun(self, target: str) -> list[str]:  # noqa: ARG002 - there is one target
+        """There was no other process."""
+        return []
+
+    def scratch(self, conversation_id: str, target: str, token: str | None = None) -> None:  # noqa: ARG002 - as above
         """Note a conversation."""
         self._ids.append(conversation_id)
 
@@ -102,7 +122,9 @@ class ScratchConversations:
         self.found = 0
         """Those that earlier processes left."""
         self.unclear = 0
-        """Answers to creates that were lost: each may have left an empty conversation."""
+        """Answers to creates that were lost, also by killed processes: each may have left an empty conversation."""
+        self._begun: list[str] = []
+        """Tokens of creates that killed processes had no answer to."""
         self._own: set[str] = set()
         self._there: dict[str, None] = {}
         """All that are on record, as far as was asked or noted; the record itself may lag behind."""
@@ -125,12 +147,12 @@ class ScratchConversations:
             await self.delete(conversation_id)
             raise
 
-    async def keep_account(self, conversation_id: str) -> None:
+    async def keep_account(self, conversation_id: str, token: str | None = None) -> None:
         """Take a conversation that was just made into the account: from here on it is deleted in the end."""
         self.made += 1
         self._own.add(conversation_id)
         self._there[conversation_id] = None
-        self._record.scratch(conversation_id, self.name)
+        self._record.scratch(conversation_id, self.name, token)
         await self._record.durable()
 
     async def append(self, conversation_id: str, bodies: list[bytes]) -> str:
@@ -185,14 +207,31 @@ class ScratchConversations:
         before = self.deleted + self.swept
         self._there |= dict.fromkeys(self._record.scratches(self.name))
         self.found = len(self._there.keys() - self._own)
+        self._begun = self._record.scratches_begun(self.name)
+        self.unclear += len(self._begun)
         if self.found and settle:
             with waiting("requests of the replay before to settle", moves=False):
                 await self._sleep(settle)
         await WorkerPool(workers, asyncio.Event()).run(each_of(iter(list(self._there))), self.delete)
         return self.deleted + self.swept - before
 
+    def told(self) -> None:
+        """Take in that the counts were told: what killed processes had no answer to is not counted again."""
+        for token in self._begun:
+            self._record.scratch_settled(token)
+
     async def _create(self) -> str:
         """Make one; an unclear answer leaves at worst an empty conversation, so another is made after it."""
+        token = secrets.token_hex(8)
+        self._record.scratch_begins(token, self.name)
+        await self._record.durable()
+        try:
+            return await self._created(token)
+        except (MigrateError, ScratchRefused, Unclear):
+            self._record.scratch_settled(token)
+            raise
+
+    async def _created(self, token: str) -> str:
         wait = self._attempts("the target made no conversation")
         while not isinstance(reply := await self._target.create_conversation({"migrate_cli": "scratch"}), Applied):
             if isinstance(reply, Refused):
@@ -200,7 +239,7 @@ class ScratchConversations:
             self.unclear += isinstance(reply, Ambiguous)
             await wait(reply)
         conversation_id = str(reply.body["id"])
-        await self.keep_account(conversation_id)
+        await self.keep_account(conversation_id, token)
         return conversation_id
 
     async def _fill(self, conversation_id: str, items: Sequence[JsonObject]) -> str | None:

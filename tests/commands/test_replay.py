@@ -426,6 +426,7 @@ def test_two_hundred_cases_pass_although_streams_break(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     monkeypatch.setenv("MIGRATE_REPLAY__IDLE_TIMEOUT", "0.5")
+    monkeypatch.setenv("MIGRATE_REPLAY__RETRIES", "8")
     kinds = ("cut", "cut-after", "end", "stall", "garbage", "shuffle", "error")
     specs = [f"responses:stream-{kind}:0.03" for kind in kinds]
     with faulty(tmp_path, monkeypatch, *specs) as server:

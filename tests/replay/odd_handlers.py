@@ -133,3 +133,14 @@ def imports(n: int) -> int:
 if "IMPORTS" in os.environ:
     with Path(os.environ["IMPORTS"]).open("a") as note:
         note.write(f"{os.getpid()}\n")
+
+
+def aloud(text: str) -> str:
+    """Say a text in capitals."""
+    return text.upper()
+
+
+async def aloud_later(text: str) -> str:
+    """Say it after others had their turn."""
+    await asyncio.sleep(0)
+    return text.upper()

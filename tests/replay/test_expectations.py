@@ -12,6 +12,7 @@ from migrate_cli.replay.expectations import Expect, ToolCall, TurnFacts, check, 
 from migrate_cli.replay.response import Ending
 
 LOOK = ToolCall(("look", "shop.look"), '{"n": 3}')
+FAILED = ToolCall(("look",), '{"n": 3}', succeeded=False)
 SCHEMA = {"type": "object", "properties": {"n": {"minimum": 3}}, "required": ["n"]}
 
 
@@ -38,6 +39,10 @@ def facts(**more: Any) -> TurnFacts:
         ({"tool_called": "look"}, {"calls": (LOOK,)}, True),
         ({"tool_called": "shop.look"}, {"calls": (LOOK,)}, True),
         ({"tool_called": "look"}, {}, False),
+        ({"tool_called": "look"}, {"calls": (FAILED,)}, False),
+        ({"tool_called": "look"}, {"calls": (FAILED, LOOK)}, True),
+        ({"tool_called": {"name": "look", "arguments": SCHEMA}}, {"calls": (FAILED,)}, False),
+        ({"tool_not_called": "look"}, {"calls": (FAILED,)}, False),
         ({"tool_called": {"name": "look", "arguments": SCHEMA}}, {"calls": (ToolCall(("look",), "{}"), LOOK)}, True),
         ({"tool_called": {"name": "look", "arguments": SCHEMA}}, {"calls": (ToolCall(("look",), '{"n":1}'),)}, False),
         ({"tool_called": {"name": "look", "arguments": SCHEMA}}, {"calls": (ToolCall(("look",), "{"),)}, False),

@@ -93,6 +93,41 @@ def test_the_setup_of_a_case_outweighs_that_of_the_suite(tmp_path: Path) -> None
             "require_approval is always, never",
         ),
         (HEAD + "tools:\n  - {type: mcp, server_label: s}\n" + CASE, "either a server_url or a connector_id"),
+        (
+            HEAD + "tools:\n  - {type: mcp, server_label: s, server_url: u, tunnel_id: t}\n" + CASE,
+            "either a server_url or a connector_id or a tunnel_id",
+        ),
+        (
+            HEAD + "tools:\n  - {type: function, name: f, allowed_callers: [anybody]}\n" + CASE,
+            "allowed_callers are a list of direct, programmatic, or both",
+        ),
+        (
+            HEAD + "tools:\n  - {type: function, name: f, output_schema: {type: thing}}\n" + CASE,
+            "suite.yaml:3: tools[1] must be a JSON Schema",
+        ),
+        (HEAD + "tools:\n  - {type: custom, name: f, parameters: {}}\n" + CASE, "without the key parameters"),
+        (HEAD + "tools:\n  - {type: namespace, name: n, tools: []}\n" + CASE, "a namespace with tools"),
+        (HEAD + "tools:\n  - {type: function, name: f, tools: []}\n" + CASE, "a tool without the key tools"),
+        (
+            HEAD + "tools:\n  - {type: namespace, name: n, tools: [{type: web_search}]}\n" + CASE,
+            "a namespace that holds functions and custom tools, nothing else",
+        ),
+        (
+            HEAD
+            + "tools:\n  - type: namespace\n    name: n\n    tools:\n      - {type: function, name: f, handlr: a:b}\n"
+            + CASE,
+            "suite.yaml:6: tools[1].tools[1] must be a tool without the key handlr; did you mean handler?",
+        ),
+        (HEAD + "truncation: sometimes\n" + CASE, "suite.yaml:2: truncation must be one of auto, disabled"),
+        (HEAD + "extra: {model: m-2}\n" + CASE, "model does not stand both as a key and under extra"),
+        (
+            ASKED + "    temperature: 1\n    extra: {temperature: 0}\n",
+            "suite.yaml:3: cases[1] must be a setup in which temperature does not stand both as a key and under extra",
+        ),
+        (
+            HEAD + "tools: [{type: web_search}]\ncases:\n  - {id: a, input: Hi, extra: {tools: []}}\n",
+            "tools do not stand both as a key and under extra, as they do for a",
+        ),
         ("a: 1\na: 2\n", "suite.yaml:2: a stands in line 1 already; keep one of them"),
         ("a: [\n", "suite.yaml:2:1: this is not YAML: it ends where a value is missing"),
         ("- a\n", "suite.yaml must hold `model`, `tools` and `cases`"),
@@ -137,6 +172,43 @@ def test_requests_hold_tokens_and_new_ids_and_nothing_of_ours(tmp_path: Path) ->
     assert code["container"]["file_ids"] == ["file-new", "file-kept"]
     with pytest.raises(UsageError, match="set the environment variable TOKEN"):
         fields_of(fields, tools, lambda _name: None, str)
+
+
+def test_the_newer_fields_and_keys_are_sent_as_they_are(tmp_path: Path) -> None:
+    text = HEAD + (
+        "context_management: [{type: compaction, compact_threshold: 9000}]\n"
+        "prompt_cache_options: {ttl: 12h}\n"
+        "truncation: auto\n"
+        "moderation: {model: omni-moderation-latest}\n"
+        "extra: {service_tier: flex}\n"
+        "tools:\n"
+        "  - {type: mcp, server_label: s, tunnel_id: t, allowed_callers: [direct], defer_loading: true}\n"
+        "  - type: namespace\n"
+        "    name: crm\n"
+        "    description: Customers\n"
+        "    tools:\n"
+        "      - {type: function, name: f, handler: 'a:b', output_schema: {type: object},\n"
+        "         allowed_callers: [programmatic]}\n"
+        "      - {type: custom, name: g, format: {type: text}, command: [./g]}\n"
+    ) + CASE  # fmt: skip
+    suite = load(tmp_path, text)
+    fields, tools = suite.setup_of(suite.cases[0])
+    sent = fields_of(fields, tools, lambda _name: None, lambda id_: id_)
+    assert sent["context_management"] == [{"type": "compaction", "compact_threshold": 9000}]
+    assert (sent["truncation"], sent["prompt_cache_options"]["ttl"], sent["service_tier"]) == ("auto", "12h", "flex")
+    assert sent["moderation"] == {"model": "omni-moderation-latest"}
+    mcp, crm = sent["tools"]
+    assert (mcp["tunnel_id"], mcp["allowed_callers"], mcp["defer_loading"]) == ("t", ["direct"], True)
+    function, custom = crm["tools"]
+    assert (function["output_schema"], function["allowed_callers"]) == ({"type": "object"}, ["programmatic"])
+    assert custom["format"] == {"type": "text"}
+    assert not {"handler", "command"} & {*function, *custom, *crm}
+    assert [name for tool in tools for name, _ in tool.run_here()] == ["crm.f", "crm.g"]
+
+
+def test_a_case_may_outweigh_the_suite_under_extra(tmp_path: Path) -> None:
+    suite = load(tmp_path, HEAD + "temperature: 1\ncases: [{id: a, input: Hi, extra: {temperature: 0}}]\n")
+    assert suite.setup_of(suite.cases[0])[0]["temperature"] == 0
 
 
 def test_settings_that_are_going_are_named_with_date_and_successor(tmp_path: Path) -> None:

@@ -144,6 +144,54 @@ def test_recorded_outputs_are_found_by_name_and_arguments() -> None:
     assert recorded.find("find", {}) is None
 
 
+def custom(name: str, **more: Any) -> Tool:
+    return Tool.model_validate({"type": "custom", "name": name, **more})
+
+
+def run_custom(tool: Tool, text: str, recorded: RecordedOutputs | None = None) -> ToolOutcome:
+    call = ClientCall("call_1", tool.name, text, "custom_tool_call")
+    with HandlerProcesses(HERE) as handlers:
+        (outcome,) = asyncio.run(ToolRunner([tool], ToolPolicy(handlers=handlers), recorded).run_all([call]))
+    return outcome
+
+
+@pytest.mark.parametrize("name", ["aloud", "aloud_later"])
+def test_a_handler_of_a_custom_tool_is_given_the_text_and_gives_one(name: str) -> None:
+    outcome = run_custom(custom(name, handler=f"odd_handlers:{name}"), '{"no": json')
+    assert outcome.output == '{"NO": JSON'
+    assert outcome.item() == {"type": "custom_tool_call_output", "call_id": "call_1", "output": outcome.output}
+
+
+@pytest.mark.parametrize("text", ["two words", "", "[1]", "ä\n"])
+def test_a_command_of_a_custom_tool_reads_and_writes_text_as_it_is(text: str) -> None:
+    program = "import sys; data = sys.stdin.buffer.read(); sys.stdout.buffer.write(b' ' + data + b'\\n')"
+    assert run_custom(custom("f", command=[sys.executable, "-c", program]), text).output == f" {text}"
+
+
+def test_the_output_of_a_custom_tool_is_recorded_too() -> None:
+    call = {"type": "custom_tool_call", "call_id": "c", "name": "grep", "input": "lamp"}
+    recorded = RecordedOutputs([call, {"type": "custom_tool_call_output", "call_id": "c", "output": "green"}])
+    assert run_custom(custom("grep"), "lamp", recorded).output == "green"
+    assert run_custom(custom("grep"), "shade", recorded).problem == "no_recorded_output"
+
+
+def test_a_function_of_a_namespace_is_called_by_its_full_name_and_recorded_by_its_own() -> None:
+    crm = Tool.model_validate(
+        {"type": "namespace", "name": "crm", "description": "x", "tools": [{"type": "function", "name": "look"}]}
+    )
+    old = {"type": "function_call", "call_id": "c", "name": "look", "arguments": "{}"}
+    recorded = RecordedOutputs([old, {"type": "function_call_output", "call_id": "c", "output": "green"}])
+    call = ClientCall("call_1", "look", "{}", namespace="crm")
+    (outcome,) = asyncio.run(ToolRunner([crm], ToolPolicy(), recorded).run_all([call]))
+    assert (outcome.output, outcome.problem) == ("green", None)
+
+
+def test_a_call_of_the_other_kind_is_told_apart() -> None:
+    call = ClientCall("call_1", "grep", "{}")
+    (outcome,) = asyncio.run(ToolRunner([custom("grep")], ToolPolicy()).run_all([call]))
+    assert outcome.problem == "invalid_arguments"
+
+
 def test_without_a_recorded_output_the_model_is_told() -> None:
     loose = Tool.model_validate({"type": "function", "name": "look"})
     (outcome,) = run([loose], ("look", "{}"), recorded=RecordedOutputs([]))

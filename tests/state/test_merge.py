@@ -127,7 +127,9 @@ def shards(tmp_path: Path) -> list[Path]:
             store.journal.unreadable(Unreadable(Origin("broken.json"), "not-json", "It is no JSON."))
             store.journal.findings(None, [Finding("files-not-checked", Severity.INFO, "Nobody was asked.")])
             store.files.note(f"file-{number}", FileRecord(Status.UPLOADED, f"file-new-{number}", sha256="00"))
-            store.replays.replay_result(f"case-{number}", "passed", total_ms=12.5)
+            store.replays.replay_result(f"case-{number}", "passed", total_ms=12.5, last_response_id=f"resp_{number}")
+            store.replays.scratch_begins(f"token-{number}", "https://api.openai.com/v1")
+            store.replays.in_place(f"conv_in_place_{number}", "https://api.openai.com/v1", f"msg_{number}")
             store.replays.scratch(f"conv_scratch_{number}", "https://api.openai.com/v1")
             store.replays.chain(f"conv_thread_{number}_0", f"resp_{number}")
             note_load(store, f"thread_{number}_x")
@@ -165,6 +167,9 @@ def test_what_hangs_on_a_thread_is_at_that_thread(shards: list[Path], tmp_path: 
             assert store.threads.refused_items()[own] == {2: ("invalid_value", "refused")}
             assert store.replays.last_response(f"conv_thread_{number}_0") == f"resp_{number}"
         assert len(store.replays.scratches("https://api.openai.com/v1")) == 3
+        assert len(store.replays.scratches_begun("https://api.openai.com/v1")) == 3
+        left = store.replays.in_place_left("https://api.openai.com/v1")
+        assert left == [(f"conv_in_place_{number}", f"msg_{number}") for number in (1, 2, 3)]
     finally:
         store.close()
 
