@@ -170,7 +170,7 @@ def test_the_last_response_of_a_chain_is_in_a_view_and_in_the_map(
 
 def test_a_chain_that_an_older_version_began_is_in_the_map(tmp_path: Path) -> None:
     older = Database(tmp_path / "old.db")
-    migrations.registry().apply(older, stop_before="m009_chains_and_cases_in_place")
+    migrations.registry().apply(older, stop_before="m011_chains_and_cases_in_place")
     older.conn.execute(
         "INSERT INTO thread (id, state, conversation_id, updated_at) VALUES ('t', 'loaded', 'conv_1', 5)"
     )
