@@ -9,7 +9,7 @@ import asyncio
 import shlex
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 
 from migrate_cli.commands.context import (
     TargetChoice,
@@ -162,7 +162,7 @@ class _Recovery:
     async def _compare(
         self, client: ApiClient, listing: TargetListing, store: StateStore, entries: Iterator[Thread | Unreadable]
     ) -> None:
-        files, uploads = for_recover(self._settings, self._source, client, store.files)
+        files, lost = for_recover(self._settings, self._source, client, store.files)
         # Where the target lists none, all is known from the list of ids, which lacks nothing that was loaded.
         complete = listing.walk.incomplete is None
         async with files:
@@ -172,11 +172,14 @@ class _Recovery:
                 store=store.journal,
                 observer=self._tally,
                 prepare=files.resolver.draft,
-                files=uploads,
+                files=lost,
                 workers=self._settings.load.workers,
                 live=self._source.live,
             )
-            await run.run(self._drafts(files.resolver, entries))
+            try:
+                await run.run(self._drafts(files.resolver, entries))
+            finally:
+                self._tally.count_files(files.data().get("files", {}), lost.unknown)
 
     def _drafts(
         self, resolver: FileResolver, entries: Iterator[Thread | Unreadable]
@@ -226,6 +229,7 @@ class _RecoveryTotals:
         self.problems: list[Problem] = []
         self._orphans: list[JsonObject] = []
         self._left = 0
+        self._files: dict[str, int] = {}
 
     @property
     def wanting(self) -> bool:
@@ -257,6 +261,10 @@ class _RecoveryTotals:
         self._problem(entry.code, entry.sentence, entry.thread_id)
         self._view.thread_done("failed", 0)
 
+    def count_files(self, counts: Mapping[str, int], lost: int) -> None:
+        """Take the counts of files; `lost` are those of which no conversation told anything."""
+        self._files = {**counts, **({"lost": lost} if lost else {})}
+
     def count_left(self, listing: TargetListing, store: StateStore) -> None:
         """Count the conversations that name a thread and are none's; list those whose thread has another one."""
         for thread, conversation in listing.index.left():
@@ -276,6 +284,7 @@ class _RecoveryTotals:
             "left_over": self._left,
             "orphans": self._orphans,
             "next": self._next(where),
+            **({"files": self._files} if self._files else {}),
         }
 
     def _message(self) -> str:
@@ -296,6 +305,10 @@ class _RecoveryTotals:
             steps.append(f"See how a conversation differs, and settle it: migrate-cli resolve {shlex.quote(first)}")
         if self._threads["not_found"]:
             steps.append("Make sure that the threads without a conversation were never loaded: apply loads them")
+        if lost := self._files.get("lost"):
+            steps.append(
+                f"{counted(lost, 'file')} will be uploaded or transcribed again: no conversation tells of them"
+            )
         if self._left:
             steps.append("See which conversations are nobody's: migrate-cli status --orphans")
         if self._threads["loading"] or self._threads["not_found"]:

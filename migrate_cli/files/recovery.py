@@ -1,7 +1,7 @@
 """Finds out about files again after the state file was lost: nothing is uploaded, and nothing is transcribed.
 
-Whether the target has a file is asked. Under which id a file was uploaded nobody can ask: a conversation that is
-otherwise the thread's names it, and from then on it is known. It must not send anything.
+Whether the target has a file is asked. Under which id a file was uploaded, and what was heard in it, nobody can ask: a
+conversation that is otherwise the thread's tells it, and from then on it is known. It must not send anything.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
+from migrate_cli.convert.placeholders import spoken_in
 from migrate_cli.files.dry_run import FileDryRun
 from migrate_cli.files.host import FileHost
 from migrate_cli.files.local import LocalFile, sha256_of
@@ -28,34 +29,49 @@ class FileRecovery:
         self._checker = FileChecker(host, self.findings)
         self._foretold = FileDryRun(None)
         self._memory = memory
-        self._uploads: dict[str, FileRecord] = {}
-        """Files that must have been uploaded, as their records would be but for the id."""
-        self._ids: dict[str, str] = {}
-        """Their ids at the target, as far as they are known."""
+        self._lost: dict[str, tuple[str, FileRecord]] = {}
+        """Files that were uploaded or transcribed, by placeholder: with their records, but for the id or the words."""
+        self._values: dict[str, str] = {}
+        """What placeholders stand for, as far as it is known."""
+
+    @property
+    def unknown(self) -> int:
+        """Uploads and transcripts of which nothing was found."""
+        return len(self._lost) - len(self._values)
 
     async def do(self, job: TransferJob) -> FileRecord | None:
-        """Return what is known of a file; one that was uploaded has no id yet."""
+        """Return what is known of a file; one that was uploaded has no id yet, a transcript is a placeholder."""
         if job.need is Need.CHECK:
             record = await self._checker.check(job.file_id)
             if record is not None:
                 self._memory.note(job.file_id, record)
         else:
             record = await self._foretold.do(job)
-        if record is not None and record.status is Status.UPLOADED:
-            local = job.local
-            sha256 = await sha256_of(local.path) if isinstance(local, LocalFile) else None
-            record = self._uploads.setdefault(job.file_id, replace(record, sha256=sha256))
-        elif record is not None:
+        if record is not None and record.status in (Status.UPLOADED, Status.TRANSCRIBED):
+            return await self._placeholder(job, record)
+        if record is not None:
             self.counts[record.status.value] += 1
         return record
 
-    def may_be(self, file_id: str, target_id: str) -> bool:
-        """Whether an upload of this file may have got this id."""
-        return file_id in self._uploads and self._ids.get(file_id, target_id) == target_id
+    async def _placeholder(self, job: TransferJob, record: FileRecord) -> FileRecord:
+        spoken = record.status is Status.TRANSCRIBED
+        placeholder = spoken_in(job.file_id) if spoken else job.file_id
+        sha256 = await sha256_of(job.local.path) if isinstance(job.local, LocalFile) else None
+        record = replace(record, sha256=sha256, transcript=placeholder if spoken else None)
+        return self._lost.setdefault(placeholder, (job.file_id, record))[1]
 
-    def learn(self, ids: Mapping[str, str]) -> None:
-        """Note the ids that files have at the target."""
-        for file_id, target_id in ids.items():
-            if self._ids.setdefault(file_id, target_id) == target_id:
-                self._memory.note(file_id, replace(self._uploads[file_id], target_id=target_id))
-                self.counts[Status.UPLOADED.value] += 1
+    def may_be(self, placeholder: str, value: str) -> bool:
+        """Whether a placeholder may stand for this id or transcript; always for the same one."""
+        return placeholder in self._lost and self._values.get(placeholder, value) == value
+
+    def learn(self, values: Mapping[str, str]) -> None:
+        """Note what placeholders stand for."""
+        for placeholder, value in values.items():
+            if placeholder in self._values:
+                continue
+            self._values[placeholder] = value
+            file_id, record = self._lost[placeholder]
+            uploaded = record.status is Status.UPLOADED
+            known = replace(record, target_id=value) if uploaded else replace(record, transcript=value)
+            self._memory.note(file_id, known)
+            self.counts[known.status.value] += 1

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from migrate_cli.convert.canonical import digest_of
-from migrate_cli.convert.renamed_files import renamed_files
+from migrate_cli.convert.placeholders import what_stood_there
 from migrate_cli.errors import AnswerOutOfBounds, TemporaryError
 from migrate_cli.http.outcomes import Draining, Refused
 from migrate_cli.load.reconcile import has_id, matches
@@ -60,16 +60,16 @@ class Claim:
     noted: tuple[int, ...] = ()
     """Places at which a note stands for an item that the target had refused."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """Ids that uploaded files have at the target, by their ids in the thread's items."""
+    """What stands there of files, by the placeholders in the thread's items (see `convert/placeholders.py`)."""
     why: str = ""
     """What is wrong, as half a sentence without message text."""
 
 
 MayBe = Callable[[str, str], bool]
-"""Whether a file, by its id in an item, may have been uploaded under another id."""
+"""Whether a placeholder of a file may stand for this."""
 
 
-def _none_else(_file_id: str, _target_id: str) -> bool:
+def _none_else(_placeholder: str, _value: str) -> bool:
     return False
 
 
@@ -92,7 +92,7 @@ async def read_claim(
 
     `thread` is what its metadata must name as its thread; None where that is known. Items with an empty body are known
     by their hash alone, so that notes and images without addresses are not known again.
-    `may_be` tells whether a file of an item may have another id at the target.
+    `may_be` tells whether something else may stand in the place of a placeholder.
     """
     if thread is not None:
         whole = await target.retrieve_conversation(conversation_id)
@@ -186,11 +186,9 @@ class _ClaimReading:
         if matches(note_of(item), got):
             self._noted.append(place)
             return True
-        renamed = renamed_files(decode(item.body), got)
-        if renamed and all(
-            self._may_be(*pair) and self._files.get(pair[0], pair[1]) == pair[1] for pair in renamed.items()
-        ):
-            self._files |= renamed
+        found = what_stood_there(decode(item.body), got)
+        if found and all(self._may_be(*pair) and self._files.get(*pair) == pair[1] for pair in found.items()):
+            self._files |= found
             return True
         return False
 

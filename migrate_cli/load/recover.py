@@ -13,7 +13,7 @@ from functools import partial
 from typing import Protocol
 
 from migrate_cli.convert.canonical import digest_of_all
-from migrate_cli.convert.renamed_files import with_renamed_files
+from migrate_cli.convert.placeholders import with_values
 from migrate_cli.load.claim import GRACE, Claim, ClaimReader, Holding
 from migrate_cli.load.interface import LoadStore
 from migrate_cli.load.refusal import with_notes
@@ -49,14 +49,14 @@ class RecoverObserver(Protocol):
         """Something could not be read as a thread."""
 
 
-class UploadIds(Protocol):
-    """What is known of the ids that files got when they were uploaded."""
+class LostFacts(Protocol):
+    """What is known of files for which drafts have placeholders."""
 
-    def may_be(self, file_id: str, target_id: str) -> bool:
-        """Whether an upload of this file may have got this id."""
+    def may_be(self, placeholder: str, value: str) -> bool:
+        """Whether a placeholder may stand for this id or transcript."""
 
-    def learn(self, ids: Mapping[str, str]) -> None:
-        """Note the ids that files have at the target."""
+    def learn(self, values: Mapping[str, str]) -> None:
+        """Note what placeholders stand for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class RecoverRun:
         store: LoadStore,
         observer: RecoverObserver,
         prepare: Prepare,
-        files: UploadIds,
+        files: LostFacts,
         workers: int,
         live: bool = False,
     ) -> None:
@@ -168,10 +168,10 @@ class RecoverRun:
         self._observer.recovered(draft, progress, claim)
 
     def _as_sent(self, draft: Draft, claim: Claim) -> Draft:
-        """The draft as the lost run had sent it: with the ids of uploaded files, and notes for refused items."""
+        """The draft as the lost run had sent it: with ids and transcripts of files, and notes for refused items."""
         if claim.files:
             self._files.learn(claim.files)
-            items = tuple(with_renamed_files(item, claim.files) for item in draft.items)
+            items = tuple(with_values(item, claim.files) for item in draft.items)
             draft = replace(draft, items=items, digest=digest_of_all((item.digest for item in items), draft.metadata))
         return with_notes(draft, dict.fromkeys(claim.noted, ("refused", NOTED)))
 

@@ -98,6 +98,8 @@ def _facts(data: JsonObject) -> list[Section]:
     if isinstance(listing, dict):
         facts.append(("conversations listed", number(listing.get("listed"))))
         facts.append(("of them without a thread", number(listing.get("others"))))
+    files = counts(data, "files")
+    facts += [("files", ", ".join(f"{number(count)} {name}" for name, count in files.items()))] if files else []
     facts += [("state file", text(data["state"]))] if data.get("state") else []
     facts += [("time", duration(data["seconds"]))] if isinstance(data.get("seconds"), float) else []
     return [Table("Run", (Column(""), Column("")), tuple(facts))]

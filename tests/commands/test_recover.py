@@ -264,28 +264,33 @@ def test_a_note_for_a_refused_item_is_known_again(cli: Cli, tmp_path: Path, list
     settled(cli, export, listing)
 
 
-def test_ids_of_uploaded_files_are_learned_from_the_conversations(
+def test_ids_of_uploaded_files_and_transcripts_are_learned_from_the_conversations(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-key-0123456789")
     monkeypatch.setenv("MIGRATE_CONVERT__FILES", "upload")
+    monkeypatch.setenv("MIGRATE_AUDIO__TRANSCRIBE", "true")
     export = tmp_path / "export"
     (export / "files").mkdir(parents=True)
     (export / "files" / "file-plan.pdf").write_bytes(b"%PDF-1.7 plan")
     (export / "files" / "file-cat.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
+    (export / "files" / "file-memo.wav").write_bytes(b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(16))
     for number in (1, 2, 3):
         own = thread(number, 2)
-        own["messages"][0]["attachments"] = [{"file_id": "file-plan", "tools": [{"type": "file_search"}]}]
+        named = ["file-plan", "file-memo"]
+        own["messages"][0]["attachments"] = [{"file_id": one, "tools": [{"type": "file_search"}]} for one in named]
         image = {"type": "image_file", "image_file": {"file_id": "file-cat", "detail": "auto"}}
         own["messages"][0]["content"].append(image)
         (export / f"{number}.json").write_text(json.dumps(own))
     with listing_target(tmp_path / "strict.db", FileIdCheck.STRICT) as target:
         monkeypatch.setenv("OPENAI_BASE_URL", target.server.base_url)
-        assert cli("apply", export, "--output", "json").json["data"]["files"]["uploaded"] == 2
+        counts = {"uploaded": 2, "transcribed": 1}
+        assert cli("apply", export, "--output", "json").json["data"]["files"] == counts
         before, hashes, writes = known(), digests(), target.writes()
         files = sorted(map(str, json.loads(cli("map", "export", "--level", "files", "--format", "json").out)))
         lose()
-        assert recover(cli, export).code == 0
+        outcome = recover(cli, export)
+        assert (outcome.code, outcome.json["data"]["files"]) == (0, counts)
         assert target.writes() == writes
         assert (known(), digests()) == (before, hashes)
         assert sorted(map(str, json.loads(cli("map", "export", "--level", "files", "--format", "json").out))) == files

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.convert.canonical import digest_of, encode
+from migrate_cli.convert.placeholders import spoken_in, with_values
 from migrate_cli.http.outcomes import Draining, Page, Refused
 from migrate_cli.load.claim import Claim, ClaimReader, Holding, read_claim
 from migrate_cli.load.orphans import Orphan, OrphanFate, Whose, fate_of
@@ -132,3 +133,27 @@ def test_a_reader_that_is_asked_to_stop_returns_nothing() -> None:
         return await ClaimReader(Ends([]), asyncio.Event()).read("conv", [item("a")], thread="t")
 
     assert asyncio.run(read()) is None
+
+
+def test_what_was_heard_in_a_file_may_stand_in_the_place_of_its_placeholder() -> None:
+    def said(text: str) -> JsonObject:
+        part = {"type": "input_text", "text": f"[Transcript of memo.mp3:]\n{text}"}
+        return {"type": "message", "role": "user", "content": [part]}
+
+    sent = [Item(encode(said(spoken_in("file-a"))), digest_of(said(spoken_in("file-a"))), "message")]
+    told: list[tuple[str, str]] = []
+
+    def may_be(placeholder: str, value: str) -> bool:
+        told.append((placeholder, value))
+        return True
+
+    claim = claim_of(Holds([said("Hello … there.")]), sent, may_be=may_be)
+    assert claim.holding is Holding.WHOLE
+    assert claim.files == {spoken_in("file-a"): "Hello … there."} == dict(told)
+    assert with_values(sent[0], claim.files).digest == digest_of(said("Hello … there."))
+    assert claim_of(Holds([item_of("Something else.")]), sent, may_be=may_be).holding is Holding.OTHER
+
+
+def item_of(text: str) -> JsonObject:
+    body: JsonObject = json.loads(item(text).body)
+    return body
