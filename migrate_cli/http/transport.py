@@ -32,6 +32,9 @@ would never time out by itself."""
 OFTEN = 20
 """How many times during a timeout it is looked whether one has passed, so that none is late by more than a part."""
 
+LONGEST_LIST = 8
+"""How many timeouts such a list may take at most, so that a silent host is found out in twelve."""
+
 LISTS = ("/items", "/conversations")
 """How the paths of lists end that a host may have to gather first; see `Endpoint.slow_lists`."""
 
@@ -89,7 +92,7 @@ class HttpTransport:
         self._upload, self._told = Upload, TOLD
         self._base = base_url.rstrip("/")
         self._timeout = timeout
-        self._of_lists = max(timeout, min(slow_lists, LONGEST_ANSWER * timeout))
+        self._of_lists = max(timeout, min(slow_lists, LONGEST_LIST * timeout))
         self._proxy = proxy_for(self._base)
         self._deadlines = Deadlines(timeout / OFTEN)
         self._url = partial(URL, encoded=True)

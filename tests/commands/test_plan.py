@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from migrate_cli.commands.plan_gate import MostDropped, PlanGate
-from migrate_cli.convert.model_catalogue import WINDOWS
+from migrate_cli.convert.model_catalogue import AS_OF, WINDOWS
 from migrate_cli.errors import UsageError
 from migrate_cli.files import tokens
 from migrate_cli.files.tokens import model_window, token_counter
@@ -177,7 +177,7 @@ def test_tokens_are_told_by_conversation(cli: Cli, tmp_path: Path) -> None:
 def test_the_estimate_stands_in_the_report_for_people(cli: Cli, tmp_path: Path) -> None:
     out = cli("plan", write_export(tmp_path / "export", [1]), "--model", "gpt-4o", "--rate", "100").out
     assert "at 100 requests a minute" in out
-    assert "0 (0 %), longer than the 128,000 tokens of gpt-4o" in out
+    assert f"0 (0 %), longer than the 128,000 tokens of gpt-4o (as of {AS_OF})" in " ".join(out.split())
 
 
 def test_without_tiktoken_the_estimate_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,3 +174,15 @@ def test_agents_that_are_made_and_deleted_without_an_answer_need_one_run(cli: Cl
     assert cli(*CREATE, "--output", "json").json["data"]["agents"] == {"made": 1}
     undone = cli("undo", "--all", "--yes", "--state", "fresh.db", "--output", "json").json
     assert (undone["exit_code"], undone["data"]["agents"]["deleted"]) == (0, 1)
+
+
+@pytest.mark.parametrize("stall", STALLS)
+def test_patience_with_slow_lists_ends_in_time_too(
+    cli: Cli, migrated: EmbeddedSandbox, monkeypatch: pytest.MonkeyPatch, stall: str
+) -> None:
+    monkeypatch.setenv("MIGRATE_TARGET__PRESET", "foundry")
+    stalled(migrated, f"*:{stall}")
+    began = time.monotonic()
+    outcome = cli("verify", "export")
+    assert time.monotonic() - began < WITHIN + BUSY
+    assert outcome.code == 5, said(outcome)
