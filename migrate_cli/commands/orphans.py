@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
+from operator import eq
+from typing import Any
 
 from migrate_cli.commands.context import TargetChoice, policy_of
 from migrate_cli.commands.files import without_records
@@ -17,6 +20,7 @@ from migrate_cli.commands.listed import LISTED, TargetListing
 from migrate_cli.commands.provenance import MADE, made_by
 from migrate_cli.commands.recorded_target import open_recorded, recorded_target
 from migrate_cli.commands.signals import Interrupts
+from migrate_cli.convert.canonical import digest_of_all
 from migrate_cli.convert.text import counted
 from migrate_cli.errors import ExitCode, MigrateError, SourceError, UsageError
 from migrate_cli.http.client import ApiClient
@@ -40,7 +44,7 @@ from migrate_cli.work.clock import WallClock
 
 _WAY_ON = "only the state file knows what was created there, and `migrate-cli undo --all` deletes that"
 _WHY = {
-    OrphanFate.WRITTEN_INTO: "it holds items that its thread does not say there ({why}); it was left",
+    OrphanFate.WRITTEN_INTO: "somebody has written into it ({why}); it was left",
     OrphanFate.NOT_COMPARABLE: "it holds items, and they cannot be compared{why}; it was left",
 }
 _OUTCOMES = {
@@ -175,7 +179,8 @@ class _Orphans:
             if source is not None and items is None and whose is not Whose.LOADED_ELSEWHERE:
                 waiting[thread_id] = whose
             else:
-                yield Orphan(thread_id, conversation_id, whose, items)
+                was_sent = partial(self._was_sent, reader, thread_id, items)
+                yield Orphan(thread_id, conversation_id, whose, items, was_sent)
         if source is None or not waiting:
             return
         told = DiskSet()
@@ -183,11 +188,20 @@ class _Orphans:
             named = draft.metadata.get(SOURCE_THREAD, draft.thread_id)
             if named in waiting and told.add(named):
                 for conversation_id in listing.index.of(named):
-                    yield Orphan(named, conversation_id, waiting[named], draft.items)
+                    yield Orphan(named, conversation_id, waiting[named], draft.items, partial(eq, draft.metadata))
         for thread_id, whose in waiting.items():
             if thread_id not in told:
                 for conversation_id in listing.index.of(thread_id):
                     yield Orphan(thread_id, conversation_id, whose, None)
+
+    def _was_sent(
+        self, reader: StateReader, thread_id: str, items: Sequence[Item] | None, metadata: Mapping[str, Any]
+    ) -> bool:
+        """Whether the thread has such metadata: the hash of its draft is made of them and of all items."""
+        digest = reader.threads.digest(thread_id)
+        if items is None or digest is None:
+            return True
+        return digest_of_all((item.digest for item in items), dict(metadata)) == digest
 
     def _drafts(self, source: Source, thread_ids: frozenset[str]) -> Iterator[Draft]:
         resolver = without_records(self._settings, source)
@@ -216,7 +230,9 @@ class _Orphans:
                 }
             )
         if fate in _WHY and len(self._problems) < LISTED:
-            why = claim.why if fate is OrphanFate.WRITTEN_INTO else f": {claim.why}" if orphan.items is not None else ""
+            why = claim.why or "its metadata were changed"
+            if fate is OrphanFate.NOT_COMPARABLE:
+                why = f": {claim.why}" if orphan.items is not None else ""
             told = f"conversation {orphan.conversation_id}: {_WHY[fate].format(why=why)}"
             self._problems.append(Problem(f"orphan-{fate.value}", told, orphan.thread_id))
         if not self._deletes or fate is not OrphanFate.REMOVABLE:

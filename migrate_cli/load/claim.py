@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from migrate_cli.convert.canonical import digest_of
 from migrate_cli.convert.placeholders import what_stood_there
@@ -61,6 +61,8 @@ class Claim:
     """Places at which a note stands for an item that the target had refused."""
     files: Mapping[str, str] = field(default_factory=dict)
     """What stands there of files, by the placeholders in the thread's items (see `convert/placeholders.py`)."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Those of the conversation, where they were looked at."""
     why: str = ""
     """What is wrong, as half a sentence without message text."""
 
@@ -94,11 +96,13 @@ async def read_claim(
     by their hash alone, so that notes and images without addresses are not known again.
     `may_be` tells whether something else may stand in the place of a placeholder.
     """
+    metadata: Any = None
     if thread is not None:
         whole = await target.retrieve_conversation(conversation_id)
         if isinstance(whole, Refused):
             return _refused(conversation_id, whole)
-        if thread_of(whole.get("metadata")) != thread:
+        metadata = whole.get("metadata")
+        if thread_of(metadata) != thread:
             return Claim(conversation_id, Holding.NOT_OURS, why="its metadata name another thread")
     images = any(not item.body or b'"image_url"' in item.body for item in items)
     walk = ItemWalk(target, conversation_id, images=images, expected=len(items))
@@ -112,7 +116,7 @@ async def read_claim(
         return _refused(conversation_id, walk.refused)
     if walk.cut_off:
         return Claim(conversation_id, Holding.UNREADABLE, why="the target does not list all of its items")
-    return reading.claim(conversation_id)
+    return replace(reading.claim(conversation_id), metadata=metadata if isinstance(metadata, dict) else {})
 
 
 def _refused(conversation_id: str, refused: Refused) -> Claim:
@@ -210,4 +214,4 @@ class _ClaimReading:
         else:
             holding = Holding.OTHER
             why = f"item {len(self._ids)} is not what the thread says there"
-        return Claim(conversation_id, holding, self._ids, self._more, tuple(self._noted), self._files, why)
+        return Claim(conversation_id, holding, self._ids, self._more, tuple(self._noted), self._files, why=why)

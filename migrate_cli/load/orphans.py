@@ -6,10 +6,10 @@ compared. It must not decide whose a conversation is, nor know where threads com
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from migrate_cli.load.claim import GRACE, Claim, ClaimReader, Holding
 from migrate_cli.load.undo import CreatedConversation, UndoRun
@@ -38,6 +38,8 @@ class Orphan:
     whose: Whose
     items: Sequence[Item] | None
     """What the thread says, with empty bodies where only hashes are known; None where nothing is."""
+    was_sent: Callable[[Mapping[str, Any]], bool] = field(default=lambda _: True, compare=False)
+    """Whether a migration gives its conversation these metadata; True where nobody knows."""
 
 
 class OrphanFate(StrEnum):
@@ -48,7 +50,7 @@ class OrphanFate(StrEnum):
     WITH_FORCE = "with-force"
     """The same, but this state file does not have its thread elsewhere."""
     WRITTEN_INTO = "written-into"
-    """It holds something that the thread does not say there."""
+    """It holds something that the thread does not say there, or its metadata were changed."""
     NOT_COMPARABLE = "not-comparable"
     """It holds items, and nothing is known of the thread; or the target does not show them."""
     NOT_THERE = "not-there"
@@ -61,7 +63,7 @@ def fate_of(orphan: Orphan, claim: Claim, *, force: bool) -> OrphanFate:
         return OrphanFate.NOT_THERE
     if claim.holding is Holding.UNREADABLE or (orphan.items is None and claim.more):
         return OrphanFate.NOT_COMPARABLE
-    if claim.holding not in (Holding.PART, Holding.WHOLE):
+    if claim.holding not in (Holding.PART, Holding.WHOLE) or not orphan.was_sent(claim.metadata):
         return OrphanFate.WRITTEN_INTO
     return OrphanFate.REMOVABLE if force or orphan.whose is Whose.LOADED_ELSEWHERE else OrphanFate.WITH_FORCE
 

@@ -31,7 +31,7 @@ STATES = {
 FATES = {
     "removable": "empty, or the beginning of a thread that is loaded into another conversation",
     "with_force": "the same, but the thread is not loaded here: only with --force",
-    "written_into": "something stands in it that the thread does not say: it is never deleted",
+    "written_into": "somebody has written into it, or changed its metadata: it is never deleted",
     "not_comparable": "it holds items, and nothing tells whether they are the thread's: it is left",
     "not_there": "listed by the target, and not there or another thread's",
 }

@@ -112,6 +112,13 @@ class ThreadQueries:
         sql = "SELECT conversation_id AS id FROM abandoned UNION ALL SELECT conversation_id FROM scratch"
         return (row["id"] for row in self._file.rows(sql))
 
+    def digest(self, thread_id: str) -> str | None:
+        """Return the digest of a thread as it was sent: None where it is not known, or notes stand for some items."""
+        sql = """SELECT digest FROM thread
+            WHERE id = ? AND NOT EXISTS (SELECT 1 FROM refused_item WHERE refused_item.thread = thread.key)"""
+        row = self._file.row(sql, thread_id)
+        return None if row is None else row["digest"]
+
     def digests(self, thread_id: str) -> list[bytes]:
         """Return the digests of the items of a thread that are loaded, in order."""
         sql = """SELECT item.digest FROM item JOIN thread ON thread.key = item.thread

@@ -80,6 +80,8 @@ class ConversationWalk:
             if begun is not None and self.pages_read == 1:
                 await begun()
             fresh = [entry for entry in page.items if (own := _id_of(entry)) is not None and seen.add(own)]
+            if any(_id_of(entry) is None for entry in page.items):
+                self.incomplete = "it has entries without an id"
             if not fresh:
                 if cut and len(page.items) > known:
                     self.incomplete = "it begins again instead of going on"

@@ -35,6 +35,7 @@ class Scene:
         self.strange = target.create(thread_id(2), "Nothing of ours.")
         self.elsewhere = target.create("thread_of_another_shard")
         self.full_elsewhere = target.create("thread_of_another_shard", "Hello.")
+        self.titled = target.create(thread_id(2), title="Mine")
         self.foreign = target.create(None, "No thread is named.")
 
     def json(self, *args: object) -> dict[str, Any]:
@@ -67,10 +68,11 @@ def test_status_shows_each_with_what_it_holds_and_changes_nothing(scene: Scene) 
         scene.copy: "removable",
         scene.used: "written-into",
         scene.strange: "written-into",
+        scene.titled: "written-into",
         scene.elsewhere: "with-force",
         scene.full_elsewhere: "not-comparable",
     }
-    assert result["data"]["listing"] == {"listed": 11, "of_threads": 10, "others": 1}
+    assert result["data"]["listing"] == {"listed": 12, "of_threads": 11, "others": 1}
     assert result["data"]["orphans"]["removable"] == 3
     assert (scene.standing(), scene.target.writes()) == (before, writes)
     assert "undo --orphans --dry-run" in " ".join(result["data"]["next"])
@@ -97,7 +99,7 @@ def test_only_what_nobody_has_written_into_is_deleted(scene: Scene) -> None:
     assert result["exit_code"] == 3
     assert result["data"]["conversations"]["deleted"] == 3
     assert result["data"]["items"] == {"deleted": 7, "gone": 0}
-    left = {scene.used, scene.strange, scene.elsewhere, scene.full_elsewhere, scene.foreign}
+    left = {scene.used, scene.strange, scene.titled, scene.elsewhere, scene.full_elsewhere, scene.foreign}
     assert scene.standing() == left
     assert {error["code"] for error in result["errors"]} == {"orphan-written-into", "orphan-not-comparable"}
     assert scene.cli("verify", scene.export).code == 0
@@ -108,7 +110,7 @@ def test_only_what_nobody_has_written_into_is_deleted(scene: Scene) -> None:
 
 def test_with_force_those_of_unknown_threads_go_too_but_never_what_cannot_be_compared(scene: Scene) -> None:
     assert scene.json("undo", "--orphans", "--yes", "--force")["data"]["conversations"]["deleted"] == 4
-    assert scene.standing() == {scene.used, scene.strange, scene.full_elsewhere, scene.foreign}
+    assert scene.standing() == {scene.used, scene.strange, scene.titled, scene.full_elsewhere, scene.foreign}
 
 
 def test_with_force_the_source_tells_what_a_thread_says_that_the_state_file_does_not_have(
@@ -138,7 +140,7 @@ def test_what_the_list_names_and_the_target_does_not_have_is_no_orphan(scene: Sc
     scene.target.misbehave("conversations:ghosts")
     result = scene.json("status", "--orphans")
     assert result["data"]["orphans"]["removable"] == 3
-    assert result["data"]["orphans"]["total"] == 7
+    assert result["data"]["orphans"]["total"] == 8
 
 
 def test_what_the_state_file_has_given_up_is_its_own_to_undo(scene: Scene) -> None:

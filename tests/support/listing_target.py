@@ -35,9 +35,13 @@ class ListingTarget:
         """Let the connection go."""
         self._client.close()
 
-    def create(self, thread: str | None, *texts: str) -> str:
-        """Make a conversation that names a thread, with these texts in turns, and return its id."""
-        metadata = {} if thread is None else {"source_thread_id": thread}
+    def create(self, thread: str | None, *texts: str, **more: str) -> str:
+        """Make a conversation that names a thread, with these texts in turns, and return its id.
+
+        Its metadata are those of the threads in `exports.py`, and `more`.
+        """
+        own = {} if thread is None else {"source_thread_id": thread, "source_created_at": "2023-11-14T22:13:20Z"}
+        metadata = own | more
         made: str = self._client.post("/conversations", json={"metadata": metadata}).json()["id"]
         self.append(made, *texts)
         return made

@@ -111,6 +111,16 @@ def test_a_list_that_makes_up_conversations_for_ever_is_left(monkeypatch: pytest
     assert walk.incomplete == "it did not end after 7 pages"
 
 
+def test_a_list_with_entries_that_have_no_id_is_not_complete() -> None:
+    class Nameless(Lists):
+        async def list_conversations(self, *, after: str | None) -> Page | Refused:
+            page = await super().list_conversations(after=after)
+            return page if isinstance(page, Refused) else Page([{"id": None}, *page.items], page.has_more)
+
+    found, walk = walked(Nameless(7))
+    assert (len(found), walk.incomplete) == (7, "it has entries without an id")
+
+
 def test_a_list_without_metadata_is_completed_by_the_conversations() -> None:
     found, _ = walked(Lists(3, metadata=False, unknown=[1]))
     assert [one.thread_id for one in found] == ["thread_of_conv_0", None, "thread_of_conv_2"]

@@ -127,7 +127,8 @@ def _leave_orphan(url: str, own_id: str) -> None:
     """Make a conversation that names a thread which has another one, and that holds its first message."""
     part = {"type": "input_text", "text": f"{own_id} 0"}
     items = [{"type": "message", "role": "user", "content": [part]}]
-    body = {"metadata": {"source_thread_id": own_id}, "items": items}
+    metadata = {"source_thread_id": own_id, "source_created_at": "2023-11-14T22:13:20Z"}
+    body = {"metadata": metadata, "items": items}
     headers = {"Authorization": f"Bearer {KEY}"}
     httpx2.post(f"{url}/conversations", json=body, headers=headers).raise_for_status()
 
