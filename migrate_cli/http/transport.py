@@ -32,11 +32,11 @@ would never time out by itself."""
 OFTEN = 20
 """How many times during a timeout it is looked whether one has passed, so that none is late by more than a part."""
 
-LONGEST_LIST = 8
-"""How many timeouts such a list may take at most, so that a silent host is found out in twelve."""
-
 LISTS = ("/items", "/conversations")
 """How the paths of lists end that a host may have to gather first; see `Endpoint.slow_lists`."""
+
+LONGEST_LIST = 8
+"""How many timeouts such a list may take at most, so that a silent host is found out in twelve."""
 
 SLOWEST = 4_000
 """Bytes a second: whatever carries less cannot be waited for, although bytes still move."""
