@@ -1,7 +1,8 @@
 """A live host, from end to end: migrated by `--discover` under faults and kills, verified, saved, migrated again.
 
 `python -m support.live --threads 2000 --kills 5` (in `tests/`) prints the figures. The host is a sandbox with the
-quirks of Foundry: it lists its threads, insists on `api-version`, and its tokens expire. Host and target misbehave.
+quirks of Foundry: it lists its threads, insists on `api-version`, and its tokens expire. The target is a project of
+Foundry's, as strict as those are with items. Host and target misbehave.
 The same threads are then migrated from a snapshot of the host and from the export that it was filled with, each to a
 target of its own, and everything that stands in the three targets is compared.
 """
@@ -214,13 +215,15 @@ def target(folder: Path, name: str, seed: int) -> Iterator[str]:
     saved = folder / name / "saved"
     if name == "straight":
         saved.symlink_to(folder / "export")
-    with crash.sandbox(folder / name / "target.db", seed, TARGET_FAULTS) as url:
+    with crash.sandbox(folder / name / "target.db", seed, TARGET_FAULTS, "--target-preset", "foundry") as url:
         yield url
 
 
 def to_target(url: str) -> dict[str, str]:
     """The settings of the target."""
-    return {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "any-key", **crash.PATIENCE}
+    project = url.removesuffix("/v1") + "/api/projects/new"
+    own = {"OPENAI_BASE_URL": project, "OPENAI_API_KEY": "any-key", "MIGRATE_TARGET__PRESET": "foundry"}
+    return {**own, **crash.PATIENCE}
 
 
 def from_host(folder: Path, url: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ no source has to guess an order.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -109,6 +110,11 @@ class _Thread:
     def _answer(self) -> None:
         chance = self._chance
         run_id = self._run("completed")
+        if chance.random() < 0.03:
+            listed = [{"type": "mcp_list_tools", "id": "list_1", "server_label": "docs", "tools": {}}]
+            self._step(run_id, {"type": "activities", "activities": listed})
+            on_the_way = [_text(self._words())]
+            self._say("assistant", on_the_way, run_id=run_id, assistant_id="asst_shop", metadata={"cot_summary": "1"})
         content: list[Json] = []
         for make, share in _TOOLS:
             if chance.random() < share:
@@ -202,10 +208,35 @@ def _grounding(name: str, _: Random) -> tuple[list[Json], list[Json]]:
     return [{"id": f"{name}b", "type": "bing_grounding", "bing_grounding": bing}], [part]
 
 
+def _hosted(name: str, chance: Random) -> tuple[list[Json], list[Json]]:
+    """A call of a tool that only Foundry has, of one kind after the other."""
+    search = {"requesturl": "https://search.example/?q=rain"}
+    answered = {"input": chance.choice(_WORDS), "output": json.dumps({"found": [chance.choice(_WORDS)], "score": 0.5})}
+    function = {"name": "lookup", "arguments": '{"order": 1}', "output": chance.choice(_WORDS)}
+    shot = {"type": "computer_screenshot", "image_url": "data:image/png;base64," + base64.b64encode(_PNG).decode()}
+    steps = [{"last_step_result": "ok", "current_state": "a page", "next_step": "none"}]
+    kinds: dict[str, Json] = {
+        "azure_ai_search": answered,
+        "azure_function": function,
+        "bing_custom_search": search,
+        "browser_automation": answered | {"steps": steps},
+        "computer_use_preview": {"action": {"type": "wait"}, "pending_safety_checks": [], "output": shot},
+        "connected_agent": function | {"thread_id": thread_id(chance.randint(1, 50)), "run_id": "run_child"},
+        "deep_research": answered,
+        "fabric_dataagent": answered,
+        "openapi": function,
+        "sharepoint_grounding": answered,
+    }
+    kind = chance.choice([*kinds, "mcp"])
+    held = function | {"server_label": "docs"} if kind == "mcp" else {kind: kinds[kind]}
+    return [{"id": f"{name}h", "type": kind, **held}], []
+
+
 _TOOLS: tuple[tuple[Callable[[str, Random], tuple[list[Json], list[Json]]], float], ...] = (
     (_functions, 0.12),
     (_code, 0.06),
     (_search, 0.08),
     (_grounding, 0.04),
+    (_hosted, 0.1),
 )
 """What an answer may do on its way, and how often."""
