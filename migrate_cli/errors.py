@@ -62,6 +62,12 @@ class UsageError(MigrateError):
     code = "usage"
 
 
+class StdoutUnwritable(UsageError):
+    """Stdout takes nothing: it is closed, or its disk is full."""
+
+    code = "stdout"
+
+
 class SettingsError(UsageError):
     """A settings file, variable or option is wrong."""
 

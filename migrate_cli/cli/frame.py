@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from migrate_cli.commands.option_types import ProgressMode
-from migrate_cli.errors import ExitCode, MigrateError, UsageError, exit_code_for
+from migrate_cli.errors import ExitCode, MigrateError, StdoutUnwritable, UsageError, exit_code_for
 from migrate_cli.report.escape import visible
 from migrate_cli.report.interface import OutputFormat
 from migrate_cli.secrets import scrub
@@ -219,7 +219,7 @@ class Frame:
             )
             try:
                 output.write_out(report)
-            except UsageError as error:
+            except StdoutUnwritable as error:
                 # Whoever has the report in a file has it; a service often runs without any stdout.
                 if self.report is None:
                     raise
@@ -347,9 +347,10 @@ def _unexpected(frame: Frame, error: Exception) -> NoReturn:
 
 def _fail(frame: Frame, code: ExitCode, name: str, message: str, shown: Sequence[str] = ()) -> NoReturn:
     sentence = as_clause(scrub(message))
+    lines = (f"migrate-cli: {visible(sentence)}", *map(_indented, shown))
     seen = _shown(frame.output is not OutputFormat.JSON)
     _log.error("%s ends with exit code %d: %s", frame.command, code, sentence, extra=seen)
-    if frame.output is OutputFormat.JSON:
+    if frame.output is OutputFormat.JSON and name != StdoutUnwritable.code:
         from migrate_cli.commands.provenance import of_moment  # noqa: PLC0415 - JSON only
         from migrate_cli.model import Problem, Result  # noqa: PLC0415
         from migrate_cli.report.render import render  # noqa: PLC0415
@@ -357,9 +358,11 @@ def _fail(frame: Frame, code: ExitCode, name: str, message: str, shown: Sequence
         data = {"outline": [scrub(line) for line in shown]} if shown else {}
         result = Result(frame.command, data, code, errors=[Problem(name, sentence)])
         result.provenance = of_moment(frame.began)
-        emit([render(result, OutputFormat.JSON)])
+        try:
+            emit([render(result, OutputFormat.JSON)])
+        except StdoutUnwritable:
+            sys.stderr.write("".join(f"{line}\n" for line in lines))
     else:
-        lines = (f"migrate-cli: {visible(sentence)}", *map(_indented, shown))
         sys.stderr.write("".join(f"{line}\n" for line in lines))
     if code is ExitCode.INTERRUPTED and frame.goes_on:
         sys.stderr.write(frame.last_words())

@@ -9,12 +9,13 @@ import re
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from migrate_cli.errors import ExitCode, closest
+from migrate_cli.errors import ExitCode, StdoutUnwritable, closest
 
 # Where the parser keeps this class has changed with its versions; that bad parameters are one of it has not.
 ParserError: Any = typer.BadParameter.__base__
@@ -77,11 +78,12 @@ def _tell(error: Any, args: list[str]) -> NoReturn:
 
         result = Result(command, {}, ExitCode.USAGE, errors=[Problem("usage", sentence)])
         result.provenance = of_moment(time.time())
-        write_out(render(result, OutputFormat.JSON))
-    else:
-        from migrate_cli.report.escape import visible  # noqa: PLC0415 - --help needs it not
+        with suppress(StdoutUnwritable):
+            write_out(render(result, OutputFormat.JSON))
+            sys.exit(ExitCode.USAGE)
+    from migrate_cli.report.escape import visible  # noqa: PLC0415 - --help needs it not
 
-        sys.stderr.write(f"migrate-cli: {visible(sentence)}\n")
+    sys.stderr.write(f"migrate-cli: {visible(sentence)}\n")
     sys.exit(ExitCode.USAGE)
 
 

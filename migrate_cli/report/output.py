@@ -11,7 +11,7 @@ from typing import TextIO
 from migrate_cli.disk import output
 from migrate_cli.disk.plain import made_plain
 from migrate_cli.disk.stderr import drop_buffered
-from migrate_cli.errors import UsageError
+from migrate_cli.errors import StdoutUnwritable, UsageError
 from migrate_cli.report.interface import OutputFormat
 
 ENDINGS = {
@@ -66,7 +66,7 @@ def moves(stream: TextIO, environ: Mapping[str, str] | None = None) -> bool:
 def write_out(text: str, stream: TextIO | None = None) -> None:
     """Write the report to stdout. What its encoding lacks is replaced; a reader that went away is no error.
 
-    Raises UsageError where stdout takes nothing: it is closed, or its disk is full.
+    Raises StdoutUnwritable where stdout takes nothing: it is closed, or its disk is full.
     """
     out = stream or sys.stdout
     encoding = out.encoding or "utf-8"
@@ -77,7 +77,7 @@ def write_out(text: str, stream: TextIO | None = None) -> None:
         drop_buffered(out)
         if not isinstance(error, BrokenPipeError):
             why = error.strerror or error
-            raise UsageError(
+            raise StdoutUnwritable(
                 f"The report cannot be written to stdout ({why}): write it to a file with --report."
             ) from error
 
