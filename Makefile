@@ -12,7 +12,7 @@ VENV    := .venv$(addprefix -,$(if $(FIRST),$(filter-out $(FIRST),$(NAMED))))
 endif
 BIN     := $(VENV)/bin
 
-.PHONY: demo test lint check package npm crash live stalls proof docs clean
+.PHONY: demo test lint check package npm crash live replays stalls proof docs clean
 
 # A demo needs less than the tests, so it does not wait for them to be installed.
 demo: $(or $(wildcard $(VENV)/.installed),$(VENV)/.runs)
@@ -46,6 +46,10 @@ crash: $(VENV)/.installed
 # A live host, migrated under faults and kills, verified, saved, and migrated again from what was saved.
 live: $(VENV)/.installed
 	cd tests && ../$(BIN)/python -m support.live --threads $(or $(THREADS),2000) --kills $(or $(KILLS),5)
+
+# A suite replayed under latency, broken streams and kills: verdicts, conversations and copies compared afterwards.
+replays: $(VENV)/.installed
+	cd tests && ../$(BIN)/python -m support.replays --cases $(or $(CASES),200) --kills $(or $(KILLS),5)
 
 # Every command against every kind of stall; fills the table in docs/reliability.md.
 stalls: $(VENV)/.installed

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +101,32 @@ def test_a_call_that_nobody_here_answers_fails_the_case_and_leaves_the_conversat
     assert result["data"]["totals"]["unanswered"] == len(CLIENT_CALLS)
     assert still_answers(migrated, result["data"]["cases"][0]["conversation_id"])
     assert set(stored(migrated)) == set(before), "a copy stayed"
+
+
+def test_a_conversation_in_which_a_replay_was_killed_is_left_usable_by_the_next(
+    cli: Cli, tmp_path: Path, migrated: EmbeddedSandbox
+) -> None:
+    (tmp_path / "waiting_tools.py").write_text(
+        f"import pathlib, time\n\ndef wait():\n    pathlib.Path(r'{tmp_path}', 'here').touch()\n    time.sleep(60)\n"
+    )
+    tool = {"type": "function", "name": "wait", "handler": "waiting_tools:wait", "timeout": 100}
+    path = suite(tmp_path, case_on(1, "[[call wait {}]]"), tools=[tool])
+    command = [sys.executable, "-m", "migrate_cli", "replay", str(path), "--mode", "in-place"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    until = time.monotonic() + 60
+    while not (tmp_path / "here").exists():
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    conversation = json.loads(cli("map", thread_id(1), "--output", "json").out)["data"]["rows"][0]["conversation_id"]
+    assert not still_answers(migrated, conversation)
+    result = replayed(cli, suite(tmp_path, {"id": "other", "input": "[[say yes]]"}))
+    assert result["exit_code"] == 0
+    assert [(one["conversation_id"], one["answered"]) for one in result["data"]["tidied"]] == [(conversation, ["wait"])]
+    assert still_answers(migrated, conversation)
+    assert replayed(cli, tmp_path / "suite.yaml")["data"]["tidied"] == []
 
 
 def test_a_function_without_a_handler_fails_its_case_by_name(cli: Cli, tmp_path: Path, target: EmbeddedSandbox) -> None:
