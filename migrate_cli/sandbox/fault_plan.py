@@ -161,6 +161,7 @@ ENDPOINTS = (
     "delete-response",
     "vector-store",
     "transcribe",
+    "embed",
     "threads",
     "thread",
     "messages",
@@ -200,6 +201,7 @@ _FILES = {
     ("GET", 2): "content",
 }
 _AUDIO = {("POST", 1): "transcribe"}
+_EMBEDDINGS = {("POST", 0): "embed"}
 _RESPONSES = {
     ("POST", 0): "responses",
     ("GET", 1): "response",
@@ -220,6 +222,7 @@ _TABLES = {
     "conversations": _CONVERSATIONS,
     "files": _FILES,
     "audio": _AUDIO,
+    "embeddings": _EMBEDDINGS,
     "responses": _RESPONSES,
     "vector_stores": _STORES,
 }

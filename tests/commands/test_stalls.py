@@ -186,3 +186,20 @@ def test_patience_with_slow_lists_ends_in_time_too(
     outcome = cli("verify", "export")
     assert time.monotonic() - began < WITHIN + BUSY
     assert outcome.code == 5, said(outcome)
+
+
+@pytest.mark.parametrize("stall", STALLS)
+def test_a_model_that_never_compares_holds_up_no_replay_and_lets_no_case_pass(
+    cli: Cli, migrated: EmbeddedSandbox, tmp_path: Path, stall: str
+) -> None:
+    expect = {"similar_to": {"text": "Hello", "threshold": 0, "method": "embedding"}}
+    case = {"id": "one", "conversation": thread_id(1), "input": "Hello?", "expect": expect}
+    (tmp_path / "replay.yaml").write_text(yaml.safe_dump({"model": "gpt-5.4-mini", "cases": [case]}), "utf-8")
+    stalled(migrated, f"embed:{stall}")
+    began = time.monotonic()
+    outcome = cli("replay", "replay.yaml", "--output", "json").json
+    assert time.monotonic() - began < WITHIN + BUSY
+    (told,) = outcome["data"]["cases"]
+    assert (outcome["exit_code"], told["status"], told["code"]) == (4, "error", "likeness-unknown")
+    assert "gave no answer" in told["detail"]
+    assert outcome["data"]["scratch"]["left"] == []
