@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable
 from itertools import islice
 
+from migrate_cli.convert.text import counted
 from migrate_cli.doctor.check import Check, failed, ok, warning
 from migrate_cli.errors import MigrateError
 from migrate_cli.model import Thread
@@ -46,13 +47,14 @@ def _look(source: Source, name: str) -> Check:
     unread = len(entries) - len(threads)
     shapes = sorted({taken.shape for taken in source.shapes()} - {"ignored", "unreadable"})
     expected = source.expected()
-    count = f"{expected:,} threads" if expected is not None else f"{len(threads)} threads or more"
+    count = counted(expected, "thread") if expected is not None else f"{counted(len(threads), 'thread')} or more"
     found = f"{name} opens: {count}" + (f", as {', '.join(shapes)}" if shapes else "")
     habits = sorted({note.code for thread in threads for note in thread.findings if note.code in HABITS})
     if habits:
         found += f" (the host: {', '.join(habits)})"
     messages = sum(1 for thread in threads for _ in thread.messages)
-    detail = f"{found}; the first {len(threads)} hold {messages:,} messages"
+    hold = "one holds" if len(threads) == 1 else f"{len(threads)} hold"
+    detail = f"{found}; the first {hold} {counted(messages, 'message')}"
     if unread:
         return warning(
             "source",

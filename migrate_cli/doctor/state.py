@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from migrate_cli.convert.text import counted
 from migrate_cli.doctor.check import Check, failed, failure, ok, warning
 from migrate_cli.errors import ExitCode, MigrateError, StateError
 from migrate_cli.model import JsonObject
@@ -64,7 +65,7 @@ def _before_apply(path: Path, restored: Restoration | None) -> Check:
 
 def _of_summary(path: Path, summary: JsonObject) -> Check:
     threads = summary["threads"]
-    done = f"{path} knows {sum(threads.values()):,} threads ({_told(threads)})"
+    done = f"{path} knows {counted(sum(threads.values()), 'thread')} ({_told(threads)})"
     running = holder(path)
     if running is not None:
         return warning(

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from migrate_cli.convert.text import counted
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.event_sinks import CaseObserver, NullObserver
 from migrate_cli.replay.outcome import CaseRun, CaseStatus
@@ -43,7 +44,7 @@ def line_of(run: CaseRun) -> str:
     first = "" if run.ttft is None else f", first token {run.ttft:.2f} s"
     again = "" if run.number == 1 else f" (#{run.number})"
     detail = run.detail()
-    numbers = f"{run.seconds:.1f} s{first}, {run.usage.total} tokens" if run.turns else "not run"
+    numbers = f"{run.seconds:.1f} s{first}, {counted(run.usage.total, 'token')}" if run.turns else "not run"
     return f"{SIGNS[run.status]} {run.case_id}{again}  {run.status.value}  {numbers}{f'  {detail}' if detail else ''}"
 
 

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from migrate_cli.convert.text import counted
 from migrate_cli.errors import ExitCode, StateError
 from migrate_cli.model import JsonObject, Problem, Result
 from migrate_cli.state import identity, opening
@@ -73,8 +74,8 @@ class Merged:
         ]
         files = "1 state file is" if len(self.inputs) == 1 else f"{len(self.inputs)} state files are"
         data: JsonObject = {
-            "message": f"{files} merged into {self.into}: {self.counts['threads']:,} threads with "
-            f"{self.counts['items']:,} items, and the sums agree.",
+            "message": f"{files} merged into {self.into}: {counted(self.counts['threads'], 'thread')} with "
+            f"{counted(self.counts['items'], 'item')}, and the sums agree.",
             "state": str(self.into),
             "threads_in_several": self.shared,
             "states": self.states,
