@@ -29,16 +29,22 @@ NAMED = 5
 def evidence_of(job: ReplayJob, runs: Sequence[CaseRun], old: OldTurn | None, *, with_content: bool) -> JsonObject:
     """Return what reports show of a case besides its verdict, of the run that counts.
 
-    `{kinds, likeness: {value, threshold, method} | null, turns: [{turn, status, ttft_ms, total_ms, input_tokens,
-    output_tokens, cost, requests, retries, answer_length, expected_length, likeness, tools: [{tool, where, seconds,
-    problem}], notes, content?: {question, expected, answer, arguments}}], baseline?, judging?}`.
+    `{kinds, reasons, likeness: {value, threshold, method} | null, turns: [{turn, status, ttft_ms, total_ms,
+    input_tokens, output_tokens, cost, requests, retries, answer_length, expected_length, likeness, tools: [{tool,
+    where, seconds, problem}], content?: {question, expected, answer, arguments}}], baseline?, judging?}`.
     """
     run, asked = worst_of(runs), job.case.all_turns()
     turns = [
         _turn(number, turn, asked[number - 1].expect, run, job.asked(number), with_content=with_content)
         for number, turn in enumerate(run.turns, 1)
     ]
-    entry: JsonObject = {"kinds": _kinds(run), "likeness": _least(run, job.case), "turns": turns}
+    reasons = [scrub(reason) for reason in (run.reason, *run.endings()) if reason]
+    entry: JsonObject = {
+        "kinds": _kinds(run),
+        "reasons": reasons,
+        "likeness": _least(run, job.case),
+        "turns": turns,
+    }
     if old is not None and (known := old.as_dict()):
         entry["baseline"] = known
     if any(one.judging.total for one in runs):
@@ -138,22 +144,26 @@ def _expected(expect: Expect) -> str | None:
 
 
 def _tools(turn: TurnResult) -> list[JsonObject]:
-    """What was called: here first, with its time, then by the server, which tells none."""
+    """What was called: here first, with its time, then what nobody could answer, then what the server ran itself."""
     here = [
         {"tool": one.call.full_name, "where": "here", "seconds": round(one.seconds, 3), "problem": one.problem}
         for one in turn.outcomes
+    ]
+    nobody = [
+        {"tool": call.full_name, "where": "nobody", "seconds": None, "problem": "unanswered"}
+        for call in turn.unanswered
     ]
     there = [
         {"tool": use.names[0], "where": "server", "seconds": None, "problem": None if use.succeeded else "failed"}
         for response in turn.responses
         for use in response.uses
     ]
-    return [*here, *there]
+    return [*here, *nobody, *there]
 
 
 def _arguments(turn: TurnResult) -> list[str]:
     """The arguments of each of those calls, in the same order."""
-    here = [one.call.arguments for one in turn.outcomes]
+    here = [*(one.call.arguments for one in turn.outcomes), *(call.arguments for call in turn.unanswered)]
     return [*here, *(use.arguments for response in turn.responses for use in response.uses)]
 
 

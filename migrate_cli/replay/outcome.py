@@ -117,15 +117,20 @@ class CaseRun:
             passed = all(expectation.passed for _, expectation in self.expectations)
             self.status = CaseStatus.PASSED if passed else CaseStatus.FAILED
 
-    def detail(self) -> str:
-        """Why it did not pass, or what a person should know although it did."""
-        failed = [f"{one.name}: {one.detail}" for _, one in self.expectations if not one.passed]
+    def endings(self) -> list[str]:
+        """What the last response says of its end, where that is not a whole answer."""
         last = self.turns[-1].response if self.turns else None
         said = []
         if last is not None and (last.error_code or last.error_message):
             said.append(f"{last.error_code or 'error'}: {last.error_message or 'no message'}")
         if last is not None and last.incomplete_reason:
             said.append(f"incomplete: {last.incomplete_reason}")
+        return said
+
+    def detail(self) -> str:
+        """Why it did not pass, or what a person should know although it did."""
+        failed = [f"{one.name}: {one.detail}" for _, one in self.expectations if not one.passed]
+        said = self.endings()
         problems = [outcome for turn in self.turns for outcome in turn.outcomes if outcome.problem]
         if self.status is not CaseStatus.PASSED:
             failed_tools = [one for one in problems if one.problem not in ENDED]

@@ -65,6 +65,7 @@ def build(result: Result) -> ReportDocument:
         _folded("passed", [case for case in cases if _status(case) in PASSED]),
         _folded("not run", [case for case in cases if _status(case) in NOT_RUN]),
         _streams(cases),
+        _tidied(data),
         _used(data),
         _warnings(data),
     ]
@@ -114,14 +115,14 @@ def _headline(data: JsonObject, cases: list[JsonObject], totals: dict[str, int])
 
 
 def _changed(data: JsonObject) -> str:
-    """What outweighs every passed case: a conversation that is not as it was."""
+    """What outweighs every passed case: a conversation that is not as it was, or that cannot go on."""
     seen = data.get("conversations")
     changed = seen.get("changed") if isinstance(seen, dict) else None
-    return (
-        f" {plural(len(changed), 'conversation')} changed while it ran."
-        if isinstance(changed, list) and changed
-        else ""
-    )
+    said = ""
+    if isinstance(changed, list) and changed:
+        said += f" {plural(len(changed), 'conversation')} changed while it ran."
+    left = sum(bool(one.get("problem")) for one in objects(data, "tidied"))
+    return said + (f" {plural(left, 'conversation')} cannot go on before an open call is answered." if left else "")
 
 
 def _why(data: JsonObject) -> Table | None:
@@ -241,12 +242,21 @@ def _spread(found: JsonObject) -> str:
 def _streams(cases: Iterable[JsonObject]) -> Table | None:
     """Odd streams, of cases that passed too: nobody would look for them there."""
     rows = tuple(
-        (case_name(case), _status(case), "; ".join(stream_notes(counts(case, "notes"))))
-        for case in cases
-        if counts(case, "notes")
+        (case_name(case), _status(case), "; ".join(stream_notes(case))) for case in cases if counts(case, "notes")
     )
     columns = (Column("case"), Column("status"), Column("what was odd"))
     return Table("Odd streams", columns, rows, prose=True, most=TOLD, what="case") if rows else None
+
+
+def _tidied(data: JsonObject) -> SentenceList | None:
+    """What was done to conversations in which a case left a call open."""
+    lines = []
+    for one in objects(data, "tidied"):
+        done = {"answered": "answered with an error", "deleted": "deleted with its response"}
+        told = [f"{', '.join(map(str, one[key]))} {said}" for key, said in done.items() if one.get(key)]
+        problem = [str(one["problem"])] if one.get("problem") else []
+        lines.append(f"{text(one.get('conversation_id'))}: {'; '.join([*told, *problem]) or 'nothing was needed'}")
+    return SentenceList("Calls that were left open", tuple(lines)) if lines else None
 
 
 def _used(data: JsonObject) -> Table | None:
@@ -260,6 +270,8 @@ def _used(data: JsonObject) -> Table | None:
         ("tool calls", number(totals.get("tool_calls", 0))),
         ("sent again", number(totals.get("retries", 0))),
     ]
+    if totals.get("estimated_tokens"):
+        rows.append(("tokens estimated, since no server told them", number(totals["estimated_tokens"])))
     cost = data.get("cost")
     if isinstance(cost, int | float) and cost:
         rows.append(("cost", money(cost)))

@@ -5,7 +5,6 @@ Texts of questions and answers are in sections that only readers see who asked f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from migrate_cli.model import JsonObject
@@ -26,7 +25,7 @@ from migrate_cli.report.replay_numbers import both, milliseconds, money, share, 
 
 STREAM_NOTES = {
     "mismatch": "the text that was streamed is not the text of the last event, which counts",
-    "unknown": "events of a type that migrate-cli does not know",
+    "unknown": "events or items of a type that migrate-cli does not know",
     "unreadable": "events that were no JSON or had no type",
     "out_of_order": "events that came late or twice",
 }
@@ -58,9 +57,9 @@ def _expectations(case: JsonObject) -> Plain | None:
     """Every expectation that failed, and what ended the case otherwise."""
     failed = _failed(case)
     lines = [f"{_turn_of(case, one)}{text(one.get('name'))}: {text(one.get('detail'))}" for one in failed]
-    told = str(case.get("detail") or "")
-    if case.get("code") or not failed:
-        lines = [told, *lines] if told else lines
+    # Results of earlier versions have all of it in one text.
+    reasons = case.get("reasons") or ([] if failed else [case.get("detail")])
+    lines = [*(str(reason) for reason in reasons if reason), *lines]
     if case.get("repeats"):
         lines.append(f"{case.get('passed')} of {case['repeats']} repetitions passed; this is the first that did not")
     return SentenceList("", tuple(lines)) if lines else None
@@ -164,7 +163,7 @@ def _tool_time(tool: JsonObject) -> str:
 
 def _odd(case: JsonObject) -> SentenceList | None:
     """What was odd about the streams of a case."""
-    lines = stream_notes(counts(case, "notes"))
+    lines = stream_notes(case)
     lines += [str(line) for line in case.get("told") or ()]
     judging = counts(case, "judging")
     if judging:
@@ -174,23 +173,29 @@ def _odd(case: JsonObject) -> SentenceList | None:
     return SentenceList("", tuple(lines)) if lines else None
 
 
-def stream_notes(notes: Mapping[str, int]) -> list[str]:
-    """What was odd about the streams of a case, a sentence for each kind of oddity."""
+def stream_notes(case: JsonObject) -> list[str]:
+    """What was odd about the streams of a case, a sentence for each kind of oddity; unknown types are named."""
+    notes = case.get("notes")
+    met, types = counts(case, "notes"), counts(notes if isinstance(notes, dict) else {}, "unknown_types")
+    named = {"unknown": f": {', '.join(types)}" if types else ""}
     return [
-        f"{name.replace('_', ' ')}: {number(notes[name])} ({why})"
+        f"{name.replace('_', ' ')}: {number(met[name])} ({why}{named.get(name, '')})"
         for name, why in STREAM_NOTES.items()
-        if notes.get(name)
+        if met.get(name)
     ]
 
 
 def case_lines(case: JsonObject, *, with_content: bool) -> list[str]:
     """What is known of a case, a line for each fact, for formats that have no tables: JUnit shows these."""
-    lines = [f"{_turn_of(case, one)}{text(one.get('name'))}: {text(one.get('detail'))}" for one in _failed(case)]
+    reasons = [str(reason) for reason in case.get("reasons") or ()]
+    lines = reasons + [
+        f"{_turn_of(case, one)}{text(one.get('name'))}: {text(one.get('detail'))}" for one in _failed(case)
+    ]
     turns = objects(case, "turns")
     for turn in turns:
         content = turn.get("content") if with_content else None
         lines += _turn_lines(turn, content if isinstance(content, dict) else {}, of=len(turns))
-    return lines + stream_notes(counts(case, "notes"))
+    return lines + stream_notes(case)
 
 
 def _turn_lines(turn: JsonObject, content: JsonObject, *, of: int) -> list[str]:

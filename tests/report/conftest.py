@@ -195,7 +195,7 @@ def replay_case(name: str, status: str, **more: object) -> JsonObject:
         "ttft_ms": 412.0 if ran else None, "total_ms": 1830.5 if ran else None,
         "input_tokens": 920 if ran else 0, "output_tokens": 61 if ran else 0, "tools": [], "tool_calls": 0,
         "rounds": 1, "retries": 0, "cost": 0.0021, "detail": None, "expectations": [], "notes": {}, "tool_problems": [],
-        "kinds": [], "likeness": None, "turns": [turn(1)] if ran else [],
+        "kinds": [], "reasons": [], "likeness": None, "turns": [turn(1)] if ran else [],
         **more,
     }  # fmt: skip
 
@@ -236,6 +236,8 @@ def replayed() -> Result:
         code="stream-broken",
         kinds=["stream-broken"],
         detail="the stream broke off; sent again 3 times",
+        reasons=["the stream broke off"],
+        retries=3,
     )
     fine = [
         replay_case(f"thread_fine_{number}", "passed", likeness={"value": 0.9, "threshold": 0.6, "method": "letters"})

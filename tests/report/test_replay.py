@@ -323,3 +323,35 @@ def test_markdown_tells_in_one_line_how_it_was_made(replayed: Result) -> None:
     report = render(replayed, OutputFormat.MARKDOWN).replace("\\", "")
     line = "run run_3 · 2026-11-30 18:20:00 to 18:20:40 UTC · migrate-cli 9.8.7 · target https://api.openai.com/v1"
     assert f"{line} · settings blake2b-128:00ff" in report
+
+
+def test_calls_that_nobody_answered_and_what_became_of_their_conversations_are_shown() -> None:
+    tools = [{"tool": "crm.lookup", "where": "nobody", "seconds": None, "problem": "unanswered"}]
+    case = replay_case(
+        "a", "failed", kinds=["call-unanswered"], reasons=["nobody here could answer the calls of crm.lookup"]
+    )
+    tidied = [
+        {"conversation_id": "conv_1", "answered": ["crm.lookup"], "deleted": [], "problem": None},
+        {"conversation_id": "conv_2", "answered": [], "deleted": ["shell"], "problem": "conv_2 could not be read"},
+    ]
+    data: JsonObject = {"cases": [{**case, "turns": [turn(1, tools=tools)]}], "tidied": tidied}
+    report = flat(render(Result("replay", data, 4), OutputFormat.TEXT, console_width=120))
+    assert "1 conversation cannot go on before an open call is answered." in report
+    assert "nobody here could answer the calls of crm.lookup" in report
+    assert "1 crm.lookup - unanswered" in report
+    assert "conv_1: crm.lookup answered with an error" in report
+    assert "conv_2: shell deleted with its response; conv_2 could not be read" in report
+
+
+def test_unknown_events_are_named() -> None:
+    case = replay_case("a", "passed", notes={"unknown": 3, "unknown_types": {"response.sparkle": 2, "item dream": 1}})
+    report = flat(render(Result("replay", {"cases": [case]}, 0), OutputFormat.TEXT, console_width=120))
+    assert "does not know: response.sparkle, item dream)" in report
+
+
+def test_each_reason_is_told_once() -> None:
+    detail = "the stream broke off; sent again 3 times: cut"
+    case = replay_case("a", "error", code="stream-broken", reasons=["the stream broke off"], detail=detail, retries=3)
+    report = render(Result("replay", {"cases": [case]}, 4), OutputFormat.TEXT)
+    assert report.count("the stream broke off") == 1
+    assert report.count("sent again 3 times") == 1
