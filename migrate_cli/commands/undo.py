@@ -183,9 +183,7 @@ class _Undo:
         done = self._conversations[DELETED] + self._conversations[GONE]
         left = sum(self._conversations.values()) - done + self._agents_undone.left
         data: JsonObject = {
-            "message": f"{counted(done, 'conversation')} {'is' if done == 1 else 'are'} undone: "
-            f"{counted(self._items[DELETED], 'item')} {'was' if self._items[DELETED] == 1 else 'were'} deleted, "
-            f"{self._items[GONE]:,} gone already.{self._agents_undone.told}",
+            "message": self._message(done),
             "agents": self._agents_undone.counts(),
             "conversations": {name: self._conversations[name] for name in (DELETED, GONE, KEPT, REFUSED, UNFINISHED)},
             "items": {name: self._items[name] for name in (DELETED, GONE)},
@@ -197,3 +195,14 @@ class _Undo:
         if left or interrupted or failure is not None:
             data["next"] = ["Go on, once what stands in the way is settled: run the same command again"]
         return Result("undo", data, failure.exit_code if failure else code, run_id, problems)
+
+    def _message(self, done: int) -> str:
+        """What was undone; of a run that met agents alone, only that."""
+        if not self._conversations and self._agents_undone.told:
+            return self._agents_undone.told
+        conversations = (
+            f"{counted(done, 'conversation')} {'is' if done == 1 else 'are'} undone: "
+            f"{counted(self._items[DELETED], 'item')} {'was' if self._items[DELETED] == 1 else 'were'} deleted, "
+            f"{self._items[GONE]:,} gone already."
+        )
+        return " ".join(filter(None, [conversations, self._agents_undone.told]))

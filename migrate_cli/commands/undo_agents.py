@@ -63,7 +63,7 @@ class AgentsUndone:
         if not self._agents:
             return ""
         is_, was = "is" if done == 1 else "are", "was" if self._versions == 1 else "were"
-        return f" {counted(done, 'agent')} {is_} undone: {counted(self._versions, 'version')} {was} deleted."
+        return f"{counted(done, 'agent')} {is_} undone: {counted(self._versions, 'version')} {was} deleted."
 
     def counts(self) -> dict[str, int]:
         """How many agents came to what, and how many versions were deleted."""

@@ -38,6 +38,7 @@ FACTS = {
     "unreadable": "places that could not be read",
     "orphans": "possible empty orphans",
     "file_copies": "possible copies of files",
+    "agents": "assistants that became agents",
     "state": "state file",
 }
 UNNAMED = "the answer to an upload was lost; a copy of the file may be at the target that nothing names"

@@ -61,8 +61,8 @@ class StateReader:
         `setup`. And `reached`, {threads, of}, where the last apply has not met all threads of its source; `of` is None
         where nobody has counted them, and `share_read` beside it says then which share of the source it had read, if
         that is known. `selected_only`, where no apply was asked for all threads; `selection`, what the last apply chose
-        threads by, and `not_selected`, how many it left out (None while it runs). And `pilot`, where the last load did
-        not come through it.
+        threads by, and `not_selected`, how many it left out (None while it runs). `agents`, where assistants became
+        some. And `pilot`, where the last load did not come through it.
         """
         running = holder(self.path)
         threads, totals = self._threads_by_state()
@@ -87,6 +87,7 @@ class StateReader:
             "last_run": next(self.runs.listed(newest_first=True), None),
             "setup": self.setup(),
             **self._selection(),
+            **self._agents(),
             **self._stopped_pilot(),
         }  # fmt: skip
 
@@ -131,6 +132,11 @@ class StateReader:
         if row is None or row["selection"] is None:
             return {}
         return {"selection": json.loads(row["selection"]), "not_selected": row["left_out"]}
+
+    def _agents(self) -> JsonObject:
+        """How many assistants have become agents, if any have."""
+        made = self._file.number("SELECT count(DISTINCT assistant_id) FROM agent WHERE status = 'made'")
+        return {"agents": made} if made else {}
 
     def _stopped_pilot(self) -> JsonObject:
         """The pilot that is to be repeated, if one is."""

@@ -300,7 +300,9 @@ def test_undo_takes_back_what_it_made(cli: Cli, create: Create, shop: Path, proj
     dry = cli("undo", "--run", run, "--dry-run", "--output", "json").json["data"]
     assert (dry["agents"], sorted(dry["would_delete_agents"])) == (2, ["Help", "Lamp-Shop"])
     assert cli("undo", "--run", run).code == 2
+    assert cli("status", "--output", "json").json["data"]["agents"] == 2
     undone = cli("undo", "--run", run, "--yes", "--output", "json").json
+    assert undone["data"]["message"] == "2 agents are undone: 2 versions were deleted."
     assert (undone["exit_code"], undone["data"]["agents"]["deleted"], undone["data"]["agents"]["versions"]) == (0, 2, 2)
     assert agents(project) == {}
     rows = cli("map", "asst_shop", "--output", "json").json["data"]["rows"]
