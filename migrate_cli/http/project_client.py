@@ -15,6 +15,7 @@ from migrate_cli.errors import UsageError
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, Refused, Reply
 from migrate_cli.model import JsonObject
+from migrate_cli.work.waiting import waiting
 
 INSTALL = "pip install azure-ai-projects"
 
@@ -34,7 +35,9 @@ def project_client(client: ApiClient) -> Any:
     the package is not installed.
     """
     try:
-        from azure.ai.projects.aio import AIProjectClient  # noqa: PLC0415 - an extra that most setups do not need
+        # It brings a dozen others along, which takes a busy machine its time.
+        with waiting("the package azure-ai-projects to be loaded"):
+            from azure.ai.projects.aio import AIProjectClient  # noqa: PLC0415 - an extra that most setups do not need
     except ImportError as error:
         raise UsageError(
             f"agents are made with the package azure-ai-projects, which cannot be imported ({error}): {INSTALL}",
