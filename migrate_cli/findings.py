@@ -564,6 +564,11 @@ _ASSISTANTS = {
     "tool-renamed": Entry(
         INFO, "A tool has another name for the newer agents of Foundry; it was written so.", "Nothing."
     ),
+    "agent-differs": Entry(
+        WARNING,
+        "The target shows an agent's definition otherwise than it was sent.",
+        "Look at the agent there; `undo --run` takes it back.",
+    ),
     "agent-name-changed": Entry(
         INFO,
         "An agent's name is its alone, of letters, digits and hyphens; the assistant's own is in its metadata.",

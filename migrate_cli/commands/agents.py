@@ -15,13 +15,14 @@ from migrate_cli.commands.context import TargetChoice, policy_of, target_of, tar
 from migrate_cli.commands.provenance import MADE, made_by
 from migrate_cli.commands.signals import Interrupts
 from migrate_cli.convert.agent import AgentDraft
-from migrate_cli.convert.text import counted
+from migrate_cli.convert.text import counted, short
 from migrate_cli.errors import MigrateError, SetupMismatch, UsageError
+from migrate_cli.findings import finding
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.load.agents import GOOD, AgentOutcome, AgentResult, AgentRun, ProjectView, standing
 from migrate_cli.load.policy import LoadPolicy
-from migrate_cli.model import AgentStatus, JsonObject, Problem, Result
+from migrate_cli.model import AgentStatus, Finding, JsonObject, Problem, Result
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.settings.model import Settings
 from migrate_cli.state import setup as setups
@@ -71,6 +72,18 @@ class AgentsMade:
         parts += [f"give {counted(renewed, 'agent')} another version"] if renewed else []
         return f"Would {' and '.join(parts)} at {self.target}."
 
+    def findings(self) -> list[Finding]:
+        """What was found of agents that stand."""
+        return [
+            finding(
+                "agent-differs",
+                f"Assistant {short(result.draft.assistant_id, 80)}: agent {result.name}:{result.version}, at "
+                f"{short(', '.join(result.differs), 300)}.",
+            )
+            for result in self.results
+            if result.differs
+        ]
+
     def by_assistant(self) -> dict[str, AgentResult]:
         """The results by the assistant's id."""
         return {result.draft.assistant_id: result for result in self.results}
@@ -93,7 +106,13 @@ def agent_row(result: AgentResult) -> JsonObject:
     """Return what reports show of one agent: `agent` is what `map` knows it by, None where there is none."""
     version = None if result.outcome in (AgentOutcome.MAKE, AgentOutcome.RENEW) else result.version
     agent = None if version is None else f"{result.name}:{version}"
-    return {"agent": agent, "name": result.name, "version": version, "outcome": result.outcome.value}
+    return {
+        "agent": agent,
+        "name": result.name,
+        "version": version,
+        "outcome": result.outcome.value,
+        "differs": list(result.differs),
+    }
 
 
 def recorded_agents(settings: Settings) -> dict[str, tuple[str, str]]:

@@ -108,6 +108,7 @@ class ConvertedAssistants:
         options, by_assistant = self._options, {} if made is None else made.by_assistant()
         findings = [*self._lacking, *(one for _, configuration in self._all for one in configuration.findings)]
         findings += [one for result in by_assistant.values() for one in result.draft.findings]
+        findings += [] if made is None else made.findings()
         written = {} if made is not None and made.dry_run else self._paths
         data: JsonObject = {
             "assistants": [

@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from migrate_cli.convert import limits
 from migrate_cli.convert.configuration import Configuration
@@ -102,6 +103,17 @@ def agent_draft(configuration: Configuration, own_id: str, name: str) -> AgentDr
 def mark_of(own_id: str) -> str:
     """Return what the metadata of an agent say of the assistant it was made of: its id, while that fits."""
     return own_id if len(own_id) <= limits.MAX_METADATA_VALUE else _hash(own_id)
+
+
+def changed_paths(sent: Any, found: Any, path: str = "") -> list[str]:
+    """Return where a definition as the target shows it lacks or changes what was sent; what it adds is its affair."""
+    if isinstance(sent, Mapping) and isinstance(found, Mapping):
+        below = [(f"{path}.{key}" if path else str(key), value, found.get(key)) for key, value in sent.items()]
+    elif isinstance(sent, list) and isinstance(found, list) and len(sent) == len(found):
+        below = [(f"{path}[{place}]", *pair) for place, pair in enumerate(zip(sent, found, strict=True))]
+    else:
+        return [] if sent == found else [path]
+    return [each for place, ours, theirs in below for each in changed_paths(ours, theirs, place)]
 
 
 def _definition(config: JsonObject) -> tuple[JsonObject, list[str]]:

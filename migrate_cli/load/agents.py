@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Protocol
 
-from migrate_cli.convert.agent import AgentDraft
+from migrate_cli.convert.agent import AgentDraft, changed_paths
 from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, NotApplied, Refused
 from migrate_cli.http.retry import Retry
 from migrate_cli.load.policy import LoadPolicy
@@ -63,6 +63,8 @@ class AgentResult:
     name: str
     version: str | None = None
     detail: str | None = None
+    differs: tuple[str, ...] = ()
+    """Where the target shows its definition otherwise than it was sent."""
 
 
 class AgentMemory(Protocol):
@@ -113,14 +115,21 @@ async def standing(agents: Agents, view: ProjectView, draft: AgentDraft, known: 
         return AgentResult(draft, AgentOutcome.MAKE, name)
     if latest.migrated_from == draft.mark:
         outcome = AgentOutcome.THERE if latest.digest == draft.digest else AgentOutcome.RENEW
-        return AgentResult(draft, outcome, latest.name, latest.version)
+        differs = _differs(draft, latest.definition) if outcome is AgentOutcome.THERE else ()
+        return AgentResult(draft, outcome, latest.name, latest.version, differs=differs)
     versions = [one for one in await agents.versions(latest.name) if one.migrated_from == draft.mark]
     if not versions:
         return AgentResult(draft, AgentOutcome.TAKEN, latest.name)
     same = _of(versions, draft)
     if same:
-        return AgentResult(draft, AgentOutcome.THERE, same[-1].name, same[-1].version)
+        differs = _differs(draft, same[-1].definition)
+        return AgentResult(draft, AgentOutcome.THERE, same[-1].name, same[-1].version, differs=differs)
     return AgentResult(draft, AgentOutcome.CONTINUED, latest.name, versions[-1].version)
+
+
+def _differs(draft: AgentDraft, definition: object) -> tuple[str, ...]:
+    """Return where it differs; a target that shows no definition has told nothing."""
+    return tuple(changed_paths(draft.body["definition"], definition)) if definition else ()
 
 
 def _of(versions: Sequence[StandingVersion], draft: AgentDraft) -> list[StandingVersion]:
@@ -194,7 +203,7 @@ class AgentRun:
         while True:
             reply = await self._agents.create(name, draft.body)
             if isinstance(reply, Applied) and reply.body.get("version"):
-                version = str(reply.body["version"])
+                version, definition = str(reply.body["version"]), reply.body.get("definition")
                 break
             if isinstance(reply, Refused):
                 self._memory.note(RecordedAgent(draft.assistant_id, name, draft.digest, None, AgentStatus.UNDONE))
@@ -204,13 +213,13 @@ class AgentRun:
             if isinstance(unclear, NotApplied):
                 continue
             if found := await self._new(draft, name, before):
-                version = found[0].version
+                version, definition = found[0].version, found[0].definition
                 break
             in_doubt += 1
         self._note(draft, name, version)
         if in_doubt:
             self._sent_again.append(_SentAgain(draft, name, before | {version}, self._clock.now()))
-        return AgentResult(draft, AgentOutcome.MADE, name, version)
+        return AgentResult(draft, AgentOutcome.MADE, name, version, differs=_differs(draft, definition))
 
     async def _wait(self, retry: Retry, reply: NotApplied | Ambiguous) -> None:
         seconds = retry.pause(reply)

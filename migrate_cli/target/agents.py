@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from migrate_cli.convert.agent import DIGEST, MIGRATED_FROM
@@ -29,6 +29,7 @@ class StandingVersion:
     name: str
     version: str
     metadata: Mapping[str, str]
+    definition: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def migrated_from(self) -> str | None:
@@ -155,7 +156,7 @@ def _raw(response: Any, _model: Any, _headers: Any) -> JsonObject:
 def _standing(version: Mapping[str, Any], agent: Mapping[str, Any]) -> StandingVersion:
     metadata = {str(key): str(value) for key, value in _mapping(version.get("metadata")).items()}
     name = str(version.get("name") or agent.get("name") or agent.get("id") or "")
-    return StandingVersion(name, str(version.get("version") or ""), metadata)
+    return StandingVersion(name, str(version.get("version") or ""), metadata, _mapping(version.get("definition")))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -191,6 +191,17 @@ def test_an_assistant_that_has_changed_gets_a_further_version(
     assert {row["agent"]: row["status"] for row in rows} == {"Help:1": "replaced", "Help:2": "made"}
 
 
+def test_an_agent_that_is_not_as_it_was_sent_is_told(create: Create, shop: Path, project: httpx2.Client) -> None:
+    assert "agent-differs" not in create(shop)["data"]["findings"]
+    ours = project.get("/agents/Help").json()["versions"]["latest"]
+    changed = {"definition": ours["definition"] | {"instructions": "Sing."}, "metadata": ours["metadata"]}
+    project.post("/agents/Help/versions", json=changed)
+    again = create(shop)
+    assert again["data"]["findings"]["agent-differs"] == 1
+    [row] = [row["agent"] for row in again["data"]["assistants"] if row["assistant_id"] == "asst_help"]
+    assert (row["agent"], row["outcome"], row["differs"]) == ("Help:2", "there", ["instructions"])
+
+
 def test_an_agent_keeps_its_name_when_the_assistant_gets_another(
     create: Create, shop: Path, project: httpx2.Client
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from migrate_cli.convert.agent import DIGEST, MIGRATED_FROM, AgentDraft, agent_draft, agent_names
+from migrate_cli.convert.agent import DIGEST, MIGRATED_FROM, AgentDraft, agent_draft, agent_names, changed_paths
 from migrate_cli.convert.assistant import convert_assistant
 from migrate_cli.convert.configuration import HostKind
 
@@ -96,6 +96,21 @@ def test_the_digest_tells_definitions_apart() -> None:
     assert draft().digest == draft().digest
     assert draft().digest != draft(instructions="Be brief.").digest
     assert draft().digest != draft(metadata={"team": "blue"}).digest
+
+
+def test_what_a_target_adds_is_no_change_and_all_else_is() -> None:
+    sent = {"kind": "prompt", "tools": [{"type": "a", "x": {"y": 1}}], "text": {"format": {"type": "text"}}}
+    found = {
+        "kind": "prompt",
+        "tools": [{"type": "a", "x": {"y": 1, "z": 2}}],
+        "text": {"format": {"type": "text"}},
+        "b": 1,
+    }
+    assert changed_paths(sent, found) == []
+    assert changed_paths(sent, found | {"tools": []}) == ["tools"]
+    assert changed_paths(sent, found | {"tools": [{"type": "b", "x": {}}], "text": None}) == [
+        "tools[0].type", "tools[0].x.y", "text",
+    ]  # fmt: skip
 
 
 def test_an_id_that_is_too_long_for_metadata_is_known_by_its_hash() -> None:

@@ -62,9 +62,16 @@ class Project:
     async def create(self, name: str, body: JsonObject) -> Reply:
         def work() -> None:
             self._count += 1
-            self.standing.append(StandingVersion(name, str(self._count), body["metadata"]))
+            self.standing.append(
+                StandingVersion(name, str(self._count), body["metadata"], self.keeps(body["definition"]))
+            )
 
-        return self._answer(work, lambda: {"name": name, "version": str(self._count)})
+        shown = self.keeps(body["definition"])
+        return self._answer(work, lambda: {"name": name, "version": str(self._count), "definition": shown})
+
+    def keeps(self, definition: JsonObject) -> JsonObject:
+        """What the project makes of a definition."""
+        return definition
 
     async def delete_version(self, name: str, version: str) -> Reply:
         return self._delete([one for one in self.standing if (one.name, one.version) == (name, version)])
@@ -188,6 +195,22 @@ def test_a_further_version_is_made_once_although_an_older_one_is_alike(fault: st
     assert make(project, notes, draft()) is None
     assert [one.version for one in project.standing] == ["1", "2", "3"]
     assert notes.rows["asst_1", "Help", draft().digest].version == "3"
+
+
+@pytest.mark.parametrize("fault", ["fine", "lost after"])
+def test_a_definition_that_the_target_changes_is_told_each_time(fault: str) -> None:
+    class Forgetful(Project):
+        def keeps(self, definition: JsonObject) -> JsonObject:
+            return {key: value for key, value in definition.items() if key != "instructions"}
+
+    notes = Notes()
+    project = Forgetful(VirtualTime(), [fault])
+    for _ in range(2):
+        make(project, notes, draft(instructions="Sing."))
+    assert [(one.outcome.value, one.differs) for one in notes.told] == [
+        ("made", ("instructions",)),
+        ("there", ("instructions",)),
+    ]
 
 
 def test_a_refusal_is_told_and_leaves_nothing_to_undo() -> None:
