@@ -89,8 +89,9 @@ def missing(path: Path) -> UsageError | StateError:
             "--rehearsal (apply, verify and replay: --target sandbox)."
         )
     return UsageError(
-        f"There is no state file {path}; name the right one with --state. Only if nothing was migrated yet, start one "
-        f"with `migrate-cli apply{as_option(path)}`, which loads every thread."
+        f"There is no state file {path}; name the right one with --state. Where the target lists conversations, "
+        f"`migrate-cli recover{as_option(path)}` rebuilds a lost one. Only if nothing was migrated yet, start one with "
+        f"`migrate-cli apply{as_option(path)}`, which loads every thread."
     )
 
 
