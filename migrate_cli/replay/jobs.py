@@ -77,11 +77,11 @@ def _job(
 
 def _check_tools(case: SuiteCase, tools: Iterable[Tool]) -> None:
     """Raise UsageError for tools that would not be sent, since an agent has its own, and that nothing here answers."""
-    left = [tool.name for tool in tools if tool.type != "function"]
+    left = [tool.name for tool in tools if not any(tool.run_here())]
     if left:
         raise UsageError(
             f"the case {case.id} names an agent, which has its tools itself: take {', '.join(left)} out of the suite; "
-            "only functions may stand there, for their handlers"
+            "only functions and custom tools may stand there, for their handlers"
         )
 
 

@@ -101,7 +101,7 @@ class CaseRun:
         return sum(turn.estimated for turn in (*self.turns, *self.earlier))
 
     def judge(self) -> None:
-        """Set the status from the verdicts, and from approvals and calls that nobody answered."""
+        """Set the status from the verdicts, and from what a turn left open: approvals, calls, programs."""
         silent = [d.request for turn in self.turns for d in turn.decisions if d.decided is Decided.UNANSWERED]
         calls = any(turn.without_answer for turn in self.turns)
         if silent or calls:
@@ -113,6 +113,9 @@ class CaseRun:
             if calls:
                 reasons.append(_unanswered(self.turns))
             self.reason = "; ".join(reasons)
+        elif programs := [one for turn in self.turns for one in turn.unfinished_programs]:
+            self.status, self.code = CaseStatus.FAILED, "program-unfinished"
+            self.reason = f"the turn ended before a program of the model did ({', '.join(programs)})"
         else:
             passed = all(expectation.passed for _, expectation in self.expectations)
             self.status = CaseStatus.PASSED if passed else CaseStatus.FAILED

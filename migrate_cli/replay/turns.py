@@ -110,6 +110,14 @@ class TurnResult:
         """The calls that nobody here can answer, whether or not they ended the turn."""
         return [*(one.call for one in self.outcomes if one.problem in UNANSWERED), *self.unanswered]
 
+    @property
+    def unfinished_programs(self) -> list[str]:
+        """The ids of calls of programs that the model wrote and that came to no output."""
+        items = [item for response in self.responses for item in response.items]
+        ended = {str(item.get("call_id")) for item in items if item.get("type") == "program_output"}
+        begun = [str(item.get("call_id")) for item in items if item.get("type") == "program"]
+        return [call_id for call_id in begun if call_id not in ended]
+
     def facts(self) -> TurnFacts:
         """The turn, as expectations see it."""
         notes = [note for response in self.responses for note in response.annotations]
@@ -172,7 +180,10 @@ class TurnRunner:
         self._observer, self._policy = observer, policy
         self.counts = SendCounts(policy.retries)
         """Those of the case, where this is not its first attempt."""
-        self._hosted = any(tool.get("type") not in ANSWERED_HERE for tool in fields.get("tools") or ())
+        # An agent has tools that the request does not tell.
+        self._hosted = "agent_reference" in fields or any(
+            tool.get("type") not in ANSWERED_HERE for tool in fields.get("tools") or ()
+        )
         self._wanted = Ending.COMPLETED
         self._context = 0
         """Tokens that the conversation had after the last response, as far as it said so."""

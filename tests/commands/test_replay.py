@@ -198,7 +198,9 @@ def test_a_handler_that_never_returns_keeps_neither_the_other_calls_nor_the_repo
     assert result["exit_code"] == 0, result
     both, after = case_of(result, "both"), case_of(result, "after")
     assert "the tool hang was ended after 0." in both["detail"]
-    assert [(one["tool"], one["problem"]) for one in both["tool_problems"]] == [("hang", "timeout")]
+    (ended,) = both["tool_problems"]
+    assert (ended["tool"], ended["problem"], ended["ended"], ended["turn"]) == ("hang", "timeout", True, 1)
+    assert ended["seconds"] > 0
     assert after["tool_problems"] == []
 
 

@@ -80,7 +80,7 @@ HOSTED = {
 }  # fmt: skip
 """Items of tools that the server runs, and what a suite calls each."""
 SILENT = {
-    "reasoning", "compaction", "additional_tools", "program", "mcp_list_tools", "mcp_approval_response",
+    "reasoning", "compaction", "additional_tools", "mcp_list_tools", "mcp_approval_response",
     "function_call_output", "custom_tool_call_output", "local_shell_call_output", "shell_call_output",
     "apply_patch_call_output", "computer_call_output", "tool_search_output", "configuration_update",
     "compaction_trigger", "item_reference",
@@ -179,7 +179,7 @@ def test_a_stream_has_four_ends(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ITEMS)
 def test_every_item_of_the_sdk_is_known_or_told(kind: str) -> None:
-    known = {"message", "mcp_approval_request", "tool_search_call", *CLIENTS, *HOSTED, *SILENT}
+    known = {"message", "program", "mcp_approval_request", "tool_search_call", *CLIENTS, *HOSTED, *SILENT}
     told = notes(asked(stream_with(ITEMS[kind]), stream_of(message("Done")))).get("unknown_types", {})
     assert told == ({} if kind in known else {f"item {kind}": 1})
 
@@ -228,6 +228,17 @@ def test_a_tool_that_the_server_ran_has_been_called_if_it_succeeded(kind: str) -
 def test_what_no_verdict_depends_on_changes_none(kind: str) -> None:
     case = asked(stream_with(ITEMS[kind]))
     assert (case.status, case.tools, case.detail()) == ("passed", [], "")
+
+
+def test_a_turn_that_ends_before_a_program_of_the_model_does_is_no_pass() -> None:
+    program, call = ITEMS["program"] | {"call_id": "call_p"}, ITEMS["function_call"] | {"call_id": "call_f"}
+    output = ITEMS["program_output"] | {"call_id": "call_p", "status": "completed"}
+    finished = asked(framed([], [program, call]), framed([], [output, message("Done")]))
+    assert finished.code == "call-unanswered", "the function has no handler, but the program has its output"
+    assert finished.turns[0].unfinished_programs == []
+    case = asked(framed([], [program, message("Done")]))
+    assert (case.status, case.code) == ("failed", "program-unfinished")
+    assert "call_p" in case.reason
 
 
 def test_an_approval_that_nobody_gives_fails_its_case() -> None:
