@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from migrate_cli.convert.code_templates import LANGUAGES
 from migrate_cli.sandbox.audit import read_conversations
 from migrate_cli.sandbox.server import EmbeddedSandbox
 
@@ -80,6 +81,15 @@ def test_the_types_fit_the_official_client(cli: Cli, tmp_path: Path, project: Pa
         path = code(cli, tmp_path, kind, assistant)
         files.append(project / f"{kind}.ts")
         files[-1].write_text(path.read_text("utf-8"), "utf-8")
+    compiled(project, *files)
+
+
+def test_the_types_fit_where_an_agent_is_named(project: Path) -> None:
+    tool = {"type": "function", "name": "look_up", "parameters": {"type": "object", "properties": {}}}
+    named = {"agent": {"name": "Help", "version": "1"}, "tools": [tool]}
+    files = [project / f"{kind}.ts" for kind in KINDS]
+    for kind, file in zip(KINDS, files, strict=True):
+        file.write_text(LANGUAGES[kind](named), "utf-8")
     compiled(project, *files)
 
 

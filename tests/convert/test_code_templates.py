@@ -93,3 +93,21 @@ def test_a_function_without_a_word_of_its_strictness_has_one_for_the_types_of_ty
     config = convert_assistant({"id": "asst_1", "model": "gpt-5.4-mini", "tools": [flat]}).config
     assert "strict" not in config["tools"][0]
     assert json.loads(literal(LANGUAGES["next"](config)))["tools"] == [flat | {"strict": None}]
+
+
+AGENT = {"agent": {"name": "Help", "version": "1"}, "tools": configured(function("look-up"))["tools"]}
+REFERENCE = {"agent_reference": {"type": "agent_reference", "name": "Help", "version": "1"}}
+
+
+def test_an_agent_is_named_in_place_of_all_that_it_has_and_its_functions_are_answered() -> None:
+    values = assigned(as_python(AGENT))
+    assert ast.literal_eval(values["CONFIG"]) == {"extra_body": REFERENCE}
+    assert isinstance(values["FUNCTIONS"], ast.Dict)
+    assert [ast.literal_eval(key) for key in values["FUNCTIONS"].keys if key is not None] == ["look-up"]
+
+
+@pytest.mark.parametrize("language", TYPESCRIPT)
+def test_typescript_names_an_agent_in_the_body(language: str) -> None:
+    code = LANGUAGES[language](AGENT)
+    assert json.loads(literal(code)) == REFERENCE
+    assert '["look-up", async (_given)' in code
