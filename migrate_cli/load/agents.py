@@ -112,6 +112,9 @@ async def standing(agents: Agents, view: ProjectView, draft: AgentDraft, known: 
     name = ours.name if ours is not None else known or draft.name
     latest = view.latest.get(name.casefold())
     if latest is None:
+        # Lists have been seen that end early: a further version of what stands would be a copy.
+        latest = next(iter(reversed(await agents.versions(name))), None)
+    if latest is None:
         return AgentResult(draft, AgentOutcome.MAKE, name)
     if latest.migrated_from == draft.mark:
         outcome = AgentOutcome.THERE if latest.digest == draft.digest else AgentOutcome.RENEW

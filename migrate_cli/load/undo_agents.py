@@ -17,7 +17,7 @@ from migrate_cli.load.agents import GRACE, MOST_AT_ONCE
 from migrate_cli.load.policy import LoadPolicy
 from migrate_cli.load.undo import UNFINISHED
 from migrate_cli.model import RecordedAgent
-from migrate_cli.target.agents import Agents, StandingVersion
+from migrate_cli.target.agents import PAGE, Agents, StandingVersion
 from migrate_cli.target.deletion import DELETED, GONE, KEPT, REFUSED
 from migrate_cli.work.clock import Clock
 from migrate_cli.work.pool import WorkerPool, each_of
@@ -82,7 +82,8 @@ class AgentUndoRun:
             if not ours:
                 return (DELETED, len(seen), None) if seen else self._none_of(created, found)
             seen.update(one.version for one in ours)
-            whole = len(ours) == len(found)
+            # A full page may be all that a target shows of a longer list, and what it does not show is not ours.
+            whole = len(ours) == len(found) < PAGE
             asked = ours if whole else ours[:1]
             reply = await self._delete(asked, whole=whole)
             if isinstance(reply, Applied) or (isinstance(reply, Refused) and reply.status == 404):

@@ -294,13 +294,21 @@ def test_what_the_target_refuses_is_told_and_the_rest_is_made(
 
 @pytest.mark.parametrize("lie", ["ignore-after", "never-more", "always-more"])
 def test_a_target_that_lists_badly_gets_no_agent_twice(
-    create: Create, tmp_path: Path, project: httpx2.Client, target: EmbeddedSandbox, lie: str
+    create: Create,
+    tmp_path: Path,
+    project: httpx2.Client,
+    target: EmbeddedSandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    lie: str,
 ) -> None:
+    monkeypatch.setattr("migrate_cli.target.agents.PAGE", 5)
     source = export(tmp_path / "export", *(assistant(f"asst_{number}", f"A{number}") for number in range(12)))
     create(source)
     faults(target, f"agents,agent-versions:{lie}")
     assert create(source)["data"]["agents"] == {"there": 12}
+    faults(target)
     assert len(agents(project)) == 12
+    assert all(agent.endswith(":1") for agent in agents(project))
 
 
 # ---- undo

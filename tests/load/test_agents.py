@@ -259,6 +259,22 @@ def test_undo_deletes_ours_and_nothing_else(script: tuple[str, str], theirs: boo
     assert notes.undone[-1][0] in ("deleted", "gone")
 
 
+def test_versions_that_a_target_does_not_show_are_not_deleted_with_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("migrate_cli.load.undo_agents.PAGE", 2)
+
+    class FirstPageOnly(Project):
+        async def versions(self, name: str) -> list[StandingVersion]:
+            return (await super().versions(name))[:2]
+
+    notes = Notes()
+    project = FirstPageOnly(VirtualTime())
+    make(project, notes, draft())
+    make(project, notes, draft(instructions="Sing."))
+    project.standing.append(StandingVersion("Help", "9", {"owner": "somebody"}))
+    assert undo(project, notes) is None
+    assert [one.version for one in project.standing] == ["9"]
+
+
 def test_a_version_that_says_it_is_not_ours_is_kept_whatever_is_recorded() -> None:
     notes = Notes()
     project = Project(VirtualTime())
