@@ -111,6 +111,8 @@ def _masked(entry: JsonObject) -> JsonObject:
     if "answers" in entry:
         masked["answers"] = [redact(answer) for answer in entry["answers"]]
     masked["turns"] = [_masked_turn(turn) for turn in entry.get("turns", ())]
+    for name in ("reasons", "told"):
+        masked[name] = [redact(sentence) for sentence in entry.get(name, ())]
     return masked
 
 

@@ -24,6 +24,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 WIDTH = 520
 BAR_HEIGHT = 34
 MOST_BARS = 15
+LONG_NUMBER = 1000
 ROOM = 1.15
 """How much longer than the longest bar the axis is, so that the number behind the bar has its place."""
 NO_OUTCOME = ("total", "unchanged", "changed", "resumed", "unreadable")
@@ -147,7 +148,8 @@ def bars(
     highest = max(count for _, count, _ in drawn)
     chart = _pygal("HorizontalBar", height=BAR_HEIGHT * len(drawn) + 60, print_values=True, range=(0, highest * ROOM))
     chart.x_labels = [_label(label) for label, _, _ in reversed(drawn)]
-    chart.y_labels = _ticks(highest)
+    # Long numbers stand at every second line, or they would run into each other on a narrow screen.
+    chart.y_labels = _ticks(highest)[:: 2 if highest >= LONG_NUMBER else 1]
     chart.value_formatter = lambda count: number(round(count))
     chart.add("", [count for _, count, _ in reversed(drawn)])
     said = ((label, plural(count, what) if what else number(count)) for label, count, _ in drawn)

@@ -148,12 +148,14 @@ def _about(result: Result) -> str:
         facts += [(name, _text(value)) for name, value in (("Source", made.source), ("Target", made.target)) if value]
     facts += [("State file", _text(state))] if state else []
     facts += [("Run", f'<span class="mono">{_text(result.run_id)}</span>')] if result.run_id else []
+    long: list[tuple[str, str]] = []
     if made is not None and made.command_line:
-        facts.append(("Command", f"<code>{_text(made.command_line)}</code>"))
+        long.append(("Command", f"<code>{_text(made.command_line)}</code>"))
     if made is not None and made.settings_digest:
-        facts.append(("Settings", f'digest <span class="mono">{_text(made.settings_digest)}</span>'))
+        long.append(("Settings", f'digest <span class="mono">{_text(made.settings_digest)}</span>'))
     listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
-    return f'<dl class="about">{listed}</dl>\n{_settings(made)}' if facts else ""
+    listed += "".join(f'<div class="broad"><dt>{name}</dt><dd>{value}</dd></div>' for name, value in long)
+    return f'<dl class="about">{listed}</dl>\n{_settings(made)}' if listed else ""
 
 
 def _settings(made: Provenance | None) -> str:

@@ -50,6 +50,7 @@ def build(result: Result) -> ReportDocument:
     data = result.data
     cases = objects(data, "cases")
     totals = counts(data, "totals") or {"cases": len(cases)}
+    passed = [case for case in cases if _status(case) in PASSED]
     failing = [case for case in cases if _status(case) not in PASSED | NOT_RUN]
     verdict: list[Section | None] = [
         Bar("Cases", tuple((name.replace("_", " "), count) for name, count in _statuses(cases).items()))
@@ -62,7 +63,7 @@ def build(result: Result) -> ReportDocument:
         comparison_table(data),
         _failing(data, failing),
         _least_alike(data),
-        _folded("passed", [case for case in cases if _status(case) in PASSED]),
+        _folded("passed", passed, is_open=len(passed) == len(cases) <= TOLD),
         _folded("not run", [case for case in cases if _status(case) in NOT_RUN]),
         _streams(cases),
         _tidied(data),
@@ -168,16 +169,11 @@ def _failing(data: JsonObject, cases: list[JsonObject]) -> FoldList | None:
 # ---- what holds, and what was not run
 
 
-def _folded(what: str, cases: list[JsonObject]) -> Fold | None:
+def _folded(what: str, cases: list[JsonObject], *, is_open: bool = False) -> Fold | None:
     """Cases that nobody has to look at, as a table that is closed."""
     if not cases:
         return None
-    title = (
-        f"{plural(len(cases), 'case')} {what}"
-        if what == "passed"
-        else (f"{plural(len(cases), 'case')} {'was' if len(cases) == 1 else 'were'} not run")
-    )
-    return Fold(title, (_cases(cases),), is_open=False)
+    return Fold(f"{plural(len(cases), 'case')} {what}", (_cases(cases),), is_open=is_open)
 
 
 def _cases(cases: list[JsonObject]) -> Table:

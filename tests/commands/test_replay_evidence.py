@@ -204,3 +204,19 @@ def test_equal_settings_have_equal_digests_and_others_have_others(
         "settings_digest"
     ]
     assert one != other
+
+
+def test_masked_reports_mask_every_place_in_which_a_text_may_stand(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+) -> None:
+    asked = {
+        "id": "x",
+        "input": "Write to ann@example.org [[fail ann@example.org is down]]",
+        "expect": {"similar_to": "Ask bob@example.org", "contains": "eve@example.org"},
+    }
+    suite = write_suite(tmp_path, [asked])
+    assert "ann@example.org is down" in cli("replay", suite, "-o", "json").out
+    for form in ("text", "json", "markdown", "junit", "html"):
+        shown = cli("replay", suite, "--with-content", "--redact", "-o", form).out
+        assert "@example.org" not in shown, form
+        assert "e-mail" in shown, form

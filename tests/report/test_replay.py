@@ -119,7 +119,7 @@ def test_the_old_setup_stands_below_the_new_one(replayed: Result) -> None:
 
 def test_cases_that_passed_are_folded_and_those_that_did_not_are_open(replayed: Result) -> None:
     folds = [section for section in build(replayed).sections if isinstance(section, Fold)]
-    assert [(fold.title, fold.is_open) for fold in folds] == [("4 cases passed", False), ("1 case was not run", False)]
+    assert [(fold.title, fold.is_open) for fold in folds] == [("4 cases passed", False), ("1 case not run", False)]
     text = render(replayed, OutputFormat.TEXT)
     assert "4 cases passed (-v lists them)" in text
     assert "thread_fine_1" not in text
@@ -355,3 +355,9 @@ def test_each_reason_is_told_once() -> None:
     report = render(Result("replay", {"cases": [case]}, 4), OutputFormat.TEXT)
     assert report.count("the stream broke off") == 1
     assert report.count("sent again 3 times") == 1
+
+
+def test_a_few_cases_that_all_passed_are_not_folded_away() -> None:
+    cases = [replay_case(f"case-{number}", "passed") for number in range(3)]
+    assert "case-2" in render(Result("replay", {"cases": cases}, 0), OutputFormat.TEXT)
+    assert "case-2" not in render(Result("replay", {"cases": cases * 10}, 0), OutputFormat.TEXT)
