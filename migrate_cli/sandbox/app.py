@@ -29,18 +29,22 @@ from migrate_cli.sandbox.requests import json_answer
 from migrate_cli.sandbox.responses.endpoints import ResponseEndpoints
 from migrate_cli.sandbox.store import Store
 from migrate_cli.sandbox.transcriptions import TranscriptionEndpoints
+from migrate_cli.sandbox.vector_store_table import VectorStoreTable
+from migrate_cli.sandbox.vector_stores import VectorStoreEndpoints
 
 
 class Sandbox:
     """The whole application over an open store: authentication, writer locks, faults, endpoints."""
 
     def __init__(self, store: Store, options: SandboxOptions) -> None:
+        files, stores = FileStore(store.connection), VectorStoreTable(store.connection)
         routes = [
             *ConversationEndpoints(store, options).routes(),
-            *FileEndpoints(FileStore(store.connection), options).routes(),
+            *FileEndpoints(files, options).routes(),
+            *VectorStoreEndpoints(stores, files, options).routes(),
             *TranscriptionEndpoints().routes(),
             *EmbeddingEndpoints(options).routes(),
-            *ResponseEndpoints(store, options).routes(),
+            *ResponseEndpoints(store, stores, options).routes(),
             *AgentEndpoints(store, options).routes(),
         ]
         if options.source is not None:

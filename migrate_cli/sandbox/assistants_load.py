@@ -10,7 +10,9 @@ from migrate_cli.model import Run, RunStep, Thread, Unreadable
 from migrate_cli.sandbox.assistants_store import AssistantsStore, SourceKind
 from migrate_cli.sandbox.file_store import CHUNK, FileStore
 from migrate_cli.sandbox.store import Store
-from migrate_cli.sources.interface import FileInfo, Selection, Source
+from migrate_cli.sandbox.vector_store_rules import AUTO, CheckedStore, CheckedStoreFile
+from migrate_cli.sandbox.vector_store_table import Indexing, VectorStoreTable
+from migrate_cli.sources.interface import FileInfo, Selection, Source, StoreInfo
 from migrate_cli.wire_objects import message_objects, run_object, step_object, thread_object
 
 
@@ -24,6 +26,7 @@ class Loaded:
     steps: int = 0
     assistants: int = 0
     files: int = 0
+    stores: int = 0
     unreadable: int = 0
     """Threads and files of the export that could not be read."""
     left_out: int = 0
@@ -37,14 +40,15 @@ def load_source(data: Path, source: Source) -> Loaded:
     """
     store = Store(data)
     try:
-        return _Loading(FileStore(store.connection), AssistantsStore(store.connection)).load(source)
+        db = store.connection
+        return _Loading(FileStore(db), AssistantsStore(db), VectorStoreTable(db)).load(source)
     finally:
         store.close()
 
 
 class _Loading:
-    def __init__(self, files: FileStore, assistants: AssistantsStore) -> None:
-        self._files = files
+    def __init__(self, files: FileStore, assistants: AssistantsStore, stores: VectorStoreTable) -> None:
+        self._files, self._stores = files, stores
         self._store = assistants
         self._loaded = Loaded()
 
@@ -60,6 +64,8 @@ class _Loading:
             loaded.assistants = self._store.put(SourceKind.ASSISTANT, "", assistants)
         for info in source.files().values():
             self._file(info)
+        for store in source.vector_stores():
+            self._store_of_vectors(store)
         return loaded
 
     def _thread(self, thread: Thread) -> None:
@@ -73,6 +79,33 @@ class _Loading:
             steps = [step_object(step, thread.id) for step in thread.run_steps if step.run_id == run.id]
             loaded.steps += store.put(SourceKind.STEP, f"{thread.id}/{run.id}", steps)
         loaded.left_out += sum(step.run_id is None for step in thread.run_steps)
+
+    def _store_of_vectors(self, info: StoreInfo) -> None:
+        """Put a vector store where those of the target side are: hosts and targets have the same endpoints."""
+        if self._stores.get(info.store_id) is not None:
+            return
+        self._loaded.stores += 1
+        expiry, created, metadata = (info.raw.get(name) for name in ("expires_after", "created_at", "metadata"))
+        days = expiry.get("days") if isinstance(expiry, dict) else None
+        checked = CheckedStore(
+            info.name,
+            None,
+            {str(key): str(value) for key, value in metadata.items()} if isinstance(metadata, dict) else {},
+            days if isinstance(days, int) else None,
+            (),
+        )
+        store = self._stores.add(
+            checked,
+            identifier=info.store_id,
+            created_at=created if isinstance(created, int) else None,
+            expired=info.expired,
+        )
+        held = [
+            (CheckedStoreFile(file.file_id, file.chunking or AUTO, file.attributes), 0, Indexing(0, file.status))
+            for file in info.files
+            if file.status != "in_progress"
+        ]
+        self._stores.attach(store.number, held)
 
     def _file(self, info: FileInfo) -> None:
         if self._files.get(info.file_id) is not None:

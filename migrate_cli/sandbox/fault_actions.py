@@ -15,6 +15,7 @@ from migrate_cli.sandbox.fault_exchange import CapturedResponse, InterceptedRequ
 from migrate_cli.sandbox.fault_plan import FaultKind, FaultRule
 from migrate_cli.sandbox.fault_streams import STREAM_ACTIONS
 from migrate_cli.sandbox.rate_limit import out_of_quota, rate_limited
+from migrate_cli.sandbox.vector_store_files import INDEXING
 
 
 class FaultServer(Protocol):
@@ -222,6 +223,17 @@ async def _no_include(request: InterceptedRequest, _: FaultRule, __: FaultServer
         await request.serve()
 
 
+def _index(told: Callable[[FaultRule], str]) -> Action:
+    """Let the request be served as usual, but for how the files that it names are indexed."""
+
+    async def action(request: InterceptedRequest, rule: FaultRule, _: FaultServer) -> None:
+        header = (INDEXING.encode(), told(rule).encode())
+        request.scope = {**request.scope, "headers": [*request.scope["headers"], header]}
+        await request.serve()
+
+    return action
+
+
 def _claim_more(more: bool) -> Action:
     """Answer a list with this `has_more`, whether it is true or not."""
 
@@ -325,6 +337,12 @@ ACTIONS: dict[FaultKind, Action] = {
     FaultKind.IGNORE_AFTER: _ignore_after,
     FaultKind.MIX_SECONDS: _mix_seconds,
     FaultKind.NO_INCLUDE: _no_include,
+    FaultKind.UNAUTHORIZED: _refuse(
+        lambda _: ApiError(401, "Access token is missing, invalid, or has expired.", code="Unauthorized")
+    ),
+    FaultKind.INDEX_FAILED: _index(lambda _: "failed"),
+    FaultKind.INDEX_STUCK: _index(lambda _: "stuck"),
+    FaultKind.INDEX_SLOW: _index(lambda rule: str(int(rule.number("looks") or 0))),
     FaultKind.ALWAYS_MORE: _claim_more(True),
     FaultKind.NEVER_MORE: _claim_more(False),
     FaultKind.GHOSTS: _change_list(_with_ghost),

@@ -92,6 +92,14 @@ class FaultKind(StrEnum):
     """400 for a request that asks for `include[]`; others as usual."""
     ERRORS = "errors"
     """Not a fault of chance: errors are told in another `form`: `detail` or `details` (FastAPI), `text`, `problem`."""
+    UNAUTHORIZED = "401"
+    """401, as for a token that has just expired."""
+    INDEX_FAILED = "index-failed"
+    """For `attach`: the file is taken into the vector store, and its indexing fails. So are those of a new store."""
+    INDEX_STUCK = "index-stuck"
+    """The same, and its indexing never ends."""
+    INDEX_SLOW = "index-slow"
+    """The same, and its indexing ends after so many `looks` at the store."""
     STREAM_CUT = "stream-cut"
     """The connection breaks after `after` events of a stream; the turn is lost. Answers without a stream are spared,
     here and in all the kinds below."""
@@ -123,6 +131,7 @@ PARAMETERS: Mapping[FaultKind, Mapping[str, Parameter]] = {
     FaultKind.DOWN: {"seconds": 1.0},
     FaultKind.ERRORS: {"form": "detail"},
     FaultKind.SKIPS: {"every": 2.0},
+    FaultKind.INDEX_SLOW: {"looks": 5.0},
     FaultKind.STREAM_CUT: {"after": 5.0},
     FaultKind.STREAM_CUT_AFTER: {"after": 5.0},
     FaultKind.STREAM_END: {"after": 5.0},
@@ -159,7 +168,17 @@ ENDPOINTS = (
     "response",
     "input-items",
     "delete-response",
+    "create-store",
+    "stores",
     "vector-store",
+    "update-store",
+    "delete-store",
+    "attach",
+    "attach-batch",
+    "store-files",
+    "store-file",
+    "detach",
+    "search-store",
     "transcribe",
     "embed",
     "threads",
@@ -208,7 +227,18 @@ _RESPONSES = {
     ("DELETE", 1): "delete-response",
     ("GET", 2): "input-items",
 }
-_STORES = {("GET", 1): "vector-store"}
+_STORES = {
+    ("POST", 0): "create-store",
+    ("GET", 0): "stores",
+    ("GET", 1): "vector-store",
+    ("POST", 1): "update-store",
+    ("DELETE", 1): "delete-store",
+    ("GET", 2): "store-files",
+    ("GET", 3): "store-file",
+    ("DELETE", 3): "detach",
+}
+_OF_STORES = {"files": "attach", "file_batches": "attach-batch", "search": "search-store"}
+"""What is posted below a store, by the last word of its path."""
 _AGENTS = {
     ("GET", 0): "agents",
     ("GET", 1): "agent",
@@ -377,6 +407,8 @@ def endpoint_of(method: str, path: str) -> str:
         return _source_endpoint(method, first, below)
     if version == "project" and first == "agents":
         return _AGENTS.get((method, len(below)), "other")
+    if version == "v1" and first == "vector_stores" and method == "POST" and len(below) == 2:
+        return _OF_STORES.get(below[1], "other")
     table = _TABLES.get(first) if version == "v1" else None
     return "other" if table is None else table.get((method, len(below)), "other")
 

@@ -92,3 +92,13 @@ def padding(length: int) -> str:
 def request_id() -> str:
     """A new value for `x-request-id`."""
     return f"req_{_fast.getrandbits(128):032x}"
+
+
+def vector_store_id() -> str:
+    """A new id of a vector store, such as `vs_` and 32 hex digits."""
+    return f"vs_{_fast.getrandbits(128):032x}"
+
+
+def file_batch_id() -> str:
+    """A new id of files that were put into a vector store together."""
+    return f"vsfb_{_fast.getrandbits(128):032x}"

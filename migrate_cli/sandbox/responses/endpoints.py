@@ -18,7 +18,8 @@ from starlette.routing import Route
 from migrate_cli.model import JsonObject
 from migrate_cli.sandbox.agents.reference import with_agent
 from migrate_cli.sandbox.agents.store import AgentStore
-from migrate_cli.sandbox.api_error import ApiError, not_found
+from migrate_cli.sandbox.api_error import ApiError, bad_request, not_found
+from migrate_cli.sandbox.choices import FileIdCheck
 from migrate_cli.sandbox.encoding import encode
 from migrate_cli.sandbox.file_store import FileStore
 from migrate_cli.sandbox.include import check_include
@@ -39,23 +40,24 @@ from migrate_cli.sandbox.responses.response_object import (
 )
 from migrate_cli.sandbox.responses.response_store import ResponseStore, StoredResponse
 from migrate_cli.sandbox.responses.scripted_model import ModelOutput, generate
-from migrate_cli.sandbox.responses.tools import check_vector_store
 from migrate_cli.sandbox.store import Store, StoredItem
+from migrate_cli.sandbox.vector_store_table import VectorStoreTable
 
 _HIDDEN = frozenset({"file_search_call", "code_interpreter_call", "web_search_call"})
 """Outputs of which readers see a part only when they ask for it."""
 
 
 class ResponseEndpoints:
-    """`/responses` and everything below it, and as much of `/vector_stores` as file search needs."""
+    """`/responses` and everything below it."""
 
-    def __init__(self, store: Store, options: SandboxOptions) -> None:
+    def __init__(self, store: Store, stores: VectorStoreTable, options: SandboxOptions) -> None:
         self._options = options
+        self._stores = stores
         files = FileStore(store.connection)
         self._known_file = files.known_file(options.known_files)
         self._responses = ResponseStore(store.connection)
         self._contexts = ContextReader(store, self._responses, self._known_file)
-        self._files = UploadedFiles(files)
+        self._files = UploadedFiles(files, stores)
         self._agents = AgentStore(store.connection)
 
     def routes(self) -> list[Route]:
@@ -66,13 +68,13 @@ class ResponseEndpoints:
             Route(response, self.retrieve, methods=["GET"]),
             Route(response, self.delete, methods=["DELETE"]),
             Route(f"{response}/input_items", self.input_items, methods=["GET"]),
-            Route("/v1/vector_stores/{vector_store_id}", self.vector_store, methods=["GET"]),
         ]
 
     async def create(self, request: Request) -> Response:
         """Answer one turn, as a stream where that is asked for."""
         body = await read_json(request, self._options.max_body_bytes)
         parsed = self._parsed(request, body)
+        self._check_stores(parsed)
         context = self._contexts.context(parsed)
         model_context = ModelContext(context.items, parsed.instructions, parsed.tools, self._files.excerpt)
         generated = generate(parsed, model_context, self._files)
@@ -122,26 +124,16 @@ class ResponseEndpoints:
             }
         )
 
-    async def vector_store(self, request: Request) -> Response:
-        """Show a vector store: every well-formed id is one, but those that rehearse a missing or expired one."""
-        identifier = check_vector_store(request.path_params["vector_store_id"], "vector_store_id", expired=False)
-        expired = identifier.startswith("vs_expired")
-        counts = dict.fromkeys(("in_progress", "completed", "failed", "cancelled", "total"), 0)
-        return json_answer(
-            {
-                "id": identifier,
-                "object": "vector_store",
-                "created_at": 0,
-                "name": identifier,
-                "usage_bytes": 0,
-                "file_counts": counts,
-                "status": "expired" if expired else "completed",
-                "expires_after": None,
-                "expires_at": None,
-                "last_active_at": 0,
-                "metadata": {},
-            }
-        )
+    def _check_stores(self, parsed: ResponseRequest) -> None:
+        """Refuse stores that have expired and, where ids are checked strictly, those that were never made here."""
+        strict = self._options.known_files is FileIdCheck.STRICT
+        for tool in parsed.tools:
+            for identifier in tool.get("vector_store_ids") or ():
+                found = self._stores.get(identifier)
+                if found is None and (strict or self._stores.was_deleted(identifier)):
+                    raise ApiError(404, f"Vector store with id ['{identifier}'] not found.")
+                if found is not None and found.expired:
+                    raise bad_request(f"Vector store with id '{identifier}' is expired.", code="vector_store_expired")
 
     def _parsed(self, request: Request, body: Any) -> ResponseRequest:
         """The request, with what its agent has where it came to a project and names one."""

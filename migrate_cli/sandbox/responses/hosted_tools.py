@@ -46,8 +46,11 @@ class SearchHit:
 class FileSearch(Protocol):
     """The files that the model can search and read."""
 
-    def search(self, query: str, limit: int) -> list[SearchHit]:
-        """Passages that hold a word of the query."""
+    def search(self, query: str, limit: int, stores: Sequence[str]) -> list[SearchHit]:
+        """Passages that hold a word of the query, in these vector stores."""
+
+    def has_store(self, identifier: str) -> bool:
+        """Whether a vector store was made here, so that what it holds is known."""
 
     def excerpt(self, part: JsonObject) -> str | None:
         """The beginning of an `input_file` part's text."""
@@ -80,8 +83,10 @@ def web_search(query: str) -> CueResult:
 
 
 def file_search(query: str, tool: JsonObject, files: FileSearch) -> CueResult:
-    """Search uploaded files; where nothing fits, each vector store has one passage that is made up for the query."""
-    hits = files.search(query, int(tool["max_num_results"])) or [_made_up(query, each) for each in _stores(tool)]
+    """Search the files; where nothing fits, each store that is not here has one passage, made up for the query."""
+    stores = _stores(tool)
+    hits = files.search(query, int(tool["max_num_results"]), stores)
+    hits = hits or [_made_up(query, each) for each in stores if not files.has_store(each)]
     results = [
         {
             "attributes": {},
@@ -93,7 +98,7 @@ def file_search(query: str, tool: JsonObject, files: FileSearch) -> CueResult:
         for place, hit in enumerate(hits, 1)
     ]
     item = {"type": "file_search_call", "status": "completed", "queries": [query], "results": results}
-    text = f"The files say about {query}: {hits[0].text}"
+    text = f"The files say about {query}: {hits[0].text}" if hits else f"The files say nothing about {query}."
     annotations = tuple(
         {"type": "file_citation", "file_id": hit.file_id, "filename": hit.filename, "index": len(text)} for hit in hits
     )
