@@ -16,7 +16,8 @@ from migrate_cli.commands.api_source import open_api
 from migrate_cli.commands.choosing import NotSelected, moment_told, selected
 from migrate_cli.commands.context import check_list
 from migrate_cli.commands.signals import TIME_IS_OVER
-from migrate_cli.errors import ExitCode, MigrateError, UsageError
+from migrate_cli.convert.file_references import vector_stores
+from migrate_cli.errors import ExitCode, MigrateError, SourceError, UsageError
 from migrate_cli.model import JsonObject, Problem, Result, Thread, Unreadable
 from migrate_cli.report.escape import duration, enumerated, number, plural
 from migrate_cli.report.progress import ProgressView
@@ -50,7 +51,10 @@ class SnapshotOptions:
 def snapshot(
     settings: Settings, selection: Selection, out: Path, options: SnapshotOptions | None = None, *, view: ProgressView
 ) -> Result:
-    """Read all wanted threads, the assistants and the files that threads name. Raises MigrateError before any work."""
+    """Read all wanted threads, the assistants, the vector stores and the files that these name.
+
+    Raises MigrateError before any work.
+    """
     options = options or SnapshotOptions()
     if options.refresh and not (out / PROGRESS).exists():
         raise UsageError(f"{out} holds no snapshot to refresh; leave --refresh out to take one", code="no-snapshot")
@@ -139,6 +143,8 @@ class _SnapshotRun:
         self._unreadable = 0
         self._unknown = 0
         """Threads that were taken because nobody knows when they were last active."""
+        self._named: set[str] = set()
+        """Vector stores that threads and assistants name."""
 
     def take(self, selection: Selection, time_limit: TimeLimit) -> Result:
         """Save what the selection wants, until the time is over."""
@@ -148,7 +154,8 @@ class _SnapshotRun:
         try:
             with _interruptible(), time_limit.in_main_thread():
                 self._threads(selection)
-                self._archive.add_assistants(self._source.assistants())
+                self._archive.add_assistants(self._assistants())
+                self._stores(whole=selection == Selection())
                 self._files()
             complete = True
         except MigrateError as error:
@@ -199,6 +206,7 @@ class _SnapshotRun:
         self._unknown += len(kept) < len(record.findings)
         record.findings = kept
         self._read += 1
+        self._named.update(vector_stores(record.thread.get("tool_resources")))
         self._archive.add(record)
         self._view.thread_done("loaded", len(record.messages))
 
@@ -233,6 +241,20 @@ class _SnapshotRun:
             if isinstance(entry, Unreadable) or not known(entry.id)
         )
 
+    def _assistants(self) -> Iterator[JsonObject]:
+        for assistant in self._source.assistants():
+            self._named.update(vector_stores(assistant.get("tool_resources")))
+            yield assistant
+
+    def _stores(self, *, whole: bool) -> None:
+        """Save the vector stores: all that the host lists, or those that the chosen threads and the assistants name."""
+        found = self._source.vector_stores(self._named)
+        try:
+            self._archive.add_stores(one for one in found if whole or one.store_id in self._named)
+        except SourceError as error:
+            self._unreadable += 1
+            self._problems.append(Problem(error.code, str(error)))
+
     def _files(self) -> None:
         if not isinstance(self._source, ApiSource):
             return
@@ -255,6 +277,7 @@ class _SnapshotRun:
             "threads": {"total": counts["threads"], "read": self._read, "failed": self._unreadable} | self._more(),
             "messages": {"read": counts["messages"]},
             "assistants": counts["assistants"],
+            **({"vector_stores": counts["vector_stores"]} if counts["vector_stores"] else {}),
             "files": {"saved": counts["files_saved"], "not_saved": counts["files_not_saved"]},
             "seconds": round(seconds, 3),
         } | ({} if self._refresh is None else self._refreshed(self._refresh))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,6 +74,67 @@ class FileInfo:
     path: Path | None = None
     """Where its bytes are on disk, if they are."""
     raw: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFileInfo:
+    """One file of a vector store, as the wire has it."""
+
+    raw: JsonObject
+
+    @property
+    def file_id(self) -> str:
+        """The id of the file, which is that of its place in the store, too."""
+        return str(self.raw.get("id") or "")
+
+    @property
+    def status(self) -> str:
+        """`completed`, `in_progress`, `failed` or `cancelled`; what says nothing was searchable."""
+        told = self.raw.get("status")
+        return told if isinstance(told, str) else "completed"
+
+    @property
+    def attributes(self) -> JsonObject:
+        """Its own texts, numbers and booleans, by which searches are filtered."""
+        told = self.raw.get("attributes")
+        return told if isinstance(told, dict) else {}
+
+    @property
+    def chunking(self) -> JsonObject | None:
+        """How it was cut, where that can be asked for again; None: as the host likes."""
+        told = self.raw.get("chunking_strategy")
+        static = told.get("static") if isinstance(told, dict) and told.get("type") == "static" else None
+        return {"type": "static", "static": static} if isinstance(static, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """What the source knows of a vector store, and of the files in it."""
+
+    store_id: str
+    raw: JsonObject = field(default_factory=dict)
+    """The store's own object; empty where only its files are known."""
+    files: tuple[StoreFileInfo, ...] = ()
+    lack: str | None = None
+    """Why the source does not say what is in it, as half a sentence."""
+
+    @property
+    def name(self) -> str:
+        """What people call it; often nothing."""
+        told = self.raw.get("name")
+        return told if isinstance(told, str) else ""
+
+    @property
+    def expired(self) -> bool:
+        """Whether it was not used for so long that the host has let go of what was in it."""
+        return self.raw.get("status") == "expired"
+
+    @property
+    def told(self) -> int:
+        """How many files the store itself says that it holds; 0 where it says nothing."""
+        counts = self.raw.get("file_counts")
+        total = counts.get("total") if isinstance(counts, dict) else None
+        return total if isinstance(total, int) else 0
 
 
 class FileFetcher(Protocol):
@@ -197,6 +258,13 @@ class Source(ABC):
     def files(self) -> Mapping[str, FileInfo]:
         """What the source knows of files, by file id."""
         return {}
+
+    def vector_stores(self, named: Collection[str] = ()) -> Iterator[StoreInfo]:  # noqa: ARG002 - for those that override it
+        """Yield the vector stores that the source holds or lists, and those of `named` that it can be asked for.
+
+        Raises SourceError where it refuses to list any.
+        """
+        return iter(())
 
     def fetching(self) -> AbstractAsyncContextManager[FileFetcher] | None:
         """What fetches bytes that lie on no disk of ours, for use within one event loop; None where nothing can."""

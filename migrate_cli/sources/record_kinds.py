@@ -19,11 +19,16 @@ class RecordKind(StrEnum):
     STEP = "step"
     ASSISTANT = "assistant"
     FILE = "file"
+    STORE = "vector store"
+    STORE_FILE = "file of a vector store"
     DELETED = "deleted"
     """A message that was deleted: only its id."""
     OTHER = "other"
-    """An object of the API that holds nothing to migrate, such as a vector store or a deletion notice."""
+    """An object of the API that holds nothing to migrate, such as a model or a deletion notice."""
 
+
+OF_NO_THREAD = frozenset({RecordKind.ASSISTANT, RecordKind.FILE, RecordKind.STORE, RecordKind.STORE_FILE})
+"""What belongs to a source as a whole, and is kept for whoever asks."""
 
 OBJECTS = {
     "thread": RecordKind.THREAD,
@@ -37,9 +42,10 @@ OBJECTS = {
     "thread.message.file": RecordKind.OTHER,
     "assistant.deleted": RecordKind.OTHER,
     "assistant.file": RecordKind.OTHER,
-    "vector_store": RecordKind.OTHER,
-    "vector_store.file": RecordKind.OTHER,
+    "vector_store": RecordKind.STORE,
+    "vector_store.file": RecordKind.STORE_FILE,
     "vector_store.file_batch": RecordKind.OTHER,
+    "vector_store.files_batch": RecordKind.OTHER,
     "model": RecordKind.OTHER,
 }
 """What the `object` field of the wire says, and what it means here."""

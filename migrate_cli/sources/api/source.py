@@ -6,7 +6,7 @@ It puts the parts together: which threads (`wanted.py`), reading them (`reader.p
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,10 +27,11 @@ from migrate_cli.sources.api.ordered_reads import Read, in_order
 from migrate_cli.sources.api.paging import Listing, pages
 from migrate_cli.sources.api.presets import ApiPreset
 from migrate_cli.sources.api.reader import ThreadReader
+from migrate_cli.sources.api.stores import host_stores
 from migrate_cli.sources.api.thread_record import SHAPE, LeftOut, ThreadRecord, Unchanged, thread_of
 from migrate_cli.sources.api.wanted import Wanted, WantedThreads
 from migrate_cli.sources.export.stored_files import file_info
-from migrate_cli.sources.interface import FileFetcher, FileInfo, Selection, ShapeTaken, Source
+from migrate_cli.sources.interface import FileFetcher, FileInfo, Selection, ShapeTaken, Source, StoreInfo
 
 
 class ApiSource(Source):
@@ -111,6 +112,10 @@ class ApiSource(Source):
             self._files = {info.file_id: replace(info, raw={}) for info in told if info.file_id}
         return self._files
 
+    def vector_stores(self, named: Collection[str] = ()) -> Iterator[StoreInfo]:
+        """Yield the host's vector stores, and those that are named and not in its list."""
+        return stream(lambda: self._vector_stores(named), ahead=2)
+
     @asynccontextmanager
     async def fetching(self) -> AsyncIterator[FileFetcher]:
         """Give what downloads files one by one, with a client of its own."""
@@ -175,6 +180,11 @@ class ApiSource(Source):
             except RefusedError as error:
                 detail = f"{host.url} does not list its assistants ({error}); check what the key may do"
                 raise SourceError(detail, code="source-refused") from error
+
+    async def _vector_stores(self, named: Collection[str]) -> AsyncIterator[StoreInfo]:
+        async with self._connect() as client:
+            async for store in host_stores(Host(client, self._preset), named):
+                yield store
 
     async def _file_objects(self) -> AsyncIterator[JsonObject]:
         async with self._connect() as client:

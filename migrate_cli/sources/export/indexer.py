@@ -28,7 +28,7 @@ from migrate_cli.sources.export.table_indexer import index_table
 from migrate_cli.sources.export.thread_names import ThreadNames
 from migrate_cli.sources.interface import ShapeTaken
 from migrate_cli.sources.normalise import clean_id
-from migrate_cli.sources.record_kinds import RecordKind, kind_of
+from migrate_cli.sources.record_kinds import OF_NO_THREAD, RecordKind, kind_of
 from migrate_cli.sources.shapes.base import MORE_PAGES, Fault, Form, Growth, Loose, Piece, Shape, Whole
 from migrate_cli.sources.shapes.flat import FlatRow
 from migrate_cli.sources.shapes.nothing import is_empty
@@ -37,7 +37,6 @@ from migrate_cli.sources.spellings_met import MOST_SHOWN, of_columns
 
 _MOST_FIELDS = 100
 """Fields beside records that are counted by name, for each shape."""
-_KEPT = frozenset({RecordKind.ASSISTANT, RecordKind.FILE})
 _OF_THREADS = frozenset({RecordKind.MESSAGE, RecordKind.RUN, RecordKind.STEP})
 _FAULTS = (NotOursError, BadJsonError, ArchiveError, OSError, EOFError, zlib.error)
 """What one file may raise without an end of the others."""
@@ -112,7 +111,7 @@ class Indexer:
             if found.shape.whole and not self._join and not _one_huge_thread(found):
                 return False
             self._index_file(found)
-            self._tell_cut(found)
+            _tell_cut(self._index, found)
             self._counts.take(found.shape.name, input_.origin, found.frame, self._spelling(found))
         except _FAULTS as error:
             self._refuse(input_, error, self._counts)
@@ -132,7 +131,7 @@ class Indexer:
             found = self._recogniser.look(input_)
             if not found.shape.whole or _one_huge_thread(found):
                 self._index_file(found)
-                self._tell_cut(found)
+                _tell_cut(self._index, found)
                 self._counts.take(found.shape.name, input_.origin, found.frame, self._spelling(found))
                 self._done.add(str(input_.origin))
                 return
@@ -141,9 +140,9 @@ class Indexer:
                 if isinstance(piece, Whole):
                     held = True
                     yield found.shape, piece
-                elif isinstance(piece, Loose) and piece.kind in _KEPT:
+                elif isinstance(piece, Loose) and piece.kind in OF_NO_THREAD:
                     self._keep(found.input, piece)
-            self._tell_cut(found)
+            _tell_cut(self._index, found)
             counts.take(found.shape.name, input_.origin, found.frame, self._spelling(found))
         except _FAULTS as error:
             self._refuse(input_, error, counts if held else self._counts)
@@ -252,7 +251,7 @@ class Indexer:
         self, found: Recognised, pieces: Iterator[Loose], stretches: dict[tuple[RecordKind, str], int]
     ) -> None:
         for piece in pieces:
-            if piece.kind in _KEPT:
+            if piece.kind in OF_NO_THREAD:
                 self._keep(found.input, piece)
                 continue
             thread = self.names.thread_of(found.input, piece)
@@ -267,10 +266,10 @@ class Indexer:
             self._index.remark(thread, *piece.remarks)
 
     def _keep(self, input_: Input, piece: Loose) -> None:
-        """Keep assistants and files for whoever asks; what stands among them and is neither is told."""
+        """Keep assistants, files and stores for whoever asks; what stands among them and is neither is told."""
         known = [raw for raw in piece.raws if kind_of(raw) is not None]
         for raw in known:
-            self._index.keep(piece.kind, clean_id(raw.get("id")) or clean_id(raw.get("name")) or "", raw)
+            self._index.keep(piece.kind, _key_of(piece.kind, raw), raw)
         if odd := len(piece.raws) - len(known):
             detail = f"{input_.origin}: {odd:,} entries among the {piece.kind} objects are none. The others are read."
             self._index.problem(input_.origin, "entry-unknown", detail)
@@ -308,7 +307,7 @@ class Indexer:
             self._spool(found, iter(pieces))
             return None
         piece = pieces[0] if pieces else None
-        if piece is not None and piece.kind in _KEPT:
+        if piece is not None and piece.kind in OF_NO_THREAD:
             self._keep(found.input, piece)
             return None
         if piece is None and kind_of(value) is None:
@@ -356,13 +355,6 @@ class Indexer:
 
     # Problems
 
-    def _tell_cut(self, found: Recognised) -> None:
-        """Tell of a file that breaks off what its lines or entries do not show."""
-        if found.cut or found.broken:
-            origin = found.input.origin
-            what = found.broken or "The compressed file is cut off; copy it again."
-            self._index.problem(origin, "file-cut-off", f"{origin}: {what} What came before the cut is read.")
-
     def _refuse_entry(self, input_: Input, code: str, detail: str, entry: Any) -> None:
         """Tell of an entry of a document that is left out; a thread that would lack it waits for another bound."""
         thread = None
@@ -387,11 +379,25 @@ class Indexer:
         self._index.problem(origin, fault.code, fault.detail, named_thread(input_), fault.shown)
 
 
+def _tell_cut(index: ThreadIndex, found: Recognised) -> None:
+    """Tell of a file that breaks off what its lines or entries do not show."""
+    if found.cut or found.broken:
+        origin = found.input.origin
+        what = found.broken or "The compressed file is cut off; copy it again."
+        index.problem(origin, "file-cut-off", f"{origin}: {what} What came before the cut is read.")
+
+
 def _of_page(piece: Piece) -> Piece:
     """Return a piece of a document that says that there are further pages."""
     if isinstance(piece, Whole) or (isinstance(piece, Loose) and piece.kind is RecordKind.MESSAGE):
         piece.remarks = (*piece.remarks, MORE_PAGES)
     return piece
+
+
+def _key_of(kind: RecordKind, raw: JsonObject) -> str:
+    """By what an object is known again; a file may stand in several vector stores."""
+    own = clean_id(raw.get("id")) or clean_id(raw.get("name")) or ""
+    return f"{clean_id(raw.get('vector_store_id')) or ''}/{own}" if kind is RecordKind.STORE_FILE else own
 
 
 def _one_huge_thread(found: Recognised) -> bool:

@@ -6,13 +6,11 @@ reads the files that hold whole threads, one at a time. Then the joined threads 
 
 from __future__ import annotations
 
-import shlex
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 
-from migrate_cli.errors import NothingReadable, SourceError
 from migrate_cli.model import JsonObject, Origin, Thread, Unreadable
 from migrate_cli.sources.disk_set import DiskSet, temporary_folder
 from migrate_cli.sources.explain import Explanation
@@ -22,10 +20,11 @@ from migrate_cli.sources.export.index import ThreadIndex
 from migrate_cli.sources.export.indexer import Indexer, ShapeCounts
 from migrate_cli.sources.export.input_files import InputFiles
 from migrate_cli.sources.export.inputs import Input
+from migrate_cli.sources.export.nothing_there import refuse
 from migrate_cli.sources.export.recognise import Recogniser
 from migrate_cli.sources.export.stored_files import files_of
-from migrate_cli.sources.foreign import told_of_kinds
-from migrate_cli.sources.interface import FileInfo, Selection, ShapeTaken, Source
+from migrate_cli.sources.export.stored_stores import stores_of
+from migrate_cli.sources.interface import FileInfo, Selection, ShapeTaken, Source, StoreInfo
 from migrate_cli.sources.read_meter import ReadMeter
 from migrate_cli.sources.record_kinds import RecordKind
 from migrate_cli.sources.shapes import ShapeTable
@@ -112,6 +111,11 @@ class ExportSource(Source):
         self._survey()
         return files_of(self._index.objects(RecordKind.FILE), self._files.stored())
 
+    def vector_stores(self, named: Collection[str] = ()) -> Iterator[StoreInfo]:  # noqa: ARG002 - it can ask nobody
+        """Yield the vector stores whose objects, or whose files' objects, the export holds."""
+        self._survey()
+        yield from stores_of(self._index.objects(RecordKind.STORE), self._index.objects(RecordKind.STORE_FILE))
+
     def _survey(self) -> int:
         """Index what is spread over files, once, and return how many files hold whole threads."""
         if self._whole_files is None:
@@ -148,7 +152,8 @@ class ExportSource(Source):
         self._meter.end()
         yield from self._joined_threads(selection, seen)
         if not seen:
-            self._refuse_all()
+            shapes = self.shapes() if self.recognised() else None
+            refuse(self._path, self._index, self._indexer, shapes, single=self._files.single)
         yield from self._problems(selection)
 
     def _whole_threads(self, input_: Input, selection: Selection, seen: DiskSet) -> Iterator[Thread | Unreadable]:
@@ -188,36 +193,6 @@ class ExportSource(Source):
     def recognised(self) -> bool:
         """Whether any file is of a known format, whatever could be read of it."""
         return self._recogniser.met
-
-    def _refuse_all(self) -> None:
-        """Raise SourceError where nothing is there that could be read: a single file's fault, or a bare folder.
-
-        What is of a known format and holds nothing is an empty source, which is no fault.
-        """
-        problem = next(self._index.problems(), None)
-        if problem is None and self.recognised() and not self._indexer.held:
-            return
-        if problem is None and next(self._index.objects(RecordKind.ASSISTANT), None) is not None:
-            read = f"migrate-cli assistants {shlex.quote(str(self._path))}"
-            detail = f"{self._path} holds assistants and no threads; `{read}` reads them."
-            raise SourceError(detail, code="no-threads")
-        if problem is None:
-            raise self._without_threads()
-        if self._files.single:
-            refusal = NothingReadable if self.recognised() else SourceError
-            raise refusal(problem.detail, code=problem.code, shown=problem.shown)
-
-    def _without_threads(self) -> SourceError:
-        """Return what to say of a source in which everything can be read, or is ignored, and no thread is there."""
-        known = ", ".join(taken.shape for taken in self.shapes() if taken.shape != "ignored")
-        ignored, kinds = self._indexer.ignored, {kind: count for kind, count in self._indexer.kinds.items() if kind}
-        if ignored is not None and self._files.single and (ignored.shown or kinds):
-            return SourceError(ignored.detail, code="no-threads", shown=ignored.shown)
-        also = f"; it holds {known}" if known else ""
-        if kinds:
-            also += f"; of its files, {', '.join(f'{count:,} {kind}' for kind, count in kinds.items())}"
-        then = told_of_kinds(kinds) if kinds else "Name the file or folder that the export was saved to."
-        return SourceError(f"{self._path} holds no threads{also}. {then}", code="no-threads")
 
 
 def _weight(input_: Input) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from migrate_cli.model import JsonObject
 from migrate_cli.sources.normalise import clean_id
 from migrate_cli.sources.ordering import begins_exchange, time_of
-from migrate_cli.sources.record_kinds import RecordKind, first_kind, is_list_answer, kind_of
+from migrate_cli.sources.record_kinds import OF_NO_THREAD, RecordKind, first_kind, is_list_answer, kind_of
 from migrate_cli.sources.shapes.base import Loose
 from migrate_cli.sources.shapes.event_streams import DONE, Event, EventsRead
 from migrate_cli.sources.shapes.recorded_exchange import Address, ApiCall, Exchange
@@ -28,6 +28,8 @@ _RUN_ENDS = frozenset({"completed", "incomplete", "failed", "cancelled", "expire
 _BARE = "bare"
 """What is written as the `object` of a list that the API did not answer so."""
 _WAITS_FOR_TOOLS = "requires_action"
+_TELL_NOTHING = frozenset({None, RecordKind.OTHER, RecordKind.STORE, RecordKind.STORE_FILE})
+"""What says nothing of a thread, not even that there is one."""
 
 
 @dataclass(slots=True)
@@ -59,7 +61,7 @@ class Histories:
     """How lists stand for which no order was asked, as `ordering.WAYS` says; 0 where nobody says."""
     of: dict[str | None, ThreadHistory] = field(default_factory=dict)
     others: list[Loose] = field(default_factory=list)
-    """Assistants and files."""
+    """Assistants, files and vector stores."""
 
     def history(self, thread_id: str | None) -> ThreadHistory:
         """Return a thread's history, new or known."""
@@ -171,10 +173,10 @@ class Histories:
     @staticmethod
     def _tell(told: Told, raw: Any, thread_id: str | None) -> None:
         kind = kind_of(raw)
-        if kind in {None, RecordKind.OTHER} or not isinstance(raw, dict):
+        if kind in _TELL_NOTHING or not isinstance(raw, dict):
             return
         told.kind = kind
-        if thread_id is not None and kind not in {RecordKind.ASSISTANT, RecordKind.FILE}:
+        if thread_id is not None and kind not in OF_NO_THREAD:
             told.thread_id = thread_id
         if kind is RecordKind.RUN and told.run_id is None:
             told.run_id = clean_id(raw.get("id"))
@@ -189,7 +191,7 @@ class Histories:
             self._deletion(raw, of)
             return of
         kind = kind_of(raw)
-        if kind in {RecordKind.ASSISTANT, RecordKind.FILE}:
+        if kind in OF_NO_THREAD:
             self.others.append(Loose(kind, [raw]))
             return None
         if kind in {None, RecordKind.OTHER}:

@@ -4,6 +4,8 @@
     threads/part-00001.jsonl.gz threads, one a line, with messages, runs and steps inside
     threads/long-00002.jsonl.gz one long thread: its object, its messages, runs and steps, each on a line
     assistants.jsonl.gz         assistants, as the host has them
+    vector-stores.jsonl.gz      vector stores, as the host has them
+    vector-stores-files.jsonl.gz  what is in each: a line for a file in a store
     files.jsonl.gz              facts of files, as the host has them
     files/ID/NAME               what could be downloaded
     file-report.jsonl.gz        for each file whether it is there, its hash, or why it is not
@@ -33,6 +35,7 @@ VERSION = 1
 MANIFEST = "manifest.jsonl"
 THREADS = "threads"
 FILES = "files"
+STORES = "vector-stores"
 PROGRESS = ".progress.db"
 ID_LIST = ".threads.db"
 _CHUNK = 1 << 20
@@ -45,7 +48,7 @@ class SnapshotPart:
     name: str
     """Its path below the snapshot."""
     holds: str
-    """`threads`, `assistants`, `files`, `file-report` or `unreadable`."""
+    """`threads`, `assistants`, `vector-stores`, `vector-stores-files`, `files`, `file-report` or `unreadable`."""
     entries: int
     messages: int
     bytes: int

@@ -17,8 +17,10 @@ from typing import Any
 from migrate_cli.bounds import loads
 from migrate_cli.errors import UsageError
 from migrate_cli.model import JsonObject
+from migrate_cli.sources.export.stored_stores import stores_of
+from migrate_cli.sources.interface import StoreInfo
 from migrate_cli.sources.shapes.snapshot import THREAD
-from migrate_cli.sources.snapshot.layout import SnapshotPart, settle, sha256_of
+from migrate_cli.sources.snapshot.layout import STORES, SnapshotPart, settle, sha256_of
 from migrate_cli.sources.snapshot.saved import SavedThread
 
 
@@ -37,6 +39,16 @@ def saved_in(folder: Path, name: str) -> dict[str, SavedThread]:
             lists = (long[kind] for kind in ("thread.message", "thread.run", "thread.run.step"))
             found[thread["id"]] = SavedThread.of(thread, *lists)
     return found
+
+
+def saved_stores(folder: Path) -> list[StoreInfo]:
+    """Return the vector stores that are saved, with what is in each. Raises UsageError where they cannot be read."""
+    found: list[list[JsonObject]] = []
+    for name in (f"{STORES}.jsonl.gz", f"{STORES}-files.jsonl.gz"):
+        with _readable(folder, name):
+            path = folder / name
+            found.append([value for _, value in _lines(path)] if path.exists() else [])
+    return list(stores_of(*found))
 
 
 def without_threads(folder: Path, name: str, instead: str, threads: set[str]) -> SnapshotPart | None:

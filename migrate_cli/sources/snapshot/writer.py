@@ -18,10 +18,12 @@ from typing import IO, Any
 from migrate_cli.errors import SourceError, UsageError
 from migrate_cli.model import JsonObject, Unreadable
 from migrate_cli.sources.api.thread_record import ThreadRecord
+from migrate_cli.sources.interface import StoreInfo
 from migrate_cli.sources.shapes.snapshot import HEADER, THREAD
 from migrate_cli.sources.snapshot.layout import (
     FILES,
     MANIFEST,
+    STORES,
     THREADS,
     VERSION,
     Manifest,
@@ -34,7 +36,7 @@ from migrate_cli.sources.snapshot.layout import (
     write_manifest,
 )
 from migrate_cli.sources.snapshot.ledger import FileRow, NewPart, SnapshotProgress
-from migrate_cli.sources.snapshot.rewriting import saved_in, without_threads
+from migrate_cli.sources.snapshot.rewriting import saved_in, saved_stores, without_threads
 from migrate_cli.sources.snapshot.saved import SavedThread
 
 PART_THREADS = 1_000
@@ -110,6 +112,26 @@ class SnapshotWriter:
                 yield assistant
 
         self._add_lines("assistants", watched(), named)
+
+    def add_stores(self, stores: Iterable[StoreInfo]) -> None:
+        """Write the vector stores and what is in each; what an earlier run wrote stays where there is nothing newer.
+
+        Raises UsageError where that cannot be read.
+        """
+        earlier = {store.store_id: store for store in saved_stores(self._folder)}
+        held: list[JsonObject] = []
+        named: set[str] = set()
+
+        def objects() -> Iterator[JsonObject]:
+            for store in chain(_newer(stores, earlier), earlier.values()):
+                of = {"object": "vector_store.file", "vector_store_id": store.store_id}
+                held.extend({**file.raw, **of} for file in store.files)
+                named.update(file.file_id for file in store.files if _FILE_ID.fullmatch(file.file_id))
+                if store.raw:
+                    yield {**store.raw, "object": "vector_store", "id": store.store_id}
+
+        self._add_lines(STORES, objects())
+        self._add_lines(f"{STORES}-files", held, named)
 
     def place_file(self, file_id: str, facts: JsonObject | None, downloaded: Path | None, reason: str | None) -> None:
         """Move a downloaded file to its place, or note why there is none."""
@@ -191,6 +213,7 @@ class SnapshotWriter:
             "threads": sum(part.entries for part in threads),
             "messages": sum(part.messages for part in threads),
             "assistants": sum(part.entries for part in parts if part.holds == "assistants"),
+            "vector_stores": sum(part.entries for part in parts if part.holds == STORES),
             "files_saved": 0,
             "files_not_saved": 0,
             "unreadable": len(self.ledger.unreadable()),
@@ -198,6 +221,14 @@ class SnapshotWriter:
         for row in self.ledger.files():
             counts["files_saved" if row.path is not None else "files_not_saved"] += 1
         return Manifest(self._identity, complete, self._whole_source, round(time.time(), 3), counts, tuple(parts))
+
+
+def _newer(stores: Iterable[StoreInfo], earlier: dict[str, StoreInfo]) -> Iterator[StoreInfo]:
+    """Yield the stores that are told in full, or were never saved, and take them out of what an earlier run saved."""
+    for store in stores:
+        if store.store_id not in earlier or (store.raw and store.lack is None):
+            earlier.pop(store.store_id, None)
+            yield store
 
 
 class _OpenPart:
