@@ -25,6 +25,9 @@ YOUNGER = frozenset({
 """Settings that change what items come out, and that earlier versions did not know: a recorded setup holds them only
 where they are not the default, so that a setup without them means the default."""
 
+OF_NO_ITEM = frozenset({"convert.vector_stores"})
+"""Settings of the conversion that change no item, so that they may change in the middle of a migration."""
+
 
 class Severity(StrEnum):
     """How much a finding matters: an error is a loss, a warning a visible change, info a change of form only."""
@@ -499,6 +502,68 @@ class RecordedAgent:
     """Tells its definition and metadata from those of any other version."""
     version: str | None
     status: AgentStatus
+
+
+class StoreStatus(StrEnum):
+    """How far a vector store has come; the column `status` of the public view `vector_store_map`."""
+
+    MAKING = "making"
+    """The request that makes it may have gone out."""
+    FILLING = "filling"
+    """It is there; some of its files are not in it, or not indexed yet."""
+    REBUILT = "rebuilt"
+    """Everything that could be done for it is done."""
+    MISSING = "missing"
+    """The source does not have it, or does not say what is in it."""
+    EXPIRED = "expired"
+    """It had expired at the source, so that nothing was in it any more."""
+    REFUSED = "refused"
+    """The target does not make it."""
+    UNDONE = "undone"
+
+
+class InStore(StrEnum):
+    """How far one file of a vector store has come; the words of the API, and two of our own."""
+
+    WAITING = "waiting"
+    """It is not in the store yet."""
+    INDEXING = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LACKING = "lacking"
+    """It cannot be put there: no bytes, too large, or refused."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self not in (InStore.WAITING, InStore.INDEXING)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRecord:
+    """One vector store; a field is None where nothing is known."""
+
+    status: StoreStatus
+    target_id: str | None = None
+    name: str = ""
+    detail: str | None = None
+    """Why it is missing or refused."""
+    lost: int = 0
+    """Requests to make it whose answers were lost: each may have left an empty store at the target."""
+    lost_at: float = 0.0
+    """When the last of them went out, in Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFileRecord:
+    """One file of a vector store."""
+
+    status: InStore
+    target_id: str | None = None
+    """The id under which the target has it."""
+    detail: str | None = None
+    """Why it is not searchable."""
 
 
 class OnRefused(StrEnum):

@@ -17,7 +17,7 @@ from migrate_cli.state import opening
 from migrate_cli.state.runs import SHARD
 
 _OF_THREADS = ("item", "thread_finding", "aside", "refused_item")
-_WHOLE = ("run", "file", "file_copy")
+_WHOLE = ("run", "file", "file_copy", "vector_store", "vector_store_file")
 """What belongs to all threads: uploads that need not be made again, and how earlier runs ended."""
 _SORT = (
     "CREATE TEMP TABLE sorted (shard INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (shard, key)) WITHOUT ROWID"

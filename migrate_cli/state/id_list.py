@@ -23,6 +23,8 @@ from migrate_cli.state.statements import (
     SCRATCH_GONE,
     SETUP,
     STATE,
+    STORE,
+    STORE_COLUMNS,
     stamp,
 )
 from migrate_cli.state.writer import PendingWrite
@@ -47,6 +49,7 @@ _FORGET_ONE = FORGET + " AND conversation_id = ?"
 _FACTS: dict[str, tuple[tuple[str, ...], str]] = {
     "setup": (("key", "value"), SETUP),
     "file": (FILE_COLUMNS, FILE),
+    "vector_store": (STORE_COLUMNS, STORE),
     "scratch": (("conversation_id", "target", "made_at"), "INSERT OR REPLACE INTO scratch VALUES (?, ?, NULL, ?)"),
     "abandoned": (
         ("conversation_id", "thread_id", "at", "deleted_at"),
@@ -66,6 +69,7 @@ WHERE conversation_id IS NOT NULL ORDER BY key"""
 _KNOWN_FACTS = {
     "setup": "SELECT key, value FROM setup",
     "file": f"SELECT {', '.join(FILE_COLUMNS)} FROM file",  # noqa: S608 - columns
+    "vector_store": f"SELECT {', '.join(STORE_COLUMNS)} FROM vector_store",  # noqa: S608 - columns
     "scratch": "SELECT conversation_id, target, made_at FROM scratch",
     "abandoned": "SELECT conversation_id, thread_id, at, deleted_at FROM abandoned",
     "agent": f"SELECT {', '.join(AGENT_COLUMNS)} FROM agent",  # noqa: S608 - columns

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _HEAD = "migrate-cli"
-_FACTS = ("setup", "file", "scratch", "abandoned", "refused_item", "agent")
+_FACTS = ("setup", "file", "vector_store", "scratch", "abandoned", "refused_item", "agent")
 """Tables whose rows stand in the list as they are."""
 
 

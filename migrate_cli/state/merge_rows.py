@@ -17,7 +17,7 @@ import sqlite3
 from collections import Counter
 from dataclasses import dataclass
 
-from migrate_cli.state.statements import FILE_COLUMNS
+from migrate_cli.state.statements import FILE_COLUMNS, STORE_COLUMNS
 
 LOST_RACE = "another shard went on with this thread while its conversation was being created"
 """The reason of the possible orphan that a row leaves which was creating a conversation, and lost."""
@@ -98,6 +98,8 @@ FROM temp.decided JOIN temp.offered AS o USING (old) JOIN main.thread AS d ON d.
 WHERE verdict = 'conflict' ORDER BY old LIMIT ?"""
 _KEPT_ROWS = "SELECT new FROM temp.decided WHERE verdict = 'take'"
 # Orphans have no key: of several alike there must be as many as the file with the most of them has.
+_STANDS = "target_store_id IS NOT NULL OR status = 'undone'"
+"""Of a vector store: whether its row says where it stands, or that it was taken back."""
 _ORPHANS = """
 INSERT INTO main.orphan SELECT s.thread_id, s.at, s.reason, s.request_id FROM (
   SELECT *, row_number() OVER (PARTITION BY thread_id, at, reason, request_id) AS n FROM temp.possible) AS s
@@ -302,6 +304,7 @@ class RowMerger:
         )
         self._loose_findings(source)
         self._agents(source)
+        self._stores(source)
         into.execute(_ORPHANS)
         into.executemany(
             """INSERT INTO main.abandoned VALUES (?, ?, ?, ?) ON CONFLICT (conversation_id) DO UPDATE
@@ -350,6 +353,25 @@ class RowMerger:
             f"WHERE NOT EXISTS (SELECT 1 FROM main.thread_finding WHERE thread IS NULL AND {alike})",
             source.execute(f"SELECT run, {', '.join(columns)} FROM thread_finding WHERE thread IS NULL"),  # noqa: S608
         )
+
+    def _stores(self, source: sqlite3.Connection) -> None:
+        """Take over vector stores: a row that names one at the target, or that it was undone, wins, then the later."""
+        into, names = self._into, ", ".join(STORE_COLUMNS)
+        for run, *row in source.execute(f"SELECT run, {names} FROM vector_store"):  # noqa: S608 - columns
+            store_id, at = row[0], row[-1]
+            sql = f"SELECT {_STANDS}, updated_at FROM main.vector_store WHERE source_store_id = ?"  # noqa: S608 - a constant
+            known = into.execute(sql, (store_id,)).fetchone()
+            (stands,) = source.execute(f"SELECT {_STANDS} FROM vector_store WHERE source_store_id = ?", (store_id,))  # noqa: S608
+            if known is not None and known >= (*stands, at):
+                continue
+            into.execute(
+                f"INSERT OR REPLACE INTO main.vector_store ({names}, run) "  # noqa: S608 - columns
+                f"VALUES ({_marks(1, len(row))}, (SELECT new FROM temp.runs WHERE old = ?{len(row) + 1}))",
+                (*row, run),
+            )
+            into.execute("DELETE FROM main.vector_store_file WHERE source_store_id = ?", (store_id,))
+            files = source.execute("SELECT * FROM vector_store_file WHERE source_store_id = ?", (store_id,))
+            into.executemany("INSERT INTO main.vector_store_file VALUES (?, ?, ?, ?, ?, ?)", files)
 
     def differences(self) -> list[str]:
         """Count the destination and return each sum that is not as it was foretold, as a few words."""

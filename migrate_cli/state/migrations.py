@@ -262,6 +262,32 @@ def m011_chains_and_cases_in_place(db: Database) -> None:
         db.create_view(name, select, replace=True)
 
 
+_M012 = (
+    # One row for each vector store of the source; `lost_creates` counts requests to make it whose answer was lost.
+    "CREATE TABLE vector_store (source_store_id TEXT PRIMARY KEY, target_store_id TEXT, name TEXT NOT NULL, "
+    "status TEXT NOT NULL, detail TEXT, lost_creates INTEGER NOT NULL DEFAULT 0, lost_at REAL NOT NULL DEFAULT 0, "
+    "updated_at INTEGER NOT NULL, run INTEGER REFERENCES run(key)) WITHOUT ROWID",
+    "CREATE TABLE vector_store_file (source_store_id TEXT NOT NULL, source_file_id TEXT NOT NULL, target_file_id TEXT, "
+    "status TEXT NOT NULL, detail TEXT, updated_at INTEGER NOT NULL, PRIMARY KEY (source_store_id, source_file_id)) "
+    "WITHOUT ROWID",
+)
+_VECTOR_STORE_MAP = """
+SELECT source_store_id, target_store_id, name, status,
+  (SELECT count(*) FROM vector_store_file AS f WHERE f.source_store_id = s.source_store_id) AS files,
+  (SELECT count(*) FROM vector_store_file AS f WHERE f.source_store_id = s.source_store_id AND f.status = 'completed')
+    AS completed,
+  (SELECT count(*) FROM vector_store_file AS f WHERE f.source_store_id = s.source_store_id
+    AND f.status IN ('failed', 'cancelled', 'lacking')) AS failed
+FROM vector_store AS s"""
+
+
+def m012_vector_stores(db: Database) -> None:
+    """Vector stores that are rebuilt at the target, the files in them, and the public view of both."""
+    for statement in _M012:
+        db.conn.execute(statement)
+    db.create_view("vector_store_map", _VECTOR_STORE_MAP)
+
+
 STEPS: tuple[Callable[[Database], None], ...] = (
     m001_first_schema,
     m002_facts_of_files,
@@ -274,6 +300,7 @@ STEPS: tuple[Callable[[Database], None], ...] = (
     m009_child_threads,
     m010_agents,
     m011_chains_and_cases_in_place,
+    m012_vector_stores,
 )
 """All steps, oldest first."""
 

@@ -41,6 +41,8 @@ _LOOKUPS = (
     ("file", "source_file_id", "file_map"),
     ("file", "target_file_id", "file_map"),
     ("conversation", "conversation_id", "thread_map"),
+    ("vector_store", "source_store_id", "vector_store_map"),
+    ("vector_store", "target_store_id", "vector_store_map"),
     ("item", "item_id", "message_map"),
     ("assistant", "assistant_id", "agent_map"),
     ("agent", "agent", "agent_map"),
@@ -49,7 +51,7 @@ _LOOKUPS = (
 )
 """Where an id is looked for, cheapest first."""
 
-Level = Literal["threads", "messages", "files", "agents"]
+Level = Literal["threads", "messages", "files", "agents", "stores"]
 """What one row of an exported mapping stands for."""
 STANDING_AGENTS = "SELECT assistant_id, name, digest, version, status FROM agent WHERE status <> 'undone'"
 AGENTS_IN_ORDER = " ORDER BY updated_at, assistant_id, length(version), version"
@@ -165,10 +167,10 @@ class MapQueries:
     def of(self, ids: Iterable[str]) -> list[JsonObject]:
         """Return rows for each id, old or new, in the order asked for.
 
-        Each row has `id`, `found` (`thread`, `conversation`, `message`, `item`, `file`, `assistant`, `agent`,
-        `response`, or None) and the fields of `thread_map`, `message_map`, `file_map`, `agent_map` or `response_chain`.
-        An id that stands for several items has several rows. A thread whose connected agents worked in threads of
-        their own has `children`, in the columns of the view `child_thread`.
+        Each row has `id`, `found` (`thread`, `conversation`, `message`, `item`, `file`, `vector_store`, `assistant`,
+        `agent`, `response`, or None) and the fields of the view that holds it, such as `thread_map`. An id that stands
+        for several items has several rows. A thread whose connected agents worked in threads of their own has
+        `children`, in the columns of the view `child_thread`.
         """
         wanted = list(dict.fromkeys(ids))
         rows: dict[str, list[JsonObject]] = {}
@@ -183,6 +185,15 @@ class MapQueries:
             [row for found in rows.values() for row in found if row["found"] in ("thread", "conversation")]
         )
         return [row for one in wanted for row in rows.get(one, [{"id": one, "found": None}])]
+
+    def stores_of(self, run_id: str | None) -> Iterator[JsonObject]:
+        """Yield the vector stores that stand at the target, all or those of one run: both ids, name, files."""
+        return self._file.rows(
+            """SELECT m.source_store_id, m.target_store_id, m.name, m.files FROM vector_store_map AS m
+            JOIN vector_store AS s USING (source_store_id) WHERE m.target_store_id IS NOT NULL
+            AND (?1 IS NULL OR s.run = (SELECT key FROM run WHERE id = ?1)) ORDER BY m.source_store_id""",
+            run_id,
+        )
 
     def _add_children(self, threads: list[JsonObject]) -> None:
         """Give threads what their connected agents worked in."""
@@ -201,7 +212,8 @@ class MapQueries:
         """Yield the rows of a view: `thread_map` (threads that have a conversation), `message_map` and so on."""
         if level == "threads":
             return self._file.rows("SELECT * FROM thread_map WHERE conversation_id IS NOT NULL")
-        return self._file.rows(f"SELECT * FROM {level.removesuffix('s')}_map")  # noqa: S608 - one of four words
+        view = "vector_store" if level == "stores" else level.removesuffix("s")
+        return self._file.rows(f"SELECT * FROM {view}_map")  # noqa: S608 - one of five words
 
 
 class AgentQueries:

@@ -57,7 +57,8 @@ class StateReader:
 
         `threads` by state, `items`, `messages`, `findings` by code, `orphans`, `file_copies` (possible ones, which
         nothing names), `unreadable` (of the last apply), up to 200 threads each of `failed`, `in_doubt` and `differs`
-        with code and detail, `skipped` by reason, `running` (the process that writes now, or None), `last_run` and
+        with code and detail, `vector_stores` and `vector_store_files` by status where
+        there are any, `skipped` by reason, `running` (the process that writes now, or None), `last_run` and
         `setup`. And `reached`, {threads, of}, where the last apply has not met all threads of its source; `of` is None
         where nobody has counted them, and `share_read` beside it says then which share of the source it had read, if
         that is known. `selected_only`, where no apply was asked for all threads; `selection`, what the last apply chose
@@ -79,6 +80,7 @@ class StateReader:
                 "SELECT (SELECT coalesce(sum(lost_uploads), 0) FROM file) + "
                 "(SELECT coalesce(sum(lost_uploads), 0) FROM file_copy)"
             ),
+            **self._vector_stores(),
             "unreadable": len(self.findings.unreadable()),
             "skipped": self._file.counts(skipped) if "skipped" in threads else {},
             **named,
@@ -137,6 +139,14 @@ class StateReader:
         """How many assistants have become agents, if any have."""
         made = self._file.number("SELECT count(DISTINCT assistant_id) FROM agent WHERE status = 'made'")
         return {"agents": made} if made else {}
+
+    def _vector_stores(self) -> JsonObject:
+        """How many vector stores, and files in them, there are by status, where there are any."""
+        stores = self._file.counts("SELECT status, count(*) FROM vector_store GROUP BY status")
+        if not stores:
+            return {}
+        files = self._file.counts("SELECT status, count(*) FROM vector_store_file GROUP BY status")
+        return {"vector_stores": stores, "vector_store_files": files}
 
     def _stopped_pilot(self) -> JsonObject:
         """The pilot that is to be repeated, if one is."""

@@ -43,6 +43,12 @@ FILE_COLUMNS = (
 FILE = f"INSERT OR REPLACE INTO file ({', '.join(FILE_COLUMNS)}) VALUES ({', '.join('?' * len(FILE_COLUMNS))})"  # noqa: S608
 AGENT_COLUMNS = ("assistant_id", "name", "digest", "version", "status", "updated_at")
 AGENT = f"INSERT OR REPLACE INTO agent ({', '.join(AGENT_COLUMNS)}) VALUES ({', '.join('?' * len(AGENT_COLUMNS))})"  # noqa: S608
+STORE_COLUMNS = (
+    "source_store_id", "target_store_id", "name", "status", "detail", "lost_creates", "lost_at", "updated_at",
+)  # fmt: skip
+STORE = (
+    f"INSERT OR REPLACE INTO vector_store ({', '.join(STORE_COLUMNS)}) VALUES ({', '.join('?' * len(STORE_COLUMNS))})"  # noqa: S608
+)
 SCRATCH_GONE = "DELETE FROM scratch WHERE conversation_id = ?"
 RESTORED = "restored"
 """The reason of a thread that is loaded, as the list of ids says, and whose items' ids are to be learned again."""

@@ -1,7 +1,7 @@
 """The state file, open for writing: locked, checked, restored where a copy knows more, and divided into its parts.
 
-A file has one writer; the parts (`journal`, `runs`, `repairs`, `replays`, `files`, `agents`) share it through one
-session. It must not say what is noted or asked: callers take the part that they need.
+A file has one writer; the parts (`journal`, `runs`, `repairs`, `replays`, `files`, `agents`, `stores`) share it
+through one session. It must not say what is noted or asked: callers take the part that they need.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from migrate_cli.state.repairs import Repairs
 from migrate_cli.state.replays import ReplayRecords
 from migrate_cli.state.runs import RecordedRuns
 from migrate_cli.state.session import StateSession
+from migrate_cli.state.store_records import StoreRecords
 from migrate_cli.state.threads import RecordedThreads
 from migrate_cli.state.writer import CommitPacing, Writer, execute
 
@@ -66,6 +67,7 @@ class StateStore:
         self.replays = ReplayRecords(session)
         self.files = FileRecords(session)
         self.agents = AgentRecords(session)
+        self.stores = StoreRecords(session)
 
     @classmethod
     def open(

@@ -11,7 +11,22 @@ from pathlib import Path
 import pytest
 from migrate_cli.errors import SetupMismatch
 from migrate_cli.load.interface import Journal
-from migrate_cli.model import Aside, Draft, FileRecord, Finding, Ledger, Origin, Progress, Severity, Status, Unreadable
+from migrate_cli.model import (
+    Aside,
+    Draft,
+    FileRecord,
+    Finding,
+    InStore,
+    Ledger,
+    Origin,
+    Progress,
+    Severity,
+    Status,
+    StoreFileRecord,
+    StoreRecord,
+    StoreStatus,
+    Unreadable,
+)
 from migrate_cli.state.opening import map_path
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.store import StateStore
@@ -200,6 +215,44 @@ def test_files_and_replays_are_kept(store: StateStore, path: Path) -> None:
     with StateReader(path) as reader:
         assert [case["case_id"] for case in reader.runs.replay_results(run)] == ["refund"]
         assert reader.maps.of(["file-2"])[0]["source_file_id"] == "file-1"
+
+
+def test_vector_stores_are_kept_and_found_by_either_id(store: StateStore, path: Path) -> None:
+    record = StoreRecord(StoreStatus.FILLING, "vs_new", "Lamps", "why", lost=2, lost_at=1.5)
+    store.runs.start_run("apply", {})
+    store.stores.note("vs_old", record)
+    store.stores.note_file("vs_old", "file-1", StoreFileRecord(InStore.FAILED, "file-2", "unsupported_file"))
+    store.flush()
+    assert store.stores.record("vs_old") == record == store.stores.records()["vs_old"]
+    assert store.stores.record("vs_other") is None
+    assert store.stores.files("vs_old") == {"file-1": StoreFileRecord(InStore.FAILED, "file-2", "unsupported_file")}
+    with StateReader(path) as reader:
+        for one in ("vs_old", "vs_new"):
+            [row] = reader.maps.of([one])
+            assert (row["found"], row["source_store_id"], row["files"], row["failed"]) == (
+                "vector_store",
+                "vs_old",
+                1,
+                1,
+            )
+    store.stores.forget_files("vs_old")
+    store.flush()
+    assert store.stores.files("vs_old") == {}
+
+
+def test_a_vector_store_that_was_made_is_known_when_the_file_is_lost(path: Path) -> None:
+    first = StateStore.open(path)
+    first.runs.start_run("apply", {})
+    first.stores.note("vs_old", StoreRecord(StoreStatus.FILLING, "vs_new", "Lamps"))
+    first.close()
+    for lost in path.parent.glob(f"{path.name}*"):
+        if lost != map_path(path):
+            lost.unlink()
+    store = StateStore.open(path)
+    try:
+        assert store.stores.record("vs_old") == StoreRecord(StoreStatus.FILLING, "vs_new", "Lamps")
+    finally:
+        store.close()
 
 
 def test_ids_that_no_database_can_hold_are_spelled_out(store: StateStore) -> None:

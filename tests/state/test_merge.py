@@ -25,11 +25,15 @@ from migrate_cli.model import (
     Aside,
     FileRecord,
     Finding,
+    InStore,
     Origin,
     Progress,
     RecordedAgent,
     Severity,
     Status,
+    StoreFileRecord,
+    StoreRecord,
+    StoreStatus,
     Unreadable,
 )
 from migrate_cli.state import migrations
@@ -102,6 +106,7 @@ def content(path: Path) -> dict[str, list[tuple[Any, ...]]]:
         "messages": rows(path, "SELECT * FROM message_map ORDER BY thread_id, position"),
         "findings": rows(path, "SELECT * FROM finding ORDER BY 1, 2, 3"),
         "files": rows(path, "SELECT * FROM file_map ORDER BY 1, 2"),
+        "stores": rows(path, "SELECT * FROM vector_store_map ORDER BY 1"),
         "replays": rows(path, "SELECT * FROM replay_result ORDER BY 1, 2"),
         "asides": rows(path, "SELECT id, message_id, name, value FROM aside JOIN thread ON key = thread ORDER BY 1, 2"),
         "orphans": rows(path, "SELECT * FROM orphan ORDER BY 1, 2"),
@@ -127,6 +132,8 @@ def shards(tmp_path: Path) -> list[Path]:
             store.journal.unreadable(Unreadable(Origin("broken.json"), "not-json", "It is no JSON."))
             store.journal.findings(None, [Finding("files-not-checked", Severity.INFO, "Nobody was asked.")])
             store.files.note(f"file-{number}", FileRecord(Status.UPLOADED, f"file-new-{number}", sha256="00"))
+            store.stores.note(f"vs_{number}", StoreRecord(StoreStatus.REBUILT, f"vs_new_{number}", "Lamps"))
+            store.stores.note_file(f"vs_{number}", f"file-{number}", StoreFileRecord(InStore.COMPLETED, "file-new"))
             store.replays.replay_result(f"case-{number}", "passed", total_ms=12.5, last_response_id=f"resp_{number}")
             store.replays.scratch_begins(f"token-{number}", "https://api.openai.com/v1")
             store.replays.in_place(f"conv_in_place_{number}", "https://api.openai.com/v1", f"msg_{number}")
@@ -146,7 +153,7 @@ def test_the_destination_says_what_all_files_said(shards: list[Path], tmp_path: 
     merged = merge(shards, into)
     said = [content(path) for path in shards]
     whole = content(into)
-    for name in ("threads", "messages", "files", "replays", "asides", "orphans", "runs"):
+    for name in ("threads", "messages", "files", "stores", "replays", "asides", "orphans", "runs"):
         assert sorted(whole[name]) == sorted(row for one in said for row in one[name]), name
     assert merged.counts["threads"] == merged.offered["threads"] == 15
     assert merged.counts["items"] == 300 == len(whole["messages"])
@@ -350,6 +357,32 @@ def test_a_conversation_that_may_have_been_made_is_counted_when_its_row_loses(tm
         merge(files if first else files[::-1], tmp_path / "migration.db")
         found = rows(tmp_path / "migration.db", "SELECT thread_id, reason FROM orphan")
         assert found == [("thread_a", LOST_RACE)]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_the_file_that_has_a_vector_store_wins_with_all_that_is_in_it(tmp_path: Path, first: bool) -> None:
+    def rebuilt(store: StateStore) -> None:
+        store.stores.note("vs_1", StoreRecord(StoreStatus.REBUILT, "vs_new", "Lamps"))
+        store.stores.note_file("vs_1", "file-1", StoreFileRecord(InStore.COMPLETED, "file-new"))
+
+    def missing(store: StateStore) -> None:
+        store.stores.note("vs_1", StoreRecord(StoreStatus.MISSING))
+        store.stores.note_file("vs_1", "file-2", StoreFileRecord(InStore.LACKING))
+
+    files = [state(tmp_path / "a.db", rebuilt), state(tmp_path / "b.db", missing, now=DAY + 9)]
+    merge(files if first else files[::-1], tmp_path / "migration.db")
+    assert content(tmp_path / "migration.db")["stores"] == [("vs_1", "vs_new", "Lamps", "rebuilt", 1, 1, 0)]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_vector_store_that_was_taken_back_since_does_not_come_back(tmp_path: Path, first: bool) -> None:
+    made, undone = (StoreRecord(StoreStatus.REBUILT, "vs_new"), StoreRecord(StoreStatus.UNDONE))
+    files = [
+        state(tmp_path / "a.db", lambda store: store.stores.note("vs_1", made)),
+        state(tmp_path / "b.db", lambda store: store.stores.note("vs_1", undone), now=DAY + 9),
+    ]
+    merge(files if first else files[::-1], tmp_path / "migration.db")
+    assert content(tmp_path / "migration.db")["stores"] == [("vs_1", None, "", "undone", 0, 0, 0)]
 
 
 def test_a_doubt_that_the_winner_has_counted_is_not_counted_again(tmp_path: Path) -> None:

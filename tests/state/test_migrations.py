@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from migrate_cli.model import InStore, StoreFileRecord, StoreRecord, StoreStatus
 from migrate_cli.state import migrations
 from migrate_cli.state.store import StateStore
 from sqlite_utils import Database
@@ -18,6 +19,7 @@ PUBLIC = {
     "file_map": "source_file_id target_file_id kind bytes sha256 status",
     "finding": "thread_id message_id code severity detail",
     "child_thread": "thread_id message_id call_id child_thread_id child_conversation_id",
+    "vector_store_map": "source_store_id target_store_id name status files completed failed",
     "replay_result": "run_id case_id conversation_id status ttft_ms total_ms input_tokens output_tokens detail",
     "agent_map": "assistant_id agent name version status run_id updated_at",
     "response_chain": "run_id case_id conversation_id last_response_id",
@@ -82,6 +84,21 @@ def test_what_the_first_schema_knew_of_files_is_still_there() -> None:
     assert (row["source_file_id"], row["target_file_id"], row["bytes"], row["updated_at"]) == ("file-1", "file-2", 9, 5)
     assert (row["filename"], row["transcript"], row["lost_uploads"]) == (None, None, 0)
     older.close()
+
+
+def test_a_file_from_before_vector_stores_has_room_for_them(path: Path) -> None:
+    older = Database(path)
+    migrations.registry().apply(older, stop_before="m012_vector_stores")
+    assert "vector_store" not in older.table_names()
+    older.close()
+    store = StateStore.open(path)
+    store.stores.note("vs_1", StoreRecord(StoreStatus.REBUILT, "vs_9", "Lamps"))
+    for number, status in enumerate((InStore.COMPLETED, InStore.FAILED, InStore.LACKING, InStore.WAITING)):
+        store.stores.note_file("vs_1", f"file-{number}", StoreFileRecord(status))
+    store.close()
+    conn = sqlite3.connect(path)
+    assert conn.execute("SELECT * FROM vector_store_map").fetchall() == [("vs_1", "vs_9", "Lamps", "rebuilt", 4, 1, 2)]
+    conn.close()
 
 
 def test_a_file_of_the_newest_schema_is_opened_without_the_library_that_makes_it(path: Path) -> None:
