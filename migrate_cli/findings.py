@@ -484,8 +484,35 @@ _LOADING = {
     ),
     "vector-store-not-carried": Entry(
         WARNING,
-        "Vector stores belong to the source's organisation; with `convert.files: upload` the target is another one.",
-        "Make a vector store of the files at the target, and name it in the response configuration.",
+        "A vector store belongs to the source's organisation, and nothing at the target stands for it.",
+        "Set `convert.vector_stores: rebuild` and run `apply`, or make a store and name it in the configuration.",
+    ),
+    "vector-store-not-rebuilt": Entry(
+        WARNING,
+        "A vector store was not rebuilt: it has expired, the source does not say what is in it, none of its files "
+        "could be carried, or the target refuses it.",
+        "Look at its sentence; searches in it find nothing at the source either once it has expired.",
+    ),
+    "vector-store-file-missing": Entry(
+        WARNING,
+        "A file of a vector store is not in the rebuilt one: its bytes are missing, it is too large or was refused.",
+        "Put its bytes into the export's `files/` folder and run `apply` again, or add it to the store by hand.",
+    ),
+    "vector-store-file-failed": Entry(
+        WARNING,
+        "The target took a file of a vector store and could not index it, so that searches do not find what is in it.",
+        "Save the file in a format that file search takes, and add it to the rebuilt store.",
+    ),
+    "vector-store-field-lost": Entry(
+        WARNING,
+        "A rebuilt vector store has no room for a metadata pair or the expiry of the original.",
+        "Nothing, unless your code reads it.",
+    ),
+    "vector-store-answer-lost": Entry(
+        INFO,
+        "The answers to requests that make vector stores were lost. An empty copy that was certainly left over is "
+        "deleted; others that may be at the target are counted.",
+        "Nothing; a store without files costs nothing. The next run looks again.",
     ),
     "source-grown": Entry(
         WARNING,

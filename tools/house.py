@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parent.parent / "migrate_cli"
 
 ROOMS = (
     *("version", "errors", "secrets", "bounds", "model", "findings", "wire_objects", "disk"),
-    *("convert", "work", "http", "settings", "sources", "files", "target"),
+    *("convert", "work", "http", "settings", "sources", "files", "target", "stores"),
     *("load", "verify", "state", "report", "replay", "doctor", "sandbox"),
     *("commands", "migrator", "__init__", "shards", "cli", "__main__"),
 )

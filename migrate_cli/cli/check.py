@@ -42,7 +42,10 @@ HowMany = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Which sample; the same number takes the same threads.")]
 Failed = Annotated[bool, typer.Option("--failed", help="Only threads that differed or could not be read before.")]
-Files = Annotated[bool, typer.Option("--files", help="Also ask for each file and compare its size.")]
+Files = Annotated[
+    bool,
+    typer.Option("--files", help="Also compare the size of each file, and each rebuilt vector store."),
+]
 Strict = Annotated[
     bool,
     typer.Option(

@@ -33,7 +33,7 @@ def map_export(
     frame: Frame,
     format_: Annotated[MapFormat, typer.Option("--format", help="Form of the mapping.")] = MapFormat.CSV,
     level: Annotated[
-        MapLevel, typer.Option("--level", help="One row for each thread, message, file or agent.")
+        MapLevel, typer.Option("--level", help="One row for each thread, message, file, agent or vector store.")
     ] = MapLevel.THREADS,
     raw: Annotated[
         bool, typer.Option("--raw", help="csv: leave cells that a spreadsheet would obey as they are.")

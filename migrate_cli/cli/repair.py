@@ -136,7 +136,7 @@ def undo(
     foreseen = foresee(settings, choice)
     if dry_run:
         frame.finish(foreseen, settings)
-    if not yes and (foreseen.data["conversations"] or foreseen.data["agents"]):
+    if not yes and any(foreseen.data.get(what) for what in ("conversations", "agents", "vector_stores")):
         confirm(str(foreseen.data["message"]))
     frame.keep_log(settings)
     frame.finish(run(settings, choice, view=frame.view(), force=force), settings)

@@ -33,6 +33,7 @@ from migrate_cli.commands.recognise import recognised
 from migrate_cli.commands.run_totals import RunTotals
 from migrate_cli.commands.shards import shard_data, shard_setup
 from migrate_cli.commands.signals import STOPPED, TIME_IS_OVER, Interrupts
+from migrate_cli.commands.vector_stores import RunStores
 from migrate_cli.errors import ExitCode, MigrateError, StateError
 from migrate_cli.files.resolver import FileResolver
 from migrate_cli.findings import finding
@@ -146,6 +147,7 @@ class _Stages:
     client: ApiClient
     conversations: ConversationsTarget
     files: RunFiles
+    stores: RunStores
     load: LoadRun
 
 
@@ -246,12 +248,21 @@ class ApplyRun:
                 ),
             )
             clock.wake_on(load.drain)
-            yield _Stages(client, conversations, files, load)
+            stores = RunStores(
+                self._settings, self._source, self._store.stores, files.resolver, self._options.selection
+            )
+            yield _Stages(client, conversations, files, stores, load)
+
+    async def _rebuild(self, stages: _Stages) -> None:
+        """Rebuild the vector stores, where that is asked for."""
+        policy, clock = policy_of(self._settings, self._target.endpoint.base_url), WallClock()
+        clock.wake_on(stages.load.drain)
+        await stages.stores.rebuild(stages.client, clock, policy, self._view.note)
 
     # ---- read, convert and load
 
     async def _load(self, stages: _Stages, entries: Iterator[Thread | Unreadable] | None) -> MigrateError | None:
-        """Load every thread, then the files that belong to none. Returns what ended the run before its end."""
+        """Load every thread, then the files of none, then the stores. Returns what ended the run too early."""
         selection, files, drain = self._options.selection, stages.files, stages.load.drain
         self._tally.want(selection)
         self._view.start(self._expected, "Migrating")
@@ -261,6 +272,7 @@ class ApplyRun:
                 await stages.load.run(self._drafts(files.resolver, entries))
                 if not drain.is_set():
                     await files.carry_assistants(selection)
+                    await self._rebuild(stages)
                     await files.settle()
             except MigrateError as error:
                 return error
@@ -294,6 +306,8 @@ class ApplyRun:
         # Findings without a thread belong to the run: the next run of the same kind finds them again.
         found = self._findings(stages)
         self._tally.add_findings(found)
+        for problem in stages.stores.problems:
+            self._tally.problem(problem.code, problem.message, None)
         self._store.journal.findings(None, found)
         pilot = stages.load.pilot
         if pilot is not None and pilot.stopped_by is not None:
@@ -309,7 +323,7 @@ class ApplyRun:
                     self._tally.missing(thread_id)
 
     def _findings(self, stages: _Stages) -> list[Finding]:
-        found = stages.files.findings()
+        found = [*stages.files.findings(), *stages.stores.findings()]
         if self._resumption is not None:
             found += self._resumption.findings()
         if self._store.restored is not None:
@@ -325,7 +339,7 @@ class ApplyRun:
         if failure is not None:
             problems.insert(0, Problem(failure.code, str(failure)))
         data = self._data(stages) | self._circumstances(stages, failure)
-        return Result("apply", data, self._exit_code(failure), run_id, problems)
+        return Result("apply", data, self._exit_code(stages, failure), run_id, problems)
 
     def _data(self, stages: _Stages) -> JsonObject:
         """What every result says."""
@@ -340,7 +354,7 @@ class ApplyRun:
             "state": str(self._settings.state),
             "seconds": round(time.monotonic() - self._began, 3),
         }
-        return data | named_source(self._settings) | stages.files.data()
+        return data | named_source(self._settings) | stages.files.data() | stages.stores.data()
 
     def _circumstances(self, stages: _Stages, failure: MigrateError | None) -> JsonObject:
         """What a result says only where it applies."""
@@ -372,13 +386,13 @@ class ApplyRun:
         self._share = share
         self._view.read(threads, share)
 
-    def _exit_code(self, failure: MigrateError | None) -> ExitCode:
+    def _exit_code(self, stages: _Stages, failure: MigrateError | None) -> ExitCode:
         if failure is not None:
             return failure.exit_code
         if self._options.time_limit.reached or (self._interrupts is not None and self._interrupts.met):
             return ExitCode.INTERRUPTED
         wanting = self._tally.nothing == "skipped" or any(self._tally.threads[state] for state in _WANTING)
-        return ExitCode.PARTIAL if wanting else ExitCode.OK
+        return ExitCode.PARTIAL if wanting or stages.stores.problems else ExitCode.OK
 
     async def _finish(self, run_id: str, result: Result) -> None:
         """Record the result, without texts of messages, and wait until the disk has it."""

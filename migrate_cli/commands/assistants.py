@@ -21,9 +21,9 @@ from migrate_cli.convert.agent import AgentDraft, agent_draft, agent_names
 from migrate_cli.convert.agent_tools import Connections
 from migrate_cli.convert.assistant import convert_assistant
 from migrate_cli.convert.code_templates import LANGUAGES
-from migrate_cli.convert.configuration import Configuration, HostKind
+from migrate_cli.convert.configuration import Configuration, HostKind, StoreIds
 from migrate_cli.convert.model_catalogue import AS_OF, NOTHING_LISTED
-from migrate_cli.convert.options import Files
+from migrate_cli.convert.options import Files, VectorStores
 from migrate_cli.disk.output import open_for_writing
 from migrate_cli.errors import ExitCode, SourceError, UsageError
 from migrate_cli.findings import finding
@@ -73,11 +73,12 @@ class ConvertedAssistants:
         self._collection = _collected(source, selection)
         found = _chosen(self._collection, options)
         self._lacking = [finding("assistants-incomplete", _LACKING)] if source.lacks_assistants() else []
-        repeated, uploaded = source.repeated_assistants(), _uploaded(settings)
+        repeated, stores = source.repeated_assistants(), _stores(settings)
+        uploaded = _uploaded(settings)
         connections = connections_of(settings, options.connections) if options.create else None
         listed = listed_dates(settings) if found else NOTHING_LISTED
         self._all = [
-            (one, _converted(one, settings, options, uploaded, repeated.get(one.id, 1), listed, connections))
+            (one, _converted(one, settings, options, uploaded, stores, repeated.get(one.id, 1), listed, connections))
             for one in found
         ]
         if options.out is None and options.code is not None and len(self._all) > 1:
@@ -204,11 +205,24 @@ def _uploaded(settings: Settings) -> dict[str, str] | None:
         return {row["source_file_id"]: row["target_file_id"] for row in rows if row["status"] == "uploaded"}
 
 
+def _stores(settings: Settings) -> StoreIds | None:
+    """How vector stores are called at the target, as far as the state file knows; None where their ids stay."""
+    if settings.convert.vector_stores is VectorStores.KEEP:
+        return None
+    if settings.convert.vector_stores is VectorStores.NOTE or not settings.state.is_file():
+        return lambda _: None
+    with StateReader(settings.state) as reader:
+        rows = reader.maps.export("stores")
+        there = {row["source_store_id"]: row["target_store_id"] for row in rows}
+    return there.get
+
+
 def _converted(
     found: FoundAssistant,
     settings: Settings,
     options: AssistantOptions,
     uploaded: dict[str, str] | None,
+    stores: StoreIds | None,
     objects: int,
     listed: Mapping[str, str],
     connections: Connections | None,
@@ -223,6 +237,7 @@ def _converted(
         source=HostKind(settings.source.preset),
         target=HostKind(settings.target.preset),
         connections=connections,
+        stores=stores,
     )
     return replace(configuration, findings=tuple(_findings(found, configuration, objects)))
 

@@ -25,12 +25,14 @@ _COLUMNS: dict[MapLevel, tuple[str, ...]] = {
     ),
     MapLevel.FILES: ("source_file_id", "target_file_id", "kind", "bytes", "sha256", "status"),
     MapLevel.AGENTS: ("assistant_id", "agent", "name", "version", "status", "run_id", "updated_at"),
+    MapLevel.STORES: ("source_store_id", "target_store_id", "name", "status", "files", "completed", "failed"),
 }  # fmt: skip
 _VIEWS: dict[MapLevel, str] = {
     MapLevel.THREADS: "thread_map",
     MapLevel.MESSAGES: "message_map",
     MapLevel.FILES: "file_map",
     MapLevel.AGENTS: "agent_map",
+    MapLevel.STORES: "vector_store_map",
 }
 
 
@@ -89,8 +91,15 @@ def _sql(rows: Iterable[JsonObject], level: MapLevel) -> Iterator[str]:
         yield f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values});\n"  # noqa: S608 - every value is quoted
 
 
+_NUMBERS = frozenset({"messages", "items", "findings", "position", "bytes", "files", "completed", "failed"})
+
+
 def _type(column: str) -> str:
-    return "INTEGER" if column in ("messages", "items", "findings", "position", "bytes") else "TEXT"
+    return (
+        "INTEGER"
+        if column in ("messages", "items", "findings", "position", "bytes", "files", "completed", "failed")
+        else "TEXT"
+    )
 
 
 def _literal(value: object) -> str:

@@ -45,6 +45,7 @@ class MapLevel(StrEnum):
     MESSAGES = "messages"
     FILES = "files"
     AGENTS = "agents"
+    STORES = "stores"
 
 
 class SourceHost(StrEnum):

@@ -26,6 +26,7 @@ from migrate_cli.commands.plan_file import (
 from migrate_cli.commands.plan_gate import PlanGate
 from migrate_cli.commands.run_totals import RunTotals
 from migrate_cli.commands.shards import shard_data, share
+from migrate_cli.commands.vector_stores import StoreForecast
 from migrate_cli.convert.batches import batches
 from migrate_cli.convert.validate import validate_draft
 from migrate_cli.errors import ExitCode, UsageError
@@ -73,19 +74,22 @@ def plan(settings: Settings, selection: Selection, *, view: ProgressView, option
     source.tell, source.reading = view.note, view.read
     began = time.monotonic()
     not_selected = NotSelected(source, selection, earlier.threads if earlier is not None else ())
-    planning = _Planning(settings, source, view, not_selected, keeps=options.save is not None or earlier is not None)
+    stores = StoreForecast(settings, source, selection)
+    keeps = options.save is not None or earlier is not None
+    planning = _Planning(settings, source, view, not_selected, stores, keeps=keeps)
     tally = planning.tally
     tally.want(selection)
     view.start(expected_of(source, selection), "Planning")
     with for_plan(settings, source) as (files, client):
         asyncio.run(planning.read_all(selection, files, client))
-        tally.add_findings(files.findings())
+        tally.add_findings([*files.findings(), *stores.findings()])
     tally.count_missing()
     view.close()
     planning.plan.findings = findings_of(tally.codes, tally.unreadables)
     data = (
         tally.data()
         | files.data()
+        | stores.data()
         | {
             "shapes": [
                 {"shape": taken.shape, "files": taken.files, "example": taken.example} for taken in source.shapes()
@@ -136,9 +140,16 @@ class _Planning:
     """The way of every thread through one plan, and the sums along it."""
 
     def __init__(
-        self, settings: Settings, source: Source, view: ProgressView, not_selected: NotSelected, *, keeps: bool
+        self,
+        settings: Settings,
+        source: Source,
+        view: ProgressView,
+        not_selected: NotSelected,
+        stores: StoreForecast,
+        *,
+        keeps: bool,
     ) -> None:
-        self._settings, self._source, self._keeps = settings, source, keeps
+        self._settings, self._source, self._keeps, self._stores = settings, source, keeps, stores
         self._policy = policy_of(settings)
         self._message_characters = settings.convert_options().message_characters
         self._tokens = TokenTally()
@@ -163,6 +174,7 @@ class _Planning:
                 else:
                     self._book(entry)
             await files.carry_assistants(selection)
+            await self._stores.foresee(files.resolver)
 
     def estimate(self, rate: int | None, window: tuple[str, int] | None) -> JsonObject:
         """What loading would take: requests of `apply` to the target, seconds at a rate, tokens by conversation."""
@@ -184,6 +196,7 @@ class _Planning:
         return recording(self._settings, self._source, entries, self.plan) if self._keeps else entries
 
     def _book(self, draft: Draft) -> None:
+        self._stores.meet(draft.aside)
         refused = self._validated(draft)
         state = "skipped" if draft.skip_reason else "failed" if refused else "pending"
         self.tally.draft(draft, state)

@@ -76,7 +76,7 @@ def replay(
         try:
             _check_target(settings, store.runs, sandbox=sandbox)
             listed = partial(listed_dates, settings, sandbox=sandbox)
-            cases = cases_of(settings, options, suite, store.files, listed)
+            cases = cases_of(settings, options, suite, store, listed)
             with cases.handlers:
                 others = others_of(settings, options)
                 _check_judges(settings, cases.jobs)

@@ -28,6 +28,8 @@ from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection
 from migrate_cli.state.file_records import FileRecords
 from migrate_cli.state.reader import StateReader
+from migrate_cli.state.store import StateStore
+from migrate_cli.state.store_records import StoreRecords
 
 if TYPE_CHECKING:
     from migrate_cli.files.local import LocalFile
@@ -42,7 +44,7 @@ class ReplayCases:
     folder: Path
     """What paths in the suite are relative to."""
     mapped: Callable[[str], str]
-    """An old file id → the new one, or itself."""
+    """The old id of a file or a vector store → the new one, or itself."""
     warnings: list[str]
     handlers: HandlerProcesses
     """Where handlers run; the owner of the cases closes it."""
@@ -56,14 +58,14 @@ def cases_of(
     settings: Settings,
     options: ReplayOptions,
     given: Suite | None,
-    files: FileRecords,
+    store: StateStore,
     listed: Callable[[], Mapping[str, str]],
 ) -> ReplayCases:
     """Return the cases of a suite, or of last turns; `listed` asks for the dates of models that the target tells.
 
     Raises UsageError for everything that is wrong with them.
     """
-    mapped = _mapping(files)
+    mapped = _mapping(store.files, store.stores)
     with StateReader(settings.state) as reader:
         suite, jobs, old = _jobs(settings, options, given, reader, mapped)
     known = {job.case.id for job in jobs}
@@ -203,10 +205,13 @@ def _parts(job: ReplayJob) -> list[InputPart]:
     return [part for turn in job.case.all_turns() for part in turn.input]
 
 
-def _mapping(files: FileRecords) -> Callable[[str], str]:
-    def mapped(file_id: str) -> str:
-        record = files.record(file_id)
-        return record.target_id if record is not None and record.target_id else file_id
+def _mapping(files: FileRecords, stores: StoreRecords) -> Callable[[str], str]:
+    def mapped(source_id: str) -> str:
+        file = files.record(source_id)
+        if file is not None and file.target_id:
+            return file.target_id
+        store = stores.record(source_id)
+        return store.target_id if store is not None and store.target_id else source_id
 
     return mapped
 

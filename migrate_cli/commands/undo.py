@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from migrate_cli.commands.agents import as_project
@@ -17,19 +17,22 @@ from migrate_cli.commands.undo_agents import AgentsUndone, agents_to_undo
 from migrate_cli.convert.text import counted
 from migrate_cli.errors import ExitCode, MigrateError, UsageError
 from migrate_cli.http.client import ApiClient
+from migrate_cli.http.outcomes import Draining
 from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.load.undo import UNFINISHED, CreatedConversation, UndoRun
 from migrate_cli.load.undo_agents import AgentUndoRun
-from migrate_cli.model import JsonObject, Problem, Result
+from migrate_cli.model import JsonObject, Problem, Result, StoreRecord, StoreStatus
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.settings.model import Settings
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.setup import as_option
 from migrate_cli.state.store import StateStore
+from migrate_cli.stores.undo import undo_store
 from migrate_cli.target.agents import ProjectAgents
 from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.target.deletion import DELETED, GONE, KEPT, REFUSED
+from migrate_cli.target.vector_stores import VectorStoresTarget
 from migrate_cli.work.clock import WallClock
 
 _HANDED_OUT = frozenset({"loaded", "verified", "differs", "in_doubt"})
@@ -39,6 +42,8 @@ _WHY = {
     REFUSED: ("delete-refused", "the target did not delete it: {detail}"),
     UNFINISHED: ("unfinished", "the run ended before it was deleted; run the same command again"),
 }
+
+_WHY_STORE = {**_WHY, KEPT: ("vector-store-changed", _WHY[KEPT][1])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +73,21 @@ def foresee(settings: Settings, options: UndoOptions) -> Result:
             )
         rows = list(reader.threads.created(options.threads, options.run_id))
         agents = [] if options.threads else agents_to_undo(reader, options.run_id)
+        stores = [] if options.threads else list(reader.maps.stores_of(options.run_id))
         target = reader.setup().get("target.base_url", "")
     _check_found(options, rows)
     counts = {"conversations": len(rows), "items": sum(int(row["items"]) for row in rows)}
+    told = {"vector_stores": len(stores), "would_delete_stores": stores[:1000]} if stores else {}
     shown = [
         {"thread": row["thread_id"], "conversation": row["conversation_id"], "items": row["items"]} for row in rows
     ]
     where = "in the sandbox" if target == SANDBOX else f"at {target}"
     parts = [counted(counts["items"], "item"), counted(counts["conversations"], "conversation")] if rows else []
+    parts += [counted(len(stores), "vector store")] if stores else []
     parts += [counted(len(agents), "agent")] if agents else []
     what = " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
     message = f"Would delete {what} {where}." if parts else f"There is nothing to delete {where}."
-    data: JsonObject = {"message": message, **counts, "agents": len(agents), "target": target}
+    data: JsonObject = {"message": message, **counts, **told, "agents": len(agents), "target": target}
     return Result("undo", data | {"would_delete": shown[:1000], "would_delete_agents": [one.name for one in agents]})
 
 
@@ -111,6 +119,7 @@ class _Undo:
         self._settings, self._store, self._target, self._view, self._options = settings, store, target, view, options
         self._conversations: Counter[str] = Counter()
         self._items: Counter[str] = Counter()
+        self._stores: Counter[str] = Counter()
         self._problems: list[Problem] = []
         self._agents_undone = AgentsUndone(store, view, self._problems)
 
@@ -136,6 +145,7 @@ class _Undo:
             with interrupts.on_loop(), StateReader(self._settings.state) as reader:
                 try:
                     await run.run(self._created(reader))
+                    await self._undo_stores(VectorStoresTarget(client), run, reader, force=force)
                     if agents is not None and not run.drain.is_set():
                         undoing = AgentUndoRun(
                             agents=agents, clock=clock, policy=policy, observer=self._agents_undone, drain=run.drain
@@ -169,6 +179,25 @@ class _Undo:
             self._problems.append(Problem(code, told, created.thread_id))
         self._view.thread_done("undone" if outcome in (DELETED, GONE) else "failed", sum(items.values()))
 
+    async def _undo_stores(self, target: VectorStoresTarget, run: UndoRun, reader: StateReader, *, force: bool) -> None:
+        """Delete the vector stores that were rebuilt, once the conversations are gone."""
+        rows = [] if self._options.threads else list(reader.maps.stores_of(self._options.run_id))
+        records = self._store.stores
+        for row in rows:
+            store_id, target_id = row["source_store_id"], row["target_store_id"]
+            ours = {one.target_id for one in records.files(store_id).values() if one.target_id}
+            outcome, detail = UNFINISHED, None
+            with suppress(Draining):
+                if not run.drain.is_set():
+                    outcome, detail = await undo_store(target, store_id, target_id, ours, run.attempts(), force=force)
+            self._stores[outcome] += 1
+            if outcome in (DELETED, GONE):
+                records.note(store_id, StoreRecord(StoreStatus.UNDONE, name=row["name"]))
+                records.forget_files(store_id)
+            else:
+                code, sentence = _WHY_STORE[outcome]
+                self._problems.append(Problem(code, f"vector store {target_id}: {sentence.format(detail=detail)}"))
+
     def _created(self, reader: StateReader) -> Iterator[CreatedConversation]:
         for row in list(reader.threads.created(self._options.threads, self._options.run_id)):
             abandoned = bool(row["abandoned"])
@@ -182,11 +211,13 @@ class _Undo:
             problems = [Problem(failure.code, str(failure)), *problems]
         done = self._conversations[DELETED] + self._conversations[GONE]
         left = sum(self._conversations.values()) - done + self._agents_undone.left
+        left += sum(count for outcome, count in self._stores.items() if outcome not in (DELETED, GONE))
         data: JsonObject = {
             "message": self._message(done),
             "agents": self._agents_undone.counts(),
             "conversations": {name: self._conversations[name] for name in (DELETED, GONE, KEPT, REFUSED, UNFINISHED)},
             "items": {name: self._items[name] for name in (DELETED, GONE)},
+            **({"vector_stores": dict(sorted(self._stores.items()))} if self._stores else {}),
             "target": self._target.endpoint.base_url,
         }
         code = ExitCode.PARTIAL if left else ExitCode.OK
@@ -197,12 +228,15 @@ class _Undo:
         return Result("undo", data, failure.exit_code if failure else code, run_id, problems)
 
     def _message(self, done: int) -> str:
-        """What was undone; of a run that met agents alone, only that."""
-        if not self._conversations and self._agents_undone.told:
-            return self._agents_undone.told
+        """What was undone; of a run that met no conversation, only what it met."""
+        stores = self._stores[DELETED] + self._stores[GONE]
+        undone = f"{counted(stores, 'vector store')} {'is' if stores == 1 else 'are'} undone." if self._stores else ""
+        others = " ".join(filter(None, [undone, self._agents_undone.told]))
+        if not self._conversations and others:
+            return others
         conversations = (
             f"{counted(done, 'conversation')} {'is' if done == 1 else 'are'} undone: "
             f"{counted(self._items[DELETED], 'item')} {'was' if self._items[DELETED] == 1 else 'were'} deleted, "
             f"{self._items[GONE]:,} gone already."
         )
-        return " ".join(filter(None, [conversations, self._agents_undone.told]))
+        return " ".join(filter(None, [conversations, others]))

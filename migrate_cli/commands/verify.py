@@ -41,11 +41,13 @@ from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX
 from migrate_cli.state.store import StateStore
 from migrate_cli.target.conversations import ConversationsTarget
+from migrate_cli.target.vector_stores import VectorStoresTarget
 from migrate_cli.verify.comparisons import LOADED, ComparisonTasks, Entry
 from migrate_cli.verify.conversation import compare
 from migrate_cli.verify.files import FileCheck
 from migrate_cli.verify.run import UNREADABLE, VerifyRun
 from migrate_cli.verify.sample import Sample
+from migrate_cli.verify.stores import compare_store
 from migrate_cli.work.clock import WallClock
 from migrate_cli.work.time_limit import TimeLimit
 
@@ -66,7 +68,7 @@ class VerifyOptions:
     failed: bool = False
     """Only threads that differed, or could not be read, before."""
     files: bool = False
-    """Ask for each file, too."""
+    """Ask for each file and each vector store, too."""
     strict: bool = False
     """Metadata that is only in the target, and extra items that a person adopted, fail as well."""
     fresh: bool = False
@@ -162,6 +164,8 @@ class _Verify:
             with interrupts.on_loop(), self._options.time_limit.on_loop(partial(self._time_is_over, drain)):
                 try:
                     await run.run(self._entries(selection, since))
+                    if self._options.files and selection == Selection(shard=selection.shard):
+                        await self._compare_stores(VectorStoresTarget(client), drain)
                 except MigrateError as error:
                     failure = error
             seconds = time.monotonic() - began
@@ -179,6 +183,16 @@ class _Verify:
         self._store.runs.finish_run(run_id, _without_texts(result.envelope()))
         await self._store.durable()
         return result
+
+    async def _compare_stores(self, target: VectorStoresTarget, drain: asyncio.Event) -> None:
+        """Compare the vector stores that were rebuilt with what is on record of them."""
+        records = self._store.stores
+        for store_id, record in records.records().items():
+            if drain.is_set():
+                return
+            if record.target_id is not None:
+                found = await compare_store(target, record.target_id, records.files(store_id))
+                self._tally.store(store_id, record.target_id, *found)
 
     def _entries(self, selection: Selection, since: int | None) -> Iterator[Entry]:
         """The source's threads first, then those that only the state file has."""

@@ -27,6 +27,7 @@ class VerifyTotals:
         self.outcomes: Counter[Outcome] = Counter()
         self.metadata: Counter[Outcome] = Counter()
         self.files: Counter[Outcome] = Counter()
+        self.stores: Counter[Outcome] = Counter()
         self.messages = 0
         self.continued = 0
         self.repeated = 0
@@ -81,6 +82,13 @@ class VerifyTotals:
         elif isinstance(entry, NotLoaded):
             self._not_loaded(entry)
 
+    def store(self, store_id: str, target_id: str, outcome: Outcome, code: str, detail: str) -> None:
+        """Count one vector store; what somebody has added to it is no fault."""
+        self.stores[outcome] += 1
+        if outcome not in (Outcome.SAME, Outcome.EXTRA):
+            self.failed += 1
+            self._problem(code, f"the vector store {target_id}, made from {store_id}: {detail}", None)
+
     def unknown(self, thread_id: str) -> None:
         """Count an id that was asked for but is unknown."""
         self._not_loaded(NotLoaded(thread_id, "unknown", "neither the source nor the state file has this thread"))
@@ -125,6 +133,7 @@ class VerifyTotals:
             "outcomes": {sign.value: self.outcomes[sign] for sign in Outcome},
             "metadata": {sign.value: self.metadata[sign] for sign in Outcome},
             **({"files": {sign.value: self.files[sign] for sign in Outcome}} if self.files else {}),
+            **({"vector_stores": {sign.value: self.stores[sign] for sign in Outcome}} if self.stores else {}),
             "continued": self.continued,
             **({"repeated": self.repeated} if self.repeated else {}),
             **({"images_by_presence": self.images_by_presence} if self.images_by_presence else {}),

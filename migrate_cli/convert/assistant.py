@@ -13,7 +13,7 @@ from typing import Any
 from migrate_cli.convert import limits
 from migrate_cli.convert.agent_tools import Connections
 from migrate_cli.convert.assistant_tools import merged, write_tools
-from migrate_cli.convert.configuration import Configuration, ConfigurationBuilder, HostKind, listed, mapping
+from migrate_cli.convert.configuration import Configuration, ConfigurationBuilder, HostKind, StoreIds, listed, mapping
 from migrate_cli.convert.model_catalogue import NOTHING_LISTED, going, is_known, is_reasoning
 from migrate_cli.convert.text import plain, short
 from migrate_cli.model import JsonObject
@@ -54,11 +54,12 @@ def convert_assistant(
     source: HostKind = HostKind.OPENAI,
     target: HostKind = HostKind.OPENAI,
     connections: Connections | None = None,
+    stores: StoreIds | None = None,
 ) -> Configuration:
     """Return the configuration of one assistant object.
 
     `uploaded` holds the ids of files at the target by their ids at the source, where the target is another
-    organisation's; None where it is the same, and all ids stay.
+    organisation's; None where it is the same, and all ids stay. `stores` gives the same for vector stores.
 
     `thread_resources` are `tool_resources` of threads; their vector stores and files join the assistant's own.
     `markdown` adds a sentence to the instructions that asks for Markdown. `today` tells models that are gone from
@@ -67,7 +68,7 @@ def convert_assistant(
     are written as such.
     """
     resources = merged([assistant.get("tool_resources"), _old_files(assistant), *thread_resources])
-    builder = ConfigurationBuilder(assistant, resources, uploaded, target, connections)
+    builder = ConfigurationBuilder(assistant, resources, uploaded, target, connections, stores)
     deployed = source.deploys or target.deploys or isinstance(assistant.get("model"), Mapping)
     _write_model(builder, today, dates, deployed=deployed)
     _write_instructions(builder, markdown)

@@ -163,10 +163,11 @@ def _file_search(builder: ConfigurationBuilder, tool: Mapping[str, Any]) -> Json
     if not stores:
         builder.find("vector-store-missing", "it searches files, but no vector store is named.")
         return None
-    if builder.uploaded is not None:
-        detail = f"put a store of the target in place of {short(', '.join(stores), 200)}."
-        builder.find("vector-store-not-carried", detail)
-    flat: JsonObject = {"type": "file_search", "vector_store_ids": stores}
+    there = _stores_at_target(builder, stores)
+    if not there:
+        _leave(builder, "file_search", {**tool, "vector_store_ids": stores})
+        return None
+    flat: JsonObject = {"type": "file_search", "vector_store_ids": there}
     nested = tool.get("file_search")
     inner = nested if isinstance(nested, Mapping) else tool
     carried = {"max_num_results": int, "filters": Mapping}
@@ -186,6 +187,20 @@ def _file_search(builder: ConfigurationBuilder, tool: Mapping[str, Any]) -> Json
     if inner is not tool:
         builder.rest(tool, known, "tools")
     return flat
+
+
+def _stores_at_target(builder: ConfigurationBuilder, stores: list[str]) -> list[str]:
+    """Return the stores' ids at the target; one that is not there would spoil every request, so it is left out."""
+    if builder.stores is None:
+        if builder.uploaded is not None:
+            detail = f"put a store of the target in place of {short(', '.join(stores), 200)}."
+            builder.find("vector-store-not-carried", detail)
+        return stores
+    there = {one: builder.stores(one) for one in stores}
+    if lost := [one for one, at_target in there.items() if at_target is None]:
+        detail = f"{short(', '.join(lost), 200)} was left out: the target has no store that was made from it."
+        builder.find("vector-store-not-carried", detail)
+    return [at_target for at_target in there.values() if at_target is not None]
 
 
 def _code_interpreter(builder: ConfigurationBuilder, tool: Mapping[str, Any]) -> JsonObject:

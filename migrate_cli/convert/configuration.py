@@ -26,6 +26,10 @@ class HostKind(StrEnum):
         return self in (HostKind.AZURE, HostKind.FOUNDRY)
 
 
+StoreIds = Callable[[str], str | None]
+"""Returns the id of a vector store at the target by its id at the source; None for one that is not there."""
+
+
 @dataclass(frozen=True, slots=True)
 class LeftTool:
     """A tool that has no counterpart that could be written, with all that was known of it but its secrets."""
@@ -74,11 +78,14 @@ class ConfigurationBuilder:
         uploaded: Mapping[str, str] | None,
         target: HostKind,
         connections: Callable[[str], str | None] | None = None,
+        stores: StoreIds | None = None,
     ) -> None:
         self.assistant = assistant
         self.resources = resources
         self.uploaded = uploaded
         """The ids of files at the target by those at the source; None where all ids stay."""
+        self.stores = stores
+        """Gives the ids of vector stores at the target; None where all ids stay."""
         self.target = target
         self.connections = connections
         """A connection's id at the target by that at the source, where tools are written for an agent; else None."""

@@ -77,6 +77,14 @@ class Files(StrEnum):
     UPLOAD = "upload"
 
 
+class VectorStores(StrEnum):
+    """What becomes of vector stores, which belong to the organisation that made them."""
+
+    KEEP = "keep"
+    REBUILD = "rebuild"
+    NOTE = "note"
+
+
 @dataclass(frozen=True, slots=True)
 class Tail:
     """Only the last messages of a thread: at most `messages` of them, or as many as fit in about `tokens`."""
@@ -101,6 +109,8 @@ class ConvertOptions:
     """Send assistant messages with `id` and `status`, for targets that insist on the specification's letter."""
     native_builtin: bool = False
     """Write code and search calls as native items under made-up ids, where `tool_calls` is `native`."""
+    vector_stores: VectorStores = VectorStores.KEEP
+    """Ids stay, stores are made anew at the target, or they are named and left."""
     unknown_fields: UnknownFields = UnknownFields.NAME
     """Name fields that nothing carries, or keep their values in the state file too."""
     progress_messages: ProgressMessages = ProgressMessages.KEEP

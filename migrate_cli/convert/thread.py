@@ -11,7 +11,7 @@ from migrate_cli.convert.draft_builder import DraftBuilder
 from migrate_cli.convert.file_references import resource_files, vector_stores
 from migrate_cli.convert.message import convert_message
 from migrate_cli.convert.metadata import convert_metadata
-from migrate_cli.convert.options import NO_FACTS, ConvertOptions, FileFacts, Files, UnknownFields
+from migrate_cli.convert.options import NO_FACTS, ConvertOptions, FileFacts, Files, UnknownFields, VectorStores
 from migrate_cli.convert.part_count import count_frame, count_message
 from migrate_cli.convert.pending import pending_steps
 from migrate_cli.convert.steps import StepPlacement, place_steps
@@ -107,8 +107,7 @@ def _set_resources_aside(thread: Thread, draft: DraftBuilder) -> None:
         # The headers of a server hold keys.
         draft.set_aside("tool_resources", without_secrets(held))
         draft.find("tool-resources-aside", f"Resources of {counted(len(held), 'tool')} went to the state file.")
-    if draft.options.files is Files.UPLOAD:
-        _say_what_stays_behind(held, draft)
+    _say_what_stays_behind(held, draft)
 
 
 def _tell_unknown_fields(draft: DraftBuilder) -> None:
@@ -124,14 +123,18 @@ def _tell_unknown_fields(draft: DraftBuilder) -> None:
 
 
 def _say_what_stays_behind(resources: JsonObject, draft: DraftBuilder) -> None:
-    """Where the target is another organisation's, only what was uploaded is there."""
-    for file_id in resource_files(resources):
+    """Where the target is another organisation's, only what was uploaded is there, or is rebuilt by the run."""
+    elsewhere = draft.options.files is Files.UPLOAD
+    for file_id in resource_files(resources) if elsewhere else ():
         fact = draft.fact(file_id)
         if fact.status != "uploaded":
             reason = f" ({fact.reason})" if fact.reason else ""
             draft.find(
                 "resource-file-missing", f"The code interpreter's file {short(file_id)} was not uploaded{reason}."
             )
+    stays = draft.options.vector_stores
+    if stays is VectorStores.REBUILD or (stays is VectorStores.KEEP and not elsewhere):
+        return
     for store in vector_stores(resources):
         draft.find("vector-store-not-carried", f"The vector store {short(store)} stays behind.")
 

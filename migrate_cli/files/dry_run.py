@@ -6,10 +6,9 @@ from collections import Counter
 from dataclasses import replace
 
 from migrate_cli.errors import MigrateError
-from migrate_cli.files import audio
 from migrate_cli.files.host import FileHost
-from migrate_cli.files.needs import Need, too_large
-from migrate_cli.files.transfer import FileChecker, TransferJob, lack_of, lacking, of_local
+from migrate_cli.files.needs import Need
+from migrate_cli.files.transfer import FileChecker, TransferJob, lack_of, lacking, of_local, unfit_record
 from migrate_cli.model import FileRecord, Finding, Status
 
 
@@ -38,12 +37,10 @@ class FileDryRun:
             return None
         if job.need is Need.NOTHING:
             return of_local(local)
+        done = replace(of_local(local), status=Status.UPLOADED)
         if job.need is Need.TRANSCRIBE:
-            reason = audio.refusal(local.filename, local.bytes, local.media_type)
-            status = Status.UNTRANSCRIBED if reason else Status.TRANSCRIBED
-            return replace(of_local(local), status=status, transcript=None if reason else "…", detail=reason)
-        reason = too_large(local, aside=job.aside)
-        return replace(of_local(local), status=Status.REFUSED if reason else Status.UPLOADED, detail=reason)
+            done = replace(of_local(local), status=Status.TRANSCRIBED, transcript="…")
+        return unfit_record(job) or done
 
     async def _asked(self, file_id: str) -> FileRecord | None:
         if self._checker is None:

@@ -18,6 +18,7 @@ from typing import Protocol, Self
 from migrate_cli.convert.media import MediaKind, kind_of
 from migrate_cli.errors import TemporaryError
 from migrate_cli.files.local import FileLook, look_at
+from migrate_cli.files.needs import MAX_UPLOAD_BYTES
 from migrate_cli.http.outcomes import Draining
 from migrate_cli.sources.interface import FileFetcher, FileInfo
 
@@ -137,6 +138,9 @@ class Spool(_Fetching):
         known = await self._known(file_id, info)
         if isinstance(known, str):
             return Got(None, known)
+        if (known.bytes or 0) >= MAX_UPLOAD_BYTES:
+            # Nobody takes it, so that its size is all that is wanted of it.
+            return Got(promised(file_id, known))
         fetcher = await self._opened()
         try:
             _make(path)

@@ -132,8 +132,9 @@ class FileTransfer:
             return await self._checker.check(job.file_id)
         if lacking(job):
             return lack_of(job)
-        if not isinstance(job.local, LocalFile):
-            return None
+        unfit = unfit_record(job)
+        if unfit is not None or not isinstance(job.local, LocalFile):
+            return unfit
         if job.need is Need.NOTHING:
             return of_local(job.local)
         if job.need is Need.UPLOAD:
@@ -142,9 +143,9 @@ class FileTransfer:
 
     async def _upload(self, job: TransferJob, local: LocalFile) -> FileRecord:
         file_id, known, base = job.file_id, job.known, of_local(local)
-        reason = too_large(local, aside=job.aside)
-        if reason is not None:
-            return replace(base, status=Status.REFUSED, detail=reason)
+        if job.aside and local.filename == file_id:
+            # It has no name; threads that speak of it must not find that it has one since it was uploaded.
+            base = replace(base, filename=None)
         sha256 = await sha256_of(local.path)
         purpose = purpose_of(local.kind, self._preset)
         sent_as = SentAs(local.filename, local.bytes, purpose, sha256)
@@ -202,9 +203,6 @@ class FileTransfer:
 
     async def _transcribe(self, local: LocalFile) -> FileRecord:
         base = replace(of_local(local), status=Status.UNTRANSCRIBED, kind="audio")
-        reason = audio.refusal(local.filename, local.bytes, local.media_type)
-        if reason is not None:
-            return replace(base, detail=reason)
         base = replace(base, sha256=await sha256_of(local.path))
         sent = await send_until_clear(
             lambda: self._host.transcribe(local, self._model),
@@ -236,6 +234,18 @@ def lacking(job: TransferJob) -> bool:
 def lack_of(job: TransferJob) -> FileRecord:
     """Return the record of a file whose bytes are lacking; without `sha256` the next run looks again."""
     return FileRecord(Status.UNTRANSCRIBED if job.need is Need.TRANSCRIBE else Status.MISSING, detail=job.lack)
+
+
+def unfit_record(job: TransferJob) -> FileRecord | None:
+    """Return the record of a file that is not sent for its size or kind, as far as it is known; None for any other."""
+    look = job.local
+    if look is None:
+        return None
+    if job.need is Need.UPLOAD and (reason := too_large(look, aside=job.aside)):
+        return replace(of_local(look), status=Status.REFUSED, detail=reason)
+    if job.need is Need.TRANSCRIBE and (reason := audio.refusal(look.filename, look.bytes, look.media_type)):
+        return replace(of_local(look), status=Status.UNTRANSCRIBED, kind="audio", detail=reason)
+    return None
 
 
 def of_local(local: FileLook) -> FileRecord:

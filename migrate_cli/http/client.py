@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeVar
 
 from migrate_cli.errors import AnswerOutOfBounds, MigrateError, Unanswered
 from migrate_cli.http.attempt import Send, attempt
-from migrate_cli.http.endpoint import Endpoint, headers_of
+from migrate_cli.http.endpoint import Endpoint, headers_below, headers_of
 from migrate_cli.http.line_speed import FIRST
 from migrate_cli.http.outage import Outage
 from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, NotAppliedKind, OutOfBounds, Refused, Reply
@@ -308,7 +308,11 @@ class ApiClient:
             return self._logged(partial(self._sdk.upload, path, content), method, path, query)
         http = self._http or self._open_http()
         asked = {**self.endpoint.query, **query} if self.endpoint.query else query
-        return self._logged(partial(http.exchange, method, path, asked, content), method, path, asked)
+        exchange = partial(http.exchange, method, path, asked, content)
+        more = headers_below(path)
+        if more is not None:
+            return self._logged(lambda own: exchange({**more, **(own or {})}), method, path, asked)
+        return self._logged(exchange, method, path, asked)
 
     def _logged(self, send: Sent[T], method: str, path: str, query: Mapping[str, Any]) -> Sent[T]:
         return logged(send, method, self.endpoint.base_url + path, query)

@@ -48,6 +48,16 @@ def headers_of(endpoint: Endpoint) -> dict[str, str]:
     return {**headers, **endpoint.headers}
 
 
+BETA = {"OpenAI-Beta": "assistants=v2"}
+"""What the official client adds to requests for vector stores, and the official examples do, too."""
+_OF_BETA = "/vector_stores"
+
+
+def headers_below(path: str) -> Mapping[str, str] | None:
+    """Return the headers that the official client adds for some paths; None for all others."""
+    return BETA if path.startswith(_OF_BETA) else None
+
+
 def segment(identifier: str) -> str:
     """Return an id as one segment of a path, whatever is in it: ids come from servers, which may mean another path."""
     if not identifier.strip("."):

@@ -83,7 +83,7 @@ class UndoRun:
             return f"{count} items stand in it that this migration did not write"
 
         deletion = ConversationDeletion(
-            self._target, created.conversation_id, self._attempts, expected=len(created.item_ids)
+            self._target, created.conversation_id, self.attempts, expected=len(created.item_ids)
         )
         try:
             return await deletion.run(foreign)
@@ -92,7 +92,7 @@ class UndoRun:
             if deletion.emptied:
                 items[GONE] = len(set(created.item_ids) - deletion.seen)
 
-    def _attempts(self) -> Wait:
+    def attempts(self) -> Wait:
         """A new series of attempts at one request, which ends when the run does."""
         retry = Retry(self._clock.now, self._policy, "a DELETE")
 

@@ -36,7 +36,7 @@ OUTCOMES = {
     "!": "! could not be read",
 }
 PHRASES = {"-": "missing in the target", "+": "only in the target", "*": "different", "!": "could not be read"}
-BESIDE = {"metadata": "metadata pair", "files": "file"}
+BESIDE = {"metadata": "metadata pair", "files": "file", "vector_stores": "vector store"}
 """What is compared beside items, each with the key that counts it."""
 SHOWN = 100
 

@@ -13,6 +13,8 @@ MIDDLE = (
     "item_id",
     "source_file_id",
     "target_file_id",
+    "source_store_id",
+    "target_store_id",
     "assistant_id",
     "agent",
     "state",

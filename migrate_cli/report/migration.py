@@ -225,7 +225,7 @@ def _overview(data: JsonObject, *, planning: bool) -> Table | None:
     if messages:
         rows.append(("messages", "read", number(messages.get("read"))))
         rows.append(("items", "made of them", number(messages.get("items"))))
-    for group in ("files", "requests", "estimate"):
+    for group in ("files", "vector_stores", "requests", "estimate"):
         rows += [
             (group, name.replace("_", " "), number(count))
             for name, count in counts(data, group).items()

@@ -41,6 +41,7 @@ FACTS = {
     "agents": "assistants that became agents",
     "state": "state file",
 }
+STORES = {"vector_stores": "vector stores", "vector_store_files": "files in vector stores"}
 UNNAMED = "the answer to an upload was lost; a copy of the file may be at the target that nothing names"
 HARMLESS = "the answer to a create was lost; a conversation without items may be left, which harms nothing"
 
@@ -135,6 +136,7 @@ def _facts(data: JsonObject) -> Table | None:
     rows: list[tuple[str, str]] = []
     rows += [(name, _fact(key, data[key])) for key, name in FACTS.items() if _is_told(key, data.get(key))]
     rows += [(f"skipped, {reason}", number(count)) for reason, count in counts(data, "skipped").items()]
+    rows += [(name, _inline(told)) for key, name in STORES.items() if (told := counts(data, key))]
     if data.get("running"):
         rows.append(("running", _inline(data["running"])))
     if isinstance(data.get("last_run"), dict):

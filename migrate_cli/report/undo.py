@@ -31,14 +31,23 @@ def build(result: Result) -> ReportDocument:
     cut = max(0, total - len(found)) if isinstance(total, int) else 0
     columns = (Column("thread"), Column("items", numeric=True), Column("conversation"))
     table = Table("Would be deleted", columns, rows, most=SHOWN, unlisted=cut, what="conversation")
+    named = tuple(
+        (text(entry.get("source_store_id")), number(entry.get("files")), text(entry.get("target_store_id")))
+        for entry in objects(result.data, "would_delete_stores")
+    )
+    heads = (Column("made from"), Column("files", numeric=True), Column("vector store"))
+    more = Table("Vector stores", heads, named, most=SHOWN, what="vector store")
     return ReportDocument(
         title="migrate-cli undo",
         headline=text(result.data.get("message")),
         tone=tone_of(result),
         sections=(
             *((table,) if rows else ()),
+            *((more,) if named else ()),
             *((SentenceList("Agents that would be deleted", tuple(agents[:SHOWN])),) if agents else ()),
             *problems(result),
         ),
-        next_steps=steps(result, *(("Delete it: the same command without --dry-run",) if rows or agents else ())),
+        next_steps=steps(
+            result, *(("Delete it: the same command without --dry-run",) if rows or named or agents else ())
+        ),
     )

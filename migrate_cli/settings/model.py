@@ -44,9 +44,10 @@ from migrate_cli.convert.options import (
     Timestamps,
     ToolCalls,
     UnknownFields,
+    VectorStores,
 )
 from migrate_cli.errors import SettingsError
-from migrate_cli.model import YOUNGER, OnRefused
+from migrate_cli.model import OF_NO_ITEM, YOUNGER, OnRefused
 from migrate_cli.settings.layers import Layer, env_layer, file_layer, flag_layer, flat, merged, variables
 from migrate_cli.settings.trust import lies_in, not_read, refuse_in_source, source_among, told_of
 from migrate_cli.settings.validation_errors import settings_sentence
@@ -268,6 +269,7 @@ class ConvertSettings(Section):
     timestamps: Timestamps = _OPTIONS.timestamps
     incomplete: Incomplete = _OPTIONS.incomplete
     files: Files = _OPTIONS.files
+    vector_stores: VectorStores = _OPTIONS.vector_stores
     tail: Annotated[TailSettings | None, BeforeValidator(_short_tail)] = None
     strict_assistant: bool = _OPTIONS.strict_assistant
     native_builtin: bool = _OPTIONS.native_builtin
@@ -443,6 +445,8 @@ class Settings(BaseSettings):
         }
         for name, value in self.convert.model_dump(mode="json").items():
             recorded[f"convert.{name}"] = _canonical(value)
+        for name in OF_NO_ITEM:
+            recorded.pop(name, None)
         # Younger settings stand there only where they are not the default, as they do in files of earlier versions.
         for name in YOUNGER:
             recorded.pop(name, None)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
-from migrate_cli.convert.options import ConvertOptions, Tail, ToolCalls
+from migrate_cli.convert.options import ConvertOptions, Tail, ToolCalls, VectorStores
 from migrate_cli.errors import ExitCode, SettingsError
-from migrate_cli.model import YOUNGER
+from migrate_cli.model import OF_NO_ITEM, YOUNGER
 from migrate_cli.settings.layers import flat
 from migrate_cli.settings.model import ConvertSettings, Settings, load_settings
 
@@ -277,8 +277,14 @@ def test_the_setup_names_source_target_and_every_choice_of_conversion() -> None:
     assert setup["target.base_url"] == "https://api.openai.com/v1"
     assert setup["target.project"] == "p"
     assert setup["convert.tool_calls"] == ToolCalls.TEXT
-    assert {f"convert.{name}" for name in ConvertSettings.model_fields} - YOUNGER <= set(setup)
+    assert {f"convert.{name}" for name in ConvertSettings.model_fields} - YOUNGER - OF_NO_ITEM <= set(setup)
     assert not any(name.startswith(("load.", "report.")) for name in setup)
+
+
+def test_what_becomes_of_vector_stores_changes_no_item_and_may_change_at_any_time() -> None:
+    given = load_settings(overrides={"convert.vector_stores": "rebuild"})
+    assert given.convert.vector_stores is VectorStores.REBUILD
+    assert given.setup("export") == load_settings().setup("export")
 
 
 def test_paths_in_a_file_are_relative_to_its_folder(tmp_path: Path) -> None:
