@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 map_app = typer.Typer(
     no_args_is_help=True,
-    help="Old id → new id, in both directions.\n\nExample: `migrate-cli map thread_abc`",
+    help="Old id → new id, in both directions.\n\nExample: `migrate-cli map thread_2Kc3e3Io6BFToz1Lijmf7rVW`",
     epilog="EXIT STATUS  0 all found · 2 usage · 4 an id is unknown · 10 state file",
 )
 
@@ -98,7 +98,7 @@ def map_ids(
 ) -> None:
     """Look ids up; `migrate-cli map ID…` is the short form.
 
-    Example: `migrate-cli map thread_abc conv_def`
+    Example: `migrate-cli map thread_2Kc3e3Io6BFToz1Lijmf7rVW conv_def`
     """
     from migrate_cli.commands.mapping import look_up  # noqa: PLC0415
 

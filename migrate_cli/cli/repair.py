@@ -66,7 +66,7 @@ def resolve(
 
     The source is the one that the state file knows, unless SOURCE or the settings name another.
 
-    Example: `migrate-cli resolve thread_abc --restart`
+    Example: `migrate-cli resolve thread_2Kc3e3Io6BFToz1Lijmf7rVW --restart`
     """
     from migrate_cli.commands.resolve import Resolution, choice_of  # noqa: PLC0415
     from migrate_cli.commands.resolve import resolve as run  # noqa: PLC0415
@@ -121,7 +121,7 @@ def undo(
 
     Agents that `assistants --create` made go too, with `--all` or their `--run`.
 
-    Example: `migrate-cli undo --thread thread_abc --dry-run`
+    Example: `migrate-cli undo --thread thread_2Kc3e3Io6BFToz1Lijmf7rVW --dry-run`
 
     Example: `migrate-cli undo --orphans --dry-run`
     """

@@ -81,7 +81,7 @@ def _judge(endpoint: Endpoint, whole: Applied | Refused, items: Applied | Refuse
                 "Find out whether it refuses other requests as well: migrate-cli doctor --live",
             ),
         ]
-    return [accepted, ok("target API", "it speaks the Conversations API; `doctor --live` finds out what it does")]
+    return [accepted, ok("target API", "it speaks the Conversations API; doctor --live finds out what it does")]
 
 
 def _may_be_unknown(whole: Applied | Refused, items: Applied | Refused) -> bool:

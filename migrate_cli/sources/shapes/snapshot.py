@@ -19,7 +19,7 @@ class Snapshot(Shape):
     """JSON Lines: a header, then a thread a line with its messages, runs and steps inside, and what was noted."""
 
     name = "snapshot"
-    description = "the parts of an archive that migrate-cli snapshot wrote"
+    description = "the parts of an archive that `migrate-cli snapshot` wrote"
     form = Form.LINES
     whole = True
     orders = proof = "the snapshot"
