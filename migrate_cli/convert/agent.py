@@ -95,7 +95,8 @@ def agent_draft(configuration: Configuration, own_id: str, name: str) -> AgentDr
     body["metadata"] = metadata
     who = f"Assistant {short(own_id, 80)}"
     findings = [finding("assistant-field-lost", f"{who}: {what}, for which an agent has no place.") for what in lost]
-    if configuration.name and configuration.name != name:
+    # Blanks that became hyphens surprise nobody, and the report shows both names.
+    if configuration.name and re.sub(r"[\s_-]+", "-", configuration.name.strip()) != name:
         findings.append(finding("agent-name-changed", f"{who}: {short(configuration.name, 80)} became {name}."))
     return AgentDraft(own_id, name, body, tuple(findings))
 

@@ -87,9 +87,10 @@ def test_pairs_that_do_not_fit_beside_ours_are_told() -> None:
     assert "assistant-field-lost" in codes(found)
 
 
-def test_a_changed_name_is_told() -> None:
-    configuration = convert_assistant({"id": "asst_1", "name": "Lamp Shop", "model": "gpt-4o"})
-    assert codes(agent_draft(configuration, "asst_1", "Lamp-Shop")) == ["agent-name-changed"]
+def test_a_name_is_told_where_more_than_its_blanks_changed() -> None:
+    for own, name, told in (("Lamp Shop", "Lamp-Shop", []), ("Größe", "Groe", ["agent-name-changed"])):
+        configuration = convert_assistant({"id": "asst_1", "name": own, "model": "gpt-4o"})
+        assert codes(agent_draft(configuration, "asst_1", name)) == told
 
 
 def test_the_digest_tells_definitions_apart() -> None:
