@@ -16,6 +16,7 @@ from migrate_cli.replay.collector import Collector
 from migrate_cli.replay.expectations import Likeness
 from migrate_cli.replay.response import Ending, ModelResponse, Usage
 
+_DIGITS = 5
 VERDICT = "likeness_verdict"
 """The name of the schema of a judge's answer."""
 _INSTRUCTIONS = (
@@ -61,7 +62,9 @@ def from_embeddings(body: JsonObject) -> Likeness:
     lengths = math.hypot(*one) * math.hypot(*other)
     if len(one) != len(other) or not math.isfinite(lengths) or lengths == 0:
         return Likeness(None, "the two embeddings cannot be compared")
-    return Likeness(min(1.0, max(0.0, math.fsum(a * b for a, b in zip(one, other, strict=True)) / lengths)))
+    cosine = math.fsum(a * b for a, b in zip(one, other, strict=True)) / lengths
+    # Vectors are packed numbers: those of one text are not alike to the last digit.
+    return Likeness(min(1.0, max(0.0, round(cosine, _DIGITS))))
 
 
 def embedding_usage(body: JsonObject) -> Usage:

@@ -67,6 +67,7 @@ def test_a_model_that_does_not_exist_is_told_and_lets_no_case_pass(
     assert (result["exit_code"], case["status"], case["code"]) == (4, "error", "likeness-unknown")
     assert "refused the model no-such-model" in case["detail"]
     assert "does not exist" in case["detail"]
+    assert case["kinds"] == ["likeness-unknown"], "nobody knows that it is not like enough"
 
 
 def test_a_judge_that_nobody_named_is_asked_for_before_anything_is_sent(

@@ -82,6 +82,13 @@ def test_embeddings_are_as_alike_as_the_angle_between_them_is_small(
     assert (budget.usage, budget.cost) == (Usage(input=7), 7.0)
 
 
+def test_texts_that_are_the_same_are_wholly_alike_although_numbers_are_packed() -> None:
+    vector = [0.1, 0.2, 0.30000001]
+    facts, *_ = judged(Host(vectors(vector, [0.1, 0.2, 0.3])), "embedding")
+    assert facts.likeness is not None
+    assert facts.likeness.value == 1.0
+
+
 def test_vectors_are_told_apart_by_their_numbers_and_not_by_their_order() -> None:
     data = [{"index": 1, "embedding": [0, 1]}, {"index": 0, "embedding": [0, 1]}]
     facts, *_ = judged(Host(Applied({"data": data})), "embedding")

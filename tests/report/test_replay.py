@@ -12,6 +12,7 @@ from migrate_cli.report.document import Fold, FoldList, Table, build
 from migrate_cli.report.interface import OutputFormat
 from migrate_cli.report.render import render
 from migrate_cli.report.verdict_kinds import MEANINGS
+from rich.cells import cell_len
 
 from .conftest import replay_case, turn  # noqa: TID252 - the folder's own values
 
@@ -361,3 +362,10 @@ def test_a_few_cases_that_all_passed_are_not_folded_away() -> None:
     cases = [replay_case(f"case-{number}", "passed") for number in range(3)]
     assert "case-2" in render(Result("replay", {"cases": cases}, 0), OutputFormat.TEXT)
     assert "case-2" not in render(Result("replay", {"cases": cases * 10}, 0), OutputFormat.TEXT)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize("with_content", [False, True])
+def test_no_line_is_longer_than_the_terminal_is_wide(replayed: Result, width: int, with_content: bool) -> None:
+    report = render(replayed, OutputFormat.TEXT, console_width=width, with_content=with_content, detailed=True)
+    assert max(map(cell_len, report.splitlines())) <= width
