@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from migrate_cli.disk.plain import has_marks, made_plain
 from migrate_cli.errors import ExitCode, StdoutUnwritable, closest
 
 # Where the parser keeps this class has changed with its versions; that bad parameters are one of it has not.
@@ -37,6 +38,8 @@ class Commands(TyperGroup):
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **extra)
         given = list(sys.argv[1:] if args is None else args)
+        if not has_marks(sys.stdout.encoding):
+            _help_in(self, sys.stdout.encoding or "ascii")
         try:
             code = super().main(given, standalone_mode=False, **extra)
         except ParserError as error:
@@ -60,6 +63,17 @@ class Commands(TyperGroup):
         rows = [(name, one.get_short_help_str(_UNCUT)) for name, one in commands if one and not one.hidden]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+def _help_in(command: Any, encoding: str) -> None:
+    """Let the help of a command, and of all below it, be such that the encoding can show it.
+
+    The parser would write UTF-8 to a stdout that asks for ASCII.
+    """
+    told = command.get_help
+    command.get_help = lambda context: made_plain(told(context), encoding)
+    for below in getattr(command, "commands", {}).values():
+        _help_in(below, encoding)
 
 
 def _tell(error: Any, args: list[str]) -> NoReturn:

@@ -39,7 +39,7 @@ def logged(send: Send[T], method: str, address: str, query: Mapping[str, Any]) -
         except BaseException as error:
             _log.debug("#%d given up (%s) after %.3f s", number, type(error).__name__, time.monotonic() - began)
             raise
-        _log.debug("#%d %s after %.3f s", number, _outcome(answer), time.monotonic() - began)
+        _log.debug("#%d %s in %.3f s", number, _outcome(answer), time.monotonic() - began)
         return answer
 
     return sent

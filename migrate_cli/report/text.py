@@ -154,7 +154,7 @@ def _draw_table(console: Console, table: Table) -> None:
     if aside:
         _draw_aside(console, table, aside)
         return
-    drawn = _records(table) if widths is None else _grid(table, widths)
+    drawn = _records(table, console.width - INDENT) if widths is None else _grid(table, widths)
     console.print(Padding(drawn, (0, 0, 0, INDENT)))
 
 
@@ -164,7 +164,7 @@ def _draw_prose(console: Console, table: Table) -> None:
     widths = column_widths(facts, console.width - INDENT)
     for index, row in enumerate(table.rows):
         one = Table("", facts.columns if index == 0 else tuple(_unnamed(facts)), (row[:-1],))
-        drawn = _records(one) if widths is None else _grid(one, widths)
+        drawn = _records(one, console.width - INDENT) if widths is None else _grid(one, widths)
         console.print(Padding(drawn, (0, 0, 0, INDENT)))
         console.print(Padding(Text(visible(row[-1]), style="dim", overflow="fold"), (0, 0, 0, 2 * INDENT)))
 
@@ -256,16 +256,27 @@ def _names(table: Table) -> tuple[str, ...]:
     return tuple(column.name for column in table.columns)
 
 
-def _records(table: Table) -> Grid:
-    """The rows one below the other, each as `name  value` lines, for tables that are too wide for the terminal."""
-    grid = Grid(box=None, show_header=False, padding=(0, GAP, 0, 0), pad_edge=False)
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
+def _records(table: Table, available: int) -> Grid:
+    """The rows one below the other, each as `name  value` lines, for tables that are too wide for the terminal.
+
+    Where the names leave too little room for some word, values stand below them.
+    """
+    names = [visible(column.name) for column in table.columns]
+    longest = max(_least(cells) for cells in zip(*table.rows, strict=True)) if table.rows else 0
+    beside = max(map(cell_len, names), default=0) + GAP + longest <= available
+    grid = Grid(box=None, show_header=False, padding=(0, GAP if beside else 0, 0, 0), pad_edge=False)
+    grid.add_column(style="dim" if beside else "", no_wrap=beside)
+    if beside:
+        grid.add_column(overflow="fold")
     for index, row in enumerate(table.rows):
         if index:
-            grid.add_row("", "")
-        for column, cell in zip(table.columns, row, strict=True):
-            grid.add_row(Text(visible(column.name)), _cell(cell))
+            grid.add_row("")
+        for name, cell in zip(names, row, strict=True):
+            if beside:
+                grid.add_row(Text(name), _cell(cell))
+            else:
+                grid.add_row(Text(name, style="dim"))
+                grid.add_row(Padding(_cell(cell), (0, 0, 0, INDENT)))
     return grid
 
 

@@ -33,8 +33,8 @@ def test_colour_is_for_terminals_that_want_it(terminal: bool, environ: dict[str,
 @pytest.mark.parametrize(
     ("encoding", "shown"),
     [
-        ("ascii", "+ 3 | x | ## == -- .. | a -> b\\u4e2d\\xfc..."),
-        ("cp1252", "+ 3 · x | ## == -- .. · a -> b\\u4e2dü…"),
+        ("ascii", "+ 3 | x | ## %% :: .. | a -> b\\u4e2d\\xfc..."),
+        ("cp1252", "+ 3 · x | ## %% :: .. · a -> b\\u4e2dü…"),
         ("utf-8", "✓ 3 · ✗ | ██ ▓▓ ▒▒ ░░ · a → b中ü…"),
     ],
 )

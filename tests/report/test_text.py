@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -53,6 +54,23 @@ def test_columns_share_the_width_without_breaking_an_id(applied: Result) -> None
     report = render(applied, OutputFormat.TEXT, console_width=66)
     line = next(line for line in report.splitlines() if "item-refused" in line)
     assert line.split()[0] == "thread_000000000000000000000021"
+
+
+WORDS = st.text("abcdefgh", min_size=1, max_size=30)
+CELLS = st.lists(WORDS, max_size=5).map(" ".join)
+
+
+@given(
+    st.lists(WORDS, min_size=1, max_size=8, unique=True).flatmap(
+        lambda names: st.lists(st.fixed_dictionaries(dict.fromkeys(names, CELLS)), min_size=1, max_size=3)
+    ),
+    st.integers(40, 160),
+)
+def test_no_word_of_a_table_is_torn_however_wide_it_is(rows: list[JsonObject], width: int) -> None:
+    lines = text("other", {"rows": rows}, width=width).splitlines()
+    assert all(len(line) <= width for line in lines)
+    shown = Counter(word for line in lines for word in line.split())
+    assert Counter(word for row in rows for cell in row.values() for word in cell.split()) <= shown
 
 
 def test_without_colour_there_is_no_escape_sequence(applied: Result) -> None:
