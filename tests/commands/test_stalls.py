@@ -36,9 +36,11 @@ def migrated(cli: Cli, tmp_path: Path, target: EmbeddedSandbox, monkeypatch: pyt
     case = {"id": "one", "conversation": thread_id(1), "input": "Hello?"}
     (tmp_path / "replay.yaml").write_text(yaml.safe_dump({"model": "gpt-5.4-mini", "cases": [case]}), "utf-8")
     (tmp_path / "ids.txt").write_text(f"{thread_id(1)}\n", "utf-8")
+    monkeypatch.setenv("SOURCE_API_KEY", "sk-test-key-0123456789")
+    # The target is no host of threads: what is left of that is a folder to go on with.
+    assert cli("snapshot", target.base_url, "--threads-from", "ids.txt", "--out", "kept").code == 2
     monkeypatch.setenv("MIGRATE_LOAD__TIMEOUT", str(TIMEOUT))
     monkeypatch.setenv("MIGRATE_REPLAY__IDLE_TIMEOUT", str(TIMEOUT))
-    monkeypatch.setenv("SOURCE_API_KEY", "sk-test-key-0123456789")
     return target
 
 
@@ -53,6 +55,8 @@ COMMANDS: dict[str, Callable[[str], list[str]]] = {
     "recover": lambda _: ["recover", "export", "--state", "fresh.db"],
     "status --orphans": lambda _: ["status", "--orphans"],
     "undo --orphans": lambda _: ["undo", "--orphans", "--yes"],
+    "plan of a choice": lambda url: ["plan", url, "--threads-from", "ids.txt", "--since", "2026-01-01"],
+    "snapshot --refresh": lambda url: ["snapshot", url, "--threads-from", "ids.txt", "--out", "kept", "--refresh"],
     "doctor": lambda _: ["doctor", "export"],
     "doctor --live": lambda _: ["doctor", "export", "--live"],
 }
