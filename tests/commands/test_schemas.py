@@ -246,11 +246,11 @@ def test_the_data_of_every_command_is_as_its_schema_says_and_every_key_is_descri
     every = [one for envelopes in scene.results.values() for one in envelopes]
     every += [step for one in scene.results["demo"] for step in one["data"]["steps"]]
     wrong = {
-        (one["command"], fault)
+        f"{one['command']}.schema.json: {fault}"
         for one in every
         for fault in (*faults(one["data"], one["command"]), *undescribed(one["data"], schema(one["command"])))
     }
-    assert sorted(wrong) == []
+    assert not wrong, "describe it in docs/reference/schemas:\n" + "\n".join(sorted(wrong))
 
 
 def test_every_line_of_progress_is_as_its_schema_says(scene: Scene) -> None:
