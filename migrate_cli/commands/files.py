@@ -193,7 +193,9 @@ def for_recover(
     work = FileRecovery(FileHost(client), memory)
     distant = Promises(source.fetching) if _gives_bytes(source) else None
     record, own = memory.record, memory.own_record
-    return RunFiles(settings, source, work, check=True, recorded=record, own=own, distant=distant), work
+    files = RunFiles(settings, source, work, check=True, recorded=record, own=own, distant=distant)
+    work.on_learned = files.resolver.learn
+    return files, work
 
 
 def without_records(settings: Settings, source: Source) -> FileResolver:

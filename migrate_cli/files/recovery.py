@@ -7,7 +7,7 @@ conversation that is otherwise the thread's tells it, and from then on it is kno
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from migrate_cli.convert.placeholders import spoken_in
@@ -31,6 +31,8 @@ class FileRecovery:
         self._memory = memory
         self._lost: dict[str, tuple[str, FileRecord]] = {}
         """Files that were uploaded or transcribed, by placeholder: with their records, but for the id or the words."""
+        self.on_learned: Callable[[str, FileRecord], object] = lambda _file_id, _record: None
+        """Hears of each file that is known again."""
         self._values: dict[str, str] = {}
         """What placeholders stand for, as far as it is known."""
 
@@ -74,4 +76,5 @@ class FileRecovery:
             uploaded = record.status is Status.UPLOADED
             known = replace(record, target_id=value) if uploaded else replace(record, transcript=value)
             self._memory.note(file_id, known)
+            self.on_learned(file_id, known)
             self.counts[known.status.value] += 1

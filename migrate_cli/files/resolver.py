@@ -62,6 +62,10 @@ class FileResolver:
         for entry in entries:
             yield entry if isinstance(entry, Unreadable) else self.at_once(entry)
 
+    def learn(self, file_id: str, record: FileRecord) -> None:
+        """Take what was found out about a file elsewhere; threads that are converted from now on go by it."""
+        self._known.learn(file_id, record)
+
     def at_once(self, thread: Thread) -> Draft | Thread:
         """Return the draft, or the thread itself where something must be found out first."""
         lookup = Lookup(self._known, thread.id)

@@ -120,7 +120,7 @@ class RecoverRun:
             return
         claims = await self._claims(draft, known)
         if claims is not None:
-            self._settle(draft, known, claims)
+            await self._settle(entry, draft, known, claims)
 
     # ---- at the target
 
@@ -144,7 +144,9 @@ class RecoverRun:
 
     # ---- in the state file
 
-    def _settle(self, draft: Draft, known: Progress | None, claims: Sequence[Claim]) -> None:
+    async def _settle(
+        self, entry: Draft | Thread, draft: Draft, known: Progress | None, claims: Sequence[Claim]
+    ) -> None:
         """Note what is known of the thread from now on."""
         own = known.conversation_id if known is not None else None
         # While it was read, another thread of the same name may have got it.
@@ -164,15 +166,23 @@ class RecoverRun:
                 self._store.outcome(progress, ThreadState.PENDING)
             self._observer.not_found(draft)
             return
+        if claim is not None:
+            index.take_out(claim.conversation_id)
+            draft = await self._as_sent(entry, draft, claim, certain=code is None)
+            progress.digest = draft.digest
         self._note(draft, progress, claim, code, detail)
         self._observer.recovered(draft, progress, claim)
 
-    def _as_sent(self, draft: Draft, claim: Claim) -> Draft:
+    async def _as_sent(self, entry: Draft | Thread, draft: Draft, claim: Claim, *, certain: bool) -> Draft:
         """The draft as the lost run had sent it: with ids and transcripts of files, and notes for refused items."""
         if claim.files:
-            self._files.learn(claim.files)
             items = tuple(with_values(item, claim.files) for item in draft.items)
             draft = replace(draft, items=items, digest=digest_of_all((item.digest for item in items), draft.metadata))
+        if claim.files and certain:
+            self._files.learn(claim.files)
+            again = await self._prepare(entry) if isinstance(entry, Thread) else None
+            # The same items, with findings that name the right files.
+            draft = again if again is not None and again.digest == draft.digest else draft
         return with_notes(draft, dict.fromkeys(claim.noted, ("refused", NOTED)))
 
     def _note(
@@ -182,10 +192,7 @@ class RecoverRun:
         store = self._store
         progress.code, progress.detail = code, detail
         if claim is not None:
-            draft = self._as_sent(draft, claim)
-            progress.digest = draft.digest
             progress.conversation_id = claim.conversation_id
-            self._found.index.take_out(claim.conversation_id)
         if code is not None:
             progress.state = ThreadState.IN_DOUBT
         elif claim is not None:

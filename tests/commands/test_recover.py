@@ -15,6 +15,7 @@ from migrate_cli.sandbox.server import EmbeddedSandbox
 
 from support.exports import message, texts_of, thread, thread_id, write_export
 from support.listing_target import ListingTarget, listing_target
+from support.rich_exports import write_rich_export
 
 from .conftest import Cli, Outcome, conversations  # noqa: TID252 - the folder's own fixtures
 
@@ -463,3 +464,39 @@ def test_agents_that_were_made_first_do_not_stand_in_the_way(cli: Cli, tmp_path:
         db.execute("UPDATE run SET command = 'assistants'")
         db.commit()
     assert recover(cli, export).code == 0
+
+
+def everything() -> dict[str, list[Any]]:
+    """All that the state file knows of threads, without times and runs."""
+    threads = """SELECT id, state, conversation_id, position, items, messages, findings, digest, last_message_id,
+        source_created_at FROM thread ORDER BY id"""
+    joined = "FROM {0} JOIN thread ON thread.key = {0}.thread ORDER BY thread.id, 2, 3, 4, 5"
+    items = "SELECT thread.id, idx, message_id, item_id, kind, item.source_created_at, item.digest"
+    with closing(sqlite3.connect("migration.db")) as db:
+        return {
+            "threads": db.execute(threads).fetchall(),
+            "items": db.execute(f"{items} {joined.format('item')}").fetchall(),
+            "findings": db.execute(
+                f"SELECT thread.id, message_id, code, severity, detail {joined.format('thread_finding')}"
+            ).fetchall(),
+            "asides": db.execute(f"SELECT thread.id, message_id, name, value, 0 {joined.format('aside')}").fetchall(),
+            "files": db.execute("SELECT source_file_id, target_file_id, kind, bytes, status FROM file").fetchall(),
+        }
+
+
+@pytest.mark.parametrize("files", ["keep", "upload"])
+def test_all_that_was_known_of_rich_threads_is_known_again(
+    cli: Cli, tmp_path: Path, listing: ListingTarget, monkeypatch: pytest.MonkeyPatch, files: str
+) -> None:
+    monkeypatch.setenv("MIGRATE_CONVERT__FILES", files)
+    write_rich_export(tmp_path / "export", 40)
+    assert cli("apply", "export").code in (0, 3)
+    before, writes = everything(), listing.writes()
+    assert all(before.values())
+    lose()
+    assert recover(cli, "export").code == 0
+    assert listing.writes() == writes
+    after = everything()
+    for name, rows in before.items():
+        assert after[name] == rows, name
+    assert cli("apply", "export", "--output", "json").json["data"]["writes"] == 0
