@@ -68,14 +68,6 @@ def commands() -> Iterator[tuple[str, Any]]:
                 yield f"{name} {below}", inner
 
 
-def command_list() -> str:
-    """A table of the commands, each in one sentence."""
-    rows = [
-        (f"[`{name}`](docs/reference/commands.md#{_anchor(name)})", _first(command)) for name, command in commands()
-    ]
-    return _table(("command", "does"), rows)
-
-
 def command_reference() -> str:
     """Every command with its usage, help, options and exit codes."""
     return "\n\n".join(_reference(name, command) for name, command in commands())
@@ -155,10 +147,6 @@ def _default(parameter: Any) -> str:
     return f"`{value.value if isinstance(value, Enum) else value}`"
 
 
-def _first(command: Any) -> str:
-    return _plain(command.help).split("\n\n")[0]
-
-
 def _plain(text: str | None) -> str:
     """Help as Markdown: lines of a paragraph joined."""
     paragraphs = re.split(r"\n\s*\n", (text or "").strip())
@@ -166,13 +154,6 @@ def _plain(text: str | None) -> str:
 
 
 # ---- settings, tables, dependencies
-
-
-def settings_short() -> str:
-    """Every setting with default and meaning, in one table."""
-    found, meanings = yaml.safe_load(EXAMPLE.read_text("utf-8")), _meanings(EXAMPLE.read_text("utf-8"))
-    rows = [(f"`{name}`", f"`{_yaml(found, name)}`", meanings[name]) for name in flat(found)]
-    return _table(("setting", "default", "meaning"), rows)
 
 
 def settings_reference() -> str:
@@ -327,11 +308,9 @@ def performance_moves() -> str:
 BLOCKS: dict[str, Callable[[], str]] = {
     "performance-bars": performance_bars,
     "performance-moves": performance_moves,
-    "command-list": command_list,
     "commands": command_reference,
     "common-options": common_reference,
     "settings": settings_reference,
-    "settings-short": settings_short,
     "conversion-table": conversion_table,
     "finding-codes": finding_codes,
     "unreadable-codes": unreadable_codes,

@@ -123,6 +123,7 @@ def verify(
         strict=strict,
         fresh=fresh,
         time_limit=time_limit,
+        whole=frame.writes_json,
     )
     selection = selection_of(thread or [], threads_from, limit, shard, choice_of(since, until, assistant, metadata))
     sandbox = target is TargetName.SANDBOX
@@ -139,6 +140,9 @@ def report(
     ] = None,
     rehearsal: Rehearsal = False,
     list_: Annotated[bool, typer.Option("--list", help="List the runs of the state file instead.")] = False,
+    finding: Annotated[
+        str | None, typer.Option("--finding", help="List all threads that have this finding instead.", metavar="CODE")
+    ] = None,
 ) -> None:
     """Show an earlier run again from the state file, in any form; its own exit code stands in the JSON form.
 
@@ -146,12 +150,15 @@ def report(
 
     Example: `migrate-cli report --output html --report run.html`
     """
-    from migrate_cli.commands.report import list_runs  # noqa: PLC0415
+    from migrate_cli.commands.report import list_finding, list_runs  # noqa: PLC0415
     from migrate_cli.commands.report import report as run_report  # noqa: PLC0415
     from migrate_cli.errors import UsageError  # noqa: PLC0415
 
     settings = frame.settings(rehearsal=rehearsal)
-    if list_ and run is not None:
-        raise UsageError("--list shows all runs; leave the id away, or leave --list away to see that run.")
-    result = list_runs(settings) if list_ else run_report(settings, run)
+    if (list_ or finding is not None) and (run is not None or (list_ and finding is not None)):
+        raise UsageError("a run's id, --list and --finding each ask for something else; give one of them.")
+    if finding is not None:
+        result = list_finding(settings, finding)
+    else:
+        result = list_runs(settings) if list_ else run_report(settings, run)
     frame.finish(result, settings, exit_code=0)

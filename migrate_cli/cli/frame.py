@@ -85,6 +85,11 @@ class Frame:
         """Whether the same command goes on with what an interrupted one has left."""
         return self.command in GOING_ON or bool(self.asked)
 
+    @property
+    def writes_json(self) -> bool:
+        """Whether the report goes to a file as JSON, whose lists are whole."""
+        return self.report is not None and self.report.suffix.lower() == ".json"
+
     def settings(self, *, rehearsal: bool = False, **flags: Any) -> Settings:
         """Read the settings, with this invocation's flags on top; for a `rehearsal`, with its state file.
 
@@ -181,14 +186,14 @@ class Frame:
                 from migrate_cli.commands.provenance import provenance_of  # noqa: PLC0415 - after the work
 
                 result.provenance = provenance_of(settings, result, self.began)
-        self.show(result, fmt, with_content=settings is not None and settings.report.with_content)
+        self.show(result, fmt, settings)
         _log_result(result)
         code = result.exit_code if exit_code is None else exit_code
         if code in RESUMABLE:
             sys.stderr.write(self.last_words(code))
         raise typer.Exit(int(code))
 
-    def show(self, result: Result, fmt: OutputFormat, *, with_content: bool = False) -> None:
+    def show(self, result: Result, fmt: OutputFormat, settings: Settings | None = None) -> None:
         """Print a result on stdout, into the report file, and into a CI job's summary, where those are asked for."""
         from migrate_cli.report import output  # noqa: PLC0415 - after the work
         from migrate_cli.report.render import render  # noqa: PLC0415
@@ -198,9 +203,15 @@ class Frame:
 
             result.provenance = of_moment(self.began)
         width, detailed = _width(), self.verbose > 0
+        with_content = settings is not None and settings.report.with_content
         if self.report is not None:
             form = output.form_of(self.report, fmt)
-            output.write_report(self.report, render(result, form, console_width=width, with_content=with_content))
+            if self.writes_json and settings is not None and result.run_id is not None:
+                from migrate_cli.commands.report import complete  # noqa: PLC0415 - hardly ever
+
+                complete(settings.state, result)
+            told = render(result, form, console_width=width, with_content=with_content, detailed=True)
+            output.write_report(self.report, told)
             fmt = output.beside_file(fmt, form)
         if os.environ.get("GITHUB_STEP_SUMMARY"):
             from migrate_cli.report.markdown import write_step_summary  # noqa: PLC0415 - in CI only

@@ -156,7 +156,7 @@ def plan(
         return
     selection = selection_of(thread or [], threads_from, limit, shard, choice_of(since, until, assistant, metadata))
     settings = for_shard(settings, selection, frame.state)
-    options = PlanOptions(gate, rate, model, save, against)
+    options = PlanOptions(gate, rate, model, save, against, whole=frame.writes_json)
     frame.finish(run(settings, selection, view=frame.view(), options=options), settings)
 
 

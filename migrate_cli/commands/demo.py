@@ -62,7 +62,7 @@ def demo(folder: Path, *, view: Callable[[], ProgressView]) -> Iterator[Step]:
         "Plan: read and convert everything, send nothing",
         f"migrate-cli plan {source}",
         lambda: plan(settings, everything, view=view()),
-        ("threads", "messages", "parts", "findings", "finding_list", "unreadable"),
+        ("threads", "messages", "parts", "findings", "finding_list", "finding_threads", "unreadable"),
     )
     yield Step(
         "Apply: migrate, into a sandbox on this machine",

@@ -24,7 +24,7 @@ from migrate_cli.commands.plan_file import (
     save_plan,
 )
 from migrate_cli.commands.plan_gate import PlanGate
-from migrate_cli.commands.run_totals import RunTotals
+from migrate_cli.commands.run_totals import WHOLE, RunTotals
 from migrate_cli.commands.shards import shard_data, share
 from migrate_cli.commands.vector_stores import StoreForecast
 from migrate_cli.convert.batches import batches
@@ -57,6 +57,8 @@ class PlanOptions:
     """Where to keep the plan."""
     against: Path | None = None
     """An earlier plan to compare with."""
+    whole: bool = False
+    """Leave no entry out of the lists of the result."""
 
 
 def plan(settings: Settings, selection: Selection, *, view: ProgressView, options: PlanOptions | None = None) -> Result:
@@ -76,7 +78,7 @@ def plan(settings: Settings, selection: Selection, *, view: ProgressView, option
     not_selected = NotSelected(source, selection, earlier.threads if earlier is not None else ())
     stores = StoreForecast(settings, source, selection)
     keeps = options.save is not None or earlier is not None
-    planning = _Planning(settings, source, view, not_selected, stores, keeps=keeps)
+    planning = _Planning(settings, source, view, not_selected, stores, keeps=keeps, whole=options.whole)
     tally = planning.tally
     tally.want(selection)
     view.start(expected_of(source, selection), "Planning")
@@ -148,6 +150,7 @@ class _Planning:
         stores: StoreForecast,
         *,
         keeps: bool,
+        whole: bool,
     ) -> None:
         self._settings, self._source, self._keeps, self._stores = settings, source, keeps, stores
         self._policy = policy_of(settings)
@@ -155,7 +158,8 @@ class _Planning:
         self._tokens = TokenTally()
         self._batches = 0
         self._content = content_recorder(wanted=settings.report.with_content, redacted=settings.report.redact)
-        self.tally = RunTotals(view, self._content, not_selected=not_selected)
+        listed = WHOLE if whole else None
+        self.tally = RunTotals(view, self._content, not_selected=not_selected, listed=listed)
         self.plan = PlanRecord(planned_setup(settings, source))
         self.reading = ReadingTally()
 

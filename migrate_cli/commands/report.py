@@ -7,9 +7,11 @@ is described from the tables too. The state file holds no texts of messages, so 
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 from migrate_cli.commands.provenance import provenance_recorded
-from migrate_cli.errors import ExitCode, UsageError
+from migrate_cli.errors import ExitCode, UsageError, closest
+from migrate_cli.findings import CATALOGUE
 from migrate_cli.model import CONVERSATION_GONE, JsonObject, Problem, Result
 from migrate_cli.settings.model import Settings
 from migrate_cli.state.reader import StateReader
@@ -44,6 +46,30 @@ def report(settings: Settings, run_id: str | None = None) -> Result:
         _fill_threads(reader, result.data, str(run["id"]))
         _fill_findings(reader, result.data)
         return result
+
+
+def complete(state: Path, result: Result) -> None:
+    """Put everything into lists that the result of a run cut short, as far as the state file has it."""
+    with StateReader(state) as reader:
+        _fill_threads(reader, result.data, str(result.run_id))
+        _fill_findings(reader, result.data)
+
+
+def list_finding(settings: Settings, code: str) -> Result:
+    """Return everything that the state file holds under a finding code: `rows` {thread_id, message_id, detail}.
+
+    Raises UsageError when there is no state file, or for a code that does not exist.
+    """
+    if code not in CATALOGUE:
+        near = closest(code, CATALOGUE)
+        hint = f"; did you mean {near}?" if near else "; migrate-cli status -v shows those of this state file"
+        raise UsageError(f"there is no finding {code}{hint}")
+    with StateReader(settings.state) as reader:
+        names = ("thread_id", "message_id", "detail")
+        rows = [{name: row[name] for name in names} for row in reader.findings.listed(code=code)]
+    threads = len({row["thread_id"] for row in rows})
+    found = "no thread" if not rows else f"{threads} thread{'' if threads == 1 else 's'}, {len(rows)} in all"
+    return Result("report", {"message": f"{code}: {found}. {CATALOGUE[code].meaning}", "code": code, "rows": rows})
 
 
 def list_runs(settings: Settings) -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -32,10 +33,14 @@ from migrate_cli.verify.run import UNREADABLE
 
 BY_VERIFY = frozenset({"differs", "gone", "unread"})
 """What a loaded thread counts as where the last `verify` found something."""
+NAMED = 5
+"""Threads that a result names for each finding code."""
 OUTLINES = 3
 """Files of unknown formats whose outline a result carries."""
 LISTED = 1000
 """Longest list of findings, threads or unreadable entries that a result carries; the state file has them all."""
+WHOLE = sys.maxsize
+"""The same where all were asked for: about half a kilobyte of memory an entry."""
 
 _ALREADY = {
     Action.DONE: "unchanged",
@@ -66,9 +71,11 @@ class RunTotals:
         clock: Callable[[], float] = time.monotonic,
         *,
         not_selected: NotSelected | None = None,
+        listed: int | None = None,
     ) -> None:
         self._view, self._content, self._clock = view, content, clock
         self._not_selected = not_selected
+        self._most = LISTED if listed is None else listed
         self._began, self._timeline = clock(), Throughput()
         self._wanted: set[str] = set()
         self._selection = Selection()
@@ -81,6 +88,8 @@ class RunTotals:
         self.codes: Counter[str] = Counter()
         self.severities: Counter[str] = Counter()
         self.finding_list: list[JsonObject] = []
+        self.finding_threads: dict[str, dict[str, None]] = {}
+        """The first threads of each code, in their order."""
         self.thread_list: list[JsonObject] = []
         self.skipped: list[JsonObject] = []
         self.unreadables: list[JsonObject] = []
@@ -122,7 +131,7 @@ class RunTotals:
         row: JsonObject = {"origin": str(entry.origin), "code": entry.code, "detail": entry.detail}
         if entry.shown and sum("outline" in other for other in self.unreadables) < OUTLINES:
             row["outline"] = [scrub(line) for line in entry.shown]
-        _append(self.unreadables, row)
+        _append(self._most, self.unreadables, row)
         self.problem(entry.code, entry.sentence, entry.thread_id)
         self._view.thread_done("failed", 0)
 
@@ -138,9 +147,9 @@ class RunTotals:
         found = [finding(code, detail, row["thread_id"], message) for message, code, detail in known]
         self.add_findings(found)
         kept = {name: row[name] for name in ("thread_id", "conversation_id", "messages", "items", "reason")}
-        _append(self.thread_list, {**kept, "state": state, "findings": len(found)})
+        _append(self._most, self.thread_list, {**kept, "state": state, "findings": len(found)})
         if state == "skipped":
-            _append(self.skipped, {"thread_id": row["thread_id"], "reason": row["reason"]})
+            _append(self._most, self.skipped, {"thread_id": row["thread_id"], "reason": row["reason"]})
         if state in BY_VERIFY:
             self._found_by_verify(row["thread_id"], row["code"], row["detail"])
         self._view.thread_done(state, row["messages"])
@@ -194,8 +203,9 @@ class RunTotals:
         self.parts.add(draft.ledger)
         self.add_findings(draft.findings)
         if state == "skipped":
-            _append(self.skipped, {"thread_id": draft.thread_id, "reason": draft.skip_reason})
+            _append(self._most, self.skipped, {"thread_id": draft.thread_id, "reason": draft.skip_reason})
         _append(
+            self._most,
             self.thread_list,
             {
                 "thread_id": draft.thread_id,
@@ -221,12 +231,15 @@ class RunTotals:
         for found in findings:
             self.codes[found.code] += 1
             self.severities[found.severity.value] += 1
-            if len(self.finding_list) < LISTED:
+            named = self.finding_threads.setdefault(found.code, {})
+            if found.thread_id is not None and len(named) < NAMED:
+                named[found.thread_id] = None
+            if len(self.finding_list) < self._most:
                 self.finding_list.append(finding_row(found))
 
     def problem(self, code: str, message: str, thread_id: str | None) -> None:
         """Count one entry of `errors`."""
-        if len(self.problems) < LISTED:
+        if len(self.problems) < self._most:
             self.problems.append(Problem(code, message, thread_id))
 
     @property
@@ -263,6 +276,7 @@ class RunTotals:
                 "parts": self.parts.as_dict(),
                 "findings": dict(sorted(self.codes.items())),
                 "severities": dict(sorted(self.severities.items())),
+                "finding_threads": {code: list(named) for code, named in sorted(self.finding_threads.items())},
                 "finding_list": self.finding_list,
                 "thread_list": self.thread_list,
                 "skipped": self.skipped,
@@ -316,6 +330,6 @@ def _of_loaded(state: str, code: str | None) -> str:
     return "gone" if code == CONVERSATION_GONE else "differs"
 
 
-def _append(rows: list[Any], row: Any) -> None:
-    if len(rows) < LISTED:
+def _append(most: int, rows: list[Any], row: Any) -> None:
+    if len(rows) < most:
         rows.append(row)

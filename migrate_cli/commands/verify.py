@@ -75,6 +75,8 @@ class VerifyOptions:
     """Read all, also what an interrupted verification has done already."""
     time_limit: TimeLimit = field(default_factory=TimeLimit)
     """After this, the run ends in good order."""
+    whole: bool = False
+    """Leave no entry out of the lists of the result."""
 
     def recorded(self) -> JsonObject:
         """What an interrupted run must have in common with this one to be gone on with."""
@@ -123,7 +125,7 @@ class _Verify:
     ) -> None:
         self._settings, self._source, self._store, self._reader = settings, source, store, reader
         self._target, self._view, self._options = target, view, options
-        self._tally = VerifyTotals(view, with_source=source is not None)
+        self._tally = VerifyTotals(view, with_source=source is not None, whole=options.whole)
         self._unread: set[str] = set()
         self._not_selected: NotSelected | None = None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from migrate_cli.commands.run_totals import LISTED
+from migrate_cli.commands.run_totals import LISTED, WHOLE
 from migrate_cli.findings import holes_in
 from migrate_cli.model import Draft, JsonObject, Problem, ThreadState, Unreadable
 from migrate_cli.report.progress import ProgressView
@@ -20,8 +20,9 @@ LISTED_ASIDE = 10_000
 class VerifyTotals:
     """The running totals of one verification."""
 
-    def __init__(self, view: ProgressView, *, with_source: bool = False) -> None:
+    def __init__(self, view: ProgressView, *, with_source: bool = False, whole: bool = False) -> None:
         self._view = view
+        self._most, self._most_aside = (WHOLE, WHOLE) if whole else (LISTED, LISTED_ASIDE)
         self._with_source = with_source
         self.threads: Counter[str] = Counter()
         self.outcomes: Counter[Outcome] = Counter()
@@ -153,7 +154,7 @@ class VerifyTotals:
         self.threads["total"] += 1
         self.threads[state] += 1
         self.messages += messages
-        if len(self.thread_list) < LISTED_ASIDE and (differing or self._listed < LISTED):
+        if len(self.thread_list) < self._most_aside and (differing or self._listed < self._most):
             self._listed += not differing
             self.thread_list.append(
                 {
@@ -171,9 +172,9 @@ class VerifyTotals:
         skipped = entry.state == ThreadState.SKIPPED
         self.threads["skipped" if skipped else "not_loaded"] += 1
         row = {"thread_id": entry.thread_id, "state": entry.state, "detail": entry.detail}
-        if len(self.thread_list) < LISTED_ASIDE:
+        if len(self.thread_list) < self._most_aside:
             self.thread_list.append(row | {"conversation_id": None, "messages": entry.messages, "items": 0})
-        if not skipped and len(self.not_loaded) < LISTED:
+        if not skipped and len(self.not_loaded) < self._most:
             self.not_loaded.append(row)
             why = f": {entry.detail}" if entry.detail else ""
             state = entry.state.replace("_", " ")
@@ -183,7 +184,7 @@ class VerifyTotals:
     def _unreadable(self, entry: Unreadable) -> None:
         self.threads["total"] += 1
         self.threads["unreadable"] += 1
-        if len(self.unreadables) < LISTED:
+        if len(self.unreadables) < self._most:
             row = {"origin": str(entry.origin), "code": entry.code, "detail": entry.detail}
             self.unreadables.append(row)
         self._problem(entry.code, entry.sentence, entry.thread_id)
@@ -191,7 +192,7 @@ class VerifyTotals:
 
     def _list_differences(self, task: ComparisonTask, verdict: Verdict) -> None:
         self.told += len(verdict.differences) + verdict.differences_cut
-        room = LISTED - len(self.differences)
+        room = self._most - len(self.differences)
         self.differences += [
             {"thread_id": task.thread_id, "conversation_id": task.conversation_id, **one.as_dict()}
             for one in verdict.differences[:room]
@@ -210,5 +211,5 @@ class VerifyTotals:
         self._problem(first.code, f"{where}{field}{first.detail}{rest}{since}", task.thread_id)
 
     def _problem(self, code: str, message: str, thread_id: str | None) -> None:
-        if len(self.problems) < LISTED_ASIDE:
+        if len(self.problems) < self._most_aside:
             self.problems.append(Problem(code, message, thread_id))

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report import chosen
+from migrate_cli.report.brief import NAMED, brief
 from migrate_cli.report.document import (
     EMPTY_SOURCE,
     Bar,
@@ -17,6 +18,7 @@ from migrate_cli.report.document import (
     TextComparison,
     TextPair,
     Tone,
+    Trouble,
     counts,
     known_incomplete,
     objects,
@@ -39,6 +41,8 @@ PHRASES = {"-": "missing in the target", "+": "only in the target", "*": "differ
 BESIDE = {"metadata": "metadata pair", "files": "file", "vector_stores": "vector store"}
 """What is compared beside items, each with the key that counts it."""
 SHOWN = 100
+COPIES = frozenset({"doubled-item"})
+"""Codes of what is only in the target, and wrong all the same."""
 
 
 def build(result: Result) -> ReportDocument:
@@ -59,6 +63,24 @@ def build(result: Result) -> ReportDocument:
         tone=_verify_tone(result),
         sections=(*(section for section in sections if section is not None), *problems(_not_told_yet(result))),
         next_steps=steps(result, *_after_verify(result)),
+        brief=brief(_not_told_yet(result), (), *_different(data)),
+    )
+
+
+def _different(data: JsonObject) -> tuple[Trouble, ...]:
+    """The differences by code, each with the first conversations that have it."""
+    found: dict[str, list[JsonObject]] = {}
+    for entry in objects(data, "differences"):
+        found.setdefault(text(entry.get("code")), []).append(entry)
+    return tuple(
+        Trouble(
+            "warning" if all(one.get("outcome") == "+" for one in met) and code not in COPIES else "error",
+            code,
+            len(met),
+            _told(met[0]).partition(": ")[2],
+            tuple(dict.fromkeys(text(one.get("thread_id")) for one in met))[:NAMED],
+        )
+        for code, met in found.items()
     )
 
 

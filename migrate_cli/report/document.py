@@ -209,6 +209,32 @@ Section = Plain | Fold | FoldList
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """One kind of problem: how bad it is, how often it occurs, what it is, and the first threads that have it."""
+
+    severity: str
+    code: str
+    count: int
+    meaning: str
+    where: tuple[str, ...] = ()
+    """Up to five threads, or places in the source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """The short form of a report."""
+
+    facts: tuple[str, ...] = ()
+    """Lines of a few numbers."""
+    troubles: tuple[Trouble, ...] = ()
+    """The worst kinds of problem, worst first."""
+    more: str = ""
+    """What was left out, and how it is shown."""
+    asked: tuple[Plain, ...] = ()
+    """Sections that a person asked for by an option."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReportDocument:
     """A whole report."""
 
@@ -221,6 +247,8 @@ class ReportDocument:
     """When set, the text format is exactly this (a settings file, generated code), so that it can be piped on."""
     lead: int = 0
     """So many sections carry the verdict: a page shows them before its charts."""
+    brief: Brief | None = None
+    """What a terminal shows in place of the sections, unless details are asked for."""
     notice: str | None = None
     """What must be read before anything else, such as that this was a rehearsal."""
 

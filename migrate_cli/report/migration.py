@@ -8,10 +8,12 @@ from pathlib import Path
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report import chosen
+from migrate_cli.report.brief import brief
 from migrate_cli.report.catalogue import finding_rows
 from migrate_cli.report.document import (
     EMPTY_SOURCE,
     Bar,
+    Brief,
     Column,
     ReportDocument,
     Section,
@@ -65,7 +67,52 @@ def build(result: Result) -> ReportDocument:
         tone=_tone(result),
         sections=(*(section for section in sections if section is not None), *problems(result)),
         next_steps=steps(result, *(_after_plan(result) if planning else _after_apply(result))),
+        brief=_brief(result, planning=planning),
     )
+
+
+def _brief(result: Result, *, planning: bool) -> Brief:
+    """Nothing but the headline where nothing was sent and nothing is wrong: the report of that was read before."""
+    data = result.data
+    if not planning and data.get("writes") == 0 and result.exit_code == 0:
+        return Brief()
+    parts = counts(data, "parts")
+    fates = " · ".join(f"{number(parts.get(fate, 0))} {fate}" for fate in FATES)
+    facts = [f"{plural(parts['read'], 'part')}: {fates}" if parts.get("read") else ""]
+    facts.append(_left_out(data))
+    if planning:
+        facts.append(_estimate_line(data))
+    elif isinstance(data.get("seconds"), int | float):
+        told = dict(_run_facts(result))
+        rate = f" at {told['pace']}" if "pace" in told else ""
+        facts.append(
+            f"{told['time']}{rate} · state in {told.get('state file', NOTHING)} · run {told.get('run', NOTHING)}"
+        )
+    listing = "" if planning else f"migrate-cli report{state_option(data)} --finding"
+    asked = (_against(data), _estimate(data) if _was_asked_for(data) else None) if planning else ()
+    return brief(result, facts, listing=listing, asked=asked)
+
+
+def _left_out(data: JsonObject) -> str:
+    """The first fields that nothing carries, in the records and beside them."""
+    entries = objects(data, "reading")
+    inside = (counts(one["fields"], "set_aside") for one in entries if isinstance(one.get("fields"), dict))
+    names = dict.fromkeys(name for met in (*inside, *(counts(one, "frame") for one in entries)) for name in met)
+    named = ", ".join(list(names)[:_FEW]) + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "")
+    return f"Fields left out: {named}" if names else ""
+
+
+def _was_asked_for(data: JsonObject) -> bool:
+    """Whether the estimate says more than a plan says unasked."""
+    found = data.get("estimate")
+    return isinstance(found, dict) and any(name in found for name in ("seconds", "tokens", "window"))
+
+
+def _estimate_line(data: JsonObject) -> str:
+    found = data.get("estimate")
+    if not isinstance(found, dict) or not isinstance(found.get("requests"), int):
+        return ""
+    return f"{plural(found['requests'], 'request')} to the target"
 
 
 def _tone(result: Result) -> Tone:
@@ -224,7 +271,7 @@ def _overview(data: JsonObject, *, planning: bool) -> Table | None:
         rows.insert(0, ("threads", "in the source", number(of)))
     if messages:
         rows.append(("messages", "read", number(messages.get("read"))))
-        rows.append(("items", "made of them", number(messages.get("items"))))
+        rows.append(("items", "for conversations", number(messages.get("items"))))
     for group in ("files", "vector_stores", "requests", "estimate"):
         rows += [
             (group, name.replace("_", " "), number(count))
@@ -338,13 +385,18 @@ def _shapes(data: JsonObject) -> Table | None:
         for entry in objects(data, "shapes")
     )
     return (
-        Table("Files were taken for", (Column("shape"), Column("files", numeric=True), Column("example")), rows)
+        Table("Detected formats", (Column("format"), Column("files", numeric=True), Column("example")), rows)
         if rows
         else None
     )
 
 
 def _run(result: Result) -> Table | None:
+    facts = _run_facts(result)
+    return Table("Run", (Column(""), Column("")), tuple(facts)) if facts else None
+
+
+def _run_facts(result: Result) -> list[tuple[str, str]]:
     data = result.data
     facts: list[tuple[str, str]] = []
     target = data.get("target")
@@ -363,7 +415,7 @@ def _run(result: Result) -> Table | None:
         facts.append(("shard", f"{shard['index']} of {shard['of']}{part}"))
     if result.run_id:
         facts.append(("run", result.run_id))
-    return Table("Run", (Column(""), Column("")), tuple(facts)) if facts else None
+    return facts
 
 
 def _sandbox(target: JsonObject) -> str:

@@ -8,9 +8,11 @@ from typing import Any
 
 from migrate_cli.model import CONVERSATION_GONE, JsonObject, Result
 from migrate_cli.report import chosen
+from migrate_cli.report.brief import brief, in_state
 from migrate_cli.report.catalogue import finding_rows
 from migrate_cli.report.document import (
     Bar,
+    Brief,
     Column,
     ReportDocument,
     Section,
@@ -64,7 +66,26 @@ def build(result: Result) -> ReportDocument:
         tone=tone,
         sections=(*(section for section in sections if section is not None), *problems(result)),
         next_steps=steps(result, *_next(data, states)),
+        brief=_brief(result, states),
     )
+
+
+def _brief(result: Result, states: dict[str, int]) -> Brief:
+    data = result.data
+    told = [f"{number(count)} {state.replace('_', ' ')}" for state, count in states.items() if count]
+    facts = [f"Threads: {' · '.join(told)}" if told else ""]
+    facts += [f"Running: {_inline(data['running'])}"] if data.get("running") else []
+    facts += [f"Last run: {_last(data['last_run'])}"] if isinstance(data.get("last_run"), dict) else []
+    lost = [f"{FACTS[key]} {number(data[key])}" for key in ("orphans", "file_copies") if data.get(key)]
+    facts += [f"Left at the target: {', '.join(lost)}"] if lost else []
+    aside = [one for key, title in ASIDE_TITLES.items() for one in in_state(data, key, _first_detail(data, key, title))]
+    return brief(result, facts, *aside, listing=f"migrate-cli report{state_option(data)} --finding")
+
+
+def _first_detail(data: JsonObject, key: str, title: str) -> str:
+    """Why the first thread of a state is in it."""
+    first = next(iter(objects(data, key)), {})
+    return text(first.get("detail") or first.get("code") or title)
 
 
 def _all_done(data: JsonObject, states: dict[str, int]) -> bool:

@@ -20,6 +20,7 @@ from migrate_cli.disk.plain import made_plain
 from migrate_cli.model import Result
 from migrate_cli.report.document import (
     Bar,
+    Brief,
     Column,
     Fold,
     FoldList,
@@ -42,6 +43,7 @@ FILLS = {"kept": ("█", "green"), "converted": ("▓", "cyan"), "noted": ("▒"
 OTHER_FILLS = (("█", "green"), ("▓", "cyan"), ("▒", "yellow"), ("░", "red"), ("▚", "magenta"))
 WORDS = {"error": "red", "failed": "red", "failure": "red", "warning": "yellow", "differs": "yellow", "info": "dim"}
 """Cells that are exactly one of these words are coloured."""
+TROUBLES = {"error": ("✗", "red"), "warning": ("!", "yellow"), "info": ("·", "dim")}
 NARROWEST = 40
 INDENT = 2
 GAP = 2
@@ -77,6 +79,10 @@ def _draw(console: Console, document: ReportDocument, view: View) -> None:
     head = Grid.grid(padding=(0, 1))
     head.add_row(Text(sign, style=f"bold {colour}"), Text(visible(document.headline), style="bold", overflow="fold"))
     console.print(head)
+    if document.brief is not None and not view.detailed:
+        _draw_brief(console, document, view)
+        _draw_next(console, document.next_steps)
+        return
     for section in visible_sections(document, with_content=view.with_content):
         if isinstance(section, Table) and section.reference and not view.detailed:
             continue
@@ -88,6 +94,42 @@ def _draw(console: Console, document: ReportDocument, view: View) -> None:
         else:
             _draw_section(console, section)
     _draw_next(console, document.next_steps)
+
+
+def _draw_brief(console: Console, document: ReportDocument, view: View) -> None:
+    """A few numbers and the worst problems; texts that were asked for follow whole."""
+    brief = document.brief or Brief()
+    for line in brief.facts:
+        console.print(Padding(Text(visible(line), overflow="fold"), (0, 0, 0, INDENT)))
+    if brief.troubles:
+        console.print()
+    for place, trouble in enumerate(brief.troubles):
+        sign, colour = TROUBLES.get(trouble.severity, TROUBLES["warning"])
+        head = Text.assemble((f"{sign} ", colour), (visible(trouble.code), "bold"), f"  {number(trouble.count)}  ")
+        head.append(visible(trouble.meaning), style="dim")
+        # The worst one is told whole; of the others, as much as a line takes.
+        if place:
+            head.truncate(console.width - INDENT, overflow="ellipsis")
+        console.print(Padding(head, (0, 0, 0, INDENT)))
+        if trouble.where:
+            named = _fitting(trouble.where, trouble.count, console.width - 2 * INDENT)
+            console.print(Padding(Text(visible(named), overflow="fold"), (0, 0, 0, 2 * INDENT)))
+    for line in brief.more.splitlines():
+        console.print(Padding(Text(visible(line), style="dim", overflow="fold"), (0, 0, 0, INDENT)))
+    texts = (one for one in document.sections if isinstance(one, TextComparison) and view.with_content)
+    for section in (*brief.asked, *texts):
+        console.print()
+        _draw_section(console, section)
+
+
+def _fitting(names: tuple[str, ...], count: int, width: int) -> str:
+    """As many of the names as one line takes, one at least, and how many more there are."""
+    for shown in range(len(names), 0, -1):
+        rest = count - shown
+        line = ", ".join(names[:shown]) + (f" and {number(rest)} more" if rest > 0 else "")
+        if cell_len(line) <= width or shown == 1:
+            return line
+    return ""
 
 
 def _draw_next(console: Console, steps: tuple[str, ...]) -> None:

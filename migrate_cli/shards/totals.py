@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from migrate_cli.commands.run_totals import LISTED
+from migrate_cli.commands.run_totals import LISTED, NAMED
 from migrate_cli.commands.timeline import Throughput
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject, Problem
@@ -123,6 +123,9 @@ def _once(data: JsonObject) -> None:
         if len(again) and name in data.get("threads", {}):
             data["threads"][name] -= len(again)
     data["finding_list"], again = _distinct(data.get("finding_list", ()), lambda row: row.get("thread_id") is None)
+    if "finding_threads" in data:
+        named = data["finding_threads"].items()
+        data["finding_threads"] = {code: list(dict.fromkeys(ids))[:NAMED] for code, ids in named}
     for key, field in (("findings", "code"), ("severities", "severity")):
         if key in data:
             data[key] = dict(sorted((Counter(data[key]) - Counter(row[field] for row in again)).items()))

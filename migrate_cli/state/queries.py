@@ -229,6 +229,10 @@ class AgentQueries:
         return [RecordedAgent(row[0], row[1], row[2], row[3], AgentStatus(row[4])) for row in rows]
 
 
+_PER_THREAD = 20
+"""Findings of one code that one thread may have before fewer threads than asked for are named."""
+
+
 class FindingQueries:
     """What was found, and what the target or the reader could not take."""
 
@@ -241,6 +245,16 @@ class FindingQueries:
         given = {column: value for column, value in wanted.items() if value is not None}
         where = " AND ".join(f"{column} = ?" for column in given) or "1"
         return self._file.rows(f"SELECT * FROM finding WHERE {where}", *given.values())  # noqa: S608 - columns are ours
+
+    def threads(self, codes: Iterable[str], most: int) -> dict[str, list[str]]:
+        """Return, for each of the codes, threads that have it, up to `most`; quick however many findings there are."""
+        sql = """SELECT thread.id AS thread_id FROM thread_finding JOIN thread ON thread.key = thread_finding.thread
+            WHERE code = ? LIMIT ?"""
+        found = {}
+        for code in codes:
+            met = dict.fromkeys(str(row["thread_id"]) for row in self._file.rows(sql, code, _PER_THREAD * most))
+            found[code] = list(met)[:most]
+        return found
 
     def aside(self, thread: str | None = None) -> Iterator[JsonObject]:
         """Yield what the target had no room for: thread_id, message_id, name, value (as JSON value)."""

@@ -18,6 +18,8 @@ from migrate_cli.state.setup import upgraded
 _LISTED = 200
 """Threads that a summary names for each state that needs a person."""
 
+_EXAMPLES = 5
+"""Threads that a summary names for each finding code."""
 _NAMED = ("failed", "in_doubt", "differs")
 
 
@@ -55,7 +57,8 @@ class StateReader:
     def summary(self) -> JsonObject:
         """Return where the migration stands, in the shape of the command `status`.
 
-        `threads` by state, `items`, `messages`, `findings` by code, `orphans`, `file_copies` (possible ones, which
+        `threads` by state, `items`, `messages`, `findings` by code, `finding_threads` (up to five threads
+        of each code), `orphans`, `file_copies` (possible ones, which
         nothing names), `unreadable` (of the last apply), up to 200 threads each of `failed`, `in_doubt` and `differs`
         with code and detail, `vector_stores` and `vector_store_files` by status where
         there are any, `skipped` by reason, `running` (the process that writes now, or None), `last_run` and
@@ -69,12 +72,14 @@ class StateReader:
         threads, totals = self._threads_by_state()
         named = {state: list(self.threads.listed(state, limit=_LISTED)) if state in threads else [] for state in _NAMED}
         skipped = "SELECT reason, count(*) FROM thread WHERE state = 'skipped' GROUP BY reason"
+        codes = self._file.counts("SELECT code, count(*) FROM thread_finding GROUP BY code")
         return {
             "state": str(self.path),
             "threads": threads,
             **self._reached(sum(threads.values())),
             **totals,
-            "findings": self._file.counts("SELECT code, count(*) FROM thread_finding GROUP BY code"),
+            "findings": codes,
+            "finding_threads": self.findings.threads(codes, _EXAMPLES),
             "orphans": self._file.number("SELECT count(*) FROM orphan"),
             "file_copies": self._file.number(
                 "SELECT (SELECT coalesce(sum(lost_uploads), 0) FROM file) + "

@@ -70,7 +70,7 @@ def test_status_says_which_share_of_an_uncounted_source_was_read_and_takes_it_fo
     (tmp_path / "all.jsonl").write_text(lines)
     stopped = cli("apply", tmp_path / "all.jsonl", *REFUSED, "-o", "json").json["data"]
     assert stopped["share_read"] == pytest.approx(3 / 12, rel=0.1)
-    told = flat(cli("status").out)
+    told = flat(cli("status", "-v").out)
     assert "About 25.0 % of the source had been read." in told
     assert "Threads reached so far" in told
     assert "100 %" not in told
@@ -78,7 +78,7 @@ def test_status_says_which_share_of_an_uncounted_source_was_read_and_takes_it_fo
 
 def test_what_was_not_reached_has_its_share_in_the_bar(cli: Cli, export: Path) -> None:
     cli("apply", export, *REFUSED)
-    told = flat(cli("status").out)
+    told = flat(cli("status", "-v").out)
     assert "failed 3 25.0 %" in told
     assert "not reached 9 75.0 %" in told
 
@@ -86,7 +86,7 @@ def test_what_was_not_reached_has_its_share_in_the_bar(cli: Cli, export: Path) -
 def test_some_threads_that_were_asked_for_are_not_taken_for_the_export(cli: Cli, export: Path) -> None:
     cli("apply", export, *REFUSED, "--limit", "2")
     assert cli("status", "-o", "json").json["data"]["selected_only"] is True
-    told = flat(cli("status").out)
+    told = flat(cli("status", "-v").out)
     assert told.startswith("! 0 of 2 threads reached so far are done.")
     assert "%" not in told
 

@@ -185,7 +185,7 @@ def test_an_older_rehearsal_under_the_name_of_the_migration_is_not_mistaken_for_
 
 def test_steps_that_a_rehearsal_proposes_stay_with_it(cli: Cli, tmp_path: Path, rehearsed: Path) -> None:
     for command in (("status", "--rehearsal"), ("apply", rehearsed, "--target", "sandbox")):
-        (step,) = proposed(cli(*command).out)
+        step = next(step for step in proposed(cli(*command).out) if "migrate-cli report" not in step)
         assert step.startswith("migrate-cli verify")
         assert "--target sandbox" in step
         assert "--state" not in step

@@ -24,11 +24,15 @@ SUFFIXES = {
 
 
 @pytest.mark.parametrize("name", ["applied", "verified", "replayed"])
-@pytest.mark.parametrize("fmt", list(OutputFormat))
-def test_one_result_renders_as_its_golden_file(fmt: OutputFormat, name: str, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize(
+    ("fmt", "detailed"), [(OutputFormat.TEXT, True), *((fmt, False) for fmt in OutputFormat)], ids=str
+)
+def test_one_result_renders_as_its_golden_file(
+    fmt: OutputFormat, detailed: bool, name: str, request: pytest.FixtureRequest
+) -> None:
     result: Result = request.getfixturevalue(name)
-    text = render(result, fmt, console_width=80, with_content=fmt is OutputFormat.HTML)
-    path = GOLDEN / f"{result.command}.{SUFFIXES[fmt]}"
+    text = render(result, fmt, console_width=80, with_content=fmt is OutputFormat.HTML, detailed=detailed)
+    path = GOLDEN / f"{result.command}{'-details' if detailed else ''}.{SUFFIXES[fmt]}"
     if os.environ.get("GOLDEN") == "write":
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -19,7 +19,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def text(command: str, data: JsonObject, exit_code: int = 0, width: int = 80) -> str:
-    return render(Result(command, data, exit_code), OutputFormat.TEXT, console_width=width)
+    return render(Result(command, data, exit_code), OutputFormat.TEXT, console_width=width, detailed=True)
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
@@ -51,7 +51,7 @@ def test_a_table_that_is_too_wide_keeps_its_rows_and_moves_its_widest_cells_belo
 
 
 def test_columns_share_the_width_without_breaking_an_id(applied: Result) -> None:
-    report = render(applied, OutputFormat.TEXT, console_width=66)
+    report = render(applied, OutputFormat.TEXT, console_width=66, detailed=True)
     line = next(line for line in report.splitlines() if "item-refused" in line)
     assert line.split()[0] == "thread_000000000000000000000021"
 
@@ -105,7 +105,7 @@ def test_what_could_not_be_read_is_no_thread_that_failed() -> None:
 
 
 def test_each_finding_comes_with_its_meaning_and_what_to_do(applied: Result) -> None:
-    report = render(applied, OutputFormat.TEXT, console_width=200)
+    report = render(applied, OutputFormat.TEXT, detailed=True, console_width=200)
     lines = report.splitlines()
     at = next(index for index, line in enumerate(lines) if "attachment-file-missing" in line)
     assert lines[at].split() == ["attachment-file-missing", "warning", "12"]
