@@ -115,7 +115,7 @@ def _draw_brief(console: Console, document: ReportDocument, view: View) -> None:
             named = _fitting(trouble.where, trouble.count, console.width - 2 * INDENT)
             console.print(Padding(Text(visible(named), overflow="fold"), (0, 0, 0, 2 * INDENT)))
     for line in brief.more.splitlines():
-        console.print(Padding(Text(visible(line), style="dim", overflow="fold"), (0, 0, 0, INDENT)))
+        _draw_step(console, Text(" " * INDENT), line)
     texts = (one for one in document.sections if isinstance(one, TextComparison) and view.with_content)
     for section in (*brief.asked, *texts):
         console.print()
@@ -138,10 +138,24 @@ def _draw_next(console: Console, steps: tuple[str, ...]) -> None:
     for index, step in enumerate(steps):
         if index == 0:
             console.print()
+        _draw_step(console, Text.assemble(("Next: " if index == 0 else " " * 6, "bold"), (dash, "dim")), step)
+
+
+def _draw_step(console: Console, lead: Text, step: str) -> None:
+    """A sentence with its command: on one line, or the command on a line of its own, which is never broken.
+
+    A command that the report broke in two could not be pasted; the terminal itself may wrap it.
+    """
+    sentence, mark, command = visible(step).partition(": migrate-cli ")
+    if not mark or lead.cell_len + cell_len(visible(step)) <= console.width:
         row = Grid.grid()
-        lead = "Next: " if index == 0 else "      "
-        row.add_row(Text(lead, style="bold"), Text(dash, style="dim"), Text(visible(step), overflow="fold"))
+        row.add_row(lead, Text(visible(step), overflow="fold"))
         console.print(row)
+        return
+    row = Grid.grid()
+    row.add_row(lead, Text(f"{sentence}:", overflow="fold"))
+    console.print(row)
+    console.print(Text(f"{' ' * lead.cell_len}migrate-cli {command}"), soft_wrap=True)
 
 
 def _draw_folds(console: Console, folds: FoldList, view: View) -> None:
