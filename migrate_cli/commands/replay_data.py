@@ -152,7 +152,7 @@ def problems_of(data: JsonObject, failure: MigrateError | None) -> list[Problem]
         sentence = f"the conversation {conversation_id} could not be read again, so nothing is known of it"
         problems.append(Problem("conversation-unread", sentence))
     for conversation_id in data["scratch"]["left"]:
-        sentence = f"the scratch conversation {conversation_id} could not be deleted; the next replay tries again"
+        sentence = f"the scratch conversation {conversation_id} may still be there; the next replay deletes it"
         problems.append(Problem("scratch-left", sentence))
     problems += [Problem("conversation-left-open", one["problem"]) for one in data["tidied"] if one["problem"]]
     return problems

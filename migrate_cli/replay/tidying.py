@@ -8,6 +8,7 @@ there before the replay is never touched. It must not decide when to tidy.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -25,7 +26,7 @@ from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.target.scratch import ScratchConversations, ScratchRefused, Unclear
 from migrate_cli.work.waiting import waiting
 
-LOOKS = 3
+LOOKS = 5
 """How often a conversation is looked at before it is left as it is."""
 _MESSAGE = "the call was not answered when the replay ended"
 
@@ -81,8 +82,8 @@ class ConversationTidier:
     ) -> None:
         self._target, self._scratches = target, scratches
         self._conversation, self._anchor = conversation_id, anchor
-        self._refused: set[str] = set()
-        """Ids of calls whose answers the target does not take."""
+        self._refused: Counter[str] = Counter()
+        """How many answers to a call the target did not take, by the id of the call."""
 
     async def tidy(
         self, known: Iterable[JsonObject] = (), together: Iterable[Sequence[str]] = (), *, settle: float = 0.0
@@ -128,9 +129,10 @@ class ConversationTidier:
         return _ToDo(answered, ids, [call.full_name for call in lost])
 
     def _answer(self, call: ClientCall, own: dict[str, JsonObject]) -> JsonObject | None:
-        if call.call_id in self._refused:
-            return None
-        return own.get(call.call_id) or error_item(call, "not_answered", _MESSAGE)
+        """What is tried next: its output where there is one, then an error, then nothing."""
+        known = [own[call.call_id]] if call.call_id in own else []
+        ways = [*known, error_item(call, "not_answered", _MESSAGE), None]
+        return ways[min(self._refused[call.call_id], len(ways) - 1)]
 
     @staticmethod
     def _with(items: list[JsonObject], calls: list[ClientCall], groups: list[frozenset[str]]) -> set[int]:
@@ -164,7 +166,7 @@ class ConversationTidier:
         try:
             await self._scratches.append(self._conversation, [encode(item) for item in items])
         except ScratchRefused:
-            self._refused |= {str(item["call_id"]) for item in items if "call_id" in item}
+            self._refused.update(str(item["call_id"]) for item in items if "call_id" in item)
             return False
         return True
 

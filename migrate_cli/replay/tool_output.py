@@ -15,9 +15,9 @@ def as_output(value: Any, most_bytes: int) -> str:
     """Return a handler's result: a text as it is, anything else as JSON, cut where it stays valid when it is too long.
 
     A text is cut between characters, a list between its elements; what is cut says so. Any other JSON becomes an
-    object that holds its beginning as a text.
+    object that holds its beginning as a text. An empty text becomes two quotation marks, since targets refuse it.
     """
-    if isinstance(value, str):
+    if isinstance(value, str) and value:
         return _cut_text(value, most_bytes)
     text = _json(value)
     if size_of(text) <= most_bytes:

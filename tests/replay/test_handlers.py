@@ -114,7 +114,7 @@ def test_what_a_handler_does_wrong_has_a_clear_name(name: str, problem: str, tol
 
 @pytest.mark.parametrize(
     ("name", "output"),
-    [("prints", "printed"), ("threads", "1"), ("a_date", '"2026-03-01"'), ("later", '{"n":2}'), ("reads", "")],
+    [("prints", "printed"), ("threads", "1"), ("a_date", '"2026-03-01"'), ("later", '{"n":2}'), ("reads", '""')],
 )
 def test_what_a_handler_may_do_it_may_do(name: str, output: str, capfd: pytest.CaptureFixture[str]) -> None:
     (outcome,) = run((name,))

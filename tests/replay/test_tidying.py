@@ -148,10 +148,17 @@ def test_where_no_error_can_answer_the_items_of_that_response_go_and_nothing_els
 
 
 def test_an_answer_that_the_target_does_not_take_makes_the_call_go() -> None:
-    refused = Refused(400, "invalid_item", "no such output")
-    scene = Scene(Stored(QUESTION, LOOK, answers=[refused]))
+    scene = Scene(Stored(QUESTION, LOOK, answers=[Refused(400, "invalid_item", "no such output")]))
     scene.run(answered(LOOK))
     assert scene.new == [QUESTION]
+
+
+def test_where_an_output_is_not_taken_an_error_is_tried_before_anything_is_deleted() -> None:
+    scene = Scene(Stored(QUESTION, LOOK, answers=[Refused(400, "invalid_item", "empty string")]))
+    scene.run(answered(LOOK), [{"type": "function_call_output", "call_id": "call_1", "output": ""}])
+    scene.check_usable()
+    (_, _, output) = scene.new
+    assert json.loads(output["output"])["error"]["type"] == "not_answered"
 
 
 def test_an_unclear_append_is_looked_at_and_not_repeated_blindly() -> None:

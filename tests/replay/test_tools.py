@@ -208,6 +208,11 @@ def test_an_output_is_never_too_long_and_stays_valid(value: Any, most: int) -> N
         assert whole == value or whole["cut"] is True
 
 
+def test_no_output_is_sent_empty_since_targets_refuse_it() -> None:
+    values: tuple[Any, ...] = ("", None, [], "x")
+    assert [as_output(value, 100) for value in values] == ['""', "null", "[]", "x"]
+
+
 def test_a_cut_says_so_and_keeps_the_beginning() -> None:
     assert as_output("ä" * 100, 61) == "ä" * 18 + "\n[cut: 200 bytes in all]"
     assert json.loads(as_output(list(range(100)), 100))["elements"][:3] == [0, 1, 2]
