@@ -36,7 +36,7 @@ def project_client(client: ApiClient) -> Any:
     """
     try:
         # It brings a dozen others along, which takes a busy machine its time.
-        with waiting("the package azure-ai-projects to be loaded"):
+        with waiting("the package azure-ai-projects to be loaded", moves=False):
             from azure.ai.projects.aio import AIProjectClient  # noqa: PLC0415 - an extra that most setups do not need
     except ImportError as error:
         raise UsageError(
