@@ -73,6 +73,16 @@ def test_an_older_file_gets_room_for_agents(path: Path) -> None:
     assert [row["agent"] for row in shown(path)] == ["Help:1"]
 
 
+def test_agents_that_were_made_first_leave_a_file_to_be_recovered(path: Path) -> None:
+    store = StateStore.open(path)
+    for command in ("assistants", "recover"):
+        store.runs.start_run(command, {})
+    store.repairs.set_state("thread_1", "loaded")
+    store.flush()
+    assert store.runs.recovering()
+    store.close()
+
+
 def test_a_file_that_knows_its_target_alone_takes_any_other_setting(path: Path) -> None:
     store = StateStore.open(path)
     store.runs.check_target({"target.base_url": "https://a"})
