@@ -16,6 +16,9 @@ from migrate_cli.replay.errors import LimitReached
 from migrate_cli.replay.response import ToolUse, Usage
 
 MILLION = 1_000_000
+MOST_AT_ONCE = 32
+"""Calls that the server may make for one request, where a limit counts them: more than answers need, and little enough
+that several requests can be under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,11 @@ class PriceList:
             if name in self.calls:
                 return self.calls[name]
         return None
+
+    @property
+    def dearest(self) -> float:
+        """The most that one call costs."""
+        return max(self.calls.values(), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +114,14 @@ class UsageBudget:
 
         Yields how many calls the server may make for a request that offers it tools (`hosted`); None: any number.
         """
-        limited = hosted and self.limits.tool_calls is not None
+        limited = hosted and (self.limits.tool_calls is not None or self._counts_money())
         async with self._change:
             while self._in_flight and not self._room(limited=limited):
                 await self._change.wait()
             if not self._room(limited=limited):
                 raise LimitReached(self._stop(limited=limited))
             self._in_flight += 1
-            # All that is left, since nobody knows how many of them one answer takes.
-            granted = self._left() if limited else 0
+            granted = self._grant() if limited else 0
             self._granted += granted
         try:
             yield granted if limited else None
@@ -156,6 +163,20 @@ class UsageBudget:
         self.tool_calls += 1
         return True
 
+    def _counts_money(self) -> bool:
+        return self.limits.cost is not None and self._prices.dearest > 0
+
+    def _grant(self) -> int:
+        """How many calls the server may make for one more request."""
+        left = MOST_AT_ONCE
+        if self.limits.tool_calls is not None:
+            left = min(left, self._left())
+        if self.limits.cost is not None and self._prices.dearest > 0:
+            reserved = self._granted * self._prices.dearest
+            # A little more, so that 0.2 of 0.2 is one call.
+            left = min(left, int((self.limits.cost - self.cost - reserved) / self._prices.dearest + 1e-9))
+        return left
+
     def _left(self) -> int:
         return (self.limits.tool_calls or 0) - self.tool_calls - self._granted
 
@@ -171,14 +192,19 @@ class UsageBudget:
         # There is no average before the first response, so the first request runs alone.
         if self.limits.spending and self._requests == 0 and self._in_flight:
             return "the first request is under way"
-        if limited and self._left() < 1:
-            return self._too_many_calls()
+        if limited and self._grant() < 1:
+            calls = self.limits.tool_calls is not None and self._left() < 1
+            return self._too_many_calls() if calls else self._too_much("cost", self.cost, self.limits.cost)
         ahead = (self._in_flight + 1) / max(self._requests, 1)
         spent = (("cost", self.cost, self.limits.cost), ("tokens", self.usage.total, self.limits.tokens))
         for name, used, limit in spent:
             if limit is not None and (used >= limit or used * (1 + ahead) > limit):
-                return f"the limit of {limit:g} for {name} would be passed ({used:g} so far)"
+                return self._too_much(name, used, limit)
         return None
+
+    @staticmethod
+    def _too_much(name: str, used: float, limit: float | None) -> str:
+        return f"the limit of {limit:g} for {name} would be passed ({used:g} so far)"
 
     def _stop(self, *, limited: bool) -> str:
         self.stopped = self._over(limited=limited) or "a limit was reached"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from migrate_cli.convert.canonical import encode
+from migrate_cli.convert.text import counted
 from migrate_cli.http.outcomes import NotApplied, Refused
 from migrate_cli.http.retry import pause
 from migrate_cli.http.sse import StreamBroken, StreamRefused
@@ -276,7 +277,8 @@ class TurnRunner:
             broken = await self._collect(fields, collector, turn)
             response = self._counted(fields, collector.response(), turn)
         if granted is not None and len(response.uses) >= granted:
-            turn.told.append(f"the limit left the server {granted} calls of its tools, and it made as many")
+            left = counted(granted, "call")
+            turn.told.append(f"the limit left the server {left} of its tools for one request, and it made as many")
         if response.ending is Ending.BROKEN:
             if broken is None:
                 raise RetryableError("the stream ended before the response did")

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from migrate_cli.http.outcomes import Ambiguous, NotApplied, NotAppliedKind, Ref
 from migrate_cli.http.sse import StreamBroken, StreamRefused
 from migrate_cli.model import JsonObject
 from migrate_cli.replay.approvals import Approvals
-from migrate_cli.replay.budget import Limits, Price, PriceList, UsageBudget, cost_of, price_of
+from migrate_cli.replay.budget import MOST_AT_ONCE, Limits, Price, PriceList, UsageBudget, cost_of, price_of
 from migrate_cli.replay.errors import CaseError, LimitReached, RetryableError
 from migrate_cli.replay.event_sinks import NullObserver
 from migrate_cli.replay.modes import ConversationMode, Recovery
@@ -201,7 +202,30 @@ def test_the_server_is_told_how_many_calls_of_its_tools_are_left() -> None:
     turn = world.run()
     assert [asked["max_tool_calls"] for asked in server.asked] == [3, 1]
     assert world.budget.tool_calls == 3
-    assert turn.told == ["the limit left the server 1 calls of its tools, and it made as many"]
+    assert turn.told == ["the limit left the server 1 call of its tools for one request, and it made as many"]
+
+
+def test_a_limit_on_cost_holds_for_calls_of_the_server_that_have_a_price() -> None:
+    searched = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {}}
+    server = Server(framed([], [searched, call("a", {}, 1)]), framed([], [message("Done")]))
+    prices = PriceList({"m-1": Price(0, 0)}, {"web_search": 0.4})
+    world = World(server, limits=Limits(cost=1.0), prices=prices, fields={"tools": [{"type": "web_search"}]})
+    world.run()
+    assert [asked["max_tool_calls"] for asked in server.asked] == [2, 1]
+    assert world.budget.cost == pytest.approx(0.4)
+    with pytest.raises(LimitReached, match="cost"):
+        World(Server(), limits=Limits(cost=0.3), prices=prices, fields={"tools": [{"type": "web_search"}]}).run()
+
+
+def test_several_requests_may_call_the_servers_tools_while_the_limit_is_far() -> None:
+    budget = UsageBudget(Limits(tool_calls=MOST_AT_ONCE * 2 + 1), PriceList())
+
+    async def grants() -> list[int | None]:
+        request = partial(budget.request, hosted=True)
+        async with request() as one, request() as two, request() as three:
+            return [one, two, three]
+
+    assert asyncio.run(grants()) == [MOST_AT_ONCE, MOST_AT_ONCE, 1]
 
 
 def test_a_call_waits_for_what_a_request_may_still_take_and_no_longer() -> None:
