@@ -532,13 +532,13 @@ _LOADING = {
     "source-changed": Entry(
         WARNING,
         "A thread that was loaded before has changed in the source, or lost messages; the conversation stays as it is.",
-        "Compare with `verify`; to load it anew, `undo --thread ID`, then `apply`.",
+        "Compare with `verify`; to load it anew, `undo` it by its `--thread`, then `apply`.",
     ),
     "read-differently": Entry(
         WARNING,
         "A thread was loaded by a version of migrate-cli that read it otherwise; the conversation stays as it is, and "
         "is compared with what was sent then.",
-        "Nothing, if the conversation serves; else load it again: `resolve THREAD --restart`, then `apply`.",
+        "Nothing, if the conversation serves; else load it again: `resolve` it with `--restart`, then `apply`.",
     ),
     "source-thread-missing": Entry(
         WARNING,

@@ -195,7 +195,7 @@ def test_assistants_and_shards_lead_on(
     for number in (1, 2):
         cli("apply", export, "--shard", f"{number}/2")
     followed(cli, report(cli, "merge", "migration-1of2.db", "migration-2of2.db", "--state", "migration.db"))
-    followed(cli, report(cli, "undo", "--thread", thread_id(1), "--dry-run"), least=0)
+    followed(cli, report(cli, "undo", "--thread", thread_id(1), "--dry-run"))
 
 
 def test_errors_name_commands_that_work(
@@ -214,7 +214,10 @@ def test_errors_name_commands_that_work(
     assert len(lines) >= len(errors) - 1
     for line in lines:
         assert not PLACEHOLDER.search(line), line
-        assert cli(*arguments(line)).code in DONE, line
+        if line.startswith("migrate-cli recover"):  # needs a target that lists
+            parse(line)
+        else:
+            assert cli(*arguments(line)).code in DONE, line
 
 
 def saved_assistant(folder: Path) -> Path:
@@ -315,6 +318,10 @@ def expanded(word: str) -> list[str]:
 
 def prepare(reader: Cli, line: str, variables: pytest.MonkeyPatch) -> None:
     """Have ready what a command needs and another one may have used up."""
+    live = "snapshot" in line and Path("host.url").exists()
+    if "apply" in line and (live or "MIGRATE_CONVERT__" in line):  # another migration than the one before
+        for state in Path().glob("migration*.db*"):
+            state.unlink()
     suite, fixture = Path("replay.yaml"), docs.REPO / "fixtures" / "replay.yaml"
     suite.unlink(missing_ok=True)
     if "--init" not in line:
@@ -324,13 +331,10 @@ def prepare(reader: Cli, line: str, variables: pytest.MonkeyPatch) -> None:
             state.unlink()
         for shard in (1, 2, 3, 4):
             reader("apply", "export", "--shard", f"{shard}/4", "--quiet")
-    if "snapshot" in line and Path("host.url").exists():
+    if live:
         variables.setenv("SOURCE_BASE_URL", Path("host.url").read_text())
         variables.setenv("SOURCE_API_KEY", "source-key-0123456789")
         variables.setenv("MIGRATE_SOURCE__PRESET", "foundry")
-        if "apply" in line:
-            for state in Path().glob("migration*.db*"):
-                state.unlink()
 
 
 def run(reader: Cli, line: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
+import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib.resources import as_file, files
@@ -130,11 +132,19 @@ def farewell(results: list[Result], folder: Path) -> str:
         f"\nDone: {threads['loaded']} threads with {messages['read']} messages now are conversations with "
         f"{messages['items']} items, and every old id has its new one.\n"
         f"All of it happened on this machine; the state file is {folder / STATE}.\n\n"
-        "Now your own export:\n\n"
+        f"Now your own export:\n\n{_path_hint()}"
         "  migrate-cli plan ./export                       what would happen, and what would be lost\n"
         "  migrate-cli apply ./export --target sandbox     a rehearsal, without a key\n"
         "  migrate-cli apply ./export                      the migration, with OPENAI_API_KEY set\n"
     )
+
+
+def _path_hint() -> str:
+    """What lets this shell find the program, where it was started by its path, as `make demo` does."""
+    scripts = Path(sysconfig.get_path("scripts"))
+    if shutil.which("migrate-cli") is not None or not (scripts / "migrate-cli").exists():
+        return ""
+    return f'  export PATH="{scripts}:$PATH"\n\n'
 
 
 def _some_ids(settings: Settings) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -56,6 +57,12 @@ class UndoOptions:
     orphans: bool = False
     """Not what the state file knows, but what it does not (see `orphans.py`)."""
 
+    def chosen(self) -> str:
+        """Return the choice as the command takes it, with a space before it."""
+        if self.run_id is not None:
+            return f" --run {shlex.quote(self.run_id)}"
+        return " --all" if self.everything else "".join(f" --thread {shlex.quote(one)}" for one in sorted(self.threads))
+
     def check(self) -> None:
         """Raise UsageError unless exactly one was chosen."""
         if bool(self.threads) + (self.run_id is not None) + self.everything + self.orphans != 1:
@@ -88,7 +95,10 @@ def foresee(settings: Settings, options: UndoOptions) -> Result:
     what = " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
     message = f"Would delete {what} {where}." if parts else f"There is nothing to delete {where}."
     data: JsonObject = {"message": message, **counts, **told, "agents": len(agents), "target": target}
-    return Result("undo", data | {"would_delete": shown[:1000], "would_delete_agents": [one.name for one in agents]})
+    data |= {"would_delete": shown[:1000], "would_delete_agents": [one.name for one in agents]}
+    if rows or stores or agents:
+        data["next"] = f"Delete it; it asks first: migrate-cli undo{options.chosen()}{as_option(settings.state)}"
+    return Result("undo", data)
 
 
 def undo(settings: Settings, options: UndoOptions, *, view: ProgressView, force: bool = False) -> Result:

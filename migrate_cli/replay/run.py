@@ -7,6 +7,7 @@ the command's.
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -293,7 +294,8 @@ class ReplayRun:
         if not calls:
             return error
         names = ", ".join(dict.fromkeys(call.full_name for call in calls))
-        again = "" if job.thread_id is None else f"load it again (migrate-cli resolve {job.thread_id} --restart), or "
+        restart = f"migrate-cli resolve {shlex.quote(job.thread_id or '')} --restart"
+        again = "" if job.thread_id is None else f"load it again (`{restart}`), or "
         return CaseError(
             "call-without-output",
             f"the conversation holds calls without an output ({names}), so the target refuses every response on it; "

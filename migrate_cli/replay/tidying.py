@@ -110,7 +110,7 @@ class ConversationTidier:
         raise CaseError(
             "conversation-left-open",
             f"the conversation {self._conversation} still holds calls without an answer ({left}), so that every "
-            "response on it will be refused; answer them, or load the thread again with migrate-cli resolve",
+            "response on it will be refused; answer them, or load the thread again (`resolve --restart`)",
         )
 
     def _todo(self, items: list[JsonObject], own: dict[str, JsonObject], groups: list[frozenset[str]]) -> _ToDo | None:

@@ -47,7 +47,5 @@ def build(result: Result) -> ReportDocument:
             *((SentenceList("Agents that would be deleted", tuple(agents[:SHOWN])),) if agents else ()),
             *problems(result),
         ),
-        next_steps=steps(
-            result, *(("Delete it: the same command without --dry-run",) if rows or named or agents else ())
-        ),
+        next_steps=steps(result),
     )
