@@ -261,7 +261,9 @@ def typed_on(page: Path) -> list[str]:
     for block in FENCE.findall(page.read_text("utf-8")):
         for line in block.replace("\\\n", " ").splitlines():
             before, found, rest = line.partition("migrate-cli ")
-            if line.startswith("$ ") and found and "docker" not in before:
+            if line.startswith("$ export MIGRATE_"):
+                typed.append(line.removeprefix("$ "))
+            elif line.startswith("$ ") and found and "docker" not in before:
                 typed.append(f"{before.removeprefix('$ ')}migrate-cli {rest}")
     return typed
 
@@ -319,7 +321,7 @@ def expanded(word: str) -> list[str]:
 def prepare(reader: Cli, line: str, variables: pytest.MonkeyPatch) -> None:
     """Have ready what a command needs and another one may have used up."""
     live = "snapshot" in line and Path("host.url").exists()
-    if "apply" in line and (live or "MIGRATE_CONVERT__" in line):  # another migration than the one before
+    if "apply" in line and live:  # another migration than the one before
         for state in Path().glob("migration*.db*"):
             state.unlink()
     suite, fixture = Path("replay.yaml"), docs.REPO / "fixtures" / "replay.yaml"
@@ -339,6 +341,13 @@ def prepare(reader: Cli, line: str, variables: pytest.MonkeyPatch) -> None:
 
 def run(reader: Cli, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Type one line: as a whole where that can be done here, else only have it parsed."""
+    if line.startswith("export "):  # from here to the end of the page, for another migration than the one before
+        for assignment in line.split()[1:]:
+            name, _, value = assignment.partition("=")
+            monkeypatch.setenv(name, value)
+        for state in Path().glob("migration*.db*"):
+            state.unlink()
+        return
     if any(part in line for part in NOT_RUN):
         parse(line.partition("migrate-cli ")[1] + line.partition("migrate-cli ")[2])
         return
