@@ -30,7 +30,8 @@ from migrate_cli.report.document import (
 from migrate_cli.report.escape import NOTHING, duration, enumerated, number, plural
 from migrate_cli.report.replay_against import comparison_table
 from migrate_cli.report.replay_case import case_name, failing_case, stream_notes
-from migrate_cli.report.replay_numbers import milliseconds, money, share
+from migrate_cli.report.replay_numbers import milliseconds, money, share, whole_seconds
+from migrate_cli.report.replay_pairs import MEASURES, old_pairs
 from migrate_cli.report.verdict_kinds import MEANINGS
 
 PASSED = frozenset({"passed", "ok", "pass"})
@@ -61,6 +62,7 @@ def build(result: Result) -> ReportDocument:
     lead = [section for section in verdict if section is not None]
     sections: list[Section | None] = [
         comparison_table(data),
+        _beside_old(cases),
         _failing(data, failing),
         _least_alike(data),
         _folded("passed", passed, is_open=len(passed) == len(cases) <= TOLD),
@@ -219,6 +221,32 @@ def _least_alike(data: JsonObject) -> Table | None:
     compared, half = plural(found.get("compared") or 0, "answer"), share(found.get("median"))
     note = f"{compared} compared; half of them have a likeness of {half} or less. {_spread(found)}"
     return Table("Least like the expected answer", columns, rows, note, most=TOLD, what="answer") if rows else None
+
+
+def _beside_old(cases: list[JsonObject]) -> Table | None:
+    """What the answers took beside the old ones, where the source has the old runs."""
+    found = old_pairs(cases)
+    names = {"first_ms": "until the answer began", "total_ms": "to the whole answer"}
+    rows = [
+        (f"{said}, {measure}", *(form(of([pair[side] for pair in found[name]])) for side, form in _SIDES))
+        for name, said in names.items()
+        for measure, of in MEASURES.items()
+        if found[name]
+    ]
+    tokens = {"input_tokens": "tokens in", "output_tokens": "tokens out"}
+    rows += [
+        (said, *(number(round(sum(pair[side] for pair in found[name]))) for side in (0, 1)))
+        for name, said in tokens.items()
+        if found[name]
+    ]
+    both = max(map(len, found.values()))
+    note = f"Of the {plural(both, 'case')} whose old run the source has; old times are whole seconds." if both else None
+    columns = (Column(""), Column("old setup", numeric=True), Column("now", numeric=True))
+    return Table("Beside the old setup", columns, tuple(rows), note) if rows else None
+
+
+_SIDES = ((0, whole_seconds), (1, milliseconds))
+"""How times of the old setup are told, and those of the new one."""
 
 
 def _spread(found: JsonObject) -> str:

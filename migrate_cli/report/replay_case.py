@@ -195,7 +195,19 @@ def case_lines(case: JsonObject, *, with_content: bool) -> list[str]:
     for turn in turns:
         content = turn.get("content") if with_content else None
         lines += _turn_lines(turn, content if isinstance(content, dict) else {}, of=len(turns))
-    return lines + stream_notes(case)
+    return lines + _old_lines(case) + stream_notes(case)
+
+
+def _old_lines(case: JsonObject) -> list[str]:
+    old = case.get("baseline")
+    if not isinstance(old, dict):
+        return []
+    facts = {
+        "answer began after": whole_seconds(old.get("first_ms")),
+        "total": whole_seconds(old.get("total_ms")),
+        "tokens in / out": both(old.get("input_tokens"), old.get("output_tokens")),
+    }
+    return [f"old setup: {', '.join(f'{name} {value}' for name, value in facts.items() if value != NOTHING)}"]
 
 
 def _turn_lines(turn: JsonObject, content: JsonObject, *, of: int) -> list[str]:

@@ -5,17 +5,14 @@ Only cases of which both sides are known are drawn side by side; each chart says
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
-from statistics import median
+from collections.abc import Callable, Sequence
 
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.charts import Chart, bars
 from migrate_cli.report.document import counts, objects
 from migrate_cli.report.escape import number, plural
+from migrate_cli.report.replay_pairs import MEASURES, Pair, known, old_pairs
 
-_Pair = tuple[float, float]
-"""What it was then, and what it is now."""
 _RAN = frozenset({"stopped", "skipped"})
 
 
@@ -50,8 +47,8 @@ def _likeness(data: JsonObject) -> Chart | None:
 def _against(comparison: JsonObject) -> list[Chart | None]:
     rows = objects(comparison, "cases")
 
-    def pairs(name: str) -> list[_Pair]:
-        return list(_known(row.get(name) for row in rows))
+    def pairs(name: str) -> list[Pair]:
+        return list(known(row.get(name) for row in rows))
 
     names = ("run before", "this run")
     return [
@@ -62,38 +59,28 @@ def _against(comparison: JsonObject) -> list[Chart | None]:
 
 
 def _old(cases: list[JsonObject]) -> list[Chart | None]:
-    def pairs(then: str, now: str) -> list[_Pair]:
-        old = (case.get("baseline") or {} for case in cases)
-        return list(_known([before.get(then), case.get(now)] for before, case in zip(old, cases, strict=True)))
-
-    names = ("old setup", "now")
-    first = _times("Time until the answer began, in ms", pairs("first_ms", "ttft_ms"), names, len(cases))
+    found, names = old_pairs(cases), ("old setup", "now")
+    first = _times("Time until the answer began, in ms", found["first_ms"], names, len(cases))
     return [
         first
         and Chart(first.title, first.summary, first.svg, f"{first.note} The old times are whole seconds.".strip()),
-        _times("Time to the whole answer, in ms", pairs("total_ms", "total_ms"), names, len(cases)),
-        _tokens(pairs("input_tokens", "input_tokens"), pairs("output_tokens", "output_tokens"), names, len(cases)),
+        _times("Time to the whole answer, in ms", found["total_ms"], names, len(cases)),
+        _tokens(found["input_tokens"], found["output_tokens"], names, len(cases)),
     ]
 
 
-def _known(values: Iterable[object]) -> Iterable[_Pair]:
-    for pair in values:
-        if isinstance(pair, list) and len(pair) == 2 and all(isinstance(one, int | float) for one in pair):
-            yield float(pair[0]), float(pair[1])
-
-
-def _times(title: str, pairs: Sequence[_Pair], names: tuple[str, str], of: int) -> Chart | None:
+def _times(title: str, pairs: Sequence[Pair], names: tuple[str, str], of: int) -> Chart | None:
     """The median and the slowest tenth, then and now."""
     if not pairs:
         return None
     drawn = []
-    for measure, found in (("median", median), ("slowest tenth", _slow)):
+    for measure, found in MEASURES.items():
         for side, (name, colour) in enumerate(zip(names, ("then", "now"), strict=True)):
             drawn.append((f"{measure}, {name}", round(found([pair[side] for pair in pairs])), colour))
     return bars(title, "", drawn, note=_left_out(len(pairs), of))
 
 
-def _tokens(read: Sequence[_Pair], written: Sequence[_Pair], names: tuple[str, str], of: int) -> Chart | None:
+def _tokens(read: Sequence[Pair], written: Sequence[Pair], names: tuple[str, str], of: int) -> Chart | None:
     if not read and not written:
         return None
     drawn = [
@@ -113,16 +100,11 @@ def _now(cases: list[JsonObject]) -> list[Chart | None]:
         if len(values) < 2:
             continue
         measures: tuple[tuple[str, Callable[[list[float]], float]], ...] = (
-            ("median", median), ("slowest tenth", _slow), ("slowest", max),
+            *MEASURES.items(), ("slowest", max),
         )  # fmt: skip
         drawn = [(said, round(measure(values)), "now") for said, measure in measures]
         found.append(bars(title, "", drawn, note=_left_out(len(values), len(cases))))
     return found
-
-
-def _slow(values: list[float]) -> float:
-    """The time that nine of ten cases do not take longer than."""
-    return sorted(values)[max(0, math.ceil(len(values) * 0.9) - 1)]
 
 
 def _left_out(drawn: int, of: int) -> str:

@@ -113,6 +113,7 @@ def test_the_words_that_differ_are_marked(replayed: Result) -> None:
 
 def test_the_old_setup_stands_below_the_new_one(replayed: Result) -> None:
     lines = render(replayed, OutputFormat.TEXT, console_width=120).splitlines()
+    lines = lines[lines.index("Cases that do not hold") :]
     now, old = (next(line for line in lines if line.strip().startswith(name)) for name in ("now", "old setup"))
     assert re.search(r"412 ms +31\.2 s +920 / 61", now)
     assert re.search(r"1 s +4 s +800 / 50", old)
@@ -369,3 +370,18 @@ def test_a_few_cases_that_all_passed_are_not_folded_away() -> None:
 def test_no_line_is_longer_than_the_terminal_is_wide(replayed: Result, width: int, with_content: bool) -> None:
     report = render(replayed, OutputFormat.TEXT, console_width=width, with_content=with_content, detailed=True)
     assert max(map(cell_len, report.splitlines())) <= width
+
+
+def test_what_the_old_setup_took_stands_beside_the_new_in_words_too(replayed: Result) -> None:
+    text = flat(render(replayed, OutputFormat.TEXT, console_width=120))
+    assert "until the answer began, median 1 s 412 ms" in text
+    assert "to the whole answer, slowest tenth 4 s 1,830 ms" in text
+    assert "tokens in 800 920" in text
+    assert "Of the 1 case whose old run the source has" in text
+    junit = render(replayed, OutputFormat.JUNIT)
+    assert "old setup: answer began after 1 s, total 4 s, tokens in / out 800 / 50" in junit
+
+
+def test_tokens_of_models_that_compare_are_no_part_of_the_new_turn(replayed: Result) -> None:
+    replayed.data["cases"][0]["input_tokens"] = 5000
+    assert "tokens in 800 920" in flat(render(replayed, OutputFormat.TEXT, console_width=120))
