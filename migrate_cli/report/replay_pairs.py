@@ -6,7 +6,7 @@ Only cases of which both numbers are known make a pair.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import median
 
 from migrate_cli.model import JsonObject
@@ -14,9 +14,6 @@ from migrate_cli.report.document import objects
 
 Pair = tuple[float, float]
 """What it was then, and what it is now."""
-
-MEASURES = {"median": median, "slowest tenth": lambda values: slow(list(values))}
-"""How many times are told in two numbers."""
 
 
 def old_pairs(cases: Sequence[JsonObject]) -> dict[str, list[Pair]]:
@@ -46,6 +43,10 @@ def known(values: Iterable[object]) -> Iterator[Pair]:
 def slow(values: list[float]) -> float:
     """The time that nine of ten cases do not take longer than."""
     return sorted(values)[max(0, math.ceil(len(values) * 0.9) - 1)]
+
+
+MEASURES: dict[str, Callable[[list[float]], float]] = {"median": median, "slowest tenth": slow}
+"""How many times are told in two numbers."""
 
 
 def _sum(turns: list[JsonObject], name: str) -> int | None:
