@@ -10,6 +10,7 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping
+from functools import partial
 
 from migrate_cli.commands.context import (
     TargetChoice,
@@ -41,7 +42,7 @@ from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.state.divide import refuse_leftovers
 from migrate_cli.state.opening import backup_path, check_place, map_path
 from migrate_cli.state.reader import StateReader
-from migrate_cli.state.setup import RECOVERY, UNFINISHED, as_option
+from migrate_cli.state.setup import FROM_IDS, FROM_TARGET, RECOVERY, as_option
 from migrate_cli.state.store import StateStore
 from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.work.clock import WallClock
@@ -106,11 +107,11 @@ class _Recovery:
         async with ApiClient(self._target.endpoint, limiter, sleep=clock.sleep) as client:
             listing = TargetListing(client)
             with interrupts.on_loop():
-                await listing.read(self._drain, self._view, self._begin)
+                await listing.read(self._drain, self._view, partial(self._begin, FROM_TARGET))
                 if self._run_id is None and not interrupts.met:
-                    if self._store is None or self._store.threads.a_thread() is None:
+                    if self._store is None or self._store.runs.needs_list():
                         listing.require(_WAY_ON)
-                    await self._begin()
+                    await self._begin(FROM_IDS)
                 store, run_id = self._store, self._run_id
                 if store is None or run_id is None:
                     return Result("recover", {"message": "Nothing was recovered yet."}, ExitCode.INTERRUPTED)
@@ -147,14 +148,14 @@ class _Recovery:
                 )
         return self._store
 
-    async def _begin(self) -> None:
+    async def _begin(self, source: str) -> None:
         """Note in the state file that it is being rebuilt, so that nobody takes it for whole meanwhile.
 
         As soon as the target is known to list: a run that is broken off must not leave a place where `apply` would
         find no state file, and load everything again.
         """
         store = self._open()
-        setup = setup_of(self._settings, self._source, sandbox=False) | {RECOVERY: UNFINISHED}
+        setup = setup_of(self._settings, self._source, sandbox=False) | {RECOVERY: source}
         store.runs.check_setup(setup, recognised(self._settings, self._source, store))
         self._run_id = store.runs.start_run("recover", {MADE: made_by(self._settings)})
         await store.durable()

@@ -14,7 +14,7 @@ from migrate_cli.state.lock import holder
 from migrate_cli.state.opening import check_is_ours, check_place, damaged
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.restoring import Restoration, foresee
-from migrate_cli.state.setup import RECOVERY, SANDBOX, UNFINISHED, as_option, half_recovered
+from migrate_cli.state.setup import SANDBOX, as_option, half_recovered, is_half_recovered
 
 _CURE = "Do what the sentence says; a state file is never made anew, because that would migrate everything twice."
 
@@ -44,7 +44,7 @@ def check_state(path: Path, *, sandbox: bool = False) -> Check:
             return failure(
                 "state", f"{path} is the state file of a rehearsal, in the sandbox", _REHEARSED, ExitCode.STATE
             )
-        if setup.get(RECOVERY) == UNFINISHED:
+        if is_half_recovered(setup):
             raise StateError(half_recovered(path))
         faults = check_file(path)
     except MigrateError as error:

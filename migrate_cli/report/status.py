@@ -29,7 +29,7 @@ from migrate_cli.report.document import (
 )
 from migrate_cli.report.escape import number, percent, plural
 from migrate_cli.report.runs import ending_of
-from migrate_cli.state.setup import RECOVERY, UNFINISHED
+from migrate_cli.state.setup import is_half_recovered
 
 SHOWN = 50
 DONE = ("loaded", "verified", "skipped")
@@ -221,7 +221,7 @@ def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:
     held = state_option(data)
     where = command_options(setup if isinstance(setup, dict) else {}, str(data.get("state") or ""))
     where += chosen.options(data)
-    if isinstance(setup, dict) and setup.get(RECOVERY) == UNFINISHED:
+    if isinstance(setup, dict) and is_half_recovered(setup):
         return (f"Rebuild the rest of the state file: migrate-cli recover{where}",)
     if states.get("in_doubt"):
         first = next(str(entry["thread_id"]) for entry in objects(data, "in_doubt"))

@@ -20,7 +20,7 @@ from migrate_cli.state.backup import look_at_list
 from migrate_cli.state.lock import StateLock
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.runs import SHARD
-from migrate_cli.state.setup import RECOVERY, SEEN, SOURCE, UNFINISHED, half_recovered, upgraded
+from migrate_cli.state.setup import RECOVERY, SEEN, SOURCE, half_recovered, is_half_recovered, upgraded
 from migrate_cli.state.store import StateStore
 
 _ONE_MIGRATION = "merge only what one migration wrote"
@@ -66,8 +66,9 @@ class MergeInput:
     def of(cls, path: Path, connection: sqlite3.Connection) -> Self:
         """Read the setup of an open file."""
         setup = upgraded(dict(connection.execute("SELECT key, value FROM setup")))
-        if setup.pop(RECOVERY, None) == UNFINISHED:
+        if is_half_recovered(setup):
             raise SetupMismatch(half_recovered(path))
+        setup.pop(RECOVERY, None)
         return cls(path, connection, setup, Shards.parse(setup.pop(SHARD, None)))
 
 

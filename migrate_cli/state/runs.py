@@ -41,7 +41,7 @@ class RecordedRuns(StatePart):
         A field that the file does not have is one that the version which made it did not know: it is recorded now.
         `recognise` is given what is recorded, once all fields agree, and may refuse: nothing is recorded before.
         """
-        stored = dict(self._session.ask("SELECT key, value FROM setup"))
+        stored = self._setup()
         known, setup = setups.upgraded(stored), setups.upgraded(setup)
         if refusal := setups.refusal(self._session.path, known, setup):
             raise SetupMismatch(refusal)
@@ -58,9 +58,17 @@ class RecordedRuns(StatePart):
         What its list of ids has brought back counts as that: runs do not stand in it.
         """
         sql = """
-            SELECT EXISTS (SELECT 1 FROM setup WHERE key = ? AND value = ?) OR NOT EXISTS (SELECT 1 FROM thread)
+            SELECT NOT EXISTS (SELECT 1 FROM thread)
               OR NOT EXISTS (SELECT 1 FROM run WHERE command NOT IN ('recover', 'assistants'))"""
-        return bool(self._session.ask(sql, setups.RECOVERY, setups.UNFINISHED)[0][0])
+        return setups.is_half_recovered(self._setup()) or bool(self._session.ask(sql)[0][0])
+
+    def needs_list(self) -> bool:
+        """Whether only the target tells what is still to be recovered: there was no list of ids to begin with."""
+        known = self._setup().get(setups.RECOVERY)
+        return known == setups.FROM_TARGET or not self._session.ask("SELECT EXISTS (SELECT 1 FROM thread)")[0][0]
+
+    def _setup(self) -> dict[str, str]:
+        return dict(self._session.ask("SELECT key, value FROM setup"))
 
     def recovered(self) -> None:
         """Record that `recover` came to its end, so that the file knows all that was loaded."""

@@ -20,8 +20,9 @@ TARGET = "target."
 SEEN = "source.seen"
 """Where an export was last seen: its resolved path, or `stdin:` and a hash."""
 RECOVERY = "recovery"
-"""How far `recover` has rebuilt the file: UNFINISHED or FINISHED. Files that were never rebuilt do not have it."""
-UNFINISHED, FINISHED = "unfinished", "finished"
+"""How far `recover` has rebuilt the file, and from what. Files that were never rebuilt do not have it."""
+FROM_TARGET, FROM_IDS, FINISHED = "unfinished", "unfinished, from the list of ids", "finished"
+"""Rebuilt from the list of the target, which alone knows the rest; from the list of ids, which is whole; and done."""
 EXPORT = "export"
 """The value of `source` for sources that are identified by their content."""
 LOADS_ALL = "a new state file is a new migration, which loads every thread again"
@@ -52,7 +53,7 @@ def differences(known: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 
 def refusal(path: Path, known: Mapping[str, str], now: Mapping[str, str]) -> str | None:
     """Return the sentence that refuses a setup because another one is recorded, or None if they agree."""
-    if known.get(RECOVERY) == UNFINISHED != now.get(RECOVERY):
+    if is_half_recovered(known) and not is_half_recovered(now):
         return half_recovered(path)
     differing = differences(known, now)
     if not differing:
@@ -72,6 +73,11 @@ def refusal(path: Path, known: Mapping[str, str], now: Mapping[str, str]) -> str
     return (
         f"The state file {path} belongs to another setup: {'; '.join(differing)}. Put the old value back; {LOADS_ALL}."
     )
+
+
+def is_half_recovered(setup: Mapping[str, str]) -> bool:
+    """Whether `recover` has not come to the end of a file with this setup."""
+    return setup.get(RECOVERY) in (FROM_TARGET, FROM_IDS)
 
 
 def half_recovered(path: Path) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from migrate_cli.sandbox.audit import read_conversations
+from migrate_cli.sandbox.control import CONTROL_HEADERS
 from migrate_cli.sandbox.options import FileIdCheck
 from migrate_cli.sandbox.server import EmbeddedSandbox
 
@@ -500,3 +503,41 @@ def test_all_that_was_known_of_rich_threads_is_known_again(
     for name, rows in before.items():
         assert after[name] == rows, name
     assert cli("apply", "export", "--output", "json").json["data"]["writes"] == 0
+
+
+def test_a_target_that_lists_no_more_does_not_let_the_rest_count_as_never_loaded(
+    cli: Cli, tmp_path: Path, listing: ListingTarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = write_export(tmp_path / "export", [2] * 8)
+    assert cli("apply", export).code == 0
+    lose()
+    listing.misbehave("list:quota:nth=5")
+    assert cli("recover", export, "--workers", "1").code == 5
+    shutil.copy(listing.data, tmp_path / "other.db")
+    with EmbeddedSandbox(tmp_path / "other.db") as silent:
+        with closing(sqlite3.connect("migration.db")) as db:
+            db.execute("UPDATE setup SET value = ? WHERE key = 'target.base_url'", (silent.base_url,))
+            db.commit()
+        monkeypatch.setenv("OPENAI_BASE_URL", silent.base_url)
+        outcome = cli("recover", export)
+        assert outcome.code == 2
+        assert "does not list conversations" in " ".join(outcome.err.split())
+        assert cli("apply", export).code == 10
+
+
+def test_a_list_of_ids_serves_a_second_run_too(cli: Cli, tmp_path: Path, target: EmbeddedSandbox) -> None:
+    export = write_export(tmp_path / "export", [2] * 8)
+    assert cli("apply", export).code == 0
+    before = known()
+    lose(".map.jsonl")
+    misbehave(target, "list:quota:nth=5")
+    assert cli("recover", export, "--workers", "1").code == 5
+    misbehave(target)
+    assert cli("apply", export).code == 10
+    assert recover(cli, export).code == 0
+    assert known() == before
+
+
+def misbehave(target: EmbeddedSandbox, *rules: str) -> None:
+    answer = httpx2.post(f"{target.control_url}/faults", json={"rules": list(rules)}, headers=CONTROL_HEADERS)
+    assert answer.status_code == 200
