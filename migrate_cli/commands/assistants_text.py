@@ -39,7 +39,12 @@ def suite_text(configuration: Configuration) -> str:
     The head tells the findings, and each tool that has no counterpart with its data, for whoever sets up its successor.
     """
     title = f"{configuration.name or 'An assistant'} ({configuration.assistant_id or 'without id'})"
-    head = [f"{title}, as a suite for `migrate-cli replay`. Each request is sent with these settings."]
+    sent = (
+        "names the agent, which holds the settings"
+        if "agent" in configuration.config
+        else "is sent with these settings"
+    )
+    head = [f"{title}, as a suite for `migrate-cli replay`. Each request {sent}."]
     head += [f"{found.code}: {found.detail}" for found in configuration.findings]
     comments = "".join(f"# {_one_line(line)}\n" for line in head)
     left = _left(configuration.left)

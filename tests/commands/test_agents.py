@@ -442,6 +442,7 @@ def test_a_suite_and_code_name_the_agent_and_work(
     create(source, "--out", tmp_path / "setup", "--code", "python")
     [file] = (tmp_path / "setup").glob("*.yaml")
     suite = load_suite(file)
+    assert "Each request names the agent" in file.read_text()
     assert suite.agent is not None
     assert (suite.agent.name, suite.agent.version, suite.model) == ("Help", "1", None)
     assert [each.name for each in suite.tools or ()] == ["look_up"]
