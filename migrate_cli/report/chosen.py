@@ -21,7 +21,9 @@ def options(data: JsonObject) -> str:
 
 def not_selected(data: JsonObject) -> str:
     """The sentence of a headline on threads that were left out; empty where nobody chose."""
-    count = counts(data, "threads").get("not_selected")
+    none, count = none_selected(data), counts(data, "threads").get("not_selected")
+    if none is not None:
+        return f" {none}"
     if count is None or not _chosen(data):
         return ""
     if not count:

@@ -119,7 +119,7 @@ def _headline(data: JsonObject, states: dict[str, int]) -> str:
     met = sum(states.values())
     total = max(met, counts(data, "reached").get("of", 0))
     if total == 0:
-        return "Nothing has been migrated yet."
+        return f"Nothing has been migrated yet.{_chosen(data)}"
     done = sum(states.get(state, 0) for state in DONE)
     ending = f" {number(met)} of {number(total)} {'was' if met == 1 else 'were'} reached." if met < total else ""
     if data.get("running"):

@@ -128,6 +128,16 @@ def test_no_thread_at_all_is_said_in_the_headline(cli: Cli, export: Path) -> Non
     assert "No thread was selected: none of 5 is one last active since 2027-01-01" in " ".join(outcome.out.split())
 
 
+def test_where_nothing_was_chosen_verify_and_status_say_so(cli: Cli, target: EmbeddedSandbox, export: Path) -> None:
+    assert cli("apply", export, "--since", "2027-01-01").code == 0
+    told = "none of 5 is one last active since 2027-01-01T00:00:00Z."
+    verified = cli("verify", export, "--since", "2027-01-01")
+    assert verified.code == 0
+    assert f"There was nothing to compare. No thread was selected: {told}" in " ".join(verified.out.split())
+    status = " ".join(cli("status").out.split())
+    assert "Nothing has been migrated yet. The last apply took only threads last active since 2027-01-01" in status
+
+
 def test_threads_without_times_are_taken_and_counted(cli: Cli, target: EmbeddedSandbox, tmp_path: Path) -> None:
     export = save(tmp_path / "odd", chat(1, 1), chat(2, None), chat(3, 3))
     outcome = cli("apply", export, "--since", LATER, "-o", "json")
