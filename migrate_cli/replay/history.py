@@ -20,7 +20,8 @@ _NEED_ID = {
     "file_search_call": "fs", "code_interpreter_call": "ci", "web_search_call": "ws", "image_generation_call": "ig",
     "mcp_call": "mcp", "computer_call": "cu", "local_shell_call": "lsh", "program": "prog", "program_output": "progo",
 }  # fmt: skip
-"""Items that are not taken without an id and a status: they get an id of their own, since the old one is in use."""
+"""Items that are not taken without an id and (programs aside) a status: they get an id of their own, since the old one
+is in use."""
 _WITH_STATUS = frozenset({"apply_patch_call", "apply_patch_call_output"})
 """Items of which the status is not the server's to say: a patch that failed stays one that failed."""
 HIDDEN_IMAGE = "[An image stands here that the target does not show again.]"
@@ -101,7 +102,8 @@ def _sendable(item: JsonObject) -> JsonObject | None:
     sent = {name: _without_nulls(value) for name, value in item.items() if name not in _SERVER_FIELDS - ours}
     sent = {name: value for name, value in sent.items() if value is not None}
     if kind in _NEED_ID:
-        return sent | {"id": f"{_NEED_ID[kind]}_{secrets.token_hex(24)}", "status": item.get("status") or "completed"}
+        status = {} if kind == "program" else {"status": item.get("status") or "completed"}
+        return sent | {"id": f"{_NEED_ID[kind]}_{secrets.token_hex(24)}", **status}
     return sent
 
 

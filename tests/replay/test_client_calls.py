@@ -92,6 +92,15 @@ def test_a_response_is_what_lies_between_two_things_that_a_client_sent() -> None
     assert list(span_around(items, 2)) == [1, 2, 3]
 
 
+def test_a_program_is_copied_with_its_fingerprint_and_the_status_of_its_output() -> None:
+    made = {"type": "program", "id": "p1", "call_id": "call_p", "code": "1", "fingerprint": "f"}
+    output = {"type": "program_output", "id": "p2", "call_id": "call_p", "result": "2", "status": "incomplete"}
+    program, result = sendable([made, output])
+    assert {**program, "id": "p1"} == made
+    assert program["id"] != "p1", "the old id is in use"
+    assert {**result, "id": "p2"} == output
+
+
 def test_a_patch_that_failed_is_copied_as_one_that_failed() -> None:
     made = call("apply_patch_call", status="completed", operation={"type": "delete_file", "path": "x"})
     failed = {"type": "apply_patch_call_output", "id": "o", "call_id": "call_1", "status": "failed", "output": "no"}
