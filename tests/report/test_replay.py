@@ -369,7 +369,9 @@ def test_a_few_cases_that_all_passed_are_not_folded_away() -> None:
 @pytest.mark.parametrize("with_content", [False, True])
 def test_no_line_is_longer_than_the_terminal_is_wide(replayed: Result, width: int, with_content: bool) -> None:
     report = render(replayed, OutputFormat.TEXT, console_width=width, with_content=with_content, detailed=True)
-    assert max(map(cell_len, report.splitlines())) <= width
+    # A command stays whole, so that it can be copied.
+    lines = [line for line in report.splitlines() if not line.strip().startswith("migrate-cli ")]
+    assert max(map(cell_len, lines)) <= width
 
 
 def test_what_the_old_setup_took_stands_beside_the_new_in_words_too(replayed: Result) -> None:
