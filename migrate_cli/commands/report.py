@@ -62,7 +62,11 @@ def list_finding(settings: Settings, code: str) -> Result:
     """
     if code not in CATALOGUE:
         near = closest(code, CATALOGUE)
-        hint = f"; did you mean {near}?" if near else "; migrate-cli status -v shows those of this state file"
+        hint = (
+            f"; did you mean {near}?"
+            if near
+            else f"; `migrate-cli status -v{as_option(settings.state)}` shows those of this state file"
+        )
         raise UsageError(f"there is no finding {code}{hint}")
     with StateReader(settings.state) as reader:
         names = ("thread_id", "message_id", "detail")

@@ -74,6 +74,15 @@ def project(tmp_path: Path) -> Path:
     return node_project(tmp_path / "project")
 
 
+def test_the_types_fit_where_an_agent_is_named_too(project: Path) -> None:
+    config = {"agent": {"name": "shop", "version": "1"}, "tools": [LOOKUP | LOOKUP["function"]]}
+    files = [project / f"{kind}.ts" for kind in KINDS]
+    for kind, file in zip(KINDS, files, strict=True):
+        file.write_text(LANGUAGES[kind](config), "utf-8")
+        assert "agent_reference" in file.read_text("utf-8")
+    compiled(project, *files)
+
+
 @pytest.mark.parametrize("assistant", [RICH, SHOP, SHOP | {"tools": []}], ids=["rich", "one function", "none"])
 def test_the_types_fit_the_official_client(cli: Cli, tmp_path: Path, project: Path, assistant: dict[str, Any]) -> None:
     files = []

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-LOOKUP = {
+LOOKUP: dict[str, Any] = {
     "type": "function",
     "function": {
         "name": "lookup_order",
