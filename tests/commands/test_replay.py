@@ -558,7 +558,7 @@ def test_ctrl_c_lets_cases_end_and_leaves_nothing_behind(cli: Cli, tmp_path: Pat
     )
     tools = [function("wait", handler=f"{name}:wait", timeout=100)]
     cue = '[[call wait {"n": 1}]]'
-    cases = [{"id": f"c{n}", "conversation": thread_id(3), "input": cue} for n in range(20)]
+    cases = [{"id": f"c{n}", "conversation": thread_id(1), "input": cue} for n in range(20)]
     command = [sys.executable, "-m", "migrate_cli", "replay", str(write_suite(tmp_path, cases, tools=tools))]
     process = subprocess.Popen([*command, "--output", "json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     until = time.monotonic() + 30
