@@ -17,12 +17,13 @@ import httpx2
 import pytest
 from migrate_cli.sandbox.assistants_load import load_source
 from migrate_cli.sandbox.assistants_quirks import SourcePreset
+from migrate_cli.sandbox.server import EmbeddedSandbox
 from migrate_cli.sources.export.open import open_source
 from migrate_cli.sources.snapshot import writer
 from migrate_cli.sources.snapshot.layout import PROGRESS, read_manifest
 
-from commands.conftest import Cli, Outcome
-from support.exports import thread, thread_id, write_export
+from commands.conftest import Cli, Outcome, conversations
+from support.exports import texts_of, thread, thread_id, write_export
 from support.hosts import KEY, RunningHost, digests, host, read
 
 
@@ -235,3 +236,20 @@ def test_interrupted_it_leaves_a_snapshot_that_is_complete_and_says_how_to_go_on
         assert outcome.code == 0 and outcome.json["data"]["refresh"]["passed"] > 0
         assert "This went on with the refresh of" in outcome.json["headline"]
         assert is_like(export)
+
+
+def test_what_grew_is_appended_to_the_conversations_that_are_there(
+    cli: Cli, tmp_path: Path, running: RunningHost, export: Path, target: EmbeddedSandbox
+) -> None:
+    assert take(cli, running).code == 0
+    assert cli("apply", "snap").code == 0
+    change(export, 2, 5)
+    change(export, 12, 2)
+    serve(tmp_path, export)
+    assert take(cli, running, "--refresh").code == 0
+    outcome = cli("apply", "snap", "--append", "-o", "json")
+    assert outcome.code == 0, outcome.out
+    assert conversations(target.data) == {
+        thread_id(number): texts_of(export, thread_id(number)) for number in range(1, 13)
+    }
+    assert cli("verify", "snap").code == 0
