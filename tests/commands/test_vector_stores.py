@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ import httpx2
 import pytest
 from migrate_cli.sandbox.assistants_quirks import SourcePreset
 from migrate_cli.sandbox.control import CONTROL_HEADERS
+from openai import OpenAI
 
 from support.exports import thread
 from support.hosts import KEY, host
@@ -421,6 +425,92 @@ def test_a_store_that_somebody_deleted_is_made_anew(
     assert standing(strict)["vs_shop"].file_counts.completed == 2
 
 
+TOKEN = f"{sys.executable} -c \"import uuid; print('token-' + uuid.uuid4().hex)\""
+
+
+@pytest.mark.parametrize("place", ["upload", "create-store", "stores", "attach", "store-files"])
+def test_a_token_that_expires_on_the_way_is_renewed_and_nothing_is_done_twice(
+    cli: Cli, tmp_path: Path, strict: Strict, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setenv("MIGRATE_TARGET__TOKEN_COMMAND", TOKEN)
+    misbehave(strict, f"{place}:401:count=1")
+    assert run(cli, "apply", written(tmp_path / "export", *SHOP))["exit_code"] == 0
+    assert standing(strict)["vs_shop"].file_counts.completed == 2
+    assert len(strict.files()) == 2
+
+
+def test_a_key_that_ends_on_the_way_ends_the_run_and_the_next_one_goes_on(
+    cli: Cli, tmp_path: Path, strict: Strict
+) -> None:
+    misbehave(strict, "upload:401")
+    source = written(tmp_path / "export", *SHOP)
+    assert run(cli, "apply", source)["exit_code"] == 6
+    misbehave(strict)
+    assert run(cli, "apply", source)["exit_code"] == 0
+    assert standing(strict)["vs_shop"].file_counts.completed == 2
+    assert len(strict.files()) == 2
+
+
+def ended_at(strict: Strict, endpoint: str, sign: signal.Signals, source: Path) -> int:
+    """Run `apply` as a process of its own until the target hears such a request, and end it there."""
+    command = [sys.executable, "-m", "migrate_cli", "apply", str(source)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while strict.requests(endpoint) < 1 and process.poll() is None:
+        pass
+    process.send_signal(sign)
+    process.communicate()
+    return process.returncode
+
+
+@pytest.mark.parametrize("place", ["upload", "create-store", "attach", "store-files"])
+@pytest.mark.parametrize("fault", ["hang", "hang-after"])
+def test_a_run_that_is_killed_at_any_request_is_gone_on_with_and_makes_nothing_twice(
+    cli: Cli, tmp_path: Path, strict: Strict, place: str, fault: str
+) -> None:
+    misbehave(strict, f"{place}:{fault}")
+    source = written(tmp_path / "export", *SHOP)
+    assert ended_at(strict, place, signal.SIGKILL, source) == -signal.SIGKILL
+    misbehave(strict)
+    assert run(cli, "apply", source)["exit_code"] == 0
+    assert standing(strict)["vs_shop"].file_counts.model_dump() == {
+        "cancelled": 0, "completed": 2, "failed": 0, "in_progress": 0, "total": 2,
+    }  # fmt: skip
+    sent = [strict.requests(endpoint) for endpoint in ("upload", "create-store", "attach")]
+    assert run(cli, "apply", source)["data"]["vector_stores"] == {"files_completed": 2, "unchanged": 1}
+    assert [strict.requests(endpoint) for endpoint in ("upload", "create-store", "attach")] == sent
+
+
+def test_an_interrupt_while_files_are_indexed_stops_in_good_order(cli: Cli, tmp_path: Path, strict: Strict) -> None:
+    misbehave(strict, "attach:index-stuck")
+    source = written(tmp_path / "export", *SHOP)
+    assert ended_at(strict, "store-files", signal.SIGINT, source) == 130
+    assert stores(cli)["vs_shop"]["status"] == "filling"
+    strict.client.vector_stores.delete(standing(strict)["vs_shop"].id)
+    misbehave(strict)
+    assert run(cli, "apply", source)["errors"][0]["code"] == "vector-store-gone"
+    assert run(cli, "apply", source)["exit_code"] == 0
+
+
+def test_a_lost_state_file_makes_no_store_twice(cli: Cli, tmp_path: Path, strict: Strict) -> None:
+    source = written(tmp_path / "export", *SHOP, *HALL)
+    run(cli, "apply", source)
+    for path in tmp_path.glob("migration.db*"):
+        path.unlink()
+    result = run(cli, "apply", source)
+    assert result["data"]["vector_stores"]["adopted"] == 2
+    assert {key: one.file_counts.completed for key, one in standing(strict).items()} == {"vs_shop": 2, "vs_hall": 2}
+
+
+def test_of_shards_the_first_rebuilds_them(cli: Cli, tmp_path: Path, strict: Strict) -> None:
+    source = written(tmp_path / "export", *SHOP)
+    for shard, standing_then in (("2/2", set()), ("1/2", {"vs_shop"})):
+        result = run(cli, "apply", source, "--shard", shard, "--state", f"{shard[0]}.db")
+        assert result["exit_code"] in (0, 3)
+        assert standing(strict).keys() == standing_then
+    assert run(cli, "merge", "1.db", "2.db")["exit_code"] == 0
+    assert stores(cli)["vs_shop"]["status"] == "rebuilt"
+
+
 # ---- verify and undo
 
 
@@ -509,6 +599,23 @@ def test_a_live_host_gives_them_too(cli: Cli, tmp_path: Path, strict: Strict, sa
     assert standing(strict)["vs_shop"].metadata == {"migrated_from": "vs_shop", "team": "sales"}
     told = " ".join(details(result, "vector-store-not-rebuilt"))
     assert "vs_old" in told and "vs_gone" in told
+
+
+@pytest.mark.usefixtures("from_host")
+def test_a_refresh_of_a_snapshot_takes_up_new_stores_and_keeps_those_that_are_gone(
+    cli: Cli, tmp_path: Path, strict: Strict
+) -> None:
+    source = written(tmp_path / "export", *SHOP, *HALL)
+    with host(tmp_path, source, SourcePreset.FOUNDRY) as running:
+        assert run(cli, "snapshot", running.url)["data"]["vector_stores"] == 2
+        with OpenAI(base_url=running.sandbox.base_url, api_key=KEY) as there:
+            there.vector_stores.delete("vs_hall")
+            there.vector_stores.update("vs_shop", metadata={"team": "north"})
+        assert run(cli, "snapshot", running.url, "--refresh")["data"]["vector_stores"] == 2
+    assert cli("snapshot", "--verify").code == 0
+    assert run(cli, "apply", "snapshot")["exit_code"] == 0
+    assert {key: one.file_counts.completed for key, one in standing(strict).items()} == {"vs_shop": 2, "vs_hall": 2}
+    assert standing(strict)["vs_shop"].metadata == {"migrated_from": "vs_shop", "team": "north"}
 
 
 @pytest.mark.usefixtures("from_host")

@@ -36,6 +36,10 @@ class Measured:
     """A database stalls, and no host."""
     project: bool = False
     """The target is a Foundry project."""
+    stores: bool = False
+    """Vector stores are rebuilt."""
+    rebuilt: bool = False
+    """Vector stores were rebuilt before."""
     signal_after: float = 17.0
     """Seconds after which the first Ctrl-C comes: the word of five seconds, and what Python takes on a busy machine."""
 
@@ -72,6 +76,29 @@ COMMANDS = [
         goes_on="migrate-cli undo",
         writes=True,
         finishes=(UNANSWERED,),
+    ),
+    Measured(
+        "apply (stores)",
+        lambda scene: ["apply", str(scene.export)],
+        goes_on="migrate-cli apply",
+        writes=True,
+        finishes=(UNANSWERED,),
+        obeys_within=10.0,
+        stores=True,
+    ),
+    Measured(
+        "verify --files (stores)",
+        lambda scene: ["verify", str(scene.export), "--files"],
+        goes_on="migrate-cli verify",
+        rebuilt=True,
+    ),
+    Measured(
+        "undo (stores)",
+        lambda scene: ["undo", "--run", scene.rebuilding(), "--yes"],
+        goes_on="migrate-cli undo",
+        writes=True,
+        finishes=(UNANSWERED,),
+        rebuilt=True,
     ),
     Measured("status --orphans", lambda _: ["status", "--orphans"]),
     Measured(

@@ -85,11 +85,12 @@ def _run(
         scene = stack.enter_context(copied(prepared, folder, None if command.database else stall))
         url = stack.enter_context(database(scene, stall)) if command.database else ""
         arguments = [each.replace("{database}", url) for each in command.arguments(scene)]
-        arguments += ["--state", str(folder / "fresh.db" if command.fresh else scene.state)]
+        known = scene.rebuilt if command.rebuilt else scene.state
+        arguments += ["--state", str(folder / "fresh.db" if command.fresh else known)]
         log = folder / "began.log"
         arguments += ["--log-file", str(log)]
         environment = scene.environment(
-            timeout, target=scene.well if command.from_host else None, project=command.project
+            timeout, target=scene.well if command.from_host else None, project=command.project, stores=command.stores
         )
         with _STARTING:
             process = subprocess.Popen(

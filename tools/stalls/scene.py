@@ -26,6 +26,9 @@ from stalls.hosts import sandbox
 THREADS = 6
 MESSAGES = 24
 ASSISTANTS = 3
+STORES = 3
+FILES = 4
+"""In each vector store."""
 KEY = "sk-stalls-0123456789"
 _SUITE = """\
 model: gpt-5.4-mini
@@ -59,8 +62,25 @@ class Scene:
         """The state file of a migration of all of it."""
         return self.folder / "migration.db"
 
+    @property
+    def rebuilt(self) -> Path:
+        """The state file of the same migration, after it has rebuilt the vector stores that were there by then."""
+        return self.folder / "rebuilt.db"
+
+    def rebuilding(self) -> str:
+        """The run that rebuilt them, and did nothing else."""
+        with closing(sqlite3.connect(self.rebuilt)) as state:
+            found: str = state.execute("SELECT id FROM run ORDER BY key DESC LIMIT 1").fetchone()[0]
+        return found
+
     def environment(
-        self, timeout: float, *, source: str | None = None, target: str | None = None, project: bool = False
+        self,
+        timeout: float,
+        *,
+        source: str | None = None,
+        target: str | None = None,
+        project: bool = False,
+        stores: bool = False,
     ) -> dict[str, str]:
         """The settings of a command, as variables; the target's API, or the project that it is in."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "MIGRATE_"))}
@@ -68,6 +88,8 @@ class Scene:
         if project:
             clean["MIGRATE_TARGET__PRESET"] = "foundry"
             address = f"{address.removesuffix('/v1')}/api/projects/demo"
+        if stores:
+            clean["MIGRATE_CONVERT__VECTOR_STORES"] = "rebuild"
         return clean | {
             "OPENAI_BASE_URL": address,
             "OPENAI_API_KEY": KEY,
@@ -103,8 +125,12 @@ def prepare(folder: Path) -> Scene:
         database.commit()
     with sandbox(scene.data, None) as url:
         served = Scene(folder, url)
-        command = [sys.executable, "-m", "migrate_cli", "apply", str(scene.export), "--state", str(scene.state)]
-        subprocess.run(command, env=served.environment(20), cwd=folder, check=True, capture_output=True)
+        _apply(served, scene.state, stores=False)
+        with closing(sqlite3.connect(scene.state)) as state, closing(sqlite3.connect(scene.rebuilt)) as rebuilt:
+            state.backup(rebuilt)
+        _write_stores(scene.export, *range(1, STORES))
+        _apply(served, scene.rebuilt, stores=True)
+        _write_stores(scene.export, STORES)
         _leave_orphan(url, thread_id(1))
     load_source(scene.data, open_source(str(scene.export)))
     return scene
@@ -117,10 +143,37 @@ def copied(prepared: Scene, folder: Path, stall: str | None) -> Iterator[Scene]:
     scene = Scene(folder)
     shutil.copy(scene.data, folder / "well.db")
     with sandbox(scene.data, stall) as url, sandbox(folder / "well.db", None) as well:
-        with closing(sqlite3.connect(scene.state)) as state:
-            state.execute("UPDATE setup SET value = ? WHERE key = 'target.base_url'", (url,))
-            state.commit()
+        for path in (scene.state, scene.rebuilt):
+            with closing(sqlite3.connect(path)) as state:
+                state.execute("UPDATE setup SET value = ? WHERE key = 'target.base_url'", (url,))
+                state.commit()
         yield Scene(folder, url, well)
+
+
+def _apply(served: Scene, state: Path, *, stores: bool) -> None:
+    command = [sys.executable, "-m", "migrate_cli", "apply", str(served.export), "--state", str(state)]
+    environment = served.environment(20, stores=stores)
+    subprocess.run(command, env=environment, cwd=served.folder, check=True, capture_output=True)
+
+
+def _write_stores(export: Path, *numbers: int) -> None:
+    """Write vector stores with what is in them into the export."""
+    for number in numbers:
+        counts = {"in_progress": 0, "completed": FILES, "failed": 0, "cancelled": 0, "total": FILES}
+        own: dict[str, Any] = {"id": f"vs_{number}", "object": "vector_store", "created_at": 1_700_000_000}
+        own |= {"name": f"Shelf {number}", "status": "completed", "file_counts": counts, "metadata": {}}
+        (export / f"vs_{number}.json").write_text(json.dumps(own), encoding="utf-8")
+        files = [
+            {
+                "id": f"file-{number}{place:023d}",
+                "object": "vector_store.file",
+                "vector_store_id": own["id"],
+                "status": "completed",
+            }
+            for place in range(FILES)
+        ]
+        saved = {"object": "list", "data": files, "has_more": False}
+        (export / f"vs_{number}_files.json").write_text(json.dumps(saved), encoding="utf-8")
 
 
 def _leave_orphan(url: str, own_id: str) -> None:
