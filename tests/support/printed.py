@@ -6,6 +6,7 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,12 @@ HOLE = "\0"
 _ENDS = ("|", "||", ">", ">>", "<", "&&", ";", "&", "2>")
 _CODE = re.compile(r"`(migrate-cli [^`]*)`")
 _LAST = re.compile(r": (migrate-cli [^`]*)$")
+
+
+@cache
+def _program() -> Any:
+    """The whole command line, which takes a while to build."""
+    return get_command(app)
 
 
 def arguments(line: str) -> list[str]:
@@ -48,7 +55,7 @@ def parse(line: str) -> None:
     words = with_short_form(arguments(line))
     if words[0] == "--install-completion":  # done at once where it is parsed, to whoever runs the tests
         return
-    command: Any = get_command(app)
+    command = _program()
     while words and hasattr(command, "commands") and not words[0].startswith("-"):
         assert words[0] in command.commands, f"there is no command {words[0]}"
         command = command.commands[words.pop(0)]
@@ -69,10 +76,13 @@ def filled(line: str) -> str:
 
 def sentences() -> Iterator[Sentence]:
     """Yield the texts of the program that name one of its commands, without docstrings."""
-    names = "|".join(get_command(app).commands)  # type: ignore[attr-defined]  # a group has commands
+    names = "|".join(_program().commands)
     named = re.compile(rf"migrate-cli (?:{names})\b")
     for path in sorted(PACKAGE.rglob("*.py")):
-        tree = ast.parse(path.read_text("utf-8"))
+        source = path.read_text("utf-8")
+        if "migrate-cli " not in source:  # most files have none, and parsing all of them takes seconds
+            continue
+        tree = ast.parse(source)
         inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
         inner |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
