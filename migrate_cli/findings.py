@@ -26,13 +26,15 @@ INFO, WARNING, ERROR = Severity.INFO, Severity.WARNING, Severity.ERROR
 _READING = {
     "message-without-id": Entry(
         WARNING,
-        "A message has no id; it got one made from its thread and position.",
+        "A message has no id; one was generated from its thread and position.",
         "Nothing, unless you join on ids.",
     ),
     "message-role-inferred": Entry(
-        INFO, "A message has no role; it was told from other fields, such as the assistant's id.", "Check one example."
+        INFO,
+        "A message has no role; it was inferred from other fields, such as the assistant's id.",
+        "Check one example.",
     ),
-    "duplicate-message": Entry(INFO, "The same message stands in the source twice; it was read once.", "Nothing."),
+    "duplicate-message": Entry(INFO, "The same message occurs twice in the source; it was read once.", "Nothing."),
     "duplicate-message-differs": Entry(
         WARNING,
         "Two messages with one id have different content; the first one read was taken.",
@@ -48,13 +50,13 @@ _READING = {
     ),
     "order-probably-reversed": Entry(
         WARNING,
-        "Nothing tells the order of the messages, and they begin with an answer and end with a question.",
-        "Look at the thread; set `source.order: newest-first` if the newest message stands first.",
+        "The order of the messages is not known, and they begin with an answer and end with a question.",
+        "Look at the thread; set `source.order: newest-first` if the newest message comes first.",
     ),
     "time-unreadable": Entry(
         WARNING,
-        "Times of messages are written in a form that cannot be read, so that they do not tell the order.",
-        "Say what the form means with `source.time_format`, or name a column that counts: `source.columns.order`.",
+        "Message times are in an unknown format, so they cannot be used to order the messages.",
+        "Describe the format with `source.time_format`, or name a numbering column with `source.columns.order`.",
     ),
     "times-in-two-forms": Entry(
         WARNING,
@@ -63,51 +65,53 @@ _READING = {
     ),
     "order-not-chronological": Entry(
         WARNING,
-        "The messages' times go up and down; the order of the source was kept.",
+        "The messages are not in chronological order; the order of the source was kept.",
         "Look at the thread; reorder the source if it is wrong.",
     ),
     "message-of-another-thread": Entry(
-        WARNING, "The messages of a thread all name another one than it does; they stayed with it.", "Check the source."
+        WARNING, "All messages of a thread name a different thread; they were kept where they are.", "Check the source."
     ),
     "text-looks-like-json": Entry(
         WARNING,
-        "A text looks like a list of parts that a tool saved as text, and cannot be read as one; it was carried as it "
-        "stands.",
-        "Look at the message in the source; it may be cut off, or written in a form of its own. Export it again.",
+        "A text looks like a list of parts that a tool saved as text, but cannot be parsed; it was carried over "
+        "unchanged.",
+        "Look at the message in the source; it may be truncated. Export it again.",
     ),
     "record-left-out": Entry(
         WARNING,
-        "Records beside the messages name the thread and are none, such as entries of a log; they were left out.",
-        "Look at one of them in the source; if it holds what was said, describe the records with `source.map`.",
+        "Records that are not messages, such as log entries, name the thread; they were left out.",
+        "Look at one of them; if it contains conversation text, describe the records with `source.map`.",
     ),
     "message-not-an-object": Entry(
-        ERROR, "An entry of the messages is no JSON object; it was left out.", "Look for a damaged export."
+        ERROR, "An entry in the list of messages is not a JSON object; it was left out.", "Look for a damaged export."
     ),
     "message-without-content": Entry(WARNING, "A message has no content at all.", "Look for a damaged export."),
     "thread-id-from-message": Entry(
         WARNING,
-        "The file's name and its messages name different threads; the messages were believed.",
-        "Check that the file lies where it belongs.",
+        "The file name and its messages name different threads; the id in the messages was used.",
+        "Check that the file is in the right place.",
     ),
     "thread-id-made": Entry(
         WARNING,
-        "Records name no thread, so their thread got an id made from the file, and from their place in it.",
-        "Name the field that holds the id (`source.columns.thread_id`), or keep the file as it is: places count.",
+        "Records name no thread, so their thread got an id generated from the file and the position in it.",
+        "Name the field that holds the id (`source.columns.thread_id`), or keep the file unchanged: positions count.",
     ),
     "thread-id-from-file-name": Entry(
         INFO, "No message names its thread; the id was taken from the file's name.", "Nothing, if the name is the id."
     ),
     "thread-may-be-incomplete": Entry(
         WARNING,
-        "The list ends although there was more, or has exactly as many messages as one page; others may be missing.",
+        "The list ends although there was more, or has exactly one page of messages; others may be missing.",
         "Compare with the original, and export the thread again with all pages, if it still can be.",
     ),
     "body-not-decoded": Entry(
         WARNING,
-        "A recorded body of the thread cannot be decoded: it is damaged, cut off, or packed in an unknown way.",
+        "A recorded body of the thread cannot be decoded: it is damaged, truncated or compressed in an unknown way.",
         "Record it again; for br and zstd, `pip install brotli backports.zstd`.",
     ),
-    "message-deleted": Entry(INFO, "The source shows that messages were deleted later; they are left out.", "Nothing."),
+    "message-deleted": Entry(
+        INFO, "The source shows that messages were deleted later; they were left out.", "Nothing."
+    ),
     "message-from-request": Entry(
         INFO,
         "The recording shows messages only in the requests that created them; they are read from there.",
@@ -129,22 +133,22 @@ _READING = {
     ),
     "file-may-be-cut": Entry(
         WARNING,
-        "The table's last row has no end of its line, so that its last cell may be cut off.",
-        "Compare the last row with its source; export the table again if it lacks anything.",
+        "The last row of the table has no line ending, so its last cell may be truncated.",
+        "Compare the last row with its source; export the table again if anything is missing.",
     ),
     "field-not-carried": Entry(
         WARNING,
-        "The source has a field that no part of a conversation can hold; it was left out, and no text of it was sent.",
+        "A field of the source has no place in a conversation; it was left out, and none of its text was sent.",
         "Nothing, if it does not matter. `convert.unknown_fields: keep` keeps the values in the state file.",
     ),
     "activity-unknown": Entry(
         INFO,
-        "Threads were chosen by their last activity, and this one does not say when that was; it was taken.",
-        "Leave it out by its id if it is not wanted, or let the source say when its messages were made.",
+        "Threads were selected by last activity, but this one has no times; it was included.",
+        "Exclude it by id if it is not wanted, or add times to its messages.",
     ),
     "page-without-news": Entry(
         WARNING,
-        "A page of a list brought nothing new although more was promised; the list ends there.",
+        "A page of a list contained nothing new although more was announced; reading stopped there.",
         "Compare counts.",
     ),
 }
@@ -152,11 +156,11 @@ _READING = {
 _HOSTS = {
     "messages-missing": Entry(
         ERROR,
-        "The host gives only the beginning and the end of a thread's messages; those between them are missing.",
-        "Take the thread from a database or an export, or leave it out.",
+        "The host returns only the first and last messages of a thread; those in between are missing.",
+        "Read the thread from a database or an export, or leave it out.",
     ),
     "page-without-end": Entry(
-        ERROR, "A list of the host went on and on; it was left after two million entries.", "Look at the thread."
+        ERROR, "A list of the host did not end; reading stopped after two million entries.", "Look at the thread."
     ),
     "runs-not-read": Entry(
         WARNING,
@@ -169,20 +173,20 @@ _HOSTS = {
         "The host was asked with a version of its API that is not known here; what it answers was read as it came.",
         "Take `api-version` out of `source.query`, or look at a few conversations first.",
     ),
-    "host-milliseconds": Entry(INFO, "The host tells times in milliseconds; they were read as such.", "Nothing."),
+    "host-milliseconds": Entry(INFO, "The host gives times in milliseconds; they were read as such.", "Nothing."),
     "host-hides-more": Entry(
-        INFO, "The host says that a list has no more where it has; lists were read on.", "Nothing."
+        INFO, "The host says that a list is complete when it is not; reading went on.", "Nothing."
     ),
     "images-by-presence": Entry(
         INFO,
-        "The target does not give back the addresses of images by URL: each image is there, but whether it is the same "
-        "one could not be compared.",
+        "The target does not return the URLs of images: each image is there, but whether it is the same one could not "
+        "be checked.",
         "Nothing; look at some of these images by hand if it matters.",
     ),
     "host-refuses-cursors": Entry(
         WARNING,
-        "The host refuses or ignores `after`, so that only the first and the last 100 entries of a list can be read.",
-        "Longer threads say so themselves; read those from the host's database.",
+        "The host refuses or ignores `after`, so only the first and the last 100 entries of a list can be read.",
+        "Longer threads are reported; read those from the host's database.",
     ),
     "host-refuses-include": Entry(
         INFO, "The host refuses `include`; the text of search results is missing from tool calls.", "Nothing."
@@ -195,16 +199,16 @@ _MESSAGES = {
         INFO, "The thread has no message; no conversation is made and its other parts are dropped.", "Nothing."
     ),
     "nothing-to-send": Entry(
-        WARNING, "The thread has messages, but none holds anything that can be sent.", "Look at its other findings."
+        WARNING, "The thread has messages, but nothing in them can be sent.", "Look at its other findings."
     ),
-    "message-empty": Entry(INFO, "Nothing of a message is left to send, so it has no item.", "Nothing."),
+    "message-empty": Entry(INFO, "Nothing in this message can be sent, so no item was created.", "Nothing."),
     "message-without-role": Entry(
-        ERROR, "A message has no role, so nobody can say who spoke; it was dropped.", "Add the role in the source."
+        ERROR, "A message has no role, so it is not known who wrote it; it was dropped.", "Add the role in the source."
     ),
     "role-unknown": Entry(
         WARNING,
-        "The target has no such role; the message was written as a user's, and a first line names the old role.",
-        "Name the role that it stands for: with `source.roles` for rows of a database or of CSV, else in the source.",
+        "The target does not have this role; the message became a user message whose first line names the old role.",
+        "Map the role with `source.roles` (database or CSV rows), or change it in the source.",
     ),
     "message-incomplete": Entry(
         WARNING,
@@ -216,35 +220,35 @@ _MESSAGES = {
     ),
     "message-split": Entry(
         WARNING,
-        "A message has more characters than the target takes in one; it became several in a row.",
+        "A message is longer than the target accepts; it was split into several.",
         "Nothing; no text is lost.",
     ),
     "progress-marked": Entry(
         INFO,
-        "A message only tells how a research goes on; its first line says so, as `convert.progress_messages` asks.",
+        "A message only reports progress of a research; its first line says so (`convert.progress_messages: mark`).",
         "Choose with `convert.progress_messages`: `keep` (default), `mark` or `drop`.",
     ),
     "progress-dropped": Entry(
         WARNING,
-        "A message that only tells how a research goes on was left out, as `convert.progress_messages: drop` asks.",
+        "A message that only reports the progress of a research was left out (`convert.progress_messages: drop`).",
         "Nothing.",
     ),
-    "tail-cut": Entry(INFO, "Older messages were left out, as `convert.tail` asks.", "Raise `convert.tail`."),
+    "tail-cut": Entry(INFO, "Older messages were left out (`convert.tail`).", "Raise `convert.tail`."),
     "unsupported-part": Entry(
         WARNING,
-        "A part of a type that this program does not know; a text says so, and the state file holds the part.",
+        "A part has an unknown type; a text says so, and the part itself is in the state file.",
         "Report the type, so that it can be supported.",
     ),
     "part-not-allowed-for-role": Entry(
-        WARNING, "System and developer messages hold text only; a text says what stood there.", "Nothing."
+        WARNING, "System and developer messages can hold text only; a text says what was there.", "Nothing."
     ),
 }
 
 _TEXT = {
-    "empty-text": Entry(INFO, "An empty text was left out; servers differ in whether they take one.", "Nothing."),
+    "empty-text": Entry(INFO, "An empty text was left out, because not every server accepts one.", "Nothing."),
     "text-too-long": Entry(
         INFO,
-        "A text is longer than a part may be (10,485,760 characters, 1,500,000 at Foundry); it was split into several.",
+        "A text exceeds the limit of a part (10,485,760 characters, 1,500,000 at Foundry); it was split into several.",
         "Nothing.",
     ),
     "text-nul": Entry(INFO, "NUL characters were replaced by U+2400 (␀), since servers refuse them.", "Nothing."),
@@ -256,12 +260,12 @@ _TEXT = {
 _FILES = {
     "image-in-assistant-message": Entry(
         WARNING,
-        "Assistant messages take no images: by default the image stands in a user-role note right after.",
+        "Assistant messages cannot contain images: by default the image is moved to a user note right after.",
         "Choose with `convert.assistant_images`: `user_note` (default), `text` or `drop`.",
     ),
     "image-url-refused": Entry(
         WARNING,
-        "An image's URL is of a kind that the target refuses; a text says what it was.",
+        "The target does not accept this kind of image URL; a text says what it was.",
         "Host the image over https, or put it into the source as a file.",
     ),
     "image-too-large": Entry(
@@ -270,7 +274,9 @@ _FILES = {
         "Upload the image and name it by file id.",
     ),
     "file-id-invalid": Entry(
-        WARNING, "A file id is no file id (64 characters of A-Z, a-z, 0-9, _ and -); a text says so.", "Fix the source."
+        WARNING,
+        "A file id is not valid (up to 64 characters of A-Z, a-z, 0-9, _ and -); a text says so.",
+        "Fix the source.",
     ),
     "attachment-file-missing": Entry(
         WARNING,
@@ -280,42 +286,46 @@ _FILES = {
     "attachment-without-id": Entry(WARNING, "An attachment names no file; a text says so.", "Fix the source."),
     "attachment-data-source": Entry(
         WARNING,
-        "An attachment names a data source of the host in place of a file; a text names its URI.",
+        "An attachment refers to a data source of the host, not to a file; a text names its URI.",
         "Put the data where the target can reach it, such as a file or a vector store there.",
     ),
     "attachment-type-unknown": Entry(
         WARNING,
-        "Nothing tells what kind of file was attached; sent as the wrong kind it would break every later answer, so a "
-        "text names it instead.",
-        "Let `plan` ask the target for the file's name, put `file` objects or bytes into the export, or choose "
+        "The type of an attached file is not known; sent as the wrong type it would make every later response fail, "
+        "so a text names it instead.",
+        "Let `plan` ask the target for the file name, add `file` objects or bytes to the export, or choose "
         "`convert.attachments: input_file`.",
     ),
     "attachment-type-refused": Entry(
-        WARNING, "The target takes no file of this kind (archives, video and so on); a text names it.", "Nothing."
+        WARNING,
+        "The target does not accept files of this type (archives, video and so on); a text names it.",
+        "Nothing.",
     ),
     "attachment-too-large": Entry(
-        WARNING, "The file is 50 MB or larger, more than the target takes; a text names it.", "Split the file."
+        WARNING, "The file is 50 MB or larger, more than the target accepts; a text names it.", "Split the file."
     ),
     "attachment-now-in-prompt": Entry(
         WARNING,
-        "A file that was attached for search or code was not in the model's prompt; now it is, whole, in every turn. "
-        "That changes cost and answers.",
+        "This file was available to a tool only; now its whole content is in the prompt of every turn. That changes "
+        "cost and answers.",
         "Choose `convert.attachments: note`, and search it through the response configuration.",
     ),
     "attachment-as-note": Entry(
-        INFO, "An attachment became a text, as the settings or the message's role ask.", "See `convert.attachments`."
+        INFO,
+        "An attachment became a text, because of the settings or the message's role.",
+        "See `convert.attachments`.",
     ),
-    "attachment-dropped": Entry(WARNING, "An attachment was left out, as `convert.attachments` asks.", "Nothing."),
+    "attachment-dropped": Entry(WARNING, "An attachment was left out (`convert.attachments: drop`).", "Nothing."),
     "attachment-repeated": Entry(INFO, "A message names the same file more than once; it was sent once.", "Nothing."),
     "files-not-checked": Entry(
         INFO,
-        "Nobody was asked whether the files still exist: there is no key, no connection, or this is a rehearsal.",
+        "It was not checked whether the files still exist: there is no key, no connection, or this is a rehearsal.",
         "Set the target's key and plan again; `apply` asks in any case.",
     ),
     "files-foretold": Entry(
         INFO,
-        "Planning a live source, names and sizes were believed; only a small file of each purpose was downloaded, to "
-        "see whether the host gives it out.",
+        "For this plan of a live source, file names and sizes were not verified; only one small file of each purpose "
+        "was downloaded, to see whether the host allows it.",
         "Nothing; `apply` downloads the files, or take a snapshot first and plan from that.",
     ),
     "upload-answer-lost": Entry(
@@ -326,11 +336,13 @@ _FILES = {
     ),
     "files-over-request-limit": Entry(
         WARNING,
-        "The files of a thread are together more than one request may carry (50 MB), so a response would be refused.",
+        "The files of a thread exceed the limit of one request (50 MB), so a response would be refused.",
         "Choose `convert.tail` or `convert.attachments: note`.",
     ),
     "audio-model-going": Entry(
-        WARNING, "The transcription model is gone or going on the date named.", "Set `audio.model: gpt-transcribe`."
+        WARNING,
+        "The transcription model has been or will be shut down on the date given.",
+        "Set `audio.model: gpt-transcribe`.",
     ),
     "audio-transcribed": Entry(INFO, "An attached audio file became its transcript.", "Nothing."),
     "audio-not-transcribed": Entry(
@@ -343,8 +355,8 @@ _FILES = {
 _CITATIONS = {
     "citation-aside": Entry(
         INFO,
-        "Old annotations have no place in the target; markers stay as the policy says, the annotation is in the state "
-        "file.",
+        "The target has no place for old annotations; markers are treated as `convert.citations` says, and the "
+        "annotation is in the state file.",
         "Choose with `convert.citations`: `keep` (default), `footnotes`, `strip` or `annotations`.",
     ),
     "annotation-outside-text": Entry(
@@ -352,8 +364,8 @@ _CITATIONS = {
     ),
     "annotation-without-filename": Entry(
         WARNING,
-        "The target wants a file name in a citation, and none is known; the marker stays in the text.",
-        "Let `plan` ask the target for file names, or put `file` objects into the export.",
+        "The target requires a file name in a citation, and none is known; the marker stays in the text.",
+        "Let `plan` ask the target for file names, or add `file` objects to the export.",
     ),
     "annotation-unknown": Entry(WARNING, "An annotation of an unknown type is in the state file only.", "Nothing."),
     "citation-marker-alone": Entry(
@@ -364,24 +376,24 @@ _CITATIONS = {
 _TOOLS = {
     "tool-call-as-text": Entry(
         INFO,
-        "A tool call became a text in the assistant's words: code, search, host tools, or functions by setting.",
+        "A tool call (code, search, a host's tool, or a function by setting) became an assistant text.",
         "Choose with `convert.tool_calls` and `convert.native_builtin`.",
     ),
     "tool-call-as-function": Entry(
         INFO,
         "A call that the host ran itself (an Azure Function, a connected agent, an MCP server) became a function call "
-        "with its output; what that has no place for, such as the server's label, is in the state file.",
-        "Nothing; `convert.tool_calls: text` tells such calls in words instead.",
+        "with its output; whatever does not fit there, such as the server's label, is in the state file.",
+        "Nothing; with `convert.tool_calls: text` such calls become texts instead.",
     ),
     "child-thread": Entry(
         INFO,
         "A connected agent worked in a thread of its own. The state file links it, and `map` shows its conversation.",
-        "Migrate that thread as well if it is wanted; hosts list it among their threads.",
+        "Migrate that thread too if you need it; hosts list it among their threads.",
     ),
-    "tool-call-dropped": Entry(WARNING, "Tool calls were left out, as `convert.tool_calls: drop` asks.", "Nothing."),
+    "tool-call-dropped": Entry(WARNING, "Tool calls were left out (`convert.tool_calls: drop`).", "Nothing."),
     "tool-call-without-output": Entry(
         WARNING,
-        "A tool call has no output. A placeholder says so, since a call without output makes every later answer fail.",
+        "A tool call has no output. A placeholder was added, because without one every later response fails.",
         "Nothing.",
     ),
     "tool-call-data-aside": Entry(
@@ -389,14 +401,14 @@ _TOOLS = {
         "A tool call holds data, such as a screenshot; its text names kind and size, the data is in the state file.",
         "Nothing, unless the conversation goes on about the picture.",
     ),
-    "tool-call-without-id": Entry(INFO, "A call has no id; it got one made from its step or its message.", "Nothing."),
+    "tool-call-without-id": Entry(INFO, "A call has no id; one was generated from its step or message.", "Nothing."),
     "tool-call-repeated": Entry(
-        INFO, "A call stands in a message and in a run step as well; it was carried once.", "Nothing."
+        INFO, "A call is recorded both in a message and in a run step; it was carried over once.", "Nothing."
     ),
     "tool-output-without-call": Entry(
         WARNING,
-        "A tool's output names a call that the thread does not have; it became a text in the assistant's words.",
-        "Look whether the source lacks messages with tool calls.",
+        "A tool output refers to a call that the thread does not have; it became an assistant text.",
+        "Check whether messages with tool calls are missing in the source.",
     ),
     "tool-output-repeated": Entry(
         WARNING,
@@ -405,32 +417,32 @@ _TOOLS = {
     ),
     "reasoning-aside": Entry(
         INFO,
-        "Reasoning of the model is in the state file only: the target takes none but its own.",
+        "The model's reasoning is in the state file only: the target accepts only its own.",
         "Nothing.",
     ),
     "tool-call-id-changed": Entry(
-        INFO, "A call's id is too long or used twice; it was replaced by one made from its hash.", "Nothing."
+        INFO, "A call's id is too long or used twice; it was replaced by one derived from its hash.", "Nothing."
     ),
     "tool-name-changed": Entry(
         WARNING,
-        "A function's name has signs or a length that the target refuses; they were replaced, and the state file has "
-        "the name as it was.",
+        "A function name has characters or a length that the target refuses; it was changed, and the state file has "
+        "the original.",
         "Nothing.",
     ),
     "tool-arguments-not-json": Entry(
-        WARNING, "The arguments of a call are not JSON; they were sent as they are.", "Nothing."
+        WARNING, "The arguments of a call are not JSON; they were sent unchanged.", "Nothing."
     ),
     "tool-arguments-too-long": Entry(
-        WARNING, "The arguments of a call are longer than the target takes; the call became a text.", "Nothing."
+        WARNING, "The arguments of a call are longer than the target accepts; the call became a text.", "Nothing."
     ),
     "tool-output-cut": Entry(
         WARNING,
-        "An output is longer than 10,485,760 characters; it was cut, and says so at its end.",
+        "An output is longer than 10,485,760 characters; it was truncated, which its end says.",
         "Keep the source: it has the rest.",
     ),
     "tool-call-native-unproven": Entry(
         WARNING,
-        "Code and search calls were written natively under made-up ids; whether a target takes them is not known.",
+        "Code and search calls were written as native items with generated ids; not every target may accept them.",
         "Try one thread first, or leave `convert.native_builtin` off.",
     ),
     "run-not-completed": Entry(
@@ -438,7 +450,7 @@ _TOOLS = {
     ),
     "step-without-run": Entry(
         INFO,
-        "Steps name a run that the source does not hold; they were placed by their messages and times.",
+        "Steps refer to a run that the source does not contain; they were placed by their messages and times.",
         "Nothing.",
     ),
     "step-lists-tools": Entry(
@@ -455,10 +467,11 @@ _TOOLS = {
 _THREADS = {
     "metadata-overflow": Entry(
         WARNING,
-        "A metadata pair does not fit (14 beside our two, 64 characters a key, 512 a value); it is in the state file.",
+        "A metadata pair exceeds the limits (14 pairs besides migrate-cli's two; keys 64, values 512 characters). It "
+        "is kept in the state file only.",
         "Read it there, or shorten it in the source.",
     ),
-    "metadata-not-string": Entry(INFO, "A metadata value is no string; it was written as JSON.", "Nothing."),
+    "metadata-not-string": Entry(INFO, "A metadata value is not a string; it was written as JSON.", "Nothing."),
     "tool-resources-aside": Entry(
         INFO,
         "Conversations have no tool resources; those of the thread are in the state file.",
@@ -466,7 +479,7 @@ _THREADS = {
     ),
     "item-invalid": Entry(
         ERROR,
-        "An item breaks a rule of the target. This is a fault of the program.",
+        "An item breaks a rule of the target. This is a bug in migrate-cli.",
         "Report it; the thread is held back.",
     ),
 }
@@ -474,13 +487,13 @@ _THREADS = {
 _LOADING = {
     "item-refused": Entry(
         ERROR,
-        "The target refused an item for good; a note stands in its place (`load.on_refused: note`).",
+        "The target refused an item permanently; a note took its place (`load.on_refused: note`).",
         "Look at the message in the source; the thread's other items are there.",
     ),
     "resource-file-missing": Entry(
         WARNING,
-        "A file of the code interpreter is not at the target: no conversation names it, but the tool would read it.",
-        "Put its bytes into the export's `files/` folder, or upload it and name it in the response configuration.",
+        "A code interpreter file is missing at the target: no conversation names it, but the tool would read it.",
+        "Put the file into the export's `files/` folder, or upload it and name it in the response configuration.",
     ),
     "vector-store-not-carried": Entry(
         WARNING,
@@ -516,119 +529,121 @@ _LOADING = {
     ),
     "source-grown": Entry(
         WARNING,
-        "New messages stand at the end of a thread that was loaded before.",
+        "A thread that was loaded before has new messages at its end.",
         "Load them with `apply --append`.",
     ),
     "state-restored": Entry(
         INFO,
-        "The state file was lost or older than what was done, and was made again from its backup and its list of ids.",
-        "Nothing; what was lost with it beside the ids was asked of the target. `verify` compares everything.",
+        "The state file was lost or out of date, and was restored from its backup and its list of ids.",
+        "Nothing; the rest was looked up at the target. `verify` compares everything.",
     ),
     "source-not-reread": Entry(
         INFO,
-        "The run goes on with one that ended early; what that one had loaded was not read from the host again.",
-        "Run `apply` once more to learn what the source has changed since.",
+        "This run continues one that ended early; threads loaded by that one were not read from the host again.",
+        "Run `apply` once more to see what has changed in the source since.",
     ),
     "source-changed": Entry(
         WARNING,
-        "A thread that was loaded before has changed in the source, or lost messages; the conversation stays as it is.",
-        "Compare with `verify`; to load it anew, `undo` it by its `--thread`, then `apply`.",
+        "A thread has changed in the source since it was loaded; the conversation was left unchanged.",
+        "Compare with `verify`; to load it again, `undo` it by its `--thread`, then `apply`.",
     ),
     "read-differently": Entry(
         WARNING,
-        "A thread was loaded by a version of migrate-cli that read it otherwise; the conversation stays as it is, and "
-        "is compared with what was sent then.",
-        "Nothing, if the conversation serves; else load it again: `resolve` it with `--restart`, then `apply`.",
+        "A thread was loaded by a version of migrate-cli that read it differently; the conversation was left "
+        "unchanged, and is compared with what was sent then.",
+        "Nothing, if the conversation is good enough; else load it again: `resolve` it with `--restart`, then `apply`.",
     ),
     "source-thread-missing": Entry(
         WARNING,
-        "A thread that was loaded before is no longer in the source; its conversation stays.",
-        "Nothing, if the source was meant to shrink; else look for the missing part of the export.",
+        "A thread that was loaded before is no longer in the source; its conversation was kept.",
+        "Nothing, if threads were removed on purpose; otherwise look for the missing part of the export.",
     ),
     "conversation-continued": Entry(
         WARNING,
-        "Somebody has written into the conversation since it was loaded, so nothing was appended or deleted.",
-        "Carry the new messages over by hand, or leave it.",
+        "The conversation has new items since it was loaded, so nothing was appended or deleted.",
+        "Add the new messages by hand, or leave it.",
     ),
 }
 
 _ASSISTANTS = {
     "assistant-inferred": Entry(
         WARNING,
-        "The source holds no object of the assistant; what runs and messages tell of it was taken.",
-        "Save the assistant's object into the export, or complete the configuration by hand.",
+        "The source has no object for the assistant; its settings were inferred from runs and messages.",
+        "Add the assistant object to the export, or complete the configuration by hand.",
     ),
     "thread-resources-joined": Entry(
         INFO,
-        "Several threads have vector stores or files of their own; the configuration names them all.",
+        "Several threads have their own vector stores or files; the configuration names them all.",
         "Name only those of its own conversation in each request; `--output json` lists them by thread.",
     ),
     "model-going": Entry(
-        WARNING, "The model is gone or going on the date named; its successor was written.", "Try it with `replay`."
+        WARNING,
+        "The model has been or will be shut down on the date given; its successor was written.",
+        "Try it with `replay`.",
     ),
     "model-is-deployment": Entry(
         INFO,
-        "On Azure and Foundry a model's name is the name of a deployment; it was kept.",
-        "Put the target's own model or deployment in its place where that has another name.",
+        "On Azure and Foundry, a model name is the name of a deployment; it was kept.",
+        "Replace it with the target's model or deployment if that has another name.",
     ),
     "model-missing": Entry(WARNING, "The assistant names no model.", "Write one into the configuration."),
     "sampling-not-taken": Entry(
-        WARNING, "Reasoning models refuse `temperature` and `top_p`; they were left out.", "Nothing."
+        WARNING, "Reasoning models do not accept `temperature` and `top_p`; they were left out.", "Nothing."
     ),
     "tool-not-carried": Entry(
-        WARNING, "A tool of the assistant has no counterpart that can be written for you.", "Add its successor by hand."
+        WARNING, "A tool of the assistant has no automatic counterpart.", "Add its successor by hand."
     ),
     "markdown-not-asked": Entry(
         INFO,
-        "Markdown was asked for with `--markdown`, and was left out, since the assistant answers in JSON.",
+        "`--markdown` was ignored, because the assistant answers in JSON.",
         "Nothing.",
     ),
     "connection-not-mapped": Entry(
         WARNING,
-        "A tool uses a connection of the source's project, and the map of connections lacks it; the tool was left out.",
-        "Put it into the file of `--connections` with its id at the target, and run the same command again.",
+        "A tool uses a connection that is not in the connections map; the tool was left out.",
+        "Add it to the `--connections` file with its id at the target, and run the same command again.",
     ),
     "tool-renamed": Entry(
-        INFO, "A tool has another name for the newer agents of Foundry; it was written so.", "Nothing."
+        INFO, "A tool has a new name in current Foundry agents; the new name was written.", "Nothing."
     ),
     "agent-differs": Entry(
         WARNING,
-        "The target shows an agent's definition otherwise than it was sent.",
+        "The target returns an agent definition that differs from what was sent.",
         "Look at the agent there; `undo --run` takes it back.",
     ),
     "agent-name-changed": Entry(
         INFO,
-        "An agent's name is its alone, of letters, digits and hyphens; the assistant's own is in its metadata.",
+        "Agent names must be unique and consist of letters, digits and hyphens; the original name is in the metadata.",
         "Nothing.",
     ),
     "mcp-headers-lost": Entry(
         WARNING,
-        "A server was called with headers, which hold keys; their values were not written.",
+        "A server was called with headers that may contain keys; their values were not written.",
         "Set them again by environment variables: `authorization_env` and `headers_env` of the suite's tool.",
     ),
     "assistant-repeated": Entry(
         WARNING,
-        "The source holds objects of one assistant that differ; one was taken, the host's own before a description.",
+        "The source has several differing objects of one assistant; one was used, the host's own before a description.",
         "Compare them in the source, and remove the wrong one.",
     ),
     "assistants-incomplete": Entry(
         WARNING,
-        "A saved list of assistants says that there are more, and no later page is there.",
+        "A saved list of assistants says that there are more, but no later page was found.",
         "Save the other pages too, if the host still answers.",
     ),
     "run-differs": Entry(
         INFO,
-        "The newest run of an assistant had settings of its own; the configuration has those of the assistant.",
-        "Compare both, if the answers of that run matter.",
+        "The newest run of an assistant overrode its settings; the configuration has those of the assistant.",
+        "Compare both if the answers of that run matter.",
     ),
     "vector-store-missing": Entry(
         WARNING,
-        "The assistant searches files, but names no vector store; the target refuses such a tool, so it was left out.",
+        "The assistant uses file search without a vector store, which the target refuses; the tool was left out.",
         "Create a vector store, and add the tool `file_search` with its id.",
     ),
     "response-format-unknown": Entry(
         WARNING,
-        "The response format is of a form that has no counterpart; it was left out.",
+        "The response format has no counterpart; it was left out.",
         "Write `text.format` by hand.",
     ),
     "assistant-field-lost": Entry(
@@ -652,27 +667,27 @@ class Unread(NamedTuple):
 UNREADABLE: dict[str, Unread] = {
     # files
     "foreign-format": Unread(
-        "The file is of another program: a data export of ChatGPT, of Slack, of the Batch API and so on.",
-        "Read threads from where they were kept; leave the file out.",
+        "The file comes from another program: a data export of ChatGPT, Slack, the Batch API and so on.",
+        "Export the threads themselves; leave this file out.",
     ),
     "map-fits-nothing": Unread(
-        "A path of `source.map` fits nothing in the file.", "Take the closest path that exists, which is named."
+        "A path of `source.map` matches nothing in the file.", "Use the closest existing path, which is named."
     ),
     "file-empty": Unread("The file is empty.", "Export it again, or remove it."),
     "file-cut-off": Unread(
-        "The file ends too early: in its JSON, a row of its table, its compressed data or its archive. What is whole "
-        "before that is read.",
+        "The file is truncated: its JSON, a row, its compressed data or its archive is incomplete. What comes before "
+        "that is read.",
         "Copy or export it again.",
     ),
     "file-damaged": Unread("The compressed file is damaged.", "Copy it again."),
-    "file-unreadable": Unread("The system refuses to read the file.", "Check the file and its permissions."),
+    "file-unreadable": Unread("The file cannot be opened.", "Check the file and its permissions."),
     "entry-refused": Unread(
-        "A link leads out of the export, to nothing or in a circle, or a pipe, device or socket stands where a file "
-        "should; it was not read.",
+        "A link leads out of the export, nowhere or in a circle, or the entry is a pipe, device or socket; it was not "
+        "read.",
         "Copy the file itself into the export, or remove the entry.",
     ),
-    "not-json": Unread("The text is not JSON; the place is named.", "Correct or export it again."),
-    "not-yaml": Unread("The recording is not YAML; the place is named.", "Correct or record it again."),
+    "not-json": Unread("The text is not valid JSON; the message says where.", "Correct or export it again."),
+    "not-yaml": Unread("The recording is not valid YAML; the message says where.", "Correct or record it again."),
     "json-too-deep": Unread(
         "An entry, a line or a file is nested deeper than `limits.json_depth` allows; the others are read.",
         "Raise the setting, if you trust the export.",
@@ -686,38 +701,39 @@ UNREADABLE: dict[str, Unread] = {
         "Raise the setting, if you trust the recording.",
     ),
     "unknown-shape": Unread(
-        "The file holds no shape of export that is known.", "Name the shape with `--format`, or remove the file."
+        "The file is not in a format that migrate-cli reads.", "Name the format with `--format`, or remove the file."
     ),
     "entry-unknown": Unread(
-        "An entry among assistants or files is no object that is known.", "Look at the file; the others are read."
+        "An entry in the list of assistants or files is not a known object.", "Look at the file; the others are read."
     ),
     "unknown-line": Unread(
-        "A line is not of the shape that the file's first lines have; it is left out.",
-        "Look at the line that is named.",
+        "A line is not in the format of the file's first lines; it is left out.",
+        "Look at that line.",
     ),
     "csv-header": Unread(
-        "The columns do not tell thread, role and text.", "Name them: `source.columns: {thread_id: COLUMN}`."
+        "The columns for thread, role and text cannot be identified.",
+        "Name them: `source.columns: {thread_id: COLUMN}`.",
     ),
-    "csv-broken": Unread("A row of CSV cannot be taken apart.", "Look at the row that is named, often a lone quote."),
-    "csv-encoding": Unread("The CSV is not UTF-8 from a row on.", "Save it as UTF-8."),
-    "object-without-thread": Unread("An object names no thread, so it belongs nowhere.", "Look for a damaged export."),
+    "csv-broken": Unread("A CSV row cannot be parsed.", "Look at that row; often a quote is not closed."),
+    "csv-encoding": Unread("The CSV is not valid UTF-8 from some row on.", "Save it as UTF-8."),
+    "object-without-thread": Unread(
+        "An object names no thread, so it cannot be assigned to one.", "Look for a damaged export."
+    ),
     "answer-not-decoded": Unread(
         "A recorded body cannot be decoded, and nothing else names its thread.",
         "Record it again; for br and zstd, `pip install brotli backports.zstd`.",
     ),
     "request-without-thread": Unread(
-        "A recorded request holds messages, but no answer tells the id of their thread.", "Record it again."
+        "A recorded request contains messages, but no response gives the id of their thread.", "Record it again."
     ),
-    "no-thread-in-recording": Unread("The recording holds no answer about a thread.", "Remove the file."),
+    "no-thread-in-recording": Unread("The recording contains no response about a thread.", "Remove the file."),
     "duplicate-thread-id": Unread(
-        "The source holds a thread with this id once more; the first one is read.",
-        "Set `source.join: true` to make one thread of them, or remove one of the two.",
+        "The source contains another thread with this id; the first one is read.",
+        "Set `source.join: true` to merge them, or remove one of them.",
     ),
     "archive-damaged": Unread("The archive or a member of it is damaged; the others were read.", "Copy it again."),
     "archive-encrypted": Unread("The archive is encrypted.", "Unpack it by hand."),
-    "archive-bomb": Unread(
-        "The archive grows beyond all measure when it is unpacked.", "Unpack it by hand, if you trust it."
-    ),
+    "archive-bomb": Unread("The archive expands to an unreasonable size.", "Unpack it by hand, if you trust it."),
     "archive-member-refused": Unread(
         "A member of the archive is a link, or lies outside of it.", "Unpack it by hand, if you trust it."
     ),

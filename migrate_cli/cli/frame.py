@@ -261,7 +261,7 @@ Quiet = Annotated[
     typer.Option(
         "--quiet",
         "-q",
-        help="No progress and no log lines, and the text report only if something is wrong; other forms stay.",
+        help="Print nothing unless something is wrong (json, markdown, junit and html are still printed).",
     ),
 ]
 Verbose = Annotated[

@@ -39,7 +39,8 @@ def map_export(
         bool, typer.Option("--raw", help="csv: leave cells that a spreadsheet would obey as they are.")
     ] = False,
     to_sql: Annotated[
-        bool, typer.Option("--to-sql", help="Write conversation ids into a table of yours; a dry run without --yes.")
+        bool,
+        typer.Option("--to-sql", help="Write conversation ids into a table in your database; a dry run without --yes."),
     ] = False,
     print_sql: Annotated[
         bool, typer.Option("--print-sql", help="Print the statements of --to-sql; no database is asked.")

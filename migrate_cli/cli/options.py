@@ -18,7 +18,7 @@ Source = Annotated[
 Format = Annotated[
     str | None,
     typer.Option(
-        "--format", help="Take every file for this shape, or its rows for those of this app, instead of looking."
+        "--format", help="Treat every file as this format, or its rows as those of this app, instead of detecting it."
     ),
 ]
 Limit = Annotated[int | None, typer.Option("--limit", help="Only the first N threads.", metavar="N")]
@@ -31,12 +31,12 @@ Shard = Annotated[
     str | None,
     typer.Option(
         "--shard",
-        help="Only the I-th of N parts, stable by thread id; auto/N takes I from the scheduler's variables.",
+        help="Only part I of N; a thread always falls into the same part. auto/N takes I from the scheduler.",
         metavar="I/N",
     ),
 ]
 Discover = Annotated[bool | None, typer.Option("--discover", help="Let the host list its threads.", show_default=False)]
-Workers = Annotated[int | None, typer.Option("--workers", help="Threads at a time at most.", metavar="N")]
+Workers = Annotated[int | None, typer.Option("--workers", help="Most threads to process at once.", metavar="N")]
 WithContent = Annotated[
     bool | None,
     typer.Option("--with-content/--no-content", help="Show texts of messages in the report.", show_default=False),

@@ -181,7 +181,7 @@ def recover(
 @app.command(
     epilog=(
         "EXIT STATUS  0 merged · 2 usage · 3 merged, and some shards are not there yet · 10 a state file is in use, "
-        "damaged, of another setup, or in conflict: nothing was changed"
+        "damaged, of other settings, or in conflict: nothing was changed"
     )
 )
 @common_options("merge")

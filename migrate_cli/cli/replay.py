@@ -33,7 +33,8 @@ Source = Annotated[
 ]
 Repeat = Annotated[int, typer.Option("--repeat", help="Run each case N times, for a pass rate.", metavar="N", min=1)]
 Workers = Annotated[
-    int | None, typer.Option("--workers", help="Cases at a time at most; 1 is shown live.", metavar="N")
+    int | None,
+    typer.Option("--workers", help="Most cases to run at once; with 1, answers are shown as they come.", metavar="N"),
 ]
 Mode = Annotated[
     ReplayMode | None,

@@ -219,7 +219,7 @@ def _gives_bytes(source: Source) -> bool:
 def _foretold(promises: Promises) -> Finding:
     tried = f"; {promises.tried} small ones were fetched to see whether it gives them" if promises.tried else ""
     detail = (
-        f"{promises.files:,} files ({promises.bytes:,} bytes) were judged by what the source tells of them; apply "
+        f"{promises.files:,} files ({promises.bytes:,} bytes) were judged by what the source says about them; apply "
         f"fetches them{tried}."
     )
     return finding("files-foretold", detail)

@@ -21,7 +21,7 @@ def init(path: Path, *, force: bool) -> Result:
         raise UsageError(f"{path} is there already; keep it, or write it anew with --force.") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}; name another file.") from None
-    message = f"{path} is written. Every setting stands in it with its default, so nothing has changed yet."
+    message = f"{path} is written. It lists every setting with its default, so it changes nothing yet."
     steps = [
         "Set source.path in it, and the key in the environment: export OPENAI_API_KEY=…",
         "See whether all is well: migrate-cli doctor",

@@ -308,7 +308,7 @@ class _RecoveryTotals:
             steps.append("Make sure that the threads without a conversation were never loaded: apply loads them")
         if lost := self._files.get("lost"):
             steps.append(
-                f"{counted(lost, 'file')} will be uploaded or transcribed again: no conversation tells of them"
+                f"{counted(lost, 'file')} will be uploaded or transcribed again: conversations do not mention them"
             )
         if self._left:
             steps.append("See which conversations are nobody's: migrate-cli status --orphans")

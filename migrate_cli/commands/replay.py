@@ -58,7 +58,7 @@ from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.target.scratch import ScratchConversations
 from migrate_cli.work.waiting import waiting
 
-_STOPPING = "Stopping: cases under way are allowed to end. Press Ctrl-C again to stop at once."
+_STOPPING = "Stopping when the cases in progress are done. Press Ctrl-C again to stop now."
 
 
 def replay(

@@ -18,9 +18,9 @@ from migrate_cli.report.progress import ProgressView
 from migrate_cli.work.stopping import NUMBERS, WITHIN, Manner
 from migrate_cli.work.stopping import STOPPING as STOPPING_PROCESS
 
-STOPPING = "Stopping: requests under way are allowed to end. Press Ctrl-C again to stop at once."
+STOPPING = "Stopping when the requests in flight are done. Press Ctrl-C again to stop now."
 STOPPED = "migrate-cli: stopped at once; run the same command again to go on\n"
-TIME_IS_OVER = "Stopping: the time of --max-duration is over. Requests under way are allowed to end."
+TIME_IS_OVER = "Stopping: the time of --max-duration is over. Requests in flight are completed first."
 
 
 class Interrupts:

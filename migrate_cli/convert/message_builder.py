@@ -17,6 +17,14 @@ IMAGE_NOTE = "[Image from the assistant's answer above.]"
 """Opens the user-role note that carries an assistant's images."""
 
 
+_IMAGE_FATES = {
+    "user_note": "was moved to a user note after the answer",
+    "text": "became a text that names it",
+    "drop": "was left out",
+}
+"""What becomes of an assistant's image, by the setting `convert.assistant_images`."""
+
+
 class MessageBuilder:
     """The target form of one message. `role` is the role that will be sent."""
 
@@ -65,7 +73,7 @@ class MessageBuilder:
             self.write(f"[Image: {label}]")
             return Fate.NOTED
         policy = self.draft.options.assistant_images
-        self.find("image-in-assistant-message", f"An image ({_place(part)}) was treated by policy {policy.value}.")
+        self.find("image-in-assistant-message", f"An image ({_place(part)}) {_IMAGE_FATES[policy.value]}.")
         if policy is AssistantImages.USER_NOTE:
             self.images.append(part)
             return Fate.CONVERTED

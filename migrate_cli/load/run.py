@@ -238,10 +238,7 @@ class LoadRun:
         if self._said_waiting or seconds < WORTH_SAYING:
             return
         self._said_waiting = True
-        self._observer.say(
-            f"Waiting {round(seconds)} s: the last run ended in the middle of a thread, and what it had sent may still "
-            "take effect (load.settle)."
-        )
+        self._observer.say(f"Waiting {round(seconds)} s for requests of the interrupted run to settle (load.settle).")
 
     def _load(self, draft: Draft, progress: Progress, *, read_back: bool) -> ThreadLoad:
         return ThreadLoad(

@@ -123,7 +123,7 @@ def _headline(data: JsonObject, states: dict[str, int]) -> str:
     done = sum(states.get(state, 0) for state in DONE)
     ending = f" {number(met)} of {number(total)} {'was' if met == 1 else 'were'} reached." if met < total else ""
     if data.get("running"):
-        ending += " A run is at work now" + ("." if ending else "; threads that it has not reached are not counted.")
+        ending += " A run is active" + ("." if ending else "; threads that it has not reached are not counted.")
     unread = data.get("unreadable")
     if isinstance(unread, int) and unread:
         ending += f" {plural(unread, 'entry', 'entries')} of the source could not be read."

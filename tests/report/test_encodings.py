@@ -27,7 +27,10 @@ def run(folder: Path, encoding: str, *args: str, **environ: str) -> tuple[str, s
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_reports_have_marks_and_bars_in_every_encoding(tmp_path: Path, encoding: str) -> None:
-    out, _ = run(tmp_path, encoding, "plan", str(FIXTURES))
+    brief, _ = run(tmp_path, encoding, "plan", str(FIXTURES))
+    assert brief.startswith("! ")
+    assert "?" not in brief
+    out, _ = run(tmp_path, encoding, "plan", str(FIXTURES), "-v")
     assert out.startswith("! ")
     bar = next(line.strip() for line in out.splitlines() if line.startswith("  ####"))
     assert set(bar) == set("#%:.")
@@ -42,11 +45,11 @@ def test_help_and_errors_can_be_shown_in_every_encoding(tmp_path: Path, encoding
     assert "EXIT STATUS" in out and "?" not in out
     _, err = run(tmp_path, encoding, "plan", "exprt-\u4e2d\u00fc")
     name = "exprt-\\u4e2d" + ("ü" if encoding == "cp1252" else "\\xfc")
-    assert f"no file or folder {name}" in err
+    assert f"no such file or folder: {name}" in err
 
 
 def test_columns_stay_where_they_are(tmp_path: Path) -> None:
-    wide, narrow = (run(tmp_path, encoding, "plan", str(FIXTURES))[0] for encoding in ("utf-8", "ascii"))
+    wide, narrow = (run(tmp_path, encoding, "plan", str(FIXTURES), "-v")[0] for encoding in ("utf-8", "ascii"))
     tables = [[line[:30] for line in text.splitlines() if " warning " in line] for text in (wide, narrow)]
     assert tables[0] == tables[1] and len(tables[0]) > 3
 

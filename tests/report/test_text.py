@@ -170,7 +170,7 @@ def test_a_replay_counts_its_cases() -> None:
 def test_status_says_how_far_it_is_and_whether_a_run_is_at_work() -> None:
     report = text("status", {"threads": {"pending": 1, "loaded": 3}, "items": 9, "running": {"pid": 7}})
     sentence = (
-        "3 of 4 threads reached so far are done. A run is at work now; threads that it has not reached are not counted."
+        "3 of 4 threads reached so far are done. A run is active; threads that it has not reached are not counted."
     )
     assert sentence in " ".join(report.split())
     assert "pid 7" in report

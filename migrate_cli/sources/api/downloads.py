@@ -102,7 +102,7 @@ def _fault(path: Path, known: FileInfo) -> str | None:
     named_page = (known.filename or "").lower().endswith(_PAGES)
     if (differs or (not known.bytes and not named_page)) and _is_page(path):
         return _PAGE
-    return f"{size:,} bytes came, where the host tells of {known.bytes:,}" if differs else None
+    return f"{size:,} bytes came, but the host announced {known.bytes:,}" if differs else None
 
 
 def _is_page(path: Path) -> bool:

@@ -73,7 +73,7 @@ def _check(path: str) -> None:
         if root.is_symlink():
             detail = f"{path} is a link to nothing, or in a circle; name the export itself as SOURCE."
             raise SourceError(detail, code="no-such-path")
-        raise SourceError(f"There is no file or folder {path}; name the export as SOURCE.", code="no-such-path")
+        raise SourceError(f"no such file or folder: {path}", code="no-such-path")
     if not root.is_dir():
         if not root.is_file():
             detail = f"{path} is {NO_FILE}; name a file or folder as SOURCE, or - for standard input."
