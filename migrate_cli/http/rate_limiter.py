@@ -23,7 +23,8 @@ from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, NotApplied, 
 from migrate_cli.http.rate_curve import RateCurve, ThroughputMeter
 from migrate_cli.work.waiting import waiting
 
-FIRST_WINDOW = 8.0
+FIRST_WINDOW = 16.0
+"""Requests at a time to begin with: as many as the default workers, so that a small run is not held back."""
 BREAKER_PAUSE = 30.0
 LATENESS = 0.02
 """Seconds that a turn may be late and still be made up for."""

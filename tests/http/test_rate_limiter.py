@@ -10,7 +10,7 @@ import pytest
 from migrate_cli.http.outage import LOOKED_AT
 from migrate_cli.http.outcomes import Draining, rate_told
 from migrate_cli.http.rate_curve import RateCurve, ThroughputMeter
-from migrate_cli.http.rate_limiter import BREAKER_PAUSE, RateLimiter, Signal
+from migrate_cli.http.rate_limiter import BREAKER_PAUSE, FIRST_WINDOW, RateLimiter, Signal
 
 from support.virtual import CASES, Case, run_virtual, simulate
 
@@ -233,7 +233,7 @@ def test_a_429_soon_after_a_stray_one_is_a_limit() -> None:
     now = [1.0]
     limiter = RateLimiter(most_in_flight=16, now=lambda: now[0])
     limiter.report(Signal.THROTTLED, began=0.5, wait=1.0)
-    assert limiter.gate.window == 8
+    assert limiter.gate.window == FIRST_WINDOW
     now[0] = 3.0
     limiter.report(Signal.FINE, began=2.5)
     limiter.report(Signal.THROTTLED, began=2.5, wait=1.0)
