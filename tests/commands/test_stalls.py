@@ -123,6 +123,28 @@ def test_orphans_whose_deletes_are_never_answered_are_deleted_in_one_run(
 
 
 @pytest.mark.parametrize("stall", STALLS)
+def test_rebuilding_vector_stores_ends_in_time_and_says_why(
+    cli: Cli, tmp_path: Path, migrated: EmbeddedSandbox, monkeypatch: pytest.MonkeyPatch, stall: str
+) -> None:
+    monkeypatch.setenv("MIGRATE_CONVERT__VECTOR_STORES", "rebuild")
+    counts = {"in_progress": 0, "completed": 1, "failed": 0, "cancelled": 0, "total": 1}
+    shelf = {"id": "vs_shelf", "object": "vector_store", "name": "Shelf", "file_counts": counts}
+    held = {"id": "file-lamp", "object": "vector_store.file", "vector_store_id": "vs_shelf", "status": "completed"}
+    (tmp_path / "export" / "stores.json").write_text(json.dumps({"object": "list", "data": [shelf]}), "utf-8")
+    (tmp_path / "export" / "in_stores.json").write_text(json.dumps({"object": "list", "data": [held]}), "utf-8")
+    for commands in (["apply", "export"], ["verify", "export", "--files"], ["undo", "--all", "--yes"]):
+        stalled(migrated, f"*:{stall}")
+        began = time.monotonic()
+        outcome = cli(*commands)
+        assert time.monotonic() - began < WITHIN + BUSY
+        assert outcome.code == 5, said(outcome)
+        assert "has not answered any request" in said(outcome)
+        assert "othing is lost" in said(outcome)
+        stalled(migrated)
+        assert cli("apply", "export").code == 0
+
+
+@pytest.mark.parametrize("stall", STALLS)
 def test_a_host_that_does_not_say_when_models_go_holds_up_no_assistants(
     cli: Cli, migrated: EmbeddedSandbox, tmp_path: Path, stall: str
 ) -> None:
