@@ -79,7 +79,7 @@ def _brief(result: Result, *, planning: bool) -> Brief:
     parts = counts(data, "parts")
     fates = " · ".join(f"{number(parts.get(fate, 0))} {fate}" for fate in FATES)
     facts = [f"{plural(parts['read'], 'part')}: {fates}" if parts.get("read") else ""]
-    facts.append(_left_out(data))
+    facts += [_left_out(data), _stores_line(data, planning=planning)]
     if planning:
         facts.append(_estimate_line(data))
     elif isinstance(data.get("seconds"), int | float):
@@ -100,6 +100,19 @@ def _left_out(data: JsonObject) -> str:
     names = dict.fromkeys(name for met in (*inside, *(counts(one, "frame") for one in entries)) for name in met)
     named = ", ".join(list(names)[:_FEW]) + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "")
     return f"Fields left out: {named}" if names else ""
+
+
+def _stores_line(data: JsonObject, *, planning: bool) -> str:
+    """What becomes, or would become, of vector stores; empty where none are rebuilt."""
+    found = counts(data, "vector_stores")
+    if not found:
+        return ""
+    if planning:
+        files = f"{plural(found.get('files', 0), 'file')} of {number(found.get('bytes', 0))} bytes"
+        return f"{plural(found.get('stores', 0), 'vector store')} to rebuild, with {files}"
+    stores = [f"{number(count)} {name.replace('_', ' ')}" for name, count in found.items() if "files" not in name]
+    indexed = plural(found.get("files_completed", 0), "file")
+    return f"Vector stores: {' · '.join(stores)}, with {indexed} that can be searched"
 
 
 def _was_asked_for(data: JsonObject) -> bool:

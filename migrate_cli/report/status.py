@@ -74,6 +74,8 @@ def _brief(result: Result, states: dict[str, int]) -> Brief:
     data = result.data
     told = [f"{number(count)} {state.replace('_', ' ')}" for state, count in states.items() if count]
     facts = [f"Threads: {' · '.join(told)}" if told else ""]
+    stores = [f"{number(count)} {state}" for state, count in counts(data, "vector_stores").items()]
+    facts += [f"Vector stores: {' · '.join(stores)}"] if stores else []
     facts += [f"Running: {_inline(data['running'])}"] if data.get("running") else []
     facts += [f"Last run: {_last(data['last_run'])}"] if isinstance(data.get("last_run"), dict) else []
     lost = [f"{FACTS[key]} {number(data[key])}" for key in ("orphans", "file_copies") if data.get(key)]

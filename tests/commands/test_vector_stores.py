@@ -189,6 +189,7 @@ def test_new_ids_reach_assistants_suites_maps_and_status(cli: Cli, tmp_path: Pat
         [row] = run(cli, "map", asked)["data"]["rows"]
         assert [row["found"], row["source_store_id"], row["target_store_id"]] == ["vector_store", "vs_shop", new]
     assert run(cli, "status")["data"]["vector_stores"] == {"rebuilt": 1}
+    assert "Vector stores: 1 rebuilt" in cli("status").out
     suite = {
         "model": "gpt-5.4-mini",
         "tools": [{"type": "file_search", "vector_store_ids": ["vs_shop"]}],
@@ -212,6 +213,7 @@ def test_planning_counts_what_would_be_rebuilt_and_sends_nothing(cli: Cli, tmp_p
     counts = data["vector_stores"]
     assert counts == {"bytes": 2 * 18 + 19, "files": 3, "files_missing": 1, "not_rebuilt": 2, "stores": 2}
     assert data["findings"]["vector-store-not-rebuilt"] == 2
+    assert "2 vector stores to rebuild, with 3 files of 55 bytes" in cli("plan", source).out
     assert [strict.requests("create-store"), strict.requests("upload")] == [0, 0]
 
 
@@ -485,6 +487,7 @@ def test_an_interrupt_while_files_are_indexed_stops_in_good_order(cli: Cli, tmp_
     source = written(tmp_path / "export", *SHOP)
     assert ended_at(strict, "store-files", signal.SIGINT, source) == 130
     assert stores(cli)["vs_shop"]["status"] == "filling"
+    assert "Vector stores: 1 filling" in cli("status").out
     strict.client.vector_stores.delete(standing(strict)["vs_shop"].id)
     misbehave(strict)
     assert run(cli, "apply", source)["errors"][0]["code"] == "vector-store-gone"
