@@ -18,7 +18,9 @@ BIN     := $(VENV)/bin
 demo: $(or $(wildcard $(VENV)/.installed),$(VENV)/.runs)
 	$(BIN)/migrate-cli demo
 
+# Compiled first: many tests start the program as a process of its own, and none of these should do it again.
 test: $(VENV)/.installed
+	$(BIN)/python -m compileall -q migrate_cli
 	$(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/.installed
