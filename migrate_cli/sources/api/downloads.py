@@ -33,6 +33,10 @@ class HostFiles:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._kept_back: dict[str, str] = {}
+        self._given: set[str] = set()
+        """Purposes of which the host gave out a file."""
+        self._first: dict[str, asyncio.Lock] = {}
+        """Held by the first request for a file of a purpose, so that others learn from its answer."""
         self._unwell = 0
 
     def refusal(self, known: FileInfo) -> str | None:
@@ -51,9 +55,16 @@ class HostFiles:
 
     async def fetch(self, known: FileInfo, path: Path) -> str | None:
         """Write a file's bytes to `path`; return why they did not come. Raises TemporaryError, AuthError, OSError."""
-        reason = self.refusal(known)
-        if reason is not None:
-            return reason
+        purpose = known.purpose or ""
+        if not purpose or purpose in self._given:
+            return self.refusal(known) or await self._fetch(known, path)
+        async with self._first.setdefault(purpose, asyncio.Lock()):
+            reason = self.refusal(known) or await self._fetch(known, path)
+        if reason is None:
+            self._given.add(purpose)
+        return reason
+
+    async def _fetch(self, known: FileInfo, path: Path) -> str | None:
         try:
             reply, fault = await self._download(known, path)
         except TemporaryError as error:
