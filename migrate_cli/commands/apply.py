@@ -48,7 +48,7 @@ from migrate_cli.report.side_by_side import content_recorder, without_content
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.api.source import ApiSource
 from migrate_cli.sources.interface import Selection, Source
-from migrate_cli.sources.reading import ReadingTally
+from migrate_cli.sources.reading import ReadingTally, not_read
 from migrate_cli.state.divide import refuse_leftovers
 from migrate_cli.state.runs import RecordedRuns
 from migrate_cli.state.store import StateStore
@@ -346,6 +346,7 @@ class ApplyRun:
         traffic = stages.client.traffic
         data = self._tally.data() | {
             "reading": self._reading.data(self._source.shapes()),
+            **not_read(self._source.shapes()),
             "requests": traffic.as_dict(),
             "writes": traffic.writes,
             "timeline": self._tally.timeline(),

@@ -37,7 +37,7 @@ from migrate_cli.report.progress import ProgressView
 from migrate_cli.report.side_by_side import content_recorder
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection, Source
-from migrate_cli.sources.reading import ReadingTally
+from migrate_cli.sources.reading import ReadingTally, not_read
 from migrate_cli.target.endpoint import base_url_of
 from migrate_cli.work.ordered import Entry, in_order
 from migrate_cli.work.queue import piped
@@ -97,6 +97,7 @@ def plan(settings: Settings, selection: Selection, *, view: ProgressView, option
                 {"shape": taken.shape, "files": taken.files, "example": taken.example} for taken in source.shapes()
             ],
             "reading": planning.reading.data(source.shapes()),
+            **not_read(source.shapes()),
             "estimate": planning.estimate(rate, window),
         }
     )

@@ -79,7 +79,7 @@ def _brief(result: Result, *, planning: bool) -> Brief:
     parts = counts(data, "parts")
     fates = " · ".join(f"{number(parts.get(fate, 0))} {fate}" for fate in FATES)
     facts = [f"{plural(parts['read'], 'part')}: {fates}" if parts.get("read") else ""]
-    facts += [_left_out(data), _stores_line(data, planning=planning)]
+    facts += [_not_read(data), _left_out(data), _stores_line(data, planning=planning)]
     if planning:
         facts.append(_estimate_line(data))
     elif isinstance(data.get("seconds"), int | float):
@@ -88,9 +88,18 @@ def _brief(result: Result, *, planning: bool) -> Brief:
         facts.append(
             f"{told['time']}{rate} · state in {told.get('state file', NOTHING)} · run {told.get('run', NOTHING)}"
         )
-    listing = "" if planning else f"migrate-cli report{state_option(data)} --finding"
+    rehearsal = " --rehearsal" if data.get("rehearsal") and not state_option(data) else ""
+    listing = "" if planning else f"migrate-cli report{rehearsal}{state_option(data)} --finding"
     asked = (_against(data), _estimate(data) if _was_asked_for(data) else None) if planning else ()
     return brief(result, facts, listing=listing, asked=asked)
+
+
+def _not_read(data: JsonObject) -> str:
+    """That files are of no format that is known: nothing of them is in any count."""
+    found = data.get("not_read")
+    if not isinstance(found, dict):
+        return ""
+    return f"Not recognised, and not read: {plural(found.get('files', 0), 'file')}, such as {found.get('example')}"
 
 
 def _left_out(data: JsonObject) -> str:

@@ -81,7 +81,8 @@ def _brief(result: Result, states: dict[str, int]) -> Brief:
     lost = [f"{FACTS[key]} {number(data[key])}" for key in ("orphans", "file_copies") if data.get(key)]
     facts += [f"Left at the target: {', '.join(lost)}"] if lost else []
     aside = [one for key, title in ASIDE_TITLES.items() for one in in_state(data, key, _first_detail(data, key, title))]
-    return brief(result, facts, *aside, listing=f"migrate-cli report{state_option(data)} --finding")
+    rehearsal = " --rehearsal" if data.get("rehearsal") and not state_option(data) else ""
+    return brief(result, facts, *aside, listing=f"migrate-cli report{rehearsal}{state_option(data)} --finding")
 
 
 def _first_detail(data: JsonObject, key: str, title: str) -> str:

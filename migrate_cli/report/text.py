@@ -123,10 +123,10 @@ def _draw_brief(console: Console, document: ReportDocument, view: View) -> None:
 
 
 def _fitting(names: tuple[str, ...], count: int, width: int) -> str:
-    """As many of the names as one line takes, one at least, and how many more there are."""
+    """As many of the names as one line takes, one at least, and whether there may be more."""
     for shown in range(len(names), 0, -1):
         rest = count - shown
-        line = ", ".join(names[:shown]) + (f" and {number(rest)} more" if rest > 0 else "")
+        line = ", ".join(names[:shown]) + (" and others" if rest > 0 else "")
         if cell_len(line) <= width or shown == 1:
             return line
     return ""

@@ -63,6 +63,12 @@ def _sorted(counts: Counter[str]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
 
+def not_read(taken: Iterable[ShapeTaken]) -> JsonObject:
+    """`{"not_read": {files, example}}` where files of a source are of no format that is known; else nothing."""
+    ignored = next((one for one in taken if one.shape == "ignored" and one.files), None)
+    return {} if ignored is None else {"not_read": {"files": ignored.files, "example": str(ignored.example)}}
+
+
 class ReadingTally:
     """The sum over all threads that pass."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.exports import message, thread_id
+from support.exports import message, thread_id, write_export
 
 from .conftest import Cli  # noqa: TID252 - the folder's own fixtures
 
@@ -101,3 +101,13 @@ def test_the_reading_tells_which_names_and_dialects_were_read_as_the_wires(cli: 
 
 def test_a_source_in_the_wires_own_names_has_no_other_spelling(cli: Cli, export: Path) -> None:
     assert cli("plan", export, "-o", "json").json["data"]["reading"][0]["spelling"] == []
+
+
+def test_a_file_of_no_known_format_is_named_by_plan_and_apply(cli: Cli, tmp_path: Path) -> None:
+    export = write_export(tmp_path / "folder", [2])
+    (export / "log.csv").write_text("Gespräch;Wer;Inhalt\nthread_1;ich;hallo\n", encoding="utf-8")
+    for command in (("plan", export), ("apply", export, "--target", "sandbox")):
+        told = " ".join(cli(*command).out.split())
+        assert "Not recognised, and not read: 1 file, such as" in told
+        assert "log.csv" in told
+    assert cli("plan", export, "-o", "json").json["data"]["not_read"]["files"] == 1

@@ -30,7 +30,8 @@ def test_this_file_knows_every_kind_of_fault() -> None:
     named = {kind.partition(":")[0] for kind in EVERY}
     elsewhere = {
         "latency", "lognormal", "429-bare", "quota", "rpm", "413", "poison", "scramble", "ignore-items",
-        "ignore-after", "always-more", "never-more", "mix-seconds", "no-include", "errors",
+        "ignore-after", "always-more", "never-more", "mix-seconds", "no-include", "errors", "ghosts", "skips", "401",
+        "index-failed", "index-stuck", "index-slow",
     }  # fmt: skip
     assert named | elsewhere == {kind for kind in FaultKind if not kind.startswith("stream-")}
 
