@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from migrate_cli.convert.text import counted
 from migrate_cli.doctor.check import Check, failure, ok
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject
@@ -47,4 +48,4 @@ def check_key(settings: Settings) -> Check:
             f"Set {variable} again, without quotes or blanks around it.",
             ExitCode.AUTH,
         )
-    return ok("key", f"{variable} is set ({MASK}, {len(value)} characters, from {place})")
+    return ok("key", f"{variable} is set ({MASK}, {counted(len(value), 'character')}, from {place})")

@@ -58,7 +58,7 @@ def _look(source: Source, name: str) -> Check:
     if unread:
         return warning(
             "source",
-            f"{detail}, {unread} entries could not be read",
+            f"{detail}, {unread} {'entry' if unread == 1 else 'entries'} could not be read",
             f"See which and why: migrate-cli plan {shlex.quote(name)}",
         )
     if not messages:

@@ -220,12 +220,14 @@ def _apply_headline(result: Result) -> str:
     where = _where(data)
     if threads.get("total", 0) == 0 or "nothing" in data:
         return f"No thread was reached.{chosen.time_over(data)}" if "reached" in data else _nothing(data)
-    if data.get("writes") == 0 and not (failed or doubt or differing or gone or silent) and "reached" not in data:
+    unread = threads.get("unreadable", 0)
+    if data.get("writes") == 0 and not (failed > unread or doubt or differing or gone or silent or "reached" in data):
         did = "written" if counts(data, "requests").get("sent") else "sent"
         there = f"{_loaded(threads, data)}{where}.{known_incomplete(threads)}"
-        return f"Nothing was {did}: everything is already there. {there}{chosen.not_selected(data)}"
+        all_of_it = "everything that can be read" if unread else "everything"
+        told = f" {plural(unread, 'entry', 'entries')} of the source could not be read." if unread else ""
+        return f"Nothing was {did}: {all_of_it} is already there. {there}{told}{chosen.not_selected(data)}"
     sentence = f"{_loaded(threads, data)}{where}.{_reached(data)}"
-    unread = threads.get("unreadable", 0)
     aside = [plural(failed - unread, "thread") + " failed"] if failed > unread else []
     aside += [f"{plural(unread, 'entry', 'entries')} of the source could not be read"] if unread else []
     aside += [f"{plural(doubt, 'thread')} {'is' if doubt == 1 else 'are'} in doubt"] if doubt else []

@@ -130,7 +130,7 @@ def test_one_interrupt_drains_all_and_leaves_one_state_file(
         run.send_signal(signal.SIGINT)
         out, err = run.communicate(timeout=30)
     assert run.returncode == 130, err
-    assert "Stopping: requests under way" in err
+    assert "Stopping when the requests in flight are done" in err
     assert err.count("run the same command again") == 1
     assert "The run was interrupted and can go on." in " ".join(out.split())
     assert not folder_of(tmp_path / "migration.db").exists()
