@@ -18,12 +18,15 @@ class FileDryRun:
     def __init__(self, host: FileHost | None) -> None:
         self.counts: Counter[str] = Counter()
         self.findings: list[Finding] = []
+        self._counted: set[str] = set()
+        """Files that are in the counts: what a thread names may be in a vector store, too."""
         self._checker = None if host is None else FileChecker(host, self.findings)
 
     async def do(self, job: TransferJob) -> FileRecord | None:
         """Foretell it."""
         record = await self._foretold(job)
-        if record is not None:
+        if record is not None and job.file_id not in self._counted:
+            self._counted.add(job.file_id)
             self.counts[record.status.value] += 1
         return record
 

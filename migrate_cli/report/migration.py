@@ -91,6 +91,8 @@ def _brief(result: Result, *, planning: bool) -> Brief:
     rehearsal = " --rehearsal" if data.get("rehearsal") and not state_option(data) else ""
     listing = "" if planning else f"migrate-cli report{rehearsal}{state_option(data)} --finding"
     asked = (_against(data), _estimate(data) if _was_asked_for(data) else None) if planning else ()
+    if data.get("nothing") == "unreadable":
+        asked = (*asked, *_outlines(data)[:1])
     return brief(result, facts, listing=listing, asked=asked)
 
 

@@ -68,11 +68,17 @@ class TimeLimit:
         ident = main.ident
         timer = threading.Timer(self.left, self._end, [lambda: signal.pthread_kill(ident, signal.SIGINT)])
         timer.daemon = True
-        timer.start()
+        before = signal.getsignal(signal.SIGINT)
+        if before is signal.SIG_IGN:
+            # So a shell starts what goes on in the background, and the interruption would be lost.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
+            timer.start()
             yield
         finally:
             timer.cancel()
+            if before is signal.SIG_IGN:
+                signal.signal(signal.SIGINT, before)
 
     def over(self) -> bool:
         """Whether the time is over; the run is taken to end then."""

@@ -38,7 +38,7 @@ def test_each_line_is_shown_once(cli: Cli, target: EmbeddedSandbox, export: Path
     lines = said(outcome.err)
     assert lines[0].endswith("begins: apply")
     assert [line for line, count in Counter(lines).items() if count > 1] == []
-    assert ("there is no file or folder nowhere" in outcome.err) == (source == "nowhere")
+    assert ("no such file or folder: nowhere" in outcome.err) == (source == "nowhere")
     assert outcome.err.count("nowhere") <= 1
     # The file has them all, whatever stderr shows.
     kept = said((Path("own.log") if more else LOG).read_text("utf-8"))

@@ -202,7 +202,7 @@ def test_resolve_knows_items_with_hidden_images_as_sent(
     serve("append:scramble", NO_INCLUDE)
     assert cli("apply", "--thread", thread_id(2)).code == 3
     shown = cli("resolve", thread_id(2), "--output", "json").json["data"]
-    assert shown["message"] == "2 differences; 3 items as sent.", "only the last one is out of its place"
+    assert shown["message"] == "2 differences; 3 items identical.", "only the last one is out of its place"
 
 
 def test_a_replay_says_which_images_it_could_not_copy(cli: Cli, serve: Serve, pictures: Path) -> None:

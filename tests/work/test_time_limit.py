@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+from typing import Any
 
 import pytest
 from migrate_cli.errors import UsageError
@@ -57,7 +59,17 @@ def test_work_that_ends_before_its_time_was_not_ended_by_it() -> None:
     assert not asyncio.run(work())
 
 
-def test_work_that_blocks_is_interrupted() -> None:
+@pytest.mark.parametrize("before", [signal.default_int_handler, signal.SIG_IGN], ids=["in front", "in the background"])
+def test_work_that_blocks_is_interrupted(before: Any) -> None:
+    found = signal.signal(signal.SIGINT, before)
+    try:
+        _interrupted()
+        assert signal.getsignal(signal.SIGINT) is before
+    finally:
+        signal.signal(signal.SIGINT, found)
+
+
+def _interrupted() -> None:
     limit = TimeLimit(5, now=iter([0.0, 5.0, 5.0, 5.0]).__next__)
     with pytest.raises(KeyboardInterrupt), limit.in_main_thread():
         asyncio.run(asyncio.Event().wait())  # for ever
