@@ -57,7 +57,13 @@ def _of_findings(data: JsonObject) -> list[Trouble]:
     threads = data.get("finding_threads")
     known = threads if isinstance(threads, dict) else {}
     return [
-        Trouble(row.severity, row.code, row.count, row.meaning, tuple(map(str, known.get(row.code) or ()))[:NAMED])
+        Trouble(
+            row.severity,
+            row.code,
+            row.count,
+            f"{row.meaning} {row.advice}".strip(),
+            tuple(map(str, known.get(row.code) or ()))[:NAMED],
+        )
         for row in finding_rows(data)
     ]
 

@@ -79,15 +79,18 @@ def _brief(result: Result, *, planning: bool) -> Brief:
     parts = counts(data, "parts")
     fates = " · ".join(f"{number(parts.get(fate, 0))} {fate}" for fate in FATES)
     facts = [f"{plural(parts['read'], 'part')}: {fates}" if parts.get("read") else ""]
-    facts += [_not_read(data), _left_out(data), _stores_line(data, planning=planning)]
+    run = dict(_run_facts(result))
+    facts += [
+        f"Shard {run['shard']}" if "shard" in run else "",
+        _not_read(data),
+        _left_out(data),
+        _stores_line(data, planning=planning),
+    ]
     if planning:
         facts.append(_estimate_line(data))
     elif isinstance(data.get("seconds"), int | float):
-        told = dict(_run_facts(result))
-        rate = f" at {told['pace']}" if "pace" in told else ""
-        facts.append(
-            f"{told['time']}{rate} · state in {told.get('state file', NOTHING)} · run {told.get('run', NOTHING)}"
-        )
+        rate = f" at {run['pace']}" if "pace" in run else ""
+        facts.append(f"{run['time']}{rate} · state in {run.get('state file', NOTHING)} · run {run.get('run', NOTHING)}")
     rehearsal = " --rehearsal" if data.get("rehearsal") and not state_option(data) else ""
     listing = "" if planning else f"migrate-cli report{rehearsal}{state_option(data)} --finding"
     asked = (_against(data), _estimate(data) if _was_asked_for(data) else None) if planning else ()
@@ -136,7 +139,9 @@ def _estimate_line(data: JsonObject) -> str:
     found = data.get("estimate")
     if not isinstance(found, dict) or not isinstance(found.get("requests"), int):
         return ""
-    return f"{plural(found['requests'], 'request')} to the target"
+    target = data.get("target")
+    where = target.get("base_url") if isinstance(target, dict) else None
+    return f"{plural(found['requests'], 'request')} to {where or 'the target'}"
 
 
 def _tone(result: Result) -> Tone:
