@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
@@ -67,11 +66,12 @@ def csv_rows(found: Recognised) -> Iterator[CsvRow]:
 
 def _distinct(header: list[str]) -> list[str]:
     """Return the names of the columns; the second of one name is called `name (2)`, so that none hides another."""
-    met: Counter[str] = Counter()
-    names = []
+    names: list[str] = []
     for name in header:
-        met[name] += 1
-        names.append(name if met[name] == 1 or not name else f"{name} ({met[name]})")
+        own, number = name, 2
+        while name and (own in names or (own != name and own in header)):
+            own, number = f"{name} ({number})", number + 1
+        names.append(own)
     return names
 
 

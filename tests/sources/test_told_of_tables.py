@@ -108,3 +108,14 @@ def test_a_list_that_begins_with_an_image_and_cannot_be_read_is_told(content: st
 def test_a_number_that_is_none_ends_no_run(time: Any, tmp_path: Path) -> None:
     row = {"thread_id": "thread_a", "role": "user", "content": "Hi", "created_at": time}
     assert texts(entries(written(tmp_path / "m.json", json.dumps([row])))[0]) == ["Hi"]
+
+
+def test_no_column_hides_another_whatever_columns_are_called(tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "m.csv",
+        "thread_id,role,content,note,note (2),note\nthread_1,user,hello,one,two,three\n",
+    )
+    (thread,) = entries(path)
+    assert isinstance(thread, Thread)
+    (message,) = thread.messages
+    assert sorted(message.metadata.values()) == ["one", "three", "two"]
