@@ -138,6 +138,7 @@ def test_a_snapshot_of_an_earlier_version_is_refreshed_too(
     with sqlite3.connect(Path("snap", PROGRESS)) as ledger:
         ledger.execute("DROP TABLE saved")
         ledger.execute("DROP TABLE checked")
+    ledger.close()
     change(export, 3, 6)
     change(export, 11, 41)
     serve(tmp_path, export)

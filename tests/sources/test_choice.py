@@ -208,6 +208,7 @@ def test_a_table_is_chosen_from_by_its_times(tmp_path: Path) -> None:
         rows = [(f"thread_{n}", "user", "hello", START + 10 * n + each) for n in range(1, 5) for each in (0, 5)]
         rows.append(("thread_5", "user", "no time", None))
         database.executemany("INSERT INTO messages VALUES (?, ?, ?, ?)", rows)
+    database.close()
     table = SqlSource(f"sqlite:///{path}", RowQuery())
     found, _ = read(table, Selection(choice=Choice(since=START + 25, until=START + 40)))
     assert sorted(found) == ["thread_2", "thread_3", "thread_5"]
