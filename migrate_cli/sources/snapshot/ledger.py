@@ -6,7 +6,6 @@ A part counts once it stands here; a file without its row is written again. The 
 from __future__ import annotations
 
 import sqlite3
-import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
@@ -65,8 +64,6 @@ class SnapshotProgress:
             path.touch(mode=0o600)
             # A live source asks in its own thread what is known; SQLite itself takes one caller at a time.
             self._db = sqlite3.connect(path, isolation_level=None, timeout=1, check_same_thread=False)
-            # Also where a snapshot is broken off and nobody closes it.
-            self._closed = weakref.finalize(self, self._db.close)
             try:
                 self._lock(identity)
             except BaseException:
