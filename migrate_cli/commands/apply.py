@@ -248,9 +248,7 @@ class ApplyRun:
                 ),
             )
             clock.wake_on(load.drain)
-            stores = RunStores(
-                self._settings, self._source, self._store.stores, files.resolver, self._options.selection
-            )
+            stores = RunStores(self._settings, self._source, self._store.stores, files, self._options.selection)
             yield _Stages(client, conversations, files, stores, load)
 
     async def _rebuild(self, stages: _Stages) -> None:

@@ -6,7 +6,8 @@ It must not upload or convert anything itself; `migrate_cli/files/` does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from types import TracebackType
@@ -76,8 +77,8 @@ class RunFiles:
             check=check,
             distant=distant is not None,
         )
-        known = FileFactCache(source.files, policy, recorded, own=own)
-        self.resolver = FileResolver(known, work, live=source.live, distant=distant)
+        self._known = FileFactCache(source.files, policy, recorded, own=own)
+        self.resolver = FileResolver(self._known, work, live=source.live, distant=distant)
 
     async def __aenter__(self) -> Self:
         if self._target is not None and self._settings.audio.transcribe:
@@ -97,6 +98,16 @@ class RunFiles:
         """Carry the files of assistants over, where files are uploaded and the run is over the whole source."""
         if not self._keeps and carries_assistants(selection):
             self._of_assistants = await carry_assistants(self._source, self.resolver)
+
+    async def recall(self, file_ids: Sequence[str], target_ids: Iterable[str]) -> None:
+        """Know uploads of these files again among files of the target that no record knows, such as those in a store.
+
+        Only a name and size that one of the files has alone says which it is. Raises AuthError, TemporaryError.
+        """
+        if isinstance(self._work, FileTransfer):
+            infos = map(self._known.info, file_ids)
+            alike = Counter((info.filename, info.bytes) for info in infos if info is not None)
+            await self._work.recall(target_ids, {each for each, count in alike.items() if count == 1})
 
     async def settle(self) -> None:
         """Look for what lost answers left at the target, once nothing is under way."""

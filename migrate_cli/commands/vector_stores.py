@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from migrate_cli.commands.files import carries_assistants
+from migrate_cli.commands.files import RunFiles, carries_assistants
 from migrate_cli.convert.file_references import vector_stores
 from migrate_cli.convert.options import FileFact, Files, VectorStores
 from migrate_cli.convert.text import counted
@@ -45,10 +45,10 @@ class RunStores:
         settings: Settings,
         source: Source,
         records: StoreRecords,
-        resolver: FileResolver,
+        files: RunFiles,
         selection: Selection,
     ) -> None:
-        self._source, self._records, self._resolver = source, records, resolver
+        self._source, self._records, self._files = source, records, files
         self._wanted = settings.convert.vector_stores is VectorStores.REBUILD and carries_assistants(selection)
         self._keeps = settings.convert.files is Files.KEEP
         self._outcomes = StoreOutcomes()
@@ -60,10 +60,11 @@ class RunStores:
         if not self._wanted:
             return
         await self._records.durable()
+        files = self._files
         context = StoreContext(
             VectorStoresTarget(client), self._records, clock, policy, clock.draining, tell, self._outcomes
         )
-        rebuild = StoreRebuild(context, None if self._keeps else self._resolver.carry)
+        rebuild = StoreRebuild(context) if self._keeps else StoreRebuild(context, files.resolver.carry, files.recall)
         try:
             named = await _named(self._source, map(json.loads, self._records.named_by_threads()))
             async with aclosing(stores_of(self._source, named)) as stores:

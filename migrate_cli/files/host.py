@@ -81,7 +81,7 @@ class FileHost:
                 return None
             if number == 0:
                 ahead = _ahead(reply.headers, wall())
-            page = [one for one in map(_standing, data) if one is not None]
+            page = [one for one in map(listed_file, data) if one is not None]
             fresh = [one for one in page if one.id not in found]
             found |= {one.id: one for one in fresh}
             if not fresh:
@@ -124,7 +124,7 @@ class FileHost:
             return await self._client.write("POST", path, form)
 
 
-def _standing(entry: object) -> ListedFile | None:
+def listed_file(entry: object) -> ListedFile | None:
     """One entry of a list; None for one that does not tell enough to be known again."""
     if not isinstance(entry, dict):
         return None

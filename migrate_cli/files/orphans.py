@@ -1,4 +1,6 @@
-"""Copies of files that uploads with lost answers left at the target: found in its list, adopted, deleted or counted.
+"""Copies of files that the target has and no record knows: found, adopted, deleted or counted.
+
+Uploads with lost answers leave them; a lost state file does, too, and then vector stores tell which they are.
 
 A copy is taken for ours only where its name, size and purpose are those that were sent, its time lies between the lost
 request and now, no record knows its id, and there are no more such copies than lost answers. In doubt it is kept and
@@ -9,13 +11,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from migrate_cli.errors import TemporaryError
-from migrate_cli.files.host import FileHost, FileListing, ListedFile
+from migrate_cli.files.host import FileHost, FileListing, ListedFile, listed_file
 from migrate_cli.files.record import FileMemory
-from migrate_cli.http.outcomes import Draining, Refused
+from migrate_cli.http.outcomes import Applied, Draining, Refused
 from migrate_cli.http.retry import Sleeper, send_until_clear
 from migrate_cli.model import FileRecord, Lost, SentAs
 
@@ -53,6 +55,30 @@ class OrphanedUploads:
         self._host, self._memory, self._clock, self.wall = host, memory, clock, wall
         self._quiet, self._alone, self._draining = quiet, alone, draining
         self.counts: Counter[str] = Counter()
+        self._offered: dict[str, ListedFile] = {}
+
+    async def offer(self, file_ids: Iterable[str], alike: Collection[tuple[str | None, int | None]]) -> None:
+        """Take files of the target for copies of this migration's, by name and size, where no record knows them.
+
+        `alike`: names and sizes that only one file of the source has. Raises AuthError, TemporaryError.
+        """
+        await self._memory.durable()
+        for file_id in file_ids:
+            if file_id in self._offered or self._memory.knows_file(file_id):
+                continue
+            reply = await self._host.retrieve(file_id)
+            one = listed_file(reply.body) if isinstance(reply, Applied) else None
+            if one is not None and (one.filename, one.bytes) in alike:
+                self._offered[file_id] = one
+
+    def offered(self, sent_as: SentAs) -> str | None:
+        """Return the id of the one copy that was offered and is like this file; each is given once."""
+        found = [one.id for one in self._offered.values() if _likeness_of(one) == _Likeness.of(sent_as)]
+        if len(found) != 1:
+            return None
+        del self._offered[found[0]]
+        self.counts["adopted"] += 1
+        return found[0]
 
     async def adopt(self, file_id: str, lost: Lost, sent_as: SentAs) -> str | None:
         """Return the id of a copy of these very bytes that an upload left; None where there is none for certain."""
@@ -134,7 +160,9 @@ class OrphanedUploads:
         return [
             one
             for one in listed.files
-            if _Likeness(one.filename, one.bytes, one.purpose) == alike
-            and began <= one.created_at <= now
-            and not self._memory.knows_file(one.id)
+            if _likeness_of(one) == alike and began <= one.created_at <= now and not self._memory.knows_file(one.id)
         ]
+
+
+def _likeness_of(listed: ListedFile) -> _Likeness:
+    return _Likeness(listed.filename, listed.bytes, listed.purpose)

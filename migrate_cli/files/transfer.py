@@ -6,7 +6,7 @@ It must not know of threads or drafts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -164,6 +164,9 @@ class FileTransfer:
     async def _attempt(self, file_id: str, local: LocalFile, sent_as: SentAs) -> Reply:
         """Adopt the copy that an earlier upload left, or upload once."""
         before = self._lost[file_id]
+        offered = self._orphans.offered(sent_as)
+        if offered is not None:
+            return Applied({"id": offered})
         adopted = await self._orphans.adopt(file_id, before, sent_as)
         if adopted is not None:
             self._lost[file_id] = replace(before, count=before.count - 1)
@@ -187,6 +190,10 @@ class FileTransfer:
     def _note_unfinished(self, file_id: str, lost: Lost) -> None:
         """Without `sha256` the row settles nothing: the next run looks for a copy, or uploads again."""
         self._memory.note(file_id, FileRecord(Status.MISSING, detail="its upload had begun", lost=lost))
+
+    async def recall(self, target_ids: Iterable[str], alike: Collection[tuple[str | None, int | None]]) -> None:
+        """Let files of the target that no record knows be adopted in place of uploads, by name and size."""
+        await self._orphans.offer(target_ids, alike)
 
     async def settle(self) -> None:
         """Once nothing is under way: delete the copies that are certainly left over."""

@@ -35,6 +35,10 @@ class OwnStores:
         self._context = context
         self._listed: dict[str, list[JsonObject]] | None = None
 
+    async def standing(self, store_id: str) -> str | None:
+        """Return the id of a store that was made from this one of the source. Raises StoresNotListed."""
+        return self._usable(await self._ours(store_id))
+
     async def get(self, store_id: str, name: str, body: JsonObject) -> str | Refused:
         """Return the id of the store that stands for this one of the source: found, or made now.
 

@@ -7,7 +7,7 @@ store is on record before its first file goes there, and after a kill the target
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from migrate_cli.convert.options import FileFact
@@ -30,6 +30,8 @@ NOT_INDEXED = "the source could not index it either"
 
 Carry = Callable[[list[str]], Awaitable[Mapping[str, FileFact]]]
 """Uploads files that are not at the target yet; fewer than were asked for where the run ends meanwhile."""
+Recall = Callable[[Sequence[str], Iterable[str]], Awaitable[None]]
+"""Is told of files of the source, and of files of the target that may be uploads of them which nobody recorded."""
 
 
 @dataclass(slots=True)
@@ -43,10 +45,10 @@ class _Filling:
 
 
 class StoreRebuild:
-    """The stores of one run. `carry` None: files keep their ids, so that none is uploaded."""
+    """The stores of one run. Without `carry` and `recall` files keep their ids, so that none is uploaded."""
 
-    def __init__(self, context: StoreContext, carry: Carry | None) -> None:
-        self._context, self._carry = context, carry
+    def __init__(self, context: StoreContext, carry: Carry | None = None, recall: Recall | None = None) -> None:
+        self._context, self._carry, self._recall = context, carry, recall
         self._own = OwnStores(context)
         self._pulse = Pulse(context)
         self._files = 0
@@ -100,6 +102,7 @@ class StoreRebuild:
         for file in todo:
             if file.file_id not in rows:
                 memory.note_file(store.store_id, file.file_id, StoreFileRecord(InStore.WAITING))
+        await self._recall_copies(filling, todo)
         for start in range(0, len(todo), AT_ONCE):
             ready = await self._ready(store, todo[start : start + AT_ONCE])
             if ready and not await self._put(filling, ready):
@@ -115,6 +118,15 @@ class StoreRebuild:
             # Nothing more could be put into it than before.
             self._context.outcomes.counts["unchanged"] += 1
             tell_files(self._context.outcomes, store.store_id, memory.files(store.store_id))
+
+    async def _recall_copies(self, filling: _Filling, todo: list[StoreFileInfo]) -> None:
+        """After a state file was lost, know the files again that are in the store, so that none gets in twice."""
+        if self._recall is None or not todo:
+            return
+        standing = filling.target_id or await self._own.standing(filling.store.store_id)
+        if standing is not None:
+            there = [str(one.get("id")) async for one in self._context.target.files(standing)]
+            await self._recall([one.file_id for one in todo], there)
 
     async def _ready(self, store: StoreInfo, files: list[StoreFileInfo]) -> list[tuple[StoreFileInfo, str]]:
         """Return the files that the target has by now, with their ids there; note why not, for the others."""

@@ -485,7 +485,7 @@ def test_a_run_that_is_killed_at_any_request_is_gone_on_with_and_makes_nothing_t
 def test_an_interrupt_while_files_are_indexed_stops_in_good_order(cli: Cli, tmp_path: Path, strict: Strict) -> None:
     misbehave(strict, "attach:index-stuck")
     source = written(tmp_path / "export", *SHOP)
-    assert ended_at(strict, "store-files", signal.SIGINT, source) == 130
+    assert ended_at(strict, "vector-store", signal.SIGINT, source) == 130
     assert stores(cli)["vs_shop"]["status"] == "filling"
     assert "Vector stores: 1 filling" in cli("status").out
     strict.client.vector_stores.delete(standing(strict)["vs_shop"].id)
@@ -501,7 +501,28 @@ def test_a_lost_state_file_makes_no_store_twice(cli: Cli, tmp_path: Path, strict
         path.unlink()
     result = run(cli, "apply", source)
     assert result["data"]["vector_stores"]["adopted"] == 2
+    assert result["data"]["files"] == {"adopted": 3, "uploaded": 3}
+    assert len(strict.files()) == 3
     assert {key: one.file_counts.completed for key, one in standing(strict).items()} == {"vs_shop": 2, "vs_hall": 2}
+
+
+def test_of_files_that_look_alike_none_is_taken_for_another_after_the_state_was_lost(
+    cli: Cli, tmp_path: Path, strict: Strict
+) -> None:
+    source = written(tmp_path / "export", *SHOP)
+    facts = json.loads((source / "files.json").read_text("utf-8"))
+    sofa = next(one for one in facts["data"] if one["id"] == "file-sofa")
+    lamp = next(one for one in facts["data"] if one["id"] == "file-lamp")
+    sofa |= {"filename": lamp["filename"], "bytes": lamp["bytes"]}
+    (source / "files.json").write_text(json.dumps(facts), encoding="utf-8")
+    for path in source.rglob("*sofa*"):
+        path.write_bytes(b"x" * lamp["bytes"])
+    run(cli, "apply", source)
+    for path in tmp_path.glob("migration.db*"):
+        path.unlink()
+    result = run(cli, "apply", source)["data"]
+    assert result["vector_stores"]["adopted"] == 1 and result["files"] == {"uploaded": 2}
+    assert standing(strict)["vs_shop"].file_counts.completed == 4
 
 
 def test_of_shards_the_first_rebuilds_them(cli: Cli, tmp_path: Path, strict: Strict) -> None:
