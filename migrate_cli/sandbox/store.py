@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from migrate_cli.disk.shared_sqlite import connect_shared
 from migrate_cli.errors import UsageError
 from migrate_cli.sandbox import ids
 from migrate_cli.sandbox.encoding import encode
@@ -212,7 +213,7 @@ class Store:
     def _open(self) -> sqlite3.Connection:
         try:
             self._path.touch(mode=0o600)
-            db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=10)
+            db = connect_shared(self._path, timeout=10)
         except (OSError, sqlite3.Error) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             raise _not_kept(self._path, reason) from error

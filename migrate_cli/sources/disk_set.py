@@ -12,6 +12,7 @@ import tempfile
 import weakref
 from collections.abc import Callable
 
+from migrate_cli.disk.shared_sqlite import connect_shared
 from migrate_cli.errors import SourceError
 
 FEW = 10_000
@@ -62,7 +63,7 @@ class DiskSet:
     def _put_down(self, few: dict[str, str]) -> None:
         """Move the names from memory to the file."""
         # SQLite makes a file without a name for the empty path, once it has more than its small cache holds.
-        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._db = connect_shared("")
         self._close = weakref.finalize(self, self._db.close)
         for statement in _SETUP:
             self._db.execute(statement)

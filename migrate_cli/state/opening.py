@@ -128,6 +128,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """Open the state file (create it with mode 0600), check it, and migrate it to the newest schema."""
     _make_private(path)
     check_is_ours(path)
+    # Opened here and written by one thread of its own, never by two at once; so statements may be kept for reuse.
     conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         check_content(conn, path)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from migrate_cli.disk.shared_sqlite import connect_shared
 from migrate_cli.errors import StateError, StateForeign
 from migrate_cli.model import JsonObject
 from migrate_cli.state import migrations
@@ -85,10 +86,8 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _opened(path: Path, how: str) -> sqlite3.Connection:
-    # Whoever reads a live source does so on other threads, one after the other, and asks from there.
-    conn = sqlite3.connect(
-        f"{path.resolve().as_uri()}?{how}", uri=True, timeout=10, isolation_level=None, check_same_thread=False
-    )
+    # A live source is read on another thread, which asks from there.
+    conn = connect_shared(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=10)
     try:
         conn.execute("SELECT 1 FROM sqlite_master").fetchone()
     except BaseException:

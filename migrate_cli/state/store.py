@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from migrate_cli.disk.shared_sqlite import connect_shared
 from migrate_cli.state import id_list, identity, opening, restoring
 from migrate_cli.state.agent_records import AgentRecords
 from migrate_cli.state.backup import StateCopies
@@ -47,7 +48,7 @@ class StateStore:
             opened = identity.new_session(self._db, plan.state)
             self._copy = StateCopies(path)
             self._compare_copies(opened, int(now()), older=plan.older)
-            reading = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            reading = connect_shared(path)
             reading.execute("PRAGMA query_only = 1")
         except (OSError, sqlite3.Error) as error:
             self._ballast.release()

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from dataclasses import dataclass
 from typing import Protocol
 
+from migrate_cli.disk.shared_sqlite import connect_shared
 from migrate_cli.errors import UsageError
 from migrate_cli.http.outcomes import Page, Refused
 from migrate_cli.model import JsonObject
@@ -141,7 +142,7 @@ class ConversationIndex:
         self.foreign = 0
         """Conversations that name no thread."""
         # An empty name is a temporary database on disk.
-        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._db = connect_shared("")
         self.close = weakref.finalize(self, self._db.close)
         for statement in _SETUP:
             self._db.execute(statement)

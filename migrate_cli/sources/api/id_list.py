@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from migrate_cli.disk.shared_sqlite import connect_shared
 from migrate_cli.errors import UsageError
 
 _APPLICATION = 0x6D637274
@@ -31,9 +32,7 @@ class IdList:
             if path is not None:
                 path.touch(mode=0o600)
             # An empty name is a temporary database on disk.
-            self._db = sqlite3.connect(
-                "" if path is None else path, isolation_level=None, check_same_thread=False, timeout=10
-            )
+            self._db = connect_shared("" if path is None else path, timeout=10)
             self._close = weakref.finalize(self, self._db.close)
             self._prepare(identity, path)
         except (OSError, sqlite3.Error) as error:

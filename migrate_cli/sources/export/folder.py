@@ -17,6 +17,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
+from migrate_cli.disk.shared_sqlite import connect_shared
 from migrate_cli.errors import SourceError
 from migrate_cli.sources.disk_set import temporary_folder
 
@@ -97,7 +98,7 @@ def fault_of_link(path: str, top: str) -> str | None:
 
 def _sorted_on_disk(found: Iterable[FolderEntry]) -> Iterator[FolderEntry]:
     """Sort in a private file without a name, which goes when the last entry was taken."""
-    with closing(sqlite3.connect("", isolation_level=None, check_same_thread=False)) as database:
+    with closing(connect_shared("")) as database:
         try:
             for statement in _SETUP:
                 database.execute(statement)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from migrate_cli.disk.shared_sqlite import connect_shared
 from migrate_cli.model import JsonObject, Origin, Unreadable
 from migrate_cli.sources.export.inputs import Input
 from migrate_cli.sources.ordering import begins_exchange, time_of
@@ -97,7 +98,7 @@ class ThreadIndex:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="migrate-cli-"))
-        self._db = sqlite3.connect(self.folder / "index", isolation_level=None, check_same_thread=False)
+        self._db = connect_shared(self.folder / "index")
         self._db.executescript(_TABLES)
         self._db.execute("BEGIN")
         self._blocks: list[tuple[Any, ...]] = []

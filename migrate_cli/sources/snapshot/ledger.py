@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
+from migrate_cli.disk.shared_sqlite import connect_shared
 from migrate_cli.errors import UsageError
 from migrate_cli.model import Unreadable
 from migrate_cli.sources.snapshot.known_again import KNOWN_AGAIN, KnownAgain, at_once
@@ -62,8 +63,8 @@ class SnapshotProgress:
         path = folder / PROGRESS
         try:
             path.touch(mode=0o600)
-            # A live source asks in its own thread what is known; SQLite itself takes one caller at a time.
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=1, check_same_thread=False)
+            # A live source asks in its own thread what is known.
+            self._db = connect_shared(path, timeout=1)
             try:
                 self._lock(identity)
             except BaseException:

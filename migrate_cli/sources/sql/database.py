@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from migrate_cli.bounds import bounds, too_long
+from migrate_cli.disk.shared_sqlite import connect_shared
 from migrate_cli.errors import AuthError, MigrateError, SourceError, TemporaryError, UsageError
 from migrate_cli.secrets import register_secret, scrub
 from migrate_cli.work.waiting import waiting
@@ -212,13 +213,7 @@ def _connected(path: Path, *, writable: bool) -> sqlite3.Connection:
     if path.with_name(path.name + "-wal").exists():
         modes = modes[:1]
     for last, mode in enumerate(modes, 1):
-        conn = sqlite3.connect(
-            f"{path.resolve().as_uri()}?{mode}",
-            uri=True,
-            timeout=_BUSY_SECONDS,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+        conn = connect_shared(f"{path.resolve().as_uri()}?{mode}", uri=True, timeout=_BUSY_SECONDS)
         # Bytes that are not UTF-8 become lone surrogates, which conversion reports.
         conn.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         try:
