@@ -19,10 +19,11 @@ from migrate_cli.verify.comparisons import ComparisonTasks
 
 from .conftest import Cli  # noqa: TID252 - the folder's own fixtures
 
-FEW, MANY = 1_100, 2_500
+FEW, MANY = 1_100, 5_000
 """More than the lists of a result take, so that these are full in both cases."""
 EACH = 20
 """Bytes that one more thread may take; a number of its own would take 28, its id 70."""
+MOST = EACH * (MANY - FEW)
 
 
 @pytest.fixture(autouse=True)
@@ -41,18 +42,20 @@ def peak_of(work: Callable[[], object]) -> int:
 
 
 def growth(few: Callable[[], object], many: Callable[[], object]) -> int:
-    """Bytes by which `many` exceeds `few`, the least of three measurements.
+    """Bytes by which `many` exceeds `few`, measured again, at most twice, where that is more than may be.
 
     A collection of garbage that comes early or late moves one peak by some 100 KB; what is held for each thread is
     there every time.
     """
-    measured = []
+    grown = MOST
     for _ in range(3):
         gc.collect()
         before = peak_of(few)
         gc.collect()
-        measured.append(peak_of(many) - before)
-    return min(measured)
+        grown = peak_of(many) - before
+        if grown < MOST:
+            break
+    return grown
 
 
 def lines(count: int) -> str:
@@ -68,7 +71,7 @@ def test_a_plan_of_many_threads_takes_no_more_than_one_of_few(cli: Cli, tmp_path
 
     grown = growth(lambda: cli("plan", few, "--output", "json"), lambda: cli("plan", many, "--output", "json"))
 
-    assert grown < EACH * (MANY - FEW)
+    assert grown < MOST
 
 
 def test_a_run_of_many_threads_counts_them_without_holding_them() -> None:
@@ -84,7 +87,7 @@ def test_a_run_of_many_threads_counts_them_without_holding_them() -> None:
         return work
 
     run(10)()
-    assert growth(run(FEW), run(MANY)) < EACH * (MANY - FEW)
+    assert growth(run(FEW), run(MANY)) < MOST
 
 
 def test_a_verification_remembers_what_it_has_met_without_holding_it() -> None:
@@ -109,4 +112,4 @@ def test_a_verification_remembers_what_it_has_met_without_holding_it() -> None:
         return work
 
     assert run(10)() == []
-    assert growth(run(FEW), run(MANY)) < EACH * (MANY - FEW)
+    assert growth(run(FEW), run(MANY)) < MOST

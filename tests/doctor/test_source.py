@@ -57,7 +57,7 @@ def test_entries_that_cannot_be_read_are_a_warning_that_counts_them(tmp_path: Pa
     (export / "broken.json").write_text("{")
     check = look(export)
     assert check.verdict is CheckVerdict.WARNING
-    assert ", 1 entries could not be read" in check.detail
+    assert ", 1 entry could not be read" in check.detail
     assert check.next == f"See which and why: migrate-cli plan {export}"
 
 
