@@ -18,10 +18,13 @@ BIN     := $(VENV)/bin
 demo: $(or $(wildcard $(VENV)/.installed),$(VENV)/.runs)
 	$(BIN)/migrate-cli demo
 
+# Half as many again as there are cores, since many tests wait for a server that is silent.
+WORKERS = $(shell $(PYTHON) -c 'import os; print(os.cpu_count() * 3 // 2 or 1)')
+
 # Compiled first: many tests start the program as a process of its own, and none of these should do it again.
 test: $(VENV)/.installed
 	$(BIN)/python -m compileall -q migrate_cli
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

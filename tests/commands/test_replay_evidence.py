@@ -208,8 +208,9 @@ def test_equal_settings_have_equal_digests_and_others_have_others(
 
 
 def test_masked_reports_mask_every_place_in_which_a_text_may_stand(
-    cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MIGRATE_REPLAY__RETRIES", "0")
     asked = {
         "id": "x",
         "input": "Write to ann@example.org [[fail ann@example.org is down]]",
