@@ -53,6 +53,11 @@ class Measured:
 COMMANDS = [
     Measured("plan (host)", lambda scene: ["plan", scene.url, "--threads-from", "ids.txt"], fresh=True),
     Measured(
+        "plan --since (host)",
+        lambda scene: ["plan", scene.url, "--threads-from", "ids.txt", "--since", "2020-01-01"],
+        fresh=True,
+    ),
+    Measured(
         "apply",
         lambda scene: ["apply", str(scene.export)],
         goes_on="migrate-cli apply",
@@ -113,6 +118,12 @@ COMMANDS = [
     Measured(
         "snapshot",
         lambda scene: ["snapshot", scene.url, "--threads-from", "ids.txt", "--out", "saved"],
+        goes_on="migrate-cli snapshot",
+        fresh=True,
+    ),
+    Measured(
+        "snapshot --refresh",
+        lambda scene: ["snapshot", scene.url, "--threads-from", "ids.txt", "--out", "kept", "--refresh"],
         goes_on="migrate-cli snapshot",
         fresh=True,
     ),

@@ -20,6 +20,7 @@ from typing import Any
 import httpx2
 from migrate_cli.sandbox.assistants_load import load_source
 from migrate_cli.sources.export.open import open_source
+from migrate_cli.sources.snapshot.layout import PROGRESS
 
 from stalls.hosts import sandbox
 
@@ -66,6 +67,11 @@ class Scene:
     def rebuilt(self) -> Path:
         """The state file of the same migration, after it has rebuilt the vector stores that were there by then."""
         return self.folder / "rebuilt.db"
+
+    @property
+    def snapshot(self) -> Path:
+        """A snapshot of all that the host holds."""
+        return self.folder / "kept"
 
     def rebuilding(self) -> str:
         """The run that rebuilt them, and did nothing else."""
@@ -133,6 +139,9 @@ def prepare(folder: Path) -> Scene:
         _write_stores(scene.export, STORES)
         _leave_orphan(url, thread_id(1))
     load_source(scene.data, open_source(str(scene.export)))
+    with sandbox(scene.data, None) as url:
+        served = Scene(folder, url)
+        _run(served, "snapshot", url, "--threads-from", "ids.txt", "--out", str(scene.snapshot))
     return scene
 
 
@@ -147,11 +156,19 @@ def copied(prepared: Scene, folder: Path, stall: str | None) -> Iterator[Scene]:
             with closing(sqlite3.connect(path)) as state:
                 state.execute("UPDATE setup SET value = ? WHERE key = 'target.base_url'", (url,))
                 state.commit()
+        with closing(sqlite3.connect(scene.snapshot / PROGRESS)) as ledger:
+            # It was taken from the same host on another port.
+            ledger.execute("UPDATE fact SET value = ? WHERE name = 'identity'", (f"api:{url}",))
+            ledger.commit()
         yield Scene(folder, url, well)
 
 
 def _apply(served: Scene, state: Path, *, stores: bool) -> None:
-    command = [sys.executable, "-m", "migrate_cli", "apply", str(served.export), "--state", str(state)]
+    _run(served, "apply", str(served.export), "--state", str(state), stores=stores)
+
+
+def _run(served: Scene, *arguments: str, stores: bool = False) -> None:
+    command = [sys.executable, "-m", "migrate_cli", *arguments]
     environment = served.environment(20, stores=stores)
     subprocess.run(command, env=environment, cwd=served.folder, check=True, capture_output=True)
 
