@@ -1,28 +1,27 @@
-"""Every event and every item of the official SDK, sent by a scripted server: each means something, or is told."""
+"""Every event and every item of the official SDK: each means something, or is told.
+
+A server plays all of them to one `migrate-cli replay`, a case for each, over HTTP. What they are is read off the SDK
+that is installed, so that the types of a newer one are played too.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from migrate_cli.model import JsonObject
-from migrate_cli.replay.approvals import Approvals
-from migrate_cli.replay.budget import Limits, PriceList, UsageBudget
+import yaml
+from migrate_cli.cli.app import app
 from migrate_cli.replay.collector import Collector, is_token
-from migrate_cli.replay.event_sinks import NullObserver
-from migrate_cli.replay.modes import StatelessMode
-from migrate_cli.replay.outcome import CaseRun, shown
 from migrate_cli.replay.response import Ending, ModelResponse
-from migrate_cli.replay.tools import ToolPolicy, ToolRunner
-from migrate_cli.replay.turns import TurnPolicy, TurnResult, TurnRunner
+from migrate_cli.secrets import forget_secrets
+from typer.testing import CliRunner
 
 from support.events import Event, framed, message, response, stream_of
+from support.scripted_server import ScriptedServer, Streams, scripted_server
 from support.sdk_types import EVENTS, ITEMS
-
-HELLO = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello"}]}
 
 PIECES: dict[str, Callable[[ModelResponse], Any]] = {
     "response.output_text": lambda answer: answer.text,
@@ -86,6 +85,90 @@ SILENT = {
     "compaction_trigger", "item_reference",
 }  # fmt: skip
 """Items that a verdict does not depend on."""
+KNOWN_ITEMS = {"message", "program", "mcp_approval_request", "tool_search_call", *CLIENTS, *HOSTED, *SILENT}
+
+
+def stream_with(*items: Event) -> list[Event]:
+    """A stream that gives these items whole, and no text."""
+    done = ({"type": "response.output_item.done", "output_index": n, "item": item} for n, item in enumerate(items))
+    return framed(list(done), list(items))
+
+
+def ending(kind: str) -> list[Event]:
+    told = EVENTS[kind] | {"response": response(kind.removeprefix("response."), [message("Hello")])}
+    return [EVENTS[kind] if kind == "error" else told]
+
+
+DONE = stream_of(message("Done"))
+CALLER = {"type": "program", "caller_id": "call_p"}
+CALLED = {
+    "type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "look", "arguments": "{}",
+    "status": "completed", "namespace": "crm", "caller": CALLER,
+}  # fmt: skip
+PROGRAM, PROGRAM_CALL = ITEMS["program"] | {"call_id": "call_p"}, ITEMS["function_call"] | {"call_id": "call_f"}
+PROGRAM_OUTPUT = ITEMS["program_output"] | {"call_id": "call_p", "status": "completed"}
+IN_A_CONTAINER = {"environment": {"type": "container_reference", "container_id": "cntr_1"}}
+NEW_EVENT = {"type": "response.hologram.delta", "delta": "a"}
+NEW_CALL = {"type": "hologram_call", "id": "h_1", "call_id": "call_1", "status": "completed"}
+
+STREAMS: dict[str, Streams] = {
+    **{
+        f"event {kind}": [ending(kind) if kind in ENDINGS else [event, *stream_of(message("Hello"))]]
+        for kind, event in EVENTS.items()
+    },
+    **{f"item {kind}": [stream_with(item), DONE] for kind, item in ITEMS.items()},
+    **{
+        f"{status} {kind}": [stream_with(ITEMS[kind] | {"status": status, "error": None})]
+        for kind in HOSTED
+        for status in ("completed", "failed")
+    },
+    **{
+        f"search by the {who}": [stream_with(ITEMS["tool_search_call"] | {"execution": who, "call_id": "call_1"}), DONE]
+        for who in ("client", "server")
+    },
+    "a shell of the server": [stream_with(ITEMS["shell_call"] | IN_A_CONTAINER)],
+    "an event of tomorrow": [[NEW_EVENT, *stream_of(message("Hello"))]],
+    "a call of tomorrow": [stream_with(NEW_CALL), DONE],
+    "a program that ends": [framed([], [PROGRAM, PROGRAM_CALL]), framed([], [PROGRAM_OUTPUT, message("Done")])],
+    "a program that does not": [framed([], [PROGRAM, message("Done")])],
+    "a call with a caller": [framed([], [message("Let me look.", 1) | {"phase": "commentary"}, CALLED]), DONE],
+}
+"""What the server plays, by the case that asks for it: the stream of each of its requests."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """What a replay made of all that, and what it sent."""
+
+    cases: dict[str, dict[str, Any]]
+    server: ScriptedServer
+
+    def unknown(self, name: str) -> dict[str, int]:
+        """The types that the report names as unknown."""
+        found: dict[str, int] = self.cases[name]["notes"].get("unknown_types", {})
+        return found
+
+    def called(self, name: str) -> list[tuple[str, str | None]]:
+        """The tools that the server ran, and what went wrong."""
+        return [(tool["tool"], tool["problem"]) for tool in self.cases[name]["turns"][0]["tools"]]
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    """One replay against the server, with a case for each entry of `STREAMS`."""
+    folder = tmp_path_factory.mktemp("every-type")
+    suite = {"model": "m-1", "cases": [{"id": name, "input": name} for name in STREAMS]}
+    (folder / "suite.yaml").write_text(yaml.safe_dump(suite), "utf-8")
+    with scripted_server(STREAMS) as (server, url), pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("OPENAI_BASE_URL", url)
+        patch.setenv("OPENAI_API_KEY", "sk-test-key-0123456789")
+        patch.setenv("MIGRATE_REPLAY__RETRIES", "0")
+        patch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+        words = ["replay", "suite.yaml", "--mode", "stateless", "--workers", "8", "--output", "json"]
+        result = json.loads(CliRunner().invoke(app, words, catch_exceptions=False).stdout)
+    forget_secrets()
+    yield Played({case["case_id"]: case for case in result["data"]["cases"]}, server)
 
 
 def collected(*events: Any) -> ModelResponse:
@@ -95,46 +178,35 @@ def collected(*events: Any) -> ModelResponse:
     return collector.response()
 
 
-def asked(*scripts: list[Event]) -> CaseRun:
-    """A case of one turn, on a server that plays these streams one after the other."""
-    left = list(scripts)
-
-    async def stream(_: bytes, on_sent: Callable[[], None]) -> AsyncGenerator[JsonObject]:
-        on_sent()
-        for event in left.pop(0):
-            yield event
-
-    async def run() -> CaseRun:
-        mode, policy = StatelessMode(None, [], reasoning=False), TurnPolicy(retries=0)
-        budget = UsageBudget(Limits(), PriceList())
-        runner = TurnRunner(
-            stream, mode, {"model": "m-1"}, ToolRunner([], ToolPolicy()), Approvals(), budget, NullObserver(), policy
-        )
-        case = CaseRun("x", 1)
-
-        case.turns.append(TurnResult())
-        await runner.run([HELLO], case.turns[0])
-        case.judge()
-        return case
-
-    return asyncio.run(run())
-
-
-def notes(case: CaseRun) -> dict[str, Any]:
-    found: dict[str, Any] = shown([case], 1.0, with_content=False)["notes"]
-    return found
+@pytest.mark.parametrize("kind", EVENTS)
+def test_every_event_of_the_sdk_is_known_or_told(kind: str, played: Played) -> None:
+    assert played.unknown(f"event {kind}") == ({} if kind in KNOWN else {kind: 1})
 
 
 @pytest.mark.parametrize("kind", EVENTS)
-def test_every_event_of_the_sdk_is_known_or_told(kind: str) -> None:
-    event = EVENTS[kind]
-    case = asked([event, *stream_of(message("Hello"))]) if kind not in ENDINGS else asked(ending(kind))
-    assert notes(case).get("unknown_types", {}) == ({} if kind in KNOWN else {kind: 1})
+def test_no_event_of_the_sdk_stops_a_case_from_being_judged(kind: str, played: Played) -> None:
+    case = played.cases[f"event {kind}"]
+    failed = ENDINGS.get(kind, Ending.COMPLETED) is not Ending.COMPLETED
+    assert (case["status"], case["turns"][0]["status"]) == (
+        "failed" if failed else "passed",
+        ENDINGS.get(kind, Ending.COMPLETED),
+    ), case["detail"]
+
+
+def test_an_event_that_no_sdk_knows_is_told_by_its_name(played: Played) -> None:
+    assert played.unknown("an event of tomorrow") == {NEW_EVENT["type"]: 1}
+    assert played.cases["an event of tomorrow"]["status"] == "passed"
 
 
 @pytest.mark.parametrize("kind", sorted(KNOWN))
 def test_what_this_program_knows_the_sdk_knows(kind: str) -> None:
     assert kind in EVENTS
+
+
+def test_the_sdk_has_no_type_that_waits_for_a_meaning_here() -> None:
+    """A newer SDK fails here and nowhere else: users are told of a new type until the tables above have it."""
+    assert set(EVENTS) - KNOWN == set()
+    assert set(ITEMS) - KNOWN_ITEMS == set()
 
 
 @pytest.mark.parametrize("name", PIECES)
@@ -167,82 +239,58 @@ def test_the_commands_of_a_shell_are_put_into_their_call() -> None:
     assert collected(added, *pieces).items[0]["action"]["commands"] == ["ls", "pwd"]
 
 
-def ending(kind: str) -> list[Event]:
-    told = EVENTS[kind] | {"response": response(kind.removeprefix("response."), [message("Hello")])}
-    return [EVENTS[kind] if kind == "error" else told]
-
-
-@pytest.mark.parametrize("kind", ENDINGS)
-def test_a_stream_has_four_ends(kind: str) -> None:
-    assert collected(*ending(kind)).ending is ENDINGS[kind]
-
-
 @pytest.mark.parametrize("kind", ITEMS)
-def test_every_item_of_the_sdk_is_known_or_told(kind: str) -> None:
-    known = {"message", "program", "mcp_approval_request", "tool_search_call", *CLIENTS, *HOSTED, *SILENT}
-    told = notes(asked(stream_with(ITEMS[kind]), stream_of(message("Done")))).get("unknown_types", {})
-    assert told == ({} if kind in known else {f"item {kind}": 1})
-
-
-def stream_with(item: Event) -> list[Event]:
-    return framed([{"type": "response.output_item.done", "output_index": 0, "item": item}], [item])
+def test_every_item_of_the_sdk_is_known_or_told(kind: str, played: Played) -> None:
+    assert played.unknown(f"item {kind}") == ({} if kind in KNOWN_ITEMS else {f"item {kind}": 1})
 
 
 @pytest.mark.parametrize("kind", CLIENTS)
-def test_a_call_that_nobody_here_answers_fails_its_case_by_name(kind: str) -> None:
-    case = asked(stream_with(ITEMS[kind]), stream_of(message("Done")))
-    assert (case.status, case.code) == ("failed", "call-unanswered")
-    assert CLIENTS[kind] in case.reason
-    told = shown([case], 1.0, with_content=False)["unanswered"]
-    assert [(one["type"], one["tool"]) for one in told] == [(kind, CLIENTS[kind])]
+def test_a_call_that_nobody_here_answers_fails_its_case_by_name(kind: str, played: Played) -> None:
+    case = played.cases[f"item {kind}"]
+    assert (case["status"], case["code"]) == ("failed", "call-unanswered")
+    assert CLIENTS[kind] in case["reasons"][0]
+    assert [(one["type"], one["tool"]) for one in case["unanswered"]] == [(kind, CLIENTS[kind])]
 
 
 @pytest.mark.parametrize(("execution", "code"), [("client", "call-unanswered"), ("server", None)])
-def test_a_search_for_tools_is_the_clients_where_it_says_so(execution: str, code: str | None) -> None:
-    item = ITEMS["tool_search_call"] | {"execution": execution, "call_id": "call_1"}
-    assert asked(stream_with(item)).code == code
+def test_a_search_for_tools_is_the_clients_where_it_says_so(execution: str, code: str | None, played: Played) -> None:
+    assert played.cases[f"search by the {execution}"]["code"] == code
 
 
-def test_a_shell_of_the_server_needs_no_answer() -> None:
-    call = ITEMS["shell_call"] | {"environment": {"type": "container_reference", "container_id": "cntr_1"}}
-    case = asked(stream_with(call))
-    assert (case.code, case.tools) == (None, ["shell"])
+def test_a_shell_of_the_server_needs_no_answer(played: Played) -> None:
+    case = played.cases["a shell of the server"]
+    assert (case["code"], case["tools"]) == (None, ["shell"])
 
 
-def test_a_call_of_a_type_that_nobody_knows_yet_fails_its_case_too() -> None:
-    case = asked(stream_with({"type": "hologram_call", "id": "h_1", "call_id": "call_1", "status": "completed"}))
-    assert case.code == "call-unanswered"
-    assert "hologram" in case.reason
-    assert notes(case)["unknown_types"] == {"item hologram_call": 1}
+def test_a_call_of_a_type_that_nobody_knows_yet_fails_its_case_too(played: Played) -> None:
+    case = played.cases["a call of tomorrow"]
+    assert case["code"] == "call-unanswered"
+    assert "hologram" in case["detail"]
+    assert played.unknown("a call of tomorrow") == {"item hologram_call": 1}
 
 
 @pytest.mark.parametrize("kind", HOSTED)
-def test_a_tool_that_the_server_ran_has_been_called_if_it_succeeded(kind: str) -> None:
-    done, failed = (ITEMS[kind] | {"status": status, "error": None} for status in ("completed", "failed"))
-    for item, succeeded in ((done, True), (failed, False)):
-        (call,) = asked(stream_with(item)).turns[0].calls
-        assert (HOSTED[kind] in call.names, call.succeeded) == (True, succeeded)
+def test_a_tool_that_the_server_ran_has_been_called_if_it_succeeded(kind: str, played: Played) -> None:
+    assert played.called(f"completed {kind}") == [(HOSTED[kind], None)]
+    assert played.called(f"failed {kind}") == [(HOSTED[kind], "failed")]
 
 
 @pytest.mark.parametrize("kind", sorted(SILENT))
-def test_what_no_verdict_depends_on_changes_none(kind: str) -> None:
-    case = asked(stream_with(ITEMS[kind]))
-    assert (case.status, case.tools, case.detail()) == ("passed", [], "")
+def test_what_no_verdict_depends_on_changes_none(kind: str, played: Played) -> None:
+    case = played.cases[f"item {kind}"]
+    assert (case["status"], case["tools"], case["detail"]) == ("passed", [], None)
 
 
-def test_a_turn_that_ends_before_a_program_of_the_model_does_is_no_pass() -> None:
-    program, call = ITEMS["program"] | {"call_id": "call_p"}, ITEMS["function_call"] | {"call_id": "call_f"}
-    output = ITEMS["program_output"] | {"call_id": "call_p", "status": "completed"}
-    finished = asked(framed([], [program, call]), framed([], [output, message("Done")]))
-    assert finished.code == "call-unanswered", "the function has no handler, but the program has its output"
-    assert finished.turns[0].unfinished_programs == []
-    case = asked(framed([], [program, message("Done")]))
-    assert (case.status, case.code) == ("failed", "program-unfinished")
-    assert "call_p" in case.reason
+def test_a_turn_that_ends_before_a_program_of_the_model_does_is_no_pass(played: Played) -> None:
+    finished = played.cases["a program that ends"]
+    assert finished["code"] == "call-unanswered", "the function has no handler, but the program has its output"
+    case = played.cases["a program that does not"]
+    assert (case["status"], case["code"]) == ("failed", "program-unfinished")
+    assert "call_p" in case["detail"]
 
 
-def test_an_approval_that_nobody_gives_fails_its_case() -> None:
-    assert asked(stream_with(ITEMS["mcp_approval_request"]), stream_of(message("Done"))).code == "approval-unanswered"
+def test_an_approval_that_nobody_gives_fails_its_case(played: Played) -> None:
+    assert played.cases["item mcp_approval_request"]["code"] == "approval-unanswered"
 
 
 def test_what_is_said_on_the_way_is_no_answer_and_no_mismatch() -> None:
@@ -253,28 +301,8 @@ def test_what_is_said_on_the_way_is_no_answer_and_no_mismatch() -> None:
     assert collected(*stream_of(on_the_way)).text == ""
 
 
-def test_phase_namespace_and_caller_go_back_where_nothing_is_stored() -> None:
-    sent: list[JsonObject] = []
-    caller = {"type": "program", "caller_id": "call_p"}
-    call = {
-        "type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "look", "arguments": "{}",
-        "status": "completed", "namespace": "crm", "caller": caller,
-    }  # fmt: skip
-    said = message("Let me look.", 1) | {"phase": "commentary"}
-    left = [framed([], [said, call]), stream_of(message("Done"))]
-
-    async def stream(content: bytes, on_sent: Callable[[], None]) -> AsyncGenerator[JsonObject]:
-        on_sent()
-        sent.append(json.loads(content))
-        for event in left.pop(0):
-            yield event
-
-    runner = TurnRunner(
-        stream, StatelessMode(None, [], reasoning=False), {"model": "m-1"}, ToolRunner([], ToolPolicy()),
-        Approvals(), UsageBudget(Limits(), PriceList()), NullObserver(), TurnPolicy(),
-    )  # fmt: skip
-    asyncio.run(runner.run([HELLO], TurnResult()))
-    _, comment, again, answer = sent[1]["input"]
+def test_phase_namespace_and_caller_go_back_where_nothing_is_stored(played: Played) -> None:
+    _, comment, again, answer = played.server.requests["a call with a caller"][1]["input"]
     assert comment["phase"] == "commentary"
-    assert (again["namespace"], again["caller"]) == ("crm", caller)
-    assert (answer["type"], answer["namespace"], answer["caller"]) == ("function_call_output", "crm", caller)
+    assert (again["namespace"], again["caller"]) == ("crm", CALLER)
+    assert (answer["type"], answer["namespace"], answer["caller"]) == ("function_call_output", "crm", CALLER)
