@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from migrate_cli.commands.replay_cases import ReplayCases
+from migrate_cli.convert.text import counted
 from migrate_cli.errors import ExitCode, MigrateError
 from migrate_cli.model import JsonObject, Problem
 from migrate_cli.replay.budget import UsageBudget
@@ -86,8 +87,8 @@ def _unclear(scratches: ScratchConversations) -> list[str]:
     if not scratches.unclear:
         return []
     return [
-        f"the answers to {scratches.unclear} requests for a scratch conversation were lost; each may have left a "
-        "conversation at the target, which is empty"
+        f"{counted(scratches.unclear, 'request')} for a scratch conversation had no answer; each may have left an "
+        f"empty conversation at the target{scratches.unlisted}"
     ]
 
 

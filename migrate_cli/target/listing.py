@@ -24,6 +24,8 @@ from migrate_cli.target.pages import is_cut
 
 SOURCE_THREAD = "source_thread_id"
 """The pair of a conversation's metadata that names its thread."""
+SCRATCH_MARK = "migrate_cli_scratch"
+"""The pair of a scratch conversation's metadata by which it is found although the answer to its creation was lost."""
 MOST_PAGES = 20_000
 """Two million conversations at a hundred a page; a list that goes on longer makes them up."""
 CURSORS = 5
@@ -50,6 +52,8 @@ class ListedConversation:
     id: str
     thread_id: str | None
     """The thread that its metadata names; None where they name none."""
+    scratch: str | None = None
+    """The token of a scratch conversation."""
 
 
 class ConversationWalk:
@@ -114,13 +118,17 @@ class ConversationWalk:
         if not isinstance(metadata, dict):
             whole = await self._target.retrieve_conversation(str(entry["id"]))
             metadata = None if isinstance(whole, Refused) else whole.get("metadata")
-        return ListedConversation(str(entry["id"]), thread_of(metadata))
+        return ListedConversation(str(entry["id"]), thread_of(metadata), _named(metadata, SCRATCH_MARK))
 
 
 def thread_of(metadata: object) -> str | None:
     """Return the thread that a conversation's metadata name, or None."""
-    named = metadata.get(SOURCE_THREAD) if isinstance(metadata, dict) else None
-    return named if isinstance(named, str) and named else None
+    return _named(metadata, SOURCE_THREAD)
+
+
+def _named(metadata: object, key: str) -> str | None:
+    value = metadata.get(key) if isinstance(metadata, dict) else None
+    return value if isinstance(value, str) and value else None
 
 
 def refusal(refused: Refused, host: str, way_on: str) -> UsageError:

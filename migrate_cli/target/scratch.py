@@ -1,7 +1,9 @@
 """Scratch conversations: made for one question or one case, and deleted again whatever happens.
 
-The id of each is on record before any data is sent there. Deleting goes items first, since deleting a conversation
-leaves its items on the server. It must not know what the conversations are for, nor where the record is kept.
+A token is on record before one is made, and is in its metadata; its id is on record before any data is sent there. So
+what a killed process left is found: by its id, or, where the target lists conversations, by its token. Deleting goes
+items first, since deleting a conversation leaves its items on the server. It must not know what the conversations are
+for, nor where the record is kept.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from migrate_cli.http.retry import pause
 from migrate_cli.model import JsonObject
 from migrate_cli.target.conversations import ConversationsTarget
 from migrate_cli.target.deletion import DELETED, GONE, ConversationDeletion, Wait, delete_until_gone
+from migrate_cli.target.listing import SCRATCH_MARK, ConversationWalk
 from migrate_cli.work.pool import WorkerPool, each_of
 from migrate_cli.work.waiting import waiting
 
@@ -123,6 +126,8 @@ class ScratchConversations:
         """Those that earlier processes left."""
         self.unclear = 0
         """Answers to creates that were lost, also by killed processes: each may have left an empty conversation."""
+        self.unlisted = ""
+        """Why those could not be looked for, as the end of a sentence that tells how many there are."""
         self._begun: list[str] = []
         """Tokens of creates that killed processes had no answer to."""
         self._own: set[str] = set()
@@ -206,14 +211,47 @@ class ScratchConversations:
         """
         before = self.deleted + self.swept
         self._there |= dict.fromkeys(self._record.scratches(self.name))
-        self.found = len(self._there.keys() - self._own)
         self._begun = self._record.scratches_begun(self.name)
+        self.found = len(self._there.keys() - self._own)
         self.unclear += len(self._begun)
-        if self.found and settle:
+        if (self._begun or self.found) and settle:
             with waiting("requests of the replay before to settle", moves=False):
                 await self._sleep(settle)
+        if self._begun:
+            await self._look_for_begun()
         await WorkerPool(workers, asyncio.Event()).run(each_of(iter(list(self._there))), self.delete)
         return self.deleted + self.swept - before
+
+    async def _look_for_begun(self) -> None:
+        """Take those into the account whose creation was never answered, as far as the target lists them."""
+        walk, tokens = ConversationWalk(self._target), frozenset(self._begun)
+        try:
+            with waiting("the list of conversations, in which scratch conversations of a killed replay may be"):
+                async for page in walk.pages():
+                    for one in page:
+                        if one.scratch in tokens and one.id not in self._there:
+                            self._there[one.id] = None
+                            self.found += 1
+                            self._record.scratch(one.id, self.name, one.scratch)
+                            self._known(one.scratch)
+        except MigrateError as error:  # a host may refuse a key for this alone; whether it does for all, the cases show
+            self.unlisted = f", and the list of conversations could not be read ({error})"
+            return
+        if walk.refused is not None:
+            self.unlisted = ", and the target has no list of conversations in which it could be found"
+        elif walk.incomplete is not None:
+            self.unlisted = f", and the list of conversations is not complete ({walk.incomplete})"
+        else:
+            # What is not in the whole list was never made.
+            for token in list(self._begun):
+                self._record.scratch_settled(token)
+                self._known(token)
+
+    def _known(self, token: str | None) -> None:
+        """What became of this one is clear; a create that was sent twice may have made two."""
+        if token in self._begun:
+            self._begun.remove(token)
+            self.unclear -= 1
 
     def told(self) -> None:
         """Take in that the counts were told: what killed processes had no answer to is not counted again."""
@@ -233,7 +271,8 @@ class ScratchConversations:
 
     async def _created(self, token: str) -> str:
         wait = self._attempts("the target made no conversation")
-        while not isinstance(reply := await self._target.create_conversation({"migrate_cli": "scratch"}), Applied):
+        metadata = {"migrate_cli": "scratch", SCRATCH_MARK: token}
+        while not isinstance(reply := await self._target.create_conversation(metadata), Applied):
             if isinstance(reply, Refused):
                 raise ScratchRefused("scratch-refused", f"the target makes no conversation: {reply.message}")
             self.unclear += isinstance(reply, Ambiguous)

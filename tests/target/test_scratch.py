@@ -15,6 +15,7 @@ from migrate_cli.http.outcomes import Ambiguous, Applied, NotApplied, NotApplied
 from migrate_cli.model import JsonObject
 from migrate_cli.state.store import StateStore
 from migrate_cli.target.conversations import ConversationsTarget
+from migrate_cli.target.listing import SCRATCH_MARK
 from migrate_cli.target.scratch import InMemory, ScratchConversations, ScratchRefused, Unclear
 
 NAME = "https://target.example/v1"
@@ -25,16 +26,23 @@ ITEM: JsonObject = {"type": "message", "role": "user", "content": [{"type": "inp
 class Host(ConversationsTarget):
     """Holds conversations. What `odd` says of a request is its answer; one whose answer is lost has its effect."""
 
-    def __init__(self, odd: Callable[[str], Reply | None] = lambda _: None) -> None:
+    def __init__(self, odd: Callable[[str], Reply | None] = lambda _: None, *, lists: bool = False) -> None:
         self.odd, self.there = odd, dict[str, list[str]]()
-        self.made = 0
+        self.metadata: dict[str, dict[str, str]] = {}
+        self.made, self.lists = 0, lists
 
     async def create_conversation(self, metadata: dict[str, str]) -> Reply:
         odd = self.odd("create")
         if odd is None or isinstance(odd, Ambiguous):
             self.made += 1
             self.there[f"conv_{self.made}"] = []
+            self.metadata[f"conv_{self.made}"] = metadata
         return odd or Applied({"id": f"conv_{self.made}"})
+
+    async def list_conversations(self, *, after: str | None) -> Page | Refused:
+        if not self.lists:
+            return Refused(404, "not-found", "there is no such path")
+        return Page([{"id": one, "metadata": self.metadata[one]} for one in self.there if after is None], False)
 
     async def append_items(self, conversation_id: str, bodies: list[bytes], *, images: bool) -> Reply:
         odd = self.odd("append")
@@ -118,6 +126,65 @@ def test_what_a_killed_process_left_is_counted_and_deleted_by_the_next(tmp_path:
     assert asyncio.run(next_one(1)).unclear == 1
     assert host.there == {}
     assert asyncio.run(next_one(0)).unclear == 0, "what was told once is not told again"
+
+
+class Killed(BaseException):
+    """The end of a process, at any moment."""
+
+
+class DyingHost(Host):
+    """The process that asks it for a conversation dies before it has the answer, or before it has asked."""
+
+    in_vain = False
+
+    async def create_conversation(self, metadata: dict[str, str]) -> Reply:
+        if not self.in_vain:
+            await super().create_conversation(metadata)
+        raise Killed
+
+
+def swept_after_kills(folder: Path, *, lists: bool) -> tuple[Host, ScratchConversations]:
+    """What the next process finds after two that were killed: one while it asked, one just before."""
+    host = DyingHost(lists=lists)
+    host.there["conv_of_another"], host.metadata["conv_of_another"] = [], {SCRATCH_MARK: "of another machine"}
+
+    async def killed() -> None:
+        store = StateStore.open(folder / "migration.db")
+        try:
+            await ScratchConversations(host, store.replays, NAME, _at_once).make([ITEM])
+        finally:
+            store.close()
+
+    async def next_one() -> ScratchConversations:
+        store = StateStore.open(folder / "migration.db")
+        store.runs.start_run("replay", {})
+        scratches = ScratchConversations(host, store.replays, NAME, _at_once)
+        await scratches.sweep(4, 1.0)
+        scratches.told()
+        await store.durable()
+        assert store.replays.scratches_begun(NAME) == []
+        store.close()
+        return scratches
+
+    for in_vain in (False, True):
+        host.in_vain = in_vain
+        with pytest.raises(Killed):
+            asyncio.run(killed())
+    return host, asyncio.run(next_one())
+
+
+def test_what_a_kill_cut_off_is_found_by_its_token_where_the_target_lists_conversations(tmp_path: Path) -> None:
+    host, scratches = swept_after_kills(tmp_path, lists=True)
+    assert list(host.there) == ["conv_of_another"]
+    assert (scratches.found, scratches.swept, scratches.left, scratches.unclear) == (1, 1, [], 0)
+
+
+def test_where_the_target_has_no_list_what_a_kill_cut_off_is_counted_and_told_why(tmp_path: Path) -> None:
+    host, scratches = swept_after_kills(tmp_path, lists=False)
+    assert list(host.there) == ["conv_of_another", "conv_1"]
+    assert host.there["conv_1"] == []
+    assert (scratches.found, scratches.swept, scratches.unclear) == (0, 0, 2)
+    assert "the target has no list of conversations" in scratches.unlisted
 
 
 def test_one_to_which_something_may_still_be_added_stays_on_record() -> None:
