@@ -12,7 +12,7 @@ from migrate_cli.replay.budget import UsageBudget
 from migrate_cli.replay.compare import compare
 from migrate_cli.replay.evidence import evidence_of, likeness_of, verdict_of, without_texts
 from migrate_cli.replay.outcome import CaseRun, CaseStatus, shown
-from migrate_cli.replay.run import ConversationFingerprints
+from migrate_cli.replay.run import ConversationFingerprints, ReplayJob
 from migrate_cli.report.redact import redact
 from migrate_cli.settings.model import Settings
 from migrate_cli.target.scratch import ScratchConversations
@@ -43,7 +43,7 @@ def data_of(
         "suite": cases.name,
         "rerun": cases.rerun,
         "mode": settings.replay.mode,
-        "models": list(dict.fromkeys(str(job.fields.get("model")) for job in cases.jobs)),
+        **_answering(cases.jobs),
         "cases": entries,
         "verdict": verdict_of(entries),
         "likeness": likeness_of(entries),
@@ -71,6 +71,14 @@ def data_of(
     if others is not None:
         data["comparison"] = compare(entries, others["cases"], str(others["run_id"]))
     return data
+
+
+def _answering(jobs: Sequence[ReplayJob]) -> JsonObject:
+    """What answers: `models`, and `agents` where cases name some, which have their models themselves."""
+    models = dict.fromkeys(str(job.fields["model"]) for job in jobs if job.fields.get("model") is not None)
+    references = (job.fields.get("agent_reference") for job in jobs)
+    agents = list(dict.fromkeys(str(one.get("name")) for one in references if isinstance(one, dict)))
+    return {"models": list(models), **({"agents": agents} if agents else {})}
 
 
 def _hidden(fingerprints: ConversationFingerprints) -> list[str]:

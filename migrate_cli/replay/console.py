@@ -17,6 +17,7 @@ from migrate_cli.replay.outcome import CaseRun, CaseStatus
 from migrate_cli.replay.response import ApprovalRequest
 from migrate_cli.replay.tools import ToolOutcome
 from migrate_cli.report.escape import visible, visible_block
+from migrate_cli.report.verdict_kinds import STATUSES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,7 +46,8 @@ def line_of(run: CaseRun) -> str:
     again = "" if run.number == 1 else f" (#{run.number})"
     detail = run.detail()
     numbers = f"{run.seconds:.1f} s{first}, {counted(run.usage.total, 'token')}" if run.turns else "not run"
-    return f"{SIGNS[run.status]} {run.case_id}{again}  {run.status.value}  {numbers}{f'  {detail}' if detail else ''}"
+    said = STATUSES[run.status.value]
+    return f"{SIGNS[run.status]} {run.case_id}{again}  {said}  {numbers}{f'  {detail}' if detail else ''}"
 
 
 class LineConsole:

@@ -5,6 +5,7 @@ Details name what was expected and what was counted; they must never repeat the 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from migrate_cli.replay.schemas import valid_schema, violation
 
 SHOWN = 80
 """Characters of an expected text that a detail shows."""
+_TINY = 1e-9
+"""What binary fractions lack: 0.29 times 100 is a little less than 29."""
 
 
 class SuiteModel(BaseModel):
@@ -194,13 +197,14 @@ def _texts(expect: Expect, facts: TurnFacts) -> Iterator[Expectation]:
 
 
 def _similar_enough(wanted: ExpectedSimilarity, said: str, told: Likeness | None) -> Expectation:
-    how = "" if wanted.method is Method.LETTERS else f" by {wanted.method.value}"
+    what = f"likeness by {wanted.method.value}"
     if wanted.method is Method.LETTERS:
         told = Likeness(similarity(said, wanted.text))
     if told is None or told.value is None:
         # Why not, the case says.
-        return Expectation("similar_to", False, f"similarity{how} is not known")
-    detail = f"similarity{how} {told.value:.2f}, wanted {wanted.threshold:.2f} or more"
+        return Expectation("similar_to", False, f"{what} is not known")
+    # Rounded down: a likeness that is too low must not look like the threshold.
+    detail = f"{what} {math.floor(told.value * 100 + _TINY) / 100:.2f}, wanted {wanted.threshold:g} or more"
     return Expectation("similar_to", told.value >= wanted.threshold, detail, told.value)
 
 

@@ -1,7 +1,8 @@
 """Charts of the HTML report as inline SVG: drawn by pygal, then stripped to shapes and text.
 
 No script, style or id of the library's stays: the page's own style sheet colours the charts, for light and dark, and
-the same data always gives the same bytes.
+the same data always gives the same bytes. Each shape also says its own colours, which any style sheet outweighs: where
+a mail program or a viewer removes the style sheet, shapes would be black otherwise.
 """
 
 from __future__ import annotations
@@ -29,6 +30,16 @@ ROOM = 1.15
 """How much longer than the longest bar the axis is, so that the number behind the bar has its place."""
 NO_OUTCOME = ("total", "unchanged", "changed", "resumed", "unreadable")
 """Counts of threads that are part of another count, so that every thread stands in one bar."""
+INK, LINE, PART, GOOD, MILD, BAD, QUIET = "#1b2430", "#d9dee5", "#1878a8", "#1a7f4b", "#9a6700", "#b42332", "#5f6a78"
+"""Colours of the light theme in page.css, where each has the same name."""
+FILLS = {
+    **dict.fromkeys(("state-passed", "state-loaded", "state-verified", "fate-kept", "outcome-identical"), GOOD),
+    **dict.fromkeys(("state-failed", "state-error", "state-differs", "fate-dropped", "severity-error"), BAD),
+    **dict.fromkeys(("outcome-missing-in-the-target", "outcome-differs", "outcome-could-not-be-read"), BAD),
+    **dict.fromkeys(("state-in-doubt", "fate-noted", "severity-warning", "outcome-only-in-the-target"), MILD),
+    **dict.fromkeys(("then", "state-stopped", "state-skipped", "state-pending", "severity-info"), QUIET),
+}
+"""The colour of a bar by its class, as page.css has it; all others have that of `PART`."""
 SIZE_EDGES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 """Thread sizes are grouped between these numbers of messages."""
 
@@ -192,8 +203,34 @@ def _stripped(chart: Any, classes: Sequence[str]) -> str:
     drawn = [shape for shape in root.iter() if "reactive" in shape.get("class", "").split()]
     for shape, name in zip(drawn, classes, strict=True):
         shape.set("class", name)
+    for shape in root.iter():
+        _coloured(shape)
+    for axis, anchor in (("x", "middle"), ("y", "end")):
+        for group in (one for one in root.iter() if {"axis", axis} <= set(one.get("class", "").split())):
+            for label in group.iter(f"{SVG}text"):
+                label.set("text-anchor", anchor)
     root.attrib = {"viewBox": root.get("viewBox", ""), "class": "chart", "aria-hidden": "true", "focusable": "false"}
     return _serialised(root)
+
+
+def _coloured(shape: ET.Element) -> None:
+    """Give a shape the look that it has where there is no style sheet: that of the page in the light theme."""
+    name, classes = str(shape.tag).removeprefix(SVG), shape.get("class", "").split()
+    if name == "text":
+        look = {"fill": INK, "font-size": "14", "font-family": "sans-serif"}
+        look |= {"text-anchor": "start"} if "value" in classes else {}
+    elif "background" in classes:
+        look = {"fill": "none"}
+    elif "pace" in classes:
+        look = {"fill": PART, "fill-opacity": "0.25", "stroke": PART, "stroke-width": "2"}
+    elif name == "rect":
+        look = {"fill": next((FILLS[one] for one in classes if one in FILLS), PART)}
+    elif name in ("path", "line"):
+        look = {"fill": "none", "stroke": LINE, "stroke-width": "1"}
+    else:
+        return
+    for key, value in look.items():
+        shape.set(key, value)
 
 
 def _is_ballast(element: ET.Element) -> bool:

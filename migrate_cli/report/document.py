@@ -66,6 +66,8 @@ class Table:
     """What one row is, for the sentence on those that are not shown."""
     content: bool = False
     """Holds texts of messages: only for those who asked for them."""
+    anchors: tuple[str, ...] = ()
+    """Where the first cell of each row leads on a page: the anchor of a fold, or nowhere where it is empty."""
 
     def shortened(self) -> Table:
         """The table as formats without pages show it, with a sentence on the rows that it leaves out."""
@@ -121,6 +123,11 @@ class TextPair:
     right: str | None
     by_words: bool = False
     """The texts are two answers: every word that differs is told. Else they are copies, with one place that differs."""
+
+    @property
+    def is_alone(self) -> bool:
+        """An answer to which none was expected: it stands beside nothing."""
+        return self.by_words and self.left is None
 
     def pieces(self) -> tuple[tuple[TextPiece, ...], tuple[TextPiece, ...]]:
         """Both texts in pieces, each shared by both or not; no pieces for one that does not exist."""
@@ -181,6 +188,8 @@ class Fold:
     status: str = ""
     """A word on how it ended, such as `failed`."""
     is_open: bool = True
+    anchor: str = ""
+    """What tables of the same document call it, to lead to it on a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +244,19 @@ class Brief:
 
 
 @dataclass(frozen=True, slots=True)
+class AboutFact:
+    """What a reader must know of a run before its numbers, such as its mode and what that means."""
+
+    name: str
+    value: str
+    meaning: str = ""
+
+    def said(self) -> str:
+        """The value with its meaning: `copy (in a copy of each conversation)`."""
+        return f"{self.value} ({self.meaning})" if self.meaning else self.value
+
+
+@dataclass(frozen=True, slots=True)
 class ReportDocument:
     """A whole report."""
 
@@ -251,6 +273,8 @@ class ReportDocument:
     """What a terminal shows in place of the sections, unless details are asked for."""
     notice: str | None = None
     """What must be read before anything else, such as that this was a rehearsal."""
+    about: tuple[AboutFact, ...] = ()
+    """What was run, for those who see nothing but the report: every format has it at its head."""
 
 
 Builder = Callable[[Result], ReportDocument]

@@ -13,6 +13,7 @@ import html
 import re
 from dataclasses import replace
 from importlib.resources import files
+from itertools import chain, repeat
 
 from migrate_cli.model import JsonObject, Provenance, Result
 from migrate_cli.report.charts import Chart, charts_of
@@ -38,11 +39,12 @@ from migrate_cli.report.escape import NOTHING, number, plural, visible, visible_
 from migrate_cli.report.interface import View
 from migrate_cli.report.made import period
 from migrate_cli.report.replay_charts import replay_charts
+from migrate_cli.report.verdict_kinds import STATUSES
 
 TONES = {
     "loaded": "good", "verified": "good", "ready": "good", "passed": "good", "ok": "good",
     "in_doubt": "mixed", "warning": "mixed",
-    "failed": "bad", "differs": "bad", "error": "bad", "failure": "bad",
+    "failed": "bad", "differs": "bad", "error": "bad", "failure": "bad", "not judged": "bad",
     "worse": "bad", "gone": "bad", "better": "good", "stopped": "plain",
     "skipped": "plain", "pending": "plain", "info": "plain",
 }  # fmt: skip
@@ -52,9 +54,9 @@ PAGE = 100
 """Rows of a table that a page shows at once: more are in a box of their own, or in pages where scripts run."""
 ONE = {
     "threads": "thread", "messages": "message", "items": "item", "parts": "part", "findings": "finding",
-    "requests": "request", "cases": "case", "tokens": "token", "calls": "call",
+    "requests": "request", "cases": "case", "tokens": "token", "calls": "call", "differ": "differs",
 }  # fmt: skip
-"""What is counted, in the singular."""
+"""What is counted, and what it does, in the singular."""
 LONG_WORD = 40
 """Characters of a word that may be broken in a narrow table, such as the id of a conversation."""
 
@@ -135,14 +137,14 @@ def _header(document: ReportDocument, result: Result) -> str:
     notice = "" if document.notice is None else f'<p class="headline mixed">{_text(document.notice)}</p>\n'
     return (
         f"<header>\n{notice}<h1>{_text(document.title)}</h1>\n"
-        f'<p class="headline {document.tone.value}">{_text(document.headline)}</p>\n{_about(result)}</header>'
+        f'<p class="headline {document.tone.value}">{_text(document.headline)}</p>\n{_about(document, result)}</header>'
     )
 
 
-def _about(result: Result) -> str:
-    """How the result came about: what makes the page evidence."""
+def _about(document: ReportDocument, result: Result) -> str:
+    """What was run, and how the result came about: what makes the page evidence."""
     made, state = result.provenance, result.data.get("state")
-    facts: list[tuple[str, str]] = []
+    facts = [(_text(fact.name.capitalize()), _text(fact.said())) for fact in document.about]
     if made is not None:
         facts += [("Date", _text(period(made))), ("Version", f"migrate-cli {_text(made.version)}")]
         facts += [(name, _text(value)) for name, value in (("Source", made.source), ("Target", made.target)) if value]
@@ -173,13 +175,15 @@ def _totals(result: Result) -> str:
     parts, findings = counts(data, "parts"), counts(data, "findings")
     unasked = ("loaded", "in_doubt") if result.command == "plan" else ()
     threads = {name: count for name, count in counts(data, "threads").items() if name not in unasked}
-    cards = [(name.replace("_", " "), count) for name, count in threads.items()]
-    cards = [("threads" if name == "total" else f"threads {name}", count) for name, count in cards]
+    cards = [(f"threads {_verb(name)}" if name != "total" else "threads", count) for name, count in threads.items()]
     cards += [(f"messages {name}" if name == "read" else name, n) for name, n in counts(data, "messages").items()]
     cards += [("parts read", parts["read"]), ("parts dropped", parts.get("dropped", 0))] if parts.get("read") else []
     cards += [("findings", sum(findings.values()))] if "findings" in data else []
-    cards += _case_cards(data) if result.command == "replay" else []
-    cards += [(f"requests {name}", count) for name, count in counts(data, "requests").items()]
+    if result.command == "replay":
+        # What was sent again is counted by question there, and requests stand among what the run took.
+        cards += _case_cards(data)
+    else:
+        cards += [(f"requests {name}", count) for name, count in counts(data, "requests").items()]
     if not cards:
         return ""
     items = "".join(
@@ -190,10 +194,14 @@ def _totals(result: Result) -> str:
 
 def _case_cards(data: JsonObject) -> list[tuple[str, int]]:
     totals = counts(data, "totals")
-    statuses = ("passed", "failed", "error", "stopped", "skipped")
-    cards = [(f"cases {name.replace('error', 'not judged')}", totals[name]) for name in statuses if totals.get(name)]
+    cards = [(f"cases {said}", totals[name]) for name, said in STATUSES.items() if totals.get(name)]
     names = {"input_tokens": "tokens in", "output_tokens": "tokens out", "tool_calls": "tool calls"}
     return [*cards, *((said, totals[name]) for name, said in names.items() if name in totals)]
+
+
+def _verb(state: str) -> str:
+    """The state of several threads: they differ, where one differs."""
+    return "differ" if state == "differs" else state.replace("_", " ")
 
 
 def _named(name: str, count: int) -> str:
@@ -235,15 +243,20 @@ def _fold(fold: Fold) -> str:
     tag = f" {_tag(fold.status)}" if fold.status else ""
     inside = "\n".join(_section(section, level=3) for section in fold.sections)
     opened = " open" if fold.is_open else ""
-    return f'<details class="fold"{opened}><summary>{_text(fold.title)}{tag}</summary>\n<div>{inside}</div></details>'
+    # The name is on what is folded: a browser opens the fold for whoever follows a link to something inside it.
+    name = f' id="{_text(fold.anchor)}"' if fold.anchor else ""
+    heading = f"<summary>{_text(fold.title)}{tag}</summary>"
+    return f'<details class="fold"{opened}>{heading}\n<div{name}>{inside}</div></details>'
 
 
 def _pair(pairs: TextComparison, row: TextPair) -> str:
-    sides = (
+    sides = [
         f'<div><span class="role">{_text(name)}</span>{_said(pieces)}</div>'
         for name, pieces in zip((pairs.left, pairs.right), row.pieces(), strict=True)
-    )
-    return f'<details open><summary>{_text(row.heading)}</summary>\n<div class="pair">{"".join(sides)}</div></details>'
+    ]
+    kind, shown = ("pair alone", sides[1:]) if row.is_alone else ("pair", sides)
+    heading = _text(row.heading)
+    return f'<details open><summary>{heading}</summary>\n<div class="{kind}">{"".join(shown)}</div></details>'
 
 
 def _said(pieces: tuple[TextPiece, ...]) -> str:
@@ -257,9 +270,9 @@ def _said(pieces: tuple[TextPiece, ...]) -> str:
 def _table(table: Table) -> str:
     headed = any(column.name for column in table.columns)
     head = "".join(f'<th scope="col"{_number(column.numeric)}>{_text(column.name)}</th>' for column in table.columns)
+    anchors = chain(table.anchors, repeat(""))
     rows = "\n".join(
-        f"<tr>{''.join(_cell(cell, column) for cell, column in zip(row, table.columns, strict=True))}</tr>"
-        for row in table.rows
+        f"<tr>{_row(row, table.columns, anchor)}</tr>" for row, anchor in zip(table.rows, anchors, strict=False)
     )
     told = replace(table, most=None).shortened().note
     note = f'<p class="note">{_text(told)}</p>' if told else ""
@@ -271,6 +284,12 @@ def _table(table: Table) -> str:
     )
 
 
+def _row(cells: tuple[str, ...], columns: tuple[Column, ...], anchor: str) -> str:
+    """The cells of a row; the first leads to the anchor, if there is one."""
+    places = (anchor, *[""] * (len(cells) - 1))
+    return "".join(_cell(cell, column, place) for cell, column, place in zip(cells, columns, places, strict=True))
+
+
 def _tall(rows: int) -> str:
     """The class of a table that is too long to be shown whole."""
     return " tall" if rows > PAGE else ""
@@ -280,11 +299,12 @@ def _number(numeric: bool) -> str:
     return ' class="number"' if numeric else ""
 
 
-def _cell(cell: str, column: Column) -> str:
+def _cell(cell: str, column: Column, anchor: str = "") -> str:
     label = f' data-label="{_text(column.name)}"' if column.name else ""
-    if cell in TONES:
+    if cell in TONES and not anchor:
         return f"<td{label}>{_tag(cell)}</td>"
-    return f"<td{_number(column.numeric) or _broad(cell)}{label}>{_prose(cell)}</td>"
+    shown = f'<a href="#{_text(anchor)}">{_text(cell)}</a>' if anchor else _prose(cell)
+    return f"<td{_number(column.numeric) or _broad(cell)}{label}>{shown}</td>"
 
 
 def _broad(cell: str) -> str:

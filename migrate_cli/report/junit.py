@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 from migrate_cli.model import Result
 from migrate_cli.report.cases import JUnitCase, JUnitOutcome, cases_of
+from migrate_cli.report.document import build
 from migrate_cli.report.escape import visible, visible_block
 from migrate_cli.report.interface import View
 
@@ -28,7 +29,8 @@ def render(result: Result, view: View) -> str:
     root = ET.Element("testsuites", totals)
     suite = ET.SubElement(root, "testsuite", {**totals, "skipped": _count(cases, JUnitOutcome.SKIPPED)})
     made = result.provenance
-    facts = {"run_id": result.run_id, "rehearsal": "true" if result.data.get("rehearsal") else None}
+    about = {fact.name: fact.value for fact in build(result).about}
+    facts = {**about, "run_id": result.run_id, "rehearsal": "true" if result.data.get("rehearsal") else None}
     if made is not None:
         known = {name: value for name, value in made.as_dict().items() if isinstance(value, str)}
         facts |= {"version": made.version, "started_at": made.started_at, "ended_at": made.ended_at, **known}

@@ -50,7 +50,8 @@ def render(result: Result, view: View) -> str:
     document = build(result)
     notice = [] if document.notice is None else [f"> ⚠️ **{escape(document.notice)}**"]
     blocks = [*notice, f"## {escape(document.title)}", f"{_SIGNS[document.tone]} **{escape(document.headline)}**"]
-    blocks += [escape(line)] if (line := made_line(result)) else []
+    facts = " · ".join(f"{fact.name} {fact.said()}" for fact in document.about)
+    blocks += [escape(line) for line in (facts, made_line(result)) if line]
     if document.verbatim is not None:
         blocks.append(_fence(visible_block(document.verbatim)))
     if document.next_steps:
@@ -122,14 +123,14 @@ def _table(table: Table) -> str:
 
 
 def _pairs(pairs: TextComparison) -> str:
-    rows = [
-        _row(tuple(escape(name) for name in ("where", pairs.left, pairs.right))),
-        _row((":--",) * 3),
-        *(
-            _row((escape(row.heading), *(_pieced(side, bold=row.by_words) for side in row.pieces())))
-            for row in pairs.rows
-        ),
-    ]
+    """A row for each pair; the left column is there for those that have two sides."""
+    first = int(all(row.is_alone for row in pairs.rows))
+    names = ("where", *(pairs.left, pairs.right)[first:])
+    rows = [_row(tuple(escape(name) for name in names)), _row((":--",) * len(names))]
+    for row in pairs.rows:
+        sides = [_pieced(side, bold=row.by_words) for side in row.pieces()]
+        sides[0] = " " if row.is_alone else sides[0]
+        rows.append(_row((escape(row.heading), *sides[first:])))
     return "\n".join(rows)
 
 

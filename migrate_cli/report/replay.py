@@ -1,4 +1,4 @@
-"""The document of `replay`: the verdict first, then why cases do not hold, each with all that a decision needs.
+"""The document of `replay`: the verdict first, then why cases did not pass, each with all that a decision needs.
 
 What passed is folded away. Texts of questions and answers are in sections that only readers see who asked for them.
 """
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report.document import (
+    AboutFact,
     Bar,
     Column,
     Fold,
@@ -29,10 +30,10 @@ from migrate_cli.report.document import (
 )
 from migrate_cli.report.escape import NOTHING, duration, enumerated, number, plural
 from migrate_cli.report.replay_against import comparison_table
-from migrate_cli.report.replay_case import case_name, failing_case, stream_notes
-from migrate_cli.report.replay_numbers import milliseconds, money, share, whole_seconds
+from migrate_cli.report.replay_case import case_name, failed_expectations, failing_case, stream_notes
+from migrate_cli.report.replay_numbers import milliseconds, money, share, threshold, whole_seconds
 from migrate_cli.report.replay_pairs import MEASURES, old_pairs
-from migrate_cli.report.verdict_kinds import MEANINGS
+from migrate_cli.report.verdict_kinds import MEANINGS, MODES, STATUSES, likeness_sentence
 
 PASSED = frozenset({"passed", "ok", "pass"})
 NOT_RUN = frozenset({"stopped", "skipped"})
@@ -40,6 +41,10 @@ SHOWN = 100
 """Rows of a table that a terminal and Markdown show."""
 TOLD = 10
 """Failed cases that a terminal and Markdown show whole."""
+LISTED = 25
+"""Failed cases that they name at the top."""
+NAMED = 5
+"""Models that the head of a report names."""
 PAGED = 500
 """Failed cases that a page shows whole; a browser should still open it."""
 OPEN = 10
@@ -52,22 +57,24 @@ def build(result: Result) -> ReportDocument:
     cases = objects(data, "cases")
     totals = counts(data, "totals") or {"cases": len(cases)}
     passed = [case for case in cases if _status(case) in PASSED]
-    failing = [case for case in cases if _status(case) not in PASSED | NOT_RUN]
+    failing = sorted((case for case in cases if _status(case) not in PASSED | NOT_RUN), key=_worst_first)
+    anchors = {case_name(case): f"case-{place}" for place, case in enumerate(failing[:PAGED], 1)}
     verdict: list[Section | None] = [
-        Bar("Cases", tuple((name.replace("_", " "), count) for name, count in _statuses(cases).items()))
+        Bar("Cases", tuple((STATUSES.get(name, name), count) for name, count in _statuses(cases).items()))
         if cases
         else None,
-        _why(data),
+        _listed(data, failing, anchors),
+        _why(data, cases),
     ]
     lead = [section for section in verdict if section is not None]
     sections: list[Section | None] = [
         comparison_table(data),
         _beside_old(cases),
-        _failing(data, failing),
-        _least_alike(data),
+        _failing(data, failing, anchors),
+        _least_alike(data, failing, anchors),
         _folded("passed", passed, is_open=len(passed) == len(cases) <= TOLD),
         _folded("not run", [case for case in cases if _status(case) in NOT_RUN]),
-        _streams(cases),
+        _streams(cases, anchors),
         _tidied(data),
         _used(data),
         _warnings(data),
@@ -79,7 +86,24 @@ def build(result: Result) -> ReportDocument:
         sections=(*lead, *(section for section in sections if section is not None), *problems(result)),
         next_steps=steps(result, *_after(result, failing)),
         lead=len(lead),
+        about=_about(data),
     )
+
+
+# ---- what was run
+
+
+def _about(data: JsonObject) -> tuple[AboutFact, ...]:
+    """The suite, what answered, and how: readers of a report do not see the command."""
+    facts = [AboutFact("suite", text(data["suite"]))] if data.get("suite") else []
+    for name in ("model", "agent"):
+        found = data.get(f"{name}s")
+        known = [str(one) for one in found] if isinstance(found, list) else []
+        if known:
+            more = f" and {number(len(known) - NAMED)} more" if len(known) > NAMED else ""
+            facts.append(AboutFact(name if len(known) == 1 else f"{name}s", ", ".join(known[:NAMED]) + more))
+    mode = data.get("mode")
+    return (*facts, *([AboutFact("mode", str(mode), MODES.get(str(mode), ""))] if mode else ()))
 
 
 # ---- the verdict
@@ -93,7 +117,8 @@ def _statuses(cases: list[JsonObject]) -> dict[str, int]:
     found: dict[str, int] = {}
     for case in cases:
         found[_status(case)] = found.get(_status(case), 0) + 1
-    return dict(sorted(found.items(), key=lambda entry: (entry[0] not in PASSED, entry[0])))
+    order = list(STATUSES)
+    return dict(sorted(found.items(), key=lambda one: order.index(one[0]) if one[0] in order else len(order)))
 
 
 def _headline(data: JsonObject, cases: list[JsonObject], totals: dict[str, int]) -> str:
@@ -107,7 +132,7 @@ def _headline(data: JsonObject, cases: list[JsonObject], totals: dict[str, int])
         f"{number(count)} {said}"
         for status, said in (
             ("failed", "failed"),
-            ("error", "could not be judged"),
+            ("error", f"{'was' if statuses.get('error') == 1 else 'were'} not judged"),
             ("stopped", f"{'was' if statuses.get('stopped') == 1 else 'were'} stopped"),
             ("skipped", f"{'was' if statuses.get('skipped') == 1 else 'were'} skipped"),
         )
@@ -128,13 +153,15 @@ def _changed(data: JsonObject) -> str:
     return said + (f" {plural(left, 'conversation')} cannot go on before an open call is answered." if left else "")
 
 
-def _why(data: JsonObject) -> Table | None:
-    """How many cases do not hold for which reason; a case with several stands under each."""
+def _why(data: JsonObject, cases: list[JsonObject]) -> Table | None:
+    """How many cases did not pass for which reason; a case with several stands under each."""
     verdict = data.get("verdict")
     kinds = objects(verdict, "kinds") if isinstance(verdict, dict) else []
     rows = tuple((text(one.get("kind")), number(one.get("cases")), _explained(one)) for one in kinds)
     columns = (Column("what did not hold"), Column("cases", numeric=True), Column("what it means, and which cases"))
-    return Table("Why", columns, rows, prose=True) if rows else None
+    several = any(len(case.get("kinds") or ()) > 1 for case in cases)
+    note = "A case with several reasons counts under each of them." if several else None
+    return Table("Why", columns, rows, note, prose=True) if rows else None
 
 
 def _explained(kind: JsonObject) -> str:
@@ -157,18 +184,71 @@ def _after(result: Result, failing: list[JsonObject]) -> tuple[str, ...]:
     return (f"Look at the first failing case as it runs, with its answer: {command}",)
 
 
-# ---- cases that do not hold
+# ---- cases that did not pass
 
 
-def _failing(data: JsonObject, cases: list[JsonObject]) -> FoldList | None:
+def _worst_first(case: JsonObject) -> tuple[bool, float, int, float]:
+    """No answer is worse than a wrong one; then the share that passed, the number of reasons, and likeness count."""
+    like, reasons = case.get("likeness"), case.get("kinds") or failed_expectations(case)
+    value, wanted = (like.get("value"), like.get("threshold") or 0) if isinstance(like, dict) else (None, 0)
+    share_passed = case.get("pass_rate")
+    return (
+        _status(case) != "error",
+        share_passed if isinstance(share_passed, int | float) else 0.0,
+        -len(reasons),
+        value - wanted if isinstance(value, int | float) else 1.0,
+    )
+
+
+def _listed(data: JsonObject, cases: list[JsonObject], anchors: dict[str, str]) -> Table | None:
+    """Their names and reasons in a line each, for those who want to see at once how many and which."""
     if not cases:
         return None
-    folds = tuple(failing_case(case, is_open=place < OPEN) for place, case in enumerate(cases[:PAGED]))
+    alike = any(_likeness_of(case) is not None for case in cases)
+    names = ("case", "status", "what did not hold", *(("likeness",) if alike else ()))
+    rows = tuple(
+        (
+            case_name(case),
+            _cell(case, "status"),
+            ", ".join(str(kind) for kind in case.get("kinds") or ()) or text(case.get("code")),
+            *((share(_likeness_of(case)),) if alike else ()),
+        )
+        for case in cases
+    )
+    return Table(
+        "Cases that did not pass, the worst first",
+        tuple(Column(name, numeric=name == "likeness") for name in names),
+        rows,
+        likeness_sentence(cases) if alike else None,
+        most=LISTED,
+        unlisted=data.get("cases_cut") or 0,
+        what="case",
+        anchors=_anchored(rows, anchors),
+    )
+
+
+def _likeness_of(case: JsonObject) -> object:
+    like = case.get("likeness")
+    return like.get("value") if isinstance(like, dict) else None
+
+
+def _anchored(rows: Iterable[tuple[str, ...]], anchors: dict[str, str]) -> tuple[str, ...]:
+    """Where each row leads whose first cell is the name of a case; empty for a case that is not shown whole."""
+    return tuple(anchors.get(row[0], "") for row in rows)
+
+
+def _failing(data: JsonObject, cases: list[JsonObject], anchors: dict[str, str]) -> FoldList | None:
+    if not cases:
+        return None
+    folds = tuple(
+        failing_case(case, anchor=anchors[case_name(case)], is_open=place < OPEN)
+        for place, case in enumerate(cases[:PAGED])
+    )
     unlisted = len(cases) - len(folds) + (data.get("cases_cut") or 0)
-    return FoldList("Cases that do not hold", folds, TOLD, "case", unlisted)
+    return FoldList("Each case that did not pass", folds, TOLD, "case", unlisted)
 
 
-# ---- what holds, and what was not run
+# ---- what passed, and what was not run
 
 
 def _folded(what: str, cases: list[JsonObject], *, is_open: bool = False) -> Fold | None:
@@ -196,10 +276,12 @@ def _cell(case: JsonObject, name: str) -> str:
     value = case.get(name)
     if name == "case_id":
         return case_name(case)
+    if name == "status":
+        return STATUSES.get(_status(case), _status(case))
     if name in ("ttft_ms", "total_ms"):
         return milliseconds(value)
     if name == "likeness":
-        return share(value.get("value") if isinstance(value, dict) else None)
+        return share(_likeness_of(case))
     if name == "pass_rate":
         return f"{case.get('passed')} of {case.get('repeats')}" if case.get("repeats") else NOTHING
     return number(value) if isinstance(value, int) else text(value)
@@ -208,19 +290,33 @@ def _cell(case: JsonObject, name: str) -> str:
 # ---- likeness
 
 
-def _least_alike(data: JsonObject) -> Table | None:
+def _least_alike(data: JsonObject, failing: list[JsonObject], anchors: dict[str, str]) -> Table | None:
     """The answers that are least like what was expected, also where they are like enough."""
     found = data.get("likeness")
     if not isinstance(found, dict):
         return None
     rows = tuple(
-        (text(one.get("case_id")), share(one.get("value")), share(one.get("threshold")), text(one.get("method")))
+        (text(one.get("case_id")), share(one.get("value")), threshold(one.get("threshold")), text(one.get("method")))
         for one in objects(found, "worst")
     )
-    columns = (Column("case"), Column("likeness", numeric=True), Column("wanted", numeric=True), Column("found by"))
+    columns = (Column("case"), Column("likeness", numeric=True), Column("wanted", numeric=True), Column("method"))
     compared, half = plural(found.get("compared") or 0, "answer"), share(found.get("median"))
-    note = f"{compared} compared; half of them have a likeness of {half} or less. {_spread(found)}"
-    return Table("Least like the expected answer", columns, rows, note, most=TOLD, what="answer") if rows else None
+    told = any(_likeness_of(case) is not None for case in failing)
+    note = f"{compared} compared; half of them have a likeness of {half} or less. {_spread(found)}".strip()
+    note += "" if told else f" {likeness_sentence(objects(data, 'cases'))}"
+    return (
+        Table(
+            "Least like the expected answer",
+            columns,
+            rows,
+            note.strip(),
+            most=TOLD,
+            what="answer",
+            anchors=_anchored(rows, anchors),
+        )
+        if rows
+        else None
+    )
 
 
 def _beside_old(cases: list[JsonObject]) -> Table | None:
@@ -263,13 +359,15 @@ def _spread(found: JsonObject) -> str:
 # ---- the run
 
 
-def _streams(cases: Iterable[JsonObject]) -> Table | None:
+def _streams(cases: Iterable[JsonObject], anchors: dict[str, str]) -> Table | None:
     """Odd streams, of cases that passed too: nobody would look for them there."""
     rows = tuple(
-        (case_name(case), _status(case), "; ".join(stream_notes(case))) for case in cases if counts(case, "notes")
+        (case_name(case), _cell(case, "status"), "; ".join(stream_notes(case)))
+        for case in cases
+        if counts(case, "notes")
     )
-    columns = (Column("case"), Column("status"), Column("what was odd"))
-    return Table("Odd streams", columns, rows, prose=True, most=TOLD, what="case") if rows else None
+    columns, leads = (Column("case"), Column("status"), Column("what was odd")), _anchored(rows, anchors)
+    return Table("Odd streams", columns, rows, prose=True, most=TOLD, what="case", anchors=leads) if rows else None
 
 
 def _tidied(data: JsonObject) -> SentenceList | None:
@@ -292,7 +390,7 @@ def _used(data: JsonObject) -> Table | None:
         ("tokens in", number(totals.get("input_tokens", 0))),
         ("tokens out", number(totals.get("output_tokens", 0))),
         ("tool calls", number(totals.get("tool_calls", 0))),
-        ("sent again", number(totals.get("retries", 0))),
+        ("questions sent again", number(totals.get("retries", 0))),
     ]
     if totals.get("estimated_tokens"):
         rows.append(("tokens estimated, since no server told them", number(totals["estimated_tokens"])))
@@ -307,6 +405,8 @@ def _used(data: JsonObject) -> Table | None:
         rows.append(
             ("scratch conversations deleted", f"{number(scratch.get('deleted', 0))} of {number(scratch['made'])}")
         )
+    if sent := counts(data, "requests").get("sent"):
+        rows.append(("requests in all", number(sent)))
     if isinstance(data.get("seconds"), int | float):
         rows.append(("time", duration(data["seconds"])))
     return Table("Run", (Column(""), Column("")), tuple(rows))
@@ -314,6 +414,4 @@ def _used(data: JsonObject) -> Table | None:
 
 def _warnings(data: JsonObject) -> Section | None:
     found = data.get("warnings")
-    return (
-        SentenceList("Gone or going", tuple(str(line) for line in found)) if isinstance(found, list) and found else None
-    )
+    return SentenceList("Warnings", tuple(str(line) for line in found)) if isinstance(found, list) and found else None

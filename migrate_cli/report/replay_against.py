@@ -8,6 +8,7 @@ from migrate_cli.model import JsonObject
 from migrate_cli.report.document import Column, Table, counts, objects, text
 from migrate_cli.report.escape import NOTHING, number
 from migrate_cli.report.replay_numbers import milliseconds, money, share
+from migrate_cli.report.verdict_kinds import STATUSES
 
 SHOWN = 100
 """Cases that a terminal and Markdown show."""
@@ -23,7 +24,7 @@ def comparison_table(data: JsonObject) -> Table | None:
         (
             text(entry.get("case_id")),
             text(entry.get("change")),
-            _then_now(entry.get("status"), text),
+            _then_now(entry.get("status"), _status),
             _then_now(entry.get("likeness"), share),
             _then_now(entry.get("ttft_ms"), milliseconds),
             _then_now(entry.get("total_ms"), milliseconds),
@@ -47,6 +48,10 @@ def _is_change(entry: JsonObject) -> bool:
     likeness = entry.get("likeness")
     moved = isinstance(likeness, list) and None not in likeness and abs(likeness[1] - likeness[0]) >= 0.05
     return entry.get("change") != "same" or bool(entry.get("fails_now") or entry.get("holds_now")) or moved
+
+
+def _status(value: object) -> str:
+    return STATUSES.get(text(value), text(value))
 
 
 def _because(entry: JsonObject) -> str:

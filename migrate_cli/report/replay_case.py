@@ -1,4 +1,4 @@
-"""One case of a replay that does not hold, with all that a decision needs: for pages and terminals, and in lines.
+"""One case of a replay that did not pass, with all that a decision needs: for pages and terminals, and in lines.
 
 Texts of questions and answers are in sections that only readers see who asked for them.
 """
@@ -22,6 +22,7 @@ from migrate_cli.report.document import (
 )
 from migrate_cli.report.escape import NOTHING, number, plural
 from migrate_cli.report.replay_numbers import both, milliseconds, money, share, whole_seconds
+from migrate_cli.report.verdict_kinds import STATUSES
 
 STREAM_NOTES = {
     "mismatch": "the text that was streamed is not the text of the last event, which counts",
@@ -30,10 +31,12 @@ STREAM_NOTES = {
     "out_of_order": "events that came late or twice",
 }
 """What was odd about a stream, by the key that counts it; the worst first."""
+NO_QUESTION, NO_ANSWER = "(a question without text)", "(no answer)"
+"""What stands in the place of a text that there is not."""
 
 
-def failing_case(case: JsonObject, *, is_open: bool) -> Fold:
-    """Return everything on one case, under its name and the reasons why it does not hold."""
+def failing_case(case: JsonObject, *, anchor: str, is_open: bool) -> Fold:
+    """Return everything on one case, under its name and the reasons why it did not pass."""
     turns = objects(case, "turns")
     sections = (
         _expectations(case),
@@ -45,7 +48,9 @@ def failing_case(case: JsonObject, *, is_open: bool) -> Fold:
     )
     kinds = ", ".join(str(kind) for kind in case.get("kinds") or ())
     title = f"{case_name(case)}: {kinds}" if kinds else case_name(case)
-    return Fold(title, tuple(one for one in sections if one is not None), text(case.get("status")), is_open)
+    status = text(case.get("status"))
+    found = tuple(one for one in sections if one is not None)
+    return Fold(title, found, STATUSES.get(status, status), is_open, anchor)
 
 
 def case_name(case: JsonObject) -> str:
@@ -55,7 +60,7 @@ def case_name(case: JsonObject) -> str:
 
 def _expectations(case: JsonObject) -> Plain | None:
     """Every expectation that failed, and what ended the case otherwise."""
-    failed = _failed(case)
+    failed = failed_expectations(case)
     lines = [f"{_turn_of(case, one)}{text(one.get('name'))}: {text(one.get('detail'))}" for one in failed]
     # Results of earlier versions have all of it in one text.
     reasons = case.get("reasons") or ([] if failed else [case.get("detail")])
@@ -65,7 +70,8 @@ def _expectations(case: JsonObject) -> Plain | None:
     return SentenceList("", tuple(lines)) if lines else None
 
 
-def _failed(case: JsonObject) -> list[JsonObject]:
+def failed_expectations(case: JsonObject) -> list[JsonObject]:
+    """Those expectations of a case that do not hold."""
     return [one for one in objects(case, "expectations") if one.get("passed") is False]
 
 
@@ -80,9 +86,11 @@ def _answers(case: JsonObject, turns: list[JsonObject]) -> TextComparison | None
     for turn in turns:
         content = turn.get("content")
         if isinstance(content, dict):
-            heading = text(content.get("question"))
+            heading = str(content.get("question") or NO_QUESTION)
             heading = f"Turn {turn.get('turn')}: {heading}" if len(turns) > 1 else heading
-            rows.append(TextPair(heading, content.get("expected"), text(content.get("answer")), by_words=True))
+            rows.append(
+                TextPair(heading, content.get("expected"), str(content.get("answer") or NO_ANSWER), by_words=True)
+            )
     left = "old answer" if case.get("baseline") or case.get("thread_id") == case.get("case_id") else "expected answer"
     return TextComparison("Answers", left, "new answer", tuple(rows)) if rows else None
 
@@ -100,7 +108,7 @@ def _turns(case: JsonObject, turns: list[JsonObject]) -> Table | None:
             both(turn.get("input_tokens"), turn.get("output_tokens")),
             money(turn.get("cost")),
             number(len(turn.get("retries") or ())),
-            both(turn.get("answer_length"), turn.get("expected_length")),
+            _length(turn),
             share(turn.get("likeness")),
         )
         for turn in turns
@@ -110,9 +118,16 @@ def _turns(case: JsonObject, turns: list[JsonObject]) -> Table | None:
         times = (whole_seconds(old.get("first_ms")), whole_seconds(old.get("total_ms")))
         tokens = both(old.get("input_tokens"), old.get("output_tokens"))
         rows.append(("old setup", NOTHING, *times, tokens, NOTHING, NOTHING, NOTHING, NOTHING))
-    names = ("", "ended", "first token", "total", "tokens in / out", "cost", "retries", "length / expected", "likeness")
+    length = "length" if all(turn.get("expected_length") is None for turn in turns) else "length / expected"
+    names = ("", "ended", "first token", "total", "tokens in / out", "cost", "sent again", length, "likeness")
     columns = tuple(Column(name, numeric=place > 1) for place, name in enumerate(names))
     return _without_idle(Table("", columns, tuple(rows)))
+
+
+def _length(turn: JsonObject) -> str:
+    """The characters of an answer, and of the expected one where there is one."""
+    expected = turn.get("expected_length")
+    return number(turn.get("answer_length")) if expected is None else both(turn.get("answer_length"), expected)
 
 
 def _without_idle(table: Table) -> Table:
@@ -189,7 +204,7 @@ def case_lines(case: JsonObject, *, with_content: bool) -> list[str]:
     """What is known of a case, a line for each fact, for formats that have no tables: JUnit shows these."""
     reasons = [str(reason) for reason in case.get("reasons") or ()]
     lines = reasons + [
-        f"{_turn_of(case, one)}{text(one.get('name'))}: {text(one.get('detail'))}" for one in _failed(case)
+        f"{_turn_of(case, one)}{text(one.get('name'))}: {text(one.get('detail'))}" for one in failed_expectations(case)
     ]
     turns = objects(case, "turns")
     for turn in turns:
@@ -217,8 +232,8 @@ def _turn_lines(turn: JsonObject, content: JsonObject, *, of: int) -> list[str]:
         "total": milliseconds(turn.get("total_ms")),
         "tokens in / out": both(turn.get("input_tokens"), turn.get("output_tokens")),
         "cost": money(turn.get("cost")),
-        "retries": number(len(turn.get("retries") or ())),
-        "length / expected": both(turn.get("answer_length"), turn.get("expected_length")),
+        "sent again": number(len(turn.get("retries") or ())),
+        "length" if turn.get("expected_length") is None else "length / expected": _length(turn),
         "likeness": share(turn.get("likeness")),
     }
     told = ", ".join(f"{name} {value}".strip() for name, value in facts.items() if value not in (NOTHING, "0"))

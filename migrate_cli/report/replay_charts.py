@@ -12,6 +12,7 @@ from migrate_cli.report.charts import Chart, bars
 from migrate_cli.report.document import counts, objects
 from migrate_cli.report.escape import number, plural
 from migrate_cli.report.replay_pairs import MEASURES, Pair, known, old_pairs
+from migrate_cli.report.verdict_kinds import likeness_sentence
 
 _RAN = frozenset({"stopped", "skipped"})
 
@@ -41,6 +42,10 @@ def _likeness(data: JsonObject) -> Chart | None:
     drawn = [(f"{place / 10:.1f} to {(place + 1) / 10:.1f}", count, "likeness") for place, count in enumerate(bins)]
     left = counts(data, "totals").get("cases", 0) - int(found.get("compared") or 0)
     note = f"{plural(left, 'case')} without a comparison {'is' if left == 1 else 'are'} left out." if left > 0 else ""
+    cases = objects(data, "cases")
+    if not likeness_sentence(case for case in cases if case.get("status") in ("failed", "error")):
+        # Where such a case has one, the sentence stands at their list, which comes first.
+        note = f"{note} {likeness_sentence(cases)}".strip()
     return bars("Likeness to the expected answer", "answer", drawn, note=note)
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from migrate_cli.report.escape import NOTHING, number
+
+_TINY = 1e-9
+"""What binary fractions lack: 0.29 times 100 is a little less than 29."""
 
 
 def milliseconds(value: object) -> str:
@@ -20,10 +25,17 @@ def whole_seconds(value: object) -> str:
 
 
 def share(value: object) -> str:
-    """A likeness with two digits, never rounded up to 1."""
+    """A likeness with two digits, never rounded up: one that is too low must not look like the threshold."""
     if not isinstance(value, int | float):
         return NOTHING
-    return f"{min(value, 0.99) if value < 1 else 1:.2f}"
+    return f"{math.floor(value * 100 + _TINY) / 100:.2f}"
+
+
+def threshold(value: object) -> str:
+    """The likeness that was wanted, with two digits, or all that it has."""
+    if not isinstance(value, int | float):
+        return NOTHING
+    return f"{value:.2f}" if round(value, 2) == value else f"{value:g}"
 
 
 def money(value: object) -> str:

@@ -41,7 +41,10 @@ from migrate_cli.report.plain import in_encoding
 TONES = {Tone.GOOD: ("✓", "green"), Tone.MIXED: ("!", "yellow"), Tone.BAD: ("✗", "red")}
 FILLS = {"kept": ("█", "green"), "converted": ("▓", "cyan"), "noted": ("▒", "yellow"), "dropped": ("░", "red")}
 OTHER_FILLS = (("█", "green"), ("▓", "cyan"), ("▒", "yellow"), ("░", "red"), ("▚", "magenta"))
-WORDS = {"error": "red", "failed": "red", "failure": "red", "warning": "yellow", "differs": "yellow", "info": "dim"}
+WORDS = {
+    "error": "red", "failed": "red", "failure": "red", "not judged": "red", "warning": "yellow", "differs": "yellow",
+    "info": "dim",
+}  # fmt: skip
 """Cells that are exactly one of these words are coloured."""
 TROUBLES = {"error": ("✗", "red"), "warning": ("!", "yellow"), "info": ("·", "dim")}
 NARROWEST = 40
@@ -79,6 +82,9 @@ def _draw(console: Console, document: ReportDocument, view: View) -> None:
     head = Grid.grid(padding=(0, 1))
     head.add_row(Text(sign, style=f"bold {colour}"), Text(visible(document.headline), style="bold", overflow="fold"))
     console.print(head)
+    if document.about:
+        facts = " · ".join(f"{fact.name} {fact.said()}" for fact in document.about)
+        console.print(Padding(Text(visible(facts), style="dim", overflow="fold"), (0, 0, 0, INDENT)))
     if document.brief is not None and not view.detailed:
         _draw_brief(console, document, view)
         _draw_next(console, document.next_steps)
@@ -363,11 +369,11 @@ def _draw_pairs(console: Console, pairs: TextComparison) -> None:
             console.print()
         console.print(Padding(Text(visible(row.heading), style="dim", overflow="fold"), (0, 0, 0, INDENT)))
         grid = Grid(box=None, show_header=True, header_style="dim", padding=(0, GAP, 0, 0), pad_edge=False)
-        for name in (pairs.left, pairs.right):
-            grid.add_column(name, width=half - GAP, overflow="fold")
-        left, right = row.pieces()
         marks = (("[-", "-]"), ("{+", "+}")) if row.by_words and console.no_color else (("", ""), ("", ""))
-        grid.add_row(_pieced(left, marks[0]), _pieced(right, marks[1]))
+        sides = list(zip((pairs.left, pairs.right), row.pieces(), marks, strict=True))[row.is_alone :]
+        for name, _, _ in sides:
+            grid.add_column(name, width=None if row.is_alone else half - GAP, overflow="fold")
+        grid.add_row(*(_pieced(pieces, mark) for _, pieces, mark in sides))
         console.print(Padding(grid, (0, 0, 0, 2 * INDENT)))
 
 

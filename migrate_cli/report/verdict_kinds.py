@@ -1,9 +1,37 @@
-"""What it means that an expectation does not hold, or that a case ended by a code, for readers who know no suites.
+"""The words of a replay for readers who know no suites: statuses, modes, reasons, and what a likeness means.
 
-A table; expectations are those of `replay/expectations.py`. A name that is not here is shown without a meaning.
+Tables; expectations are those of `replay/expectations.py`. A name that is not here is shown without a meaning.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+
+from migrate_cli.model import JsonObject
+
+STATUSES: dict[str, str] = {
+    "passed": "passed",
+    "failed": "failed",
+    "error": "not judged",
+    "stopped": "stopped",
+    "skipped": "skipped",
+}
+"""What reports call each status of a case, in their order."""
+MODES: dict[str, str] = {
+    "copy": "each case asks in a copy of its conversation",
+    "stateless": "each request carries the history, and the target stores nothing",
+    "in-place": "each case asks in the migrated conversation itself",
+    "chain": "the history is sent once, then each response follows the one before",
+}
+LIKENESS: dict[str, str] = {
+    "letters": "Likeness by letters: 1 means the same words in any order, 0 no letters in common. Unrelated texts "
+    "often reach 0.4, and an answer that means the same in other words can have a low one.",
+    "embedding": "Likeness by embeddings: 1 means the same meaning, 0 none in common, whatever the wording. Unrelated "
+    "texts often reach 0.2.",
+    "model": "Likeness as a model judges it: 1 means that both answers say the same, 0 that they contradict each other "
+    "or have nothing in common, whatever the wording.",
+}
+"""What 0 and 1 mean, by the method by which likeness was found."""
 
 MEANINGS: dict[str, str] = {
     "status": "The response did not end as the suite expects (completed, unless it says otherwise).",
@@ -36,3 +64,10 @@ MEANINGS: dict[str, str] = {
     "interrupted": "The run was interrupted before the case was judged.",
     "limit-reached": "A limit on cost, tokens or tool calls was reached before the case was judged.",
 }
+
+
+def likeness_sentence(cases: Iterable[JsonObject]) -> str:
+    """Say how the likeness of these cases was found, and what its numbers mean; empty where none is known."""
+    found = [case["likeness"] for case in cases if isinstance(case.get("likeness"), dict)]
+    methods = dict.fromkeys(str(one.get("method") or "letters") for one in found)
+    return " ".join(LIKENESS[method] for method in methods if method in LIKENESS)

@@ -38,7 +38,7 @@ def test_a_model_of_the_target_finds_answers_alike_that_say_the_same(
     assert case["judging"]["input_tokens"] > 0
     other = run(cli, likened(tmp_path, method, "Our returns desk is closed"))
     assert case_of(other, "lamp")["kinds"] == ["similar_to"]
-    assert f"similarity by {method} 0." in case_of(other, "lamp")["detail"]
+    assert f"likeness by {method} 0." in case_of(other, "lamp")["detail"]
 
 
 def test_what_a_judge_takes_counts_into_tokens_and_cost(

@@ -71,6 +71,32 @@ def test_the_bars_are_as_many_as_the_numbers_and_coloured_by_meaning(applied: Re
         assert f'class="{name}"' in page
 
 
+SHAPES = ("rect", "path", "text", "line", "circle", "ellipse", "polygon", "polyline")
+
+
+@pytest.mark.parametrize("name", ["applied", "verified", "replayed"])
+def test_where_the_style_sheet_is_taken_away_charts_have_the_same_colours(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    page = page_of(request.getfixturevalue(name))
+    light = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", re.findall(r":root \{(.*?)\}", page, re.DOTALL)[0]))
+    styled = {
+        one.strip(): light.get(colour, colour)
+        for selectors, colour in re.findall(r"^(\.chart[^{]+)\{[^}]*?fill: (?:var\(--)?([\w-]+)", page, re.MULTILINE)
+        for one in selectors.split(",")
+    }
+    seen = set()
+    for svg in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
+        for shape in ET.fromstring(svg).iter():
+            if shape.tag not in SHAPES:
+                continue
+            rules = [f".chart .{one}" for one in shape.attrib.get("class", "").split()] + [f".chart {shape.tag}"]
+            colour = next(styled[rule] for rule in rules if rule in styled)
+            assert shape.attrib["fill"] == colour, shape.attrib
+            seen.add(shape.attrib["fill"])
+    assert {"none", light["ink"]} < seen
+
+
 def test_every_table_has_a_caption_and_every_heading_a_scope(applied: Result) -> None:
     page = page_of(applied)
     assert page.count("<table") == page.count("<caption")
@@ -215,6 +241,11 @@ def test_cells_carry_the_name_of_their_column_for_narrow_screens(applied: Result
     assert "content: attr(data-label)" in page
 
 
+def test_threads_differ_where_one_differs() -> None:
+    for count, said in ((1, "thread differs"), (2, "threads differ")):
+        assert f"<b>{count}</b><span>{said}</span>" in page_of(Result("verify", {"threads": {"differs": count}}))
+
+
 def test_what_there_is_one_of_stands_in_the_singular() -> None:
     data: JsonObject = {"threads": {"total": 1, "loaded": 1}, "requests": {"sent": 1}, "messages": {"read": 2}}
     page = page_of(Result("apply", data))
@@ -305,3 +336,88 @@ def test_on_a_phone_threads_can_still_be_sorted(applied: Result, tmp_path: Path)
       document.body.dataset.seen = buttons.filter((one) => one.getBoundingClientRect().width > 10).length;
     """
     assert 'data-seen="6"' in browse(page_of(applied), tmp_path, driver=driver, width=500)
+
+
+SEEN = """
+      const seen = (all) => [...all].filter((one) => one.checkVisibility()).length;
+      const look = (name) => {
+        document.body.dataset[name + "Rows"] = seen(document.querySelectorAll("tbody tr"));
+        document.body.dataset[name + "Folds"] = seen(document.querySelectorAll(".folds > details > div"));
+        document.body.dataset[name + "Pagers"] = seen(document.querySelectorAll(".pager"));
+      };
+"""
+
+
+@needs_browser
+def test_on_paper_everything_is_shown_and_afterwards_it_is_as_before(replayed: Result, tmp_path: Path) -> None:
+    lamp, fine = replayed.data["cases"][0], replayed.data["cases"][2]
+    replayed.data["cases"] = [lamp | {"case_id": f"thread_{number}"} for number in range(45)]
+    replayed.data["cases"] += [fine | {"case_id": f"fine_{number}"} for number in range(250)]
+    driver = f"""{SEEN}
+      look("before");
+      dispatchEvent(new Event("beforeprint"));
+      look("printed");
+      dispatchEvent(new Event("afterprint"));
+      look("after");
+    """
+    dom = browse(page_of(replayed), tmp_path, driver=driver)
+    found = {name: int(value) for name, value in re.findall(r'data-((?:before|printed|after)-\w+)="(\d+)"', dom)}
+    assert (found["before-folds"], found["printed-folds"], found["printed-pagers"]) == (10, 45, 0)
+    assert found["printed-rows"] == page_of(replayed).count("<tr><td")
+    for what in ("rows", "folds", "pagers"):
+        assert found[f"after-{what}"] == found[f"before-{what}"]
+    assert "data-errors" not in dom
+
+
+@needs_browser
+def test_on_paper_a_filter_stays_and_says_so(applied: Result, tmp_path: Path) -> None:
+    driver = """
+      document.getElementById("thread-words").value = "failed";
+      document.getElementById("thread-words").dispatchEvent(new Event("input"));
+      dispatchEvent(new Event("beforeprint"));
+      document.body.dataset.rows = document.querySelectorAll("#threads tbody tr").length;
+    """
+    page = page_of(applied)
+    dom = browse(page.replace("@media print {", "@media screen {"), tmp_path, driver=driver)
+    assert 'data-rows="1"' in dom
+    assert "1 of 23 threads shown" in dom
+    assert "@media print" in page
+    assert ".tools label, .pager button { display: none; }" in page
+
+
+@needs_browser
+@pytest.mark.parametrize("place", [1, 45])
+def test_a_link_opens_its_case_on_whichever_page_that_is(replayed: Result, tmp_path: Path, place: int) -> None:
+    lamp = replayed.data["cases"][0]
+    replayed.data["cases"] = [lamp | {"case_id": f"thread_{number}"} for number in range(1, 46)]
+    driver = f"""
+      document.querySelector('a[href="#case-{place}"]').click();
+      setTimeout(() => {{
+        const found = document.getElementById("case-{place}");
+        document.body.dataset.open = found && found.parentNode.open;
+        document.body.dataset.title = found && found.parentNode.firstChild.textContent;
+      }}, 100);
+    """
+    dom = browse(page_of(replayed), tmp_path, driver=driver)
+    assert 'data-open="true"' in dom
+    assert f'data-title="thread_{place}: ' in dom
+    assert "data-errors" not in dom
+
+
+@needs_browser
+@pytest.mark.parametrize("name", ["applied", "replayed"])
+def test_without_scripts_nothing_is_hidden_on_paper(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    page = page_of(request.getfixturevalue(name))
+    still = re.sub(r'<script>"use strict".*?</script>', "", page, flags=re.DOTALL)
+    driver = """
+      const inside = [...document.querySelectorAll("details > :not(summary)")];
+      document.body.dataset.unseen = inside.filter((one) => !one.checkVisibility()).length;
+      const boxes = [...document.querySelectorAll(".scroll")];
+      document.body.dataset.cut = boxes.filter((one) => one.scrollHeight > one.clientHeight + 1).length;
+      document.body.dataset.folded = document.querySelectorAll("details:not([open])").length;
+    """
+    dom = browse(still.replace("@media print {", "@media all {"), tmp_path, driver=driver)
+    assert 'data-unseen="0"' in dom
+    assert 'data-cut="0"' in dom
+    assert 'data-folded="0"' not in dom
+    assert "data-errors" not in dom

@@ -7,11 +7,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from migrate_cli.model import JsonObject, Result
-from migrate_cli.replay.expectations import Expect
+from migrate_cli.replay.expectations import Expect, Method, TurnFacts, check
+from migrate_cli.replay.response import Ending
 from migrate_cli.report.document import Fold, FoldList, Table, build
 from migrate_cli.report.interface import OutputFormat
 from migrate_cli.report.render import render
-from migrate_cli.report.verdict_kinds import MEANINGS
+from migrate_cli.report.replay_numbers import share, threshold
+from migrate_cli.report.verdict_kinds import LIKENESS, MEANINGS
 from rich.cells import cell_len
 
 from .conftest import replay_case, turn  # noqa: TID252 - the folder's own values
@@ -30,7 +32,7 @@ def headline(*statuses: str, **data: object) -> str:
 
 
 def test_the_verdict_comes_first_with_a_count_for_each_outcome(replayed: Result) -> None:
-    said = "4 of 7 cases passed. 1 failed, 1 could not be judged and 1 was stopped."
+    said = "4 of 7 cases passed. 1 failed, 1 was not judged and 1 was stopped."
     assert build(replayed).headline == said
     for form in (OutputFormat.TEXT, OutputFormat.MARKDOWN, OutputFormat.HTML):
         report = flat(render(replayed, form))
@@ -43,6 +45,7 @@ def test_the_verdict_comes_first_with_a_count_for_each_outcome(replayed: Result)
         (["passed"], "The one case passed."),
         (["passed", "passed"], "All 2 cases passed."),
         (["passed", "failed", "failed"], "1 of 3 cases passed. 2 failed."),
+        (["passed", "error", "error"], "1 of 3 cases passed. 2 were not judged."),
         (["stopped", "stopped", "skipped"], "0 of 3 cases passed. 2 were stopped and 1 was skipped."),
         ([], "There was no case to run."),
     ],
@@ -70,7 +73,7 @@ def test_a_failing_case_shows_all_that_failed_its_tools_times_tokens_cost_and_re
 ) -> None:
     report = flat(render(replayed, form, console_width=120)).replace("\\", "")
     for fact in (
-        "similarity 0.48, wanted 0.60 or more",
+        "likeness by letters 0.48, wanted 0.6 or more",
         "took 31.2 s, wanted at most 20 s",
         "lookup_order",
         "timeout",
@@ -111,9 +114,124 @@ def test_the_words_that_differ_are_marked(replayed: Result) -> None:
     assert "{+" not in coloured
 
 
+def case_named(name: str, status: str, value: float | None = None, *kinds: str, **more: object) -> JsonObject:
+    like = None if value is None else {"value": value, "threshold": 0.6, "method": "letters"}
+    return replay_case(name, status, kinds=list(kinds), likeness=like, **more)
+
+
+def test_the_worst_case_comes_first() -> None:
+    cases = [
+        case_named("passed", "passed", 0.9),
+        case_named("nearly like enough", "failed", 0.59, "similar_to"),
+        case_named("far from it", "failed", 0.1, "similar_to"),
+        case_named("for two reasons", "failed", 0.5, "similar_to", "contains"),
+        case_named("half the time", "failed", None, "a", "b", "c", repeats=2, passed=1, pass_rate=0.5),
+        case_named("without an answer", "error", None, "stream-broken"),
+        case_named("late", "stopped"),
+    ]
+    worst = ["without an answer", "for two reasons", "far from it", "nearly like enough", "half the time"]
+    document = build(Result("replay", {"cases": cases}, 4))
+    (listed,) = (one for one in document.sections[: document.lead] if isinstance(one, Table) and one.anchors)
+    assert [row[0] for row in listed.rows] == worst
+    (whole,) = (one for one in document.sections if isinstance(one, FoldList))
+    assert [fold.title.partition(":")[0] for fold in whole.folds] == worst
+
+
+def test_the_list_at_the_top_of_a_page_leads_to_each_case(replayed: Result) -> None:
+    page = render(replayed, OutputFormat.HTML)
+    links = re.findall(r'<a href="#([^"]+)">([^<]+)</a>', page)
+    assert {name for _, name in links} == {"thread_broken", "thread_lamp"}
+    for anchor, name in links:
+        fold = page[: page.index(f'<div id="{anchor}">')].rpartition("<summary>")[2]
+        assert fold.startswith(f"{name}: ")
+    assert page.index(links[0][1]) < page.index("<svg"), "the list comes before the charts"
+
+
+def test_what_passed_leads_nowhere(replayed: Result) -> None:
+    (table,) = (one for one in build(replayed).sections if one.title.startswith("Least like"))
+    assert isinstance(table, Table)
+    assert dict(zip((row[0] for row in table.rows), table.anchors, strict=True)) == {
+        "thread_lamp": "case-2", "thread_fine_0": "",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("form", [OutputFormat.TEXT, OutputFormat.MARKDOWN, OutputFormat.HTML])
+def test_the_head_says_which_suite_ran_with_which_model_and_how(form: OutputFormat, replayed: Result) -> None:
+    replayed.data["models"] = [f"model-{number}" for number in range(7)]
+    replayed.data["agents"] = ["helper"]
+    report = re.sub(r"<[^>]+>|\\", " ", render(replayed, form, console_width=200))
+    head = flat(report[: report.index("thread_broken")])
+    for fact in (
+        "last turns",
+        "model-0, model-1, model-2, model-3, model-4 and 2 more",
+        "helper",
+        "copy (each case asks in a copy of its conversation)",
+    ):
+        assert fact in head, fact
+
+
+def test_junit_has_suite_model_and_mode_as_properties(replayed: Result) -> None:
+    root = ET.fromstring(render(replayed, OutputFormat.JUNIT))
+    facts = {entry.attrib["name"]: entry.attrib["value"] for entry in root.iter("property")}
+    assert (facts["suite"], facts["model"], facts["mode"]) == ("last turns", "gpt-5.4-mini", "copy")
+
+
+@pytest.mark.parametrize("form", [OutputFormat.TEXT, OutputFormat.MARKDOWN, OutputFormat.HTML])
+@pytest.mark.parametrize("method", list(Method))
+def test_what_the_numbers_of_a_likeness_mean_is_said_where_the_first_one_is(
+    form: OutputFormat, method: Method, replayed: Result
+) -> None:
+    for case in replayed.data["cases"]:
+        if case["likeness"]:
+            case["likeness"]["method"] = method.value
+    report = flat(render(replayed, form, console_width=200))
+    assert report.count(LIKENESS[method]) == 1
+    after_list = report.index("Each case that did not pass")
+    assert report.index("0.48") < report.index(LIKENESS[method]) < after_list
+
+
+@pytest.mark.parametrize("form", [OutputFormat.TEXT, OutputFormat.MARKDOWN, OutputFormat.HTML])
+def test_where_only_passed_cases_have_a_likeness_it_is_explained_all_the_same(
+    form: OutputFormat, replayed: Result
+) -> None:
+    replayed.data["cases"] = [case for case in replayed.data["cases"] if case["status"] == "passed"]
+    report = flat(render(replayed, form, console_width=200))
+    if form is OutputFormat.HTML:
+        assert report.index(LIKENESS["letters"]) < report.index("</figure>")
+    assert report.count(LIKENESS["letters"]) == (2 if form is OutputFormat.HTML else 1)
+
+
+@pytest.mark.parametrize("form", PEOPLE)
+def test_an_answer_to_which_none_was_expected_stands_alone(form: OutputFormat) -> None:
+    content: JsonObject = {"question": "Where is it?", "expected": None, "answer": "On its way.", "arguments": []}
+    case = replay_case("a", "failed", kinds=["contains"], turns=[turn(1, content=content)])
+    report = flat(render(Result("replay", {"cases": [case]}, 4), form, with_content=True, console_width=120))
+    assert "On its way." in report
+    assert "expected" not in report[report.index("Where is it?") :].partition("<script")[0]
+
+
+def test_among_several_turns_only_those_that_expect_an_answer_show_one() -> None:
+    said = {"question": "One?", "expected": "First.", "answer": "Second.", "arguments": []}
+    alone: JsonObject = {"question": "Two?", "expected": None, "answer": "", "arguments": []}
+    case = replay_case("a", "failed", turns=[turn(1, content=said), turn(2, content=alone)])
+    written = render(Result("replay", {"cases": [case]}, 4), OutputFormat.MARKDOWN, with_content=True)
+    assert "| where | expected answer | new answer |" in written
+    assert "| Turn 2: Two? |   | (no answer) |" in written
+
+
+def test_every_number_of_cases_means_the_same_everywhere(replayed: Result) -> None:
+    page = render(replayed, OutputFormat.HTML)
+    for count, said in ((4, "passed"), (1, "failed"), (1, "not judged"), (1, "stopped")):
+        assert re.search(rf"<b>{count}</b><span>cases? {said}</span>", page)
+        assert f'>{said}</span></td><td class="number" data-label="count">{count}</td>' in page
+    assert "similarity" not in page
+    assert "A case with several reasons counts under each of them." in page
+    assert sum(case["retries"] for case in replayed.data["cases"]) == replayed.data["totals"]["retries"]
+
+
 def test_the_old_setup_stands_below_the_new_one(replayed: Result) -> None:
     lines = render(replayed, OutputFormat.TEXT, console_width=120).splitlines()
-    lines = lines[lines.index("Cases that do not hold") :]
+    lines = lines[next(place for place, line in enumerate(lines) if line.startswith("thread_lamp: ")) :]
     now, old = (next(line for line in lines if line.strip().startswith(name)) for name in ("now", "old setup"))
     assert re.search(r"412 ms +31\.2 s +920 / 61", now)
     assert re.search(r"1 s +4 s +800 / 50", old)
@@ -143,7 +261,7 @@ def test_what_was_odd_about_a_stream_is_seen_although_its_case_passed(replayed: 
 def test_the_next_command_runs_the_first_failing_case_again(replayed: Result) -> None:
     step = build(replayed).next_steps[0]
     assert step.endswith(
-        ": migrate-cli replay --last-turn --source export --thread thread_lamp --workers 1 --with-content"
+        ": migrate-cli replay --last-turn --source export --thread thread_broken --workers 1 --with-content"
     )
 
 
@@ -160,6 +278,17 @@ def test_likeness_is_never_rounded_up_to_certainty() -> None:
         "likeness": {"compared": 1, "median": 0.9999, "bins": [], "worst": worst},
     }
     assert "a 0.99 1.00 letters" in flat(render(Result("replay", data, 4), OutputFormat.TEXT))
+
+
+def test_a_likeness_that_is_too_low_never_looks_like_the_threshold() -> None:
+    assert (share(0.5999), share(0.6), share(0.29), threshold(0.6), threshold(0.605)) == (
+        "0.59", "0.60", "0.29", "0.60", "0.605",
+    )  # fmt: skip
+    similar = Expect.model_validate({"similar_to": {"text": "abcdefghij", "threshold": 0.8}})
+    facts = TurnFacts(ending=Ending.COMPLETED, text="abcdefgh")
+    assert [one.detail for one in check(similar, facts) if one.name == "similar_to"] == [
+        "likeness by letters 0.88, wanted 0.8 or more"
+    ]
 
 
 def compared(*rows: JsonObject, **more: object) -> Result:
@@ -208,11 +337,16 @@ def test_a_comparison_in_which_nothing_changed_says_so() -> None:
 
 
 def test_a_terminal_shows_the_first_failing_cases_whole_and_says_how_many_more_there_are() -> None:
-    cases = [replay_case(f"case-{number:03}", "failed", detail=f"wrong {number}") for number in range(40)]
+    cases = [
+        replay_case(f"case-{number:03}", "failed", kinds=["equals"], reasons=[f"wrong {number}"])
+        for number in range(40)
+    ]
     result = Result("replay", {"cases": cases}, 4)
     text = render(result, OutputFormat.TEXT)
     assert "wrong 9" in text
     assert "wrong 10" not in text
+    assert "case-024" in text
+    assert "15 cases more, not shown here: the first 25 are." in text
     assert "30 cases more, not shown here: the first 10 are." in text
     page = render(result, OutputFormat.HTML)
     assert page.count('<details class="fold"') == 40

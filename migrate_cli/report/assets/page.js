@@ -1,6 +1,6 @@
 "use strict";
-// Cuts long tables and lists into pages, and sorts and filters the table of threads. Without scripts the page is
-// complete: long tables then scroll in a box of their own.
+// Cuts long tables and lists into pages, opens what a link leads to, shows all of it on paper, and sorts and filters
+// the table of threads. Without scripts the page is complete: long tables then scroll in a box of their own.
 (() => {
   const ROWS = 100;
   const FOLDS = 20;
@@ -12,6 +12,9 @@
     made.addEventListener("click", act);
     return made;
   };
+
+  // Everything that is cut into pages.
+  const cut = [];
 
   // Shows a part of many elements under a bar that leads to the others; `show` says which are wanted.
   const paged = (place, holder, all, size, noun) => {
@@ -43,7 +46,14 @@
     if (all.length > size) place.after(bar);
     place.classList.remove("tall");
     draw();
-    return { show: (found) => { wanted = found; go(0); } };
+    const pages = {
+      draw,
+      show: (found) => { wanted = found; go(0); },
+      goTo: (element) => { if (wanted.includes(element)) go(Math.floor(wanted.indexOf(element) / size)); },
+      showAll: () => { holder.replaceChildren(...wanted); bar.hidden = true; },
+    };
+    cut.push(pages);
+    return pages;
   };
 
   const table = document.getElementById("threads");
@@ -56,10 +66,36 @@
       pages.set(one, paged(one.parentNode, body, rows, ROWS, one === table ? "threads" : "rows"));
     }
   }
+  const named = new Map();
   for (const list of document.querySelectorAll(".folds")) {
     const folds = Array.from(list.children);
+    for (const fold of folds) named.set(fold.querySelector("[id]")?.id, fold);
     if (folds.length > FOLDS) paged(list, list, folds, FOLDS, "cases");
   }
+
+  // A link may lead to a fold that is closed, or on another page.
+  const follow = () => {
+    const fold = named.get(location.hash.slice(1));
+    if (!fold) return;
+    for (const pages of cut) pages.goTo(fold);
+    fold.open = true;
+    fold.scrollIntoView();
+  };
+  addEventListener("hashchange", follow);
+  addEventListener("click", (event) => { if (event.target.closest('a[href^="#"]')) setTimeout(follow); });
+  follow();
+
+  // On paper nobody can turn pages or open folds.
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    for (const pages of cut) pages.showAll();
+    closed = Array.from(document.querySelectorAll("details:not([open])"));
+    for (const fold of closed) fold.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const fold of closed) fold.open = false;
+    for (const pages of cut) pages.draw();
+  });
 
   if (!table) return;
   const tools = document.getElementById("thread-tools");
