@@ -225,7 +225,8 @@ def _tools(expect: Expect, facts: TurnFacts) -> Iterator[Expectation]:
         tried = [call for call in facts.calls if wanted.name in call.names]
         made = [call for call in tried if call.succeeded]
         if not made or wanted.arguments is None:
-            failed = f"called {counted(len(tried), 'time')}, and failed each time" if tried else "not called"
+            each = "" if len(tried) == 1 else " each time"
+            failed = f"called {counted(len(tried), 'time')}, and failed{each}" if tried else "not called"
             times = f"called {counted(len(made), 'time')}" if made else failed
             yield Expectation("tool_called", bool(made), f"{_shown(wanted.name)} was {times}")
             continue

@@ -184,7 +184,7 @@ def _after(result: Result, failing: list[JsonObject]) -> tuple[str, ...]:
     return (f"Look at the first failing case as it runs, with its answer: {command}",)
 
 
-# ---- cases that did not pass
+# ---- cases that failed or were not judged
 
 
 def _worst_first(case: JsonObject) -> tuple[bool, float, int, float]:
@@ -216,7 +216,7 @@ def _listed(data: JsonObject, cases: list[JsonObject], anchors: dict[str, str]) 
         for case in cases
     )
     return Table(
-        "Cases that did not pass, the worst first",
+        f"Cases that {_outcomes(cases)}, the worst first",
         tuple(Column(name, numeric=name == "likeness") for name in names),
         rows,
         likeness_sentence(cases) if alike else None,
@@ -225,6 +225,12 @@ def _listed(data: JsonObject, cases: list[JsonObject], anchors: dict[str, str]) 
         what="case",
         anchors=_anchored(rows, anchors),
     )
+
+
+def _outcomes(cases: list[JsonObject]) -> str:
+    """What became of these cases: `failed`, `were not judged` or both."""
+    judged = [_status(case) != "error" for case in cases]
+    return " or ".join([*(["failed"] if any(judged) else []), *(["were not judged"] if not all(judged) else [])])
 
 
 def _likeness_of(case: JsonObject) -> object:
@@ -245,7 +251,7 @@ def _failing(data: JsonObject, cases: list[JsonObject], anchors: dict[str, str])
         for place, case in enumerate(cases[:PAGED])
     )
     unlisted = len(cases) - len(folds) + (data.get("cases_cut") or 0)
-    return FoldList("Each case that did not pass", folds, TOLD, "case", unlisted)
+    return FoldList("The same cases in full", folds, TOLD, "case", unlisted)
 
 
 # ---- what passed, and what was not run

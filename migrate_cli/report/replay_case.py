@@ -144,13 +144,13 @@ def _without_idle(table: Table) -> Table:
 
 def _tools(turns: list[JsonObject]) -> Table | None:
     """Every tool that was called, in order, with its time and how it ended."""
-    rows = tuple(
+    rows = [
         (text(turn.get("turn")), text(tool.get("tool")), _tool_time(tool), text(tool.get("problem") or "ok"))
         for turn in turns
         for tool in objects(turn, "tools")
-    )
-    columns = (Column("turn", numeric=True), Column("tool"), Column("time", numeric=True), Column("ended"))
-    return Table("Tools", columns, rows) if rows else None
+    ]
+    columns = (Column("turn"), Column("tool"), Column("time", numeric=True), Column("ended"))
+    return _by_turn(Table("Tools", columns, tuple(rows)), turns) if rows else None
 
 
 def _arguments(turns: list[JsonObject]) -> Table | None:
@@ -160,8 +160,15 @@ def _arguments(turns: list[JsonObject]) -> Table | None:
         for turn in turns
         for tool, given in zip(objects(turn, "tools"), _given(turn.get("content")), strict=False)
     )
-    columns = (Column("turn", numeric=True), Column("tool"), Column("arguments"))
-    return Table("Arguments", columns, rows, content=True) if rows else None
+    columns = (Column("turn"), Column("tool"), Column("arguments"))
+    return _by_turn(Table("Arguments", columns, rows, content=True), turns) if rows else None
+
+
+def _by_turn(table: Table, turns: list[JsonObject]) -> Table:
+    """The table without its first column, which names the turn, where there is one turn only."""
+    if len(turns) > 1:
+        return table
+    return replace(table, columns=table.columns[1:], rows=tuple(row[1:] for row in table.rows))
 
 
 def _given(content: object) -> list[str]:

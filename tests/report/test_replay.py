@@ -137,6 +137,26 @@ def test_the_worst_case_comes_first() -> None:
     assert [fold.title.partition(":")[0] for fold in whole.folds] == worst
 
 
+@pytest.mark.parametrize(
+    ("statuses", "said"),
+    [
+        (["failed", "skipped"], "Cases that failed, the worst first"),
+        (["error", "passed"], "Cases that were not judged, the worst first"),
+        (["failed", "error"], "Cases that failed or were not judged, the worst first"),
+    ],
+)
+def test_the_list_says_which_cases_are_in_it(statuses: list[str], said: str) -> None:
+    cases = [replay_case(f"case-{number}", status) for number, status in enumerate(statuses)]
+    assert said in [section.title for section in build(Result("replay", {"cases": cases}, 4)).sections]
+
+
+def test_tools_are_told_by_turn_where_there_are_several() -> None:
+    tools = [{"tool": "look", "where": "here", "seconds": 1.0, "problem": None}]
+    for turns, told in ((1, "tool time ended look 1.00 s ok"), (2, "turn tool time ended 1 look 1.00 s ok")):
+        case = replay_case("a", "failed", turns=[turn(number + 1, tools=tools) for number in range(turns)])
+        assert told in flat(render(Result("replay", {"cases": [case]}, 4), OutputFormat.TEXT))
+
+
 def test_the_list_at_the_top_of_a_page_leads_to_each_case(replayed: Result) -> None:
     page = render(replayed, OutputFormat.HTML)
     links = re.findall(r'<a href="#([^"]+)">([^<]+)</a>', page)
@@ -186,7 +206,7 @@ def test_what_the_numbers_of_a_likeness_mean_is_said_where_the_first_one_is(
             case["likeness"]["method"] = method.value
     report = flat(render(replayed, form, console_width=200))
     assert report.count(LIKENESS[method]) == 1
-    after_list = report.index("Each case that did not pass")
+    after_list = report.index("The same cases in full")
     assert report.index("0.48") < report.index(LIKENESS[method]) < after_list
 
 
@@ -474,7 +494,7 @@ def test_calls_that_nobody_answered_and_what_became_of_their_conversations_are_s
     report = flat(render(Result("replay", data, 4), OutputFormat.TEXT, console_width=120))
     assert "1 conversation cannot go on before an open call is answered." in report
     assert "nobody here could answer the calls of crm.lookup" in report
-    assert "1 crm.lookup - unanswered" in report
+    assert "crm.lookup - unanswered" in report
     assert "conv_1: crm.lookup answered with an error" in report
     assert "conv_2: shell deleted with its response; conv_2 could not be read" in report
 
