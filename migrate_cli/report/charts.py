@@ -207,7 +207,7 @@ def _stripped(chart: Any, classes: Sequence[str]) -> str:
         _coloured(shape)
     for axis, anchor in (("x", "middle"), ("y", "end")):
         for group in (one for one in root.iter() if {"axis", axis} <= set(one.get("class", "").split())):
-            for label in group.iter(f"{SVG}text"):
+            for label in (one for one in group.iter() if _kind(one) == "text"):
                 label.set("text-anchor", anchor)
     root.attrib = {"viewBox": root.get("viewBox", ""), "class": "chart", "aria-hidden": "true", "focusable": "false"}
     return _serialised(root)
@@ -215,7 +215,7 @@ def _stripped(chart: Any, classes: Sequence[str]) -> str:
 
 def _coloured(shape: ET.Element) -> None:
     """Give a shape the look that it has where there is no style sheet: that of the page in the light theme."""
-    name, classes = str(shape.tag).removeprefix(SVG), shape.get("class", "").split()
+    name, classes = _kind(shape), shape.get("class", "").split()
     if name == "text":
         look = {"fill": INK, "font-size": "14", "font-family": "sans-serif"}
         look |= {"text-anchor": "start"} if "value" in classes else {}
@@ -233,17 +233,22 @@ def _coloured(shape: ET.Element) -> None:
         shape.set(key, value)
 
 
+def _kind(element: ET.Element) -> str:
+    """The name of an element, such as `rect`; the library gives a namespace to some only."""
+    return str(element.tag).removeprefix(SVG)
+
+
 def _is_ballast(element: ET.Element) -> bool:
     if callable(element.tag):
         return True
-    name = str(element.tag).removeprefix(SVG)
+    name = _kind(element)
     overlay = "tooltip-overlay" in element.get("class", "")
     return name in ("defs", "title", "desc", "script", "style") or overlay
 
 
 def _serialised(root: ET.Element) -> str:
     for element in root.iter():
-        element.tag = str(element.tag).removeprefix(SVG)
+        element.tag = _kind(element)
         for name, value in element.attrib.items():
             element.set(name, re.sub(r"-?\d+\.\d{3,}", lambda hit: f"{float(hit.group()):.2f}", value))
     return ET.tostring(root, encoding="unicode", short_empty_elements=False)

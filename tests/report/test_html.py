@@ -75,7 +75,7 @@ SHAPES = ("rect", "path", "text", "line", "circle", "ellipse", "polygon", "polyl
 
 
 @pytest.mark.parametrize("name", ["applied", "verified", "replayed"])
-def test_where_the_style_sheet_is_taken_away_charts_have_the_same_colours(
+def test_where_the_style_sheet_is_taken_away_charts_have_the_same_colours_and_labels(
     name: str, request: pytest.FixtureRequest
 ) -> None:
     page = page_of(request.getfixturevalue(name))
@@ -94,6 +94,10 @@ def test_where_the_style_sheet_is_taken_away_charts_have_the_same_colours(
             colour = next(styled[rule] for rule in rules if rule in styled)
             assert shape.attrib["fill"] == colour, shape.attrib
             seen.add(shape.attrib["fill"])
+        for axis, anchor in (("x", "middle"), ("y", "end")):
+            for group in ET.fromstring(svg).findall(".//g[@class]"):
+                if {"axis", axis} <= set(group.attrib["class"].split()):
+                    assert {one.attrib["text-anchor"] for one in group.iter("text")} == {anchor}
     assert {"none", light["ink"]} < seen
 
 
