@@ -26,7 +26,7 @@ from typing import Any
 import yaml
 from migrate_cli.sandbox.audit import read_conversations, read_deleted
 from migrate_cli.sandbox.fault_spec import plan_from_specs
-from migrate_cli.sandbox.options import SandboxOptions
+from migrate_cli.sandbox.options import SandboxOptions, TargetPreset
 from migrate_cli.sandbox.server import EmbeddedSandbox
 
 from support.exports import thread_id, write_export
@@ -75,9 +75,21 @@ class Figures:
 
 
 def replayed_under_fire(
-    folder: Path, *, cases: int, workers: int, kills: int, latency_ms: float, share: float = 0.03, seed: int = 7
+    folder: Path,
+    *,
+    cases: int,
+    workers: int,
+    kills: int,
+    latency_ms: float,
+    share: float = 0.03,
+    seed: int = 7,
+    lists: bool = False,
 ) -> Figures:
-    """Migrate threads, replay a suite on them under all of that, and return what came of it."""
+    """Migrate threads, replay a suite on them under all of that, and return what came of it.
+
+    `lists`: the target lists its conversations.
+    """
+    preset = TargetPreset.FOUNDRY if lists else TargetPreset.OPENAI
     plan = plan_from_specs([f"responses:stream-{kind}:{share}" for kind in BREAKS], seed=seed)
     figures, data = Figures(cases=cases), folder / "target.db"
     environment = os.environ | {
@@ -88,7 +100,7 @@ def replayed_under_fire(
         "MIGRATE_REPLAY__RETRIES": "12",
         "MIGRATE_REPLAY__TOOL_TIMEOUT": "60",
     }
-    with EmbeddedSandbox(data) as calm:
+    with EmbeddedSandbox(data, SandboxOptions(preset=preset)) as calm:
         sizes = [1 + number % 7 for number in range(THREADS)]
         export = write_export(folder / "export", sizes)
         where = environment["OPENAI_BASE_URL"] = calm.base_url
@@ -96,7 +108,7 @@ def replayed_under_fire(
     port = int(where.rpartition(":")[2].partition("/")[0])
     before, suite = _stored(data), _suite(folder, cases)
     began = time.monotonic()
-    with EmbeddedSandbox(data, SandboxOptions(latency_ms=latency_ms, faults=plan), port=port):
+    with EmbeddedSandbox(data, SandboxOptions(latency_ms=latency_ms, faults=plan, preset=preset), port=port):
         arguments = ("replay", str(suite), "--workers", str(workers), "--output", "json")
         chance = random.Random(seed)
         for _ in range(kills):
@@ -195,6 +207,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--latency", type=float, default=100.0, help="milliseconds of each answer")
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--lists", action="store_true", help="the target lists its conversations")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         figures = replayed_under_fire(
@@ -204,6 +217,7 @@ def main() -> None:
             kills=asked.kills,
             latency_ms=asked.latency,
             seed=asked.seed,
+            lists=asked.lists,
         )
     verdicts = Counter(_verdict(number)[0] for number in range(figures.cases))
     sys.stdout.write(
