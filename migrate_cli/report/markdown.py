@@ -125,7 +125,8 @@ def _table(table: Table) -> str:
 def _pairs(pairs: TextComparison) -> str:
     """A row for each pair; the left column is there for those that have two sides."""
     first = int(all(row.is_alone for row in pairs.rows))
-    names = ("where", *(pairs.left, pairs.right)[first:])
+    place = "question" if any(row.by_words for row in pairs.rows) else "where"
+    names = (place, *(pairs.left, pairs.right)[first:])
     rows = [_row(tuple(escape(name) for name in names)), _row((":--",) * len(names))]
     for row in pairs.rows:
         sides = [_pieced(side, bold=row.by_words) for side in row.pieces()]

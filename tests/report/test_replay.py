@@ -235,7 +235,7 @@ def test_among_several_turns_only_those_that_expect_an_answer_show_one() -> None
     alone: JsonObject = {"question": "Two?", "expected": None, "answer": "", "arguments": []}
     case = replay_case("a", "failed", turns=[turn(1, content=said), turn(2, content=alone)])
     written = render(Result("replay", {"cases": [case]}, 4), OutputFormat.MARKDOWN, with_content=True)
-    assert "| where | expected answer | new answer |" in written
+    assert "| question | expected answer | new answer |" in written
     assert "| Turn 2: Two? |   | (no answer) |" in written
 
 
