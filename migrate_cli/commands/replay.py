@@ -131,7 +131,13 @@ def _check_prices(settings: Settings, jobs: Sequence[ReplayJob]) -> None:
     if settings.replay.max_cost is None:
         return
     prices = _prices(settings)
-    models = dict.fromkeys([*(str(job.fields.get("model")) for job in jobs), *_comparing(settings, jobs)])
+    hidden = next((job for job in jobs if job.fields.get("model") is None), None)
+    if hidden is not None:
+        raise UsageError(
+            f"--max-cost cannot be kept for the case {hidden.case.id}: only the answers of its agent say which model "
+            "wrote them, and so what they cost; use --max-tokens in its place"
+        )
+    models = dict.fromkeys([*(str(job.fields["model"]) for job in jobs), *_comparing(settings, jobs)])
     unpriced = [model for model in models if price_of(prices, model) is None]
     if unpriced:
         raise UsageError(f"--max-cost needs the price of {', '.join(unpriced)}; set replay.prices in migration.yaml")

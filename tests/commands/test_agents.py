@@ -486,6 +486,7 @@ def test_cases_that_name_an_agent_are_replayed_on_copies_and_in_place(
     [
         ({}, "openai", (), "target.preset: foundry"),
         ({}, "foundry", ("--model", "gpt-5.5"), "--model"),
+        ({}, "foundry", ("--max-cost", "1"), "--max-tokens"),
         ({"tools": [{"type": "web_search"}]}, "foundry", (), "take web_search out of the suite"),
     ],
 )
