@@ -703,6 +703,12 @@ UNREADABLE: dict[str, Unread] = {
     "unknown-shape": Unread(
         "The file is not in a format that migrate-cli reads.", "Name the format with `--format`, or remove the file."
     ),
+    "ids-not-read": Unread(
+        "The file is in no format that migrate-cli reads, and ids of threads or messages stand in it, so part of the "
+        "history may be there.",
+        "Write its messages as JSON Lines or CSV, name a database by itself as SOURCE, or move the file out of the "
+        "export.",
+    ),
     "entry-unknown": Unread(
         "An entry in the list of assistants or files is not a known object.", "Look at the file; the others are read."
     ),
@@ -711,8 +717,9 @@ UNREADABLE: dict[str, Unread] = {
         "Look at that line.",
     ),
     "csv-header": Unread(
-        "The columns for thread, role and text cannot be identified.",
-        "Name them: `source.columns: {thread_id: COLUMN}`.",
+        "The file looks like messages, and its columns for thread, role and text cannot be identified.",
+        "Name them, as the message shows: `source.columns: {thread_id: COLUMN}`; or move a table of something else out "
+        "of the export.",
     ),
     "csv-broken": Unread("A CSV row cannot be parsed.", "Look at that row; often a quote is not closed."),
     "csv-encoding": Unread("The CSV is not valid UTF-8 from some row on.", "Save it as UTF-8."),
@@ -771,12 +778,13 @@ UNREADABLE: dict[str, Unread] = {
 }
 """Every code of a place that could not be read (`data.unreadable`, exit code 3); the sentence there says where."""
 
-_INCOMPLETE = frozenset({"messages-missing", "page-without-end"})
+HOLES = frozenset({"messages-missing", "page-without-end"})
+"""Findings of threads that are known not to be whole."""
 
 
 def holes_in(findings: Iterable[Finding]) -> list[Finding]:
     """Return those of a thread's findings that tell that it is known not to be whole as it was read."""
-    return [found for found in findings if found.code in _INCOMPLETE]
+    return [found for found in findings if found.code in HOLES]
 
 
 def finding(code: str, detail: str, thread_id: str | None = None, message_id: str | None = None) -> Finding:

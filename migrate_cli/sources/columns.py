@@ -35,7 +35,10 @@ def with_columns(paths: Mapping[str, str], columns: Mapping[str, str]) -> dict[s
 
 
 class Columns:
-    """Finds the fields of a flat message among columns; `named` (field → column) wins over what is recognised."""
+    """Finds the fields of a flat message among columns.
+
+    `named` (field → column) wins over what is recognised, in tables that have any of the named columns.
+    """
 
     def __init__(self, named: Mapping[str, str] | None = None) -> None:
         self._named = dict(named or {})
@@ -55,13 +58,18 @@ class Columns:
         """Return what `found` has found in rows so far: the column of each field, once for each set of columns."""
         return [found for found in self._met.values() if all(field in found for field in NEEDED)]
 
+    def named_in(self, columns: Iterable[str]) -> bool:
+        """Whether any of these columns was named; where none was, the names were given for another table."""
+        return not set(self._named.values()).isdisjoint(columns)
+
     def _find(self, there: tuple[str, ...]) -> dict[str, str]:
         plain = {re.sub(r"[^a-z0-9]", "", str(column).lower()): column for column in reversed(there)}
         found = {field: column for field, column in self._named.items() if column in there}
+        named = self._named if found else {}
         for field, names in FIELDS.items():
             taken = set(found.values())
             known = [plain[name] for name in names if name in plain and plain[name] not in taken]
-            if known and field not in self._named:
+            if known and field not in named:
                 found[field] = known[0]
         return found
 

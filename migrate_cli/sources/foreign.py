@@ -95,7 +95,9 @@ def _is_vector(value: Any) -> bool:
     return isinstance(value, list) and len(value) > 7 and all(isinstance(one, int | float) for one in value)
 
 
+DATABASE = "SQLite database"
 KINDS = (
+    (re.compile(rb"SQLite format 3\0"), DATABASE),
     (re.compile(rb"%PDF-"), "PDF"),
     (re.compile(rb"PK\x03\x04"), "office document or archive"),
     (re.compile(rb"\xd0\xcf\x11\xe0"), "old office document"),
@@ -111,6 +113,7 @@ KINDS = (
 INSTEAD = {
     "table": "No column of it is known: name them with source.columns, or describe it with source.map.",
     "Parquet, ORC, Avro or Arrow": "Write its rows as JSON Lines or CSV.",
+    DATABASE: "Name a database by itself as SOURCE.",
     "SQL dump": "Load it into a database, and name that as SOURCE; an SQLite file will do.",
     "web page": "Save the data behind it, not the page.",
     "XML": "Write its records as JSON Lines.",

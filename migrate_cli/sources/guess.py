@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -86,6 +86,34 @@ def guess(value: Any, *, rows: bool = False) -> list[str] | None:
     if best is None or best[0] < 3:
         return None
     return _block(best[1], best[2], rows=rows)
+
+
+def speaks(rows: Sequence[Mapping[str, str]]) -> bool:
+    """Whether the rows of a table have a column that says who speaks, and one that says what."""
+    columns = _cells(rows)
+    role = _best(columns, _role_score)
+    return role is not None and _best(columns, _text_score, {role}) is not None
+
+
+def guess_columns(
+    rows: Sequence[Mapping[str, str]], found: Mapping[str, str], known: Collection[str] = ()
+) -> list[str] | None:
+    """Return the lines of a settings file that name the columns of a table.
+
+    `found` are columns that are found already, by field; fields that are `known` without a name are not named. None
+    where a column that is needed is not found: such settings would not read the table.
+    """
+    columns = _cells(rows)
+    named: dict[str, str | None] = dict(found)
+    for name, scores in _COLUMNS.items():
+        for score in scores:
+            named[name] = named.get(name) or _best(columns, score, set(named.values()))
+    if None in (named["thread_id"], named["role"], named["text"]):
+        return None
+    order = [*_COLUMNS, *(name for name in found if name not in _COLUMNS)]
+    wanted = [name for name in order if name not in known and named[name] is not None]
+    lines = [f"    {name}: {json.dumps(named[name], ensure_ascii=False)}" for name in wanted]
+    return ["source:", "  columns:", *lines]
 
 
 def _block(records: _Records, fields: _Fields, *, rows: bool) -> list[str]:
@@ -293,10 +321,6 @@ def _text_score(path: str, values: list[Any]) -> float:
     return 2 * _named(path, _TEXTS) + spaced * varied if _named(path, _TEXTS) or spaced > 0.3 else 0.0
 
 
-def _is_part(value: Any) -> bool:
-    return isinstance(value, str) or (isinstance(value, dict) and ("type" in value or "text" in value))
-
-
 def _time_score(path: str, values: list[Any]) -> float:
     if not all(_is_time(value) for value in values):
         return 0.0
@@ -352,3 +376,52 @@ def _parsed(value: Any) -> Any:
     except ValueError:
         return value
     return found if isinstance(found, (dict, list)) else value
+
+
+# Columns of tables
+
+
+def _cells(rows: Iterable[Mapping[str, str]]) -> dict[str, list[Any]]:
+    """Return what the cells of a table hold, by column: numbers and lists as such; empty ones are left out."""
+    columns: dict[str, list[Any]] = {}
+    for row in rows:
+        for column, cell in row.items():
+            if column and cell.strip():
+                value = int(cell) if cell.isascii() and cell.isdecimal() and len(cell) < 20 else _parsed(cell)
+                columns.setdefault(column, []).append(value)
+    return columns
+
+
+def _thread_cells(_: str, values: list[Any]) -> float:
+    return float(all(isinstance(value, str) and _THREAD_CELL.fullmatch(value.strip()) for value in values))
+
+
+def _message_cells(_: str, values: list[Any]) -> float:
+    return float(all(isinstance(value, str) and _MESSAGE_CELL.fullmatch(value.strip()) for value in values))
+
+
+def _few_words(_: str, values: list[Any]) -> float:
+    """Who speaks, in words that are not known: a few short ones, again and again."""
+    words = {value.strip() for value in values if isinstance(value, str)}
+    short = all(len(word) <= 20 and not _is_time(word) for word in words)
+    return float(short and 2 <= len(words) <= min(4, len(values) - 1) and all(isinstance(one, str) for one in values))
+
+
+def _longest_texts(_: str, values: list[Any]) -> float:
+    """What is said, in a column of any name: the longest texts, most of them different."""
+    texts = [value for value in values if isinstance(value, str) and not _is_time(value)]
+    if len(texts) < len(values) or 2 * len(set(texts)) < len(texts):
+        return 0.0
+    return sum(map(len, texts)) / len(texts)
+
+
+_THREAD_CELL = re.compile(r"thread_[A-Za-z0-9-]+")
+_MESSAGE_CELL = re.compile(r"msg_[A-Za-z0-9-]+")
+_COLUMNS: dict[str, tuple[Callable[[str, list[Any]], float], ...]] = {
+    "thread_id": (_thread_cells, _thread_score),
+    "message_id": (_message_cells, _id_score),
+    "created_at": (_time_score,),
+    "role": (_role_score, _few_words),
+    "text": (_text_score, _longest_texts),
+}
+"""How the column of each field of a table is found, the surest way first."""

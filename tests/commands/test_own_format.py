@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from support.exports import thread_id, write_export
+
 from .conftest import Cli  # noqa: TID252 - the folder's own fixtures
 
 PAGE = Path(__file__).parents[2] / "docs" / "own-format.md"
@@ -67,6 +69,63 @@ def test_a_guess_pasted_into_the_settings_reads_the_file(kind: str, cli: Cli, tm
 
     assert outcome.json["data"]["threads"]["pending"] == threads
     assert outcome.json["data"]["messages"]["items"] == messages
+
+
+TABLES: dict[str, str] = {
+    "words that are known": "Fall;Wer;Wann;Inhalt\n{id};user;2024-07-01 10:00:00;When do you open?\n"
+    "{id};assistant;2024-07-01 10:00:05;We open at nine.\n",
+    "no word that is known": "Fall;Wer;Inhalt\n{id};ich;When do you open, please?\n{id};er;We open at nine.\n"
+    "{id};ich;Thank you very much.\n",
+    "names of columns with blanks": '"The room","Who, then","Said, here"\n"{id}",user,"Hello, you"\n',
+    "one column is known": "thread_id,wer,was\n{id},human,Hello there\n{id},bot,And you there\n",
+}
+
+
+def pasted(told: str) -> str:
+    """The settings that a refusal prints, as they are pasted into a file."""
+    lines = told.splitlines()
+    start = next(place for place, line in enumerate(lines) if line.endswith("guessed, for migration.yaml:"))
+    rest = lines[start + 1 :]
+    ends = (place for place, line in enumerate(rest) if not line.strip())
+    return "\n".join(rest[: next(ends, None)])
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_columns_that_are_guessed_and_pasted_read_the_table(kind: str, cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "chat.csv").write_text(TABLES[kind].format(id=thread_id(7)), "utf-8")
+    refused = cli("plan", "chat.csv")
+    assert refused.code == 2
+    assert thread_id(7) not in refused.err
+
+    (tmp_path / "migration.yaml").write_text(pasted(refused.err), "utf-8")
+    data = cli("plan", "chat.csv", "--output", "json").json["data"]
+    assert data["threads"]["pending"] == 1
+    assert data["messages"]["items"] == TABLES[kind].count("{id}")
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_columns_that_are_guessed_read_the_table_beside_everything_else(kind: str, cli: Cli, tmp_path: Path) -> None:
+    export = write_export(tmp_path / "export", [2, 3])
+    (export / "chat.csv").write_text(TABLES[kind].format(id=thread_id(7)), "utf-8")
+    (export / "flat.csv").write_text(f"thread_id,role,text\n{thread_id(8)},user,Hello\n", "utf-8")
+    refused = cli("plan", export, "-v")
+    assert refused.code == 3
+
+    (tmp_path / "migration.yaml").write_text(pasted(refused.out), "utf-8")
+    outcome = cli("plan", export, "--output", "json")
+    assert (outcome.code, outcome.json["data"]["threads"]["pending"]) == (0, 4)
+
+
+def test_a_table_that_names_no_thread_is_told_what_is_missing_and_no_setting_that_would_not_do(
+    cli: Cli, tmp_path: Path
+) -> None:
+    (tmp_path / "chat.csv").write_text("role,Inhalt\nuser,When do you open?\nassistant,We open at nine.\n", "utf-8")
+    (tmp_path / "migration.yaml").write_text("source: {columns: {text: Inhalt}}", "utf-8")
+    refused = cli("plan", "chat.csv")
+    assert refused.code == 2
+    assert "do not tell thread_id" in refused.err
+    assert "add a column with its id" in refused.err
+    assert "guessed" not in refused.err
 
 
 def test_a_file_without_anything_like_messages_has_no_guess(cli: Cli, tmp_path: Path) -> None:

@@ -28,21 +28,28 @@ Wire = Callable[[Any], Any]
 
 
 def explain_file(files: Iterable[Input], recogniser: Recogniser, name: str | None) -> Explanation:
-    """Return how a file is read; `name` is its path, or that of a member of an archive; None: the first that is read.
+    """Return how a file is read; `name` is its path, or that of a member of an archive.
 
-    Raises UsageError where there is no such file, or where it cannot be read.
+    None is the first that holds messages, threads, runs or steps, as far as its beginning tells, or else the first that
+    is read. Raises UsageError where there is no such file, or where it cannot be read.
     """
     names: dict[str, str] = {}
     faults: list[str] = []
+    first: Explanation | None = None
     for input_ in files:
         if name is not None and not _is_named(input_, name):
             names[PurePath(input_.name).name] = str(input_.origin)
             continue
         try:
             found = recogniser.look(input_)
-            return Explanation(str(input_.origin), found.shape.name, _records(found, recogniser.wire), found.frame)
+            shown = Explanation(str(input_.origin), found.shape.name, _records(found, recogniser.wire), found.frame)
+            if name is not None or shown.records:
+                return shown
+            first = first or shown
         except (NotOursError, BadJsonError, TooDeepError) as error:
             faults.append(str(error) or type(error).__name__)
+    if first is not None:
+        return first
     if faults:
         raise UsageError(f"{name or 'the source'} cannot be explained: {faults[0]}")
     close = closest(name or "", names)

@@ -369,6 +369,10 @@ class Indexer:
 
     def _refuse(self, input_: Input, error: Exception, counts: ShapeCounts) -> None:
         fault = _fault_of(input_, error)
+        if fault.code is None and fault.kind != "table":
+            from migrate_cli.sources.export.left_behind import with_history_told  # noqa: PLC0415 - few files are ignored
+
+            fault = with_history_told(input_, fault)
         if fault.code is None:
             counts.take("ignored", input_.origin)
             self.kinds[fault.kind] += 1

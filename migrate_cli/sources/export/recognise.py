@@ -255,7 +255,10 @@ class Recogniser:
     def _csv(self, input_: Input, head: bytes) -> Recognised | None:
         first = head.split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r")
         delimiter = max(",;\t|", key=first.count)
+        named = input_.suffix in _CSV_SUFFIXES
         if delimiter not in first:
+            if named and first.strip():
+                _refuse_lone_column(self._table, input_, first)
             return None
         try:
             header = next(csv.reader([first], delimiter=delimiter), [])
@@ -265,14 +268,15 @@ class Recogniser:
         shape = self._table.find(Form.CSV, row)
         if shape is not None:
             return Recognised(shape, self._plain(input_), delimiter=delimiter)
-        if self._table.only is None and input_.suffix not in _CSV_SUFFIXES:
-            return None
         from migrate_cli.sources.export import refusal  # noqa: PLC0415 - only where a file is refused
 
+        if self._table.only is None and not named:
+            other = kind_of_bytes(head) is not None
+            if other or not refusal.is_table_of_ids(input_, len(header), delimiter):
+                return None
         if self._table.by_map is not None:
             raise refusal.unfit_map(input_, self._table.by_map.missing_columns(header), row)
-        missing = self._table.columns.missing(header)
-        refused = refusal.unknown_table(input_, header, missing, head.decode("utf-8", "replace"), delimiter)
+        refused = refusal.unknown_table(input_, header, self._table.columns, delimiter)
         refused.code = refused.code or ("csv-header" if self._table.only is not None else None)
         raise refused
 
@@ -329,6 +333,14 @@ def _unknown(table: ShapeTable, input_: Input, value: Any, *, rows: bool = False
     from migrate_cli.sources.export import refusal  # noqa: PLC0415 - only where a file is refused
 
     return refusal.unknown_format(input_, value, only=table.only, rows=rows)
+
+
+def _refuse_lone_column(table: ShapeTable, input_: Input, header: str) -> None:
+    """Refuse a table of one column where ids of threads or messages stand in it; others are told later."""
+    from migrate_cli.sources.export import refusal  # noqa: PLC0415 - only where a file is refused
+
+    if refusal.is_table_of_ids(input_, None, ","):
+        raise refusal.unknown_table(input_, [header], table.columns, ",")
 
 
 def _two_lists(first: bytes, second: bytes) -> list[Any] | None:

@@ -9,16 +9,19 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from migrate_cli.bounds import bounds
 from migrate_cli.secrets import scrub
-from migrate_cli.sources.columns import FIELDS, NEEDED
+from migrate_cli.sources.columns import FIELDS, NEEDED, Columns
 from migrate_cli.sources.export.inputs import Input
 from migrate_cli.sources.export.looked_at import NotOursError
 from migrate_cli.sources.foreign import foreign_json, foreign_table
-from migrate_cli.sources.guess import guess
+from migrate_cli.sources.guess import guess, guess_columns
 from migrate_cli.sources.outline import closest_path, node_of, outline
+from migrate_cli.sources.unread_history import in_bytes, in_table, names_ids
 
 if TYPE_CHECKING:
     from migrate_cli.sources.mapping import Misfit
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 FORMATS = "docs/reference/tables.md"
 OWN = "docs/own-format.md"
 _ROWS = 50
+_LOOKED_AT = 1 << 20
+"""Bytes of a table in which its first rows are looked for."""
 
 
 def unknown_format(input_: Input, value: Any, *, only: str | None, rows: bool = False) -> NotOursError:
@@ -59,24 +64,51 @@ def _misfit(misfit: Misfit) -> str:
     return f"source.map.{misfit.name} ({misfit.path}) fits nothing; {there}"
 
 
-def unknown_table(input_: Input, header: list[str], missing: Iterable[str], head: str, delimiter: str) -> NotOursError:
-    """Refuse a table whose columns do not tell what they are; one that tells nothing at all is ignored in a folder."""
+def unknown_table(input_: Input, header: list[str], columns: Columns, delimiter: str) -> NotOursError:
+    """Refuse a table whose columns do not tell what they are.
+
+    One that has nothing of a chat has no code: it is only to be ignored in a folder.
+    """
     told = foreign_table(header)
     if told is not None:
         return NotOursError("foreign-format", f"{input_.origin} {told}", 1)
-    missing = list(missing)
+    if in_bytes(delimiter.join(header).encode("utf-8", "replace")):
+        detail = (
+            f"{input_.origin}: the first row holds an id, so it seems to be a message and not the names of columns; "
+            "put a row with names above it, such as thread_id, role and text."
+        )
+        return NotOursError("csv-header", detail, 1, kind="table")
+    missing = columns.missing(header)
     shown = ", ".join(name[:40] for name in header[:12])
     detail = (
         f"{input_.origin}: the columns {shown} do not tell {' and '.join(missing)}; name them under source.columns, "
         f"as field: column, for the fields {', '.join(FIELDS)}; or describe them with source.map ({OWN})."
     )
-    rows = [dict(zip(header, cells, strict=False)) for cells in _rows(head, delimiter)][:_ROWS]
-    guessed = guess(rows, rows=True)
-    shown_map = [] if guessed is None else _map_lines(guessed)
-    refused = NotOursError("csv-header", detail, 1, shown=shown_map, kind="table")
-    if len(missing) >= len(NEEDED):
+    if missing == ["thread_id"]:
+        detail += " If the whole file is one thread, add a column with its id."
+    rows = [dict(zip(header, cells, strict=False)) for cells in _rows(input_, delimiter)]
+    refused = NotOursError("csv-header", detail, 1, shown=_columns_shown(rows, header, columns), kind="table")
+    if len(missing) >= len(NEEDED) and not in_table(rows, input_.name):
         refused.code = None
     return refused
+
+
+def is_table_of_ids(input_: Input, columns: int | None, delimiter: str) -> bool:
+    """Whether a file is a table, whatever its name, in which ids of threads or messages stand.
+
+    All its first rows have so many cells (None: any number), and there is a row at least below the header.
+    """
+    rows = _rows(input_, delimiter)
+    if not rows or (columns is not None and any(len(cells) != columns for cells in rows)):
+        return False
+    return names_ids(cell for cells in rows for cell in cells)
+
+
+def _columns_shown(rows: list[dict[str, str]], header: list[str], columns: Columns) -> list[str]:
+    """Return the columns to name, which other files of a folder do not mind; nothing where too little was guessed."""
+    found, plain = columns.found(header), Columns().found(header)
+    guessed = guess_columns(rows, found, [field for field, column in found.items() if plain.get(field) == column])
+    return [] if guessed is None else ["Columns to start from, guessed, for migration.yaml:", *_indented(guessed)]
 
 
 def shown_of(value: Any, *, rows: bool = False) -> list[str]:
@@ -95,13 +127,19 @@ def _indented(lines: Iterable[str]) -> list[str]:
     return [f"  {line}" for line in lines]
 
 
-def _rows(head: str, delimiter: str) -> list[list[str]]:
-    """Return the whole rows below the header of a table's beginning."""
-    try:
-        found = list(csv.reader(io.StringIO(head.rpartition("\n")[0]), delimiter=delimiter))
-    except csv.Error:
-        return []
-    return [cells for cells in found[1:] if cells]
+def _rows(input_: Input, delimiter: str) -> list[list[str]]:
+    """Return the first rows below the header of a table, as far as they can be told apart; no empty ones."""
+    csv.field_size_limit(bounds().string_bytes)
+    with input_.open() as stream:
+        data = stream.read(_LOOKED_AT)
+    text = data.decode("utf-8-sig", "replace")
+    if len(data) == _LOOKED_AT:
+        text = text.rpartition("\n")[0]
+    found: list[list[str]] = []
+    with suppress(csv.Error):
+        for cells in islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 1, _ROWS + 1):
+            found.append(cells)
+    return [cells for cells in found if cells]
 
 
 def _brief(value: Any) -> str:

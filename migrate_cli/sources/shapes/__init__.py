@@ -76,7 +76,7 @@ class ShapeTable:
             MessagesCapped(),
             FlatArray(names, translator),
             FlatLines(names, translator),
-            RecordCsv(names, translator, app, named=bool(columns)),
+            RecordCsv(names, translator, app),
             FlatCsv(names, translator),
             MessageArray(),
             MessageLines(),

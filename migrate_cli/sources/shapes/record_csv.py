@@ -26,13 +26,9 @@ class RecordCsv(FlatRow):
     description = "CSV with a record of a dialect, a prompt and its answer or a thread a row, or an app's own table"
     form = Form.CSV
 
-    def __init__(
-        self, columns: Columns, translator: Translator, app: str | None = None, *, named: bool = False
-    ) -> None:
+    def __init__(self, columns: Columns, translator: Translator, app: str | None = None) -> None:
         super().__init__(columns, translator)
         self._app = app
-        self._named = named
-        """Whether the user names columns: then rows are flat."""
 
     def matches(self, value: Any) -> bool:
         """Recognise a header by the columns that the app has, or by those of records."""
@@ -42,7 +38,8 @@ class RecordCsv(FlatRow):
             return APPS[self._app].marks <= {plain_column(column) for column in value}
         if self._app is None and app_of_row(value) is not None:
             return True
-        return not self._named and record_tables.holds_records(value)
+        # Where the user names columns of the table, its rows are flat.
+        return not self.columns.named_in(value) and record_tables.holds_records(value)
 
     def pieces(self, value: Any) -> Iterator[Piece]:
         """Give the wire objects of one row."""
