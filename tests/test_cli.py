@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from migrate_cli import __version__
 from migrate_cli.cli.app import app
+from migrate_cli.cli.help_text import help_of
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -71,3 +74,38 @@ def test_each_command_shows_an_example_and_its_exit_codes(name: str) -> None:
 
 def test_every_command_is_known_to_these_tests() -> None:
     assert set(get_command(app).commands) == set(COMMANDS)  # type: ignore[attr-defined]  # a group has commands
+
+
+COMMAND = re.compile(r"`migrate-cli [^`]+`")
+
+
+def commands() -> dict[str, Any]:
+    """Every command, the program itself among them, by what is typed."""
+    root: Any = get_command(app)
+    below = dict(root.commands)
+    return {"migrate-cli": root, **below, **{f"map {name}": one for name, one in below["map"].commands.items()}}
+
+
+def help_at(command: Any, columns: int) -> str:
+    """The help on a terminal of this width."""
+    # The parser keeps two columns free.
+    return help_of(command, command.make_context("migrate-cli", [], resilient_parsing=True, terminal_width=columns - 2))
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+@pytest.mark.parametrize("name", commands())
+def test_no_command_in_the_help_is_broken(name: str, columns: int) -> None:
+    command = commands()[name]
+    told = help_at(command, columns)
+    for line in told.splitlines()[1:]:
+        assert line.count("`") % 2 == 0, line
+        # Only what cannot be broken is wider than the terminal, and then it has its line to itself.
+        alone = COMMAND.fullmatch(line.strip()) or len(line[34:].split()) < 2
+        assert len(line) <= columns or alone, line
+        assert not re.search(r"\w-$", line), line
+    assert COMMAND.findall(told) == COMMAND.findall(help_at(command, 1000))
+
+
+def test_the_help_says_the_same_however_it_is_laid_out() -> None:
+    for command in commands().values():
+        assert help_at(command, 60).split() == help_at(command, 200).split()

@@ -9,12 +9,14 @@ import typer
 
 from migrate_cli.cli.frame import Frame, common_options, emit
 from migrate_cli.cli.options import Rehearsal
+from migrate_cli.cli.usage import CommandGroup
 from migrate_cli.commands.option_types import MapFormat, MapLevel
 
 if TYPE_CHECKING:
     from migrate_cli.settings.model import Settings
 
 map_app = typer.Typer(
+    cls=CommandGroup,
     no_args_is_help=True,
     help="Old id → new id, in both directions.\n\nExample: `migrate-cli map thread_2Kc3e3Io6BFToz1Lijmf7rVW`",
     epilog="EXIT STATUS  0 all found · 2 usage · 4 an id is unknown · 10 state file",

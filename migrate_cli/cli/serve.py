@@ -99,7 +99,7 @@ def sandbox(
 ) -> None:
     """Serve a strict stand-in for the target, and for a source if asked, on this machine, until Ctrl-C.
 
-    Example: `migrate-cli sandbox --port 8765 --source-from ./export --source-preset foundry`
+    Example: `migrate-cli sandbox --source-from ./export --source-preset foundry`
     """
     from migrate_cli.commands.sandbox import faults_of, serve  # noqa: PLC0415
 

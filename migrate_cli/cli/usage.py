@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
+from migrate_cli.cli.help_text import help_of
 from migrate_cli.disk.plain import has_marks, made_plain
 from migrate_cli.errors import ExitCode, StdoutUnwritable, closest
 
@@ -28,7 +30,18 @@ _UNCUT = 1_000
 _TAKES = {"a valid integer": "a whole number", "a valid number": "a number", "a valid path": "a path"}
 
 
-class Commands(TyperGroup):
+class CommandGroup(TyperGroup):
+    """A group of commands of which the help lists what each does, uncut."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands with their first sentences whole, where the parser would cut them to a line."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, one.get_short_help_str(_UNCUT)) for name, one in commands if one and not one.hidden]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+class Commands(CommandGroup):
     """The group of all commands; it tells mistakes of usage in the program's own words."""
 
     def main(  # type: ignore[override]  # the parser names its own settings one by one; here they only pass through
@@ -38,8 +51,7 @@ class Commands(TyperGroup):
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **extra)
         given = list(sys.argv[1:] if args is None else args)
-        if not has_marks(sys.stdout.encoding):
-            _help_in(self, sys.stdout.encoding or "ascii")
+        _lay_out_help(self, None if has_marks(sys.stdout.encoding) else sys.stdout.encoding or "ascii")
         try:
             code = super().main(given, standalone_mode=False, **extra)
         except ParserError as error:
@@ -57,23 +69,20 @@ class Commands(TyperGroup):
             sys.stderr.write(EARLY)
             raise typer.Exit(ExitCode.INTERRUPTED) from None
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """List the commands with their first sentences whole, where the parser would cut them to a line."""
-        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
-        rows = [(name, one.get_short_help_str(_UNCUT)) for name, one in commands if one and not one.hidden]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
 
-
-def _help_in(command: Any, encoding: str) -> None:
-    """Let the help of a command, and of all below it, be such that the encoding can show it.
+def _lay_out_help(command: Any, encoding: str | None) -> None:
+    """Let the help of a command, and of all below it, be laid out by `help_text`, in what the encoding can show.
 
     The parser would write UTF-8 to a stdout that asks for ASCII.
     """
-    told = command.get_help
-    command.get_help = lambda context: made_plain(told(context), encoding)
+    command.get_help = partial(_help_in, command, encoding)
     for below in getattr(command, "commands", {}).values():
-        _help_in(below, encoding)
+        _lay_out_help(below, encoding)
+
+
+def _help_in(command: Any, encoding: str | None, context: Any) -> str:
+    told = help_of(command, context)
+    return told if encoding is None else made_plain(told, encoding)
 
 
 def _tell(error: Any, args: list[str]) -> NoReturn:
