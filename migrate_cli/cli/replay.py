@@ -29,7 +29,11 @@ Case = Annotated[list[str] | None, typer.Option("--case", help="Only this case; 
 Sample = Annotated[int | None, typer.Option("--sample", help="Only N cases, the same each time.", metavar="N", min=1)]
 Source = Annotated[
     str | None,
-    typer.Option("--source", help="For --last-turn and --init: the export; default: source.path.", metavar="PATH"),
+    typer.Option(
+        "--source",
+        help="For --last-turn and --init: the export; default: source.path, or where the state file saw it.",
+        metavar="PATH",
+    ),
 ]
 Repeat = Annotated[int, typer.Option("--repeat", help="Run each case N times, for a pass rate.", metavar="N", min=1)]
 Workers = Annotated[

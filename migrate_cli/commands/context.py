@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from migrate_cli.disk.input import read_named
 from migrate_cli.errors import MigrateError, NothingReadable, SetupMismatch, SourceError, UsageError
@@ -25,7 +26,7 @@ from migrate_cli.state import setup as setups
 from migrate_cli.state.opening import check_place
 from migrate_cli.state.reader import StateReader
 from migrate_cli.state.rehearsal import SANDBOX, of_rehearsal
-from migrate_cli.state.setup import EXPORT, SEEN, SOURCE
+from migrate_cli.state.setup import EXPORT, SEEN
 from migrate_cli.target.endpoint import V1, endpoint_of
 
 LOOKED_THROUGH = 1000
@@ -86,7 +87,7 @@ def open_configured(settings: Settings) -> Source:
 def with_known_source(settings: Settings, name_it: str = "name it, or set source.path") -> Settings:
     """Return the settings with the source that the state file knows, if they name none and it knows one.
 
-    Raises UsageError where the export is not where it was last seen; `name_it` is the way on.
+    Raises UsageError where it is not where it was last seen; `name_it` is the way on.
     """
     source = settings.source
     if source.kind != "export" or source.path is not None or source.base_url is not None:
@@ -94,14 +95,21 @@ def with_known_source(settings: Settings, name_it: str = "name it, or set source
     if not settings.state.is_file():
         return settings
     with StateReader(settings.state) as reader:
-        setup = reader.setup()
-    seen, identity = setup.get(SEEN), setup.get(SOURCE, "")
-    if seen is None:
-        host = {"kind": "api", "base_url": identity} if identity.startswith(("https://", "http://")) else {}
-        return settings.model_copy(update={"source": source.model_copy(update=host)})
-    if not Path(seen).exists():
-        raise UsageError(f"the export was last seen at {seen}, and is not there any more; {name_it}", code="no-source")
-    return settings.model_copy(update={"source": source.model_copy(update={"path": Path(seen)})})
+        known = _known_source(reader.setup())
+    path = known.get("path")
+    if path is not None and not path.exists():
+        raise UsageError(f"the export was last seen at {path}, and is not there any more; {name_it}", code="no-source")
+    return settings.model_copy(update={"source": source.model_copy(update=known)})
+
+
+def _known_source(setup: dict[str, str]) -> dict[str, Any]:
+    """Return the source that a setup names, as settings."""
+    if (seen := setup.get(SEEN)) is not None:
+        return {"path": Path(seen)}
+    if database := setups.database_of(setup):
+        return {"path": Path(database[0]), "table": database[1]}
+    address = setups.host_of(setup)
+    return {"kind": "api", "base_url": address} if address else {}
 
 
 def selection_of(
@@ -233,13 +241,21 @@ def rehearsing(settings: Settings, *, sandbox: bool = True) -> Settings:
 
 
 def named_source(settings: Settings) -> JsonObject:
-    """Return `source_argument` and `discover`, as the command line gave them, so that advice can give them too."""
+    """Return the source, its format and `discover`, as the command line gave them, so that advice can give them too.
+
+    The keys are `source_argument`, `format_argument` and `discover`.
+    """
     found: JsonObject = {}
-    if settings.source.path is not None and settings.where("source.path").startswith("option"):
-        found["source_argument"] = str(settings.source.path)
-    elif settings.source.base_url is not None and settings.where("source.base_url").startswith("option"):
-        found["source_argument"] = settings.source.base_url
-    if settings.source.discover and settings.where("source.discover").startswith("option"):
+    source = settings.source
+    if source.path is not None and settings.where("source.path").startswith("option"):
+        found["source_argument"] = str(source.path)
+    elif source.base_url is not None and settings.where("source.base_url").startswith("option"):
+        found["source_argument"] = source.base_url
+    elif source.url is not None and settings.where("source.url").startswith("option"):
+        found["source_argument"] = source.url
+    if settings.where("source.format").startswith("option"):
+        found["format_argument"] = source.format
+    if source.discover and settings.where("source.discover").startswith("option"):
         found["discover"] = True
     return found
 

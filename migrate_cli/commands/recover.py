@@ -10,6 +10,7 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 
 from migrate_cli.commands.context import (
@@ -21,6 +22,7 @@ from migrate_cli.commands.context import (
     policy_of,
     setup_of,
     target_of,
+    with_known_source,
 )
 from migrate_cli.commands.files import for_recover
 from migrate_cli.commands.listed import LISTED, TargetListing
@@ -60,6 +62,8 @@ _WAY_ON = (
 
 def recover(settings: Settings, *, view: ProgressView) -> Result:
     """Rebuild the state file. Raises MigrateError only for what stops it before anything is written."""
+    with suppress(StateError):  # a file that cannot be read knows no source
+        settings = with_known_source(settings)
     source = open_configured(settings)
     source.tell, source.reading = view.note, view.read
     check_place(settings.state, create=True)

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrate_cli.commands.context import open_configured
+from migrate_cli.commands.context import open_configured, with_known_source
 from migrate_cli.errors import ExitCode, UsageError
 from migrate_cli.files.local import LocalFile
 from migrate_cli.model import JsonObject, Thread, Unreadable
@@ -155,6 +155,7 @@ def _baseline(
     """A suite of last turns: with the setup of the given suite, or else of the assistant that answered."""
     if settings.replay.mode not in (Mode.COPY, Mode.STATELESS):
         raise UsageError("--last-turn asks an old question again, so it runs with --mode copy or stateless only")
+    settings = with_known_source(settings, "name it with --source, or set source.path")
     source = open_configured(settings)
     threads = (each for each in source.threads(options.selection) if _is_loaded(each, reader))
     turns = last_turns(threads, options.sample)

@@ -17,7 +17,7 @@ from migrate_cli.errors import ExitCode
 from migrate_cli.model import JsonObject, Problem
 from migrate_cli.shards.task import ShardEnd
 
-_OWN = frozenset({"shard", "state", "target", "seconds", "reached", "timeline", "source_argument"})
+_OWN = frozenset({"shard", "state", "target", "seconds", "reached", "timeline", "source_argument", "format_argument"})
 """What the parent says itself."""
 _CUT = {"finding_list": "finding_list_cut", "thread_list": "thread_list_cut"}
 

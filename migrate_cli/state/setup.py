@@ -34,6 +34,19 @@ def as_option(path: Path) -> str:
     return "" if str(path) == "migration.db" else f" --state {shlex.quote(str(path))}"
 
 
+def host_of(setup: Mapping[str, str]) -> str:
+    """Return the base URL of the host that was the source; empty for a source of any other kind."""
+    address = setup.get(SOURCE, "").removeprefix("api:")
+    return address if address.startswith(("https://", "http://")) else ""
+
+
+def database_of(setup: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the SQLite file that was the source, and its table; None for a query, and for any other source."""
+    place, found, table = setup.get(SOURCE, "").rpartition("#")
+    known = found and place.startswith("sqlite:") and not table.startswith("select:")
+    return (place.removeprefix("sqlite:"), table) if known else None
+
+
 def upgraded(setup: Mapping[str, str]) -> dict[str, str]:
     """Return a setup as this version records it; earlier versions identified an export by its path."""
     source = setup.get(SOURCE)

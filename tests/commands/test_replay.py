@@ -371,6 +371,32 @@ def test_an_example_suite_is_written_and_runs(cli: Cli, tmp_path: Path, migrated
     assert "is there already" in again.err
 
 
+def test_an_example_suite_is_drafted_from_the_source_that_the_state_file_knows(
+    cli: Cli, tmp_path: Path, target: EmbeddedSandbox
+) -> None:
+    export = write_export(tmp_path / "export", [2])
+    assistant = {"id": "asst_1", "object": "assistant", "model": "gpt-4o", "instructions": "Be very kind.", "tools": []}
+    (export / "assistants.json").write_text(json.dumps([assistant]), encoding="utf-8")
+    assert cli("apply", export).code == 0
+    written = cli("replay", "--init")
+    assert "the setup of an assistant of the source" in " ".join(written.out.split())
+    assert "Be very kind." in Path("replay.yaml").read_text("utf-8")
+
+    export.rename(tmp_path / "moved")
+    assert "a setup to be filled in" in " ".join(cli("replay", "other.yaml", "--init").out.split())
+
+
+def test_last_turns_come_from_the_source_that_the_state_file_knows(
+    cli: Cli, tmp_path: Path, migrated: EmbeddedSandbox
+) -> None:
+    asked = cli("replay", "--last-turn", "--model", MODEL, "--output", "json")
+    assert len(asked.json["data"]["cases"]) == 3
+    (tmp_path / "export").rename(tmp_path / "moved")
+    asked = cli("replay", "--last-turn", "--model", MODEL)
+    assert asked.code == 2
+    assert "--source" in asked.err
+
+
 def test_answers_are_shown_only_when_asked_for_masked_and_never_kept(
     cli: Cli, tmp_path: Path, migrated: EmbeddedSandbox
 ) -> None:
