@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from migrate_cli.model import JsonObject, Result, placed
 from migrate_cli.report.catalogue import finding_rows
 from migrate_cli.report.document import Brief, Plain, Trouble, counts, objects
+from migrate_cli.report.unread import places
 
 NAMED = 5
 """Threads that a problem names."""
@@ -70,10 +71,10 @@ def _of_findings(data: JsonObject) -> list[Trouble]:
 
 def _of_errors(result: Result) -> list[Trouble]:
     """The result's errors by code, without those that stand among the unreadable places already."""
-    places = {placed(str(one.get("origin")), str(one.get("detail"))) for one in objects(result.data, "unreadable")}
+    listed = {placed(str(one.get("origin")), str(one.get("detail"))) for one in objects(result.data, "unreadable")}
     found: dict[str, list[tuple[str, str]]] = {}
     for problem in result.errors:
-        if problem.message not in places:
+        if problem.message not in listed:
             found.setdefault(problem.code, []).append((problem.thread_id or "", problem.message))
     return [
         Trouble("error", code, len(met), met[0][1], tuple(name for name, _ in met[:NAMED] if name))
@@ -83,7 +84,7 @@ def _of_errors(result: Result) -> list[Trouble]:
 
 def _of_places(data: JsonObject) -> list[Trouble]:
     found: dict[str, list[JsonObject]] = {}
-    for entry in objects(data, "unreadable"):
+    for entry in places(data):
         found.setdefault(str(entry.get("code")), []).append(entry)
     return [
         Trouble("error", code, len(met), str(met[0].get("detail")), tuple(str(one["origin"]) for one in met[:NAMED]))

@@ -29,7 +29,8 @@ from migrate_cli.report.document import (
 )
 from migrate_cli.report.escape import number, percent, plural
 from migrate_cli.report.runs import ending_of
-from migrate_cli.state.setup import is_half_recovered
+from migrate_cli.report.unread import not_read_line, places, unreadable_table
+from migrate_cli.state.setup import SEEN, host_of, is_half_recovered
 
 SHOWN = 50
 DONE = ("loaded", "verified", "skipped")
@@ -57,6 +58,7 @@ def build(result: Result) -> ReportDocument:
         _states(data, states),
         _facts(data),
         *(_threads(data, key, title) for key, title in ASIDE_TITLES.items()),
+        unreadable_table(data, (data.get("unreadable") or 0) - len(places(data))),
         _findings(data),
         _setup(data),
     ]
@@ -78,6 +80,7 @@ def _brief(result: Result, states: dict[str, int]) -> Brief:
     facts += [f"Vector stores: {' · '.join(stores)}"] if stores else []
     facts += [f"Running: {_inline(data['running'])}"] if data.get("running") else []
     facts += [f"Last run: {_last(data['last_run'])}"] if isinstance(data.get("last_run"), dict) else []
+    facts += [not_read_line(data)]
     lost = [f"{FACTS[key]} {number(data[key])}" for key in ("orphans", "file_copies") if data.get(key)]
     facts += [f"Left at the target: {', '.join(lost)}"] if lost else []
     aside = [one for key, title in ASIDE_TITLES.items() for one in in_state(data, key, _first_detail(data, key, title))]
@@ -93,7 +96,11 @@ def _first_detail(data: JsonObject, key: str, title: str) -> str:
 
 def _all_done(data: JsonObject, states: dict[str, int]) -> bool:
     """Whether nothing waits, neither for a person nor for a run."""
-    return "reached" not in data and all(state in DONE or not count for state, count in states.items())
+    return (
+        "reached" not in data
+        and not data.get("unreadable")
+        and all(state in DONE or not count for state, count in states.items())
+    )
 
 
 def _whole(data: JsonObject, states: dict[str, int]) -> int | None:
@@ -141,7 +148,9 @@ def _headline(data: JsonObject, states: dict[str, int]) -> str:
         share = data.get("share_read")
         read = f" About {percent(round(1000 * share), 1000)} of the source had been read." if share else ""
         return f"{number(done)} of {plural(total, 'thread')} reached so far {verb} done.{read}{ending}"
-    return f"{number(done)} of {plural(total, 'thread')} {verb} done ({percent(done, total)}).{ending}"
+    what = " that could be read" if unread else ""
+    share = "" if unread else f" ({percent(done, total)})"
+    return f"{number(done)} of {plural(total, 'thread')}{what} {verb} done{share}.{ending}"
 
 
 def _chosen(data: JsonObject) -> str:
@@ -159,6 +168,8 @@ def _chosen(data: JsonObject) -> str:
 def _facts(data: JsonObject) -> Table | None:
     rows: list[tuple[str, str]] = []
     rows += [(name, _fact(key, data[key])) for key, name in FACTS.items() if _is_told(key, data.get(key))]
+    if isinstance(found := data.get("not_read"), dict):
+        rows.append(("files of no known format", f"{number(found.get('files'))}, such as {found.get('example')}"))
     rows += [(f"skipped, {reason}", number(count)) for reason, count in counts(data, "skipped").items()]
     rows += [(name, _inline(told)) for key, name in STORES.items() if (told := counts(data, key))]
     if data.get("running"):
@@ -236,6 +247,8 @@ def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:
         found.append(f"Try failed threads again, once their cause is gone: migrate-cli apply{where} --retry-failed")
     if states.get("loaded") and not found:
         found.append(f"Compare every conversation with its source: migrate-cli verify{where}")
+    if data.get("unreadable"):
+        found.append(f"Fix or remove the unreadable entries, then load what is in them: migrate-cli apply{where}")
     return tuple(found)
 
 
@@ -261,7 +274,7 @@ def _after_verify(data: JsonObject, where: str) -> list[str]:
 
 def command_options(setup: Mapping[str, str], state: str) -> str:
     """Source, target and state file as a command takes them, as far as the recorded setup tells."""
-    source = str(setup.get("source.seen") or setup.get("source") or "")
+    source = setup.get(SEEN) or host_of(setup) or setup.get("source", "")
     words = [shlex.quote(source)] if source.startswith(("/", "https://", "http://")) else []
     words += ["--target sandbox"] if setup.get("target.base_url") == "sandbox" else []
     usual = "migration.rehearsal.db" if setup.get("target.base_url") == "sandbox" else "migration.db"

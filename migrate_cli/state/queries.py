@@ -51,6 +51,12 @@ _LOOKUPS = (
 )
 """Where an id is looked for, cheapest first."""
 
+_LAST_LOAD = "SELECT max(key) FROM run WHERE command IN ('apply', 'merge')"
+_LAST_WHOLE = """
+SELECT max(key) FROM run WHERE command = 'merge' OR (
+  command = 'apply' AND json_type(options, '$.expected') IS NOT NULL AND result IS NOT NULL
+  AND json_extract(result, '$.data.reached') IS NULL)"""
+"""The last load that was asked for all of its source, and came to the end of it."""
 Level = Literal["threads", "messages", "files", "agents", "stores"]
 """What one row of an exported mapping stands for."""
 STANDING_AGENTS = "SELECT assistant_id, name, digest, version, status FROM agent WHERE status <> 'undone'"
@@ -265,12 +271,13 @@ class FindingQueries:
             yield row | {"value": json.loads(row["value"])}
 
     def unreadable(self, run_id: str | None = None) -> list[JsonObject]:
-        """Return what a run (the last `apply`, unless named) could not read: thread_id, origin, code, detail.
+        """Return what a run could not read: thread_id, origin, code, detail.
 
-        A `merge` stands for the last runs of all that it joined.
+        Unless a run is named, it is the last `apply` that read the whole source to its end, or else the last of all:
+        one that was asked for a part, or was cut short, does not tell of the rest. A `merge` stands for the last runs
+        of all that it joined.
         """
-        last = "(SELECT max(key) FROM run WHERE command IN ('apply', 'merge'))"
-        run = "(SELECT key FROM run WHERE id = ?)" if run_id else last
+        run = "(SELECT key FROM run WHERE id = ?)" if run_id else f"coalesce(({_LAST_WHOLE}), ({_LAST_LOAD}))"
         sql = f"SELECT thread_id, origin, code, detail FROM unreadable WHERE run = {run}"  # noqa: S608 - constants
         return list(self._file.rows(sql, *([run_id] if run_id else [])))
 

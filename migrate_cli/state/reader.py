@@ -57,10 +57,11 @@ class StateReader:
     def summary(self) -> JsonObject:
         """Return where the migration stands, in the shape of the command `status`.
 
-        `threads` by state, `items`, `messages`, `findings` by code, `finding_threads` (up to five threads
-        of each code), `orphans`, `file_copies` (possible ones, which
-        nothing names), `unreadable` (of the last apply), up to 200 threads each of `failed`, `in_doubt` and `differs`
-        with code and detail, `vector_stores` and `vector_store_files` by status where
+        `threads` by state, `items`, `messages`, `findings` by code, `finding_threads` (up to five threads of each
+        code), `orphans`, `file_copies` (possible ones, which nothing names), `unreadable` (how many places, see
+        `FindingQueries.unreadable`) and up to 200 of them as `unreadable_list`, `not_read` (files of the last apply
+        that were of no known format, where there were any), up to 200 threads each of `failed`, `in_doubt` and
+        `differs` with code and detail, `vector_stores` and `vector_store_files` by status where
         there are any, `skipped` by reason, `running` (the process that writes now, or None), `last_run` and
         `setup`. And `reached`, {threads, of}, where the last apply has not met all threads of its source; `of` is None
         where nobody has counted them, and `share_read` beside it says then which share of the source it had read, if
@@ -72,6 +73,7 @@ class StateReader:
         threads, totals = self._threads_by_state()
         named = {state: list(self.threads.listed(state, limit=_LISTED)) if state in threads else [] for state in _NAMED}
         skipped = "SELECT reason, count(*) FROM thread WHERE state = 'skipped' GROUP BY reason"
+        unreadable = self.findings.unreadable()
         codes = self._file.counts("SELECT code, count(*) FROM thread_finding GROUP BY code")
         return {
             "state": str(self.path),
@@ -86,7 +88,9 @@ class StateReader:
                 "(SELECT coalesce(sum(lost_uploads), 0) FROM file_copy)"
             ),
             **self._vector_stores(),
-            "unreadable": len(self.findings.unreadable()),
+            "unreadable": len(unreadable),
+            "unreadable_list": unreadable[:_LISTED],
+            **self._not_read(),
             "skipped": self._file.counts(skipped) if "skipped" in threads else {},
             **named,
             "running": None if running is None else {"process": running.pid, "host": running.host,
@@ -139,6 +143,14 @@ class StateReader:
         if row is None or row["selection"] is None:
             return {}
         return {"selection": json.loads(row["selection"]), "not_selected": row["left_out"]}
+
+    def _not_read(self) -> JsonObject:
+        """How many files of the source the last apply has passed over, and one of them, if it has."""
+        row = self._file.row(
+            """SELECT json_extract(result, '$.data.not_read') AS told
+            FROM run WHERE key = (SELECT max(key) FROM run WHERE command = 'apply' AND result IS NOT NULL)"""
+        )
+        return {} if row is None or row["told"] is None else {"not_read": json.loads(row["told"])}
 
     def _agents(self) -> JsonObject:
         """How many assistants have become agents, if any have."""

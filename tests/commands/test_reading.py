@@ -106,8 +106,41 @@ def test_a_source_in_the_wires_own_names_has_no_other_spelling(cli: Cli, export:
 def test_a_file_of_no_known_format_is_named_by_plan_and_apply(cli: Cli, tmp_path: Path) -> None:
     export = write_export(tmp_path / "folder", [2])
     (export / "sales.csv").write_text("Wochentag;Anzahl\nMontag;3\n", encoding="utf-8")
-    for command in (("plan", export), ("apply", export, "--target", "sandbox")):
+    for command in (("plan", export), ("apply", export, "--target", "sandbox"), ("status", "--rehearsal")):
         told = " ".join(cli(*command).out.split())
         assert "Not recognised, and not read: 1 file, such as" in told
         assert "sales.csv" in told.replace(" ", "")
     assert cli("plan", export, "-o", "json").json["data"]["not_read"]["files"] == 1
+
+
+def test_a_table_of_messages_with_unknown_columns_is_an_error_of_plan_apply_and_status(
+    cli: Cli, tmp_path: Path
+) -> None:
+    export = write_export(tmp_path / "folder", [2, 2])
+    (export / "log.csv").write_text("Gespräch;Wer;Inhalt\nthread_1;ich;hallo\n", encoding="utf-8")
+    for command in (("plan", export), ("apply", export, "--target", "sandbox")):
+        outcome = cli(*command)
+        assert outcome.code == 3
+        assert "csv-header" in outcome.out and "log.csv" in outcome.out
+        assert "Not recognised" not in outcome.out
+    data = cli("plan", export, "-o", "json").json["data"]
+    assert (data["threads"]["unreadable"], "not_read" in data) == (1, False)
+
+    told = " ".join(cli("status", "--rehearsal").out.split())
+    assert told.startswith("Rehearsal") and "! 2 of 2 threads that could be read are done." in told
+    assert "1 entry of the source could not be read." in told
+    assert "csv-header" in told and "100 %" not in told
+    assert "Fix or remove the unreadable entries, then load what is in them: migrate-cli apply" in told
+    data = cli("status", "--rehearsal", "-o", "json").json["data"]
+    assert (data["unreadable"], [one["code"] for one in data["unreadable_list"]]) == (1, ["csv-header"])
+
+
+def test_status_counts_what_the_last_run_over_everything_could_not_read(cli: Cli, tmp_path: Path) -> None:
+    export = write_export(tmp_path / "folder", [2, 2])
+    (export / "broken.json").write_text("{")
+    cli("apply", export, "--target", "sandbox")
+    cli("apply", export, "--target", "sandbox", "--limit", "1")
+    assert cli("status", "--rehearsal", "-o", "json").json["data"]["unreadable"] == 1
+    (export / "broken.json").unlink()
+    cli("apply", export, "--target", "sandbox")
+    assert cli("status", "--rehearsal", "-o", "json").json["data"]["unreadable"] == 0
