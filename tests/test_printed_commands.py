@@ -184,6 +184,87 @@ def test_conversations_that_are_gone_or_different_can_be_settled_by_what_is_prin
     followed(cli, report(cli, "resolve", thread_id(2)), least=4)
 
 
+def test_a_plan_that_is_not_whole_leads_on(
+    cli: Cli,  # noqa: F811
+    tmp_path: Path,
+    target: EmbeddedSandbox,  # noqa: F811
+) -> None:
+    export = write_export(tmp_path / "my export", [2, 2])
+    (export / "chat.csv").write_text("Fall;Wer;Was\nthread_9;user;When, please?\nthread_9;assistant;At nine.\n")
+    planned = report(cli, "plan", export)
+    assert planned.code == 3
+    lines = followed(cli, planned, least=3)
+    assert ["apply" in line for line in lines] == [False, False, True]
+    (export / "chat.csv").unlink()
+    for words in (["--check", "--fail-on", "order-unknown", "--since", "2020-01-01"], ["--thread", "thread_nobody"]):
+        followed(cli, report(cli, "plan", export, *words))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "threads.json").write_text("[]")
+    for asked in ((tmp_path / "empty",), (export, "--since", "2040-01-01"), (export, "--shard", "2/900")):
+        followed(cli, report(cli, "plan", *asked))
+    write_export(tmp_path / "silent", [0])
+    followed(cli, report(cli, "plan", tmp_path / "silent"))
+
+
+def test_a_verification_that_is_not_whole_leads_on(
+    cli: Cli,  # noqa: F811
+    tmp_path: Path,
+    target: EmbeddedSandbox,  # noqa: F811
+    control: httpx2.Client,
+) -> None:
+    export = write_export(tmp_path / "my export", [2, 2, 2])
+    cli("apply", export, "--limit", 1, "--state", "my state.db")
+    (export / "broken.json").write_text("{")
+    verified = report(cli, "verify", export, "--state", "my state.db")
+    assert verified.code == 3
+    assert len(followed(cli, verified, least=4)) == 4  # apply and verify, for what is missing and for what is broken
+    (export / "broken.json").unlink()
+    assert cli("verify", export, "--state", "my state.db").code == 0
+
+    misbehave(control, "append:poison:text=thread_0")
+    write_export(export, [2, 2, 2, 2])
+    cli("apply", export, "--state", "my state.db")
+    misbehave(control)
+    assert any(
+        "--retry-failed" in line for line in followed(cli, report(cli, "verify", export, "--state", "my state.db"))
+    )
+    followed(cli, report(cli, "verify", export, "--thread", "thread_nobody", "--state", "my state.db"))
+
+
+def test_what_doctor_proposes_can_be_typed_whatever_it_found(
+    cli: Cli,  # noqa: F811
+    tmp_path: Path,
+    target: EmbeddedSandbox,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    export = write_export(tmp_path / "my export", [2, 2])
+    write_export(tmp_path / "export", [1])
+    (tmp_path / "odd.db").write_text("these are notes of mine\n" * 9)
+    assert [line.split()[1] for line in followed(cli, report(cli, "doctor", export))] == ["plan"]
+    followed(cli, report(cli, "doctor", "--target", "sandbox"))
+    cli("apply", export)
+    assert [line.split()[1] for line in followed(cli, report(cli, "doctor"))] == ["plan"]
+    found = {
+        0: report(cli, "doctor", export, "--state", "new.db"),
+        10: report(cli, "doctor", export, "--state", "odd.db"),
+        2: report(cli, "doctor", tmp_path / "nowhere"),
+    }
+    for code, outcome in found.items():
+        typed_as_told(cli, outcome, code)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-wrong-0123456789")
+    typed_as_told(cli, report(cli, "doctor", export), 6)
+
+
+def typed_as_told(cli: Cli, outcome: Outcome, code: int) -> None:  # noqa: F811
+    """Type what doctor proposes; what is wrong stays wrong for doctor until somebody mends it."""
+    assert outcome.code == code
+    assert lines_of(outcome.out)
+    for line in lines_of(outcome.out):
+        assert not PLACEHOLDER.search(line), line
+        typed = cli(*arguments(line))
+        assert typed.code in ((code,) if " doctor " in line and code else DONE), f"{line}: {typed.err}"
+
+
 def test_assistants_and_shards_lead_on(
     cli: Cli,  # noqa: F811
     tmp_path: Path,
@@ -298,6 +379,8 @@ def reader(
     with sqlite3.connect("app.db") as db:
         db.execute("CREATE TABLE chats (thread_id TEXT, conversation_id TEXT)")
         db.execute("INSERT INTO chats VALUES (?, NULL)", THREADS[:1])
+        db.execute("CREATE TABLE messages (thread_id TEXT, role TEXT, body TEXT, position INT)")
+        db.execute("INSERT INTO messages VALUES (?, 'user', 'Hello', 1)", THREADS[:1])
     db.close()
     assert cli("apply", "export", "--quiet").code == 0
     return cli
@@ -390,3 +473,20 @@ def test_what_is_run_elsewhere_is_still_there() -> None:
     shown = " ".join(line for page in docs.pages() for line in typed_on(page))
     assert [part for part in NOT_RUN if part not in shown] == []
     assert all((docs.REPO / page).is_file() for page in ELSEWHERE)
+
+
+def explained_on(page: Path) -> list[str]:
+    """The lines of a page, and the commands in its sentences, that ask how a file is read."""
+    inline = re.findall(r"`(migrate-cli [^`]+)`", page.read_text("utf-8"))
+    return [line for line in [*typed_on(page), *inline] if "--explain" in line]
+
+
+def test_every_file_that_a_page_has_explained_is_there(reader: Cli) -> None:
+    lines = sorted({line for page in docs.pages() for line in explained_on(page)})
+    assert len(lines) >= 4
+    for line in lines:
+        told = reader(*arguments(line))
+        assert told.code == 0, f"{line}: {told.err}"
+        said = " ".join(told.out.split())
+        assert "is read as" in said
+        assert "No record" not in said, line

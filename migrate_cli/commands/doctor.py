@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 
-from migrate_cli.commands.context import open_configured, target_of
+from migrate_cli.commands.context import named_source, open_configured, target_of, with_known_source
 from migrate_cli.doctor.check import Check, failed, ok, worst
 from migrate_cli.doctor.configuration import check_key, check_settings
 from migrate_cli.doctor.machine import check_disk, check_versions, versions
 from migrate_cli.doctor.source import check_source
 from migrate_cli.doctor.state import check_state
-from migrate_cli.errors import MigrateError
+from migrate_cli.errors import MigrateError, StateError
 from migrate_cli.http.endpoint import Endpoint
 from migrate_cli.model import JsonObject, Problem, Result
 from migrate_cli.settings.model import Settings
@@ -24,15 +24,28 @@ def doctor(settings: Settings, *, sandbox: bool, live: bool) -> Result:
     """Run all checks; the exit code is that of the worst failure."""
     rows, found = settings_rows(settings), versions()
     checks = [check_settings(rows), check_versions(found)]
-    data: JsonObject = {}
     target, facts = _target(settings, sandbox=sandbox, live=live)
-    checks += [check_source(settings, open_configured), *target, check_state(settings.state, sandbox=sandbox)]
-    checks.append(check_disk(settings.state))
-    if facts is not None:
-        data["facts"] = facts
+    source, named = _source(settings)
+    checks += [source, *target, check_state(settings.state, sandbox=sandbox), check_disk(settings.state)]
+    data: JsonObject = {"facts": facts} if facts is not None else {}
     data |= {"checks": [check.as_dict() for check in checks], "settings": rows, "versions": found}
+    data |= named | {"target": {"base_url": settings.target.base_url, "sandbox": sandbox}}
     problems = [Problem(f"doctor-{check.name.replace(' ', '-')}", check.detail) for check in checks if check.exit_code]
     return Result("doctor", data, worst(checks), errors=problems)
+
+
+def _source(settings: Settings) -> tuple[Check, JsonObject]:
+    """Check the source that is named, or else the one that the state file knows; and return how it is named."""
+    try:
+        known = with_known_source(settings)
+    except StateError:  # which the check of the state file tells
+        known = settings
+    except MigrateError as error:
+        return failed("source", error, "Name the export where it is now, or set source.path."), {}
+    named = named_source(settings)
+    if known.source.path != settings.source.path:
+        named["source_argument"] = str(known.source.path)
+    return check_source(known, open_configured), named
 
 
 def _target(settings: Settings, *, sandbox: bool, live: bool) -> tuple[list[Check], list[JsonObject] | None]:

@@ -16,6 +16,7 @@ from migrate_cli.commands.context import (
     TargetChoice,
     check_list,
     expected_of,
+    named_source,
     open_configured,
     setup_of,
     target_of,
@@ -282,7 +283,7 @@ class _Verify:
         data = self._tally.data()
         if self._settings.report.redact:
             data["differences"] = [_masked(one) for one in data["differences"]]
-        data |= {
+        data |= named_source(self._settings) | {
             "compared_with": "the state file" if self._source is None else "the source",
             "requests": client.traffic.as_dict(),
             "target": self._target.as_dict(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
+from migrate_cli.findings import HOLES
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.report import chosen
 from migrate_cli.report.brief import NAMED, brief
@@ -29,6 +30,7 @@ from migrate_cli.report.document import (
     tone_of,
 )
 from migrate_cli.report.escape import duration, number, plural
+from migrate_cli.report.source_words import source_words, target_words
 
 OUTCOMES = {
     "=": "= identical",
@@ -222,16 +224,49 @@ def _time(data: JsonObject) -> Table | None:
 
 
 def _after_verify(result: Result) -> tuple[str, ...]:
-    held = state_option(result.data)
+    data, held = result.data, state_option(result.data)
     if result.exit_code == 0:
         return (f"Try the new setup with real prompts, from a suite that this writes: migrate-cli replay --init{held}",)
     if result.exit_code == 4:
-        named = (entry.get("thread_id") for entry in objects(result.data, "differences"))
+        differences = objects(data, "differences")
+        named = (entry.get("thread_id") for entry in differences if entry.get("outcome") != "!")
         first = next((shlex.quote(str(one)) for one in named if one), None)
-        if first is None:
-            return (f"See which threads differ: migrate-cli status{held}",)
-        return (f"See what differs, and settle it: migrate-cli resolve {first}{held}", *_after_doubles(result))
-    return ()
+        if first is not None:
+            return (f"See what differs, and settle it: migrate-cli resolve {first}{held}", *_after_doubles(result))
+        if differences:
+            again = f"migrate-cli verify{source_words(data)}{target_words(data)}{held} --failed"
+            return (f"Look again at the conversations that could not be read: {again}",)
+        return (f"See which threads differ: migrate-cli status{held}",)
+    return _after_partial(result) if result.exit_code == 3 else ()
+
+
+def _after_partial(result: Result) -> tuple[str, ...]:
+    """What helps with threads that could not be compared, or are known not to be whole."""
+    data, held = result.data, state_option(result.data)
+    threads, states = counts(data, "threads"), {str(entry.get("state")) for entry in objects(data, "not_loaded")}
+    where = f"{source_words(data)}{target_words(data)}{held}"
+    again = f"migrate-cli apply{where} && migrate-cli verify{where}"
+    found = []
+    if doubtful := _first_in(data, "in_doubt"):
+        found.append(f"Look at a thread in doubt, and settle it: migrate-cli resolve {shlex.quote(doubtful)}{held}")
+    if "failed" in states:
+        found.append(f"Try failed threads again, once their cause is gone: migrate-cli apply{where} --retry-failed")
+    if states - {"in_doubt", "failed", "unknown"}:
+        found.append(f"Load what is missing, then compare again: {again}")
+    if threads.get("unreadable"):
+        found.append(f"Fix or remove the entries that cannot be read, then load and compare again: {again}")
+    hole = next((problem.code for problem in result.errors if problem.code in HOLES), None)
+    if hole is not None:
+        listed = f"migrate-cli report{held} --finding {hole}"
+        found.append(f"Export the threads again of which messages are missing; these are they: {listed}")
+    if threads.get("not_compared"):
+        found.append(f"Compare with the source: migrate-cli verify{where}")
+    return tuple(found) or (f"See where the migration stands: migrate-cli status{held}",)
+
+
+def _first_in(data: JsonObject, state: str) -> str | None:
+    """The first thread in a state of those that are not loaded."""
+    return next((str(entry["thread_id"]) for entry in objects(data, "not_loaded") if entry.get("state") == state), None)
 
 
 def _after_doubles(result: Result) -> tuple[str, ...]:

@@ -224,6 +224,7 @@ class Trouble:
     severity: str
     code: str
     count: int
+    """0 for what cannot be there more than once."""
     meaning: str
     where: tuple[str, ...] = ()
     """Up to five threads, or places in the source."""

@@ -31,12 +31,10 @@ from migrate_cli.report.document import (
     tone_of,
 )
 from migrate_cli.report.escape import NOTHING, duration, enumerated, number, percent, plural
+from migrate_cli.report.source_words import source_alone, source_words, target_words
+from migrate_cli.report.unread import SHOWN, not_read_line, unreadable_table
 
 FATES = ("kept", "converted", "noted", "dropped")
-SHOWN = 20
-"""Rows of the lists in reports that people read on a screen; JSON has them all."""
-
-
 _FEW = 5
 """Fields that a headline names."""
 _WITH_UNITS = frozenset({("estimate", "seconds"), ("estimate", "requests_per_minute")})
@@ -54,7 +52,7 @@ def build(result: Result) -> ReportDocument:
         _parts(data),
         _findings(data),
         _aside(data),
-        _unreadable(data),
+        unreadable_table(data, data.get("unreadable_cut") or 0),
         *_outlines(data),
         _reading(data),
         _carried(data),
@@ -82,7 +80,7 @@ def _brief(result: Result, *, planning: bool) -> Brief:
     run = dict(_run_facts(result))
     facts += [
         f"Shard {run['shard']}" if "shard" in run else "",
-        _not_read(data),
+        not_read_line(data),
         _left_out(data),
         _stores_line(data, planning=planning),
     ]
@@ -97,14 +95,6 @@ def _brief(result: Result, *, planning: bool) -> Brief:
     if data.get("nothing") == "unreadable":
         asked = (*asked, *_outlines(data)[:1])
     return brief(result, facts, listing=listing, asked=asked)
-
-
-def _not_read(data: JsonObject) -> str:
-    """That files are of no format that is known: nothing of them is in any count."""
-    found = data.get("not_read")
-    if not isinstance(found, dict):
-        return ""
-    return f"Not recognised, and not read: {plural(found.get('files', 0), 'file')}, such as {found.get('example')}"
 
 
 def _left_out(data: JsonObject) -> str:
@@ -343,16 +333,6 @@ def _aside(data: JsonObject) -> Table | None:
     return Table("Skipped threads", columns, rows, most=SHOWN, unlisted=cut, what="thread")
 
 
-def _unreadable(data: JsonObject) -> Table | None:
-    entries = objects(data, "unreadable")
-    if not entries:
-        return None
-    rows = tuple((text(e.get("origin")), text(e.get("code")), text(e.get("detail"))) for e in entries)
-    cut = data.get("unreadable_cut") or 0
-    columns = (Column("where"), Column("code"), Column("why"))
-    return Table("Could not be read", columns, rows, most=SHOWN, unlisted=cut, what="place")
-
-
 def _reading(data: JsonObject) -> Table | None:
     """How the source was read: a few lines for each format."""
     rows: list[tuple[str, ...]] = []
@@ -456,42 +436,61 @@ def _sandbox(target: JsonObject) -> str:
 
 
 def _after_plan(result: Result) -> tuple[str, ...]:
-    if chosen.none_selected(result.data) is not None:
-        return ("Choose otherwise, or leave the choice out to take every thread.",)
-    if counts(result.data, "threads").get("total", 0) == 0:
-        return (f"Check the path of the source and its format: migrate-cli doctor{_source(result.data)}",)
-    if result.data.get("nothing") == "skipped":
-        return ("Look at the findings above: they say why no thread holds anything that can be sent.",)
-    if result.data.get("unreadable"):
-        return ("Fix or remove the unreadable entries listed above; the rest can be migrated.",)
+    data = result.data
+    source, rehearsal = source_words(data), _rehearsal_state(data)
+    again, rehearse = f"migrate-cli plan{source}", f"migrate-cli apply{source} --target sandbox{rehearsal}"
+    if chosen.none_selected(data) is not None:
+        every = f"migrate-cli plan{source_alone(data)}{' --discover' if data.get('discover') else ''}"
+        return (f"Choose otherwise, or leave the choice out to take every thread: {every}",)
+    if counts(data, "threads").get("total", 0) == 0:
+        return (f"Check the path of the source and its format: migrate-cli doctor{source_alone(data)}",)
+    if data.get("unreadable"):
+        return _after_unreadable(data, again, rehearse)
+    page = f"As a page, with all of it: {again} --report plan.html"
+    if data.get("nothing") == "skipped":
+        return (f"Look at the findings above: they say why no thread holds anything that can be sent. {page}",)
     if result.exit_code != 0:
-        return ("Look at the findings above; convert: in migration.yaml changes what becomes of each kind.",)
-    saved = result.data.get("saved")
-    source, rehearsal = _source(result.data), _rehearsal_state(result.data)
-    planned = f" --plan {shlex.quote(str(saved))}" if saved else ""
+        rest = (f"Rehearse with what can be sent: {rehearse}",) if result.exit_code == ExitCode.PARTIAL else ()
+        return (
+            f"Look at the findings above; convert: in migration.yaml changes what becomes of each kind. {page}",
+            *rest,
+        )
+    planned = f" --plan {shlex.quote(str(data['saved']))}" if data.get("saved") else ""
     return (
-        f"Rehearse without the network: migrate-cli apply{source} --target sandbox{rehearsal}{planned}",
-        f"Migrate: migrate-cli apply{source}{state_option(result.data)}{planned}",
+        f"Rehearse without the network: {rehearse}{planned}",
+        f"Migrate: migrate-cli apply{source}{state_option(data)}{planned}",
     )
+
+
+def _after_unreadable(data: JsonObject, again: str, rehearse: str) -> tuple[str, ...]:
+    """What helps with entries that cannot be read, and what can be done with the rest, where there is one."""
+    fix = f"Fix or remove the unreadable entries listed above, then plan again: {again}"
+    if data.get("nothing") == "unreadable":
+        return (fix,)
+    shown = (f"See what is in them, and settings to start from: {again} -v",) if _outlines(data) else ()
+    return (fix, *shown, f"The rest can be migrated; rehearse it: {rehearse}")
 
 
 def _after_apply(result: Result) -> tuple[str, ...]:
     threads = counts(result.data, "threads")
-    state, where = state_option(result.data), _target_option(result.data)
-    again = f"migrate-cli apply{_source(result.data)}{where}{state}"
+    held, where = state_option(result.data), target_words(result.data)
+    source = source_words(result.data)
+    again = f"migrate-cli apply{source}{where}{held}"
     if result.exit_code in (5, 6, 130):
         return (f"Go on where this run stopped: {again}",)
     first = {name: _first(result, name) for name in ("in_doubt", "differs", "gone")}
     advice = {
-        "in_doubt": f"Look at a thread in doubt, and settle it: {_resolve(first['in_doubt'], state)}",
-        "differs": f"See how a thread differs, and settle it: {_resolve(first['differs'], state)}",
-        "gone": f"Load a thread anew whose conversation is gone: {_resolve(first['gone'], ' --restart' + state)}"
+        "in_doubt": f"Look at a thread in doubt, and settle it: {_resolve(first['in_doubt'], held)}",
+        "differs": f"See how a thread differs, and settle it: {_resolve(first['differs'], held)}",
+        "gone": f"Load a thread anew whose conversation is gone: {_resolve(first['gone'], ' --restart' + held)}"
         + (f" && {again}" if first["gone"] else ""),
-        "unread": f"Look again: migrate-cli verify{_source(result.data)}{state}{where} --failed",
+        "unread": f"Look again: migrate-cli verify{source}{held}{where} --failed",
         "failed": _after_failures(threads, again),
-        "loaded": f"Compare every conversation with its source: migrate-cli verify{_source(result.data)}{state}{where}",
+        "loaded": f"Compare every conversation with its source: migrate-cli verify{source}{held}{where}",
     }
-    return tuple(step for state, step in advice.items() if threads.get(state))
+    found = tuple(step for state, step in advice.items() if threads.get(state))
+    wanting = result.exit_code == ExitCode.PARTIAL and not found
+    return (f"See where the migration stands: migrate-cli status{held}",) if wanting else found
 
 
 def _first(result: Result, state: str) -> str | None:
@@ -513,24 +512,10 @@ def _after_failures(threads: dict[str, int], again: str) -> str:
     return f"Fix the unreadable entries listed above, then run it again: {again}"
 
 
-def _source(data: JsonObject) -> str:
-    """The source, its listing, the shard and the choice, as the next command must name them."""
-    named, shard = data.get("source_argument"), counts(data, "shard")
-    part = " --discover" if data.get("discover") else ""
-    part += f" --shard {shard['index']}/{shard['of']}" if shard else ""
-    part += chosen.options(data)
-    return f" {shlex.quote(str(named))}{part}" if named else part
-
-
 def _rehearsal_state(data: JsonObject) -> str:
     """The state file of a rehearsal, where the one of the migration is named: it must be another."""
     state = Path(str(data.get("state") or "migration.db"))
     return state_option({"state": str(state.with_name(f"{state.stem}.rehearsal{state.suffix}")), "rehearsal": True})
-
-
-def _target_option(data: JsonObject) -> str:
-    target = data.get("target")
-    return " --target sandbox" if isinstance(target, dict) and target.get("sandbox") else ""
 
 
 def _estimate(data: JsonObject) -> Table | None:

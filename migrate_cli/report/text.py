@@ -111,7 +111,8 @@ def _draw_brief(console: Console, document: ReportDocument, view: View) -> None:
         console.print()
     for place, trouble in enumerate(brief.troubles):
         sign, colour = TROUBLES.get(trouble.severity, TROUBLES["warning"])
-        head = Text.assemble((f"{sign} ", colour), (visible(trouble.code), "bold"), f"  {number(trouble.count)}  ")
+        head = Text.assemble((f"{sign} ", colour), (visible(trouble.code), "bold"), "  ")
+        head.append(f"{number(trouble.count)}  " if trouble.count else "")
         head.append(visible(trouble.meaning), style="dim")
         # The worst one is told whole; of the others, as much as a line takes.
         if place:

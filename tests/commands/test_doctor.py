@@ -183,3 +183,44 @@ def test_live_advises_the_strict_form_and_with_it_the_migration_succeeds(
         assert cli("doctor", export, "--live").code == 0
         assert cli("apply", export).code == 0
         assert cli("verify", export).code == 0
+
+
+def shown(outcome: Outcome) -> list[str]:
+    """The lines of a report; each takes more than one of a terminal that is narrower."""
+    return [line[at : at + 80] for line in outcome.out.splitlines() for at in range(0, max(len(line), 1), 80)]
+
+
+@pytest.mark.parametrize(
+    "words", [("export",), ("export", "--live"), (), ("nowhere",), ("export", "--target", "sandbox")]
+)
+@pytest.mark.parametrize("key", ["sk-test-key-0123456789", "sk-wrong-0123456789", None])
+def test_what_doctor_says_fits_on_a_screen(
+    words: tuple[str, ...],
+    key: str | None,
+    cli: Cli,
+    export: Path,
+    target: EmbeddedSandbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if key is None:
+        monkeypatch.delenv("OPENAI_API_KEY")
+    else:
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+    brief = cli("doctor", *words)
+    lines = shown(brief)
+    assert len(lines) <= 23, brief.out  # and the prompt
+    assert any(line.startswith("Next: ") for line in lines)
+    whole = cli("doctor", *words, "-v")
+    assert "Settings that differ from the default" in whole.out
+    assert whole.out.splitlines()[0] == brief.out.splitlines()[0]
+
+
+def test_the_source_that_the_state_file_knows_is_looked_at(cli: Cli, export: Path, target: EmbeddedSandbox) -> None:
+    cli("apply", export)
+    outcome = cli("doctor", "--output", "json")
+    assert checks(outcome)["source"]["detail"].startswith(f"{export} opens: 2 threads")
+    assert outcome.json["data"]["source_argument"] == str(export)
+    export.rename(export.with_name("moved"))
+    outcome = cli("doctor", "--output", "json")
+    assert outcome.code == 2
+    assert "is not there any more" in checks(outcome)["source"]["detail"]
