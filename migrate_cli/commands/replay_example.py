@@ -12,6 +12,7 @@ from migrate_cli.disk.output import open_for_writing
 from migrate_cli.errors import MigrateError, UsageError
 from migrate_cli.model import JsonObject, Result
 from migrate_cli.replay.example import example
+from migrate_cli.report.document import state_option
 from migrate_cli.settings.model import Settings
 from migrate_cli.sources.interface import Selection
 from migrate_cli.state.reader import StateReader
@@ -27,12 +28,16 @@ def write_example(settings: Settings, path: Path) -> Result:
             rehearsed = reader.setup().get("target.base_url") == SANDBOX
             threads = [str(row["thread_id"]) for row in reader.threads.listed("loaded", "verified", limit=3)]
     found = _configurations(settings)
-    text = example(path.name, threads, found)
+    options = (" --target sandbox" if rehearsed else "") + state_option(
+        {"state": str(settings.state), "rehearsal": rehearsed}
+    )
+    text = example(f"{shlex.quote(path.name)}{options}", threads, found)
     try:
         with os.fdopen(open_for_writing(path, os.O_EXCL, mode=0o644), "w", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise UsageError(f"{path} is there already; name another file, or delete it") from None
+        run = f"migrate-cli replay {shlex.quote(str(path))}{options}"
+        raise UsageError(f"{path} is there already; name another file, or delete it; `{run}` runs it") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
     return Result(
@@ -44,7 +49,7 @@ def write_example(settings: Settings, path: Path) -> Result:
             "assistants": len(found),
             "next": [
                 f"Edit what {path} asks and expects; its comments and docs/replay.md say how",
-                f"Run it: migrate-cli replay {shlex.quote(str(path))}{' --target sandbox' if rehearsed else ''}",
+                f"Run it: migrate-cli replay {shlex.quote(str(path))}{options}",
             ],
         },
     )

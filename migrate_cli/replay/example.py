@@ -12,7 +12,7 @@ from migrate_cli.model import JsonObject
 _HEAD = """\
 # A suite for migrate-cli replay: what to try, and what to expect of the answers. docs/replay.md explains every key.
 #
-#   migrate-cli replay {name}
+#   migrate-cli replay {words}
 """
 _CASES = """
 # One entry for each case. `conversation` is an old thread id or a new conversation id; without it, the case starts with
@@ -37,12 +37,15 @@ _TO_FILL_IN: JsonObject = {"model": "gpt-5.4-mini", "instructions": "Answer brie
 _CASES_SHOWN = 3
 
 
-def example(name: str, threads: Iterable[str], configurations: Sequence[JsonObject]) -> str:
-    """Return the text of a suite. The setup is the first configuration's, or one to be filled in."""
+def example(words: str, threads: Iterable[str], configurations: Sequence[JsonObject]) -> str:
+    """Return the text of a suite. The setup is the first configuration's, or one to be filled in.
+
+    `words` are the name of its file and the options by which `replay` runs it.
+    """
     setup: JsonObject = (
         configurations[0] if configurations else {"model": "gpt-5.4-mini", "instructions": "Answer briefly."}
     )
-    parts = [_HEAD.format(name=name)]
+    parts = [_HEAD.format(words=words)]
     if len(configurations) > 1:
         others = ", ".join(_named(each) for each in configurations[1:4])
         parts.append(f"# The setup of {_named(setup)}; the source has others too, such as {others}.\n")

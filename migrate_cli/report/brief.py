@@ -41,17 +41,11 @@ def brief(
     return Brief(
         tuple(line for line in facts if line),
         shown,
-        _more(len(kinds) - len(shown), len(findings) - len(loud), f"{listing} {listed}" if listed and listing else ""),
-        tuple(section for section in asked if section is not None),
+        hidden=len(kinds) - len(shown),
+        notes=len(findings) - len(loud),
+        listing=f"{listing} {listed}" if listed and listing else "",
+        asked=tuple(section for section in asked if section is not None),
     )
-
-
-def _more(kinds: int, notes: int, listing: str) -> str:
-    rest = [f"{kinds} more {'kind' if kinds == 1 else 'kinds'} of problem"] if kinds else []
-    rest += [f"{notes} {'kind' if notes == 1 else 'kinds'} of note"] if notes else []
-    lines = [f"{' and '.join(rest)}: add -v, or --report report.html" if rest else ""]
-    lines += [f"All threads of a finding: {listing}" if listing else ""]
-    return "\n".join(line for line in lines if line)
 
 
 def _of_findings(data: JsonObject) -> list[Trouble]:

@@ -71,7 +71,7 @@ def _brief(result: Result, checks: list[JsonObject]) -> Brief:
         for check in checks
         if check.get("verdict") in _SEVERITIES
     )
-    return brief(replace(result, errors=[]), lines, *wrong)
+    return replace(brief(replace(result, errors=[]), lines, *wrong), whole=True)
 
 
 def _next(data: JsonObject, checks: list[JsonObject]) -> tuple[str, ...]:

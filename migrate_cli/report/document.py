@@ -238,10 +238,29 @@ class Brief:
     """Lines of a few numbers."""
     troubles: tuple[Trouble, ...] = ()
     """The worst kinds of problem, worst first."""
-    more: str = ""
-    """What was left out, and how it is shown."""
+    hidden: int = 0
+    """Kinds of problem that are not shown."""
+    notes: int = 0
+    """Kinds of finding that are no problem; none of them is shown."""
+    listing: str = ""
+    """The command that lists all threads of a problem that is shown; empty where there is none."""
     asked: tuple[Plain, ...] = ()
     """Sections that a person asked for by an option."""
+    whole: bool = False
+    """Every problem is told whole: there are few. Else only the worst, and of the others what a line takes."""
+
+    @property
+    def more(self) -> tuple[str, ...]:
+        """What was left out, and how it is shown, in lines."""
+        kinds, notes = self.hidden, self.notes
+        rest = [f"{kinds} more {'kind' if kinds == 1 else 'kinds'} of problem"] if kinds else []
+        rest += [f"{notes} {'kind' if notes == 1 else 'kinds'} of note"] if notes else []
+        lines = [f"{' and '.join(rest)}: add -v, or --report report.html"] if rest else []
+        return (*lines, *([f"All threads of a finding: {self.listing}"] if self.listing else []))
+
+    def shorter(self) -> Brief:
+        """The same without the last of its problems, which is counted with those that are not shown."""
+        return replace(self, troubles=self.troubles[:-1], hidden=self.hidden + 1)
 
 
 @dataclass(frozen=True, slots=True)

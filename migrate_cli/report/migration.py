@@ -122,7 +122,7 @@ def _stores_line(data: JsonObject, *, planning: bool) -> str:
 def _was_asked_for(data: JsonObject) -> bool:
     """Whether the estimate says more than a plan says unasked."""
     found = data.get("estimate")
-    return isinstance(found, dict) and any(name in found for name in ("seconds", "tokens", "window"))
+    return isinstance(found, dict) and any(name in found for name in ("seconds", "window"))
 
 
 def _estimate_line(data: JsonObject) -> str:
@@ -131,7 +131,9 @@ def _estimate_line(data: JsonObject) -> str:
         return ""
     target = data.get("target")
     where = target.get("base_url") if isinstance(target, dict) else None
-    return f"{plural(found['requests'], 'request')} to {where or 'the target'}"
+    tokens = counts(found, "tokens").get("total")
+    size = f" · about {number(tokens)} tokens" if tokens else ""
+    return f"{plural(found['requests'], 'request')} to {where or 'the target'}{size}"
 
 
 def _tone(result: Result) -> Tone:

@@ -247,6 +247,8 @@ def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:
         found.append(f"Try failed threads again, once their cause is gone: migrate-cli apply{where} --retry-failed")
     if states.get("loaded") and not found:
         found.append(f"Compare every conversation with its source: migrate-cli verify{where}")
+    if states.get("verified") and not found:
+        found.append("Use the new ids in your application: migrate-cli map export")
     if data.get("unreadable"):
         found.append(f"Fix or remove the unreadable entries, then load what is in them: migrate-cli apply{where}")
     return tuple(found)

@@ -5,6 +5,7 @@ Without colour it is plain text. Ids and paths are wrapped, never cut. Nothing f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from io import StringIO
@@ -48,16 +49,35 @@ WORDS = {
 """Cells that are exactly one of these words are coloured."""
 TROUBLES = {"error": ("✗", "red"), "warning": ("!", "yellow"), "info": ("·", "dim")}
 NARROWEST = 40
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+SCREEN = 23
+"""Lines of a terminal of the usual size, without that of the prompt."""
 INDENT = 2
 GAP = 2
 
 
 def render(result: Result, view: View) -> str:
-    """Return the report, no line longer than the view is wide."""
+    """Return the report, no line longer than the view is wide; the short form as long as a screen, if it can be."""
     document = build(result)
     if document.verbatim is not None:
         return visible_block(document.verbatim).rstrip("\n") + "\n"
     document = in_encoding(document, view.encoding)
+    lines = _drawn(document, view)
+    while document.brief is not None and len(document.brief.troubles) > 1 and _height(lines, view) > SCREEN:
+        if view.detailed:
+            break
+        document = replace(document, brief=document.brief.shorter())
+        lines = _drawn(document, view)
+    return "\n".join(lines) + "\n"
+
+
+def _height(lines: list[str], view: View) -> int:
+    """How many lines of the screen these take: a command that is too long for one takes several."""
+    width = max(view.width, NARROWEST)
+    return sum(max(1, -(-cell_len(_COLOUR.sub("", line)) // width)) for line in lines)
+
+
+def _drawn(document: ReportDocument, view: View) -> list[str]:
     out = StringIO()
     console = Console(
         file=out,
@@ -71,8 +91,7 @@ def render(result: Result, view: View) -> str:
         legacy_windows=False,
     )
     _draw(console, document, view)
-    drawn = made_plain(out.getvalue(), view.encoding)
-    return "\n".join(line.rstrip() for line in drawn.splitlines()) + "\n"
+    return [line.rstrip() for line in made_plain(out.getvalue(), view.encoding).splitlines()]
 
 
 def _draw(console: Console, document: ReportDocument, view: View) -> None:
@@ -115,13 +134,13 @@ def _draw_brief(console: Console, document: ReportDocument, view: View) -> None:
         head.append(f"{number(trouble.count)}  " if trouble.count else "")
         head.append(visible(trouble.meaning), style="dim")
         # The worst one is told whole; of the others, as much as a line takes.
-        if place:
+        if place and not brief.whole:
             head.truncate(console.width - INDENT, overflow="ellipsis")
         console.print(Padding(head, (0, 0, 0, INDENT)))
         if trouble.where:
             named = _fitting(trouble.where, trouble.count, console.width - 2 * INDENT)
             console.print(Padding(Text(visible(named), overflow="fold"), (0, 0, 0, 2 * INDENT)))
-    for line in brief.more.splitlines():
+    for line in brief.more:
         _draw_step(console, Text(" " * INDENT), line)
     texts = (one for one in document.sections if isinstance(one, TextComparison) and view.with_content)
     for section in (*brief.asked, *texts):

@@ -86,3 +86,17 @@ def test_no_report_is_longer_than_a_screen(
     shown_lines = shown(result)
     assert len(shown_lines) <= 24
     assert sum(line.startswith(("  ✗ ", "  ! ")) for line in shown_lines) <= PROBLEMS
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_where_all_problems_do_not_fit_the_worst_stay_and_the_others_are_counted(colour: bool) -> None:
+    findings = {"item-refused": 1, "attachment-file-missing": 2, "order-unknown": 3, "message-incomplete": 4}
+    unread = [{"origin": "export/a.csv:1", "code": "csv-header", "detail": "export/a.csv: " + "a long sentence " * 50}]
+    result = run("plan", findings=findings, unreadable=unread, source_argument="export", parts={"read": 3, "kept": 3})
+    lines = render(result, OutputFormat.TEXT, colour=colour).splitlines()
+    text = "\n".join(lines)
+    assert len(lines) <= 23
+    assert "csv-header" in text and "order-unknown" not in text
+    assert "more kinds of problem" in text
+    assert "rehearse it" in text
+    assert "order-unknown" in "\n".join(shown(result, detailed=True))

@@ -81,7 +81,7 @@ def unknown_table(input_: Input, header: list[str], columns: Columns, delimiter:
     missing = columns.missing(header)
     shown = ", ".join(name[:40] for name in header[:12])
     detail = (
-        f"{input_.origin}: the columns {shown} do not tell {' and '.join(missing)}; name them under source.columns, "
+        f"{input_.origin}: the columns {shown} do not tell {_listed(missing)}; name them under source.columns, "
         f"as field: column, for the fields {', '.join(FIELDS)}; or describe them with source.map ({OWN})."
     )
     if missing == ["thread_id"]:
@@ -140,6 +140,10 @@ def _rows(input_: Input, delimiter: str) -> list[list[str]]:
         for cells in islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 1, _ROWS + 1):
             found.append(cells)
     return [cells for cells in found if cells]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
 
 
 def _brief(value: Any) -> str:
