@@ -274,3 +274,23 @@ def _until(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end, "it never came"
         time.sleep(0.02)
+
+
+def test_a_host_that_the_state_file_knows_need_not_be_named_again(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_API_KEY", KEY)
+    monkeypatch.setenv("MIGRATE_SOURCE__PRESET", "foundry")
+    monkeypatch.setenv("MIGRATE_SOURCE__DISCOVER", "true")
+    with host(tmp_path, write_export(tmp_path / "export", [2, 3]), SourcePreset.FOUNDRY) as running:
+        assert cli("apply", running.url, "--target", "sandbox").code == 0
+        verified = cli("verify", "--target", "sandbox", "--output", "json").json
+        assert (verified["exit_code"], verified["data"]["threads"]["verified"]) == (0, 2)
+        assert f"migrate-cli apply {running.url} --target sandbox" in _next_of_failed(cli, tmp_path)
+
+
+def _next_of_failed(cli: Cli, folder: Path) -> str:
+    """What status proposes where a thread has failed."""
+    with closing(sqlite3.connect(folder / "migration.rehearsal.db")) as db, db:
+        db.execute("UPDATE thread SET state = 'failed' WHERE key = 1")
+    return " ".join(cli("status", "--rehearsal").out.split())

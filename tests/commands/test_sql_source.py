@@ -139,3 +139,20 @@ def test_a_password_in_a_url_on_the_command_line_or_in_a_file_is_refused(cli: Cl
 def test_without_a_database_it_says_where_to_name_one(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIGRATE_SOURCE__KIND", "sql")
     assert "set source.url, or put its URL into the variable SOURCE_DATABASE_URL" in cli("plan").err
+
+
+def test_a_database_that_the_state_file_knows_need_not_be_named_again(cli: Cli, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "app.db")) as database:
+        for table in ("messages", "notes"):
+            database.execute(f"CREATE TABLE {table} (thread_id TEXT, id INTEGER, role TEXT, content TEXT)")
+        database.execute("INSERT INTO notes VALUES ('t', 1, 'user', 'hi')")
+        database.commit()
+    (tmp_path / "migration.yaml").write_text("source: {path: app.db, table: notes}")
+    assert cli("apply", "--target", "sandbox").code == 0
+    (tmp_path / "migration.yaml").unlink()
+    verified = cli("verify", "--target", "sandbox", "--output", "json").json
+    assert (verified["exit_code"], verified["data"]["threads"]["verified"]) == (0, 1)
+    (tmp_path / "app.db").unlink()
+    gone = cli("verify", "--target", "sandbox")
+    assert gone.code == 2
+    assert "is not there any more" in gone.err
