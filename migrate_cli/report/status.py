@@ -250,7 +250,7 @@ def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:
     if states.get("verified") and not found:
         found.append("Use the new ids in your application: migrate-cli map export")
     if data.get("unreadable"):
-        found.append(f"Fix or remove the unreadable entries, then load what is in them: migrate-cli apply{where}")
+        found.insert(0, f"Fix or remove the unreadable entries, then load what is in them: migrate-cli apply{where}")
     return tuple(found)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from io import StringIO
 from typing import Any
 
@@ -37,7 +38,7 @@ from migrate_cli.report.document import (
 )
 from migrate_cli.report.escape import NOTHING, number, percent, visible, visible_block
 from migrate_cli.report.interface import View
-from migrate_cli.report.plain import in_encoding
+from migrate_cli.report.plain import in_encoding, with_texts
 
 TONES = {Tone.GOOD: ("✓", "green"), Tone.MIXED: ("!", "yellow"), Tone.BAD: ("✗", "red")}
 FILLS = {"kept": ("█", "green"), "converted": ("▓", "cyan"), "noted": ("▒", "yellow"), "dropped": ("░", "red")}
@@ -49,6 +50,9 @@ WORDS = {
 """Cells that are exactly one of these words are coloured."""
 TROUBLES = {"error": ("✗", "red"), "warning": ("!", "yellow"), "info": ("·", "dim")}
 NARROWEST = 40
+_COMMAND = re.compile(r"`migrate-cli [^`]+`")
+_BLANK = "\u2800"
+"""Stands in for a blank while lines are laid out: as wide as one, and none to whoever breaks lines."""
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 SCREEN = 23
 """Lines of a terminal of the usual size, without that of the prompt."""
@@ -61,7 +65,7 @@ def render(result: Result, view: View) -> str:
     document = build(result)
     if document.verbatim is not None:
         return visible_block(document.verbatim).rstrip("\n") + "\n"
-    document = in_encoding(document, view.encoding)
+    document = with_texts(in_encoding(document, view.encoding), partial(_in_one_piece, width=view.width))
     lines = _drawn(document, view)
     while document.brief is not None and len(document.brief.troubles) > 1 and _height(lines, view) > SCREEN:
         if view.detailed:
@@ -91,7 +95,12 @@ def _drawn(document: ReportDocument, view: View) -> list[str]:
         legacy_windows=False,
     )
     _draw(console, document, view)
-    return [line.rstrip() for line in made_plain(out.getvalue(), view.encoding).splitlines()]
+    return [line.rstrip() for line in made_plain(out.getvalue().replace(_BLANK, " "), view.encoding).splitlines()]
+
+
+def _in_one_piece(text: str, width: int) -> str:
+    """Return the text with other blanks in its commands, at which no line is broken; not in those that fill a line."""
+    return _COMMAND.sub(lambda found: found[0].replace(" ", _BLANK) if len(found[0]) < width // 2 else found[0], text)
 
 
 def _draw(console: Console, document: ReportDocument, view: View) -> None:

@@ -11,8 +11,8 @@ from pathlib import PurePath
 
 from migrate_cli.sources.guess import speaks
 
-_ID = re.compile(rb"(?<![A-Za-z0-9_])(?:thread|msg)_(?=[a-z-]*[A-Z0-9])[A-Za-z0-9-]{16,}")
-"""An id of the API among other bytes; what is shorter may be the name of anything."""
+_ID = re.compile(rb"(?:thread|msg)_(?=[a-z-]*[A-Z0-9])[A-Za-z0-9-]{16,}")
+"""An id of the API among other bytes, such as those of a database; what is shorter may be the name of anything."""
 _CELL = re.compile(r"(?:thread|msg)_(?=[a-z-]*[A-Z0-9])[A-Za-z0-9-]+")
 _FIELD = re.compile(rb"(?:thread|message)_?id\b", re.IGNORECASE)
 _CHAT = re.compile(r"conversation|message|thread|dialog|transcript|(?<![a-z])chat", re.IGNORECASE)

@@ -293,3 +293,13 @@ def test_the_address_of_a_sandbox_that_is_gone_is_not_shown() -> None:
     report = text("apply", {"threads": {"total": 1, "loaded": 1}, "target": target}, width=120)
     assert "8123" not in report
     assert "the embedded sandbox, which ended with the run; its data is in m.db.sandbox" in report
+
+
+@pytest.mark.parametrize("width", range(60, 90, 3))
+def test_a_command_in_a_sentence_is_not_broken(width: int) -> None:
+    told = "The thread is not whole, and the state file knows why: run `migrate-cli status --orphans` and look at it."
+    result = Result("verify", {"outcomes": {"=": 1}}, 3, errors=[Problem("not-loaded", told, "thread_1")])
+    for detailed in (False, True):
+        assert "`migrate-cli status --orphans`" in render(
+            result, OutputFormat.TEXT, console_width=width, detailed=detailed
+        )

@@ -148,6 +148,16 @@ def test_a_database_in_a_folder_is_an_error_unless_migrate_cli_keeps_it(tmp_path
     assert "Name a database by itself as SOURCE." in problem.detail
 
 
+def test_what_stands_only_in_the_log_of_a_database_counts_too(tmp_path: Path, read: Any, wire: Any) -> None:
+    (tmp_path / "m.json").write_text(json.dumps([wire(1)]))
+    with closing(sqlite3.connect(tmp_path / "app.db")) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("CREATE TABLE chat (t TEXT)")
+        db.execute("INSERT INTO chat VALUES (?)", (THREAD,))
+        db.commit()
+        assert read(tmp_path).codes == ["ids-not-read"]
+
+
 def test_the_marks_of_own_databases_are_those_that_they_carry() -> None:
     assert [int.from_bytes(mark, "big") for mark in _OWN_DATABASES] == [STATE_ID, SANDBOX_ID]
 

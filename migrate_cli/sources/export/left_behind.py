@@ -8,6 +8,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from migrate_cli.sources.export.inputs import SQLITE_MAGIC, Input
@@ -79,6 +80,14 @@ def _in_members(input_: Input) -> bool:
     return False
 
 
+def _in_database(input_: Input) -> bool:
+    """Whether a database of somebody else holds ids; what was written last may stand in the log beside it only."""
+    if _is_own(input_):
+        return False
+    log = input_.local.with_name(f"{input_.local.name}-wal")
+    return in_bytes(_ends(input_)) or (log.is_file() and in_bytes(_ends(replace(input_, local=log))))
+
+
 def _is_own(input_: Input) -> bool:
     """Whether a database is one that migrate-cli itself keeps: no history is in it that is not elsewhere."""
     with input_.open() as stream:
@@ -102,7 +111,7 @@ _LOOKS: dict[str, Callable[[Input], bool]] = {
     "office document or archive": _in_members,
     "old office document": _in_old_book,
     "web page": _in_page,
-    DATABASE: lambda input_: not _is_own(input_) and in_bytes(_ends(input_)),
+    DATABASE: _in_database,
     "Parquet, ORC, Avro or Arrow": lambda input_: in_columns(_ends(input_)),
     "SQL dump": lambda input_: in_bytes(_ends(input_)),
     "XML": lambda input_: in_bytes(_ends(input_)),
