@@ -704,8 +704,8 @@ UNREADABLE: dict[str, Unread] = {
         "The file is not in a format that migrate-cli reads.", "Name the format with `--format`, or remove the file."
     ),
     "ids-not-read": Unread(
-        "The file is in no format that migrate-cli reads, and ids of threads or messages stand in it, so part of the "
-        "history may be there.",
+        "The file is in no format that migrate-cli reads, and by ids or columns it seems to hold threads or messages, "
+        "so part of the history may be there.",
         "Write its messages as JSON Lines or CSV, name a database by itself as SOURCE, or move the file out of the "
         "export.",
     ),

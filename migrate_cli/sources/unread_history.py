@@ -9,7 +9,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 
+from migrate_cli.sources.app_formats import app_of_row
+from migrate_cli.sources.columns import Columns
 from migrate_cli.sources.guess import speaks
+from migrate_cli.sources.record_tables import holds_records
 
 _ID = re.compile(rb"(?:thread|msg)_(?=[a-z-]*[A-Z0-9])[A-Za-z0-9-]{16,}")
 """An id of the API among other bytes, such as those of a database; what is shorter may be the name of anything."""
@@ -42,6 +45,12 @@ def in_bytes(data: bytes) -> bool:
 def in_columns(data: bytes) -> bool:
     """Whether the bytes of a file of columns hold such ids, or the name of a column of them: values may be packed."""
     return in_bytes(data) or _FIELD.search(data) is not None
+
+
+def may_hold_messages(columns: list[str]) -> bool:
+    """Whether a table with these columns would be read: as messages a row, as records, or as an app's own."""
+    app = app_of_row(dict.fromkeys(columns))
+    return app is not None or Columns().fit(columns) or holds_records(columns)
 
 
 def in_text(data: bytes) -> bool:

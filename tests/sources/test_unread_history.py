@@ -148,6 +148,20 @@ def test_a_database_in_a_folder_is_an_error_unless_migrate_cli_keeps_it(tmp_path
     assert "Name a database by itself as SOURCE." in problem.detail
 
 
+def test_a_database_with_a_table_of_messages_is_an_error_whatever_its_ids_look_like(
+    tmp_path: Path, read: Any, wire: Any
+) -> None:
+    (tmp_path / "m.json").write_text(json.dumps([wire(1)]))
+    for name, columns in (("chat.db", "session_id, role, content"), ("shop.db", "id, day, amount")):
+        with closing(sqlite3.connect(tmp_path / name)) as db, db:
+            db.execute(f"CREATE TABLE rows ({columns})")
+            db.execute("INSERT INTO rows VALUES ('a', 'b', 'c')")
+    (tmp_path / "broken.db").write_bytes(b"SQLite format 3\0" + b"x" * 200)
+    found = read(tmp_path)
+
+    assert [str(problem.origin) for problem in found.unreadable] == [str(tmp_path / "chat.db")]
+
+
 def test_what_stands_only_in_the_log_of_a_database_counts_too(tmp_path: Path, read: Any, wire: Any) -> None:
     (tmp_path / "m.json").write_text(json.dumps([wire(1)]))
     with closing(sqlite3.connect(tmp_path / "app.db")) as db:

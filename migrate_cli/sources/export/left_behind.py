@@ -1,20 +1,23 @@
-"""Looks once more into a file that is no part of an export: one with ids of threads or messages is told as an error.
+"""Looks once more into a file that is no part of an export: one that may hold threads or messages is told as an error.
 
 Loaded only where a file is ignored. It must not read such a file whole, and not try to make threads of it.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from migrate_cli.sources.export.inputs import SQLITE_MAGIC, Input
 from migrate_cli.sources.export.looked_at import NotOursError
 from migrate_cli.sources.foreign import DATABASE, INSTEAD
-from migrate_cli.sources.unread_history import in_bytes, in_columns, in_text
+from migrate_cli.sources.unread_history import in_bytes, in_columns, in_text, may_hold_messages
 
 CODE = "ids-not-read"
 _MOST = 8 << 20
@@ -33,14 +36,14 @@ def with_history_told(input_: Input, fault: NotOursError) -> NotOursError:
     """Return the fault of a file that is ignored; with a code if a part of the history may be in it."""
     try:
         held = _holds_history(input_, fault.kind)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, sqlite3.Error):
         return fault
     if not held:
         return fault
     kind = f" ({fault.kind})" if fault.kind else ""
     detail = (
-        f"{input_.origin}{kind} is in no format that is read, and ids of threads or messages stand in it, so part of "
-        f"the history may be there. {INSTEAD.get(fault.kind, _TEXT)} Or move it out of the export."
+        f"{input_.origin}{kind} is in no format that is read, and by ids or columns it seems to hold threads or "
+        f"messages, so part of the history may be there. {INSTEAD.get(fault.kind, _TEXT)} Or move it out of the export."
     )
     return NotOursError(CODE, detail, kind=fault.kind)
 
@@ -81,11 +84,20 @@ def _in_members(input_: Input) -> bool:
 
 
 def _in_database(input_: Input) -> bool:
-    """Whether a database of somebody else holds ids; what was written last may stand in the log beside it only."""
+    """Whether a database of somebody else holds ids, be it in the log beside it, or a table of messages."""
     if _is_own(input_):
         return False
     log = input_.local.with_name(f"{input_.local.name}-wal")
-    return in_bytes(_ends(input_)) or (log.is_file() and in_bytes(_ends(replace(input_, local=log))))
+    logged = log.is_file() and in_bytes(_ends(replace(input_, local=log)))
+    return logged or in_bytes(_ends(input_)) or any(map(may_hold_messages, _tables(input_.local)))
+
+
+def _tables(path: Path) -> Iterator[list[str]]:
+    """Yield the columns of the tables of an SQLite file, which is only read."""
+    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)) as database:
+        names = database.execute("SELECT name FROM sqlite_master WHERE type = 'table' LIMIT ?", (_MEMBERS,)).fetchall()
+        for (name,) in names:
+            yield [row[0] for row in database.execute("SELECT name FROM pragma_table_info(?)", (name,))]
 
 
 def _is_own(input_: Input) -> bool:
