@@ -369,6 +369,14 @@ def test_an_example_suite_is_written_and_runs(cli: Cli, tmp_path: Path, migrated
     again = cli("replay", "--init")
     assert again.code == 2
     assert "is there already" in again.err
+    assert "`migrate-cli replay replay.yaml` runs it" in again.err
+
+
+def test_an_example_suite_of_a_rehearsal_says_where_it_runs(cli: Cli, tmp_path: Path) -> None:
+    assert cli("apply", write_export(tmp_path / "export", [2]), "--target", "sandbox").code == 0
+    written = cli("replay", "--init", "--target", "sandbox")
+    assert "Run it: migrate-cli replay replay.yaml --target sandbox\n" in written.out
+    assert "#   migrate-cli replay replay.yaml --target sandbox\n" in Path("replay.yaml").read_text("utf-8")
 
 
 def test_an_example_suite_is_drafted_from_the_source_that_the_state_file_knows(

@@ -46,6 +46,9 @@ TABLES = {
     "its name": ("chat-log 2024.csv", "Fall,Wer,Was\n7,ich,hallo\n"),
     "a long first cell": ("a.csv", f'Was,Fall\n"{"long text, " * 2_000}",{THREAD}\n'),
     "one column": ("a.csv", f"Fall\n{THREAD}\n"),
+    "blank lines first": ("a.csv", f"\n\nFall;Wer;Was\n{THREAD};ich;hallo\n"),
+    "a line for a spreadsheet first": ("a.csv", f"sep=;\nFall;Wer;Was\n{THREAD};ich;hallo\n"),
+    "a title first": ("a.csv", f"All chats\nFall;Wer;Was\n{THREAD};ich;hallo\n"),
     "a name that is no table's": ("a.txt", f"Fall;Wer\n{THREAD};ich\n"),
 }
 
@@ -66,6 +69,7 @@ def test_a_table_that_looks_like_messages_is_an_error(kind: str, tmp_path: Path,
     ("name", "text"),
     [
         ("sales.csv", "weekday,units\nMon,3\n"),
+        ("sheet.csv", "sep=;\nweekday;units\nMon;3\n"),
         ("prices.csv", "day,what,price\n2024-07-01,A table of oak,300\n2024-07-02,A chair of oak,90\n"),
         ("notes.csv", "one line of prose without any comma\n"),
         ("README.md", f"# An export\n\nIt begins with {THREAD}, by the way.\n"),

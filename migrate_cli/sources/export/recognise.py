@@ -257,7 +257,7 @@ class Recogniser:
         delimiter = max(",;\t|", key=first.count)
         named = input_.suffix in _CSV_SUFFIXES
         if delimiter not in first:
-            if named and first.strip():
+            if named:
                 _refuse_lone_column(self._table, input_, first)
             return None
         try:

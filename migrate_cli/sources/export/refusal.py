@@ -78,6 +78,10 @@ def unknown_table(input_: Input, header: list[str], columns: Columns, delimiter:
             "put a row with names above it, such as thread_id, role and text."
         )
         return NotOursError("csv-header", detail, 1, kind="table")
+    if not "".join(header).strip() or header[0].startswith("sep="):
+        detail = f"{input_.origin}: the first line names no columns; remove what stands above the line that does."
+        numbered = [{str(place): cell for place, cell in enumerate(cells)} for cells in _rows(input_, delimiter)]
+        return NotOursError("csv-header" if in_table(numbered, input_.name) else None, detail, 1, kind="table")
     missing = columns.missing(header)
     shown = ", ".join(name[:40] for name in header[:12])
     detail = (
