@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from migrate_cli.convert.canonical import canonical, digest_of, encode
@@ -62,7 +61,7 @@ def with_values(item: Item, values: Mapping[str, str]) -> Item:
     if parts == body["content"]:
         return item
     body["content"] = parts
-    return replace(item, body=encode(body), digest=digest_of(body))
+    return item._replace(body=encode(body), digest=digest_of(body))
 
 
 def _filled(part: JsonObject, values: Mapping[str, str]) -> JsonObject:

@@ -126,13 +126,14 @@ class MessageTranslator:
             return False
         if not self._is_plain(raw.get("role")) or type(raw.get("content")) is not list:
             return False
-        for key in _SIMPLE:
-            kind = type(raw.get(key))
-            if kind is dict or kind is list:
-                return False
+        if not _HOLDERS.isdisjoint(map(type, map(raw.get, _SIMPLE))):
+            return False
         if self._time_format is not None and type(raw.get("created_at")) is str:
             return False
-        return all(type(part) is dict and _is_wire_part(part) for part in raw["content"])
+        for part in raw["content"]:  # noqa: SIM110 - `all` takes twice as long, and every message that is read is asked
+            if type(part) is not dict or not _is_wire_part(part):
+                return False
+        return True
 
     def _is_plain(self, role: Any) -> bool:
         return role is None or (type(role) is str and role in self.roles.plain)
@@ -144,6 +145,7 @@ _PLAIN_DIALECTS = frozenset({"wire", "flat", "exchange"})
 _MESSAGE_KEYS = spelling.MESSAGE.known
 _PART_KEYS = spelling.PART.known
 _TEXT_KEYS = frozenset({"value", "annotations"})
+_HOLDERS = frozenset({dict, list})
 _SIMPLE = ("id", "created_at", "thread_id", "run_id", "assistant_id")
 
 

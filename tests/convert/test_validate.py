@@ -72,7 +72,7 @@ def test_a_call_without_its_output_is_found(draft: Draft) -> None:
 
 
 def test_an_output_that_could_be_parted_from_its_call_is_found(draft: Draft) -> None:
-    loose = [replace(item, joined=False) for item in draft.items]
+    loose = [item._replace(joined=False) for item in draft.items]
     assert details(replace(draft, items=tuple(loose)))[0] == "Item 2: an output is not joined to its call."
 
 
