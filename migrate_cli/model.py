@@ -311,6 +311,9 @@ CHILD_THREAD = "child_thread"
 CONVERSATION_GONE = "conversation-gone"
 """The code of a thread whose conversation the target answers 404 for."""
 
+CONVERSATION_UNREADABLE = "unreadable"
+"""The code that a thread has in the state file when its conversation could not be read."""
+
 
 class ThreadState(StrEnum):
     """Where a thread stands; see README, "How resuming works"."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from migrate_cli.commands.choosing import NotSelected, selected
 from migrate_cli.commands.context import (
@@ -46,11 +47,9 @@ from migrate_cli.report.escape import visible
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.report.side_by_side import content_recorder, without_content
 from migrate_cli.settings.model import Settings
-from migrate_cli.sources.api.source import ApiSource
 from migrate_cli.sources.interface import Selection, Source
 from migrate_cli.sources.reading import ReadingTally, not_read
 from migrate_cli.state.divide import refuse_leftovers
-from migrate_cli.state.runs import RecordedRuns
 from migrate_cli.state.store import StateStore
 from migrate_cli.state.writer import JournalFailed
 from migrate_cli.target.conversations import ConversationsTarget
@@ -58,6 +57,9 @@ from migrate_cli.work.clock import WallClock
 from migrate_cli.work.ordered import Entry
 from migrate_cli.work.queue import piped
 from migrate_cli.work.time_limit import TimeLimit
+
+if TYPE_CHECKING:
+    from migrate_cli.commands.resumption import Resumption
 
 WITHIN = 9.5
 """Seconds after the first Ctrl-C when the process ends, whatever is under way; answers may come meanwhile."""
@@ -190,8 +192,10 @@ class ApplyRun:
 
     def _resumed(self) -> Resumption | None:
         """What to pass over, where this run goes on with one over a live source that ended early."""
-        if self._options.append or self._options.command != "apply":
+        if not self._source.live or self._options.append or self._options.command != "apply":
             return None
+        from migrate_cli.commands.resumption import Resumption  # noqa: PLC0415 - needs the reader of live hosts
+
         resumption = Resumption(self._store.runs, self._source, self._options.selection, self._tally)
         return None if resumption.run_id is None else resumption
 
@@ -397,44 +401,3 @@ class ApplyRun:
         """Record the result, without texts of messages, and wait until the disk has it."""
         self._store.runs.finish_run(run_id, without_content(result.envelope()))
         await self._store.durable()
-
-
-class Resumption:
-    """What an earlier run over a live source has done, so that it is not read again. Made before the new run starts.
-
-    Reading a host costs requests, an export only a moment: so this is for hosts, and only after a run that ended early.
-    The run after one that came to its end reads everything, and so finds what the source has changed since.
-    """
-
-    def __init__(self, runs: RecordedRuns, source: Source, selection: Selection, tally: RunTotals) -> None:
-        # With a limit, the source would give as many threads more.
-        begun = runs.broken_off() if isinstance(source, ApiSource) and selection.limit is None else None
-        self._first = begun[0] if begun else None
-        self.run_id = begun[1] if begun else None
-        """The first of the runs that ended early; None where there is nothing to go on with."""
-        self._runs, self._source, self._selection, self._tally = runs, source, selection, tally
-
-    def arriving(self) -> AsyncGenerator[Thread | Unreadable] | None:
-        """Read what the selection wants, on the event loop; what was done is counted instead.
-
-        None where the source cannot be read in this way; then there is nothing to go on with either.
-        """
-        if self._first is None or not isinstance(self._source, ApiSource):
-            return self._source.arriving(self._selection)
-        return self._source.arriving(self._selection, skip=self._counted(self._first))
-
-    def findings(self) -> list[Finding]:
-        """Return what is to be said once for the whole run."""
-        count = self._tally.threads["resumed"]
-        if not count:
-            return []
-        return [finding("source-not-reread", f"{count:,} threads that earlier runs had done were not read again.")]
-
-    def _counted(self, first: int) -> Callable[[str], bool]:
-        def done(thread_id: str) -> bool:
-            row = self._runs.done_since(thread_id, first)
-            if row is not None:
-                self._tally.resumed(row)
-            return row is not None
-
-        return done

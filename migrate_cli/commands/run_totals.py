@@ -15,6 +15,7 @@ from migrate_cli.load.decide import SET_ASIDE, Action
 from migrate_cli.load.run import OTHER_VERSION, READ_DIFFERENTLY
 from migrate_cli.model import (
     CONVERSATION_GONE,
+    CONVERSATION_UNREADABLE,
     UNKNOWN_THREAD,
     Draft,
     Finding,
@@ -29,7 +30,6 @@ from migrate_cli.report.progress import ProgressView
 from migrate_cli.report.side_by_side import ContentRecorder
 from migrate_cli.secrets import scrub
 from migrate_cli.sources.interface import Selection
-from migrate_cli.verify.run import UNREADABLE
 
 BY_VERIFY = frozenset({"differs", "gone", "unread"})
 """What a loaded thread counts as where the last `verify` found something."""
@@ -323,7 +323,7 @@ def _state_of(action: Action, progress: Progress | None) -> str:
 
 def _of_loaded(state: str, code: str | None) -> str:
     """What a thread that was loaded counts as, by what `verify` has found since."""
-    if code == UNREADABLE:
+    if code == CONVERSATION_UNREADABLE:
         return "unread"
     if state != ThreadState.DIFFERS:
         return "loaded"

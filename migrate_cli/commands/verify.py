@@ -33,7 +33,7 @@ from migrate_cli.errors import ExitCode, MigrateError, UsageError
 from migrate_cli.http.client import ApiClient
 from migrate_cli.http.rate_limiter import RateLimiter
 from migrate_cli.load.refusal import with_notes
-from migrate_cli.model import Draft, JsonObject, Problem, Result, Unreadable
+from migrate_cli.model import CONVERSATION_UNREADABLE, Draft, JsonObject, Problem, Result, Unreadable
 from migrate_cli.report.progress import ProgressView
 from migrate_cli.report.redact import redact_excerpt
 from migrate_cli.settings.model import Settings
@@ -46,7 +46,7 @@ from migrate_cli.target.vector_stores import VectorStoresTarget
 from migrate_cli.verify.comparisons import LOADED, ComparisonTasks, Entry
 from migrate_cli.verify.conversation import compare
 from migrate_cli.verify.files import FileCheck
-from migrate_cli.verify.run import UNREADABLE, VerifyRun
+from migrate_cli.verify.run import VerifyRun
 from migrate_cli.verify.sample import Sample
 from migrate_cli.verify.stores import compare_store
 from migrate_cli.work.clock import WallClock
@@ -242,7 +242,7 @@ class _Verify:
             str(row["thread_id"])
             for row in rows
             if selection.wants(str(row["thread_id"]))
-            and (not self._options.failed or row["state"] == "differs" or row["code"] == UNREADABLE)
+            and (not self._options.failed or row["state"] == "differs" or row["code"] == CONVERSATION_UNREADABLE)
         )
         if self._options.sample is not None:
             names = self._options.sample.of(names)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from migrate_cli.errors import TemporaryError
-from migrate_cli.model import ThreadState
+from migrate_cli.model import CONVERSATION_UNREADABLE, ThreadState
 from migrate_cli.verify.comparisons import Entry
 from migrate_cli.verify.conversation import ComparisonTask
 from migrate_cli.verify.items import unread
@@ -27,8 +27,6 @@ IN_A_ROW = 3
 NOT_COMPARED = "not-compared"
 HIDDEN = "the target does not show images' addresses, and the state file knows these items by hash alone"
 """Why items were not compared that stand at their place."""
-UNREADABLE = "unreadable"
-"""The code that a thread has in the state file when its conversation could not be read."""
 
 
 class ThreadStates(Protocol):
@@ -99,8 +97,8 @@ class VerifyRun:
             self._silent += 1
             if self._silent >= IN_A_ROW or error.by_all:
                 raise
-            verdict = unread(task.items, UNREADABLE, str(error))
-            self._states.set_state(task.thread_id, task.state, UNREADABLE, str(error))
+            verdict = unread(task.items, CONVERSATION_UNREADABLE, str(error))
+            self._states.set_state(task.thread_id, task.state, CONVERSATION_UNREADABLE, str(error))
             self._observer.compared(task, verdict, failed=True)
             return
         self._silent = 0
