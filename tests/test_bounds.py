@@ -54,6 +54,29 @@ def test_deeper_json_is_refused_with_the_setting_that_raises_the_bound(text: str
 
 
 @settings(deadline=None)
+@given(
+    st.recursive(
+        st.none() | st.floats() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3), max_leaves=8
+    ),
+    st.booleans(),
+    st.sampled_from(["utf-8", "utf-16", "utf-8-sig"]),
+)
+def test_json_is_read_as_by_the_parser_of_python(value: Any, plain: bool, encoding: str) -> None:
+    text = json.dumps({"key": value, "one more": [value]}, ensure_ascii=plain)
+    data = text.encode(encoding, "surrogatepass")
+    assert repr(loads(text)) == repr(loads(data)) == repr(json.loads(text))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1,]", "01", '"\x01"', "[1] 2", "\ufeff1", "9" * 5000])
+def test_what_is_no_json_is_refused_as_by_the_parser_of_python(text: str) -> None:
+    with pytest.raises(ValueError) as expected:
+        json.loads(text)
+    with pytest.raises(type(expected.value)) as refused:
+        loads(text)
+    assert str(refused.value) == str(expected.value)
+
+
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(0, 3))
 def test_depth_is_that_of_the_deepest_branch(depth: int, place: int) -> None:
     value: Any = 1

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from typing import Any
 
-from pydantic_core import from_json
-
-from migrate_cli.bounds import TooDeepError, check_depth, too_deep
+from migrate_cli.bounds import TooDeepError, check_depth, flawless, too_deep
 from migrate_cli.sources.foreign import not_quite_json, not_utf8
 
 _OPENING = frozenset({b"{", b"["})
@@ -16,9 +13,6 @@ TOO_DEEP = "json-too-deep"
 _DECODER = json.JSONDecoder(strict=False, parse_constant=lambda _: None)
 """Lenient about raw control characters inside strings, which hand-made exports hold, and about NaN, which programs that
 work with tables write where there is nothing."""
-_QUICK = partial(from_json, allow_inf_nan=False, cache_strings="all")
-"""Reads JSON without a flaw in half the time, and gives the same values: it keeps short texts that come often, such as
-keys and roles. It raises ValueError for all that needs leniency or a sentence."""
 
 
 class BadJsonError(ValueError):
@@ -55,7 +49,7 @@ def decode(data: bytes) -> str:
 def parse(data: bytes | str) -> Any:
     """Return the JSON value, or raise BadJsonError."""
     try:
-        return _flawless(data)
+        return flawless(data)
     except ValueError:
         pass  # the slow way is lenient, or says why not
     text = data if isinstance(data, str) else decode(data)
@@ -75,7 +69,7 @@ def line(data: bytes) -> Any:
     Lenient about a byte order mark.
     """
     try:
-        return _flawless(data)
+        return flawless(data)
     except TooDeepError:
         return None
     except ValueError:
@@ -85,13 +79,6 @@ def line(data: bytes) -> Any:
         return parse(text) if text else None
     except BadJsonError:
         return None
-
-
-def _flawless(data: bytes | str) -> Any:
-    """Return the value of JSON without a flaw; raises TooDeepError, and other ValueErrors for what may be read yet."""
-    value = _QUICK(data)
-    check_depth(data, value)
-    return value
 
 
 def _decoded(text: str) -> Any:
