@@ -148,6 +148,8 @@ class HttpTransport:
                 deadline.flows(UNHURRIED * self._timeout, SLOWEST)
                 answer = RawResponse(response.status, response.headers, await _whole(response, deadline))
             moved = answer.status < 429
+            if upload is not None and answer.status < 300:
+                upload.arrived()
         except self._failures as error:
             return transport_failure(error)
         finally:

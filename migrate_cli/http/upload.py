@@ -59,11 +59,16 @@ class Upload(payload.Payload):
 
     def gone(self) -> int:
         """How many bytes have certainly left this machine."""
-        waiting = 0 if self._transport is None else _waiting(self._transport)
+        waiting = 0 if self._transport is None or self._over is not None else _waiting(self._transport)
         gone = max(0, self._written - waiting)
         if self._over is None and gone >= (self._size or 0):
             self._over = self._loop.time()
         return gone
+
+    def arrived(self) -> None:
+        """Take note that it was answered as carried out: then all of it has left, and nobody need be asked."""
+        if self._over is None and self._written == self._size:
+            self._over = self._loop.time()
 
     def seconds(self) -> float:
         """For how long it has been on its way, or was until all of it had left."""

@@ -34,6 +34,8 @@ class ReadMeter:
         self._weight = 0
         # Whoever reads the stream closes it, or drops it: it must not live on for being looked at.
         self._stream: weakref.ref[io.BufferedReader] | None = None
+        self._size = 0
+        """The bytes of the file that is open."""
         self._entries: tuple[int, int] | None = None
         self._began = self._last = time.monotonic()
 
@@ -59,6 +61,7 @@ class ReadMeter:
         self._entries = None
         stream: io.BufferedReader = io.BufferedReader(_Watched(path, self._looked))
         self._stream = weakref.ref(stream)
+        self._size = os.fstat(stream.fileno()).st_size
         return stream
 
     def entry(self, number: int, of: int) -> None:
@@ -83,8 +86,7 @@ class ReadMeter:
         stream = None if self._stream is None else self._stream()
         if stream is None or stream.closed:
             return 0.0
-        size = os.fstat(stream.fileno()).st_size
-        return stream.tell() / size if size else 1.0
+        return min(1.0, stream.tell() / self._size) if self._size else 1.0
 
     def _looked(self) -> None:
         """A piece was read. While no thread comes, the source is being looked through, which may take long."""
