@@ -163,8 +163,11 @@ class Translator:
         wanted = _NAMES_BY_PREFIX.get(kind) if mark else None
         return raw if wanted is None else self._plain_record(raw, wanted)
 
-    def _plain_record(self, raw: JsonObject, wanted: Names) -> JsonObject:
-        record: JsonObject = respelled(values.unwrapped(raw), wanted)
+    def _plain_record(self, raw: JsonObject, wanted: Names) -> Any:
+        """Return a record with the wire's names; what a database wraps in an object, such as an id, as what it is."""
+        record = respelled(values.unwrapped(raw), wanted)
+        if type(record) is not dict:
+            return record
         changes = self._single.times(record)
         changes |= _texts_read(record, wanted)
         if type(text := record.get("metadata")) is str and (read := value_in(text)) is not None:

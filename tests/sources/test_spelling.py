@@ -311,3 +311,8 @@ def test_any_json_is_translated_without_an_error_and_without_a_change_of_what_ca
     Translator().value(value)
 
     assert json.dumps(value) == before
+
+
+def test_a_thread_that_is_named_by_the_id_of_a_database_has_that_name() -> None:
+    read = Translator().value({"thread": {"$oid": "65f0"}, "messages": [WIRE]})
+    assert read == {"thread": "65f0", "messages": [WIRE]}
