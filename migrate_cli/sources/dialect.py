@@ -37,6 +37,8 @@ _ENVELOPES = ("data", "message", "payload", "_source", "doc", "document", "body"
 """Keys under which logs, search engines and document stores put the record itself."""
 
 
+_THREAD_KEYS = frozenset({"thread", "messages", "runs", "run_steps", "steps"})
+_HOLDERS = (dict, list)
 _MOST_FIELDS = 10_000
 """An entry of a list with more names is no record: nobody has so many fields, and looking at each takes long."""
 
@@ -89,6 +91,22 @@ class Translator:
     # Records
 
     def _document(self, raw: JsonObject) -> Any:
+        return raw if self._is_wire_thread(raw) else self.thorough(raw)
+
+    def _is_wire_thread(self, raw: JsonObject) -> bool:
+        """Whether a document is a thread's object and its messages, all as the API has them: most are.
+
+        What it says yes to, `thorough` gives back as it is.
+        """
+        thread, messages = raw.get("thread"), raw.get("messages")
+        if type(thread) is not dict or type(messages) is not list or not raw.keys() <= _THREAD_KEYS:
+            return False
+        if not self._single.leaves_records or not thread.keys() <= spelling.THREAD.known or _holds_more(raw, thread):
+            return False
+        return all(map(self._single.is_wire, messages))
+
+    def thorough(self, raw: JsonObject) -> Any:
+        """Return any document in the wire's spelling; the same object if it was."""
         if self._single.is_wire(raw) or containers.is_recording(raw) or containers.is_exchange(raw):
             return raw
         if len(raw) <= MOST_KEYS:
@@ -282,6 +300,19 @@ class Translator:
             spelled = with_wire_names(respelled(outer, spelling.MESSAGE), self._columns.found(outer), thread=True)
             return [self._single.finished(_inside(spelled, one)) for one in record]
         return None
+
+
+def _holds_more(raw: JsonObject, thread: JsonObject) -> bool:
+    """Whether a thread with its messages holds what has to be looked into: runs, resources, odd metadata."""
+    if len(raw) > 2 and any(raw[key] != [] for key in raw if key not in ("thread", "messages")):
+        return True
+    metadata = thread.get("metadata")
+    if thread.get("tool_resources") or (metadata is not None and type(metadata) is not dict):
+        return True
+    if metadata and any(type(key) is not str or key[:1] == "$" for key in metadata):
+        return True
+    held = [value for key, value in thread.items() if key != "metadata"]
+    return any(value and type(value) in _HOLDERS for value in (*held, *(metadata or {}).values()))
 
 
 def _inside(outer: JsonObject, record: JsonObject) -> JsonObject:

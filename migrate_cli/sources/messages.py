@@ -40,6 +40,11 @@ class MessageTranslator:
         self._time_format = time_format
         self.met = SpellingsMet()
 
+    @property
+    def leaves_records(self) -> bool:
+        """Whether the settings have no say in records that are spelt as the wire has them."""
+        return self.app is None and self._time_format is None
+
     def finished(self, message: JsonObject) -> JsonObject:
         """Return a wire message with its role, its content and its times as the wire has them."""
         role, content = message.get("role"), message.get("content")

@@ -313,6 +313,61 @@ def test_any_json_is_translated_without_an_error_and_without_a_change_of_what_ca
     assert json.dumps(value) == before
 
 
+ODD = st.sampled_from(
+    [
+        None,
+        "",
+        "a",
+        1,
+        [],
+        {},
+        {"$oid": "x"},
+        {"a": {"$date": "2024-01-01"}},
+        '{"a": 1}',
+        ["a"],
+        {"_seconds": 1, "_nanoseconds": 2},
+    ]
+)
+THREAD_KEYS = st.sampled_from(
+    ["id", "object", "created_at", "metadata", "tool_resources", "title", "createdAt", "$oid"]
+)
+MESSAGES = st.lists(
+    st.sampled_from(
+        [WIRE, {**WIRE, "threadId": "t"}, {**WIRE, "role": "human"}, {"role": "user", "content": "a"}, "text", None]
+    ),
+    max_size=3,
+)
+
+
+@given(
+    st.dictionaries(THREAD_KEYS, ODD, max_size=4),
+    MESSAGES,
+    st.dictionaries(
+        st.sampled_from(["runs", "run_steps", "steps", "id", "object", "title", "thread_id"]), ODD, max_size=2
+    ),
+)
+def test_a_thread_that_a_quick_look_leaves_as_it_is_is_left_so_by_the_thorough_way(
+    thread: dict[str, Any], messages: list[Any], more: dict[str, Any]
+) -> None:
+    document = {"thread": thread, "messages": messages, **more}
+    quick, thorough = Translator().value(document), Translator().thorough(document)
+    assert repr(quick) == repr(thorough)
+    assert (quick is document) == (thorough is document)
+
+
+@pytest.mark.parametrize("more", [{}, {"runs": []}, {"runs": [], "run_steps": []}])
+def test_a_thread_of_the_wire_needs_no_more_than_the_quick_look(
+    more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = {
+        "thread": {"id": "t", "object": "thread", "metadata": {"user": "a"}, "tool_resources": {}},
+        "messages": [WIRE],
+        **more,
+    }
+    monkeypatch.delattr(Translator, "thorough")
+    assert Translator().value(document) is document
+
+
 def test_a_thread_that_is_named_by_the_id_of_a_database_has_that_name() -> None:
     read = Translator().value({"thread": {"$oid": "65f0"}, "messages": [WIRE]})
     assert read == {"thread": "65f0", "messages": [WIRE]}
