@@ -6,10 +6,10 @@ item, its role, and its parts in order. Text is never normalised. Pure; shared b
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from hashlib import blake2b
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -38,7 +38,7 @@ def digest_of(item: JsonObject) -> bytes:
     """Return the 16-byte hash of an item's canonical form; equal for an item as sent and as the server returns it."""
     text = _only_text(item)
     form = encode(canonical(item)) if text is None else _text_form(_named(item["role"]), _quoted(text))
-    return hashlib.blake2b(form, digest_size=16).digest()
+    return blake2b(form, digest_size=16).digest()
 
 
 def encode_item(item: JsonObject) -> tuple[bytes, bytes]:
@@ -58,9 +58,17 @@ def encode_text(role: str, part_type: str, text: str, tail: str = "") -> tuple[b
 
     Raises UnicodeEncodeError where the text holds a lone surrogate.
     """
-    role, quoted = _named(role), _quoted(text)
-    body = f'{{"type":"message","role":{role},"content":[{{"type":"{part_type}","text":{quoted}{tail}}}]}}'
-    return body.encode(), hashlib.blake2b(_text_form(role, quoted), digest_size=16).digest()
+    before, after, form = _frame(role, part_type, tail)
+    quoted = _quoted(text).encode()
+    return b"%b%b%b" % (before, quoted, after), blake2b(b"%b%b]]]" % (form, quoted), digest_size=16).digest()
+
+
+@lru_cache(maxsize=32)
+def _frame(role: str, part_type: str, tail: str) -> tuple[bytes, bytes, bytes]:
+    """What stands before and after the text in such a message, and before it in the canonical form."""
+    named = _named(role)
+    before = f'{{"type":"message","role":{named},"content":[{{"type":"{part_type}","text":'
+    return before.encode(), f"{tail}}}]}}".encode(), _text_form(named, "")[:-3]
 
 
 def _only_text(item: JsonObject) -> str | None:
@@ -82,7 +90,7 @@ def _text_form(role: str, text: str) -> bytes:
 
 def digest_of_all(digests: Iterable[bytes], metadata: dict[str, str]) -> str:
     """Return the hash of a whole draft, with the algorithm's name in front."""
-    whole = hashlib.blake2b(encode(sorted(metadata.items())), digest_size=16)
+    whole = blake2b(encode(sorted(metadata.items())), digest_size=16)
     for digest in digests:
         whole.update(digest)
     return f"{ALGORITHM}:{whole.hexdigest()}"
