@@ -448,9 +448,10 @@ class Settings(BaseSettings):
         for name in OF_NO_ITEM:
             recorded.pop(name, None)
         # Younger settings stand there only where they are not the default, as they do in files of earlier versions.
+        defaults = Settings()
         for name in YOUNGER:
             recorded.pop(name, None)
-            value, default = self._value(name), Settings()._value(name)
+            value, default = self._value(name), defaults._value(name)
             if value != default:
                 recorded[name] = _canonical(value.paths if isinstance(value, MapSettings) else value)
         return recorded
