@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from migrate_cli import __version__
-from migrate_cli.cli.app import app
+from migrate_cli.cli.app import app, with_command
 from migrate_cli.cli.help_text import help_of
 from typer.main import get_command
 from typer.testing import CliRunner
@@ -57,6 +57,20 @@ def test_planning_an_export_does_not_import_the_openai_package(tmp_path: object)
     )
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert process.returncode in (0, 3), process.stderr
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "no-such-command", "--version", None])
+def test_a_command_that_is_called_is_the_same_beside_few_others_as_beside_all(name: str | None) -> None:
+    args = [name, "--help"] if name in COMMANDS else [name] if name else []
+    alone, among_all = (CliRunner().invoke(group, args) for group in (with_command(name), app))
+    assert (alone.output, alone.exit_code) == (among_all.output, among_all.exit_code)
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "map"])
+def test_only_few_commands_are_made_for_one_that_is_called(name: str) -> None:
+    made = get_command(with_command(name)).commands  # type: ignore[attr-defined]
+    assert name in made
+    assert len(made) < len(COMMANDS) / 2
 
 
 def test_the_version_is_one_line() -> None:
