@@ -23,8 +23,11 @@ def batches(
     size = 0
     position = start
     while position < len(items):
-        end = _group_end(items, position, max_items)
-        weight = sum(len(item.body) + 1 for item in items[position:end])
+        end = position + 1
+        weight = len(items[position].body) + 1
+        if end < len(items) and items[end].joined:
+            end = _group_end(items, position, max_items)
+            weight = sum(len(item.body) + 1 for item in items[position:end])
         if position > first and (end - first > max_items or size + weight > max_bytes):
             yield first, position
             first, size = position, 0
