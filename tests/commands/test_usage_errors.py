@@ -28,7 +28,7 @@ from .conftest import Cli  # noqa: TID252 - the folder's own fixtures
         ("map export --oops", "there is no option --oops; see migrate-cli map export --help"),
         (
             "--limit 3 plan",
-            "the option --limit stands before the command; options come after it; see migrate-cli plan --help",
+            "the option --limit is before the command; put options after it; see migrate-cli plan --help",
         ),
     ],
 )
