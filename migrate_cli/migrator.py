@@ -373,7 +373,7 @@ def _outcome(
         return failure
     if row is None:
         return ThreadNotFound(f"The source has no thread {thread_id}.", thread_id)
-    return TemporaryError(f"The migration of {thread_id} was interrupted; ask again and it goes on.")
+    return TemporaryError(f"The migration of {thread_id} was interrupted; ask again to resume it.")
 
 
 def _is_gone(row: JsonObject) -> bool:
@@ -389,7 +389,7 @@ def _error_of(row: JsonObject) -> ThreadError:
     if row["state"] == ThreadState.SKIPPED:
         return ThreadSkipped(f"{thread_id} has nothing to migrate ({why}).", thread_id, code=row["code"])
     if _is_gone(row):
-        told = f"{thread_id} was migrated, but {why}; `{settle} --restart` lets it be loaded anew."
+        told = f"{thread_id} was migrated, but {why}; `{settle} --restart` lets it be loaded again."
         return ThreadFailed(told, thread_id, code=row["code"])
     return ThreadFailed(f"{thread_id} could not be migrated: {why}.", thread_id, code=row["code"])
 

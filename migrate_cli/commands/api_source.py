@@ -92,7 +92,7 @@ def _when_refused(settings: Settings, preset: ApiPreset) -> str:
     """What a person can do where the host refuses the key or token."""
     source = settings.source
     if source.token_command:
-        return "run source.token_command by hand, and check the role of whom it signs in"
+        return "run source.token_command by hand, and check the role of the identity it signs in"
     if preset.token_scope is None or preset.key_header:
         return CHECK_KEY
     if not _key(settings):

@@ -130,7 +130,7 @@ def apply(
 
 
 def _by_presence(target: ConversationsTarget) -> Finding:
-    detail = f"Of {target.by_presence:,} images by URL, the target shows no more than that they are there."
+    detail = f"Of {target.by_presence:,} images by URL, the target only shows that they are there."
     return finding("images-by-presence", detail)
 
 
@@ -428,7 +428,7 @@ class Resumption:
         count = self._tally.threads["resumed"]
         if not count:
             return []
-        return [finding("source-not-reread", f"{count:,} threads that earlier runs had done were not read again.")]
+        return [finding("source-not-reread", f"{count:,} threads that earlier runs had finished were not read again.")]
 
     def _counted(self, first: int) -> Callable[[str], bool]:
         def done(thread_id: str) -> bool:

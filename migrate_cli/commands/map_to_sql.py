@@ -60,7 +60,7 @@ def write_back_target(
     source = settings.source
     table = table or source.table
     if not table:
-        raise UsageError("name the table that gets the conversation ids: --table NAME")
+        raise UsageError("name the table for the conversation ids: --table NAME")
     named = source.columns.get("thread_id") or source.columns.get("thread") if source.kind == "sql" else None
     return WriteBackTarget(table, conversation_column, thread_column or named)
 
@@ -140,7 +140,7 @@ class _WriteBack:
         if not self._options.add_column:
             raise UsageError(
                 f"{_no_column(self._target.table, self._target.conversation_column, self._columns)}; "
-                f"add it with --add-column, or by yourself: {addition}"
+                f"add it with --add-column, or by hand: {addition}"
             )
         self._added = True
         if self._options.write:

@@ -158,7 +158,7 @@ def read_plan(path: Path) -> PlanRecord:
         value = None
     version = value.get(MARK) if isinstance(value, dict) else None
     if version is None:
-        raise UsageError(f"{path} is no plan; make one with: migrate-cli plan --save {path}")
+        raise UsageError(f"{path} is not a plan; create one with: migrate-cli plan --save {path}")
     if version != VERSION:
         raise UsageError(
             f"{path} is a plan of version {version}, and this program reads version {VERSION}; "

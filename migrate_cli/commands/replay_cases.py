@@ -113,7 +113,7 @@ def _jobs(
     settings: Settings, options: ReplayOptions, given: Suite | None, reader: StateReader, mapped: Callable[[str], str]
 ) -> tuple[Suite | None, list[ReplayJob], dict[str, OldTurn]]:
     if given is None and not options.last_turn:
-        raise UsageError("no suite is named; write one with `migrate-cli replay --init`, or take --last-turn")
+        raise UsageError("no suite is named; write one with `migrate-cli replay --init`, or use --last-turn")
     suite = given.with_setup(model=options.model) if given is not None else None
     if given is not None and given.agents():
         _check_agents(settings, options)
@@ -140,11 +140,11 @@ def _check_agents(settings: Settings, options: ReplayOptions) -> None:
     """Raise UsageError for agents where there can be none, and for a model that theirs would be replaced by."""
     if options.model is not None:
         raise UsageError(
-            "--model is for requests that name a model, and cases of this suite name an agent, which has its own"
+            "--model applies to requests that name a model, but cases of this suite name an agent, which has its own"
         )
     if settings.target.preset != "foundry":
         raise UsageError(
-            "cases of this suite name an agent, which only a project of Microsoft Foundry has; set target.preset: "
+            "cases of this suite name an agent, which only a Microsoft Foundry project has; set target.preset: "
             "foundry, and target.base_url to the project"
         )
 
@@ -154,7 +154,7 @@ def _baseline(
 ) -> tuple[Suite | None, list[LastTurn]]:
     """A suite of last turns: with the setup of the given suite, or else of the assistant that answered."""
     if settings.replay.mode not in (Mode.COPY, Mode.STATELESS):
-        raise UsageError("--last-turn asks an old question again, so it runs with --mode copy or stateless only")
+        raise UsageError("--last-turn asks an old question again, so it can only run with --mode copy or stateless")
     source = open_configured(settings)
     threads = (each for each in source.threads(options.selection) if _is_loaded(each, reader))
     turns = last_turns(threads, options.sample)

@@ -39,7 +39,7 @@ def write_example(settings: Settings, path: Path) -> Result:
         with os.fdopen(open_for_writing(path, os.O_EXCL, mode=0o644), "w", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise UsageError(f"{path} is there already; name another file, or delete it") from None
+        raise UsageError(f"{path} already exists; name another file, or delete it") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
     return Result(
@@ -50,7 +50,7 @@ def write_example(settings: Settings, path: Path) -> Result:
             "threads": len(threads),
             "assistants": len(found),
             "next": [
-                f"Edit what {path} asks and expects; its comments and docs/replay.md say how",
+                f"Edit what {path} asks and expects; its comments and docs/replay.md explain how",
                 f"Run it: migrate-cli replay {path}{' --target sandbox' if rehearsed else ''}",
             ],
         },

@@ -51,7 +51,7 @@ _ALREADY = {
 }
 _SINCE = {
     Action.CHANGED: ("source-changed", "the source has changed since this thread was loaded"),
-    Action.GROWN: ("source-grown", "new messages stand at the end of this thread; load them with --append"),
+    Action.GROWN: ("source-grown", "this thread has new messages at its end; load them with --append"),
 }
 
 
@@ -120,7 +120,7 @@ class RunTotals:
                 self.add_findings([finding(code, detail, draft.thread_id)])
             self.problem(code, detail, draft.thread_id)
         elif state in ("failed", "in_doubt"):
-            self.problem(code or state, detail or "still as an earlier run left it", draft.thread_id)
+            self.problem(code or state, detail or "unchanged since an earlier run", draft.thread_id)
 
     def unreadable(self, entry: Unreadable) -> None:
         """Count something that could not be read."""

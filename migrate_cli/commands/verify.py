@@ -310,12 +310,13 @@ def _check_choice(selection: Selection, options: VerifyOptions) -> None:
     """Refuse what goes with no choice. Raises UsageError."""
     if selection.choice and options.from_state:
         raise UsageError(
-            "--since, --until, --assistant and --metadata look into threads, and --from-state reads none; leave "
+            "--since, --until, --assistant and --metadata need the content of threads, and --from-state reads "
+            "none; leave "
             "that out, or name the threads with --thread or --threads-from"
         )
     if selection.choice and options.sample is not None and options.sample.count is not None:
         raise UsageError(
-            "--sample counts threads before it is known what they hold; with --since, --until, --assistant or "
+            "--sample picks threads before their content is known; with --since, --until, --assistant or "
             "--metadata, take a share, such as --sample 5%"
         )
 

@@ -178,7 +178,9 @@ class VerifyTotals:
             self.not_loaded.append(row)
             why = f": {entry.detail}" if entry.detail else ""
             state = entry.state.replace("_", " ")
-            self._problem("not-loaded", f"this thread is {state} and has no whole conversation{why}", entry.thread_id)
+            self._problem(
+                "not-loaded", f"this thread is {state} and has no complete conversation{why}", entry.thread_id
+            )
         self._view.thread_done(entry.state, 0)
 
     def _unreadable(self, entry: Unreadable) -> None:

@@ -173,7 +173,7 @@ def _write_sampling(builder: ConfigurationBuilder, *, deployed: bool) -> None:
     if isinstance(effort, str) and (reasoning or unknown):
         builder.config["reasoning"] = {"effort": effort}
     elif effort:
-        builder.find("assistant-field-lost", "reasoning_effort, since the model is no reasoning model.")
+        builder.find("assistant-field-lost", "reasoning_effort, since the model is not a reasoning model.")
 
 
 def _write_choices(builder: ConfigurationBuilder) -> None:

@@ -88,7 +88,7 @@ def _place(held: Any, tool: str) -> str:
 
 def _tool(builder: ConfigurationBuilder, tool: Any) -> JsonObject | None:
     if not isinstance(tool, Mapping):
-        builder.find("tool-not-carried", f"an entry of its tools that is no object but {type(tool).__name__}.")
+        builder.find("tool-not-carried", f"an entry of its tools is not an object but {type(tool).__name__}.")
         return None
     kind = str(tool.get("type"))
     convert = _TOOLS.get(kind)

@@ -69,7 +69,7 @@ class MessageBuilder:
             self.parts.append(part)
             return Fate.KEPT
         if self.role != "assistant":
-            self.find("part-not-allowed-for-role", f"An image stood in a message of role {self.role}.")
+            self.find("part-not-allowed-for-role", f"There was an image in a message of role {self.role}.")
             self.write(f"[Image: {label}]")
             return Fate.NOTED
         policy = self.draft.options.assistant_images

@@ -56,6 +56,6 @@ def _opening(builder: MessageBuilder) -> list[JsonObject]:
         if written is not None:
             opening.append(text_part(builder.role, f"[{written}]"))
     if options.progress_messages is ProgressMessages.MARK and is_progress(message):
-        builder.find("progress-marked", "The message tells how a research goes on; a first line says so.")
+        builder.find("progress-marked", "The message reports the progress of research; its first line says so.")
         opening.append(text_part(builder.role, PROGRESS_MARK))
     return opening

@@ -21,7 +21,7 @@ _TARGET = "says the target"
 
 
 class Retirement(NamedTuple):
-    """When a model goes, and what to use after it."""
+    """When a model is shut down, and what replaces it."""
 
     date: str
     """ISO date of the shutdown."""
@@ -30,10 +30,10 @@ class Retirement(NamedTuple):
     """Who says so, or as of when."""
 
     def told(self, today: datetime.date | None) -> str:
-        """Say that it goes, or went, and when, and how that is known; either of them where nobody says the day."""
+        """Say when it is, or was, shut down, and how that is known; without `today`, both are left open."""
         if today is None:
-            return f"goes or went on {self.date} ({self.known})"
-        return f"{'goes' if self.date > today.isoformat() else 'went'} on {self.date} ({self.known})"
+            return f"is or was shut down on {self.date} ({self.known})"
+        return f"{'is' if self.date > today.isoformat() else 'was'} shut down on {self.date} ({self.known})"
 
 
 LARGE = "gpt-5.5"
@@ -42,7 +42,7 @@ _LUNA = "gpt-6-luna"
 _AUDIO = "gpt-audio-1.5"
 
 NOTHING_LISTED: Mapping[str, str] = {}
-"""Stands for the dates of a target that was not asked, or tells none."""
+"""Used for a target that was not asked for dates, or gives none."""
 
 MODELS_GOING: dict[str, Retirement] = {
     "gpt-3.5-turbo": Retirement("2026-10-23", SMALL),

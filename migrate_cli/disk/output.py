@@ -176,7 +176,7 @@ def _open_pipe(path: Path) -> int:
             if error.errno != errno.ENXIO:
                 raise
             if time.monotonic() >= until:
-                raise OSError(errno.ENXIO, "nobody reads this pipe", str(path)) from None
+                raise OSError(errno.ENXIO, "no process reads this pipe", str(path)) from None
             time.sleep(_PAUSE)
         else:
             os.set_blocking(handle, True)

@@ -152,7 +152,7 @@ class Spool(_Fetching):
         except OSError as error:
             raise TemporaryError(
                 f"the file {file_id} cannot be kept in {self._folder} while it is sent: {error.strerror or error}; "
-                "make room, then run the same command again",
+                "free some space, then run the same command again",
                 code="no-room-for-files",
             ) from error
 

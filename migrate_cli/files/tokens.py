@@ -29,7 +29,7 @@ FRAME_BYTES = 76
 SLICE = 20_000
 """Characters that are encoded at a time: a text without spaces costs more than its length."""
 
-_ESTIMATE = "estimate, four bytes of UTF-8 a token"
+_ESTIMATE = "estimate, four bytes of UTF-8 per token"
 
 
 def token_counter() -> tuple[TokenEstimate, str]:

@@ -90,7 +90,7 @@ class CommandToken(Token):
         try:
             self._command = shlex.split(command) if isinstance(command, str) else list(command)
         except ValueError as error:
-            raise UsageError(f"{setting} is no command line: {error}", code="token-command") from error
+            raise UsageError(f"{setting} is not a valid command line: {error}", code="token-command") from error
         if not self._command:
             raise UsageError(f"{setting} is empty; name the command that prints a token", code="token-command")
 

@@ -58,7 +58,7 @@ class LateThreads:
         count = len(self._waiting)
         threads, them = ("1 thread", "it") if count == 1 else (f"{count:,} threads", "them")
         self._observer.say(
-            f"Waiting {round(seconds)} s: {threads} had an unclear answer, and what was sent may still take effect "
+            f"Waiting {round(seconds)} s: {threads} had an unclear response, and what was sent may still take effect "
             f"(load.late). All other threads are done; Ctrl-C leaves {them} for the next run."
         )
 

@@ -50,7 +50,7 @@ class OrphanFate(StrEnum):
     WITH_FORCE = "with-force"
     """The same, but this state file does not have its thread elsewhere."""
     WRITTEN_INTO = "written-into"
-    """It holds something that the thread does not say there, or its metadata were changed."""
+    """It holds something that the thread does not say there, or its metadata was changed."""
     NOT_COMPARABLE = "not-comparable"
     """It holds items, and nothing is known of the thread; or the target does not show them."""
     NOT_THERE = "not-there"

@@ -54,8 +54,8 @@ async def _pages_after(
 
 def _unseen(load: LoadContext) -> ThreadStopped:
     detail = (
-        f"the target does not list what comes after a given item of conversation {load.conversation}, so nobody can "
-        "see what stands there"
+        f"the target does not list what comes after a given item of conversation {load.conversation}, so it is not "
+        "known what is there"
     )
     return ThreadStopped(ThreadState.IN_DOUBT, "unexplained-items", detail)
 

@@ -26,7 +26,7 @@ from migrate_cli.work.queue import EntryQueue, queue_of
 
 _DONE = frozenset({ThreadState.LOADED, ThreadState.VERIFIED, ThreadState.SKIPPED, ThreadState.UNDONE})
 _FITS = (Holding.CONTINUED, Holding.WHOLE)
-NOTED = "it was refused here when it was loaded; a note stands in its place"
+NOTED = "it was refused here when it was loaded; a note takes its place"
 UNNAMED = "unnamed"
 LIST_INCOMPLETE = "conversation-list-incomplete"
 SEVERAL = "several-conversations"
@@ -222,7 +222,7 @@ def choose(claims: Sequence[Claim], *, whole_list: bool) -> tuple[Claim | None, 
     if not claims:
         if whole_list:
             return None, None, None
-        detail = "no conversation of it was listed, and the list is not complete: it may have one"
+        detail = "no conversation was listed for it, but the list is incomplete: it may have one"
         return None, LIST_INCOMPLETE, detail
     fullest = max(claims, key=lambda claim: len(claim.ids))
     wrong = [claim for claim in claims if claim.holding is not Holding.PART]
@@ -230,5 +230,5 @@ def choose(claims: Sequence[Claim], *, whole_list: bool) -> tuple[Claim | None, 
         return fullest, None, None
     told = "; ".join(f"conversation {claim.conversation_id}: {claim.why}" for claim in wrong[:3])
     if len(claims) > 1:
-        return fullest, SEVERAL, f"{len(claims)} conversations name it, and none holds it whole; {told}"
+        return fullest, SEVERAL, f"{len(claims)} conversations name it, and none holds all of it; {told}"
     return fullest, DIFFERS, told

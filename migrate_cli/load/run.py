@@ -31,7 +31,7 @@ from migrate_cli.work.pool import Take, WorkerPool
 from migrate_cli.work.queue import EntryQueue, queue_of
 
 READ_DIFFERENTLY = "read-differently"
-OTHER_VERSION = "this version of migrate-cli reads the thread otherwise than the one that loaded it"
+OTHER_VERSION = "this version of migrate-cli reads the thread differently from the one that loaded it"
 IN_A_ROW = 3
 """After so many threads without an answer, and none that was loaded, the target is taken to be down."""
 ALIKE = 10

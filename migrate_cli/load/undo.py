@@ -80,7 +80,7 @@ class UndoRun:
             count = sum(item_id not in created.item_ids for item_id in standing)
             if not count or created.ours_alone or self._force:
                 return None
-            return f"{count} items stand in it that this migration did not write"
+            return f"{count} of its items were not written by this migration"
 
         deletion = ConversationDeletion(
             self._target, created.conversation_id, self.attempts, expected=len(created.item_ids)

@@ -98,7 +98,7 @@ class AgentUndoRun:
         foreign = next((one.version for one in found if one.version in known), None)
         if foreign is None:
             return GONE, 0, None
-        return KEPT, 0, f"version {foreign} does not say that it was made of an assistant of ours"
+        return KEPT, 0, f"version {foreign} does not say which of our assistants it was created from"
 
     async def _delete(self, asked: Sequence[StandingVersion], *, whole: bool) -> Reply:
         one = asked[0]

@@ -191,7 +191,7 @@ class UsageBudget:
             return self.stopped
         # There is no average before the first response, so the first request runs alone.
         if self.limits.spending and self._requests == 0 and self._in_flight:
-            return "the first request is under way"
+            return "the first request is in flight"
         if limited and self._grant() < 1:
             calls = self.limits.tool_calls is not None and self._left() < 1
             return self._too_many_calls() if calls else self._too_much("cost", self.cost, self.limits.cost)

@@ -91,7 +91,7 @@ def from_judge(response: ModelResponse) -> Likeness:
     try:
         verdict = loads(response.text)
     except ValueError:
-        return Likeness(None, "the judge's answer is no JSON")
+        return Likeness(None, "the judge's answer is not JSON")
     value = verdict.get("likeness") if isinstance(verdict, dict) and set(verdict) == {"likeness"} else None
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
         return Likeness(None, "the judge's answer is not the number from 0 to 1 that it was asked for")

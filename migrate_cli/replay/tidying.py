@@ -58,7 +58,7 @@ class TidiedConversation:
             return self.problem
         done = []
         if self.answered:
-            done.append(f"{', '.join(self.answered)} got an answer, so that the conversation can go on")
+            done.append(f"{', '.join(self.answered)} got an answer, so that the conversation can continue")
         if self.deleted:
             done.append(f"the items of the response that called {', '.join(self.deleted)} were deleted")
         return f"in the conversation {self.conversation_id}, {' and '.join(done)}" if done else ""

@@ -237,9 +237,9 @@ def _given(call: ClientCall, tool: Tool) -> tuple[Given, str | None]:
     try:
         value = loads(call.arguments or "{}")
     except ValueError:
-        return {}, "the arguments are no JSON"
+        return {}, "the arguments are not JSON"
     if not isinstance(value, dict):
-        return {}, "the arguments are no JSON object"
+        return {}, "the arguments are not a JSON object"
     wrong = violation(tool.parameters, value)
     return value, None if wrong is None else f"the arguments are not right: {wrong}"
 

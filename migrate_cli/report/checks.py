@@ -144,7 +144,9 @@ def _beside(outcomes: dict[str, int], one: str) -> str:
 def _after_all(data: JsonObject) -> str:
     """What explains differences, and threads that there was nothing to compare with."""
     continued, threads = data.get("continued"), counts(data, "threads")
-    said = f" {plural(continued, 'conversation')} went on since." if isinstance(continued, int) and continued else ""
+    said = ""
+    if isinstance(continued, int) and continued:
+        said = f" {plural(continued, 'conversation was', 'conversations were')} continued since."
     if repeated := data.get("repeated"):
         said += f" In {number(repeated)} of them, new items repeat what the history says: `resolve` shows them."
     if changed := threads.get("source_changed"):

@@ -63,7 +63,10 @@ def time_over(data: JsonObject) -> str:
     rest = (
         f"; {number(left - met)} {'is' if left - met == 1 else 'are'} left" if left is not None and left > met else ""
     )
-    return f" It ended after {duration(limit)}, as --max-duration asked{rest}: the same command goes on."
+    return (
+        f" It ended after {duration(limit)}, as requested with --max-duration{rest}; run the same command again "
+        "to resume."
+    )
 
 
 def _chosen(data: JsonObject) -> JsonObject:

@@ -21,7 +21,7 @@ SHOWN = 20
 """Conversations that a terminal and Markdown list; the other formats have up to a thousand."""
 STATES = {
     "loaded": "all of it is in its conversation",
-    "loading": "its conversation holds the beginning, and `apply` goes on there",
+    "loading": "its conversation holds the beginning, and `apply` continues from there",
     "skipped": "it holds nothing to send",
     "in_doubt": "no conversation is certainly its own; nothing is sent before a person has decided",
     "not_found": "the target lists no conversation of it, and `apply` loads it",
@@ -32,7 +32,7 @@ FATES = {
     "removable": "empty, or the beginning of a thread that is loaded into another conversation",
     "with_force": "the same, but the thread is not loaded here: only with --force",
     "written_into": "somebody has written into it, or changed its metadata: it is never deleted",
-    "not_comparable": "it holds items, and nothing tells whether they are the thread's: it is left",
+    "not_comparable": "it holds items, and it is not known whether they are the thread's: it is left",
     "not_there": "listed by the target, and not there or another thread's",
 }
 """What orphans are."""

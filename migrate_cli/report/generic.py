@@ -44,7 +44,7 @@ def _headline(result: Result) -> str:
     if isinstance(message, str):
         return message
     if result.exit_code == ExitCode.INTERRUPTED:
-        return "The run was interrupted: the same command goes on where it stopped."
+        return "The run was interrupted; run the same command again to resume."
     if result.errors and not result.data:
         return f"{result.command} did not work."
     return {"ok": "Done.", "partial": "Done in part."}.get(result.status, "Not everything is right.")

@@ -126,7 +126,8 @@ class _FileHandler(logging.StreamHandler[TextIO]):
     def _ended(self, error: OSError) -> None:
         reason = error.strerror or str(error)
         sys.stderr.write(
-            f"The log file {visible(self._path)} takes no more ({reason}); the command goes on without it.\n"
+            f"The log file {visible(self._path)} cannot be written any more ({reason}); the command continues "
+            "without it.\n"
         )
 
     def close(self) -> None:

@@ -246,7 +246,7 @@ def _apply_headline(result: Result) -> str:
     ending = f" {plural(skipped, 'thread')} had nothing to load." if skipped else ""
     ending += chosen.not_selected(data)
     if result.exit_code == 130:
-        ending += chosen.time_over(data) or " The run was interrupted and can go on."
+        ending += chosen.time_over(data) or " The run was interrupted and can be resumed."
     target = data.get("target")
     if isinstance(target, dict) and target.get("sandbox"):
         ending += " This was a rehearsal: nothing real was written."
@@ -485,7 +485,7 @@ def _after_apply(result: Result) -> tuple[str, ...]:
     advice = {
         "in_doubt": f"Look at a thread in doubt, and settle it: {_resolve(first['in_doubt'], state)}",
         "differs": f"See how a thread differs, and settle it: {_resolve(first['differs'], state)}",
-        "gone": f"Load a thread anew whose conversation is gone: {_resolve(first['gone'], ' --restart' + state)}"
+        "gone": f"Reload a thread whose conversation is gone: {_resolve(first['gone'], ' --restart' + state)}"
         + (f" && {again}" if first["gone"] else ""),
         "unread": f"Look again: migrate-cli verify{_source(result.data)}{state}{where} --failed",
         "failed": _after_failures(threads, again),

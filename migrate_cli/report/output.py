@@ -38,7 +38,7 @@ def form_of(path: Path, default: OutputFormat) -> OutputFormat:
         return default
     form = ENDINGS.get(ending) or _ALSO.get(ending)
     if form is None:
-        raise UsageError(f"there is no report of the form {path.suffix}; end {path.name} in {', '.join(ENDINGS)}")
+        raise UsageError(f"there is no report format {path.suffix}; end {path.name} in {', '.join(ENDINGS)}")
     return form
 
 

@@ -150,7 +150,7 @@ def _changed(data: JsonObject) -> str:
     if isinstance(changed, list) and changed:
         said += f" {plural(len(changed), 'conversation')} changed while it ran."
     left = sum(bool(one.get("problem")) for one in objects(data, "tidied"))
-    return said + (f" {plural(left, 'conversation')} cannot go on before an open call is answered." if left else "")
+    return said + (f" {plural(left, 'conversation')} cannot continue before an open call is answered." if left else "")
 
 
 def _why(data: JsonObject, cases: list[JsonObject]) -> Table | None:

@@ -134,7 +134,7 @@ def _headline(data: JsonObject, states: dict[str, int]) -> str:
     ended = ending_of(last) if isinstance(last, dict) else ""
     ending += pilot_stopped(data) + _chosen(data)
     if ended in ("interrupted", "broken off") and not data.get("running"):
-        ending += f" The last run was {ended}: run the same command again to go on."
+        ending += f" The last run was {ended}: run the same command again to resume."
     verb = "is" if total == 1 else "are"
     if _whole(data, states) is None:
         # Of how many in all, nobody knows yet.
@@ -253,7 +253,7 @@ def _after_verify(data: JsonObject, where: str) -> list[str]:
     if gone:
         lost = shlex.quote(gone[0]["thread_id"])
         found.append(
-            "Load a thread anew whose conversation is gone: "
+            "Reload a thread whose conversation is gone: "
             f"migrate-cli resolve {lost} --restart{held} && migrate-cli apply{where}"
         )
     return found

@@ -533,7 +533,7 @@ def _dotenv(named: Path | None, below: list[Layer], given: list[Layer]) -> tuple
     """The variables of .env, their layer, and what is to be told; nothing of one that is part of the source."""
     path = named or ENV_FILE
     if named is not None and not named.exists():
-        raise SettingsError(f"There is no file {named} with variables; correct --env-file.")
+        raise SettingsError(f"There is no file {named}; correct --env-file.")
     source = source_among([*below, *given])
     if named is None and path.is_file() and lies_in(path, source):
         return {}, env_layer(str(path), {}, Settings, {}), [not_read(path, source)]

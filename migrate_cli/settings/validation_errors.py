@@ -25,7 +25,7 @@ _ALLOWED = {
     "string_pattern_mismatch": "a text on one line",
     "path_type": "a path",
     "tuple_type": "a list", "list_type": "a list", "dict_type": "a mapping", "too_short": "a list that is not empty",
-    "model_type": "a mapping with keys of its own", "model_attributes_type": "a mapping with keys of its own",
+    "model_type": "a mapping with keys", "model_attributes_type": "a mapping with keys",
 }  # fmt: skip
 _BOUNDS = {
     "greater_than_equal": ("ge", "at least"),

@@ -51,7 +51,7 @@ def connect(scheduler: str | None, at_once: int | None) -> DaskEngine:
         client = Client(scheduler, timeout=_PATIENCE, set_as_default=False, name="migrate-cli")
     except ValueError as error:
         raise UsageError(
-            f"--scheduler {scheduler} is no address of a Dask scheduler, such as tcp://HOST:8786"
+            f"--scheduler {scheduler} is not an address of a Dask scheduler, such as tcp://HOST:8786"
         ) from error
     except OSError as error:
         raise TemporaryError(f"no Dask scheduler answers at {scheduler} ({error}); check --scheduler") from error
@@ -135,7 +135,7 @@ class DaskEngine:
             return
         self._begun[index] += 1
         if self._begun[index] > 1:
-            put((index, {"type": "note", "text": "its worker was lost, and another goes on with it"}))
+            put((index, {"type": "note", "text": "its worker was lost, and another takes over"}))
 
 
 def shard_task(task: ShardTask, topic: str) -> ShardEnd:

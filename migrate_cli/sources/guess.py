@@ -122,11 +122,11 @@ def _block(records: _Records, fields: _Fields, *, rows: bool) -> list[str]:
 
 
 _NOT_FOUND = {
-    "thread_id": "nothing looks like it; without it, each list is a thread named after the file",
-    "role": "nothing looks like who speaks; a path is needed here",
-    "text": "nothing looks like what is said; a path is needed here",
-    "created_at": "nothing looks like a time; without it, the order of the file counts",
-    "message_id": "nothing looks like it; without it, messages get ids of their own",
+    "thread_id": "no candidate found; without it, each list is a thread named after the file",
+    "role": "no candidate for the speaker found; a path is needed here",
+    "text": "no candidate for the text found; a path is needed here",
+    "created_at": "no candidate for a time found; without it, the order of the file counts",
+    "message_id": "no candidate found; without it, message ids are generated",
 }
 
 

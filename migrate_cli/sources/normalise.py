@@ -78,7 +78,7 @@ def messages_of(raws: Iterable[Any], thread_id: str, notes: Notes, *, start: int
             yield message_of(raw, thread_id, position, notes)
         else:
             kind = type(raw).__name__
-            notes.add("message-not-an-object", f"Entry {position + 1} of the messages is no object but {kind}.")
+            notes.add("message-not-an-object", f"Entry {position + 1} of the messages is not an object but {kind}.")
 
 
 def message_of(raw: JsonObject, thread_id: str, position: int, notes: Notes) -> Message:
@@ -86,7 +86,9 @@ def message_of(raw: JsonObject, thread_id: str, position: int, notes: Notes) -> 
     message_id = clean_id(raw.get("id"))
     if message_id is None:
         message_id = f"{thread_id}#{position}"
-        notes.add("message-without-id", f"Message {position + 1} has no id and is called {message_id}.", message_id)
+        notes.add(
+            "message-without-id", f"Message {position + 1} has no id; it was given the id {message_id}.", message_id
+        )
     get = raw.get
     incomplete, assistant_id, run_id = get("incomplete_details"), get("assistant_id"), get("run_id")
     content = _content(raw, message_id, notes)
@@ -118,7 +120,7 @@ def _role(raw: JsonObject, message_id: str, notes: Notes) -> str | None:
     if isinstance(role, str) and role:
         return role
     if raw.get("assistant_id") or raw.get("run_id"):
-        notes.add("message-role-inferred", "No role; a run made the message, so it is the assistant's.", message_id)
+        notes.add("message-role-inferred", "No role; a run created the message, so it is the assistant's.", message_id)
         return "assistant"
     return None
 
@@ -150,7 +152,7 @@ def _content(raw: JsonObject, message_id: str, notes: Notes) -> tuple[Any, ...]:
 
 def _note_list_like(text: str, message_id: str, notes: Notes) -> None:
     if looks_like_parts(text):
-        detail = f"The text ({len(text):,} characters) looks like a list of parts, and cannot be read as one."
+        detail = f"The text ({len(text):,} characters) looks like a list of parts, but cannot be read as one."
         notes.add("text-looks-like-json", detail, message_id)
 
 

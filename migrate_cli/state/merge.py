@@ -86,7 +86,7 @@ class Merged:
             return Result("merge", data, run_id=self.run_id)
         data["missing"] = list(self.missing)
         lacking = ", ".join(self.missing)
-        told = f"{self.into} lacks shard {lacking}; merge that too before you apply to the file or verify it as one"
+        told = f"{self.into} lacks shard {lacking}; merge that too before you run apply or verify with this file"
         return Result("merge", data, ExitCode.PARTIAL, self.run_id, [Problem("shards-missing", told)])
 
 
@@ -159,7 +159,7 @@ class _Merge:
         wrong = joiner.differences()
         if wrong:
             raise StateError(
-                f"The merge was given up, because the sums do not agree ({'; '.join(wrong)}); nothing was changed. "
+                f"The merge was cancelled, because the sums do not agree ({'; '.join(wrong)}); nothing was changed. "
                 "That is a bug: please report it.",
                 code="merge-sums",
             )

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from migrate_cli.state.statements import FILE_COLUMNS, STORE_COLUMNS
 
-LOST_RACE = "another shard went on with this thread while its conversation was being created"
+LOST_RACE = "another shard continued this thread while its conversation was being created"
 """The reason of the possible orphan that a row leaves which was creating a conversation, and lost."""
 
 _OLDER = ("creating", "pending", "loading", "skipped", "failed", "loaded", "verified", "differs", "in_doubt", "undone")

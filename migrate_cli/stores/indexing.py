@@ -80,7 +80,7 @@ class StoreIndexing:
         outside = sum(row.status is InStore.WAITING for row in rows.values())
         if outside and not there:
             told = f"{counted(outside, 'file')} of the vector store {store_id} did not get into the one at the target"
-            context.outcomes.problem("vector-store-unfinished", f"{told}, and the source does not have it any more")
+            context.outcomes.problem("vector-store-unfinished", f"{told}, and the source no longer has it")
             return True
         if outside:
             told = f"{counted(outside, 'file')} of the vector store {store_id} are not in the one at the target yet"
@@ -128,7 +128,7 @@ class StoreIndexing:
         if refused.status in (404, 410):
             context.memory.note(store_id, replace(record, status=StoreStatus.MAKING, target_id=None))
             context.memory.forget_files(store_id)
-            sentence = f"{told}, is gone from the target; run the same command again to make it anew"
+            sentence = f"{told}, is gone from the target; run the same command again to create it again"
             context.outcomes.problem("vector-store-gone", sentence)
         else:
             sentence = f"{told}, is not shown by the target ({refused.status}: {refused.message})"

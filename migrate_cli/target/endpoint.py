@@ -93,7 +93,7 @@ def _credentials(target: TargetSettings, key: str) -> Credentials | None:
 def _when_refused(target: TargetSettings, credentials: Credentials | None) -> str:
     """What a person can do where the target refuses the key or token."""
     if isinstance(credentials, CommandToken):
-        return "run target.token_command by hand, and check the role of whom it signs in"
+        return "run target.token_command by hand, and check the role of the identity it signs in"
     if isinstance(credentials, IdentityToken):
         return "sign in again (such as: az login), and check the role at the project"
     if isinstance(credentials, KeyHeader):

@@ -107,7 +107,7 @@ class ConversationWalk:
             if isinstance(page, Page):
                 return page, tried
         if isinstance(page, Refused) and cursors:
-            self.incomplete = f"the target refuses to go on with it ({page.status}: {page.message.rstrip('.')})"
+            self.incomplete = f"the target refuses to continue it ({page.status}: {page.message.rstrip('.')})"
         elif isinstance(page, Refused):
             self.refused = page
         return None, 0

@@ -94,7 +94,7 @@ def _contents(a: list[list[Any]], b: list[list[Any]]) -> Iterator[Change]:
         return
     if Counter(left) == Counter(right):
         order = ", ".join(map(str, _places(left, right)))
-        yield Change("content", "parts-order", f"its parts stand in another order: {order}")
+        yield Change("content", "parts-order", f"its parts are in a different order: {order}")
         return
     blocks = [*common_blocks(left, right), (len(left), len(right), 0)]
     at = there = 0
@@ -122,7 +122,7 @@ def _part(place: int, one: list[Any], other: list[Any]) -> Change:
     if kind != other[0]:
         lost = kind in ("image", "file")
         code = f"lost-{kind}" if lost else "changed-part"
-        return Change(where, code, f"{_named(other)} stands where {_named(one)} was sent")
+        return Change(where, code, f"{_named(other)} is in the place where {_named(one)} was sent")
     if kind == "text":
         return _text(f"{where}.text", "changed-text", one[1], other[1])
     if kind in ("image", "file"):

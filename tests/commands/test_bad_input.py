@@ -138,7 +138,7 @@ def test_a_state_file_of_another_export_is_refused_in_one_sentence(
     outcome = cli("apply", tmp_path / "two")
     assert outcome.code == 10
     assert_one_sentence(outcome.err)
-    assert f"{tmp_path / 'two'} is another export" in outcome.err
+    assert f"{tmp_path / 'two'} is not the export that" in outcome.err
 
 
 def test_another_programs_database_is_refused(cli: Cli, tmp_path: Path, target: EmbeddedSandbox) -> None:

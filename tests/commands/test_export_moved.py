@@ -147,7 +147,7 @@ def test_an_export_elsewhere_with_the_same_ids_and_other_contents_is_refused(
         rewrite(other / f"{thread_id(number)}.json", "something else")
     outcome = cli("apply", other)
     assert outcome.code == 10
-    assert "3 threads were compared that both have, and every one of them reads otherwise" in outcome.err
+    assert "3 threads that both have were compared, and every one of them differs otherwise" in outcome.err
     assert conversations(target.data) == before
 
 

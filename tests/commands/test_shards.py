@@ -89,7 +89,7 @@ def test_shards_divide_a_limit_that_is_for_all_of_them(
     assert plan(cli, export, "--shard", "1/4", "--rate", "400")["estimate"]["requests_per_minute"] == 100
     outcome = cli("plan", export, "--shard", "1/11")
     assert outcome.code == 2
-    assert "cannot be divided between 11 shards" in outcome.err
+    assert "cannot be divided among 11 shards" in outcome.err
     monkeypatch.setenv("MIGRATE_LOAD__DIVIDE_LIMITS", "false")
     assert plan(cli, export, "--shard", "1/11")["shard"]["requests_per_minute"] == 10
 

@@ -484,7 +484,7 @@ def test_markdown_tells_in_one_line_how_it_was_made(replayed: Result) -> None:
 def test_calls_that_nobody_answered_and_what_became_of_their_conversations_are_shown() -> None:
     tools = [{"tool": "crm.lookup", "where": "nobody", "seconds": None, "problem": "unanswered"}]
     case = replay_case(
-        "a", "failed", kinds=["call-unanswered"], reasons=["nobody here could answer the calls of crm.lookup"]
+        "a", "failed", kinds=["call-unanswered"], reasons=["nothing here could answer the calls of crm.lookup"]
     )
     tidied = [
         {"conversation_id": "conv_1", "answered": ["crm.lookup"], "deleted": [], "problem": None},

@@ -157,7 +157,7 @@ def test_a_long_list_says_how_much_it_leaves_out() -> None:
 
 def test_a_verification_without_differences_is_all_identical() -> None:
     report = text("verify", {"outcomes": {"=": 12, "*": 0}, "threads": {"verified": 2}, "continued": 1})
-    assert "All 12 items are identical. 1 conversation went on since." in report
+    assert "All 12 items are identical. 1 conversation was continued since." in report
 
 
 def test_a_replay_counts_its_cases() -> None:

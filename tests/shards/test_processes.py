@@ -132,7 +132,7 @@ def test_one_interrupt_drains_all_and_leaves_one_state_file(
     assert run.returncode == 130, err
     assert "Stopping when the requests in flight are done" in err
     assert err.count("run the same command again") == 1
-    assert "The run was interrupted and can go on." in " ".join(out.split())
+    assert "The run was interrupted and can be resumed." in " ".join(out.split())
     assert not folder_of(tmp_path / "migration.db").exists()
     assert cli("apply", export, "--processes", 2).code == 0
     assert conversations(target.data) == told(export)

@@ -177,7 +177,7 @@ def test_a_missing_item_is_named_wherever_it_stood(position: int, hashes: bool) 
 def test_a_doubled_item_is_named_wherever_it_stands(position: int, hashes: bool) -> None:
     found = verdict(TALK, TALK[: position + 1] + TALK[position:], hashes=hashes)
     assert signs(found) == {"=": 7, "+": 1}
-    assert (only(found).code, only(found).detail) == ("doubled-item", f"another copy of item {position}")
+    assert (only(found).code, only(found).detail) == ("doubled-item", f"a duplicate of item {position}")
     assert found.fails(strict=False)
 
 
@@ -204,7 +204,7 @@ def test_swapped_items_are_named_as_a_pair(first: int, second: int, hashes: bool
 
 def test_an_item_that_moved_further_is_named() -> None:
     found = verdict(TALK, [*TALK[1:5], TALK[0], *TALK[5:]])
-    assert (only(found).code, only(found).detail) == ("moved-item", "stands at place 4, not at 0")
+    assert (only(found).code, only(found).detail) == ("moved-item", "is at position 4, not at 0")
 
 
 def test_a_target_that_lists_newest_first_is_said_once() -> None:

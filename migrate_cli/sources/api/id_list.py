@@ -37,7 +37,8 @@ class IdList:
             self._prepare(identity, path)
         except (OSError, sqlite3.Error) as error:
             raise UsageError(
-                f"the list of threads cannot be kept in {path}: {error}; remove the file, or make room", code="roster"
+                f"the list of threads cannot be kept in {path}: {error}; remove the file, or free some space",
+                code="roster",
             ) from error
 
     def close(self) -> None:

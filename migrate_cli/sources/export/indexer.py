@@ -244,7 +244,7 @@ class Indexer:
         if thread is None:
             return bad
         self._index.hold_back(thread)
-        detail = f"{bad.detail} The thread {thread} is not read, for it may lack more."
+        detail = f"{bad.detail} The thread {thread} is not read, because more may be missing."
         return BadJsonError(bad.code, detail, bad.line, bad.column)
 
     def _spool_all(
@@ -271,7 +271,10 @@ class Indexer:
         for raw in known:
             self._index.keep(piece.kind, _key_of(piece.kind, raw), raw)
         if odd := len(piece.raws) - len(known):
-            detail = f"{input_.origin}: {odd:,} entries among the {piece.kind} objects are none. The others are read."
+            detail = (
+                f"{input_.origin}: {odd:,} entries among the {piece.kind} objects are not such objects. The "
+                "others are read."
+            )
             self._index.problem(input_.origin, "entry-unknown", detail)
         if piece.kind is RecordKind.ASSISTANT and piece.has_more is not None:
             self.more_assistants[piece.has_more] = True
@@ -316,7 +319,7 @@ class Indexer:
 
     def _unknown_line(self, found: Recognised, number: int) -> None:
         here = replace(found.input.origin, line=number)
-        detail = f"{here}: The line holds nothing that is known beside {found.shape.name}. The other lines are read."
+        detail = f"{here}: The line is not in the format {found.shape.name}. The other lines are read."
         self._index.problem(here, "unknown-line", detail)
 
     def _records(self, found: Recognised) -> Iterator[Record]:
@@ -350,7 +353,7 @@ class Indexer:
         except NotOursError:
             self._unknown_line(found, number)
         except BadJsonError as bad:
-            detail = f"{here}: {bad.detail} What stands before is read, and so are the other lines."
+            detail = f"{here}: {bad.detail} Everything before it is read, and so are the other lines."
             self._index.problem(here, bad.code, detail)
 
     # Problems
@@ -364,7 +367,7 @@ class Indexer:
         lacking = ""
         if thread is not None:
             self._index.hold_back(thread)
-            lacking = f" The thread {thread} is not read, for it would lack it."
+            lacking = f" The thread {thread} is not read, because it would be incomplete."
         self._index.problem(input_.origin, code, f"{input_.origin}: {detail}.{lacking} The others are read.", thread)
 
     def _refuse(self, input_: Input, error: Exception, counts: ShapeCounts) -> None:
@@ -383,8 +386,8 @@ def _tell_cut(index: ThreadIndex, found: Recognised) -> None:
     """Tell of a file that breaks off what its lines or entries do not show."""
     if found.cut or found.broken:
         origin = found.input.origin
-        what = found.broken or "The compressed file is cut off; copy it again."
-        index.problem(origin, "file-cut-off", f"{origin}: {what} What came before the cut is read.")
+        what = found.broken or "The compressed file is truncated; copy it again."
+        index.problem(origin, "file-cut-off", f"{origin}: {what} Everything before that is read.")
 
 
 def _of_page(piece: Piece) -> Piece:
@@ -444,7 +447,7 @@ def _fault_of(input_: Input, error: Exception) -> NotOursError:
     if isinstance(error, ArchiveError):
         return NotOursError(error.code, f"{input_.origin}: {error}")
     if isinstance(error, EOFError):
-        return NotOursError("file-cut-off", f"{input_.origin}: The compressed file is cut off; copy it again.")
+        return NotOursError("file-cut-off", f"{input_.origin}: The compressed file is truncated; copy it again.")
     if isinstance(error, (zlib.error, gzip.BadGzipFile)):
         return NotOursError("file-damaged", f"{input_.origin}: The compressed file is damaged; copy it again.")
     reason = getattr(error, "strerror", None) or type(error).__name__

@@ -91,7 +91,7 @@ class Streamed:
                         if code is None:
                             yield {key: value}
                         else:
-                            refuse(code, f"What stands under {key[:80]} holds {sentence(code)}", {key: value})
+                            refuse(code, f"The value of {key[:80]} holds {sentence(code)}", {key: value})
             else:
                 yield from self._object_fragments(batch, refuse)
         except (ijson.JSONError, UnicodeDecodeError) as error:
@@ -101,7 +101,7 @@ class Streamed:
         kinds = self._whole_kinds()
         short = {key: next(self._items(key), None) for key, kind in kinds.items() if kind != "start_array"}
         if (code := self._cut_in({**dict.fromkeys(kinds), **short})) is not None:
-            raise BadJsonError(code, f"What it says beside its arrays holds {sentence(code)}.")
+            raise BadJsonError(code, f"The fields besides its arrays hold {sentence(code)}.")
         yielded = False
         for key, kind in kinds.items():
             if kind == "start_array":
@@ -232,7 +232,9 @@ def _batches(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
 def _bad(error: Exception) -> BadJsonError:
     message = str(error)
     if isinstance(error, ijson.IncompleteJSONError) and ("premature EOF" in message or "Incomplete" in message):
-        return BadJsonError("file-cut-off", "The file ends in the middle of the JSON; it was cut off. Export it again.")
+        return BadJsonError(
+            "file-cut-off", "The file ends in the middle of the JSON; it is truncated. Export it again."
+        )
     return BadJsonError("not-json", f"The text is not JSON: {message.splitlines()[0].strip() if message else error!r}.")
 
 

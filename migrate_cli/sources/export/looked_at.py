@@ -107,6 +107,6 @@ def held(input_: Input) -> bytes:
         data = stream.read(bounds().string_bytes + 1)
     if len(data) > bounds().string_bytes:
         raise BadJsonError(
-            "string-too-long", f"The document has to be read whole, and is {too_long('one')}; or split it."
+            "string-too-long", f"The document has to be read as a whole, and is {too_long('one')}; or split it."
         )
     return data

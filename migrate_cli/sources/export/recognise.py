@@ -285,7 +285,7 @@ class Recogniser:
             return replace(self._whole_document(input_, Form.YAML, value), broken=broken)
         except (CassetteError, NotOursError) as error:
             if self._table.only is None and (not meant or error.code == "unknown-shape"):
-                raise NotOursError(None, f"{input_.origin} is no YAML of threads or agents.") from None
+                raise NotOursError(None, f"{input_.origin} is not YAML of threads or agents.") from None
             if isinstance(error, NotOursError):
                 raise
             raise NotOursError(error.code, f"{input_.origin}: {error}", error.line) from None
@@ -366,7 +366,7 @@ def _holds_many(shape: Shape, sketch: Any) -> bool:
 
 
 def _cut_packed(input_: Input) -> str:
-    return f"{input_.origin}: The compressed file is cut off; copy it again."
+    return f"{input_.origin}: The compressed file is truncated; copy it again."
 
 
 def _seems_whole(head: bytes) -> bool:

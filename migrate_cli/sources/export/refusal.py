@@ -41,7 +41,7 @@ def unknown_format(input_: Input, value: Any, *, only: str | None, rows: bool = 
         )
     detail = (
         f"{input_.origin}: the JSON ({what}) is not in a format that migrate-cli reads. {FORMATS} lists them; "
-        f"source.map describes one of your own ({OWN})."
+        f"source.map describes a format of your own ({OWN})."
     )
     return NotOursError("unknown-shape", detail, shown=shown_of(value, rows=rows))
 
@@ -67,7 +67,7 @@ def unknown_table(input_: Input, header: list[str], missing: Iterable[str], head
     missing = list(missing)
     shown = ", ".join(name[:40] for name in header[:12])
     detail = (
-        f"{input_.origin}: the columns {shown} do not tell {' and '.join(missing)}; name them under source.columns, "
+        f"{input_.origin}: the columns {shown} do not show {' and '.join(missing)}; map them with source.columns, "
         f"as field: column, for the fields {', '.join(FIELDS)}; or describe them with source.map ({OWN})."
     )
     rows = [dict(zip(header, cells, strict=False)) for cells in _rows(head, delimiter)][:_ROWS]

@@ -32,7 +32,9 @@ class AgentYaml(Shape):
     """The same as YAML, one document or several; assistants that an SDK wrote as YAML, too."""
 
     name = "agent-yaml"
-    description = "an agent as YAML, as Foundry's portal, toolkit and SDKs write it, without threads (for `assistants`)"
+    description = (
+        "an agent as YAML, as written by Foundry's portal, toolkit and SDKs, without threads (for `assistants`)"
+    )
     form = Form.YAML
     growth = Growth.NONE
 

@@ -142,11 +142,11 @@ class Shape(ABC):
 
 MORE_PAGES = Remark(
     evidence.INCOMPLETE,
-    "The file says beside its records that there are further pages; put those beside it, or export everything.",
+    "The file says that there are further pages; put those next to it, or export everything.",
 )
 MORE_RUNS = Remark(
     evidence.INCOMPLETE,
-    "A list of its runs or their steps says that there are more, so that tool calls may be missing; export the thread "
+    "A list of its runs or their steps says that there are more, so tool calls may be missing; export the thread "
     "again with all pages.",
 )
 
@@ -214,9 +214,9 @@ def loose_pieces(raws: Iterable[Any], *, api_page: bool = False, has_more: bool 
 
 def _left_out(count: int) -> Remark:
     records = (
-        "1 record that names the thread is no message and is"
+        "1 record that names the thread is not a message and is"
         if count == 1
-        else (f"{count:,} records that name the thread are no messages and are")
+        else (f"{count:,} records that name the thread are not messages and are")
     )
     return Remark("record-left-out", f"{records} left out.")
 

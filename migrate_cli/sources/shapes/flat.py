@@ -63,7 +63,7 @@ class FlatLines(FlatRow):
 
     name = "flat-lines"
     description = (
-        "JSON Lines with a flat message a line: thread_id, role, text and so on, by common or configured names"
+        "JSON Lines with one flat message per line: thread_id, role, text and so on, under common or configured names"
     )
     form = Form.LINES
 
@@ -89,7 +89,7 @@ class FlatCsv(FlatRow):
     """A flat message a row of CSV; the reader hands over each row as an object."""
 
     name = "flat-csv"
-    description = "CSV with a flat message a row"
+    description = "CSV with one flat message per row"
     form = Form.CSV
 
 

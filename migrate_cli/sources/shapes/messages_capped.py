@@ -17,7 +17,7 @@ class MessagesCapped(Shape):
     """`{"Messages": …}` with one page of messages, as a list or as the list call's answer."""
 
     name = "messages-capped"
-    description = 'an export tool\'s file: {"Messages": [messages]}, newest first, cut at 100'
+    description = 'an export tool\'s file: {"Messages": [messages]}, newest first, limited to 100'
 
     def matches(self, value: Any) -> bool:
         """Recognise the key, whose capital letter tells the shape from a thread."""

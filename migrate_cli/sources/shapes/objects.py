@@ -16,7 +16,9 @@ class Objects(Shape):
     """One object, an array or named ones, of the kinds that complete a thread or describe its assistant and files."""
 
     name = "objects"
-    description = "thread, run, run-step, assistant or file objects beside the messages, alone, named or in an array"
+    description = (
+        "thread, run, run-step, assistant or file objects next to the messages: single, keyed by name or in an array"
+    )
 
     def matches(self, value: Any) -> bool:
         """Recognise one known object, or an array that begins with one; a message alone counts too."""

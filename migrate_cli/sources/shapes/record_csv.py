@@ -23,7 +23,9 @@ class RecordCsv(FlatRow):
     """Each row has become the wire objects that it means, or stayed a flat message."""
 
     name = "record-csv"
-    description = "CSV with a record of a dialect, a prompt and its answer or a thread a row, or an app's own table"
+    description = (
+        "CSV whose rows are records of a dialect, prompts with their answers, whole threads, or an app's own table"
+    )
     form = Form.CSV
 
     def __init__(

@@ -34,7 +34,7 @@ class ThreadFile(Shape):
     """`{"thread": {…}, "messages": […], "runs": […], "run_steps": […]}`; the thread's keys may stand at the top."""
 
     name = "thread-file"
-    description = 'a thread an object: {"thread", "messages", "runs", "run_steps"}, or a thread with "messages"'
+    description = 'one thread per object: {"thread", "messages", "runs", "run_steps"}, or a thread with "messages"'
     whole = True
 
     def matches(self, value: Any) -> bool:

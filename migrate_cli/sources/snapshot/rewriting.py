@@ -92,6 +92,6 @@ def _readable(folder: Path, name: str) -> Iterator[None]:
     except (FileNotFoundError, gzip.BadGzipFile, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"{folder / name} cannot be read ({type(error).__name__}); restore it from a copy (`migrate-cli snapshot "
-            f"--verify --out {folder}` tells what else is wrong), or take a new snapshot into another folder",
+            f"--verify --out {folder}` shows what else is wrong), or take a new snapshot into another folder",
             code="snapshot-damaged",
         ) from error

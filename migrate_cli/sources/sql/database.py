@@ -191,7 +191,7 @@ class _Sqlite(Database):
 
 
 def _damaged(path: Path) -> SourceError:
-    return SourceError(f"The database {path} is damaged or was cut off; copy it again, or restore it.", code="database")
+    return SourceError(f"The database {path} is damaged or truncated; copy it again, or restore it.", code="database")
 
 
 def _lacks_bytes(path: Path) -> bool:
