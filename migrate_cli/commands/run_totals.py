@@ -161,7 +161,7 @@ class RunTotals:
     def pilot_stopped(self, thread_id: str) -> None:
         """Report, before everything else, that the run ended in its pilot."""
         told = (
-            f"the pilot stopped the run: {thread_id} does not read back as it was sent, and no more was loaded; settle "
+            f"the pilot stopped the run: {thread_id} does not read back as sent, and nothing more was loaded; settle "
             "it, then run the same command again: it begins with a pilot"
         )
         self.problems.insert(0, Problem("pilot-stopped", told))

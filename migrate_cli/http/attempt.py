@@ -69,13 +69,14 @@ def _failure(endpoint: Endpoint, limiter: RateLimiter, answer: RawResponse) -> N
         said = message.rstrip(".")
         raise AuthError(f"{endpoint.base_url} refused the key: {said}; {endpoint.when_refused}")
     if code == "insufficient_quota":
-        raise QuotaSpent(f"the quota at {endpoint.base_url} is spent; add credit, then run the same command again")
+        raise QuotaSpent(f"the quota at {endpoint.base_url} is used up; add credit, then run the same command again")
     if status == 429:
         _learn(limiter, headers)
     outcome = of_error(status, headers, content)
     if isinstance(outcome, NotApplied) and (outcome.wait or 0.0) > endpoint.patience:
         raise TemporaryError(
-            f"{endpoint.base_url} asks to wait {outcome.wait:,.0f} s ({outcome.reason}), longer than this run waits "
+            f"{endpoint.base_url} asks to wait {outcome.wait:,.0f} s ({outcome.reason}), longer than this run "
+            "will wait "
             f"(load.patience: {endpoint.patience:g}); nothing is lost, run the same command again then"
         )
     return outcome

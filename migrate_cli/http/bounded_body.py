@@ -39,7 +39,7 @@ async def bound(response: httpx2.Response) -> None:
         response.headers.pop("content-length", None)
         body = _unpacked(body)
     elif coding not in ("", "identity"):
-        raise ConnectionError(f"packed as {coding[:20]}, which was not asked for")
+        raise ConnectionError(f"compressed as {coding[:20]}, which was not requested")
     response.stream = _stream(_counted(body, most), response.stream)
 
 
@@ -69,7 +69,7 @@ async def _unpacked(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             if unpacking.eof:
                 rest, unpacking, begun = unpacking.unused_data, zlib.decompressobj(47), False
     if begun:
-        raise ConnectionError("compressed data that was cut off")
+        raise ConnectionError("truncated compressed data")
 
 
 def _stream(body: AsyncIterator[bytes], below: object) -> httpx2.AsyncByteStream:

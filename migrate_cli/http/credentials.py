@@ -173,7 +173,7 @@ def _failure(said: str) -> str:
     tried = [line.strip() for line in said.splitlines() if line.startswith("\t")]
     failed = [line for line in tried if "Authentication failed" in line]
     if tried and not failed:
-        return "found no identity in any of the places where it looks"
+        return "found no identity"
     return "failed" + _first_line((failed[-1] if failed else said).encode())
 
 

@@ -289,6 +289,6 @@ class RateLimiter:
                 if start <= now:
                     self._last_start = start
                     return True
-                with waiting("the moment at which the host wants to be asked again", moves=False):
+                with waiting("the time at which the host allows the next request", moves=False):
                     await self._sleep(start - now)
         return False

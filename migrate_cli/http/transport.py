@@ -133,7 +133,7 @@ class HttpTransport:
             upload = self._upload(content)
             whole += len(content) / SLOWEST
             silence += 0.0 if self._told else len(content) / SLOWEST_UPLOAD
-        wait, moved = WAITS.begin(f"an answer from {self._base} to {method} {path}"), False
+        wait, moved = WAITS.begin(f"a response from {self._base} to {method} {path}"), False
         try:
             with self._deadlines.within(silence, whole, None if upload is None else upload.gone) as deadline:
                 response = await self._session.request(
@@ -226,7 +226,7 @@ def transport_failure(error: BaseException) -> NotApplied | Ambiguous:
                 )
             raise UsageError(
                 f"the TLS certificate of {seen.host} is not accepted ({_tls_reason(seen)}); if a proxy or a company "
-                "signs it, name its certificates with SSL_CERT_FILE",
+                "re-signs it, set SSL_CERT_FILE to its certificates",
                 code="tls",
             )
         if isinstance(seen, aiohttp.ClientHttpProxyError):
@@ -244,7 +244,8 @@ def transport_failure(error: BaseException) -> NotApplied | Ambiguous:
 def proxy_wants_name() -> UsageError:
     """The error for a proxy that asks who is there."""
     return UsageError(
-        "a proxy on the way asks for a name and a password (407); put both into HTTPS_PROXY, before the proxy's host",
+        "a proxy on the way requires a user name and password (407); put both into HTTPS_PROXY, before the "
+        "proxy's host",
         code="proxy",
     )
 

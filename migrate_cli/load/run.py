@@ -166,7 +166,7 @@ class LoadRun:
             if progress.state == ThreadState.IN_DOUBT and pilot.stopped_by is None:
                 pilot.stopped_by = progress.thread_id
                 self._observer.say(
-                    "A thread of the pilot does not read back as it was sent; the run stops before more are loaded."
+                    "A thread of the pilot does not read back as sent; the run stops before more are loaded."
                 )
 
         await self._pool.run(take_some, load_one, workers=min(pilot.wanted, self._policy.workers))

@@ -128,7 +128,7 @@ def _why_nothing(data: JsonObject) -> str:
     if data.get("nothing") == "empty":
         return f" {EMPTY_SOURCE}"
     skipped = counts(data, "threads").get("skipped", 0)
-    return f" {plural(skipped, 'thread')} skipped, since nothing of them could be sent." if skipped else ""
+    return f" {plural(skipped, 'thread')} skipped, because nothing in them could be sent." if skipped else ""
 
 
 def _beside(outcomes: dict[str, int], one: str) -> str:
@@ -148,12 +148,12 @@ def _after_all(data: JsonObject) -> str:
     if isinstance(continued, int) and continued:
         said = f" {plural(continued, 'conversation was', 'conversations were')} continued since."
     if repeated := data.get("repeated"):
-        said += f" In {number(repeated)} of them, new items repeat what the history says: `resolve` shows them."
+        said += f" In {number(repeated)} of them, new items repeat the history: `resolve` shows them."
     if changed := threads.get("source_changed"):
         said += f" The source of {plural(changed, 'thread')} has changed since."
     if reread := threads.get("read_differently"):
         said += (
-            f" This version reads {plural(reread, 'thread')} differently than the one that loaded "
+            f" This version reads {plural(reread, 'thread')} differently from the one that loaded "
             f"{'it' if reread == 1 else 'them'}: compared with what was sent then."
         )
     if away := threads.get("from_state"):
@@ -164,7 +164,9 @@ def _after_all(data: JsonObject) -> str:
     if unread := threads.get("unreadable"):
         said += f" {plural(unread, 'place')} in the source could not be read."
     if isinstance(images := data.get("images_by_presence"), int):
-        said += f" {plural(images, 'image')} by URL could only be seen to be there: the target does not show addresses."
+        said += (
+            f" {plural(images, 'image')} by URL could only be checked for presence: the target does not return URLs."
+        )
     if isinstance(unseen := data.get("items_not_compared"), int):
         said += f" {plural(unseen, 'item')} with such images could not be compared without the source."
     return said + known_incomplete(threads)
@@ -226,7 +228,7 @@ def _time(data: JsonObject) -> Table | None:
 def _after_verify(result: Result) -> tuple[str, ...]:
     held = state_option(result.data)
     if result.exit_code == 0:
-        return (f"Try the new setup with real prompts, from a suite that this writes: migrate-cli replay --init{held}",)
+        return (f"Write a suite to try the new setup with real prompts: migrate-cli replay --init{held}",)
     if result.exit_code == 4:
         named = (entry.get("thread_id") for entry in objects(result.data, "differences"))
         first = next((shlex.quote(str(one)) for one in named if one), None)
@@ -243,4 +245,4 @@ def _after_doubles(result: Result) -> tuple[str, ...]:
     if first is None:
         return ()
     options = f"--drop-copies{state_option(result.data)}"
-    return (f"Delete the copies of our own: migrate-cli resolve {shlex.quote(first['thread_id'])} {options}",)
+    return (f"Delete the duplicates: migrate-cli resolve {shlex.quote(first['thread_id'])} {options}",)

@@ -175,12 +175,12 @@ def _nothing(data: JsonObject) -> str:
     threads = counts(data, "threads")
     total, skipped, unread = (threads.get(name, 0) for name in ("total", "skipped", "unreadable"))
     if threads.get("unknown"):
-        return "None of the threads that were asked for is in the source."
+        return "None of the requested threads is in the source."
     if total == 0:
         if (none := chosen.none_selected(data)) is not None:
             return none
         if "shard" in data:
-            return "No thread of the source falls into this part."
+            return "No thread of the source belongs to this part."
         return EMPTY_SOURCE
     if unread == total:
         return f"Nothing of the source was read: {plural(unread, 'entry', 'entries')} cannot be read. Nothing was sent."
@@ -203,7 +203,7 @@ def _frames(data: JsonObject) -> str:
     """That files have fields beside their records, which nothing carries."""
     names = sorted({name for entry in objects(data, "reading") for name in counts(entry, "frame")})
     named = ", ".join(names[:_FEW]) + (" …" if len(names) > _FEW else "")
-    return f"; what files hold beside them is left out: {named}" if names else ""
+    return f"; what files hold besides them is left out: {named}" if names else ""
 
 
 def _fate_sentence(data: JsonObject, parts: dict[str, int]) -> str:
@@ -442,7 +442,7 @@ def _run_facts(result: Result) -> list[tuple[str, str]]:
             facts.append(("pace", f"{number(round(messages / data['seconds']))} messages/s"))
     if shard := counts(data, "shard"):
         rate = shard.get("requests_per_minute")
-        part = f", with {plural(rate, 'request')} a minute as its part" if rate else ""
+        part = f", with {plural(rate, 'request')} per minute as its share" if rate else ""
         facts.append(("shard", f"{shard['index']} of {shard['of']}{part}"))
     if result.run_id:
         facts.append(("run", result.run_id))
@@ -457,15 +457,15 @@ def _sandbox(target: JsonObject) -> str:
 
 def _after_plan(result: Result) -> tuple[str, ...]:
     if chosen.none_selected(result.data) is not None:
-        return ("Choose otherwise, or leave the choice out to take every thread.",)
+        return ("Change the selection, or omit it to take every thread.",)
     if counts(result.data, "threads").get("total", 0) == 0:
         return (f"Check the path of the source and its format: migrate-cli doctor{_source(result.data)}",)
     if result.data.get("nothing") == "skipped":
-        return ("Look at the findings above: they say why no thread holds anything that can be sent.",)
+        return ("Look at the findings above: they say why no thread contains anything that can be sent.",)
     if result.data.get("unreadable"):
         return ("Fix or remove the unreadable entries listed above; the rest can be migrated.",)
     if result.exit_code != 0:
-        return ("Look at the findings above; convert: in migration.yaml changes what becomes of each kind.",)
+        return ("Look at the findings above; the section convert of migration.yaml changes what becomes of each kind.",)
     saved = result.data.get("saved")
     source, rehearsal = _source(result.data), _rehearsal_state(result.data)
     planned = f" --plan {shlex.quote(str(saved))}" if saved else ""
@@ -480,7 +480,7 @@ def _after_apply(result: Result) -> tuple[str, ...]:
     state, where = state_option(result.data), _target_option(result.data)
     again = f"migrate-cli apply{_source(result.data)}{where}{state}"
     if result.exit_code in (5, 6, 130):
-        return (f"Go on where this run stopped: {again}",)
+        return (f"Resume where this run stopped: {again}",)
     first = {name: _first(result, name) for name in ("in_doubt", "differs", "gone")}
     advice = {
         "in_doubt": f"Look at a thread in doubt, and settle it: {_resolve(first['in_doubt'], state)}",
@@ -509,8 +509,8 @@ def _resolve(thread_id: str | None, options: str) -> str:
 
 def _after_failures(threads: dict[str, int], again: str) -> str:
     if threads.get("failed", 0) > threads.get("unreadable", 0):
-        return f"Try the failed threads again: {again} --retry-failed"
-    return f"Fix the unreadable entries listed above, then run it again: {again}"
+        return f"Retry the failed threads: {again} --retry-failed"
+    return f"Fix the unreadable entries listed above, then run the command again: {again}"
 
 
 def _source(data: JsonObject) -> str:

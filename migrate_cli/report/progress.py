@@ -323,7 +323,7 @@ def describe(tally: ProgressCounts, now: float) -> tuple[str, str]:
     if left is not None and seconds >= SETTLED:
         words.append(f"{'' if tally.exact() else 'about '}{duration(left)} left")
     elif tally.threads and tally.still(now) >= STILL:
-        words.append(f"none ended for {duration(tally.still(now))}")
+        words.append(f"none finished for {duration(tally.still(now))}")
     aside = [f"{tally.states[state]:,} {state.replace('_', ' ')}" for state in SHOWN_ASIDE if tally.states.get(state)]
     return " · ".join(words), " · ".join(aside)
 

@@ -37,15 +37,15 @@ ASIDE_TITLES = {"in_doubt": "In doubt", "failed": "Failed", "differs": "Differen
 FACTS = {
     "messages": "messages read",
     "items": "items in the target",
-    "unreadable": "places that could not be read",
+    "unreadable": "entries that could not be read",
     "orphans": "possible empty orphans",
     "file_copies": "possible copies of files",
     "agents": "assistants that became agents",
     "state": "state file",
 }
 STORES = {"vector_stores": "vector stores", "vector_store_files": "files in vector stores"}
-UNNAMED = "the answer to an upload was lost; a copy of the file may be at the target that nothing names"
-HARMLESS = "the answer to a create was lost; a conversation without items may be left, which harms nothing"
+UNNAMED = "the response to an upload was lost; an unreferenced copy of the file may be at the target"
+HARMLESS = "the response to a create was lost; a harmless conversation without items may be left"
 
 
 def build(result: Result) -> ReportDocument:
@@ -233,7 +233,7 @@ def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:
     if any(states.get(state) for state in ("pending", "creating", "loading")):
         found.append(f"Go on: migrate-cli apply{where}")
     if states.get("failed"):
-        found.append(f"Try failed threads again, once their cause is gone: migrate-cli apply{where} --retry-failed")
+        found.append(f"Retry failed threads, once the cause is removed: migrate-cli apply{where} --retry-failed")
     if states.get("loaded") and not found:
         found.append(f"Compare every conversation with its source: migrate-cli verify{where}")
     return tuple(found)

@@ -91,7 +91,7 @@ def _time_format(value: Any) -> Any:
     except ValueError:
         read = None
     if read is None or read.date() != _SOME_DAY.date():
-        raise ValueError("a form of strptime with day, month and year, such as '%d.%m.%Y %H:%M'")
+        raise ValueError("a strptime format with day, month and year, such as '%d.%m.%Y %H:%M'")
     return value
 
 
@@ -482,7 +482,7 @@ def _refuse_own_ids(settings: Settings) -> None:
     named = " and ".join(f"convert.{name} ({settings.where(f'convert.{name}')})" for name in given)
     raise SettingsError(
         f"{named} would send items with ids of migrate-cli's own, which a target with the preset foundry refuses as "
-        "malformed; take that setting out."
+        "malformed; remove that setting."
     )
 
 

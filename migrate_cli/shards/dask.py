@@ -42,7 +42,7 @@ _FORWARDED = ("OPENAI_BASE_URL", "SOURCE_BASE_URL")
 def connect(scheduler: str | None, at_once: int | None) -> DaskEngine:
     """Connect to a scheduler. Raises UsageError without the extra or an address, TemporaryError where none answers."""
     if importlib.util.find_spec("distributed") is None:
-        raise UsageError("--engine dask needs the package of Dask: pip install distributed")
+        raise UsageError("--engine dask needs the Dask package: pip install distributed")
     if scheduler is None:
         raise UsageError("--engine dask needs the address of its scheduler: --scheduler tcp://HOST:8786")
     from distributed import Client  # noqa: PLC0415 - an extra, and slow to import

@@ -211,8 +211,8 @@ def limits(settings: Settings, engine: Engine) -> dict[str, str]:
         share = limit // engine.at_once if settings.load.divide_limits else limit
         if not share:
             raise UsageError(
-                f"{limit} requests a minute cannot be divided between {engine.at_once} shards that run at once; "
-                "take fewer, or raise the limit"
+                f"{limit} requests per minute cannot be divided among {engine.at_once} shards that run at once; "
+                "use fewer, or raise the limit"
             )
         found[name] = str(share)
     return found

@@ -90,7 +90,8 @@ class OwnStores:
             left += lost
         if left:
             detail = (
-                f"The answers to {left:,} requests that make vector stores were lost; each may have left an empty one."
+                f"The answers to {left:,} requests that create vector stores were lost; each may have left an "
+                "empty one."
             )
             context.outcomes.find("vector-store-answer-lost", detail)
 

@@ -112,7 +112,9 @@ class StoreRebuild:
         if filling.target_id is None and not store.files:
             await self._made(filling)
         elif filling.target_id is None:
-            self._leave(store, StoreStatus.MISSING, f"none of its {counted(len(store.files), 'file')} could be carried")
+            self._leave(
+                store, StoreStatus.MISSING, f"none of its {counted(len(store.files), 'file')} could be carried over"
+            )
             tell_files(self._context.outcomes, store.store_id, memory.files(store.store_id))
         elif known is not None and known.status is StoreStatus.REBUILT and filling.there is None:
             # Nothing more could be put into it than before.
@@ -247,7 +249,7 @@ class StoreRebuild:
     def _not_listed(self, refused: StoresNotListed) -> None:
         why = f"the target has no vector stores ({refused})"
         if not refused.absent:
-            why = f"the target does not list its vector stores ({refused}), so that one could be made twice"
+            why = f"the target does not list its vector stores ({refused}), so one could be created twice"
         told = f"no vector store was rebuilt: {why}; set convert.vector_stores to keep or note"
         self._context.outcomes.problem("vector-stores-not-taken", told)
 

@@ -98,9 +98,7 @@ def _when_refused(target: TargetSettings, credentials: Credentials | None) -> st
         return "sign in again (such as: az login), and check the role at the project"
     if isinstance(credentials, KeyHeader):
         az = az_command(SCOPES[target.preset])
-        way = (
-            f"a token of Entra comes from target.token_command (such as: {az}), which fetches a new one when it expires"
-        )
+        way = f"an Entra token comes from target.token_command (such as: {az}), which fetches a new one when it expires"
         return f"{target.api_key_env} must hold a key of the resource; {way}"
     return CHECK_KEY
 

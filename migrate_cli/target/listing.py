@@ -89,7 +89,7 @@ class ConversationWalk:
                 self.incomplete = "it has entries without an id"
             if not fresh:
                 if cut and len(page.items) > known:
-                    self.incomplete = "it begins again instead of going on"
+                    self.incomplete = "it starts over instead of continuing"
                 return
             yield await asyncio.gather(*map(self._listed, fresh))
             if self.pages_read >= MOST_PAGES:
@@ -133,7 +133,7 @@ def _named(metadata: object, key: str) -> str | None:
 
 def refusal(refused: Refused, host: str, way_on: str) -> UsageError:
     """Return the error of a command that needs the list; `way_on` is a sentence without its full stop."""
-    what = "does not list conversations" if refused.status in _NOT_THERE else "does not let its conversations be listed"
+    what = "does not list conversations" if refused.status in _NOT_THERE else "refuses to list its conversations"
     return UsageError(
         f"{host} {what} (GET /conversations answered {refused.status}: {refused.message.rstrip('.')}); {way_on}",
         code="no-conversation-list",

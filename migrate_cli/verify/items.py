@@ -83,7 +83,7 @@ class ItemComparison:
         rest = len(self._expected) - shown
         verdict.outcomes[Outcome.UNREADABLE] += rest
         detail = (
-            f"the target shows the first {shown} items and, asked for what comes after them, begins again: the other "
+            f"the target shows the first {shown} items and, asked for what comes after them, starts over: the other "
             f"{rest} cannot be compared"
         )
         verdict.differences.append(Difference(Outcome.UNREADABLE, "list-cut-off", detail))

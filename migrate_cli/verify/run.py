@@ -25,7 +25,7 @@ GRACE = 2.0
 IN_A_ROW = 3
 """After so many conversations in a row without an answer, the host is taken to be down."""
 NOT_COMPARED = "not-compared"
-HIDDEN = "the target does not show images' addresses, and the state file knows these items by hash alone"
+HIDDEN = "the target does not return the URLs of images, and the state file knows these items only by hash"
 """Why items were not compared that stand at their place."""
 UNREADABLE = "unreadable"
 """The code that a thread has in the state file when its conversation could not be read."""

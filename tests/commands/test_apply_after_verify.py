@@ -158,7 +158,7 @@ def test_an_application_is_not_given_a_conversation_that_is_gone(
     assert cli("verify", export).code == 4
     with Migrator() as migrator:
         assert migrator.ensure(FIRST)
-        with pytest.raises(ThreadFailed, match="not at the target any more") as failed:
+        with pytest.raises(ThreadFailed, match="no longer at the target") as failed:
             migrator.ensure(SECOND)
     assert failed.value.code == "conversation-gone"
 

@@ -254,7 +254,7 @@ def test_what_another_version_loaded_and_this_one_reads_differently_is_no_change
     assert conversations(target.data) == before
     checked = cli("verify", export)
     assert checked.code == 0
-    assert "reads 1 thread differently than the one that loaded it" in " ".join(checked.out.split())
+    assert "reads 1 thread differently from the one that loaded it" in " ".join(checked.out.split())
     cli("resolve", thread_id(1), "--restart")
     assert cli("apply", export).code == 0
     again = cli("apply", export, "--output", "json")

@@ -88,7 +88,7 @@ def verified() -> Result:
         {
             "outcome": "*", "code": "changed-text", "position": 3, "message_id": "msg_000000000000000000000004",
             "item_id": "msg_0a", "kind": "message", "field": "content[0].text",
-            "detail": "differs at character 15: 2 of 22 characters sent, 2 of 22 found",
+            "detail": "differs from character 15 on: 2 of the 22 characters sent, 2 of the 22 found",
             "expected": "It was sent on Monday.", "got": "It was sent on Sunday.",
         },
         {"outcome": "*", "code": "changed-metadata", "field": "metadata.customer", "detail": "another value"},

@@ -142,12 +142,12 @@ def test_a_plan_says_what_would_be_dropped_and_what_to_do_next() -> None:
 def test_an_empty_source_is_said_in_one_sentence() -> None:
     assert "! The source is empty: it holds no threads." in text("plan", {"threads": {"total": 0}})
     asked = text("plan", {"threads": {"total": 0, "unknown": 1}})
-    assert "None of the threads that were asked for is in the source." in asked
+    assert "None of the requested threads is in the source." in asked
 
 
 def test_an_interrupted_run_says_how_to_go_on() -> None:
     data = {"threads": {"total": 9, "loaded": 4}, "messages": {"read": 5, "items": 6}}
-    assert "Go on where this run stopped" in text("apply", data, 130)
+    assert "Resume where this run stopped" in text("apply", data, 130)
 
 
 def test_a_long_list_says_how_much_it_leaves_out() -> None:

@@ -106,7 +106,7 @@ def test_a_changed_character_is_named_with_its_place_and_without_the_text() -> N
     assert (difference.position, difference.code) == (1, "changed-text")
     assert (difference.message_id, difference.item_id) == ("msg_1", "item_1")
     assert difference.field == "content[0].text"
-    assert difference.detail == "differs at character 15: 2 of 22 characters sent, 2 of 22 found"
+    assert difference.detail == "differs from character 15 on: 2 of the 22 characters sent, 2 of the 22 found"
     assert "Sunday" not in json.dumps(difference.as_dict())
 
 
