@@ -1,8 +1,8 @@
-"""Migration on demand: the conversation of one thread, made at the moment when an application needs it.
+"""Migration on demand: creates the conversation of one thread at the moment when an application needs it.
 
 The same state file, loader and promises as the command `apply`. What is known is answered from the state file without
-its lock. What is not is queued, each thread once; a thread of our own takes what has queued up, waits for the lock that
-only one process has at a time, looks again whether another process was quicker, and loads.
+its lock. The rest is queued, each thread once; a Python thread takes what has queued up, waits for the lock that
+only one process holds at a time, checks again whether another process was quicker, and loads.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class ThreadFailed(ThreadError):
 
 
 class ThreadInDoubt(ThreadError):
-    """Something stands in the conversation that was not sent; `migrate-cli resolve` settles it."""
+    """Something is in the conversation that was not sent; `migrate-cli resolve` settles it."""
 
     code = "thread-in-doubt"
 

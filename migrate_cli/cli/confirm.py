@@ -1,4 +1,4 @@
-"""Asks before something is done that cannot be taken back by running a command again. It must not do it."""
+"""Asks for confirmation before something that cannot be undone by running a command again. It must not do it."""
 
 from __future__ import annotations
 

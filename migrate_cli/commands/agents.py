@@ -1,4 +1,4 @@
-"""Makes assistants agents of a Foundry project: says first what would be made, then makes it and notes it in the state.
+"""Turns assistants into agents of a Foundry project: says what would be created, then creates and records it.
 
 It must not convert an assistant, or write a file.
 """

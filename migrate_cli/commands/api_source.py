@@ -24,7 +24,7 @@ OPENAI = "https://api.openai.com/v1"
 def open_api(settings: Settings, *, id_list: Path | None = None) -> ApiSource:
     """Return the source. Raises UsageError where the base URL or the key is missing.
 
-    `id_list` is where a listing of the host's threads is remembered; without it, beside the state file.
+    `id_list` is where a listing of the host's threads is remembered; without it, next to the state file.
     """
     source = settings.source
     preset = PRESETS[source.preset]

@@ -80,7 +80,7 @@ class ApplyOptions:
     """The name under which the state file records the run."""
 
     def recorded(self) -> JsonObject:
-        """Return the options as the state file records them: of the selection, its choice; the shard stands beside."""
+        """Return the options as the state file records them, with the selection; the shard is recorded elsewhere."""
         return {"retry_failed": self.retry_failed, "append": self.append, **selected(self.selection.choice)}
 
 
@@ -189,7 +189,7 @@ class ApplyRun:
     # ---- prepare
 
     def _resumed(self) -> Resumption | None:
-        """What to pass over, where this run goes on with one over a live source that ended early."""
+        """What to pass over, where this run continues with one over a live source that ended early."""
         if self._options.append or self._options.command != "apply":
             return None
         resumption = Resumption(self._store.runs, self._source, self._options.selection, self._tally)
@@ -403,7 +403,7 @@ class Resumption:
     """What an earlier run over a live source has done, so that it is not read again. Made before the new run starts.
 
     Reading a host costs requests, an export only a moment: so this is for hosts, and only after a run that ended early.
-    The run after one that came to its end reads everything, and so finds what the source has changed since.
+    The run after one that finished reads everything, and so finds what the source has changed since.
     """
 
     def __init__(self, runs: RecordedRuns, source: Source, selection: Selection, tally: RunTotals) -> None:
@@ -411,13 +411,13 @@ class Resumption:
         begun = runs.broken_off() if isinstance(source, ApiSource) and selection.limit is None else None
         self._first = begun[0] if begun else None
         self.run_id = begun[1] if begun else None
-        """The first of the runs that ended early; None where there is nothing to go on with."""
+        """The first of the runs that ended early; None where there is nothing to continue with."""
         self._runs, self._source, self._selection, self._tally = runs, source, selection, tally
 
     def arriving(self) -> AsyncGenerator[Thread | Unreadable] | None:
         """Read what the selection wants, on the event loop; what was done is counted instead.
 
-        None where the source cannot be read in this way; then there is nothing to go on with either.
+        None where the source cannot be read in this way; then there is nothing to continue with either.
         """
         if self._first is None or not isinstance(self._source, ApiSource):
             return self._source.arriving(self._selection)

@@ -1,4 +1,4 @@
-"""Which threads a person chose by what they hold, as the command line says it, and as results say it again.
+"""The selection of threads by content, as given on the command line and as shown in results.
 
 It must not read a thread: `sources/choice.py` judges them.
 """
@@ -46,7 +46,7 @@ def choice_of(
 
 
 def selected(choice: Choice) -> JsonObject:
-    """Return the key `selection` of a result; nothing where nobody chose."""
+    """Return the key `selection` of a result; nothing if nothing was selected."""
     if not choice:
         return {}
     moments = {"since": choice.since, "until": choice.until}

@@ -188,7 +188,7 @@ def policy_of(settings: Settings, host: str = "the target") -> LoadPolicy:
 
 @contextmanager
 def target_of(settings: Settings, *, sandbox: bool) -> Iterator[TargetChoice]:
-    """Yield the target: the configured one, or a sandbox that keeps its data beside the state file.
+    """Yield the target: the configured one, or a sandbox that keeps its data next to the state file.
 
     Raises UsageError when nothing could authenticate, naming the ways on.
     """

@@ -37,7 +37,7 @@ from migrate_cli.verify.run import state_of
 
 SHOWN = 200
 _Row = tuple[str | None, str, bytes]
-"""Id, kind and digest of an item that stands in a conversation."""
+"""Id, kind and digest of an item that is in a conversation."""
 
 
 def copies_of(settings: Settings, thread_id: str) -> list[SurplusCopy]:
@@ -148,7 +148,7 @@ class _DropCopies:
     # ---- in the state file
 
     async def _take_up(self, rows: Sequence[_Row]) -> None:
-        """A thread in doubt is loaded once all of it stands there in order, whoever knew the ids before."""
+        """A thread in doubt is loaded once all of it is there in order, whoever knew the ids before."""
         if self._known.state != ThreadState.IN_DOUBT or self._draft is None:
             return
         ours = rows[: len(self._items)]

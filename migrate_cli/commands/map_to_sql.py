@@ -50,7 +50,7 @@ class WriteBackOptions:
     add_column: bool = False
     """Add the column for the conversation id if the table has none."""
     overwrite: bool = False
-    """Replace other values that stand in the column."""
+    """Replace other values that are in the column."""
 
 
 def write_back_target(
@@ -203,7 +203,7 @@ class _WriteBack:
         return f"A dry run: {rows} of {self._target.table} would get their conversation id. Nothing was written."
 
     def _found(self, ids: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        """The batch's rows in the table: thread as the database has it, what stands in the column, how many."""
+        """The batch's rows in the table: thread as the database has it, what is in the column, how many."""
         database = self._database
         # Columns without a declared type compare numbers and texts as they are.
         numbers = [int(one) for one in ids if one.isdecimal() and len(one) < 19] if database.dialect == "sqlite" else []

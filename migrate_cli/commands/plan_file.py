@@ -82,7 +82,7 @@ def recording(
 
 
 def planned_setup(settings: Settings, source: Source) -> dict[str, str]:
-    """Return the setup that a plan keeps. Where an export lies is no part of it: the threads say which one it is."""
+    """Return the setup that a plan keeps. Where an export lies is not a part of it: the threads say which one it is."""
     return _without_place(setup_of(settings, source, sandbox=False))
 
 

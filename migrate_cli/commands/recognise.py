@@ -1,4 +1,4 @@
-"""Tells whether an export is the one that a state file was written from: by its threads, never by its path.
+"""Decides whether an export is the one that a state file was written from: by its threads, never by its path.
 
 The first thread that both have and that converts as it did then settles it, so that the right export is not read twice.
 It must run before anything is written, and write nothing itself.

@@ -246,7 +246,7 @@ class _RecoveryTotals:
             self._problem(progress.code, progress.detail or progress.code, draft.thread_id)
 
     def earlier(self, draft: Draft, progress: Progress) -> None:
-        """One thread was recovered by an earlier run that did not come to its end."""
+        """One thread was recovered by an earlier run that did not finish."""
         self._threads["earlier"] += 1
         self._items += progress.position
         aside = progress.state in (ThreadState.SKIPPED, ThreadState.UNDONE)

@@ -51,7 +51,7 @@ class ReplayCases:
     old: Mapping[str, OldTurn] = field(default_factory=dict)
     """What the old setup took, by case, where cases are last turns."""
     rerun: str = ""
-    """The command that runs one of them again, but for the name of the case, which comes last."""
+    """The command that runs one of them again, except for the name of the case, which comes last."""
 
 
 def cases_of(
@@ -225,7 +225,7 @@ def _secrets(settings: Settings) -> Callable[[str], str | None]:
 
 
 def asked_for(settings: Settings, options: ReplayOptions) -> str:
-    """A hash of what a replay was asked for: one that was interrupted is gone on with by one that asks for the same."""
+    """A hash of what a replay was asked for: one that was interrupted is resumed by one that asks for the same."""
     suite = options.suite.read_bytes() if options.suite is not None and options.suite.is_file() else b""
     ids = options.selection.thread_ids
     said = [
@@ -238,7 +238,7 @@ def asked_for(settings: Settings, options: ReplayOptions) -> str:
 
 
 def judged_before(settings: Settings, options: ReplayOptions, asked: str) -> tuple[str | None, dict[str, JsonObject]]:
-    """The replay to go on with, and the cases that it judged; none where the last one came to its end."""
+    """The replay to continue with, and the cases that it judged; none where the last one finished."""
     if options.fresh or settings.report.with_content:
         # Answers are kept nowhere, so a report that is to show them has to ask again.
         return None, {}

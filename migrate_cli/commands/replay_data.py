@@ -114,7 +114,7 @@ def without_answers(envelope: JsonObject) -> JsonObject:
 
 
 def _masked(entry: JsonObject) -> JsonObject:
-    """A case whose texts are masked: answers, and what of the suite stands in details."""
+    """A case whose texts are masked: answers, and what of the suite is in details."""
     masked = {**entry, "detail": entry["detail"] and redact(entry["detail"])}
     masked["expectations"] = [{**one, "detail": redact(one["detail"])} for one in entry["expectations"]]
     if "answers" in entry:

@@ -93,7 +93,7 @@ class _ConversationContent:
     items: list[JsonObject]
     differences: list[JsonObject]
     texts: list[JsonObject]
-    """What stands at both sides where they differ; empty unless texts are shown."""
+    """What is at both sides where they differ; empty unless texts are shown."""
     same: int
     copies: int
 

@@ -136,7 +136,7 @@ class RunTotals:
         self._view.thread_done("failed", 0)
 
     def resumed(self, row: JsonObject) -> None:
-        """Count a thread that the runs which this one goes on with have done, from its `RecordedRuns.done_since`."""
+        """Count a thread that the runs which this one continues with have done, from its `RecordedRuns.done_since`."""
         state = "skipped" if row["state"] == ThreadState.SKIPPED else _of_loaded(row["state"], row["code"])
         self._wanted.discard(row["thread_id"])
         for name in ("total", state, "resumed"):
@@ -174,7 +174,7 @@ class RunTotals:
         )
 
     def say(self, text: str) -> None:
-        """Pass a sentence on to whoever watches."""
+        """Pass a sentence on to the user."""
         self._view.note(text)
 
     # ---- what both tell

@@ -142,7 +142,7 @@ class _SnapshotRun:
         self._read = 0
         self._unreadable = 0
         self._unknown = 0
-        """Threads that were taken because nobody knows when they were last active."""
+        """Threads that were taken because it is not known when they were last active."""
         self._named: set[str] = set()
         """Vector stores that threads and assistants name."""
 
@@ -309,7 +309,7 @@ def _record(thread: Thread) -> ThreadRecord:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let SIGTERM do what Ctrl-C does; signals can be had in the main thread only."""
+    """Let SIGTERM do what Ctrl-C does; signals are available in the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -248,7 +248,7 @@ class _Verify:
         return replace(selection, thread_ids=frozenset(names))
 
     def _unfinished(self, selection: Selection) -> tuple[str | None, int | None]:
-        """The verification to go on with, and when it began: the last one, if it was cut short and asked for the same.
+        """The verification to resume, and when it began: the last one, if it was cut short and asked for the same.
 
         A run that was itself going on keeps the moment at which the first of them began.
         """

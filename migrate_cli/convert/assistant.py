@@ -40,7 +40,7 @@ _FORMS: dict[str, type] = {
     "file_ids": list,
     "text": Mapping,
 }
-"""Fields that carry only what stands in a list or an object."""
+"""Fields that carry only what is in a list or an object."""
 
 
 def convert_assistant(

@@ -1,6 +1,6 @@
 """The tools of an assistant as tools of a response, and hints to what replaces those without a counterpart.
 
-Pure. A tool that cannot be written is told with its data, so that its successor can be set up by hand.
+Pure. A tool that cannot be written is reported with its data, so that its successor can be set up by hand.
 """
 
 from __future__ import annotations

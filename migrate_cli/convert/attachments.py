@@ -1,6 +1,6 @@
 """What becomes of attachments: an image, a file, a transcript or a text, by policy and by kind of file.
 
-Where nothing tells the kind, the default is a text. A file id sent as the wrong kind is refused at every later answer
+If the kind is unknown, the default is a text. A file id sent as the wrong kind is refused at every later answer
 and so spoils the whole conversation, while a text loses nothing: the file was not in the model's prompt before (it was
 attached for search or code), its id stays in the text and in the state file, and its tools come back through the
 response configuration.

@@ -44,7 +44,7 @@ def put_images(draft: DraftBuilder, images: list[JsonObject], message_id: str | 
 
 
 def _opening(builder: MessageBuilder) -> list[JsonObject]:
-    """Text parts in front of the message's own: a role that the target has not, its time, and that it is no answer."""
+    """Text parts before the message's own: a role unknown to the target, its time, and that it is not an answer."""
     opening = []
     message, options = builder.message, builder.draft.options
     if message.role != builder.role:

@@ -1,9 +1,9 @@
-"""What is known of models: when old ones are shut down, with a successor, and how many tokens each takes.
+"""What is known about models: when old ones are shut down, their successors, and the size of their context windows.
 
 Source of the dates and of most successors: the vendor's page of deprecations; of the windows: the makers' model pages.
 Where the page names no successor, it is a choice of this program: the current model of about the same size; try it with
-`replay` before relying on it. The tables age, so whatever is told from them says as of when it is, and a date that the
-target itself tells of a model wins. Data and lookups; another model's window is given on the command line, as
+`replay` before relying on it. The tables age, so every statement made from them gives their date, and a date that the
+target itself gives for a model wins. Data and lookups; another model's window is given on the command line, as
 `NAME=TOKENS`.
 """
 

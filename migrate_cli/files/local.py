@@ -26,7 +26,7 @@ class FileLook(Protocol):
 
     @property
     def bytes(self) -> int | None:
-        """Its size; None where nobody told it."""
+        """Its size; None if it was not recorded."""
 
     @property
     def media_type(self) -> str | None:

@@ -178,7 +178,7 @@ class FileTransfer:
         try:
             reply = await self._host.upload(local, sent_as.purpose)
         except Draining:
-            # It has not gone out, so no copy of it can stand anywhere.
+            # It has not gone out, so no copy of it can be anywhere.
             self._note_unfinished(file_id, before)
             raise
         if isinstance(reply, Ambiguous):

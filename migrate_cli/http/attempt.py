@@ -1,8 +1,8 @@
-"""One attempt at a request, by whatever way it is sent: authenticate, send, renew a token once it is refused, and tell
+"""One attempt at a request, whichever way it is sent: authenticate, send, renew a token once it is refused, and say
 what came of it (`outcomes.py`).
 
-It must not wait, and sends nothing a second time but what a host refused for its token. It ends the run for what only
-a person can mend: a bad key, a spent quota, a redirect to somewhere else.
+It must not wait, and sends nothing twice except what a host refused because of its token. It ends the run for what only
+a person can fix: a bad key, a spent quota, a redirect to somewhere else.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ async def attempt(endpoint: Endpoint, limiter: RateLimiter, send: Open) -> Reply
 
 
 async def attempt(endpoint: Endpoint, limiter: RateLimiter, send: Open) -> Reply | httpx2.Response:
-    """Make one attempt. Raises AuthError, TemporaryError and UsageError for what no further attempt would mend."""
+    """Make one attempt. Raises AuthError, TemporaryError and UsageError for what no further attempt would fix."""
     credentials, renewals = endpoint.credentials, 0
     while True:
         own = await credentials.headers() if credentials is not None else None

@@ -1,4 +1,4 @@
-"""How a request proves who sends it, where a fixed bearer key is not enough: another header, or tokens that expire.
+"""Authentication for hosts where a fixed bearer key is not enough: another header, or tokens that expire.
 
 Every key and token is registered as a secret before it is used. Nothing here sends a request to the host itself.
 """
@@ -29,7 +29,7 @@ class Credentials(ABC):
 
     @abstractmethod
     async def headers(self) -> Mapping[str, str]:
-        """Return the headers of the next request. Raises AuthError when there is no token to be had."""
+        """Return the headers of the next request. Raises AuthError when there is no token available."""
 
     async def renew(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002 - a fixed key has nothing to renew
         """Replace what was `refused` with 401; False when there is nothing new to try."""

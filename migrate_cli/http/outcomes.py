@@ -161,7 +161,7 @@ def error_of(status: int, content: bytes) -> tuple[str | None, str]:
 
 
 def _plain(content: bytes) -> str:
-    """The one line that a proxy or a gateway says; empty for a page, for several lines, and for what is no text."""
+    """The one line that a proxy or a gateway says; empty for a page, for several lines, and for what is not text."""
     try:
         text = content[: 4 * LONGEST_SENTENCE + 4].decode().strip()
     except UnicodeDecodeError:

@@ -146,7 +146,7 @@ class OfficialClient:
     async def _flowing(self, call: Awaitable[T], come: Callable[[], int], sent: int = 0) -> T:
         """Await a call of which so many bytes have `come`; raise TimeoutError where it only trickles.
 
-        The client counts the silence between two bytes, and would wait for ever for one that gives one now and then.
+        The client counts the silence between two bytes, and would wait forever for one that gives one now and then.
         """
         task = asyncio.ensure_future(call)
         began, timeout = time.monotonic(), self._endpoint.timeout

@@ -1,4 +1,4 @@
-"""Raw requests and answers over one aiohttp session: the bulk path, where what a call costs decides how long it takes.
+"""Raw requests and responses over one aiohttp session: the bulk path, where CPU time per call matters most.
 
 It sends what it is given exactly once and says what is known when no answer came. The official client, built for
 convenience, would take several times as much CPU. It must not know what an answer means, nor when to send again.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 LONGEST_ANSWER = 10
-"""How many times the timeout, which counts the silence, a whole exchange may take: an answer that trickles on for ever
+"""How many times the timeout, which counts the silence, a whole exchange may take: an answer that trickles on forever
 would never time out by itself."""
 
 OFTEN = 20
@@ -203,7 +203,7 @@ _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILU
 
 
 def transport_failure(error: BaseException) -> NotApplied | Ambiguous:
-    """Tell a connection that was never made from one that broke. Raises UsageError for what only a person can mend.
+    """Tell a connection that was never made from one that broke. Raises UsageError for what only a person can fix.
 
     The official client's aiohttp transport reports both "connection refused" and "answered, then dropped" as a connect
     timeout, so only the aiohttp error underneath decides: `ClientConnectorError` and `ConnectionTimeoutError` are

@@ -1,8 +1,8 @@
-"""Makes agents at a Foundry project, each once: it looks first, and looks again after an answer that was lost.
+"""Creates agents in a Foundry project, each once: it looks first, and looks again after a lost response.
 
-Whose a version is, its metadata say. What was made before is left as it is; an agent of ours whose assistant has
-changed gets a further version; an agent of somebody else is never touched, nor is one that somebody has gone on with.
-It must not know what an assistant was.
+The metadata of a version says whose it is. Existing agents are left as they are; one of ours whose assistant has
+changed gets a new version; somebody else's agent is never touched, nor is one to which somebody has added versions.
+It must not know assistants.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class _SentAgain:
     draft: AgentDraft
     name: str
     kept: frozenset[str]
-    """The versions that are no copies of it."""
+    """The versions that are not copies of it."""
     at: float
     """When the last request had its answer."""
 

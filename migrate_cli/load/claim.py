@@ -56,11 +56,11 @@ class Claim:
     ids: list[str] = field(default_factory=list)
     """Ids of the items that are as the thread has them, from its first on."""
     more: int = 0
-    """Items that stand there besides."""
+    """Items that are there besides."""
     noted: tuple[int, ...] = ()
     """Places at which a note stands for an item that the target had refused."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """What stands there of files, by the placeholders in the thread's items (see `convert/placeholders.py`)."""
+    """What is there of files, by the placeholders in the thread's items (see `convert/placeholders.py`)."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """Those of the conversation, where they were looked at."""
     why: str = ""
@@ -94,7 +94,7 @@ async def read_claim(
 
     `thread` is what its metadata must name as its thread; None where that is known. Items with an empty body are known
     by their hash alone, so that notes and images without addresses are not known again.
-    `may_be` tells whether something else may stand in the place of a placeholder.
+    `may_be` tells whether something else may be in the place of a placeholder.
     """
     metadata: Any = None
     if thread is not None:

@@ -1,4 +1,4 @@
-"""Asking the target what stands in a conversation, comparing, and taking away late copies of our own items.
+"""Asking the target what is in a conversation, comparing, and taking away late copies of our own items.
 
 Everything here reads, or deletes by id an item that was certainly ours; it must not send items.
 """

@@ -49,7 +49,7 @@ def _count_as_noted(ledger: Ledger, item: Item) -> None:
 
 
 def note_of(item: Item) -> Item:
-    """Return the note that stands in the place of an item which the target refused."""
+    """Return the note that is in the place of an item which the target refused."""
     whence = f"message {item.message_id}" if item.message_id else "this thread"
     text = (
         f"[Migration note: one item ({item.kind}) from {whence} was refused here and is not part of this conversation.]"

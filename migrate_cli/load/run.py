@@ -1,8 +1,8 @@
-"""Many threads at a time: take one, decide, load it, note the outcome, take the next.
+"""Loads many threads at once: take one, decide, load it, record the outcome, take the next.
 
 The first threads are a pilot that is read back whole before the rest begins. Threads that had an unclear answer are
-looked at again at the end, after one wait for all of them (`late.py`). A failure that concerns the whole run lets every
-other worker finish its request, and only then ends the run: a request that is cut off is a doubt for later.
+checked again at the end, after one wait for all of them (`late.py`). A failure that concerns the whole run lets every
+other worker finish its request, and only then ends the run: a request that is cut off would be in doubt.
 It must not know where threads come from or how outcomes are shown.
 """
 

@@ -1,4 +1,4 @@
-"""How like two texts are, as models of the target find it: what to ask, and what an answer says. Pure.
+"""The similarity of two texts as judged by models of the target: what to ask, and what an answer says. Pure.
 
 An answer that is not exactly what was asked for says nothing: a `Likeness` without a value, and why.
 """

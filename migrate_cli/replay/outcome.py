@@ -29,7 +29,7 @@ class CaseStatus(StrEnum):
     FAILED = "failed"
     """An answer came, and an expectation does not hold."""
     ERROR = "error"
-    """No answer could be had or judged."""
+    """No answer was available or judged."""
     STOPPED = "stopped"
     """A limit, or Ctrl-C, ended it."""
     SKIPPED = "skipped"
@@ -52,7 +52,7 @@ class CaseRun:
     expectations: list[tuple[int, Expectation]] = field(default_factory=list)
     """The turn (from 1), and the expectation."""
     restarts: list[str] = field(default_factory=list)
-    """Why the case began anew."""
+    """Why the case began again."""
     earlier: list[TurnResult] = field(default_factory=list)
     """Turns of attempts that came to nothing; they count for what they cost."""
     judging: Usage = field(default_factory=Usage)

@@ -135,7 +135,7 @@ class TurnResult:
 
 
 class _TemporaryFailure(RetryableError):
-    """The response failed for no fault of the request; where retrying does not help, it is the result all the same."""
+    """The response failed for no fault of the request; where retrying does not help, it is the result anyway."""
 
     def __init__(self, response: ModelResponse) -> None:
         super().__init__(f"the response failed ({response.error_code})")
@@ -195,7 +195,7 @@ class TurnRunner:
     async def run(self, items: Sequence[JsonObject], turn: TurnResult, wanted: Ending = Ending.COMPLETED) -> None:
         """Run one turn, writing into `turn` as it goes; `wanted` is the ending that the suite expects.
 
-        Raises CaseError, or RetryableError when the case may begin anew.
+        Raises CaseError, or RetryableError when the case may start over.
         """
         self._wanted = wanted
         self._turns += 1

@@ -42,7 +42,7 @@ BESIDE = {"metadata": "metadata pair", "files": "file", "vector_stores": "vector
 """What is compared beside items, each with the key that counts it."""
 SHOWN = 100
 COPIES = frozenset({"doubled-item"})
-"""Codes of what is only in the target, and wrong all the same."""
+"""Codes of what is only in the target, and wrong anyway."""
 
 
 def build(result: Result) -> ReportDocument:
@@ -85,7 +85,7 @@ def _different(data: JsonObject) -> tuple[Trouble, ...]:
 
 
 def _not_told_yet(result: Result) -> Result:
-    """The result without the errors of threads whose differences stand in the table already."""
+    """The result without the errors of threads whose differences are in the table already."""
     told = {entry.get("thread_id") for entry in objects(result.data, "differences")[:SHOWN]} - {None}
     return replace(result, errors=[problem for problem in result.errors if problem.thread_id not in told])
 

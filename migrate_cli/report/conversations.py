@@ -1,4 +1,4 @@
-"""The documents of `recover`, and of orphans: which conversations are threads' own, and which are nobody's."""
+"""The documents of `recover` and of orphans: which conversations belong to threads, and which are orphaned."""
 
 from __future__ import annotations
 

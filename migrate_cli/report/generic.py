@@ -1,4 +1,4 @@
-"""The document of a command without a builder of its own, laid out by the types in its data.
+"""The document of a command that has no builder, laid out by the types in its data.
 
 Numbers and texts become a table of facts, objects of numbers a table of counts, lists of objects a table with a column
 for each key, lists of texts a list.

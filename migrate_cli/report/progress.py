@@ -131,7 +131,7 @@ class ProgressCounts:
         return marks[0]
 
     def still(self, now: float) -> float:
-        """Seconds since a thread came to its end, or the reading before the work went on, as far as views looked."""
+        """Seconds since a thread finished, or the reading before the work went on, as far as views looked."""
         moved = self.share or 0.0 if self.what == READING else self.threads
         if moved != self._moved[0] or not self._moved[1]:
             self._moved = moved, now
@@ -307,7 +307,7 @@ class LiveProgress:
         self._bar.update(self._task, completed=done, total=whole, aside=aside)
 
     def _numbers(self) -> str:
-        """What stands beside the bar, asked for anew at each refresh: time goes on while nothing else does."""
+        """What is next to the bar, asked for again at each refresh: time goes on while nothing else does."""
         return describe(self._tally, self._clock())[0]
 
 

@@ -1,6 +1,6 @@
 """The document of `replay`: the verdict first, then why cases did not pass, each with all that a decision needs.
 
-What passed is folded away. Texts of questions and answers are in sections that only readers see who asked for them.
+Passed cases are collapsed. Sections with the texts of questions and answers are shown only on request.
 """
 
 from __future__ import annotations

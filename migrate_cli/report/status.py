@@ -105,7 +105,7 @@ def _whole(data: JsonObject, states: dict[str, int]) -> int | None:
 
 
 def _states(data: JsonObject, states: dict[str, int]) -> Bar | Table | None:
-    """The threads by state: as shares of all, or as bare numbers where nobody knows how many there are."""
+    """The threads by state: as shares of all, or as bare numbers if it is not known how many there are."""
     met, whole = sum(states.values()), _whole(data, states)
     if not met:
         return None

@@ -1,4 +1,4 @@
-"""The layers that settings come from: each a nested mapping, with a way to say where a value stands.
+"""The layers that settings come from: each a nested mapping that can say where a value is.
 
 Here files, variables and flags are read and shaped; whether a value is right, `model.py` decides.
 """

@@ -110,7 +110,7 @@ def _kind(value: Any) -> Any:
 
 
 def _database_url(value: Any) -> Any:
-    """Refuse a password where it would be recorded; the whole URL may stand in the variable that url_env names."""
+    """Refuse a password where it would be recorded; the whole URL may be in the variable that url_env names."""
     if not isinstance(value, str):
         return value
     scheme, separator, rest = value.partition("://")
@@ -447,7 +447,7 @@ class Settings(BaseSettings):
             recorded[f"convert.{name}"] = _canonical(value)
         for name in OF_NO_ITEM:
             recorded.pop(name, None)
-        # Younger settings stand there only where they are not the default, as they do in files of earlier versions.
+        # Newer settings are recorded only if they differ from the default, so that files of earlier versions match.
         for name in YOUNGER:
             recorded.pop(name, None)
             value, default = self._value(name), Settings()._value(name)

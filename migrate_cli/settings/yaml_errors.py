@@ -1,4 +1,4 @@
-"""What is wrong with a text that is not YAML, in words for whoever wrote it: where, what, and what to do. Pure."""
+"""What is wrong with a text that is not YAML, in words for its author: where, what, and what to do. Pure."""
 
 from __future__ import annotations
 

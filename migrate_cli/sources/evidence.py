@@ -86,7 +86,7 @@ def chronicle_of(raws: Iterable[Any]) -> Chronicle:
 
 
 def _odd(when: Any, seen: Chronicle) -> float | None:
-    """Read a time that is no plain number of seconds, and note how it is written."""
+    """Read a time that is not a plain number of seconds, and note how it is written."""
     if when is None or when == "":
         seen.missing += 1
         return None
@@ -113,7 +113,7 @@ _OFFSET = re.compile(r"(?:[zZ]|[+-]\d\d:?\d\d(?::?\d\d)?)\s*$")
 
 
 def form_of(value: Any) -> str:
-    """Return the form of a value without its content: digits become 0, letters a; what is no text is named."""
+    """Return the form of a value without its content: digits become 0, letters a; what is not text is named."""
     if isinstance(value, bool) or value is None:
         return str(value).lower() if value is not None else "null"
     if isinstance(value, dict):

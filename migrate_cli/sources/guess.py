@@ -63,7 +63,7 @@ class _Fields:
     message_id: str | None = None
     thread_id: str | None = None
     share: float = 1.0
-    """How many of the records have the role; all, where that cannot be asked for since it stands in a text."""
+    """How many of the records have the role; all, where that cannot be asked for since it is in a text."""
 
     @property
     def score(self) -> int:

@@ -204,7 +204,7 @@ def _text(value: Any) -> str | None:
 
 
 def runs_of(raws: Iterable[Any]) -> tuple[Run, ...]:
-    """Return the runs of wire objects that are already in order; each id once, what is no object left out."""
+    """Return the runs of wire objects that are already in order; each id once, what is not an object left out."""
     return tuple(run_of(raw) for raw in _each_once(raws))
 
 
@@ -226,7 +226,7 @@ def run_of(raw: JsonObject) -> Run:
 
 
 def step_of(raw: JsonObject) -> RunStep:
-    """Return the run step of one wire object; its type stands in `type` or only in `step_details`."""
+    """Return the run step of one wire object; its type is in `type` or only in `step_details`."""
     details = mapping_of(raw.get("step_details"))
     return RunStep(
         id=clean_id(raw.get("id")) or "",

@@ -30,7 +30,7 @@ class Stretch:
     api_page: bool = False
     """True for a verbatim answer of the list call, whose default order is newest first."""
     mixed: bool = False
-    """Whether it ends earlier than it begins and does not fall on the whole: then it is no list that was turned."""
+    """Whether it ends earlier than it begins and does not fall on the whole: then it is not a list that was turned."""
 
     @property
     def falls(self) -> bool:

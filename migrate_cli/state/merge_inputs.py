@@ -1,4 +1,4 @@
-"""The state files that a merge joins: each locked, opened, checked, and held against the setup of the others.
+"""The state files that a merge joins: each locked, opened, checked, and compared with the setup of the others.
 
 Nothing here writes a row. Each refusal names the file, the field, and what to do.
 """

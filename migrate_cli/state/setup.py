@@ -1,6 +1,6 @@
 """The setup that a state file records: what must not change, and what only says where something was last seen. Pure.
 
-An export is known by the threads that it holds, so its path is no part of what must stay. Databases and hosts are
+An export is known by the threads that it holds, so its path is not a part of what must stay. Databases and hosts are
 known by their place.
 """
 

@@ -1,6 +1,6 @@
-"""Waits until the target has indexed what was put into vector stores, as long as it gets on, and notes how it ended.
+"""Waits until the target has indexed the files of vector stores, as long as there is progress, and records the outcome.
 
-Indexing goes on at the target whether anybody waits or not: what is not at its end here, the next run finds. It must
+Indexing continues at the target whether anybody waits or not; the next run finds what was not finished. It must
 not change anything at the target.
 """
 

@@ -1,4 +1,4 @@
-"""Makes a vector store of ours at the target, once: it looks before it makes one, and after every answer that was lost.
+"""Creates a vector store at the target, once: it looks before it creates one, and after every lost response.
 
 There is no idempotency key, but a store can be listed and says what it was made from. A request that was lost may still
 take effect after the look: such copies are deleted at the end, where they are certainly ours and nothing is in them.

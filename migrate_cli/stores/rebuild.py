@@ -1,6 +1,6 @@
 """Rebuilds vector stores: each is made, filled and indexed at the target. `StoreRebuild.run` is the work, step by step.
 
-Everything that is done is noted, so that it can be killed at every moment and goes on where it was: what belongs into a
+Everything that is done is recorded, so that it can be killed at any moment and resumed: what belongs in a
 store is on record before its first file goes there, and after a kill the target is asked what is in there already.
 """
 
@@ -195,7 +195,7 @@ class StoreRebuild:
         return True
 
     async def _stands(self, filling: _Filling, target_id: str) -> bool:
-        """Whether a store that was made before can still be used; if not, it is made anew."""
+        """Whether a store that was made before can still be used; if not, it is made again."""
         reply = await self._context.target.retrieve(target_id)
         if isinstance(reply, Applied) and reply.body.get("status") != "expired":
             return True
@@ -255,5 +255,5 @@ class StoreRebuild:
 
 
 def _is_open(row: StoreFileRecord | None) -> bool:
-    """Whether something may be left to do for a file; what could not be had before may be there now."""
+    """Whether something may be left to do for a file; what was not available before may be there now."""
     return row is None or row.status in (InStore.WAITING, InStore.LACKING)

@@ -1,7 +1,7 @@
-"""Walks through the conversations of a target that lists them, each once, and keeps them by the threads they are of.
+"""Walks through the conversations that a target lists, each once, and files them under their threads.
 
-Such a list proves nothing: `has_more` and `after` can lie, pages repeat, and what is gone or was never asked for can
-stand in it. So it is read until a page brings nothing new, and what it says of a conversation is only a hint. It must
+Such a list proves nothing: `has_more` and `after` can lie, pages repeat, and what is gone or was never requested can
+be in it. So it is read until a page brings nothing new, and what it says of a conversation is only a hint. It must
 not read items, nor decide what a conversation is worth.
 """
 

@@ -1,6 +1,6 @@
 """Reads lists page by page, 100 at a time, oldest first, also where a host's paging is broken.
 
-`has_more` can lie in both directions, `after` can be ignored or refused, and a list can repeat itself for ever. Every
+`has_more` can lie in both directions, `after` can be ignored or refused, and a list can repeat itself forever. Every
 object is given once; where some may be missing, that is said.
 """
 

@@ -84,7 +84,7 @@ class WantedThreads:
     ) -> AsyncIterator[ThreadName | Unreadable]:
         """Yield the threads of a selection by id, those that the host lists last, and what is wrong with an id.
 
-        `listed` hears how many the host has listed, after each page and at the end. `afresh`: the host lists all of
+        `listed` hears how many the host has listed, after each page and at the end. `again`: the host lists all of
         them again, which tells their objects; those that it does not list any more come last.
         """
         if selection.thread_ids is not None:

@@ -44,7 +44,7 @@ _FAULTS = (NotOursError, BadJsonError, ArchiveError, OSError, EOFError, zlib.err
 
 @dataclass(slots=True)
 class ShapeCounts:
-    """Which shape how many files were taken for."""
+    """How many files were read as each format."""
 
     files: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class ShapeCounts:
     frames: dict[str, Counter[str]] = field(default_factory=dict)
 
     def take(self, shape: str, origin: Origin, frame: Iterable[str] = (), spelling: Iterable[str] = ()) -> None:
-        """Count one file; `frame` are the fields that stand beside its records and carry nothing."""
+        """Count one file; `frame` are the fields that are next to its records and carry nothing."""
         told = self.spellings.setdefault(shape, {})
         told.update((one, None) for one in spelling if len(told) < MOST_SHOWN)
         counted = self.frames.setdefault(shape, Counter())
@@ -337,7 +337,7 @@ class Indexer:
         return ((number, start, end, wire(value)) for number, start, end, value in lines)
 
     def _bad_line(self, origin: Origin, code: str, detail: str, thread: str | None) -> None:
-        """Tell of a line; the thread of one that is cut off is not whole, and waits for a whole file."""
+        """Report a line; the thread of one that is cut off is not whole, and waits for a whole file."""
         if thread is not None:
             self._index.hold_back(thread)
         self._index.problem(origin, code, detail, thread)
@@ -359,7 +359,7 @@ class Indexer:
     # Problems
 
     def _refuse_entry(self, input_: Input, code: str, detail: str, entry: Any) -> None:
-        """Tell of an entry of a document that is left out; a thread that would lack it waits for another bound."""
+        """Report an entry of a document that is left out; a thread that would lack it waits for another bound."""
         thread = None
         if kind_of(entry) in _OF_THREADS:
             thread = clean_id(entry.get("thread_id"))
@@ -383,7 +383,7 @@ class Indexer:
 
 
 def _tell_cut(index: ThreadIndex, found: Recognised) -> None:
-    """Tell of a file that breaks off what its lines or entries do not show."""
+    """Report a file that breaks off what its lines or entries do not show."""
     if found.cut or found.broken:
         origin = found.input.origin
         what = found.broken or "The compressed file is truncated; copy it again."
@@ -398,7 +398,7 @@ def _of_page(piece: Piece) -> Piece:
 
 
 def _key_of(kind: RecordKind, raw: JsonObject) -> str:
-    """By what an object is known again; a file may stand in several vector stores."""
+    """By what an object is known again; a file may be in several vector stores."""
     own = clean_id(raw.get("id")) or clean_id(raw.get("name")) or ""
     return f"{clean_id(raw.get('vector_store_id')) or ''}/{own}" if kind is RecordKind.STORE_FILE else own
 

@@ -37,7 +37,7 @@ def records(
     most: int | None = None,
     long_line: LongLine | None = None,
 ) -> Iterator[Record]:
-    """Yield the values of all lines; a line that is no JSON is told to `problem`, and the others are read.
+    """Yield the values of all lines; a line that is not JSON is told to `problem`, and the others are read.
 
     Lines of `most` bytes and more go to `long_line` instead, where there is one; else they are told too.
     """

@@ -37,7 +37,7 @@ Refuse = Callable[[str, str, Any], None]
 
 
 class Streamed:
-    """A huge document, opened anew for every pass over it.
+    """A huge document, opened again for every pass over it.
 
     What is too deep or too long in it is never parsed; the entry that holds it is left out and told. `broken` is what
     is known to be wrong with a document, which is then told instead of what the parser says.
@@ -78,7 +78,7 @@ class Streamed:
         """Yield small documents that make up the whole, arrays in stretches of `batch` entries.
 
         Entries with something too deep or too long in them are told to `refuse`, and left out. Raises BadJsonError
-        where the text ends too early or is no JSON, or where no entry but the whole has such a thing in it.
+        where the text ends too early or is not JSON, or where no entry but the whole has such a thing in it.
         """
         try:
             if self._is_array():
@@ -177,7 +177,7 @@ class Streamed:
 
 
 class StreamedAt(Streamed):
-    """A huge document whose entries lie in one list somewhere inside; what stands beside the list is not read."""
+    """A huge document whose entries lie in one list somewhere inside; what is next to the list is not read."""
 
     def __init__(self, input_: Input, path: tuple[str, ...]) -> None:
         super().__init__(input_)

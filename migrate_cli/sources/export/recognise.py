@@ -347,7 +347,7 @@ def _as_rows(table: ShapeTable, value: Any) -> Any:
 
 
 def _document_of(table: ShapeTable, shape: Shape, input_: Input, value: Any, wire: Any) -> Recognised:
-    """Return a document that is at hand, with what stands beside its records."""
+    """Return a document that is at hand, with what is next to its records."""
     frame = _frame(table, shape, value, wire)
     return Recognised(shape, input_, wire, frame=frame, more=bool(frame) and says_more(value))
 

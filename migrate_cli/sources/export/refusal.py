@@ -1,4 +1,4 @@
-"""Why a file is no part of an export, in one sentence, and what helps to go on: its outline, and a map to start from.
+"""Why a file is not part of an export, in one sentence, and how to continue: its outline, and a map to start from.
 
 Loaded only where a file is refused, which most runs never do.
 Names of fields are shown, and never what they hold.

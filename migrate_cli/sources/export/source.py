@@ -78,7 +78,7 @@ class ExportSource(Source):
         yield from (self._assembler.joined(thread_id) for thread_id in self._index.threads() if wanted(thread_id))
 
     def shapes(self) -> list[ShapeTaken]:
-        """Return which shapes files were taken for; `ignored` and `unreadable` count the others."""
+        """Return how many files were read as each format; `ignored` and `unreadable` count the others."""
         both = ShapeCounts()
         both.add(self._surveyed)
         both.add(self._read)

@@ -1,4 +1,4 @@
-"""Indexes a table: its rows become wire messages in the spool, since a row is no wire object that could be referred to.
+"""Indexes a table: its rows become wire messages in the spool, since a row is not a wire object to refer to.
 
 What a row means, its shape knows (`shapes/flat.py`); how CSV is cut into rows, `sources/table.py` does.
 """
@@ -82,7 +82,7 @@ def _filled(cells: JsonObject) -> JsonObject:
 
 
 def _ragged_row(found: Recognised, row: CsvRow, pieces: list[Piece], index: ThreadIndex) -> None:
-    """Tell of a row with more cells than columns: a text that was not quoted falls apart, and nobody knows where."""
+    """Report a row with more cells than columns: a text that was not quoted falls apart, and nobody knows where."""
     here = replace(found.input.origin, line=row.line)
     thread = next((piece.thread_id for piece in pieces if isinstance(piece, Loose)), None)
     lacking = ""

@@ -48,7 +48,7 @@ class FlatRow(Shape):
         return untyped(cells)
 
     def entries(self, value: Any) -> list[Any]:
-        """Return the wire messages of a row, or of the wire messages that one became; nothing for what is no row."""
+        """Return the wire messages of a row, or of the wire messages that one became; nothing for what is not a row."""
         return [self._message(row) for row in super().entries(value) if isinstance(row, dict)]
 
     def _message(self, row: JsonObject) -> JsonObject:

@@ -36,7 +36,7 @@ class MessagesCapped(Shape):
             yield piece
 
     def frame(self, value: Any) -> list[str]:
-        """Return what stands beside the list."""
+        """Return what is next to the list."""
         return beside(value, frozenset({"Messages", "has_more", "first_id", "last_id"}))
 
 

@@ -1,4 +1,4 @@
-"""`objects`: thread, run, run-step, assistant and file objects that stand beside the messages."""
+"""`objects`: thread, run, run-step, assistant and file objects that are next to the messages."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _says_what_it_is(entry: Any) -> bool:
 
 
 def _gathered(entry: Any) -> list[Any]:
-    """Return the objects that stand under one name: a list's, those by id, or the one itself."""
+    """Return the objects that are under one name: a list's, those by id, or the one itself."""
     if isinstance(entry, list):
         return entry
     return [entry] if kind_of(entry) is not None else list(entry.values())

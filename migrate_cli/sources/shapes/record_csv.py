@@ -1,4 +1,4 @@
-"""`record-csv`: CSV whose rows are no flat messages: records of a dialect, threads, or rows of an app's own table.
+"""`record-csv`: CSV whose rows are not flat messages: records of a dialect, threads, or rows of an app's own table.
 
 What a row means, the translator has said before. It must not look into the rows.
 """
@@ -65,7 +65,7 @@ class RecordCsv(FlatRow):
             return row
         if super().matches(row):
             return super()._message(row)
-        # What is no record of any kind is told as a message that lacks everything: it must not vanish.
+        # What is not a record of any kind is told as a message that lacks everything: it must not vanish.
         return self._translator.finished(row if kind_of(row) is not None else {**row, "object": "thread.message"})
 
     def thread_column(self, columns: Iterable[str]) -> str | None:

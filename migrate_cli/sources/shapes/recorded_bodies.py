@@ -1,7 +1,7 @@
 """Decodes a recorded body: base64, hex, compression, chunks, lines; what comes out is JSON or the text of a stream.
 
 Recorders write bodies in many ways, and few say which: each way that makes JSON or an event stream of a body is right.
-Pure but for the bounds. It must not look at what the JSON means.
+Pure except for the bounds. It must not look at what the JSON means.
 """
 
 from __future__ import annotations

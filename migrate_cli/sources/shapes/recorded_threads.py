@@ -147,7 +147,7 @@ def _is_refusal(answer: Any) -> bool:
 
 
 def _unread(thread_id: str | None, history: ThreadHistory) -> Iterator[Fault]:
-    """Tell of a thread that nothing but addresses names."""
+    """Report a thread that nothing but addresses names."""
     if history.undecoded:
         yield Fault(history.undecoded[0].code, undecoded(history.undecoded), thread_id)
     elif history.unanswered:

@@ -44,7 +44,7 @@ class ThreadArray(Shape):
             yield from assistants_beside(value)
 
     def frame(self, value: Any) -> list[str]:
-        """Return what stands beside the list of threads."""
+        """Return what is next to the list of threads."""
         return beside(value, frozenset({"threads", *assistant_keys(value)}))
 
 

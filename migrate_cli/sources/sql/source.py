@@ -52,7 +52,7 @@ class RowQuery:
     order: str = "auto"
     """Which way round the rows of a thread stand; see `ordering.WAYS`."""
     paths: Mapping[str, str] = field(default_factory=dict)
-    """Where the fields lie in records that stand in columns as JSON, field → path (`source.map`)."""
+    """Where the fields lie in records that are in columns as JSON, field → path (`source.map`)."""
     app: str | None = None
     """The app whose table it is, one of `app_formats.APPS`; None tells it by the columns, unless some are named."""
     time_format: str | None = None
