@@ -89,9 +89,7 @@ def _message(result: Result, refresh: Refresh | None) -> str | None:
             passed = plural(refresh.passed, "thread")
             said.append(f"This resumed the refresh of {moment_told(int(refresh.since))}, which had looked at {passed}.")
     if limit := result.data.get("time_limit"):
-        said.append(
-            f"It ended after {duration(limit)}, as requested with --max-duration; run the same command again to resume."
-        )
+        said.append(f"It ended after {duration(limit)} (--max-duration); run the same command again to resume.")
     elif said and result.exit_code == ExitCode.INTERRUPTED:
         said.append("The run was interrupted; run the same command again to resume.")
     return " ".join(said) or None

@@ -63,10 +63,7 @@ def time_over(data: JsonObject) -> str:
     rest = (
         f"; {number(left - met)} {'is' if left - met == 1 else 'are'} left" if left is not None and left > met else ""
     )
-    return (
-        f" It ended after {duration(limit)}, as requested with --max-duration{rest}; run the same command again "
-        "to resume."
-    )
+    return f" It ended after {duration(limit)} (--max-duration){rest}; run the same command again to resume."
 
 
 def _chosen(data: JsonObject) -> JsonObject:

@@ -413,7 +413,7 @@ def test_another_target_than_the_state_files_is_refused(
     monkeypatch.setenv("OPENAI_BASE_URL", target.project_url("other"))
     outcome = cli("assistants", shop, "--create", "--yes")
     assert outcome.code == 10
-    assert "belongs to another setup" in outcome.err
+    assert "belongs to another source, target or settings" in outcome.err
 
 
 def test_options_of_agents_mean_nothing_alone(cli: Cli, shop: Path) -> None:

@@ -303,4 +303,4 @@ def test_a_list_of_ids_in_another_encoding_is_refused(cli: Cli, tmp_path: Path) 
     ids.write_text(thread_id(1), encoding="utf-16")
     result = cli("plan", str(export), "--threads-from", str(ids))
     assert result.code == 2
-    assert "no UTF-8 text" in result.err
+    assert "not UTF-8" in result.err

@@ -147,7 +147,7 @@ def test_an_export_elsewhere_with_the_same_ids_and_other_contents_is_refused(
         rewrite(other / f"{thread_id(number)}.json", "something else")
     outcome = cli("apply", other)
     assert outcome.code == 10
-    assert "3 threads that both have were compared, and every one of them differs otherwise" in outcome.err
+    assert "3 threads that both have were compared, and every one of them differs from what was loaded" in outcome.err
     assert conversations(target.data) == before
 
 
@@ -298,4 +298,4 @@ def test_an_export_that_cannot_be_read_is_not_taken_for_another(
     export.write_text(export.read_text()[:60])
     refused = cli("verify", export)
     assert refused.code == 2
-    assert "cut off" in refused.err and "another export" not in refused.err
+    assert "truncated" in refused.err and "is not the export" not in refused.err

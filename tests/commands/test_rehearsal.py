@@ -110,7 +110,7 @@ def test_the_map_of_a_rehearsal_is_written_only_where_it_is_meant(cli: Cli, rehe
     assert "add --rehearsal" in refused.err
     written = cli("map", "export", "--format", form, "--rehearsal")
     assert written.code == 0
-    assert f"{REHEARSAL} is of a rehearsal" in written.err
+    assert f"{REHEARSAL} belongs to a rehearsal" in written.err
     assert "ehearsal" not in written.out
     assert thread_id(1) in written.out
     if form == "csv":

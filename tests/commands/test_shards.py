@@ -103,7 +103,7 @@ def test_the_report_says_which_shard_and_how_fast(cli: Cli, tmp_path: Path, targ
         words = " ".join(out.out.split())
         assert "1 of 2" in words
         assert "--shard 1/2" in words.split("Next:", 1)[1]
-    assert "4,500 requests a minute" in words
+    assert "4,500 requests per minute" in words
 
 
 def test_plans_of_all_shards_make_up_the_plan_of_the_whole(cli: Cli, tmp_path: Path) -> None:

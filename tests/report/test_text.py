@@ -186,8 +186,8 @@ def test_status_gives_no_share_of_what_nobody_has_counted() -> None:
 
 
 def test_status_says_what_a_possible_orphan_means() -> None:
-    assert "harms nothing" in " ".join(text("status", {"threads": {"loaded": 3}, "orphans": 2}).split())
-    assert "harms nothing" not in text("status", {"threads": {"loaded": 3}, "orphans": 0})
+    assert "harmless conversation" in " ".join(text("status", {"threads": {"loaded": 3}, "orphans": 2}).split())
+    assert "harmless conversation" not in text("status", {"threads": {"loaded": 3}, "orphans": 0})
 
 
 def test_a_command_without_a_layout_of_its_own_is_laid_out_by_form() -> None:

@@ -118,7 +118,7 @@ def test_what_the_engine_lacks_is_said_in_one_sentence(
     export = write_export(tmp_path / "export", [1])
     for options, code, why in (
         (["--engine", "dask"], 2, "needs the address of its scheduler"),
-        (["--engine", "dask", "--scheduler", "here", "--target", "sandbox"], 2, "does not go with --engine"),
+        (["--engine", "dask", "--scheduler", "here", "--target", "sandbox"], 2, "cannot be combined with --engine"),
         (["--engine", "dask", "--scheduler", "nonsense://x"], 2, "is not an address of a Dask scheduler"),
         (["--engine", "dask", "--scheduler", "tcp://127.0.0.1:1"], 5, "no Dask scheduler answers"),
     ):

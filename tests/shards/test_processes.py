@@ -182,8 +182,8 @@ def test_a_rehearsal_goes_on_from_what_earlier_processes_did(cli: Cli, export: P
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--shard", "1/2"], "makes shards of its own"),
-        (["--limit", "5"], "counts the threads of one"),
+        (["--shard", "1/2"], "the run makes its own shards"),
+        (["--limit", "5"], "each process would count separately"),
         (["--threads-from", "-"], "cannot read one stdin"),
         (["--max-requests-per-minute", "1"], "cannot be divided"),
         (["--scheduler", "tcp://127.0.0.1:1"], "--engine"),
