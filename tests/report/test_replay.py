@@ -492,8 +492,8 @@ def test_calls_that_nobody_answered_and_what_became_of_their_conversations_are_s
     ]
     data: JsonObject = {"cases": [{**case, "turns": [turn(1, tools=tools)]}], "tidied": tidied}
     report = flat(render(Result("replay", data, 4), OutputFormat.TEXT, console_width=120))
-    assert "1 conversation cannot go on before an open call is answered." in report
-    assert "nobody here could answer the calls of crm.lookup" in report
+    assert "1 conversation cannot continue before an open call is answered." in report
+    assert "nothing here could answer the calls of crm.lookup" in report
     assert "crm.lookup - unanswered" in report
     assert "conv_1: crm.lookup answered with an error" in report
     assert "conv_2: shell deleted with its response; conv_2 could not be read" in report
