@@ -1,4 +1,4 @@
-"""A streaming loop with function tools: what takes the place of creating a run and polling it."""
+"""A streaming loop with function tools: it replaces creating a run and polling it."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ async def lookup_order(order_id: str) -> dict[str, str]:
 async def run(call: Any) -> dict[str, Any]:
     try:
         result = await {"lookup_order": lookup_order}[call.name](**json.loads(call.arguments))
-    except Exception as error:  # the model is told, and can put it right
+    except Exception as error:  # the model is told, and can correct itself
         result = {"error": f"{type(error).__name__}: {error}"}
     return {"type": "function_call_output", "call_id": call.call_id, "output": json.dumps(result)}
 
@@ -31,9 +31,9 @@ async def ask(client: AsyncOpenAI, conversation: str, items: Any, model: str = "
             print(event.delta if event.type == "response.output_text.delta" else "", end="", flush=True)
             if event.type == "response.completed":
                 calls = [item for item in event.response.output if item.type == "function_call"]
-        if calls is None:  # it broke, failed or was cut short: look into the conversation before asking again
+        if calls is None:  # it broke, failed or was cut short: look at the conversation before asking again
             raise ConnectionError("the stream ended before the response was completed")
-        items = await asyncio.gather(*map(run, calls))  # all at once, and all outputs go back together
+        items = await asyncio.gather(*map(run, calls))  # all at once, and all outputs are sent back together
 
 
 if __name__ == "__main__":  # python streaming_loop.py conv_… "Where is my order LS-20417?"

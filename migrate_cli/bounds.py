@@ -1,7 +1,7 @@
 """How much is taken from outside: how deep JSON may be, how large a string, an answer and a YAML document may become.
 
 Bytes from outside (answers, exports, suites, recordings) can be small and become huge, or deeper than a program can
-walk. Whoever reads them asks here, and says the sentence that stands here. The bounds hold for the whole process and
+walk. Readers of such bytes ask here, and use these sentences. The bounds hold for the whole process and
 are set once, when the settings are read. It must not read anything itself.
 """
 
@@ -87,7 +87,7 @@ def flawless(text: bytes | str) -> Any:
 
 
 def check_depth(text: bytes | str, value: Any) -> None:
-    """Raise TooDeepError where the value of a text is nested too deeply to go on with."""
+    """Raise TooDeepError where the value of a text is nested too deeply to continue with."""
     # Few texts have so many brackets, and counting them is quick.
     brackets = text.count(b"[") + text.count(b"{") if isinstance(text, bytes) else text.count("[") + text.count("{")
     if brackets > _now.json_depth and is_too_deep(value):

@@ -45,7 +45,7 @@ class MigrateError(Exception):
 
     exit_code: ExitCode = ExitCode.UNEXPECTED
     code: str = "unexpected"
-    """Stable and kebab-case; it stands in the JSON envelope."""
+    """Stable and kebab-case; it is in the JSON envelope."""
 
     def __init__(self, message: str, *, code: str | None = None, shown: Sequence[str] = ()) -> None:
         super().__init__(message)

@@ -1,8 +1,8 @@
-"""The catalogue of finding codes: what each means and what the reader can do. Every finding takes its severity here.
+"""The catalogue of finding codes: what each means and what the reader can do. Every finding gets its severity here.
 
-Codes of what could not be read at all stand in a table of their own: such a place has no thread that could be found
-fault with, and always counts as an error. The module stands apart from the stages because sources, conversion, loading
-and verification all report through it. Data and one constructor; it must not decide anything.
+Codes for what could not be read at all have their own table: there is no thread to attach a finding to, and they always
+count as errors. The module is separate from the stages because sources, conversion, loading and verification all report
+through it. Data and one constructor; it must not decide anything.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ _READING = {
     "duplicate-message": Entry(INFO, "The same message occurs twice in the source; it was read once.", "Nothing."),
     "duplicate-message-differs": Entry(
         WARNING,
-        "Two messages with one id have different content; the first one read was taken.",
+        "Two messages with the same id have different content; the first one was used.",
         "Compare both in the source and remove the wrong one.",
     ),
     "file-ids-and-attachments": Entry(
-        INFO, "A message names files in `file_ids` and in `attachments`; both were joined.", "Nothing."
+        INFO, "A message names files in `file_ids` and in `attachments`; the two lists were merged.", "Nothing."
     ),
     "order-unknown": Entry(
         WARNING,
@@ -129,7 +129,7 @@ _READING = {
         "Remove the recording if the thread is to stay deleted.",
     ),
     "duplicate-thread": Entry(
-        WARNING, "Two threads of the source have one id; the first was taken.", "Remove or rename one of them."
+        WARNING, "Two threads of the source have the same id; the first was used.", "Remove or rename one of them."
     ),
     "file-may-be-cut": Entry(
         WARNING,
@@ -165,22 +165,22 @@ _HOSTS = {
     "runs-not-read": Entry(
         WARNING,
         "The host refused the runs of a thread, so its tool calls may be missing; the messages are all there.",
-        "Read the thread again, or check what the key may do.",
+        "Read the thread again, or check the permissions of the key.",
     ),
     "thread-id-repeated": Entry(INFO, "The list of ids names a thread more than once; it was read once.", "Nothing."),
     "host-api-version": Entry(
         WARNING,
-        "The host was asked with a version of its API that is not known here; what it answers was read as it came.",
-        "Take `api-version` out of `source.query`, or look at a few conversations first.",
+        "The API version in the requests to the host is not known to migrate-cli; responses were read as they are.",
+        "Remove `api-version` from `source.query`, or check a few conversations first.",
     ),
     "host-milliseconds": Entry(INFO, "The host gives times in milliseconds; they were read as such.", "Nothing."),
     "host-hides-more": Entry(
-        INFO, "The host says that a list is complete when it is not; reading went on.", "Nothing."
+        INFO, "The host says that a list is complete when it is not; reading continued.", "Nothing."
     ),
     "images-by-presence": Entry(
         INFO,
-        "The target does not return the URLs of images: each image is there, but whether it is the same one could not "
-        "be checked.",
+        "The target does not return the URLs of images: each image is there, but it could not be checked that it is "
+        "the same one.",
         "Nothing; look at some of these images by hand if it matters.",
     ),
     "host-refuses-cursors": Entry(
@@ -192,11 +192,11 @@ _HOSTS = {
         INFO, "The host refuses `include`; the text of search results is missing from tool calls.", "Nothing."
     ),
 }
-"""What a host that still answers got wrong."""
+"""What a live host gets wrong."""
 
 _MESSAGES = {
     "no-messages": Entry(
-        INFO, "The thread has no message; no conversation is made and its other parts are dropped.", "Nothing."
+        INFO, "The thread has no message; no conversation is created, and its other parts are dropped.", "Nothing."
     ),
     "nothing-to-send": Entry(
         WARNING, "The thread has messages, but nothing in them can be sent.", "Look at its other findings."
@@ -225,12 +225,12 @@ _MESSAGES = {
     ),
     "progress-marked": Entry(
         INFO,
-        "A message only reports progress of a research; its first line says so (`convert.progress_messages: mark`).",
+        "A message only reports the progress of research; its first line says so (`convert.progress_messages: mark`).",
         "Choose with `convert.progress_messages`: `keep` (default), `mark` or `drop`.",
     ),
     "progress-dropped": Entry(
         WARNING,
-        "A message that only reports the progress of a research was left out (`convert.progress_messages: drop`).",
+        "A message that only reports the progress of research was left out (`convert.progress_messages: drop`).",
         "Nothing.",
     ),
     "tail-cut": Entry(INFO, "Older messages were left out (`convert.tail`).", "Raise `convert.tail`."),
@@ -240,7 +240,7 @@ _MESSAGES = {
         "Report the type, so that it can be supported.",
     ),
     "part-not-allowed-for-role": Entry(
-        WARNING, "System and developer messages can hold text only; a text says what was there.", "Nothing."
+        WARNING, "System and developer messages can only hold text; a text says what was there.", "Nothing."
     ),
 }
 
@@ -281,7 +281,7 @@ _FILES = {
     "attachment-file-missing": Entry(
         WARNING,
         "The target does not have the file; a text in the message says so.",
-        "Use `convert.files: upload` with the bytes in the export's `files/` folder.",
+        "Use `convert.files: upload`, with the file in the export's `files/` folder.",
     ),
     "attachment-without-id": Entry(WARNING, "An attachment names no file; a text says so.", "Fix the source."),
     "attachment-data-source": Entry(
@@ -291,9 +291,9 @@ _FILES = {
     ),
     "attachment-type-unknown": Entry(
         WARNING,
-        "The type of an attached file is not known; sent as the wrong type it would make every later response fail, "
+        "The type of an attached file is not known. Sent as the wrong type, it would make every later response fail, "
         "so a text names it instead.",
-        "Let `plan` ask the target for the file name, add `file` objects or bytes to the export, or choose "
+        "Let `plan` ask the target for the file name, add `file` objects or the files to the export, or choose "
         "`convert.attachments: input_file`.",
     ),
     "attachment-type-refused": Entry(
@@ -330,8 +330,8 @@ _FILES = {
     ),
     "upload-answer-lost": Entry(
         INFO,
-        "The answers to uploads were lost. A copy that was certainly left over is deleted; others that may be at the "
-        "target are counted, and nothing names them.",
+        "Responses to uploads were lost. A copy that is certainly left over is deleted; others that may be at the "
+        "target are counted, and nothing refers to them.",
         "Nothing; delete them by hand if it matters: their name, size and time are those of the upload.",
     ),
     "files-over-request-limit": Entry(
@@ -348,14 +348,14 @@ _FILES = {
     "audio-not-transcribed": Entry(
         WARNING,
         "An audio file has no transcript, so a text names it.",
-        "Set `audio.transcribe: true` and put the bytes into the export's `files/` folder.",
+        "Set `audio.transcribe: true` and put the file into the export's `files/` folder.",
     ),
 }
 
 _CITATIONS = {
     "citation-aside": Entry(
         INFO,
-        "The target has no place for old annotations; markers are treated as `convert.citations` says, and the "
+        "The target has no place for old annotations; markers are treated according to `convert.citations`, and the "
         "annotation is in the state file.",
         "Choose with `convert.citations`: `keep` (default), `footnotes`, `strip` or `annotations`.",
     ),
@@ -387,7 +387,7 @@ _TOOLS = {
     ),
     "child-thread": Entry(
         INFO,
-        "A connected agent worked in a thread of its own. The state file links it, and `map` shows its conversation.",
+        "A connected agent worked in a separate thread. The state file links it, and `map` shows its conversation.",
         "Migrate that thread too if you need it; hosts list it among their threads.",
     ),
     "tool-call-dropped": Entry(WARNING, "Tool calls were left out (`convert.tool_calls: drop`).", "Nothing."),
@@ -399,7 +399,7 @@ _TOOLS = {
     "tool-call-data-aside": Entry(
         WARNING,
         "A tool call holds data, such as a screenshot; its text names kind and size, the data is in the state file.",
-        "Nothing, unless the conversation goes on about the picture.",
+        "Nothing, unless the conversation refers to the image later.",
     ),
     "tool-call-without-id": Entry(INFO, "A call has no id; one was generated from its step or message.", "Nothing."),
     "tool-call-repeated": Entry(
@@ -412,7 +412,7 @@ _TOOLS = {
     ),
     "tool-output-repeated": Entry(
         WARNING,
-        "A call has more than one output; the first went with the call, the others became texts.",
+        "A call has more than one output; the first was paired with the call, the others became texts.",
         "Compare them in the source.",
     ),
     "reasoning-aside": Entry(
@@ -437,7 +437,7 @@ _TOOLS = {
     ),
     "tool-output-cut": Entry(
         WARNING,
-        "An output is longer than 10,485,760 characters; it was truncated, which its end says.",
+        "An output is longer than 10,485,760 characters; it was truncated, and its end says so.",
         "Keep the source: it has the rest.",
     ),
     "tool-call-native-unproven": Entry(
@@ -480,7 +480,7 @@ _THREADS = {
     "item-invalid": Entry(
         ERROR,
         "An item breaks a rule of the target. This is a bug in migrate-cli.",
-        "Report it; the thread is held back.",
+        "Report it; the thread is not sent.",
     ),
 }
 
@@ -488,7 +488,7 @@ _LOADING = {
     "item-refused": Entry(
         ERROR,
         "The target refused an item permanently; a note took its place (`load.on_refused: note`).",
-        "Look at the message in the source; the thread's other items are there.",
+        "Look at the message in the source; the thread's other items were loaded.",
     ),
     "resource-file-missing": Entry(
         WARNING,
@@ -497,24 +497,24 @@ _LOADING = {
     ),
     "vector-store-not-carried": Entry(
         WARNING,
-        "A vector store belongs to the source's organisation, and nothing at the target stands for it.",
-        "Set `convert.vector_stores: rebuild` and run `apply`, or make a store and name it in the configuration.",
+        "A vector store belongs to the source's organisation and has no counterpart at the target.",
+        "Set `convert.vector_stores: rebuild` and run `apply`, or create a store and name it in the configuration.",
     ),
     "vector-store-not-rebuilt": Entry(
         WARNING,
         "A vector store was not rebuilt: it has expired, the source does not say what is in it, none of its files "
-        "could be carried, or the target refuses it.",
-        "Look at its sentence; searches in it find nothing at the source either once it has expired.",
+        "could be carried over, or the target refused it.",
+        "Look at the reason given. An expired store finds nothing at the source either.",
     ),
     "vector-store-file-missing": Entry(
         WARNING,
-        "A file of a vector store is not in the rebuilt one: its bytes are missing, it is too large or was refused.",
-        "Put its bytes into the export's `files/` folder and run `apply` again, or add it to the store by hand.",
+        "A file of a vector store is not in the rebuilt one: it is missing in the source, too large, or was refused.",
+        "Put it into the export's `files/` folder and run `apply` again, or add it to the store by hand.",
     ),
     "vector-store-file-failed": Entry(
         WARNING,
-        "The target took a file of a vector store and could not index it, so that searches do not find what is in it.",
-        "Save the file in a format that file search takes, and add it to the rebuilt store.",
+        "The target accepted a file of a vector store but could not index it, so searches do not find its content.",
+        "Save the file in a format that file search accepts, and add it to the rebuilt store.",
     ),
     "vector-store-field-lost": Entry(
         WARNING,
@@ -523,9 +523,9 @@ _LOADING = {
     ),
     "vector-store-answer-lost": Entry(
         INFO,
-        "The answers to requests that make vector stores were lost. An empty copy that was certainly left over is "
+        "Responses to requests that create vector stores were lost. An empty copy that is certainly left over is "
         "deleted; others that may be at the target are counted.",
-        "Nothing; a store without files costs nothing. The next run looks again.",
+        "Nothing; a store without files costs nothing. The next run checks again.",
     ),
     "source-grown": Entry(
         WARNING,
@@ -534,12 +534,12 @@ _LOADING = {
     ),
     "state-restored": Entry(
         INFO,
-        "The state file was lost or out of date, and was restored from its backup and its list of ids.",
+        "The state file was lost or out of date; it was restored from its backup and its list of ids.",
         "Nothing; the rest was looked up at the target. `verify` compares everything.",
     ),
     "source-not-reread": Entry(
         INFO,
-        "This run continues one that ended early; threads loaded by that one were not read from the host again.",
+        "This run resumes one that ended early; threads loaded by that one were not read from the host again.",
         "Run `apply` once more to see what has changed in the source since.",
     ),
     "source-changed": Entry(
@@ -551,7 +551,7 @@ _LOADING = {
         WARNING,
         "A thread was loaded by a version of migrate-cli that read it differently; the conversation was left "
         "unchanged, and is compared with what was sent then.",
-        "Nothing, if the conversation is good enough; else load it again: `resolve` it with `--restart`, then `apply`.",
+        "Nothing, if the conversation is good enough. To load it again, `resolve` it with `--restart`, then `apply`.",
     ),
     "source-thread-missing": Entry(
         WARNING,
@@ -574,11 +574,11 @@ _ASSISTANTS = {
     "thread-resources-joined": Entry(
         INFO,
         "Several threads have their own vector stores or files; the configuration names them all.",
-        "Name only those of its own conversation in each request; `--output json` lists them by thread.",
+        "In each request, name only those of the conversation; `--output json` lists them by thread.",
     ),
     "model-going": Entry(
         WARNING,
-        "The model has been or will be shut down on the date given; its successor was written.",
+        "The model has been or will be shut down on the date given; the configuration names its successor.",
         "Try it with `replay`.",
     ),
     "model-is-deployment": Entry(
@@ -600,16 +600,14 @@ _ASSISTANTS = {
     ),
     "connection-not-mapped": Entry(
         WARNING,
-        "A tool uses a connection that is not in the connections map; the tool was left out.",
+        "A tool uses a connection that is not in the connections file; the tool was left out.",
         "Add it to the `--connections` file with its id at the target, and run the same command again.",
     ),
-    "tool-renamed": Entry(
-        INFO, "A tool has a new name in current Foundry agents; the new name was written.", "Nothing."
-    ),
+    "tool-renamed": Entry(INFO, "A tool has a new name in current Foundry agents; the new name was used.", "Nothing."),
     "agent-differs": Entry(
         WARNING,
         "The target returns an agent definition that differs from what was sent.",
-        "Look at the agent there; `undo --run` takes it back.",
+        "Look at the agent there; `undo --run` deletes it.",
     ),
     "agent-name-changed": Entry(
         INFO,
@@ -619,17 +617,17 @@ _ASSISTANTS = {
     "mcp-headers-lost": Entry(
         WARNING,
         "A server was called with headers that may contain keys; their values were not written.",
-        "Set them again by environment variables: `authorization_env` and `headers_env` of the suite's tool.",
+        "Set them again with environment variables: `authorization_env` and `headers_env` of the suite's tool.",
     ),
     "assistant-repeated": Entry(
         WARNING,
-        "The source has several differing objects of one assistant; one was used, the host's own before a description.",
+        "The source has several differing objects of one assistant; one was used, preferably the host's own.",
         "Compare them in the source, and remove the wrong one.",
     ),
     "assistants-incomplete": Entry(
         WARNING,
         "A saved list of assistants says that there are more, but no later page was found.",
-        "Save the other pages too, if the host still answers.",
+        "Save the other pages too, if the host is still live.",
     ),
     "run-differs": Entry(
         INFO,
@@ -675,7 +673,7 @@ UNREADABLE: dict[str, Unread] = {
     ),
     "file-empty": Unread("The file is empty.", "Export it again, or remove it."),
     "file-cut-off": Unread(
-        "The file is truncated: its JSON, a row, its compressed data or its archive is incomplete. What comes before "
+        "The file is truncated: its JSON, a row, its compressed data or its archive is incomplete. Everything before "
         "that is read.",
         "Copy or export it again.",
     ),
@@ -697,7 +695,7 @@ UNREADABLE: dict[str, Unread] = {
         "Raise the setting, if you trust the export.",
     ),
     "yaml-too-large": Unread(
-        "The recording has more values than `limits.yaml_nodes` allows, its aliases written out.",
+        "The recording has more values than `limits.yaml_nodes` allows, with aliases expanded.",
         "Raise the setting, if you trust the recording.",
     ),
     "unknown-shape": Unread(
@@ -721,8 +719,8 @@ UNREADABLE: dict[str, Unread] = {
         "Name them, as the message shows: `source.columns: {thread_id: COLUMN}`; or move a table of something else out "
         "of the export.",
     ),
-    "csv-broken": Unread("A CSV row cannot be parsed.", "Look at that row; often a quote is not closed."),
-    "csv-encoding": Unread("The CSV is not valid UTF-8 from some row on.", "Save it as UTF-8."),
+    "csv-broken": Unread("A CSV row cannot be parsed.", "Look at that row; often a quote is left open."),
+    "csv-encoding": Unread("Some row of the CSV is not valid UTF-8; reading stops there.", "Save it as UTF-8."),
     "object-without-thread": Unread(
         "An object names no thread, so it cannot be assigned to one.", "Look for a damaged export."
     ),
@@ -742,54 +740,55 @@ UNREADABLE: dict[str, Unread] = {
     "archive-encrypted": Unread("The archive is encrypted.", "Unpack it by hand."),
     "archive-bomb": Unread("The archive expands to an unreasonable size.", "Unpack it by hand, if you trust it."),
     "archive-member-refused": Unread(
-        "A member of the archive is a link, or lies outside of it.", "Unpack it by hand, if you trust it."
+        "A member of the archive is a link, or points outside the archive.", "Unpack it by hand, if you trust it."
     ),
     # hosts
-    "thread-id-wrong": Unread("A text in the list of ids cannot be a thread's id.", "Correct the line that is named."),
+    "thread-id-wrong": Unread("An entry in the list of ids cannot be a thread id.", "Correct the line that is named."),
     "thread-gone": Unread(
         "The host does not have the thread: it was deleted, or belongs to another project.",
         "Nothing, or use that project's key.",
     ),
     "thread-refused": Unread(
-        "The host refuses the thread with the reason that is named.", "Check what the key may do."
+        "The host refuses the thread, with the reason given.", "Check the permissions of the key."
     ),
     "thread-unreadable": Unread(
         "The host answers, but fails for this thread every time.", "Run again later; ask the host's operator."
     ),
     "answer-out-of-bounds": Unread(
-        "The host's answer for the thread is larger or deeper than the settings allow.",
+        "The host's response for the thread is larger or deeper than the settings allow.",
         "Raise the setting under `limits` that is named, if you trust the host.",
     ),
     "thread-list-incomplete": Unread(
-        "The host's list of threads breaks off, so some may not have been seen.", "Name the threads by id."
+        "The host's list of threads ends early, so some threads may have been missed.", "Name the threads by id."
     ),
     # snapshots
-    "snapshot-incomplete": Unread("The snapshot was broken off.", "Run `migrate-cli snapshot` again."),
-    "snapshot-part-missing": Unread("A file of the snapshot is not there.", "Restore it from a copy."),
+    "snapshot-incomplete": Unread("The snapshot was interrupted.", "Run `migrate-cli snapshot` again."),
+    "snapshot-part-missing": Unread("A file of the snapshot is missing.", "Restore it from a copy."),
     # databases
     "rows-without-thread": Unread(
-        "Rows name no thread, so nobody can say where they belong; they are left out.",
-        "Fill the column, leave such rows out with `source.select`, or name another column for thread_id.",
+        "Rows name no thread, so it is not known where they belong; they are left out.",
+        "Fill the column, exclude such rows with `source.select`, or map thread_id to another column.",
     ),
     "thread-rows-apart": Unread(
-        "Rows of a thread stand in several groups, since the database takes different ids for one; the first is read.",
-        "Give the column a collation that tells letters apart.",
+        "Rows of a thread are in several groups, because the database treats different ids as equal; the first "
+        "is read.",
+        "Give the column a case- and accent-sensitive collation.",
     ),
 }
-"""Every code of a place that could not be read (`data.unreadable`, exit code 3); the sentence there says where."""
+"""Every code for something that could not be read (`data.unreadable`, exit code 3); the message there says where."""
 
 HOLES = frozenset({"messages-missing", "page-without-end"})
 """Findings of threads that are known not to be whole."""
 
 
 def holes_in(findings: Iterable[Finding]) -> list[Finding]:
-    """Return those of a thread's findings that tell that it is known not to be whole as it was read."""
+    """Return those of a thread's findings that say that parts of it are known to be missing."""
     return [found for found in findings if found.code in HOLES]
 
 
 def finding(code: str, detail: str, thread_id: str | None = None, message_id: str | None = None) -> Finding:
-    """Return a finding with its catalogued severity. Raises KeyError for a code that the catalogue does not hold.
+    """Return a finding with its catalogued severity. Raises KeyError for a code that is not in the catalogue.
 
-    `detail` is one sentence of ids, names, counts and limits; never text of a message.
+    `detail` is one sentence with ids, names, counts and limits, but never message text.
     """
     return Finding(code, CATALOGUE[code].severity, detail, thread_id, message_id)

@@ -1,8 +1,8 @@
-"""Migration on demand: the conversation of one thread, made at the moment when an application needs it.
+"""Migration on demand: creates the conversation of one thread at the moment when an application needs it.
 
 The same state file, loader and promises as the command `apply`. What is known is answered from the state file without
-its lock. What is not is queued, each thread once; a thread of our own takes what has queued up, waits for the lock that
-only one process has at a time, looks again whether another process was quicker, and loads.
+its lock. The rest is queued, each thread once; a Python thread takes what has queued up, waits for the lock that
+only one process holds at a time, checks again whether another process was quicker, and loads.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class ThreadFailed(ThreadError):
 
 
 class ThreadInDoubt(ThreadError):
-    """Something stands in the conversation that was not sent; `migrate-cli resolve` settles it."""
+    """Something is in the conversation that was not sent; `migrate-cli resolve` settles it."""
 
     code = "thread-in-doubt"
 
@@ -373,7 +373,7 @@ def _outcome(
         return failure
     if row is None:
         return ThreadNotFound(f"The source has no thread {thread_id}.", thread_id)
-    return TemporaryError(f"The migration of {thread_id} was interrupted; ask again and it goes on.")
+    return TemporaryError(f"The migration of {thread_id} was interrupted; ask again to resume it.")
 
 
 def _is_gone(row: JsonObject) -> bool:
@@ -389,7 +389,7 @@ def _error_of(row: JsonObject) -> ThreadError:
     if row["state"] == ThreadState.SKIPPED:
         return ThreadSkipped(f"{thread_id} has nothing to migrate ({why}).", thread_id, code=row["code"])
     if _is_gone(row):
-        told = f"{thread_id} was migrated, but {why}; `{settle} --restart` lets it be loaded anew."
+        told = f"{thread_id} was migrated, but {why}; `{settle} --restart` lets it be loaded again."
         return ThreadFailed(told, thread_id, code=row["code"])
     return ThreadFailed(f"{thread_id} could not be migrated: {why}.", thread_id, code=row["code"])
 

@@ -16,7 +16,7 @@ JsonObject = dict[str, Any]
 
 READER = 3
 """The generation of reading and converting. Raise it whenever a source that has not changed may become other items or
-metadata than before: what was loaded is then known to be read differently, and not taken for a change of the source."""
+metadata than before: what was loaded is then known to be read differently, not changed in the source."""
 
 
 YOUNGER = frozenset({
@@ -449,7 +449,7 @@ class Lost:
 
     count: int = 0
     since: float | None = None
-    """When the first of them went out, in Unix seconds of this machine; None where nobody knows any more."""
+    """When the first of them went out, in Unix seconds of this machine; None if it is no longer known."""
     last: float = 0.0
     """When the last of them did."""
     sent_as: SentAs | None = None
@@ -577,7 +577,7 @@ class OnRefused(StrEnum):
     FAIL = "fail"
     """The thread fails, with the item's name."""
     NOTE = "note"
-    """A note stands in the item's place, and the thread goes on."""
+    """A note is in the item's place, and the thread goes on."""
 
 
 @dataclass(slots=True)
@@ -599,7 +599,7 @@ class Progress:
     digest: str = ""
     """The draft's digest when loading began."""
     reader: int | None = READER
-    """The generation of reading (`READER`) that made that draft; None where nobody noted it."""
+    """The generation of reading (`READER`) that made that draft; None if it was not recorded."""
     code: str | None = None
     """Why it stands where it does, for threads that failed, that differ, or that a person set aside."""
     detail: str | None = None

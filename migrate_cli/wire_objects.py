@@ -1,4 +1,4 @@
-"""Model values become the wire's JSON again, for archives and for a server that stands in for a host. Pure.
+"""Turns model values back into the API's JSON, for archives and for a server that imitates a host. Pure.
 
 What `sources/normalise.py` reads of the result is what the model held. It must not invent facts: a field that the
 model does not know is null or absent.

@@ -67,7 +67,7 @@ def test_the_step_of_the_action_plans_and_keeps_the_report(tmp_path: Path, optio
 def test_the_step_of_the_action_executes_nothing_and_says_which_input_is_wrong(tmp_path: Path) -> None:
     done = run_of_the_action(tmp_path, "--limit 3 --log-file 'open")
     assert done.returncode == 2
-    assert "::error::The input arguments cannot be read" in done.stdout
+    assert "::error::The input 'arguments' cannot be parsed" in done.stdout
     assert run_of_the_action(tmp_path, '--log-file "$(touch ran)" `touch ran` ; touch ran').returncode == 2
     assert not (tmp_path / "ran").exists()
 

@@ -86,7 +86,7 @@ def followed(cli: Cli, outcome: Outcome, *, least: int = 1) -> list[str]:  # noq
     for line in lines:
         assert not PLACEHOLDER.search(line), line
         typed = cli(*arguments(line))
-        if "nobody is here to be asked" in typed.err:
+        if "nobody can be asked here" in typed.err:
             typed = cli(*arguments(line), "--yes")
         assert typed.code in DONE, f"{line}: {typed.err}"
     return lines
@@ -448,7 +448,7 @@ def run(reader: Cli, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
         prepare(reader, line, variables)
         words = [word for each in arguments(f"migrate-cli {rest}") for word in expanded(each)]
         outcome = reader(*words)
-    if "nobody is here to be asked" in outcome.err:
+    if "nobody can be asked here" in outcome.err:
         outcome = reader(*words, "--yes")
     assert outcome.code in DONE, f"{line}: {outcome.err}"
 

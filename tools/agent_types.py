@@ -34,7 +34,7 @@ _DEEPEST = 4
 
 
 def table() -> dict[str, Any]:
-    """Return the types by kind, each with the paths of its fields as they stand in JSON."""
+    """Return the types by kind, each with the paths of its fields as they are in JSON."""
     models = import_module("azure.ai.agents.models")
     found: dict[str, Any] = {}
     for kind, base in _BASES.items():

@@ -49,7 +49,7 @@ def pages() -> list[Path]:
 
 
 def filled(text: str) -> str:
-    """Return a page with each marked block made anew. Raises KeyError for a block that nobody makes."""
+    """Return a page with each marked block made again. Raises KeyError for a block that nobody makes."""
     return BLOCK.sub(lambda found: f"{found[1]}\n{BLOCKS[found['name']]().strip()}\n\n{found[3]}", text)
 
 

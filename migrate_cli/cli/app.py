@@ -30,7 +30,7 @@ def _group() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         help=(
             "Move OpenAI Assistants threads into Conversations for the Responses API, in bulk: "
-            "nothing lost, nothing doubled, nothing changed without being told."
+            "nothing is lost, duplicated or changed silently."
         ),
         epilog="Start with `migrate-cli demo`, then `migrate-cli plan ./export`.",
     )
@@ -42,13 +42,13 @@ app = _group()
 @app.callback(invoke_without_command=True)
 def main(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit; with -v the versions that matter.")
+        bool, typer.Option("--version", help="Show the version and exit; with -v, also those of the libraries.")
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="With --version: libraries too.", hidden=True)
+        bool, typer.Option("--verbose", "-v", help="With --version: also show libraries.", hidden=True)
     ] = False,
 ) -> None:
-    """Handle what comes before a command."""
+    """Handle options that come before a command."""
     if version and verbose:
         from migrate_cli.doctor.machine import versions  # noqa: PLC0415 - plain --version must stay instant
 

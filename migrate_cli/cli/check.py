@@ -38,9 +38,9 @@ FromState = Annotated[
     bool, typer.Option("--from-state", help="Compare with the hashes in the state file; needs no source.")
 ]
 HowMany = Annotated[
-    str | None, typer.Option("--sample", help="Only so many threads, or a share of them.", metavar="N|P%")
+    str | None, typer.Option("--sample", help="Only this many threads, or this share of them.", metavar="N|P%")
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Which sample; the same number takes the same threads.")]
+Seed = Annotated[int, typer.Option("--seed", help="Which sample to take; the same number takes the same threads.")]
 Failed = Annotated[bool, typer.Option("--failed", help="Only threads that differed or could not be read before.")]
 Files = Annotated[
     bool,
@@ -49,16 +49,18 @@ Files = Annotated[
 Strict = Annotated[
     bool,
     typer.Option(
-        "--strict", help="Metadata that is only in the target, and extra items that were adopted, fail the check too."
+        "--strict", help="Also fail on metadata that is only in the target, and on extra items that were adopted."
     ),
 ]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Read all, also what an interrupted run has verified already.")]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Read everything, even what an interrupted run has already verified.")
+]
 
 
 @app.command(
     epilog=(
-        "EXIT STATUS  0 all identical · 2 usage · 3 some threads are not loaded · 4 something is missing, doubled, "
-        "differs or could not be read · 5 target unreachable, try later · 6 key refused · 10 state file · "
+        "EXIT STATUS  0 all identical · 2 usage · 3 some threads are not loaded · 4 something is missing, duplicated, "
+        "different or could not be read · 5 target unreachable, try later · 6 key refused · 10 state file · "
         "130 interrupted, resumable"
     )
 )
@@ -93,7 +95,7 @@ def verify(
     """Read every conversation back and compare it item by item with its source; nothing is written to the target.
 
     Outcomes: `=` identical, `-` missing in the target, `+` only in the target, `*` differs, `!` could not be read.
-    New turns after the history are no difference; a copy of one of our items is, and so is an item between ours.
+    New turns after the history are not a difference; a duplicate of a migrated item is, and so is an item between them.
 
     Example: `migrate-cli verify ./export --report verify.html`
     """
@@ -131,7 +133,7 @@ def verify(
     frame.finish(run(settings, selection, options, sandbox=sandbox, view=frame.view()), settings)
 
 
-@app.command(epilog="EXIT STATUS  0 shown, whatever came of the run · 2 no state file, or no such run · 10 state file")
+@app.command(epilog="EXIT STATUS  0 shown, however the run ended · 2 no state file, or no such run · 10 state file")
 @common_options("report")
 def report(
     frame: Frame,
@@ -144,9 +146,9 @@ def report(
         str | None, typer.Option("--finding", help="List all threads that have this finding instead.", metavar="CODE")
     ] = None,
 ) -> None:
-    """Show an earlier run again from the state file, in any form; its own exit code stands in the JSON form.
+    """Show an earlier run again from the state file, in any format. Its own exit code is in the JSON output.
 
-    Texts of messages are not in the state file, so `--with-content` belongs to `plan` and `apply`.
+    The state file does not hold message texts, so `--with-content` is an option of `plan` and `apply`.
 
     Example: `migrate-cli report --output html --report run.html`
     """
@@ -156,7 +158,7 @@ def report(
 
     settings = frame.settings(rehearsal=rehearsal)
     if (list_ or finding is not None) and (run is not None or (list_ and finding is not None)):
-        raise UsageError("a run's id, --list and --finding each ask for something else; give one of them.")
+        raise UsageError("a run's id, --list and --finding exclude each other; give only one of them.")
     if finding is not None:
         result = list_finding(settings, finding)
     else:

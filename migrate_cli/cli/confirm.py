@@ -1,4 +1,4 @@
-"""Asks before something is done that cannot be taken back by running a command again. It must not do it."""
+"""Asks for confirmation before something that cannot be undone by running a command again. It must not do it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def confirm(message: str, *, see: str = "--dry-run", declined: str = "nothing wa
 
     if not sys.stdin.isatty():
         what = message[:1].lower() + message[1:].rstrip(".")
-        raise UsageError(f"this {what}, and nobody is here to be asked; add --yes to do it, or {see} to see it")
-    if not typer.confirm(f"{visible(message)} Go on?", err=True):
+        raise UsageError(f"this {what}, and nobody can be asked here; add --yes to do it, or {see} to see it")
+    if not typer.confirm(f"{visible(message)} Continue?", err=True):
         raise UsageError(declined, code="not-confirmed")

@@ -25,8 +25,9 @@ app = typer.Typer()
 
 @app.command(
     epilog=(
-        "EXIT STATUS  0 converted · 2 usage, unreadable source, no assistant in it, or a file that is there already · "
-        "3 part of the source could not be read, or an agent was not made · with --create also: 5 target unreachable, "
+        "EXIT STATUS  0 converted · 2 usage, unreadable source, no assistant in it, or a file that already exists · "
+        "3 part of the source could not be read, or an agent was not created · with --create also: 5 target "
+        "unreachable, "
         "try later · 6 key refused · 10 state file · 130 interrupted, resumable"
     )
 )
@@ -46,30 +47,32 @@ def assistants(
         ),
     ] = None,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Ask for Markdown in the instructions, except where answers are JSON.")
+        bool, typer.Option("--markdown", help="Ask for Markdown in the instructions, unless answers are JSON.")
     ] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Write files into this folder.", metavar="DIR")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files in that folder.")] = False,
     create: Annotated[
         bool,
-        typer.Option("--create", help="Make each assistant an agent at the target, a Foundry project; asks first."),
+        typer.Option("--create", help="Create an agent for each assistant, in a Foundry project; asks first."),
     ] = False,
     connections: Annotated[
         Path | None,
         typer.Option(
             "--connections",
-            help="YAML that names the target's connection for each of the source's; for the tools of agents.",
+            help="YAML that maps each connection of the source to one of the target; for the tools of agents.",
             metavar="FILE",
         ),
     ] = None,
     target: Where = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which agents would be made, and make none.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say which agents would be created, and create none.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Turn each assistant into a response configuration: YAML that `replay` reads, and code if wanted.
+    """Turn each assistant into a response configuration: YAML that `replay` reads, and code on request.
 
-    With `--create`, agents are made of them: each once, however often the command is run. `map` knows them, and `undo`
-    takes them back.
+    With `--create`, turn them into agents: each is created once, however often you run the command. `map` finds them,
+    and `undo` deletes them.
 
     Example: `migrate-cli assistants ./export --code python --out setup`
 
@@ -108,7 +111,7 @@ def transcribe(
     files: Annotated[list[Path], typer.Argument(help="Audio files: flac, mp3, mp4, m4a, ogg, wav, webm.")],
     model: Annotated[str | None, typer.Option("--model", help="Default: audio.model of the settings.")] = None,
 ) -> None:
-    """Turn audio files into text, as the migration does it with attached audio.
+    """Turn audio files into text, as the migration does with attached audio.
 
     Example: `migrate-cli transcribe memo.mp3 > memo.txt`
     """
@@ -142,7 +145,7 @@ def _create(
     if dry_run:
         frame.finish(result, settings)
     if foreseen.to_make and not yes:
-        confirm(foreseen.told, declined="no agent was made")
+        confirm(foreseen.told, declined="no agent was created")
     frame.keep_log(settings)
     made = make_agents(settings, drafts, sandbox=sandbox, view=frame.view(), conclude=converted.result)
     frame.finish(made, settings)
@@ -154,7 +157,7 @@ def _refuse_alone(given: dict[str, object]) -> None:
 
     alone = [name for name, value in given.items() if value]
     if alone:
-        raise UsageError(f"{' and '.join(alone)} only mean something with --create; add it, or leave them out")
+        raise UsageError(f"{' and '.join(alone)} can only be used with --create")
 
 
 def _tell(frame: Frame, result: Result) -> None:

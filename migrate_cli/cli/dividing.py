@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 MOST_PROCESSES = 256
 _SWITCHES = {"--with-content": ("--no-content", "--with-content"), "--redact": ("--no-redact", "--redact")}
-"""What may be asked for and asked not to be."""
+"""Options that can be switched on and off."""
 _PARENTS = frozenset({"--plan", "--shard", "--limit"})
-"""What is not for a shard."""
+"""Options that are not passed on to a shard."""
 
 
 class EngineName(StrEnum):
-    """What may run the shards of a migration."""
+    """Engines that can run the shards of a migration."""
 
     DASK = "dask"
 
@@ -34,7 +34,7 @@ Processes = Annotated[
     int | None,
     typer.Option(
         "--processes",
-        help="Run as N processes that share the limits, for a machine whose CPU is the limit; "
+        help="Run as N processes that share the rate limits, if the CPU is the bottleneck; "
         "with --engine, how many shards run at once.",
         metavar="N",
         min=1,
@@ -46,14 +46,14 @@ EngineOption = Annotated[
     typer.Option("--engine", help="Run as shards on a cluster: needs `pip install distributed`.", show_default=False),
 ]
 Scheduler = Annotated[
-    str | None, typer.Option("--scheduler", help="Where the scheduler of --engine listens.", metavar="ADDRESS")
+    str | None, typer.Option("--scheduler", help="Address of the scheduler for --engine.", metavar="ADDRESS")
 ]
 
 
 def made_whole(settings: Settings) -> Settings:
-    """Join what the shards of a killed run have loaded, for a command that must know all of it; return the settings.
+    """Merge what the shards of a killed run have loaded, for a command that must know all of it; return the settings.
 
-    Raises StateLocked while one of them is still at work.
+    Raises StateLocked while one of them is still running.
     """
     from migrate_cli.state.divide import folder_of  # noqa: PLC0415 - --help needs none of it
 
@@ -75,18 +75,19 @@ def divided(
     scheduler: str | None,
     time_limit: TimeLimit,
 ) -> Result | None:
-    """Run as many processes, if that is wanted; else return None. `options` are those of `apply`, by their flags.
+    """Run as several processes if the options say so, otherwise return None. `options` are those of `apply`, by flag.
 
-    Shards that a killed run left behind are joined in any case: what they loaded must not be loaded again.
+    Shards that a killed run left behind are merged in any case: what they loaded must not be loaded again.
     """
     if scheduler is not None and engine is None:
-        raise UsageError("--scheduler goes with --engine dask")
+        raise UsageError("--scheduler can only be used with --engine dask")
     if engine is None and processes is None:
         made_whole(settings)
         return None
-    for flag, why in (("--shard", "the run makes shards of its own"), ("--limit", "it counts the threads of one")):
+    for flag, why in (("--shard", "the run makes its own shards"), ("--limit", "each process would count separately")):
         if options.get(flag) is not None:
-            raise UsageError(f"{flag} does not go with {'--engine' if engine else '--processes'}: {why}; leave one out")
+            other = "--engine" if engine else "--processes"
+            raise UsageError(f"{flag} cannot be combined with {other}: {why}; leave one out")
     from migrate_cli.shards.run import DivideOptions, apply_divided  # noqa: PLC0415 - after what can be refused at once
 
     sandbox = options.get("--target") is not None
@@ -97,8 +98,8 @@ def divided(
         return apply_divided(settings, selection, Local(processes or 1), divide, view=frame.view())
     if sandbox:
         raise UsageError(
-            "--target sandbox does not go with --engine: each worker would have its own; "
-            "rehearse with --processes, or name a running `migrate-cli sandbox` as target"
+            "--target sandbox cannot be combined with --engine: each worker would have its own sandbox; "
+            "rehearse with --processes, or use a running `migrate-cli sandbox` as the target"
         )
     from migrate_cli.shards.dask import connect  # noqa: PLC0415 - an extra
 
@@ -106,9 +107,9 @@ def divided(
 
 
 def shard_arguments(frame: Frame, settings: Settings, options: dict[str, Any]) -> list[str]:
-    """Return the command line of a shard: what was given here, but for what one process alone may do.
+    """Return the command line of a shard: the options given here, except those that only one process may handle.
 
-    Settings come from the same files and variables as here; the plan is compared, and reports are written, here.
+    The shard reads the same settings files and variables. Comparing the plan and writing reports is done here.
     """
     arguments = ["apply"]
     for flag, value in options.items():
@@ -139,6 +140,6 @@ def for_all(settings: Settings, name: str) -> str:
     if name != "-":
         return str(Path(name).absolute())
     raise UsageError(
-        "--threads-from - does not go with --processes or --engine: several processes cannot read one stdin; "
+        "--threads-from - cannot be combined with --processes or --engine: several processes cannot read one stdin; "
         f"put the ids into a file, such as {settings.state.with_suffix('.txt').name}"
     )

@@ -44,11 +44,11 @@ _WITHOUT_STATE = frozenset({"plan", "init", "snapshot", "transcribe", "assistant
 _REFUSALS = frozenset(
     {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ENXIO, errno.EROFS}
 )
-"""Why the system refuses a path that the user named; nothing that this program does wrong."""
+"""Why the system may refuse a path that the user named; none of these is a bug in this program."""
 
 RESUMABLE = (ExitCode.TEMPORARY, ExitCode.INTERRUPTED)
 GOING_ON = frozenset({"apply", "verify", "undo", "recover", "snapshot", "map export", "transcribe"})
-"""Commands of which an interrupted run is gone on with by the next one; others begin anew."""
+"""Commands that resume what an interrupted run has left; others start over."""
 _OWN_SIGNALS = frozenset({"sandbox"})
 """Commands that serve until a signal comes."""
 
@@ -78,16 +78,16 @@ class Frame:
     began: float = field(default_factory=time.time)
     """When the command began, in Unix seconds."""
     asked: set[str] = field(default_factory=set)
-    """Options that make a command one that is gone on with, such as `--create`."""
+    """Options that make a command resumable, such as `--create`."""
 
     @property
     def goes_on(self) -> bool:
-        """Whether the same command goes on with what an interrupted one has left."""
+        """Whether the same command resumes what an interrupted one has left."""
         return self.command in GOING_ON or bool(self.asked)
 
     @property
     def writes_json(self) -> bool:
-        """Whether the report goes to a file as JSON, whose lists are whole."""
+        """Whether the report goes to a file as JSON, in which lists are complete."""
         return self.report is not None and self.report.suffix.lower() == ".json"
 
     def settings(self, *, rehearsal: bool = False, **flags: Any) -> Settings:
@@ -116,7 +116,7 @@ class Frame:
     def keep_log(self, settings: Settings) -> None:
         """Log beside the state file, unless `--log-file` names another place: for commands that write to the target."""
         if self.log_file is None:
-            # Where no log can be written, no state file can either, and that says better what to do.
+            # If no log can be written, neither can the state file, and that error says better what to do.
             with suppress(UsageError):
                 self.log_to(settings.state.with_name(settings.state.name + ".log"))
 
@@ -130,7 +130,7 @@ class Frame:
         self.begun.append(self.command)
         if path is not None:
             self.logs.append(path)
-        # A log file that is found only now begins with that line too; stderr has it already.
+        # A log file that is opened only now begins with this line too; stderr already has it.
         _log.info("migrate-cli %s begins: %s", __version__, self.command, extra=_shown(not begins))
 
     def view(self) -> ProgressView:
@@ -143,29 +143,29 @@ class Frame:
         return view
 
     def tell_wait(self, text: str) -> None:
-        """Tell what is waited for, where the command shows its progress or would show it."""
+        """Say what the command is waiting for, in the place where it shows its progress or would show it."""
         from migrate_cli.report.spoken import spoken_view, tell_wait  # noqa: PLC0415 - hardly ever
 
         tell_wait(self.views[-1] if self.views else spoken_view(self.progress, False, self.quiet), text)
 
     def beat(self) -> None:
-        """Let the progress display say something, if it was silent for long."""
+        """Let the progress display say something if it has been silent for long."""
         if self.views:
             from migrate_cli.report.spoken import beat  # noqa: PLC0415 - imported already
 
             beat(self.views[-1])
 
     def last_words(self, code: int = ExitCode.INTERRUPTED) -> str:
-        """The last line of a command that did not come to its end: the one that goes on, where one does."""
+        """The last line of a command that did not finish: the command that resumes it, if there is one."""
         again = visible(shlex.join(["migrate-cli", *sys.argv[1:]]))
         if self.goes_on:
-            return f"Nothing is lost. To go on, run the same command again: {again}\n"
+            return f"Nothing is lost. To resume, run the same command again: {again}\n"
         return (
             f"Nothing is lost. Try again later: {again}\n" if code == ExitCode.TEMPORARY else "migrate-cli: stopped\n"
         )
 
     def mark(self, result: Result, settings: Settings) -> bool:
-        """Let a result that comes from the state file of a rehearsal say so; return whether it does."""
+        """Mark a result that comes from the state file of a rehearsal as such; return whether it does."""
         from migrate_cli.state.rehearsal import is_rehearsal  # noqa: PLC0415 - only commands with a state file
 
         if self.command in _WITHOUT_STATE or not is_rehearsal(settings.state):
@@ -176,7 +176,7 @@ class Frame:
     def finish(self, result: Result, settings: Settings | None = None, *, exit_code: int | None = None) -> NoReturn:
         """Print the result once, write the report file, and exit: with the result's code, unless another is given."""
         fmt = self.output or (OutputFormat(settings.report.output) if settings else OutputFormat.TEXT)
-        # What the user named for this command, advice must name for the next.
+        # Advice must repeat for the next command what the user gave for this one.
         for name, path in (("config", self.config), ("env_file", self.env_file), ("state", self.state)):
             if path is not None:
                 result.data.setdefault(name, str(path))
@@ -194,7 +194,7 @@ class Frame:
         raise typer.Exit(int(code))
 
     def show(self, result: Result, fmt: OutputFormat, settings: Settings | None = None) -> None:
-        """Print a result on stdout, into the report file, and into a CI job's summary, where those are asked for."""
+        """Print a result to stdout and, on request, to the report file and a CI job's summary."""
         from migrate_cli.report import output  # noqa: PLC0415 - after the work
         from migrate_cli.report.render import render  # noqa: PLC0415
 
@@ -231,7 +231,7 @@ class Frame:
             try:
                 output.write_out(report)
             except StdoutUnwritable as error:
-                # Whoever has the report in a file has it; a service often runs without any stdout.
+                # A report in a file is enough; services often run without any stdout.
                 if self.report is None:
                     raise
                 sys.stderr.write(f"migrate-cli: {visible(str(error))}\n")
@@ -239,20 +239,20 @@ class Frame:
 
 Config = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="Settings file; default migration.yaml if it is there.", metavar="FILE"),
+    typer.Option("--config", "-c", help="Settings file; default: migration.yaml, if it exists.", metavar="FILE"),
 ]
 EnvFile = Annotated[
     Path | None,
-    typer.Option("--env-file", help="File with variables; default .env if it is there.", metavar="FILE"),
+    typer.Option("--env-file", help="File with variables; default: .env, if it exists.", metavar="FILE"),
 ]
-State = Annotated[Path | None, typer.Option("--state", help="State file; default migration.db.", metavar="FILE")]
-Output = Annotated[OutputFormat | None, typer.Option("--output", "-o", help="Form of the report on stdout.")]
+State = Annotated[Path | None, typer.Option("--state", help="State file; default: migration.db.", metavar="FILE")]
+Output = Annotated[OutputFormat | None, typer.Option("--output", "-o", help="Format of the report on stdout.")]
 Report = Annotated[
     Path | None,
     typer.Option(
         "--report",
-        help="Write the report to a file too; its form follows the ending (.txt, .json, .md, .xml, .html). "
-        "A page, Markdown or JUnit that is written there is not printed as well: stdout has the text then.",
+        help="Also write the report to a file; the extension sets the format (.txt, .json, .md, .xml, .html). "
+        "With an HTML, Markdown or JUnit file, the terminal still shows the text report.",
         metavar="FILE",
     ),
 ]
@@ -266,12 +266,16 @@ Quiet = Annotated[
 ]
 Verbose = Annotated[
     int,
-    typer.Option("--verbose", "-v", count=True, help="Log to stderr, and details in the text report; twice for more."),
+    typer.Option(
+        "--verbose", "-v", count=True, help="Log to stderr, and show details in the text report; -vv for more."
+    ),
 ]
-LogFile = Annotated[Path | None, typer.Option("--log-file", help="Append a log, secrets masked.", metavar="FILE")]
+LogFile = Annotated[
+    Path | None, typer.Option("--log-file", help="Append a log to this file, with secrets masked.", metavar="FILE")
+]
 Progress = Annotated[
     ProgressMode,
-    typer.Option("--progress", help="A bar on a terminal and notes elsewhere, JSON lines, or nothing; on stderr."),
+    typer.Option("--progress", help="Progress on stderr: a bar (or notes, without a terminal), JSON lines, or none."),
 ]
 
 _COMMON: tuple[tuple[str, Any, Any], ...] = (
@@ -381,17 +385,17 @@ def _fail(frame: Frame, code: ExitCode, name: str, message: str, shown: Sequence
 
 
 def _shown(already: bool) -> dict[str, bool]:
-    """What a line of the log carries that the person on stderr sees anyway; see `report/log.py`."""
+    """Mark a line of the log that is shown on stderr anyway; see `report/log.py`."""
     return {"shown": already}
 
 
 def _indented(line: str) -> str:
-    """Return a line that is safe to print, with the blanks that it begins with."""
+    """Return a line that is safe to print, with its leading blanks."""
     return " " * (len(line) - len(line.lstrip(" "))) + visible(scrub(line.lstrip(" ")))
 
 
 def _log_result(result: Result) -> None:
-    """Leave in the log how a command ended, and each of its problems."""
+    """Log how a command ended, and each of its problems."""
     for problem in result.errors:
         _log.warning("%s%s: %s", f"{problem.thread_id}: " if problem.thread_id else "", problem.code, problem.message)
     counts = result.data.get("threads")
@@ -429,11 +433,11 @@ def _width() -> int | None:
 _OPENERS = re.compile(
     r"(?:The|There|This|That|These|It|A|An|No|Nothing|Cannot|Several|Some|Not|More|Each|Every|Another|Only|In|Of|Would)\b"
 )
-"""Words that have a capital only because they begin a sentence; names and units keep theirs."""
+"""Words that are capitalised only because they begin a sentence; names and units keep their capitals."""
 
 
 def as_clause(sentence: str) -> str:
-    """Return the sentence as it stands after a colon: a single one without its full stop, several with the last one."""
+    """Return the text in the form used after a colon: one sentence without its full stop, several with the last one."""
     if _OPENERS.match(sentence):
         sentence = sentence[0].lower() + sentence[1:]
     several = re.search(r"[.?!] [A-Z]", sentence) is not None

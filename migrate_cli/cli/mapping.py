@@ -26,43 +26,43 @@ map_app = typer.Typer(
 @map_app.command(
     "export",
     epilog=(
-        "EXIT STATUS  0 written · 2 usage, no state file, no such table or column · 3 rows hold another id, which was "
-        "kept · 5 database unreachable · 6 password refused · 10 state file unusable"
+        "EXIT STATUS  0 written · 2 usage, no state file, no such table or column · 3 some rows hold another id, which "
+        "was kept · 5 database unreachable · 6 password refused · 10 state file unusable"
     ),
 )
 @common_options("map export")
 def map_export(
     frame: Frame,
-    format_: Annotated[MapFormat, typer.Option("--format", help="Form of the mapping.")] = MapFormat.CSV,
+    format_: Annotated[MapFormat, typer.Option("--format", help="Format of the mapping.")] = MapFormat.CSV,
     level: Annotated[
         MapLevel, typer.Option("--level", help="One row for each thread, message, file, agent or vector store.")
     ] = MapLevel.THREADS,
     raw: Annotated[
-        bool, typer.Option("--raw", help="csv: leave cells that a spreadsheet would obey as they are.")
+        bool, typer.Option("--raw", help="csv: do not escape cells that a spreadsheet would run as formulas.")
     ] = False,
     to_sql: Annotated[
         bool,
         typer.Option("--to-sql", help="Write conversation ids into a table in your database; a dry run without --yes."),
     ] = False,
     print_sql: Annotated[
-        bool, typer.Option("--print-sql", help="Print the statements of --to-sql; no database is asked.")
+        bool, typer.Option("--print-sql", help="Print the statements of --to-sql without connecting to a database.")
     ] = False,
     url: Annotated[
         str | None, typer.Option("--url", help="Database; default: source.url, or the variable of source.url_env.")
     ] = None,
     table: Annotated[str | None, typer.Option("--table", help="Table; default: source.table.")] = None,
     thread_column: Annotated[
-        str | None, typer.Option("--thread-column", help="Column that holds the thread ids; it is kept.")
+        str | None, typer.Option("--thread-column", help="Column with the thread ids; it is not changed.")
     ] = None,
     conversation_column: Annotated[
-        str, typer.Option("--conversation-column", help="Column that gets the conversation ids.")
+        str, typer.Option("--conversation-column", help="Column for the conversation ids.")
     ] = "conversation_id",
-    add_column: Annotated[bool, typer.Option("--add-column", help="Add that column if it is not there.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace other values that stand in it.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Write, 1,000 threads in a transaction.")] = False,
+    add_column: Annotated[bool, typer.Option("--add-column", help="Add that column if it does not exist.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace other values in that column.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Write to the database, 1,000 threads per transaction.")] = False,
     rehearsal: Rehearsal = False,
 ) -> None:
-    """Write the whole mapping to stdout, or the conversation ids into a table of yours.
+    """Write the whole mapping to stdout, or the conversation ids into your own table.
 
     Example: `migrate-cli map export --format csv > map.csv`
 
@@ -110,13 +110,14 @@ def map_ids(
 
 
 def _tell_rehearsal(settings: Settings, *, meant: bool) -> None:
-    """Say on stderr that ids are of a rehearsal: no form has room for it. Raises UsageError where that is not meant."""
+    """Say on stderr that ids are of a rehearsal: no format has room for it. Raises UsageError if that is not "
+    "intended."""
     from migrate_cli.errors import UsageError  # noqa: PLC0415
     from migrate_cli.state.rehearsal import is_rehearsal  # noqa: PLC0415
 
     if not is_rehearsal(settings.state):
         return
-    what = f"{settings.state} is of a rehearsal: its conversation ids are the sandbox's, and no target knows them"
+    what = f"{settings.state} belongs to a rehearsal: its conversation ids are the sandbox's, and no target knows them"
     if not meant:
         raise UsageError(f"{what}; add --rehearsal if that is what you want", code="rehearsal")
     sys.stderr.write(f"migrate-cli: {what}\n")

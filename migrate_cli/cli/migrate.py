@@ -37,12 +37,12 @@ from migrate_cli.report.interface import OutputFormat
 
 app = typer.Typer()
 
-Check = Annotated[bool, typer.Option("--check", help="End with exit code 4 when a rule below is broken.")]
+Check = Annotated[bool, typer.Option("--check", help="End with exit code 4 if a rule below is broken.")]
 FailOn = Annotated[
     str | None,
     typer.Option(
         "--fail-on",
-        help="Findings that break the check, with all worse ones: error (default), warning, or codes with commas. "
+        help="Findings that break the check: error (default), warning (and worse), or codes separated by commas. "
         "Implies --check.",
         metavar="error|warning|CODE,…",
     ),
@@ -50,14 +50,14 @@ FailOn = Annotated[
 MaxDropped = Annotated[
     str | None,
     typer.Option(
-        "--max-dropped", help="Break the check when more parts would be dropped. Implies --check.", metavar="N|P%"
+        "--max-dropped", help="Break the check if more parts would be dropped. Implies --check.", metavar="N|P%"
     ),
 ]
 Rate = Annotated[
     int | None,
     typer.Option(
         "--rate",
-        help="Requests a minute, to estimate the time; default load.max_requests_per_minute.",
+        help="Requests per minute, to estimate the time; default: load.max_requests_per_minute.",
         metavar="RPM",
         min=1,
     ),
@@ -66,13 +66,13 @@ Model = Annotated[
     str | None,
     typer.Option(
         "--model",
-        help="Count the conversations that do not fit this model's window; NAME=TOKENS for one not known here.",
+        help="Count the conversations that exceed this model's context window; NAME=TOKENS for an unknown model.",
         metavar="M",
     ),
 ]
-Save = Annotated[Path | None, typer.Option("--save", help="Keep the plan in a file, for apply --plan.", metavar="FILE")]
+Save = Annotated[Path | None, typer.Option("--save", help="Save the plan to a file, for apply --plan.", metavar="FILE")]
 Against = Annotated[
-    Path | None, typer.Option("--against", help="Say what is new since the plan in this file.", metavar="FILE")
+    Path | None, typer.Option("--against", help="Show what has changed since the plan in this file.", metavar="FILE")
 ]
 Explain = Annotated[
     str | None,
@@ -83,7 +83,7 @@ Explain = Annotated[
     ),
 ]
 MaxErrors = Annotated[int | None, typer.Option("--max-errors", help="Stop after N failed threads.", metavar="N")]
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try threads again that failed before.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Retry threads that failed before.")]
 Refused = Annotated[
     OnRefused | None,
     typer.Option("--on-refused", help="What becomes of an item that the target refuses.", show_default="fail"),
@@ -94,14 +94,14 @@ Append = Annotated[
 PlanFile = Annotated[
     Path | None,
     typer.Option(
-        "--plan", help="Refuse if source or settings are not as in the plan that plan --save kept.", metavar="FILE"
+        "--plan", help="Refuse if source or settings differ from this plan, saved by plan --save.", metavar="FILE"
     ),
 ]
 
 
 @app.command(
     epilog=(
-        "EXIT STATUS  0 planned · 2 usage or unreadable source · 3 some of it cannot be read or sent · "
+        "EXIT STATUS  0 planned · 2 usage or unreadable source · 3 something cannot be read or sent · "
         "4 the check failed"
     )
 )
@@ -195,7 +195,7 @@ def apply(
     engine: EngineOption = None,
     scheduler: Scheduler = None,
 ) -> None:
-    """Migrate. Running the same command again is resuming: what is done is not sent again.
+    """Migrate. To resume, run the same command again: what is done is not sent again.
 
     Example: `migrate-cli apply ./export --target sandbox`
     """
@@ -248,26 +248,24 @@ def apply(
 
 @app.command(
     epilog=(
-        "EXIT STATUS  0 shown · 2 no state file, or the target does not list conversations · 3 its list is not "
-        "complete · 5 target unreachable · 6 key refused · 10 state file unusable"
+        "EXIT STATUS  0 shown · 2 no state file, or the target cannot list conversations · 3 its list is "
+        "incomplete · 5 target unreachable · 6 key refused · 10 state file unusable"
     )
 )
 @common_options("status")
 def status(
     frame: Frame,
     rehearsal: Rehearsal = False,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Look again every two seconds while a run is at work.")
-    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh every two seconds while a run is active.")] = False,
     orphans: Annotated[
         bool,
         typer.Option(
             "--orphans",
-            help="Instead, ask a target that lists conversations for those that name a thread and are not its own.",
+            help="List orphans instead: conversations that name a thread but are not the one recorded for it.",
         ),
     ] = False,
 ) -> None:
-    """Show what is done, failed or in doubt; works while `apply` runs.
+    """Show what is done, failed or in doubt, even while `apply` runs.
 
     Example: `migrate-cli status --state migration.db`
 

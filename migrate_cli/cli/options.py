@@ -11,7 +11,7 @@ from migrate_cli.commands.option_types import TargetName
 Source = Annotated[
     str | None,
     typer.Argument(
-        help="The export, a file or folder, or the URL of a host or database. Default: the source of the settings.",
+        help="The export (a file or folder), or the URL of a host or database. Default: the source in the settings.",
         show_default=False,
     ),
 ]
@@ -25,7 +25,7 @@ Limit = Annotated[int | None, typer.Option("--limit", help="Only the first N thr
 Thread = Annotated[list[str] | None, typer.Option("--thread", help="Only this thread; may be repeated.", metavar="ID")]
 ThreadsFrom = Annotated[
     str | None,
-    typer.Option("--threads-from", help="Only the threads listed here, an id a line; - is stdin.", metavar="FILE"),
+    typer.Option("--threads-from", help="Only the threads in this list, one id per line; - is stdin.", metavar="FILE"),
 ]
 Shard = Annotated[
     str | None,
@@ -39,10 +39,10 @@ Discover = Annotated[bool | None, typer.Option("--discover", help="Let the host 
 Workers = Annotated[int | None, typer.Option("--workers", help="Most threads to process at once.", metavar="N")]
 WithContent = Annotated[
     bool | None,
-    typer.Option("--with-content/--no-content", help="Show texts of messages in the report.", show_default=False),
+    typer.Option("--with-content/--no-content", help="Show message texts in the report.", show_default=False),
 ]
 MaxRequests = Annotated[
-    int | None, typer.Option("--max-requests-per-minute", help="Never send more than this.", metavar="N")
+    int | None, typer.Option("--max-requests-per-minute", help="Never send more requests than this.", metavar="N")
 ]
 Redact = Annotated[
     bool | None,
@@ -53,7 +53,7 @@ Redact = Annotated[
     ),
 ]
 Rehearsal = Annotated[
-    bool, typer.Option("--rehearsal", help="The state file of the rehearsal (apply --target sandbox) instead.")
+    bool, typer.Option("--rehearsal", help="Use the state file of the rehearsal (apply --target sandbox) instead.")
 ]
 Where = Annotated[
     TargetName | None,
@@ -63,13 +63,13 @@ Since = Annotated[
     str | None,
     typer.Option(
         "--since",
-        help="Only threads that were last active at this moment or later: the newest time of their messages and runs. "
-        "ISO; UTC without an offset.",
+        help="Only threads last active at this time or later, according to their messages and runs. "
+        "ISO 8601; UTC unless it has an offset.",
         metavar="DATE",
     ),
 ]
 Until = Annotated[
-    str | None, typer.Option("--until", help="Only threads that were last active before this moment.", metavar="DATE")
+    str | None, typer.Option("--until", help="Only threads last active before this time.", metavar="DATE")
 ]
 Assistant = Annotated[
     list[str] | None,
@@ -81,7 +81,7 @@ Metadata = Annotated[
     list[str] | None,
     typer.Option(
         "--metadata",
-        help="Only threads whose metadata has this pair; where it is repeated, all of them.",
+        help="Only threads whose metadata has this pair; if repeated, all of the pairs.",
         metavar="KEY=VALUE",
     ),
 ]
@@ -89,8 +89,8 @@ MaxDuration = Annotated[
     str | None,
     typer.Option(
         "--max-duration",
-        help="End in good order after this time, such as 90s, 30m or 2h, with exit code 130 if anything is left: "
-        "the same command goes on.",
+        help="Stop cleanly after this time, such as 90s, 30m or 2h, with exit code 130 if anything is left; "
+        "the same command resumes.",
         metavar="TIME",
     ),
 ]

@@ -32,14 +32,15 @@ app = typer.Typer()
 
 @app.command(
     epilog=(
-        "EXIT STATUS  0 settled · 2 usage or not confirmed · 3 only shown, not settled · 4 copies were dropped, and "
+        "EXIT STATUS  0 settled · 2 usage or not confirmed · 3 only shown, not settled · 4 duplicates were "
+        "deleted, but "
         "the conversation still differs · 5 target unreachable · 10 state file"
     )
 )
 @common_options("resolve")
 def resolve(
     frame: Frame,
-    thread: Annotated[str, typer.Argument(help="The thread that is in doubt, or that differs.", metavar="THREAD")],
+    thread: Annotated[str, typer.Argument(help="The thread that is in doubt or differs.", metavar="THREAD")],
     source: Source = None,
     adopt: Annotated[
         bool, typer.Option("--adopt", help="Keep the conversation as it is, and count the thread as loaded.")
@@ -55,7 +56,7 @@ def resolve(
     ] = False,
     drop_copies: Annotated[
         bool,
-        typer.Option("--drop-copies", help="Delete copies of our own items, then verify; asks first."),
+        typer.Option("--drop-copies", help="Delete duplicates of migrated items, then verify; asks first."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     with_content: WithContent = None,
@@ -64,7 +65,7 @@ def resolve(
 ) -> None:
     """Show how a conversation differs from its thread, and settle the thread as you choose.
 
-    The source is the one that the state file knows, unless SOURCE or the settings name another.
+    Uses the source recorded in the state file, unless SOURCE or the settings name another.
 
     Example: `migrate-cli resolve thread_2Kc3e3Io6BFToz1Lijmf7rVW --restart`
     """
@@ -96,12 +97,14 @@ def resolve(
 def undo(
     frame: Frame,
     thread: Thread = None,
-    run_id: Annotated[str | None, typer.Option("--run", help="What one run worked on.", metavar="RUN")] = None,
+    run_id: Annotated[
+        str | None, typer.Option("--run", help="Everything that this run worked on.", metavar="RUN")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Everything that the state file knows.")] = False,
     orphans: Annotated[
         bool,
         typer.Option(
-            "--orphans", help="Conversations of threads that are loaded into another one, where the target lists them."
+            "--orphans", help="Conversations whose thread is loaded into another one, if the target can list them."
         ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be deleted, and delete nothing.")] = False,
@@ -109,8 +112,8 @@ def undo(
         bool,
         typer.Option(
             "--force",
-            help="Delete conversations too that somebody has written into since; with --orphans, those of threads that "
-            "this state file does not have loaded, and none that somebody has written into.",
+            help="Also delete conversations that somebody has written into since. With --orphans: those whose thread "
+            "is not loaded according to this state file, but none that somebody has written into.",
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -119,7 +122,7 @@ def undo(
 ) -> None:
     """Delete at the target what `apply` created: the items first, then the conversations. Resumable; asks first.
 
-    Agents that `assistants --create` made go too, with `--all` or their `--run`.
+    With `--all`, or their `--run`, agents created by `assistants --create` are deleted too.
 
     Example: `migrate-cli undo --thread thread_2Kc3e3Io6BFToz1Lijmf7rVW --dry-run`
 
@@ -144,9 +147,9 @@ def undo(
 
 @app.command(
     epilog=(
-        "EXIT STATUS  0 every thread is known again · 2 usage, or the target does not list conversations · 3 some "
-        "threads have no conversation, only a part of it, or are in doubt · 5 target unreachable, try later · 6 key "
-        "refused · 10 a state file that is not lost · 130 interrupted, resumable"
+        "EXIT STATUS  0 all threads recovered · 2 usage, or the target cannot list conversations · 3 some "
+        "threads have no conversation or only part of it, or are in doubt · 5 target unreachable, try later · 6 key "
+        "refused · 10 the state file is not lost · 130 interrupted, resumable"
     )
 )
 @common_options("recover")
@@ -158,9 +161,9 @@ def recover(
     workers: Workers = None,
     max_requests_per_minute: MaxRequests = None,
 ) -> None:
-    """Rebuild a lost state file from the source and a target that lists its conversations; nothing is sent.
+    """Rebuild a lost state file from the source and a target that can list its conversations; nothing is sent.
 
-    Each conversation is compared with its thread item by item. Only what is equal is taken for loaded.
+    Each conversation is compared with its thread item by item. Only identical ones count as loaded.
 
     Example: `migrate-cli recover ./export`
     """
@@ -180,8 +183,8 @@ def recover(
 
 @app.command(
     epilog=(
-        "EXIT STATUS  0 merged · 2 usage · 3 merged, and some shards are not there yet · 10 a state file is in use, "
-        "damaged, of other settings, or in conflict: nothing was changed"
+        "EXIT STATUS  0 merged · 2 usage · 3 merged, but some shards are still missing · 10 a state file is in use or "
+        "damaged, has other settings, or conflicts with another: nothing was changed"
     )
 )
 @common_options("merge")
@@ -192,13 +195,13 @@ def merge(
         bool,
         typer.Option(
             "--any-source",
-            help="A host or database had another address for some shards; the first is kept. Exports need no option.",
+            help="Accept that a host or database had different addresses; the first is kept. Not needed for exports.",
         ),
     ] = False,
 ) -> None:
-    """Join the state files of shards into one (`--state`), all or none; the files themselves stay as they are.
+    """Merge the state files of shards into one (`--state`), all or none; the files themselves are not changed.
 
-    A thread with two conversations is a conflict: nothing is merged, and the sentence names both. It may be repeated.
+    A thread with two conversations is a conflict: nothing is merged, and the message names both. May be repeated.
 
     Example: `migrate-cli merge migration-*of4.db --state migration.db`
     """
@@ -230,7 +233,7 @@ def _drop_copies(frame: Frame, settings: Settings, thread: str, *, yes: bool) ->
 
     copies = copies_of(settings, thread)
     for one in copies:
-        told = f"{thread}: item {one.item_id}, at place {one.place}, is another copy of item {one.of}"
+        told = f"{thread}: item {one.item_id}, at position {one.place}, is a duplicate of item {one.of}"
         sys.stderr.write(f"{visible(told)}\n")
     if copies and not yes:
         held = state_option({"state": str(settings.state)})

@@ -21,12 +21,12 @@ Suite = Annotated[
 Where = Annotated[
     TargetName | None, typer.Option("--target", help="`sandbox` replays on the embedded server of a rehearsal.")
 ]
-Init = Annotated[bool, typer.Option("--init", help="Write an example suite, and do nothing else.")]
+Init = Annotated[bool, typer.Option("--init", help="Write an example suite and stop.")]
 LastTurn = Annotated[
     bool, typer.Option("--last-turn", help="Ask the last question of each thread again; compare with the old answer.")
 ]
 Case = Annotated[list[str] | None, typer.Option("--case", help="Only this case; may be repeated.", metavar="ID")]
-Sample = Annotated[int | None, typer.Option("--sample", help="Only N cases, the same each time.", metavar="N", min=1)]
+Sample = Annotated[int | None, typer.Option("--sample", help="Only N cases, always the same ones.", metavar="N", min=1)]
 Source = Annotated[
     str | None,
     typer.Option(
@@ -38,35 +38,36 @@ Source = Annotated[
 Repeat = Annotated[int, typer.Option("--repeat", help="Run each case N times, for a pass rate.", metavar="N", min=1)]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", help="Most cases to run at once; with 1, answers are shown as they come.", metavar="N"),
+    typer.Option("--workers", help="Most cases to run at once; with 1, answers are shown as they arrive.", metavar="N"),
 ]
 Mode = Annotated[
     ReplayMode | None,
-    typer.Option("--mode", help="Where cases run: on a copy, stateless, in the conversation itself, as a chain."),
+    typer.Option("--mode", help="How cases run: on a copy, stateless, in the conversation itself, or as a chain."),
 ]
-Model = Annotated[str | None, typer.Option("--model", help="Try another model.", metavar="NAME")]
+Model = Annotated[str | None, typer.Option("--model", help="Use another model.", metavar="NAME")]
 StubTools = Annotated[
-    bool, typer.Option("--stub-tools", help="Functions without a handler answer as the thread recorded.")
+    bool,
+    typer.Option("--stub-tools", help="Answer functions without a handler with the outputs that the thread recorded."),
 ]
 Events = Annotated[
-    Path | None, typer.Option("--events", help="Write every event, texts included, as JSON Lines.", metavar="FILE")
+    Path | None, typer.Option("--events", help="Write every event, including texts, as JSON Lines.", metavar="FILE")
 ]
 Images = Annotated[
-    Path | None, typer.Option("--images", help="Save images here; default: beside --report.", metavar="DIR")
+    Path | None, typer.Option("--images", help="Save images here; default: next to --report.", metavar="DIR")
 ]
 Against = Annotated[
-    str | None, typer.Option("--against", help="Compare with an earlier run; `last` is the last.", metavar="RUN")
+    str | None, typer.Option("--against", help="Compare with an earlier run, or with the `last` one.", metavar="RUN")
 ]
 MaxCost = Annotated[
-    float | None, typer.Option("--max-cost", help="Stop before it costs more; see replay.prices.", metavar="N")
+    float | None, typer.Option("--max-cost", help="Stop before exceeding this cost; see replay.prices.", metavar="N")
 ]
-MaxTokens = Annotated[int | None, typer.Option("--max-tokens", help="Stop before it takes more tokens.", metavar="N")]
+MaxTokens = Annotated[int | None, typer.Option("--max-tokens", help="Stop before using more tokens.", metavar="N")]
 MaxToolCalls = Annotated[
-    int | None, typer.Option("--max-tool-calls", help="Stop before more tools are called.", metavar="N")
+    int | None, typer.Option("--max-tool-calls", help="Stop before making more tool calls.", metavar="N")
 ]
 
 Fresh = Annotated[
-    bool, typer.Option("--fresh", help="Run all cases, also those that an interrupted replay has judged already.")
+    bool, typer.Option("--fresh", help="Run all cases, even those that an interrupted replay has already judged.")
 ]
 
 

@@ -14,24 +14,28 @@ from migrate_cli.sandbox.choices import FileIdCheck, TargetPreset
 
 app = typer.Typer()
 
-Port = Annotated[int, typer.Option("--port", help="Port on 127.0.0.1; 0 takes a free one.")]
+Port = Annotated[int, typer.Option("--port", help="Port on 127.0.0.1; 0 picks a free one.")]
 Data = Annotated[Path, typer.Option("--data", help="File that keeps the data.", metavar="FILE")]
-Latency = Annotated[float, typer.Option("--latency-ms", help="Delay of every answer.")]
+Latency = Annotated[float, typer.Option("--latency-ms", help="Delay of every response.")]
 ApiKey = Annotated[str | None, typer.Option("--api-key", help="Accept only this key.")]
 SourceFrom = Annotated[
     str | None,
-    typer.Option("--source-from", help="Answer as a source too, with the threads of this export.", metavar="EXPORT"),
+    typer.Option("--source-from", help="Also serve as a source, with the threads of this export.", metavar="EXPORT"),
 ]
-SourcePreset = Annotated[SourceHost, typer.Option("--source-preset", help="Which host the source side stands for.")]
+SourcePreset = Annotated[
+    SourceHost, typer.Option("--source-preset", help="The kind of host that the source side imitates.")
+]
 TokenRequests = Annotated[
     int | None, typer.Option("--token-requests", help="A bearer token of the source expires after N requests.")
 ]
 TokenSeconds = Annotated[
     float | None, typer.Option("--token-seconds", help="A bearer token of the source expires after N seconds.")
 ]
-Target = Annotated[TargetPreset, typer.Option("--target-preset", help="Which host the target side stands for.")]
+Target = Annotated[
+    TargetPreset, typer.Option("--target-preset", help="The kind of host that the target side imitates.")
+]
 Known = Annotated[
-    FileIdCheck, typer.Option("--known-files", help="Which file ids items may name: any, or uploaded ones only.")
+    FileIdCheck, typer.Option("--known-files", help="Which file ids items may refer to: any, or only uploaded ones.")
 ]
 StrictAssistant = Annotated[
     bool, typer.Option("--strict-assistant", help="Refuse assistant messages without id and status.")
@@ -40,14 +44,14 @@ Fault = Annotated[
     list[str] | None,
     typer.Option(
         "--fault",
-        help="Misbehave, such as append:reset-after:0.02 (ENDPOINTS:KIND:PROBABILITY:NAME=VALUE); may be repeated.",
+        help="Inject a fault: ENDPOINTS:KIND:PROBABILITY:NAME=VALUE, such as append:reset-after:0.02; may be repeated.",
         metavar="RULE",
     ),
 ]
 Faults = Annotated[
-    Path | None, typer.Option("--faults", help="A YAML file with rules of misbehaviour and a seed.", metavar="FILE")
+    Path | None, typer.Option("--faults", help="A YAML file with fault rules and a seed.", metavar="FILE")
 ]
-Seed = Annotated[int | None, typer.Option("--seed", help="Seed of the faults' chance.", metavar="N")]
+Seed = Annotated[int | None, typer.Option("--seed", help="Seed for the random choice of faults.", metavar="N")]
 
 
 @app.command(epilog="EXIT STATUS  0 all done · 3 some threads failed · 130 interrupted")
@@ -56,7 +60,7 @@ def demo(
     frame: Frame,
     folder: Annotated[Path, typer.Option("--folder", help="Where the demo's state file goes.")] = Path("demo"),
 ) -> None:
-    """Run the main job on the embedded sandbox with the bundled fixtures; nothing leaves this machine.
+    """Migrate the bundled fixtures into the embedded sandbox, step by step; nothing leaves this machine.
 
     Example: `migrate-cli demo`
     """
@@ -97,7 +101,7 @@ def sandbox(
     faults: Faults = None,
     seed: Seed = None,
 ) -> None:
-    """Serve a strict stand-in for the target, and for a source if asked, on this machine, until Ctrl-C.
+    """Serve a strict stand-in for the target (and, on request, for a source) on this machine, until Ctrl-C.
 
     Example: `migrate-cli sandbox --source-from ./export --source-preset foundry`
     """

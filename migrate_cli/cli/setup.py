@@ -15,12 +15,12 @@ app = typer.Typer()
 SETTINGS_FILE = Path("migration.yaml")
 
 
-@app.command(epilog="EXIT STATUS  0 written · 2 it is there already, or cannot be written")
+@app.command(epilog="EXIT STATUS  0 written · 2 it already exists, or cannot be written")
 @common_options("init")
 def init(
     frame: Frame,
     file: Annotated[Path, typer.Argument(help="The settings file to write.", metavar="FILE")] = SETTINGS_FILE,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite it.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
 ) -> None:
     """Write a commented settings file with every setting at its default.
 
@@ -34,7 +34,7 @@ def init(
 
 @app.command(
     epilog=(
-        "EXIT STATUS  0 all is well, or warnings only · otherwise the highest code of a failed check: "
+        "EXIT STATUS  0 all is well, or only warnings · otherwise the highest code of a failed check: "
         "2 settings, key missing or source · 3 the target would lose or mix items · 5 target unreachable · "
         "6 key refused · 10 state file"
     )
@@ -45,19 +45,19 @@ def doctor(
     source: Source = None,
     format_: Format = None,
     target: Annotated[
-        TargetName | None, typer.Option("--target", help="`sandbox` looks at the embedded server instead.")
+        TargetName | None, typer.Option("--target", help="`sandbox` checks the embedded server instead.")
     ] = None,
     rehearsal: Rehearsal = False,
     live: Annotated[
         bool,
         typer.Option(
-            "--live", help="Find out what the target does, in scratch conversations that are deleted afterwards."
+            "--live", help="Find out how the target behaves, using scratch conversations that are then deleted."
         ),
     ] = False,
 ) -> None:
     """Check settings, key, source, target, state file and disk, and say what to do about each failure.
 
-    Reads only, unless `--live` is given. Every setting is shown with the place that its value came from; keys are not.
+    Reads only, unless `--live` is given. Shows every setting and where its value came from, but no keys.
 
     Example: `migrate-cli doctor ./export`
     """

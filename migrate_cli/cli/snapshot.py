@@ -35,7 +35,7 @@ def snapshot(
     frame: Frame,
     source: Annotated[
         str | None,
-        typer.Argument(help="The URL of the host. Default: the source of the settings.", show_default=False),
+        typer.Argument(help="The URL of the host. Default: the source in the settings.", show_default=False),
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of the snapshot.", metavar="DIR")] = Path("snapshot"),
     verify: Annotated[bool, typer.Option("--verify", help="Compare a snapshot with its manifest, and stop.")] = False,
@@ -43,7 +43,7 @@ def snapshot(
         bool,
         typer.Option(
             "--refresh",
-            help="Look at the threads that are saved, too, and save those again that have grown or changed.",
+            help="Also check the threads that are already saved, and save again those that have grown or changed.",
         ),
     ] = False,
     limit: Limit = None,
@@ -57,9 +57,9 @@ def snapshot(
     discover: Discover = None,
     max_duration: MaxDuration = None,
 ) -> None:
-    """Save a host that still answers to disk: threads, runs, assistants, files. The folder is a source itself.
+    """Save the data of a live host to disk: threads, runs, assistants, files. The folder can be used as a source.
 
-    Running it again goes on where it stopped, and adds threads that are new; --refresh follows those that grew.
+    Run it again to resume where it stopped and to add new threads; --refresh also updates those that have changed.
 
     Example: `migrate-cli snapshot --discover --out snapshot`
     """

@@ -1,6 +1,6 @@
-"""Reports mistakes on the command line like all others: one sentence, exit code 2, JSON where it was asked for.
+"""Reports mistakes on the command line like all other errors: one sentence, exit code 2, JSON if requested.
 
-The parser finds them before any command begins. It must not know what the commands do.
+The parser finds them before any command begins. This module must not know what the commands do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from migrate_cli.cli.help_text import help_of
 from migrate_cli.disk.plain import has_marks, made_plain
 from migrate_cli.errors import ExitCode, StdoutUnwritable, closest
 
-# Where the parser keeps this class has changed with its versions; that bad parameters are one of it has not.
+# The parser's versions keep this class in different places, but bad parameters have always been derived from it.
 ParserError: Any = typer.BadParameter.__base__
 
 EARLY = "migrate-cli: interrupted before any work began; run the same command again\n"
@@ -34,7 +34,7 @@ class CommandGroup(TyperGroup):
     """A group of commands of which the help lists what each does, uncut."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """List the commands with their first sentences whole, where the parser would cut them to a line."""
+        """List the commands with their complete first sentences, which the parser would cut to one line."""
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         rows = [(name, one.get_short_help_str(_UNCUT)) for name, one in commands if one and not one.hidden]
         with formatter.section("Commands"):
@@ -42,7 +42,7 @@ class CommandGroup(TyperGroup):
 
 
 class Commands(CommandGroup):
-    """The group of all commands; it tells mistakes of usage in the program's own words."""
+    """The group of all commands; it reports usage errors in the program's own words."""
 
     def main(  # type: ignore[override]  # the parser names its own settings one by one; here they only pass through
         self, args: Any = None, *, standalone_mode: bool = True, **extra: Any
@@ -62,7 +62,7 @@ class Commands(CommandGroup):
         sys.exit(code if isinstance(code, int) else ExitCode.OK)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command. One that had begun says itself that it was interrupted."""
+        """Run the command. A command that has started reports an interruption itself."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -111,7 +111,7 @@ def _tell(error: Any, args: list[str]) -> NoReturn:
 
 
 def _command(error: Any, args: list[str]) -> str:
-    """The command that was meant: the parser's, where it came so far, else the first word."""
+    """The intended command: the parser's, if it got that far, otherwise the first word."""
     if error.ctx is not None and error.ctx.parent is not None:
         return " ".join(_names(error.ctx)).removesuffix(" ids")
     known = error.ctx.command.commands if error.ctx is not None else None
@@ -124,7 +124,7 @@ def _names(context: Any) -> list[str]:
 
 
 def _what(error: Any, args: list[str]) -> str:
-    """What is wrong, as a clause without its end."""
+    """What is wrong, as a clause without punctuation at the end."""
     kind = type(error).__name__
     message = str(error.message).rstrip(".")
     if kind == "NoSuchOption":
@@ -137,21 +137,21 @@ def _what(error: Any, args: list[str]) -> str:
 
 
 def _by_message(error: Any, message: str) -> str:
-    """Mistakes that only their text tells apart; what is not known here keeps the parser's words."""
+    """Mistakes that can only be told apart by their text; unknown ones keep the parser's words."""
     if found := re.fullmatch(r"No such command '(.*)'", message.partition(". Did")[0], re.DOTALL):
         commands = error.ctx.command.commands if error.ctx else {}
         return f"there is no command {found[1]}{_nearest(found[1], commands)}"
     if found := re.fullmatch(r"Got unexpected extra argument(?:s|\(s\))? \((.*)\)", message, re.DOTALL):
-        return f"{found[1]} is more than this command takes"
+        return f"this command does not take {found[1]}"
     if found := re.fullmatch(r"Option '(.*)' requires an argument", message):
-        return f"{found[1]} needs a value after it"
+        return f"{found[1]} needs a value"
     return message[:1].lower() + message[1:]
 
 
 def _no_option(error: Any, args: list[str]) -> str:
     name = error.option_name
     if error.ctx is not None and error.ctx.parent is None and any(not arg.startswith("-") for arg in args):
-        return f"the option {name} stands before the command; options come after it"
+        return f"the option {name} is before the command; put options after it"
     return f"there is no option {name}{_nearest(name, error.possibilities or ())}"
 
 
@@ -178,6 +178,6 @@ def _bad_value(name: str, message: str) -> str:
 
 
 def _wants_json(args: list[str]) -> bool:
-    """Whether `--output json` stands among the arguments, in any way to write it."""
+    """Whether `--output json` is among the arguments, in any spelling."""
     text = " ".join(args)
     return re.search(r"(?:^| )(?:--output[= ]|-o *=?)json(?: |$)", text) is not None

@@ -1,4 +1,4 @@
-"""Makes assistants agents of a Foundry project: says first what would be made, then makes it and notes it in the state.
+"""Turns assistants into agents of a Foundry project: says what would be created, then creates and records it.
 
 It must not convert an assistant, or write a file.
 """
@@ -32,14 +32,14 @@ from migrate_cli.target.agents import ProjectAgents, project_url
 from migrate_cli.work.clock import WallClock
 
 _WHY = {
-    AgentOutcome.TAKEN: "the project has an agent {name} that is not of this migration; rename or delete it there, or "
-    "rename the assistant, and run the same command again",
-    AgentOutcome.CONTINUED: "somebody has made versions of the agent {name} after ours, and the assistant is not as it "
-    "was then, so nothing was made; carry the change over by hand",
-    AgentOutcome.WITHOUT_MODEL: "no model is known of it, and an agent needs one; complete the assistant's object in "
+    AgentOutcome.TAKEN: "the project has an agent {name} that is not part of this migration; rename or delete it "
+    "there, or rename the assistant, and run the same command again",
+    AgentOutcome.CONTINUED: "somebody has added versions to the agent {name} after ours, and the assistant has changed "
+    "since, so nothing was created; carry the change over by hand",
+    AgentOutcome.WITHOUT_MODEL: "its model is not known, and an agent needs one; complete the assistant's object in "
     "the source",
     AgentOutcome.REFUSED: "the target refused the agent {name}: {detail}",
-    AgentOutcome.UNFINISHED: "the run ended before it was made; run the same command again",
+    AgentOutcome.UNFINISHED: "the run ended before it was created; run the same command again",
 }
 
 
@@ -65,7 +65,7 @@ class AgentsMade:
     def told(self) -> str:
         """Of a dry run: what would be done, in one sentence."""
         if not self.to_make:
-            return f"There is no agent to make at {self.target}."
+            return f"There is no agent to create at {self.target}."
         renewed = sum(result.outcome is AgentOutcome.RENEW for result in self.results)
         made = self.to_make - renewed
         parts = [f"make {counted(made, 'agent')}"] if made else []
@@ -236,7 +236,7 @@ _SAID = {
     AgentOutcome.MADE: "was made",
     AgentOutcome.THERE: "is there already",
     AgentOutcome.TAKEN: "is somebody else's",
-    AgentOutcome.CONTINUED: "was gone on with by somebody else",
+    AgentOutcome.CONTINUED: "was continued by somebody else",
     AgentOutcome.WITHOUT_MODEL: "has no model",
     AgentOutcome.REFUSED: "was refused",
     AgentOutcome.UNFINISHED: "was not made",
@@ -248,7 +248,7 @@ def _target(settings: Settings, *, sandbox: bool) -> Iterator[TargetChoice]:
     """Yield the project. Raises UsageError for a target that has no agents."""
     if settings.target.preset != "foundry":
         raise UsageError(
-            f"agents can be made in a project of Microsoft Foundry only, and target.preset is {settings.target.preset}"
+            f"agents can only be created in a Microsoft Foundry project, and target.preset is {settings.target.preset}"
             "; set target.preset: foundry, or leave --create out",
             code="no-agents",
         )

@@ -24,7 +24,7 @@ OPENAI = "https://api.openai.com/v1"
 def open_api(settings: Settings, *, id_list: Path | None = None) -> ApiSource:
     """Return the source. Raises UsageError where the base URL or the key is missing.
 
-    `id_list` is where a listing of the host's threads is remembered; without it, beside the state file.
+    `id_list` is where a listing of the host's threads is remembered; without it, next to the state file.
     """
     source = settings.source
     preset = PRESETS[source.preset]
@@ -92,7 +92,7 @@ def _when_refused(settings: Settings, preset: ApiPreset) -> str:
     """What a person can do where the host refuses the key or token."""
     source = settings.source
     if source.token_command:
-        return "run source.token_command by hand, and check the role of whom it signs in"
+        return "run source.token_command by hand, and check the role of the identity it signs in"
     if preset.token_scope is None or preset.key_header:
         return CHECK_KEY
     if not _key(settings):

@@ -82,7 +82,7 @@ class ApplyOptions:
     """The name under which the state file records the run."""
 
     def recorded(self) -> JsonObject:
-        """Return the options as the state file records them: of the selection, its choice; the shard stands beside."""
+        """Return the options as the state file records them, with the selection; the shard is recorded elsewhere."""
         return {"retry_failed": self.retry_failed, "append": self.append, **selected(self.selection.choice)}
 
 
@@ -132,7 +132,7 @@ def apply(
 
 
 def _by_presence(target: ConversationsTarget) -> Finding:
-    detail = f"Of {target.by_presence:,} images by URL, the target shows no more than that they are there."
+    detail = f"Of {target.by_presence:,} images by URL, the target only shows that they are there."
     return finding("images-by-presence", detail)
 
 
@@ -191,7 +191,7 @@ class ApplyRun:
     # ---- prepare
 
     def _resumed(self) -> Resumption | None:
-        """What to pass over, where this run goes on with one over a live source that ended early."""
+        """What to pass over, where this run continues with one over a live source that ended early."""
         if not self._source.live or self._options.append or self._options.command != "apply":
             return None
         from migrate_cli.commands.resumption import Resumption  # noqa: PLC0415 - needs the reader of live hosts

@@ -83,7 +83,7 @@ class ConvertedAssistants:
         ]
         if options.out is None and options.code is not None and len(self._all) > 1:
             raise UsageError(
-                f"{len(self._all)} assistants make {len(self._all)} programs; name a folder for them with --out, "
+                f"{len(self._all)} assistants become {len(self._all)} programs; name a folder for them with --out, "
                 "or one assistant with --assistant ID"
             )
         self._paths = {} if options.out is None else _paths(options.out, options, self._all)
@@ -170,7 +170,7 @@ def _collected(source: Source, selection: Selection) -> AssistantCollection:
 
 NO_THREADS = frozenset({"no-threads", "no-thread-ids"})
 """Codes of a source that holds no threads, or of which none is named: assistants need neither."""
-_LACKING = "A list of assistants ends where it says that there are more; assistants may be missing."
+_LACKING = "A list of assistants ends although it says that there are more; assistants may be missing."
 
 
 def _none(source: Source) -> SourceError:
@@ -245,14 +245,14 @@ def _converted(
 def _findings(found: FoundAssistant, configuration: Configuration, objects: int) -> list[Finding]:
     own = list(configuration.findings)
     if objects > 1:
-        detail = f"Assistant {found.id}: there are {objects:,} objects of it that differ."
+        detail = f"Assistant {found.id}: there are {objects:,} differing objects for it."
         own.insert(0, finding("assistant-repeated", detail))
     if found.differing:
         own.append(finding("run-differs", f"Assistant {found.id}: its newest run had other {_and(found.differing)}."))
     if found.known_from != "object":
         own.insert(0, finding("assistant-inferred", f"Assistant {found.id}: {_INFERRED[found.known_from]}"))
     if found.threads_with_resources > 1:
-        detail = f"Assistant {found.id}: the resources of {found.threads_with_resources:,} threads stand together."
+        detail = f"Assistant {found.id}: the resources of {found.threads_with_resources:,} threads are listed together."
         own.append(finding("thread-resources-joined", detail))
     return own
 
@@ -262,8 +262,8 @@ def _and(words: list[str]) -> str:
 
 
 _INFERRED = {
-    "run": "there is no object of it, so the settings of its newest run were taken.",
-    "message": "only messages name it, so nothing but its id is known.",
+    "run": "there is no object for it, so the settings of its newest run were used.",
+    "message": "only messages name it, so only its id is known.",
 }
 
 
@@ -290,7 +290,7 @@ def _paths(folder: Path, options: AssistantOptions, all_: Iterable[tuple[FoundAs
         paths[found.id] = {ending: folder / f"{stem}{ending}" for ending in endings}
     there = [path for own in paths.values() for path in own.values() if path.exists()]
     if there and not options.force:
-        raise UsageError(f"{there[0]} is there already; name another folder, or write it anew with --force")
+        raise UsageError(f"{there[0]} already exists; name another folder, or overwrite it with --force")
     return paths
 
 

@@ -24,7 +24,7 @@ LONGEST_LEFT = 200
 def of_agent(configuration: Configuration, agent: tuple[str, str] | None) -> Configuration:
     """Return a configuration that names an agent, by name and version, in place of all that the agent has itself.
 
-    Functions stay, since what answers their calls stands beside them; they are not sent.
+    Functions stay, since what answers their calls is next to them; they are not sent.
     """
     if agent is None:
         return configuration

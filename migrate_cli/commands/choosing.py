@@ -1,4 +1,4 @@
-"""Which threads a person chose by what they hold, as the command line says it, and as results say it again.
+"""The selection of threads by content, as given on the command line and as shown in results.
 
 It must not read a thread: `sources/choice.py` judges them.
 """
@@ -39,14 +39,14 @@ def choice_of(
     """Return the choice that `--since`, `--until`, `--assistant` and `--metadata` describe. Raises UsageError."""
     begin, end = _moment("--since", since), _moment("--until", until)
     if begin is not None and end is not None and begin >= end:
-        raise UsageError(f"--since {since} is not before --until {until}, so that no thread can lie between; swap them")
+        raise UsageError(f"--since {since} is not before --until {until}, so no thread can be between them; swap them")
     if not all(one.strip() for one in assistants or ()):
-        raise UsageError("--assistant takes the id of an assistant, such as asst_abc123, and was given nothing")
+        raise UsageError("--assistant takes the id of an assistant, such as asst_abc123, but was given nothing")
     return Choice(begin, end, frozenset(one.strip() for one in assistants or ()), _pairs(metadata or ()))
 
 
 def selected(choice: Choice) -> JsonObject:
-    """Return the key `selection` of a result; nothing where nobody chose."""
+    """Return the key `selection` of a result; nothing if nothing was selected."""
     if not choice:
         return {}
     moments = {"since": choice.since, "until": choice.until}
@@ -86,7 +86,7 @@ def _pairs(texts: Sequence[str]) -> tuple[tuple[str, str], ...]:
             raise UsageError(f"--metadata takes KEY=VALUE, such as customer=42, not {text}")
         if pairs.setdefault(name, value) != value:
             raise UsageError(
-                f"--metadata asks for two values of {name}, and all pairs must hold; run once for each, "
+                f"--metadata asks for two values of {name}, but all pairs must match; run once for each, "
                 "with the same state file"
             )
     return tuple(pairs.items())

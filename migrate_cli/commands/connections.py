@@ -15,7 +15,7 @@ from migrate_cli.settings.model import Settings
 from migrate_cli.settings.yaml_document import BadYamlError, RepeatedKeyError, read_document
 from migrate_cli.target.endpoint import V1, base_url_of
 
-_FORM = "write a line for each: OLD_CONNECTION_ID: NEW_CONNECTION_ID"
+_FORM = "write one line for each: OLD_CONNECTION_ID: NEW_CONNECTION_ID"
 
 
 def connections_of(settings: Settings, path: Path | None) -> Connections:
@@ -37,21 +37,17 @@ def read_connections(path: Path) -> Mapping[str, str]:
     except OSError as error:
         raise UsageError(f"the map of connections {path} cannot be read ({error.strerror or error})") from None
     except UnicodeDecodeError as error:
-        raise UsageError(
-            f"the map of connections {path} is no UTF-8 text (byte {error.start}); save it as UTF-8"
-        ) from None
+        raise UsageError(f"the map of connections {path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except BadYamlError as error:
         raise UsageError(str(error)) from None
     except RepeatedKeyError as error:
-        raise UsageError(
-            f"{error}: {error.place[-1]} stands in line {error.earlier} already; keep one of them"
-        ) from None
+        raise UsageError(f"{error}: {error.place[-1]} is already in line {error.earlier}; keep one of them") from None
     value = document.value
     if not isinstance(value, dict) or not value:
         raise UsageError(f"{path} holds no map of connections; {_FORM}")
     for key, new in value.items():
         if not isinstance(key, str) or not isinstance(new, str) or not new.strip():
-            raise UsageError(f"{document.where((str(key),))}: {key} has no connection id beside it; {_FORM}")
+            raise UsageError(f"{document.where((str(key),))}: {key} has no connection id; {_FORM}")
     return {key: new.strip() for key, new in value.items()}
 
 

@@ -56,7 +56,7 @@ def open_configured(settings: Settings) -> Source:
 
         return open_sql(settings)
     if source.map.paths and (source.kind not in ("export", "snapshot") or (source.path is None and source.base_url)):
-        raise UsageError("source.map describes files and databases, and the source is neither; take it out")
+        raise UsageError("source.map describes files and databases, but the source is neither; remove it")
     if source.kind not in ("export", "api", "snapshot"):
         from migrate_cli.sources.plugins import open_plugin  # noqa: PLC0415 - looks through all installed packages
 
@@ -98,7 +98,7 @@ def with_known_source(settings: Settings, name_it: str = "name it, or set source
         known = _known_source(reader.setup())
     path = known.get("path")
     if path is not None and not path.exists():
-        raise UsageError(f"the export was last seen at {path}, and is not there any more; {name_it}", code="no-source")
+        raise UsageError(f"the export was last seen at {path}, but is no longer there; {name_it}", code="no-source")
     return settings.model_copy(update={"source": source.model_copy(update=known)})
 
 
@@ -126,7 +126,7 @@ def selection_of(
             raise no_ids(threads_from)
         named += listed
     if limit is not None and limit < 1:
-        raise UsageError(f"--limit takes a number from 1, not {limit}")
+        raise UsageError(f"--limit takes a number of at least 1, not {limit}")
     chosen = frozenset(thread_id for _, thread_id in named) if threads or threads_from is not None else None
     doubtful = {place: thread_id for place, thread_id in named if fault_of(thread_id) is not None}
     part = None if shard is None else shard_from_environment(shard, os.environ)
@@ -196,7 +196,7 @@ def policy_of(settings: Settings, host: str = "the target") -> LoadPolicy:
 
 @contextmanager
 def target_of(settings: Settings, *, sandbox: bool) -> Iterator[TargetChoice]:
-    """Yield the target: the configured one, or a sandbox that keeps its data beside the state file.
+    """Yield the target: the configured one, or a sandbox that keeps its data next to the state file.
 
     Raises UsageError when nothing could authenticate, naming the ways on.
     """
@@ -280,7 +280,7 @@ def _read_ids(name: str) -> Iterator[tuple[str, str]]:
     try:
         text = sys.stdin.read() if name == "-" else _text_of(read_named(Path(name)))
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise UsageError(f"the thread ids in {name} cannot be read ({why}); check --threads-from") from error
     shown = "standard input" if name == "-" else name
     for number, line in enumerate(text.splitlines(), 1):

@@ -73,7 +73,7 @@ def demo(folder: Path, *, view: Callable[[], ProgressView]) -> Iterator[Step]:
         ("threads", "messages", "requests", "target", "state", "seconds", "writes"),
     )
     yield Step(
-        "Apply again: running it again is resuming, and all is done",
+        "Apply again: running it again resumes, and everything is done",
         f"migrate-cli apply {source} --target sandbox {state}",
         lambda: apply(settings, everything, sandbox=True, view=view()),
         ("target", "threads", "writes", "messages"),
@@ -84,9 +84,7 @@ def demo(folder: Path, *, view: Callable[[], ProgressView]) -> Iterator[Step]:
         lambda: verify(settings, everything, VerifyOptions(), sandbox=True, view=view()),
         ("outcomes", "threads", "continued", "differences"),
     )
-    yield Step(
-        "Status: where it stands, at any time", f"migrate-cli status {state}", lambda: status(settings), ("threads",)
-    )
+    yield Step("Status: progress, at any time", f"migrate-cli status {state}", lambda: status(settings), ("threads",))
     ids = _some_ids(settings)
     yield Step(
         "Map: the new id for every old one",
@@ -129,8 +127,8 @@ def farewell(results: list[Result], folder: Path) -> str:
     applied = next(result.data for result in results if result.command == "apply")
     threads, messages = applied["threads"], applied["messages"]
     return (
-        f"\nDone: {threads['loaded']} threads with {messages['read']} messages now are conversations with "
-        f"{messages['items']} items, and every old id has its new one.\n"
+        f"\nDone: {threads['loaded']} threads with {messages['read']} messages are now conversations with "
+        f"{messages['items']} items, and every old id is mapped to a new one.\n"
         f"All of it happened on this machine; the state file is {folder / STATE}.\n\n"
         f"Now your own export:\n\n{_path_hint()}"
         "  migrate-cli plan ./export                       what would happen, and what would be lost\n"

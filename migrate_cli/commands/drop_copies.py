@@ -37,7 +37,7 @@ from migrate_cli.verify.run import state_of
 
 SHOWN = 200
 _Row = tuple[str | None, str, bytes]
-"""Id, kind and digest of an item that stands in a conversation."""
+"""Id, kind and digest of an item that is in a conversation."""
 
 
 def copies_of(settings: Settings, thread_id: str) -> list[SurplusCopy]:
@@ -148,7 +148,7 @@ class _DropCopies:
     # ---- in the state file
 
     async def _take_up(self, rows: Sequence[_Row]) -> None:
-        """A thread in doubt is loaded once all of it stands there in order, whoever knew the ids before."""
+        """A thread in doubt is loaded once all of it is there in order, whoever knew the ids before."""
         if self._known.state != ThreadState.IN_DOUBT or self._draft is None:
             return
         ours = rows[: len(self._items)]
@@ -169,7 +169,7 @@ class _DropCopies:
             draft = draft_again(self._settings, self._store, self._known.thread_id)
             if draft is None:
                 raise UsageError(
-                    f"the source does not have {self._known.thread_id}, so nobody can tell its copies; choose "
+                    f"the source does not have {self._known.thread_id}, so its duplicates cannot be identified; choose "
                     "--restart or --skip"
                 )
             return draft
@@ -190,7 +190,7 @@ class _DropCopies:
         data["differences"] = [one.as_dict() for one in verdict.differences[:SHOWN]] if verdict is not None else []
         data["next"] = [f"See what else differs, and settle it: {again}"]
         if verdict is None:
-            problem = Problem("unsettled", "the conversation does not hold the whole thread in order", was.thread_id)
+            problem = Problem("unsettled", "the conversation does not hold the complete thread in order", was.thread_id)
             return Result(
                 "resolve", {"message": f"{done} It is still in doubt.", **data}, ExitCode.PARTIAL, None, [problem]
             )
@@ -219,7 +219,7 @@ def _known(settings: Settings, threads: RecordedThreads, thread_id: str) -> Prog
 def _sentence(thread_id: str, deleted: Sequence[SurplusCopy]) -> str:
     if not deleted:
         return f"No copy of ours was deleted from the conversation of {thread_id}."
-    were = "1 copy of ours was" if len(deleted) == 1 else f"{len(deleted):,} copies of ours were"
+    were = "1 duplicate was" if len(deleted) == 1 else f"{len(deleted):,} duplicates were"
     return f"{were} deleted from the conversation of {thread_id}."
 
 

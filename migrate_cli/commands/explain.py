@@ -21,5 +21,5 @@ def explain(settings: Settings, name: str) -> Result:
     else:
         shown = open_configured(settings).explain(name)
     if shown is None:
-        raise UsageError(f"a source of the kind {source.kind} has no file {name} that could be explained")
+        raise UsageError(f"a source of the kind {source.kind} has no file {name} to explain")
     return Result("plan", {"explained": shown.as_dict()})

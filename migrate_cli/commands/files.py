@@ -122,7 +122,7 @@ class RunFiles:
         if isinstance(self._distant, Promises) and self._distant.files:
             found.append(_foretold(self._distant))
         if self._keeps and not self._check and self.resolver.named_files:
-            found.append(finding("files-not-checked", "No target was asked whether it has the files."))
+            found.append(finding("files-not-checked", "The target was not asked whether it has the files."))
         if self._settings.audio.transcribe:
             found += model_findings(self._settings.audio.model, self._listed)
         return found
@@ -228,9 +228,13 @@ def _gives_bytes(source: Source) -> bool:
 
 
 def _foretold(promises: Promises) -> Finding:
-    tried = f"; {promises.tried} small ones were fetched to see whether it gives them" if promises.tried else ""
+    tried = (
+        f"; {promises.tried} small ones were downloaded to see whether the host hands them out"
+        if promises.tried
+        else ""
+    )
     detail = (
-        f"{promises.files:,} files ({promises.bytes:,} bytes) were judged by what the source says about them; apply "
+        f"{promises.files:,} files ({promises.bytes:,} bytes) were assessed by what the source says about them; apply "
         f"fetches them{tried}."
     )
     return finding("files-foretold", detail)

@@ -18,13 +18,13 @@ def init(path: Path, *, force: bool) -> Result:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(example())
     except FileExistsError:
-        raise UsageError(f"{path} is there already; keep it, or write it anew with --force.") from None
+        raise UsageError(f"{path} already exists; keep it, or overwrite it with --force.") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}; name another file.") from None
     message = f"{path} is written. It lists every setting with its default, so it changes nothing yet."
     steps = [
         "Set source.path in it, and the key in the environment: export OPENAI_API_KEY=…",
-        "See whether all is well: migrate-cli doctor",
+        "Check the setup: migrate-cli doctor",
     ]
     return Result("init", {"message": message, "file": str(path), "next": steps})
 

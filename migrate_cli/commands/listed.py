@@ -51,7 +51,7 @@ class TargetListing:
         await pool.run(each_of(iter([self])), read_all)
         pool.raise_failure()
         if self.walk.incomplete is not None:
-            view.note(f"The list of conversations is not complete: {self.walk.incomplete}.")
+            view.note(f"The list of conversations is incomplete: {self.walk.incomplete}.")
 
     def require(self, way_on: str) -> None:
         """Raise UsageError where the target does not list conversations."""

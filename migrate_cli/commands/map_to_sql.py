@@ -50,7 +50,7 @@ class WriteBackOptions:
     add_column: bool = False
     """Add the column for the conversation id if the table has none."""
     overwrite: bool = False
-    """Replace other values that stand in the column."""
+    """Replace other values that are in the column."""
 
 
 def write_back_target(
@@ -60,7 +60,7 @@ def write_back_target(
     source = settings.source
     table = table or source.table
     if not table:
-        raise UsageError("name the table that gets the conversation ids: --table NAME")
+        raise UsageError("name the table for the conversation ids: --table NAME")
     named = source.columns.get("thread_id") or source.columns.get("thread") if source.kind == "sql" else None
     return WriteBackTarget(table, conversation_column, thread_column or named)
 
@@ -140,7 +140,7 @@ class _WriteBack:
         if not self._options.add_column:
             raise UsageError(
                 f"{_no_column(self._target.table, self._target.conversation_column, self._columns)}; "
-                f"add it with --add-column, or by yourself: {addition}"
+                f"add it with --add-column, or by hand: {addition}"
             )
         self._added = True
         if self._options.write:
@@ -203,7 +203,7 @@ class _WriteBack:
         return f"A dry run: {rows} of {self._target.table} would get their conversation id. Nothing was written."
 
     def _found(self, ids: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        """The batch's rows in the table: thread as the database has it, what stands in the column, how many."""
+        """The batch's rows in the table: thread as the database has it, what is in the column, how many."""
         database = self._database
         # Columns without a declared type compare numbers and texts as they are.
         numbers = [int(one) for one in ids if one.isdecimal() and len(one) < 19] if database.dialect == "sqlite" else []

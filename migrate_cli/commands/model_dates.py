@@ -1,4 +1,4 @@
-"""The dates of models that the configured target tells, where there is a key to ask with."""
+"""The shutdown dates of models according to the configured target, if there is a key to ask with."""
 
 from __future__ import annotations
 

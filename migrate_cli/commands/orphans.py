@@ -230,7 +230,7 @@ class _Orphans:
                 }
             )
         if fate in _WHY and len(self._problems) < LISTED:
-            why = claim.why or "its metadata were changed"
+            why = claim.why or "its metadata was changed"
             if fate is OrphanFate.NOT_COMPARABLE:
                 why = f": {claim.why}" if orphan.items is not None else ""
             told = f"conversation {orphan.conversation_id}: {_WHY[fate].format(why=why)}"
@@ -253,7 +253,7 @@ class _Orphans:
     ) -> Result:
         problems = list(self._problems)
         if listing.walk.incomplete is not None:
-            told = f"the list of conversations is not complete: {listing.walk.incomplete}"
+            told = f"the list of conversations is incomplete: {listing.walk.incomplete}"
             problems.insert(0, Problem("conversation-list-incomplete", told))
         if failure is not None:
             problems.insert(0, Problem(failure.code, str(failure)))
@@ -298,10 +298,10 @@ class _Orphans:
     def _next(self, removable: int) -> list[str]:
         steps = []
         if self._command == "status" and removable:
-            steps.append("Delete them, after a look at what would go: migrate-cli undo --orphans --dry-run")
+            steps.append("Check what would be deleted, then delete them: migrate-cli undo --orphans --dry-run")
         if self._fates[OrphanFate.WITH_FORCE.value]:
             steps.append(
-                "Other shards or machines may need those whose threads are not loaded here; if nobody does: "
+                "Other shards or machines may need those whose threads are not loaded here; if none does: "
                 "migrate-cli undo --orphans --force --dry-run"
             )
         return steps

@@ -122,7 +122,7 @@ def _target(settings: Settings) -> JsonObject:
 
 
 def _judged(data: JsonObject, tally: RunTotals, gate: PlanGate | None, *, recognised: bool) -> Result:
-    """The result; broken rules stand before all other problems, and their exit code before that of unreadable files."""
+    """The result; broken rules come before all other problems, and their exit code before that of unreadable files."""
     nothing = tally.nothing
     if nothing is not None:
         data["nothing"] = nothing

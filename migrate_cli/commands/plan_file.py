@@ -82,7 +82,7 @@ def recording(
 
 
 def planned_setup(settings: Settings, source: Source) -> dict[str, str]:
-    """Return the setup that a plan keeps. Where an export lies is no part of it: the threads say which one it is."""
+    """Return the setup that a plan keeps. Where an export lies is not a part of it: the threads say which one it is."""
     return _without_place(setup_of(settings, source, sandbox=False))
 
 
@@ -158,7 +158,7 @@ def read_plan(path: Path) -> PlanRecord:
         value = None
     version = value.get(MARK) if isinstance(value, dict) else None
     if version is None:
-        raise UsageError(f"{path} is no plan; make one with: migrate-cli plan --save {path}")
+        raise UsageError(f"{path} is not a plan; create one with: migrate-cli plan --save {path}")
     if version != VERSION:
         raise UsageError(
             f"{path} is a plan of version {version}, and this program reads version {VERSION}; "

@@ -57,7 +57,7 @@ class PlanGate:
         """Read `--fail-on` (default `error`) and `--max-dropped`. Raises UsageError."""
         words = [word.strip() for word in (fail_on or "error").split(",") if word.strip()]
         if not words:
-            raise UsageError("--fail-on takes error, warning, or codes of findings with commas between them")
+            raise UsageError("--fail-on takes error, warning, or finding codes separated by commas")
         codes = frozenset(code for word in words for code in _codes_of(word))
         return cls(",".join(words), codes, None if max_dropped is None else MostDropped.parse(max_dropped))
 
@@ -94,5 +94,5 @@ def _codes_of(word: str) -> frozenset[str]:
         return frozenset({word})
     near = closest(word, [*_SEVERITIES, *CATALOGUE], cutoff=0.0)
     raise UsageError(
-        f"--fail-on takes error, warning or codes of findings, and {word} is none of them; did you mean {near}?"
+        f"--fail-on takes error, warning or finding codes, and {word} is none of them; did you mean {near}?"
     )

@@ -1,6 +1,6 @@
-"""How a result came about, for those who take a report as evidence: when, with which command, settings and version.
+"""The provenance of a result, so that a report can serve as evidence: when, with which command, settings and version.
 
-What a run was made with is recorded when it begins, so that a report that is made later says the same.
+The settings of a run are recorded when it begins, so that a report that is made later says the same.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tells whether an export is the one that a state file was written from: by its threads, never by its path.
+"""Decides whether an export is the one that a state file was written from: by its threads, never by its path.
 
 The first thread that both have and that converts as it did then settles it, so that the right export is not read twice.
 It must run before anything is written, and write nothing itself.
@@ -53,16 +53,16 @@ def _check(settings: Settings, source: Source, store: StateStore, seen: str | No
     if not met:
         begun(source, Selection())  # an export that cannot be read is told as that
         raise SetupMismatch(
-            f"{source.identity} is another export than the one that {settings.state} was written from"
+            f"{source.identity} is not the export that {settings.state} was written from"
             f"{_last(seen, source)}: it has none of the threads that the state file holds, such as "
             f"{store.threads.a_thread()}. Name the right export, or the state file that belongs to this one; "
             f"{LOADS_ALL}."
         )
     if len(other) >= MANY and source.identity != seen:
         raise SetupMismatch(
-            f"{source.identity} is another export than the one that {settings.state} was written from"
-            f"{_last(seen, source)}: {len(other)} threads were compared that both have, and every one of them reads "
-            f"otherwise than it was loaded, such as {other[0]}. Name the right export, or the state file that belongs "
+            f"{source.identity} is not the export that {settings.state} was written from"
+            f"{_last(seen, source)}: {len(other)} threads that both have were compared, and every one of them differs "
+            f"from what was loaded, such as {other[0]}. Name the right export, or the state file that belongs "
             f"to this one; {LOADS_ALL}."
         )
 

@@ -88,7 +88,7 @@ def undo_of(settings: Settings, thread_id: str) -> str:
 
 
 def again_of(settings: Settings) -> str:
-    """Return source, target and state file as the command takes them that goes on with this state file."""
+    """Return source, target and state file as the command takes them that continues with this state file."""
     with StateReader(settings.state) as reader:
         setup = reader.setup()
     named = {SEEN: str(settings.source.path.absolute())} if settings.source.path is not None else {}

@@ -55,7 +55,7 @@ PROBLEMS = 1000
 """Longest list of problems in a result."""
 _ALL = Selection()
 _WAY_ON = (
-    "put the state file back from a copy of your own, or its .bak or .map.jsonl beside it; without any of them, "
+    "restore the state file from your own copy, or put its .bak or .map.jsonl next to it; without any of them, "
     "a new state file loads every thread again"
 )
 
@@ -145,7 +145,8 @@ class _Recovery:
                 self._view.note(store.restored.told)
             if not store.runs.recovering():
                 raise StateError(
-                    f"The state file {self._settings.state} is not lost: it knows threads that were loaded. Go on with "
+                    f"The state file {self._settings.state} is not lost: it knows threads that were loaded. "
+                    "Continue with "
                     f"`migrate-cli apply{as_option(self._settings.state)}`; or rebuild into another file, named with "
                     "--state.",
                     code="state-not-lost",
@@ -199,7 +200,7 @@ class _Recovery:
         if failure is not None:
             problems.insert(0, Problem(failure.code, str(failure)))
         if listing.walk.incomplete is not None:
-            told = f"the list of conversations is not complete: {listing.walk.incomplete}"
+            told = f"the list of conversations is incomplete: {listing.walk.incomplete}"
             problems.insert(0, Problem("conversation-list-incomplete", told))
         where = command_options(setup_of(self._settings, self._source, sandbox=False), str(self._settings.state))
         data = self._tally.data(where) | {
@@ -249,7 +250,7 @@ class _RecoveryTotals:
             self._problem(progress.code, progress.detail or progress.code, draft.thread_id)
 
     def earlier(self, draft: Draft, progress: Progress) -> None:
-        """One thread was recovered by an earlier run that did not come to its end."""
+        """One thread was recovered by an earlier run that did not finish."""
         self._threads["earlier"] += 1
         self._items += progress.position
         aside = progress.state in (ThreadState.SKIPPED, ThreadState.UNDONE)
@@ -315,7 +316,7 @@ class _RecoveryTotals:
                 f"{counted(lost, 'file')} will be uploaded or transcribed again: conversations do not mention them"
             )
         if self._left:
-            steps.append("See which conversations are nobody's: migrate-cli status --orphans")
+            steps.append("List orphaned conversations: migrate-cli status --orphans")
         if self._threads["loading"] or self._threads["not_found"]:
             steps.append(f"Load what is missing: migrate-cli apply{where}")
         return steps or [f"Compare every conversation with its source: migrate-cli verify{where}"]
@@ -331,7 +332,7 @@ class _RecoveryTotals:
 
 
 _OTHER_SETTINGS = (
-    "If the settings under `convert` are not those of the migration, put them back, and recover into another state "
+    "If the settings under `convert` are not those of the migration, restore them, and recover into another state "
     "file, named with --state"
 )
 _TOLD = (

@@ -111,7 +111,8 @@ def _check_judges(settings: Settings, jobs: Sequence[ReplayJob]) -> None:
     lacking = next((job.case.id for job in jobs if Method.MODEL in _methods(job)), None)
     if lacking is not None and settings.replay.judge_model is None:
         raise UsageError(
-            f"the case {lacking} lets a model judge how like the answer is (similar_to, method: model), but none is "
+            f"the case {lacking} lets a model judge the likeness of the answer (similar_to, method: model), but "
+            "none is "
             "named; set replay.judge_model in migration.yaml or MIGRATE_REPLAY__JUDGE_MODEL"
         )
 
@@ -194,7 +195,7 @@ class _Replay:
         """Run the cases. `terminal` says whether a person looks on."""
         if self._earlier is not None:
             count = len(self._judged)
-            self._view.note(f"Going on with {self._earlier}, which judged {counted(count, 'case')}; --fresh runs all.")
+            self._view.note(f"Resuming {self._earlier}, which judged {counted(count, 'case')}; --fresh runs all.")
         run_id = self._start()
         load, workers = self._settings.load, self._settings.replay.workers
         limiter = RateLimiter(most_in_flight=max(workers, 8), requests_per_minute=load.max_requests_per_minute)
@@ -329,7 +330,7 @@ class _Replay:
     ) -> tuple[int, list[TidiedConversation]]:
         swept = await target.scratches.sweep(self._settings.replay.workers, target.settle)
         if left and not target.scratches.found:
-            with waiting("requests of the replay before to settle", moves=False):
+            with waiting("requests of the previous replay to settle", moves=False):
                 await asyncio.sleep(target.settle)
         return swept, await tidy_left(target.conversations, target.scratches, target.records, left)
 

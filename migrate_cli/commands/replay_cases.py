@@ -51,7 +51,7 @@ class ReplayCases:
     old: Mapping[str, OldTurn] = field(default_factory=dict)
     """What the old setup took, by case, where cases are last turns."""
     rerun: str = ""
-    """The command that runs one of them again, but for the name of the case, which comes last."""
+    """The command that runs one of them again, except for the name of the case, which comes last."""
 
 
 def cases_of(
@@ -113,7 +113,7 @@ def _jobs(
     settings: Settings, options: ReplayOptions, given: Suite | None, reader: StateReader, mapped: Callable[[str], str]
 ) -> tuple[Suite | None, list[ReplayJob], dict[str, OldTurn]]:
     if given is None and not options.last_turn:
-        raise UsageError("no suite is named; write one with `migrate-cli replay --init`, or take --last-turn")
+        raise UsageError("no suite is named; write one with `migrate-cli replay --init`, or use --last-turn")
     suite = given.with_setup(model=options.model) if given is not None else None
     if given is not None and given.agents():
         _check_agents(settings, options)
@@ -140,11 +140,11 @@ def _check_agents(settings: Settings, options: ReplayOptions) -> None:
     """Raise UsageError for agents where there can be none, and for a model that theirs would be replaced by."""
     if options.model is not None:
         raise UsageError(
-            "--model is for requests that name a model, and cases of this suite name an agent, which has its own"
+            "--model applies to requests that name a model, but cases of this suite name an agent, which has its own"
         )
     if settings.target.preset != "foundry":
         raise UsageError(
-            "cases of this suite name an agent, which only a project of Microsoft Foundry has; set target.preset: "
+            "cases of this suite name an agent, which only a Microsoft Foundry project has; set target.preset: "
             "foundry, and target.base_url to the project"
         )
 
@@ -154,7 +154,7 @@ def _baseline(
 ) -> tuple[Suite | None, list[LastTurn]]:
     """A suite of last turns: with the setup of the given suite, or else of the assistant that answered."""
     if settings.replay.mode not in (Mode.COPY, Mode.STATELESS):
-        raise UsageError("--last-turn asks an old question again, so it runs with --mode copy or stateless only")
+        raise UsageError("--last-turn asks an old question again, so it can only run with --mode copy or stateless")
     settings = with_known_source(settings, "name it with --source, or set source.path")
     source = open_configured(settings)
     threads = (each for each in source.threads(options.selection) if _is_loaded(each, reader))
@@ -226,7 +226,7 @@ def _secrets(settings: Settings) -> Callable[[str], str | None]:
 
 
 def asked_for(settings: Settings, options: ReplayOptions) -> str:
-    """A hash of what a replay was asked for: one that was interrupted is gone on with by one that asks for the same."""
+    """A hash of what a replay was asked for: one that was interrupted is resumed by one that asks for the same."""
     suite = options.suite.read_bytes() if options.suite is not None and options.suite.is_file() else b""
     ids = options.selection.thread_ids
     said = [
@@ -239,7 +239,7 @@ def asked_for(settings: Settings, options: ReplayOptions) -> str:
 
 
 def judged_before(settings: Settings, options: ReplayOptions, asked: str) -> tuple[str | None, dict[str, JsonObject]]:
-    """The replay to go on with, and the cases that it judged; none where the last one came to its end."""
+    """The replay to continue with, and the cases that it judged; none where the last one finished."""
     if options.fresh or settings.report.with_content:
         # Answers are kept nowhere, so a report that is to show them has to ask again.
         return None, {}

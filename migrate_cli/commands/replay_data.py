@@ -85,9 +85,9 @@ def _hidden(fingerprints: ConversationFingerprints) -> list[str]:
     if not fingerprints.hidden:
         return []
     return [
-        f"the target does not show the addresses of {sum(fingerprints.hidden.values())} images in "
+        f"the target does not return the URLs of {sum(fingerprints.hidden.values())} images in "
         f"{len(fingerprints.hidden)} "
-        "conversations; where these were copied, a text stands for each image"
+        "conversations; where these were copied, a text replaces each image"
     ]
 
 
@@ -114,7 +114,7 @@ def without_answers(envelope: JsonObject) -> JsonObject:
 
 
 def _masked(entry: JsonObject) -> JsonObject:
-    """A case whose texts are masked: answers, and what of the suite stands in details."""
+    """A case whose texts are masked: answers, and what of the suite is in details."""
     masked = {**entry, "detail": entry["detail"] and redact(entry["detail"])}
     masked["expectations"] = [{**one, "detail": redact(one["detail"])} for one in entry["expectations"]]
     if "answers" in entry:
@@ -158,7 +158,7 @@ def problems_of(data: JsonObject, failure: MigrateError | None) -> list[Problem]
         sentence = f"the conversation {conversation_id} changed while the replay ran; did something else write to it?"
         problems.append(Problem("conversation-changed", sentence))
     for conversation_id in data["conversations"]["unread"]:
-        sentence = f"the conversation {conversation_id} could not be read again, so nothing is known of it"
+        sentence = f"the conversation {conversation_id} could not be read again, so it is not known whether it changed"
         problems.append(Problem("conversation-unread", sentence))
     for conversation_id in data["scratch"]["left"]:
         sentence = f"the scratch conversation {conversation_id} may still be there; the next replay deletes it"

@@ -37,7 +37,7 @@ def write_example(settings: Settings, path: Path) -> Result:
             file.write(text)
     except FileExistsError:
         run = f"migrate-cli replay {shlex.quote(str(path))}{options}"
-        raise UsageError(f"{path} is there already; name another file, or delete it; `{run}` runs it") from None
+        raise UsageError(f"{path} already exists; name another file, or delete it; `{run}` runs it") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
     return Result(
@@ -48,7 +48,7 @@ def write_example(settings: Settings, path: Path) -> Result:
             "threads": len(threads),
             "assistants": len(found),
             "next": [
-                f"Edit what {path} asks and expects; its comments and docs/replay.md say how",
+                f"Edit what {path} asks and expects; its comments and docs/replay.md explain how",
                 f"Run it: migrate-cli replay {shlex.quote(str(path))}{options}",
             ],
         },

@@ -31,11 +31,9 @@ def report(settings: Settings, run_id: str | None = None) -> Result:
     with StateReader(settings.state) as reader:
         run = reader.runs.one(run_id)
         if run is None and run_id is None:
-            raise UsageError(f"{settings.state} has no run yet; `migrate-cli apply{held}` makes one.")
+            raise UsageError(f"{settings.state} has no run yet; start one with `migrate-cli apply{held}`.")
         if run is None:
-            raise UsageError(
-                f"{settings.state} has no run {run_id}; `migrate-cli report --list{held}` shows those it has."
-            )
+            raise UsageError(f"{settings.state} has no run {run_id}; `migrate-cli report --list{held}` lists them.")
         provenance = provenance_recorded(run, reader.setup())
         if run["result"] is None:
             result = _from_tables(reader, run)
@@ -126,7 +124,7 @@ def _from_tables(reader: StateReader, run: JsonObject) -> Result:
     busy = run["status"] == "running"
     data: JsonObject = {"state": str(reader.path), "started_at": run["started_at"]}
     if busy:
-        data["next"] = "It is still at work; watch it: migrate-cli status"
+        data["next"] = "It is still running; watch it: migrate-cli status"
     told = _load_data(reader, run) if run["command"] in _LOADS else _other_data(reader, run)
     exit_code = ExitCode.PARTIAL if busy else ExitCode.INTERRUPTED
     command = "apply" if run["command"] in _LOADS else str(run["command"])
@@ -171,7 +169,7 @@ def _counts(states: Counter[str], unreadable: int) -> JsonObject:
 
 def _other_data(reader: StateReader, run: JsonObject) -> JsonObject:
     """What is known of any other run: where the threads stand, and each case of a replay that was done."""
-    ended = "is still at work" if run["status"] == "running" else "was interrupted before it could say what it found"
+    ended = "is still running" if run["status"] == "running" else "was interrupted before it could report what it found"
     cases = [dict(row) for row in reader.runs.replay_results(str(run["id"]))]
     return {
         "message": f"This run of {run['command']} {ended}.",

@@ -40,7 +40,7 @@ from migrate_cli.work.clock import WallClock
 
 SHOWN = 200
 _DROP = (
-    "Delete the copies of our own, nothing else, and compare again; it asks first: "
+    "Delete only the duplicates of migrated items, and compare again; it asks first: "
     "migrate-cli resolve {thread}{state} --drop-copies"
 )
 _CHOICES = (
@@ -93,7 +93,7 @@ class _ConversationContent:
     items: list[JsonObject]
     differences: list[JsonObject]
     texts: list[JsonObject]
-    """What stands at both sides where they differ; empty unless texts are shown."""
+    """What is at both sides where they differ; empty unless texts are shown."""
     same: int
     copies: int
 
@@ -121,17 +121,17 @@ class _Resolve:
         known = self._known
         if resolution is Resolution.SKIP:
             self._store.repairs.set_aside(known.thread_id, SET_ASIDE)
-            return self._told(f"{known.thread_id} is set aside; apply leaves it alone from now on.")
+            return self._told(f"{known.thread_id} is set aside; apply ignores it from now on.")
         return self._restart(known) if resolution is Resolution.RESTART else asyncio.run(self._look(resolution))
 
     def _restart(self, known: Progress) -> Result:
         load = f"Load it: migrate-cli apply{again_of(self._settings)}"
         if known.conversation_id is None:
             self._store.repairs.forget(known.thread_id)
-            return self._told(f"{known.thread_id} starts anew with the next apply.", load)
+            return self._told(f"{known.thread_id} starts over with the next apply.", load)
         self._store.repairs.abandon(known.thread_id, known.conversation_id)
         message = (
-            f"{known.thread_id} starts anew with the next apply; conversation {known.conversation_id} is given up, "
+            f"{known.thread_id} starts over with the next apply; conversation {known.conversation_id} is given up, "
             f"and `{undo_of(self._settings, known.thread_id)}` deletes it."
         )
         return self._told(message, load)
@@ -158,7 +158,7 @@ class _Resolve:
             ],
         )
         stands = counted(len(content.items), "item")
-        message = f"{known.thread_id} is loaded: its conversation counts as right, with {stands}."
+        message = f"{known.thread_id} is loaded: its conversation was accepted, with {stands}."
         return self._told(message, content=content)
 
     async def _compared(self, draft: Draft) -> _ConversationContent:

@@ -51,7 +51,7 @@ _ALREADY = {
 }
 _SINCE = {
     Action.CHANGED: ("source-changed", "the source has changed since this thread was loaded"),
-    Action.GROWN: ("source-grown", "new messages stand at the end of this thread; load them with --append"),
+    Action.GROWN: ("source-grown", "this thread has new messages at its end; load them with --append"),
 }
 
 
@@ -120,7 +120,7 @@ class RunTotals:
                 self.add_findings([finding(code, detail, draft.thread_id)])
             self.problem(code, detail, draft.thread_id)
         elif state in ("failed", "in_doubt"):
-            self.problem(code or state, detail or "still as an earlier run left it", draft.thread_id)
+            self.problem(code or state, detail or "unchanged since an earlier run", draft.thread_id)
 
     def unreadable(self, entry: Unreadable) -> None:
         """Count something that could not be read."""
@@ -136,7 +136,7 @@ class RunTotals:
         self._view.thread_done("failed", 0)
 
     def resumed(self, row: JsonObject) -> None:
-        """Count a thread that the runs which this one goes on with have done, from its `RecordedRuns.done_since`."""
+        """Count a thread that the runs which this one continues with have done, from its `RecordedRuns.done_since`."""
         state = "skipped" if row["state"] == ThreadState.SKIPPED else _of_loaded(row["state"], row["code"])
         self._wanted.discard(row["thread_id"])
         for name in ("total", state, "resumed"):
@@ -161,7 +161,7 @@ class RunTotals:
     def pilot_stopped(self, thread_id: str) -> None:
         """Report, before everything else, that the run ended in its pilot."""
         told = (
-            f"the pilot stopped the run: {thread_id} does not read back as it was sent, and no more was loaded; settle "
+            f"the pilot stopped the run: {thread_id} does not read back as sent, and nothing more was loaded; settle "
             "it, then run the same command again: it begins with a pilot"
         )
         self.problems.insert(0, Problem("pilot-stopped", told))
@@ -174,7 +174,7 @@ class RunTotals:
         )
 
     def say(self, text: str) -> None:
-        """Pass a sentence on to whoever watches."""
+        """Pass a sentence on to the user."""
         self._view.note(text)
 
     # ---- what both tell

@@ -19,8 +19,8 @@ from migrate_cli.work.stopping import NUMBERS, WITHIN, Manner
 from migrate_cli.work.stopping import STOPPING as STOPPING_PROCESS
 
 STOPPING = "Stopping when the requests in flight are done. Press Ctrl-C again to stop now."
-STOPPED = "migrate-cli: stopped at once; run the same command again to go on\n"
-TIME_IS_OVER = "Stopping: the time of --max-duration is over. Requests in flight are completed first."
+STOPPED = "migrate-cli: stopped at once; run the same command again to resume\n"
+TIME_IS_OVER = "Stopping: the time given with --max-duration is up. Requests in flight are completed first."
 
 
 class Interrupts:

@@ -57,7 +57,7 @@ def snapshot(
     """
     options = options or SnapshotOptions()
     if options.refresh and not (out / PROGRESS).exists():
-        raise UsageError(f"{out} holds no snapshot to refresh; leave --refresh out to take one", code="no-snapshot")
+        raise UsageError(f"{out} holds no snapshot to refresh; omit --refresh to take one", code="no-snapshot")
     source = _live_source(settings, out)
     source.tell, source.reading = view.note, view.read
     not_selected = NotSelected(source, selection)
@@ -87,13 +87,11 @@ def _message(result: Result, refresh: Refresh | None) -> str | None:
         said.append(f"Of the threads, {enumerated([*told, same])}.")
         if refresh.goes_on:
             passed = plural(refresh.passed, "thread")
-            said.append(
-                f"This went on with the refresh of {moment_told(int(refresh.since))}, which had looked at {passed}."
-            )
+            said.append(f"This resumed the refresh of {moment_told(int(refresh.since))}, which had looked at {passed}.")
     if limit := result.data.get("time_limit"):
-        said.append(f"It ended after {duration(limit)}, as --max-duration asked: the same command goes on.")
+        said.append(f"It ended after {duration(limit)} (--max-duration); run the same command again to resume.")
     elif said and result.exit_code == ExitCode.INTERRUPTED:
-        said.append("The run was interrupted: the same command goes on where it stopped.")
+        said.append("The run was interrupted; run the same command again to resume.")
     return " ".join(said) or None
 
 
@@ -120,9 +118,9 @@ def _live_source(settings: Settings, out: Path) -> Source:
     source = settings.source
     if source.kind == "api" or (source.path is None and source.base_url is not None):
         return open_api(settings, id_list=out / ID_LIST)
-    named = f"{source.path} lies on disk already" if source.path is not None else "no host is named"
+    named = f"{source.path} is already on disk" if source.path is not None else "no host is named"
     raise UsageError(
-        f"{named}; a snapshot is taken of a host that still answers; name its URL",
+        f"{named}; a snapshot is taken of a live host; name its URL",
         code="not-live",
     )
 
@@ -142,7 +140,7 @@ class _SnapshotRun:
         self._read = 0
         self._unreadable = 0
         self._unknown = 0
-        """Threads that were taken because nobody knows when they were last active."""
+        """Threads that were taken because it is not known when they were last active."""
         self._named: set[str] = set()
         """Vector stores that threads and assistants name."""
 
@@ -163,13 +161,14 @@ class _SnapshotRun:
             self._problems.insert(0, Problem(error.code, str(error)))
         except OSError as error:
             raise UsageError(
-                f"the snapshot {self._out} cannot be written: {error.strerror or error}; make room, then run it again",
+                f"the snapshot {self._out} cannot be written: {error.strerror or error}; free some space, then "
+                "run it again",
                 code="snapshot",
             ) from error
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED
             why = TIME_IS_OVER if time_limit.reached else "Stopping."
-            self._view.note(f"{why} What has been read is being made safe.")
+            self._view.note(f"{why} What has been read is being saved.")
         finally:
             self._view.close()
         manifest = self._archive.save(complete=self._ended(complete=complete))
@@ -308,7 +307,7 @@ def _record(thread: Thread) -> ThreadRecord:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let SIGTERM do what Ctrl-C does; signals can be had in the main thread only."""
+    """Let SIGTERM do what Ctrl-C does; signals are available in the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -39,7 +39,7 @@ from migrate_cli.work.clock import WallClock
 _HANDED_OUT = frozenset({"loaded", "verified", "differs", "in_doubt"})
 """States in which others may know the conversation, so that what they wrote is not deleted with ours."""
 _WHY = {
-    KEPT: ("conversation-continued", "it was kept: {detail}; delete it all the same with --force"),
+    KEPT: ("conversation-continued", "it was kept: {detail}; delete it anyway with --force"),
     REFUSED: ("delete-refused", "the target did not delete it: {detail}"),
     UNFINISHED: ("unfinished", "the run ended before it was deleted; run the same command again"),
 }
@@ -117,7 +117,7 @@ def undo(settings: Settings, options: UndoOptions, *, view: ProgressView, force:
 def _check_found(options: UndoOptions, rows: list[JsonObject]) -> None:
     missing = sorted(options.threads - {row["thread_id"] for row in rows})
     if missing:
-        raise UsageError(f"there is nothing to undo for {', '.join(missing)}: no conversation of it is known")
+        raise UsageError(f"there is nothing to undo for {', '.join(missing)}: no conversation is known for it")
 
 
 class _Undo:
@@ -234,7 +234,7 @@ class _Undo:
         if interrupted:
             code = ExitCode.INTERRUPTED
         if left or interrupted or failure is not None:
-            data["next"] = ["Go on, once what stands in the way is settled: run the same command again"]
+            data["next"] = ["Once that is settled, resume: run the same command again"]
         return Result("undo", data, failure.exit_code if failure else code, run_id, problems)
 
     def _message(self, done: int) -> str:

@@ -1,4 +1,4 @@
-"""The part of `undo` that takes back agents: which are recorded, and what became of each. It must not send anything."""
+"""The part of `undo` that deletes agents: which are recorded, and what became of each. It must not send anything."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ class StoreForecast:
             facts |= await resolver.carry(wanted[start : start + AT_ONCE])
         ready = [one for one in wanted if self._keeps or facts[one].status == "uploaded"]
         if store.files and not ready:
-            self._leave(store, f"none of its {counted(len(store.files), 'file')} can be carried")
+            self._leave(store, f"none of its {counted(len(store.files), 'file')} can be carried over")
             return
         self._counts["stores"] += 1
         self._counts["files"] += len(ready)

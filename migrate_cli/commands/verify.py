@@ -249,7 +249,7 @@ class _Verify:
         return replace(selection, thread_ids=frozenset(names))
 
     def _unfinished(self, selection: Selection) -> tuple[str | None, int | None]:
-        """The verification to go on with, and when it began: the last one, if it was cut short and asked for the same.
+        """The verification to resume, and when it began: the last one, if it was cut short and asked for the same.
 
         A run that was itself going on keeps the moment at which the first of them began.
         """
@@ -311,12 +311,13 @@ def _check_choice(selection: Selection, options: VerifyOptions) -> None:
     """Refuse what goes with no choice. Raises UsageError."""
     if selection.choice and options.from_state:
         raise UsageError(
-            "--since, --until, --assistant and --metadata look into threads, and --from-state reads none; leave "
+            "--since, --until, --assistant and --metadata need the content of threads, and --from-state reads "
+            "none; leave "
             "that out, or name the threads with --thread or --threads-from"
         )
     if selection.choice and options.sample is not None and options.sample.count is not None:
         raise UsageError(
-            "--sample counts threads before it is known what they hold; with --since, --until, --assistant or "
+            "--sample picks threads before their content is known; with --since, --until, --assistant or "
             "--metadata, take a share, such as --sample 5%"
         )
 

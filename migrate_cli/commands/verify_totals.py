@@ -88,7 +88,7 @@ class VerifyTotals:
         self.stores[outcome] += 1
         if outcome not in (Outcome.SAME, Outcome.EXTRA):
             self.failed += 1
-            self._problem(code, f"the vector store {target_id}, made from {store_id}: {detail}", None)
+            self._problem(code, f"the vector store {target_id}, created from {store_id}: {detail}", None)
 
     def unknown(self, thread_id: str) -> None:
         """Count an id that was asked for but is unknown."""
@@ -105,7 +105,7 @@ class VerifyTotals:
 
     @property
     def wanting(self) -> int:
-        """Threads that should be in the target and are not there whole, and places that could not be read."""
+        """Threads that should be in the target and are not there whole, and entries that could not be read."""
         return sum(self.threads[name] for name in ("not_loaded", "unreadable", "incomplete", "not_compared"))
 
     @property
@@ -178,7 +178,9 @@ class VerifyTotals:
             self.not_loaded.append(row)
             why = f": {entry.detail}" if entry.detail else ""
             state = entry.state.replace("_", " ")
-            self._problem("not-loaded", f"this thread is {state} and has no whole conversation{why}", entry.thread_id)
+            self._problem(
+                "not-loaded", f"this thread is {state} and has no complete conversation{why}", entry.thread_id
+            )
         self._view.thread_done(entry.state, 0)
 
     def _unreadable(self, entry: Unreadable) -> None:

@@ -1,4 +1,4 @@
-"""A response configuration becomes an agent of Foundry: its name, its definition, and what tells whose it is.
+"""A response configuration becomes a Foundry agent: its name, its definition, and the metadata that says whose it is.
 
 Pure. It must not know which agents the target has.
 """

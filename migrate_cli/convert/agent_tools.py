@@ -1,7 +1,7 @@
 """Tools of Foundry agents as those of the newer kind: other names, and connections by `project_connection_id`.
 
 Pure. Each tool is written field by field, as azure-ai-agents 1.2.0b6 reads it and azure-ai-projects 2.10.0 takes it.
-What is not written is told, and a tool whose connection is not known at the target is left out whole: it would fail
+What is not written is reported, and a tool whose connection is not known at the target is left out: it would fail
 there.
 """
 
@@ -15,7 +15,7 @@ from migrate_cli.convert.text import short
 from migrate_cli.model import JsonObject
 
 Connections = Callable[[str], str | None]
-"""The id that a connection has in the target's project, by its id at the source; None where nobody knows."""
+"""The id that a connection has in the target's project, by its id at the source; None if it is not known."""
 
 CONNECTION = "project_connection_id"
 Forms = Mapping[str, type]
@@ -51,7 +51,7 @@ def write_agent_tool(
     name = _RENAMED.get(kind, kind)
     if name != kind:
         builder.find("tool-renamed", f"the tool {kind} is called {name} there.")
-    # What the computer is like stands beside the type, as in the Responses API.
+    # The properties of the computer are next to the type, as in the Responses API.
     return {"type": name} | (parameters if kind == "computer_use_preview" else {name: parameters})
 
 

@@ -40,7 +40,7 @@ _FORMS: dict[str, type] = {
     "file_ids": list,
     "text": Mapping,
 }
-"""Fields that carry only what stands in a list or an object."""
+"""Fields that carry only what is in a list or an object."""
 
 
 def convert_assistant(
@@ -173,7 +173,7 @@ def _write_sampling(builder: ConfigurationBuilder, *, deployed: bool) -> None:
     if isinstance(effort, str) and (reasoning or unknown):
         builder.config["reasoning"] = {"effort": effort}
     elif effort:
-        builder.find("assistant-field-lost", "reasoning_effort, since the model is no reasoning model.")
+        builder.find("assistant-field-lost", "reasoning_effort, since the model is not a reasoning model.")
 
 
 def _write_choices(builder: ConfigurationBuilder) -> None:

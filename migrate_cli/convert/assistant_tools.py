@@ -1,6 +1,6 @@
 """The tools of an assistant as tools of a response, and hints to what replaces those without a counterpart.
 
-Pure. A tool that cannot be written is told with its data, so that its successor can be set up by hand.
+Pure. A tool that cannot be written is reported with its data, so that its successor can be set up by hand.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _place(held: Any, tool: str) -> str:
 
 def _tool(builder: ConfigurationBuilder, tool: Any) -> JsonObject | None:
     if not isinstance(tool, Mapping):
-        builder.find("tool-not-carried", f"an entry of its tools that is no object but {type(tool).__name__}.")
+        builder.find("tool-not-carried", f"an entry of its tools is not an object but {type(tool).__name__}.")
         return None
     kind = str(tool.get("type"))
     convert = _TOOLS.get(kind)

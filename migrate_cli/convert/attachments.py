@@ -1,6 +1,6 @@
 """What becomes of attachments: an image, a file, a transcript or a text, by policy and by kind of file.
 
-Where nothing tells the kind, the default is a text. A file id sent as the wrong kind is refused at every later answer
+If the kind is unknown, the default is a text. A file id sent as the wrong kind is refused at every later answer
 and so spoils the whole conversation, while a text loses nothing: the file was not in the model's prompt before (it was
 attached for search or code), its id stays in the text and in the state file, and its tools come back through the
 response configuration.
@@ -148,7 +148,7 @@ def _refused(builder: MessageBuilder, attachment: Attachment, file_id: str) -> F
 
 
 def _unknown(builder: MessageBuilder, attachment: Attachment, file_id: str) -> Fate:
-    builder.find("attachment-type-unknown", f"Nothing tells what kind of file {file_id} is.")
+    builder.find("attachment-type-unknown", f"The type of file {file_id} is unknown.")
     return _note(builder, attachment)
 
 
@@ -191,7 +191,10 @@ def _data_source_note(builder: MessageBuilder, attachment: Attachment, uri: str)
 def _say_now_in_prompt(builder: MessageBuilder, attachment: Attachment, file_id: str) -> None:
     if attachment.tools and builder.role == "user":
         tools = short(", ".join(attachment.tools))
-        builder.find("attachment-now-in-prompt", f"The file {file_id} was attached for {tools}; now it is read whole.")
+        builder.find(
+            "attachment-now-in-prompt",
+            f"The file {file_id} was attached for {tools}; now its whole content is in the prompt.",
+        )
 
 
 def _name(builder: MessageBuilder, attachment: Attachment) -> str | None:

@@ -1,4 +1,4 @@
-"""The forms of code, search and host tool calls: a text that tells all of it, and the native items on request.
+"""The forms of code, search and host tool calls: a text with everything in it and, on request, native items.
 
 Functions from a call's own fields to text or to an item; they report nothing and count no fates.
 """

@@ -119,7 +119,7 @@ def same(sent: JsonObject, got: JsonObject) -> bool:
     """Whether the server's item is what was sent, allowing for what servers leave out of an answer.
 
     An image's URL comes back only when it is asked for with `include`, and some servers never return it; an image
-    part without any source is therefore taken for the one that was sent in its place.
+    part without any source is therefore treated as the one that was sent in its place.
     Nor does a message become another one by the phase that a server gives or takes; `verify` tells of it.
     """
     a, b = canonical(sent), canonical(got)

@@ -1,4 +1,4 @@
-"""The Python program that `assistants --code python` writes, as text. Nothing of the user's data stands in it."""
+"""The Python program that `assistants --code python` writes, as text. Nothing of the user's data is in it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The TypeScript that `assistants --code` writes, as text: a program, and routes of Next.js and Express.
 
-All three hold the same loop; nothing of the user's data stands here.
+All three hold the same loop; nothing of the user's data is here.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class LeftTool:
     type: str
     data: JsonObject
     successor: str | None
-    """What to use in its place; None where nobody knows."""
+    """What to use in its place; None if it is not known."""
 
     def as_dict(self) -> JsonObject:
         """The tool, as `--output json` shows it."""

@@ -1,4 +1,4 @@
-"""Which files a thread speaks of, so that what is known of them can be gathered before it is converted. Pure."""
+"""Which files a thread refers to, so that facts about them can be collected before it is converted. Pure."""
 
 from __future__ import annotations
 

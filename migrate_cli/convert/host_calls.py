@@ -1,7 +1,7 @@
 """Calls of tools that a host runs itself, as Microsoft Foundry does: in words, or in the form of a function's call.
 
-Functions from a call to a value. All of the call is told; only what is no text, such as a screenshot, is taken out and
-returned apart, since it would fill the model's window with letters. They report nothing and count no fates.
+Functions from a call to a value. The text has all of the call; only non-text, such as a screenshot, is removed and
+returned separately, since it would fill the model's window with characters. They report nothing and count no fates.
 """
 
 from __future__ import annotations

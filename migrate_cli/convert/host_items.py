@@ -45,7 +45,7 @@ def _write_function(call: Call, form: FunctionForm, draft: DraftBuilder) -> None
     child = form.rest.get("thread_id")
     if isinstance(child, str) and child:
         draft.set_aside(CHILD_THREAD, {"call_id": call_id, "thread_id": plain(child)}, call.message_id)
-        detail = f"The call {short(call_id, 80)} of an agent has a thread of its own, {short(child, 80)}."
+        detail = f"The call {short(call_id, 80)} of an agent has its own thread, {short(child, 80)}."
         draft.find("child-thread", detail, call.message_id)
 
 

@@ -1,4 +1,4 @@
-"""Tells kinds of files apart by name and media type: what the target takes as an image, as a file, as audio, or not.
+"""Sorts files by name and media type: what the target accepts as an image, a file, audio, or not at all.
 
 Source of the kinds: the official guides to images, file inputs and transcription.
 """

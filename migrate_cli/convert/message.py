@@ -35,7 +35,7 @@ def convert_parts(message: Message, draft: DraftBuilder) -> None:
         draft.count(Fate.DROPPED, count_known(message))
         return
     if draft.options.progress_messages is ProgressMessages.DROP and is_progress(message):
-        draft.find("progress-dropped", "A message that tells how a research goes on was left out.", message.id)
+        draft.find("progress-dropped", "A message that reports the progress of research was left out.", message.id)
         draft.count(Fate.DROPPED, count_known(message))
         return
     if message.status in UNFINISHED and not _keep_unfinished(message, draft):

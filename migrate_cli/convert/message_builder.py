@@ -1,4 +1,4 @@
-"""One message while it is being written: the parts of its item, and the images that must stand in a note after it.
+"""One message while it is being written: the parts of its item, and the images that must be in a note after it.
 
 It knows which parts a role may hold; the converters of parts and attachments say what to write.
 """
@@ -43,7 +43,7 @@ class MessageBuilder:
         self.place = 0
         """The number of the part that is being written, from 0."""
         self.is_told = False
-        """Whether something of the message stands in items of its own, or is reported, so that it is not empty."""
+        """Whether something of the message is in items of its own, or is reported, so that it is not empty."""
 
     def start_anew(self) -> None:
         """Begin the next item of the message: the last one is in the draft."""
@@ -69,7 +69,7 @@ class MessageBuilder:
             self.parts.append(part)
             return Fate.KEPT
         if self.role != "assistant":
-            self.find("part-not-allowed-for-role", f"An image stood in a message of role {self.role}.")
+            self.find("part-not-allowed-for-role", f"There was an image in a message of role {self.role}.")
             self.write(f"[Image: {label}]")
             return Fate.NOTED
         policy = self.draft.options.assistant_images

@@ -29,7 +29,7 @@ def tool_call(builder: MessageBuilder, part: JsonObject) -> None:
         raw: Mapping[str, Any] = native
         answered = False
     elif draft.pairs.is_in_steps(place):
-        builder.find("tool-call-repeated", f"The call {_named(part.get('id'))} stands in a run step too.")
+        builder.find("tool-call-repeated", f"The call {_named(part.get('id'))} is also in a run step.")
         draft.count(Fate.KEPT, count_call_part(part))
         return
     else:

@@ -44,7 +44,7 @@ def put_images(draft: DraftBuilder, images: list[JsonObject], message_id: str | 
 
 
 def _opening(builder: MessageBuilder) -> list[JsonObject]:
-    """Text parts in front of the message's own: a role that the target has not, its time, and that it is no answer."""
+    """Text parts before the message's own: a role unknown to the target, its time, and that it is not an answer."""
     opening = []
     message, options = builder.message, builder.draft.options
     if message.role != builder.role:
@@ -56,6 +56,6 @@ def _opening(builder: MessageBuilder) -> list[JsonObject]:
         if written is not None:
             opening.append(text_part(builder.role, f"[{written}]"))
     if options.progress_messages is ProgressMessages.MARK and is_progress(message):
-        builder.find("progress-marked", "The message tells how a research goes on; a first line says so.")
+        builder.find("progress-marked", "The message reports the progress of research; its first line says so.")
         opening.append(text_part(builder.role, PROGRESS_MARK))
     return opening

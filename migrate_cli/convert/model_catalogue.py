@@ -1,9 +1,9 @@
-"""What is known of models: when old ones are shut down, with a successor, and how many tokens each takes.
+"""What is known about models: when old ones are shut down, their successors, and the size of their context windows.
 
 Source of the dates and of most successors: the vendor's page of deprecations; of the windows: the makers' model pages.
 Where the page names no successor, it is a choice of this program: the current model of about the same size; try it with
-`replay` before relying on it. The tables age, so whatever is told from them says as of when it is, and a date that the
-target itself tells of a model wins. Data and lookups; another model's window is given on the command line, as
+`replay` before relying on it. The tables age, so every statement made from them gives their date, and a date that the
+target itself gives for a model wins. Data and lookups; another model's window is given on the command line, as
 `NAME=TOKENS`.
 """
 
@@ -21,7 +21,7 @@ _TARGET = "says the target"
 
 
 class Retirement(NamedTuple):
-    """When a model goes, and what to use after it."""
+    """When a model is shut down, and what replaces it."""
 
     date: str
     """ISO date of the shutdown."""
@@ -30,10 +30,10 @@ class Retirement(NamedTuple):
     """Who says so, or as of when."""
 
     def told(self, today: datetime.date | None) -> str:
-        """Say that it goes, or went, and when, and how that is known; either of them where nobody says the day."""
+        """Say when it is, or was, shut down, and how that is known; without `today`, both are left open."""
         if today is None:
-            return f"goes or went on {self.date} ({self.known})"
-        return f"{'goes' if self.date > today.isoformat() else 'went'} on {self.date} ({self.known})"
+            return f"is or was shut down on {self.date} ({self.known})"
+        return f"{'is' if self.date > today.isoformat() else 'was'} shut down on {self.date} ({self.known})"
 
 
 LARGE = "gpt-5.5"
@@ -42,7 +42,7 @@ _LUNA = "gpt-6-luna"
 _AUDIO = "gpt-audio-1.5"
 
 NOTHING_LISTED: Mapping[str, str] = {}
-"""Stands for the dates of a target that was not asked, or tells none."""
+"""Used for a target that was not asked for dates, or gives none."""
 
 MODELS_GOING: dict[str, Retirement] = {
     "gpt-3.5-turbo": Retirement("2026-10-23", SMALL),

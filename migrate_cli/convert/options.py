@@ -110,7 +110,7 @@ class ConvertOptions:
     native_builtin: bool = False
     """Write code and search calls as native items under made-up ids, where `tool_calls` is `native`."""
     vector_stores: VectorStores = VectorStores.KEEP
-    """Ids stay, stores are made anew at the target, or they are named and left."""
+    """Ids stay, stores are created again at the target, or they are named and left behind."""
     unknown_fields: UnknownFields = UnknownFields.NAME
     """Name fields that nothing carries, or keep their values in the state file too."""
     progress_messages: ProgressMessages = ProgressMessages.KEEP

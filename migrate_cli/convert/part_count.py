@@ -91,7 +91,7 @@ _TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
 
 
 def count_call_part(part: Mapping[str, Any]) -> int:
-    """Return the number of parts of a tool call that stands in a message: itself, and the outputs that it holds."""
+    """Return the number of parts of a tool call that is in a message: itself, and the outputs that it holds."""
     call = part.get("call")
     if isinstance(call, Mapping):
         return 1 + count_outputs(call)
@@ -124,7 +124,7 @@ def count_outputs(call: Any) -> int:
 
 _ENTRIES = {"code_interpreter": "outputs", "file_search": "results"}
 _HOSTS = frozenset({"azure_function", "computer_use_preview", "connected_agent", "mcp"})
-"""Kinds of calls that a host answers with one thing, which stands beside their fields or with them in an object."""
+"""Kinds of calls that a host answers with one thing, which is next to their fields or with them in an object."""
 _HOLDERS = frozenset({"function", "microsoftfabric", "sharepoint"})
 
 

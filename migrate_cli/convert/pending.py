@@ -1,6 +1,6 @@
 """Calls that a run still waited for when it was saved: outputs of functions, or leave to call a tool. Pure.
 
-They stand in the run's `required_action`, and mostly in its steps, too; here are those that no step holds, and what is
+They are in the run's `required_action`, and mostly in its steps, too; here are those that no step holds, and what is
 no list of calls. It must not place or convert them.
 """
 
@@ -28,7 +28,7 @@ def pending_steps(thread: Thread) -> dict[str, RunStep]:
 
 
 def unknown_actions(run: Run) -> dict[str, Any]:
-    """Return what a run waited for that is no list of calls, by its name; for the state file."""
+    """Return what a run waited for that is not a list of calls, by its name; for the state file."""
     action = run.raw.get("required_action")
     if not isinstance(action, Mapping):
         return {"required_action": action} if action else {}

@@ -1,7 +1,7 @@
-"""Files of which the state file that knew more was lost: what stands for them in an item, and what stood there. Pure.
+"""Files whose records were lost with the state file: their placeholders in items, and what was there instead. Pure.
 
-An uploaded file has the id that the source gave it for a placeholder; a transcript has a word of ours. A conversation
-that is otherwise the same tells both. It must not know what is right.
+The placeholder of an uploaded file is its id in the source; that of a transcript is a word of ours. A conversation
+that is otherwise identical reveals both. It must not know what is right.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def spoken_in(file_id: str) -> str:
 
 
 def what_stood_there(sent: JsonObject, got: JsonObject) -> dict[str, str]:
-    """Return ids and transcripts by their placeholders, where a message is the same but for those; else nothing."""
+    """Return ids and transcripts by their placeholders, where a message is the same except for those; else nothing."""
     ours, theirs = canonical(sent), canonical(got)
     if ours[0] != "message" or ours[:2] != theirs[:2] or len(ours[2]) != len(theirs[2]):
         return {}

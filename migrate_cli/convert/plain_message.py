@@ -1,6 +1,6 @@
-"""The short way of a message that is one text and needs nothing done to it: nearly all are, so their cost decides.
+"""The fast path for a message that is a single text and needs no changes: nearly all are, so their cost matters most.
 
-It makes the very item that the long way makes (`message.py`), or leaves the message to that. It must not find, note or
+It makes exactly the item of the general path (`message.py`), or leaves the message to it. It must not find, note or
 set aside anything.
 """
 

@@ -1,4 +1,4 @@
-"""Items whose images a target shows without their addresses: known again by all that is left of them. Pure.
+"""Items whose images a target returns without their URLs: recognised by everything else in them. Pure.
 
 Such a target takes an image by URL and refuses to be asked for the URL again (`include[]`), so that only the image's
 presence and place can be compared. Images by file id are shown everywhere, and are not the concern of this module.

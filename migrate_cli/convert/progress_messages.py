@@ -1,4 +1,4 @@
-"""Tells messages that a research wrote on its way from its answer. Pure.
+"""Distinguishes the intermediate messages of deep research from its answer. Pure.
 
 Deep research agents of Microsoft Foundry leave what they are thinking of as messages of the assistant, with
 `cot_summary` in their metadata or in front of their text; the answer is the message after the last of them.

@@ -1,4 +1,4 @@
-"""Tells a file's media type from its first bytes, for files whose name says nothing or lies. Pure: no I/O."""
+"""Detects a file's media type from its first bytes, for files whose name says nothing or is wrong. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _MAGIC = (
     (b"{\\rtf", "application/rtf"),
 )
 _WEAK = frozenset({b"BM"})
-"""Signatures that plain text can begin with; they count only where the rest is no text."""
+"""Signatures that plain text can begin with; they count only where the rest is not text."""
 
 
 def sniff(head: bytes) -> str | None:

@@ -25,7 +25,7 @@ FILE_TOKENS = 2_000
 
 
 def estimate_tokens(text: str) -> int:
-    """A rough count that needs no tokenizer: four bytes of UTF-8 a token, rounded up."""
+    """A rough count that needs no tokenizer: four bytes of UTF-8 per token, rounded up."""
     return (len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))) // 4 + 1
 
 

@@ -87,7 +87,7 @@ class _Counter:
 
 
 def _convert_place(message: Message, placement: StepPlacement | None, draft: DraftBuilder) -> None:
-    """Convert a message and the run steps that stand before and after it."""
+    """Convert a message and the run steps that are before and after it."""
     if placement is None:
         convert_message(message, draft)
         return

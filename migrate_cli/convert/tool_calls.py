@@ -38,7 +38,7 @@ from migrate_cli.model import Fate, JsonObject, RunStep
 
 
 def convert_steps(placed: list[PlacedStep], draft: DraftBuilder) -> None:
-    """Write the items of steps that stand in one place, in order, and count the fates of their parts."""
+    """Write the items of steps that are in one place, in order, and count the fates of their parts."""
     for step, message_id in placed:
         calls = step.details.get("tool_calls")
         if not isinstance(calls, list):

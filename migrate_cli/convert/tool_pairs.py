@@ -1,6 +1,6 @@
 """Which tool output of a thread answers which call, where calls and outputs are parts of messages.
 
-An output may stand anywhere behind its call. Only places are held, and the outputs between a call and its own: the
+An output may be anywhere behind its call. Only places are held, and the outputs between a call and its own: the
 messages are read once to pair and once beside the conversion, and only in threads that have such parts. It must not
 write anything.
 """
@@ -20,7 +20,7 @@ from migrate_cli.model import JsonObject, Message, RunStep
 TOOL_CALL = "tool_call"
 TOOL_OUTPUT = "tool_output"
 UNFINISHED = frozenset({"incomplete", "in_progress"})
-"""Statuses of messages that never came to their end."""
+"""Statuses of messages that never finished."""
 
 
 class PartPlace(NamedTuple):
@@ -74,14 +74,14 @@ class ToolPairs:
         self._meanings: dict[PartPlace, OutputMeaning] = {}
         """What each output is."""
         self._in_steps: set[PartPlace] = set()
-        """The calls that stand in a run step too."""
+        """The calls that are in a run step too."""
         self._step_answers: dict[str, PartPlace] = {}
         """The output of calls of run steps, by their ids, where a message holds it."""
         self._cursor: Iterator[tuple[PartPlace, Any]] = iter(())
         self._passed: dict[PartPlace, Any] = {}
 
     def is_in_steps(self, part: int) -> bool:
-        """Whether a call of the message at hand stands in a run step as well."""
+        """Whether a call of the message at hand is in a run step as well."""
         self._scan()
         return PartPlace(self.message, part) in self._in_steps
 

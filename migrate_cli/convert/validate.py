@@ -105,7 +105,7 @@ def _metadata(metadata: dict[str, str]) -> Iterator[str]:
 
 def _string(name: str, value: Any, limit: int, *, may_be_empty: bool = False) -> Iterator[str]:
     if not isinstance(value, str):
-        yield f"{name} is no string"
+        yield f"{name} is not a string"
         return
     if not value and not may_be_empty:
         yield f"{name} is empty"

@@ -56,7 +56,7 @@ def _from_pipe(handle: int, path: Path) -> bytes:
         elif came or _was_left(handle):
             return b"".join(came)
         elif time.monotonic() >= until:
-            raise OSError(errno.EPIPE, "nobody writes into this pipe", str(path))
+            raise OSError(errno.EPIPE, "no process writes to this pipe", str(path))
         else:
             time.sleep(_PAUSE)
 

@@ -1,4 +1,4 @@
-"""Writes what the user asked to have somewhere: whole or not at all in a plain file, straight through anywhere else.
+"""Writes output to a path that the user named: completely or not at all to a plain file, straight through elsewhere.
 
 The only place that decides how a named path is written. A pipe, a device or a descriptor (`/dev/stdout`, `>(command)`)
 is written to as it is, a link is followed, and what is there keeps its owner and its mode. It must not know what it
@@ -176,7 +176,7 @@ def _open_pipe(path: Path) -> int:
             if error.errno != errno.ENXIO:
                 raise
             if time.monotonic() >= until:
-                raise OSError(errno.ENXIO, "nobody reads this pipe", str(path)) from None
+                raise OSError(errno.ENXIO, "no process reads this pipe", str(path)) from None
             time.sleep(_PAUSE)
         else:
             os.set_blocking(handle, True)

@@ -1,4 +1,4 @@
-"""What is written where an encoding lacks a character: the nearest ASCII for the program's own, an escape for others.
+"""Replacements for characters that an encoding lacks: the nearest ASCII for the program's own, an escape for others.
 
 A terminal of cp1252 or plain ASCII then shows marks and bars that can be told apart, and names from outside that can be
 looked up, where `?` would say nothing. It must not know what the texts mean.

@@ -1,6 +1,6 @@
-"""Streams that outlive whoever reads them: what is said into a closed pipe or a full disk is dropped, and never raises.
+"""Streams that outlive their readers: what is written to a closed pipe or a full disk is dropped, and never raises.
 
-A run of hours must not end, nor exit with another code, because `2>&1 | head` has seen enough or a disk is full.
+A run of hours must not end, or exit with another code, because `2>&1 | head` has read enough or a disk is full.
 """
 
 from __future__ import annotations

@@ -232,7 +232,7 @@ async def _client_ids(probe: TargetProbe) -> list[Fact]:
     if isinstance(again, Refused):
         return [Fact("client-item-ids", "unique", "an id of ours is kept, and refused the second time")]
     count = len(await probe.items(conversation))
-    return [Fact("client-item-ids", "kept", f"an id of ours is kept; sent twice, it stands {count} times")]
+    return [Fact("client-item-ids", "kept", f"an id of ours is kept; sent twice, it is there {count} times")]
 
 
 async def _second_delete(probe: TargetProbe) -> list[Fact]:

@@ -68,7 +68,7 @@ def check_disk(state: Path) -> Check:
         return failure(
             "disk",
             room,
-            "Free some room, or move the state file, with what lies beside it, to another disk (--state).",
+            "Free some room, or move the state file, with the files next to it, to another disk (--state).",
             ExitCode.STATE,
         )
     if free < LITTLE:

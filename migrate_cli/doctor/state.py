@@ -19,7 +19,7 @@ from migrate_cli.state.setup import SANDBOX, as_option, half_recovered, is_half_
 _CURE = "Do what the sentence says; a state file is never made anew, because that would migrate everything twice."
 
 _REHEARSED = (
-    "Move it away, with what lies beside it, before the migration; to check it as the rehearsal that it is: "
+    "Move it away, with the files next to it, before the migration; to check it as the rehearsal that it is: "
     "migrate-cli doctor --rehearsal"
 )
 _COMPARE = (

@@ -56,7 +56,7 @@ class FileHost:
         """Return what the host tells of a file: filename, bytes, purpose; reads are retried inside."""
         reply = await self._client.read(f"/files/{segment(file_id)}")
         if isinstance(reply, Applied) and reply.body.get("id") is None:
-            raise TemporaryError("the target answered the question for a file with something else; is it a proxy?")
+            raise TemporaryError("the target answered a request for a file with something else; is a proxy answering?")
         return reply
 
     async def has_files(self) -> bool:
@@ -107,7 +107,7 @@ class FileHost:
         if isinstance(reply, Applied) and not (
             isinstance(identifier, str) and identifier and not holds_secret(identifier)
         ):
-            return Ambiguous("the answer held no file id", reply.request_id)
+            return Ambiguous("the response has no file id", reply.request_id)
         return reply
 
     async def transcribe(self, local: LocalFile, model: str) -> Reply:
@@ -115,7 +115,7 @@ class FileHost:
         name = audio.sent_name(local.filename, local.media_type) or local.filename
         reply = await self._send("/audio/transcriptions", local, name, {"model": model, "response_format": "json"})
         if isinstance(reply, Applied) and not isinstance(reply.body.get("text"), str):
-            return Ambiguous("the answer held no text", reply.request_id)
+            return Ambiguous("the response has no text", reply.request_id)
         return reply
 
     async def _send(self, path: str, local: LocalFile, name: str, fields: dict[str, str]) -> Reply:

@@ -26,7 +26,7 @@ class FileLook(Protocol):
 
     @property
     def bytes(self) -> int | None:
-        """Its size; None where nobody told it."""
+        """Its size; None if it was not recorded."""
 
     @property
     def media_type(self) -> str | None:
@@ -58,7 +58,7 @@ class LocalFile:
 def look_at(path: Path, filename: str | None = None) -> LocalFile:
     """Return what a file's size, name and first bytes tell. Raises OSError where it cannot be read."""
     if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "it is no file", str(path))
+        raise OSError(errno.EINVAL, "it is not a file", str(path))
     with path.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
     name = filename or path.name

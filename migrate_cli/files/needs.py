@@ -115,7 +115,7 @@ def purpose_of(kind: MediaKind, preset: str) -> str:
 
 
 def _sent(local: FileLook) -> bool:
-    """Whether it is of a kind that stands in a conversation, and so in every request."""
+    """Whether it is of a kind that is in a conversation, and so in every request."""
     return local.kind in (MediaKind.IMAGE, MediaKind.DOCUMENT)
 
 

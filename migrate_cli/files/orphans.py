@@ -1,8 +1,8 @@
-"""Copies of files that the target has and no record knows: found, adopted, deleted or counted.
+"""Copies of files at the target to which no record refers: found, adopted, deleted or counted.
 
-Uploads with lost answers leave them; a lost state file does, too, and then vector stores tell which they are.
+Uploads with lost responses leave them behind, and so does a lost state file; then vector stores show which they are.
 
-A copy is taken for ours only where its name, size and purpose are those that were sent, its time lies between the lost
+A copy is treated as ours only where its name, size and purpose are those that were sent, its time lies between the lost
 request and now, no record knows its id, and there are no more such copies than lost answers. In doubt it is kept and
 counted. It must not upload anything.
 """

@@ -1,7 +1,7 @@
 """Finds out about files again after the state file was lost: nothing is uploaded, and nothing is transcribed.
 
-Whether the target has a file is asked. Under which id a file was uploaded, and what was heard in it, nobody can ask: a
-conversation that is otherwise the thread's tells it, and from then on it is known. It must not send anything.
+The target can be asked whether it has a file, but not under which id a file was uploaded, or what its transcript is: a
+conversation that is otherwise the thread's reveals it, and from then on it is known. It must not send anything.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class FileRecovery:
         self._foretold = FileDryRun(None)
         self._memory = memory
         self._lost: dict[str, tuple[str, FileRecord]] = {}
-        """Files that were uploaded or transcribed, by placeholder: with their records, but for the id or the words."""
+        """Uploaded or transcribed files by placeholder: with their records, except for the id or the words."""
         self.on_learned: Callable[[str, FileRecord], object] = lambda _file_id, _record: None
         """Hears of each file that is known again."""
         self._values: dict[str, str] = {}

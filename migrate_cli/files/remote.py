@@ -1,4 +1,4 @@
-"""Bytes that lie at a live source: brought here one by one for `apply`, foretold from the source's word for `plan`.
+"""Files at a live source: downloaded one by one for `apply`, and assumed from what the source says for `plan`.
 
 It must not decide what is done with a file, nor send anything to the target.
 """
@@ -33,7 +33,7 @@ Opens = Callable[[], AbstractAsyncContextManager[FileFetcher] | None]
 
 @dataclass(frozen=True, slots=True)
 class Got:
-    """A file as far as it could be had: `look` (a LocalFile where the bytes are here), or the reason why not."""
+    """A file as far as it was available: `look` (a LocalFile where the bytes are here), or the reason why not."""
 
     look: FileLook | None
     reason: str = ""
@@ -152,7 +152,7 @@ class Spool(_Fetching):
         except OSError as error:
             raise TemporaryError(
                 f"the file {file_id} cannot be kept in {self._folder} while it is sent: {error.strerror or error}; "
-                "make room, then run the same command again",
+                "free some space, then run the same command again",
                 code="no-room-for-files",
             ) from error
 

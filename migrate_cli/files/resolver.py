@@ -1,4 +1,4 @@
-"""Turns threads into drafts, with what is known of their files: at once where all is known, else after finding out.
+"""Turns threads into drafts with facts about their files: immediately if all are known, otherwise after finding out.
 
 A thread without files costs nothing here. It must not read threads, write to a target or know where records are kept.
 """
@@ -167,7 +167,7 @@ class FileResolver:
     async def _brought(
         self, job: TransferJob, places: list[FilePlace], info: FileInfo | None, elsewhere: RemoteFiles, work: FileWork
     ) -> FileRecord | None:
-        """Do a job with bytes from the source; what they are decides anew, since names may lie."""
+        """Do a job with bytes from the source; their content is checked again, since names may be wrong."""
         async with elsewhere.of(job.file_id, info) as got:
             if got.look is None:
                 return await work.do(replace(job, lack=got.reason))

@@ -1,6 +1,6 @@
-"""Counts tokens of drafts: with tiktoken where its encoding lies on this machine, else by an estimate that says so.
+"""Counts the tokens of drafts: with tiktoken if its encoding is on this machine, otherwise by a declared estimate.
 
-Nothing is downloaded: tiktoken would fetch an encoding that it lacks, so its cache is looked into first.
+Nothing is downloaded: tiktoken would fetch an encoding that it lacks, so its cache is checked first.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ ENCODING = "o200k_base"
 CACHED_AS = "fb374d419588a4632f3f557e76b4b70aebbca790"
 """The file's name in tiktoken's cache: SHA-1 of the address that tiktoken 0.9 and later load it from."""
 SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
-"""Of the file; tiktoken fetches one anew that differs."""
+"""Of the file; if it differs, tiktoken downloads it again."""
 FRAME_BYTES = 76
 """About what the JSON around the text of one message takes."""
 SLICE = 20_000
 """Characters that are encoded at a time: a text without spaces costs more than its length."""
 
-_ESTIMATE = "estimate, four bytes of UTF-8 a token"
+_ESTIMATE = "estimate, four bytes of UTF-8 per token"
 
 
 def token_counter() -> tuple[TokenEstimate, str]:

@@ -22,7 +22,7 @@ from migrate_cli.http.outcomes import Ambiguous, Applied, Draining, Refused, Rep
 from migrate_cli.http.retry import Sleeper, send_until_clear
 from migrate_cli.model import NOTHING_LOST, FileRecord, Finding, Lost, SentAs, Status
 
-NO_BYTES = "its bytes are not in the export's files/ folder"
+NO_BYTES = "it is not in the export's files/ folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class FileChecker:
             self._speaks_files = True
             return _present(reply)
         if reply.status not in (404, 410):
-            return FileRecord(Status.UNKNOWN, detail=f"the target would not tell ({reply.status}: {reply.message})")
+            return FileRecord(Status.UNKNOWN, detail=f"the target did not say ({reply.status}: {reply.message})")
         if self._speaks_files is None:
             await self._find_out()
         return FileRecord(Status.MISSING, detail="the target does not have it") if self._speaks_files else None
@@ -116,7 +116,7 @@ class FileTransfer:
         except OSError as error:
             # Bytes that were there a moment ago; without `sha256` the next run looks again.
             status = Status.UNTRANSCRIBED if job.need is Need.TRANSCRIBE else Status.MISSING
-            record = FileRecord(status, detail=f"its bytes cannot be read: {error.strerror or type(error).__name__}")
+            record = FileRecord(status, detail=f"it cannot be read: {error.strerror or type(error).__name__}")
         if record is not None:
             # Whatever becomes of the file, copies that were left are not forgotten.
             before = job.known.lost if job.known else NOTHING_LOST
@@ -178,7 +178,7 @@ class FileTransfer:
         try:
             reply = await self._host.upload(local, sent_as.purpose)
         except Draining:
-            # It has not gone out, so no copy of it can stand anywhere.
+            # It has not gone out, so no copy of it can be anywhere.
             self._note_unfinished(file_id, before)
             raise
         if isinstance(reply, Ambiguous):
@@ -205,7 +205,7 @@ class FileTransfer:
         self.counts += self._orphans.counts
         if left := self._orphans.left():
             self.counts["possible_orphans"] = left
-            detail = f"The answers to {left:,} uploads were lost; each may have left a copy that nothing names."
+            detail = f"The responses to {left:,} uploads were lost; each may have left a copy to which nothing refers."
             self.findings.append(finding("upload-answer-lost", detail))
 
     async def _transcribe(self, local: LocalFile) -> FileRecord:

@@ -1,8 +1,8 @@
-"""One attempt at a request, by whatever way it is sent: authenticate, send, renew a token once it is refused, and tell
+"""One attempt at a request, whichever way it is sent: authenticate, send, renew a token once it is refused, and say
 what came of it (`outcomes.py`).
 
-It must not wait, and sends nothing a second time but what a host refused for its token. It ends the run for what only
-a person can mend: a bad key, a spent quota, a redirect to somewhere else.
+It must not wait, and sends nothing twice except what a host refused because of its token. It ends the run for what only
+a person can fix: a bad key, a spent quota, a redirect to somewhere else.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ async def attempt(endpoint: Endpoint, limiter: RateLimiter, send: Open) -> Reply
 
 
 async def attempt(endpoint: Endpoint, limiter: RateLimiter, send: Open) -> Reply | httpx2.Response:
-    """Make one attempt. Raises AuthError, TemporaryError and UsageError for what no further attempt would mend."""
+    """Make one attempt. Raises AuthError, TemporaryError and UsageError for what no further attempt would fix."""
     credentials, renewals = endpoint.credentials, 0
     while True:
         own = await credentials.headers() if credentials is not None else None
@@ -69,13 +69,14 @@ def _failure(endpoint: Endpoint, limiter: RateLimiter, answer: RawResponse) -> N
         said = message.rstrip(".")
         raise AuthError(f"{endpoint.base_url} refused the key: {said}; {endpoint.when_refused}")
     if code == "insufficient_quota":
-        raise QuotaSpent(f"the quota at {endpoint.base_url} is spent; add credit, then run the same command again")
+        raise QuotaSpent(f"the quota at {endpoint.base_url} is used up; add credit, then run the same command again")
     if status == 429:
         _learn(limiter, headers)
     outcome = of_error(status, headers, content)
     if isinstance(outcome, NotApplied) and (outcome.wait or 0.0) > endpoint.patience:
         raise TemporaryError(
-            f"{endpoint.base_url} asks to wait {outcome.wait:,.0f} s ({outcome.reason}), longer than this run waits "
+            f"{endpoint.base_url} asks to wait {outcome.wait:,.0f} s ({outcome.reason}), longer than this run "
+            "will wait "
             f"(load.patience: {endpoint.patience:g}); nothing is lost, run the same command again then"
         )
     return outcome

@@ -1,6 +1,6 @@
-"""Bounds the answers that the official client takes in, which it would read and unpack whole, however large.
+"""Limits the size of responses to the official client, which would read and decompress them whole, however large.
 
-Used as a hook of its transport: the body is unpacked here, a piece at a time, and ended once it is larger than allowed.
+Used as a hook of its transport: the body is decompressed here in pieces, and cut off once it is larger than allowed.
 It must not know what an answer means.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import httpx2
 
 ASKED = {"Accept-Encoding": "identity"}
-"""Nothing that this client is used for gains from being packed; some servers pack it all the same."""
+"""Nothing that this client is used for gains from being packed; some servers pack it anyway."""
 _PIECE = 1 << 20
 _LARGEST_FILE = 512 << 20
 """What the API takes as a file; a download goes to disk, so this does not burden the memory."""
@@ -39,7 +39,7 @@ async def bound(response: httpx2.Response) -> None:
         response.headers.pop("content-length", None)
         body = _unpacked(body)
     elif coding not in ("", "identity"):
-        raise ConnectionError(f"packed as {coding[:20]}, which was not asked for")
+        raise ConnectionError(f"compressed as {coding[:20]}, which was not requested")
     response.stream = _stream(_counted(body, most), response.stream)
 
 
@@ -69,7 +69,7 @@ async def _unpacked(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             if unpacking.eof:
                 rest, unpacking, begun = unpacking.unused_data, zlib.decompressobj(47), False
     if begun:
-        raise ConnectionError("compressed data that was cut off")
+        raise ConnectionError("truncated compressed data")
 
 
 def _stream(body: AsyncIterator[bytes], below: object) -> httpx2.AsyncByteStream:

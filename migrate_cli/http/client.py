@@ -156,7 +156,7 @@ class ApiClient:
 
         if not file_id.strip("."):
             return Refused(
-                404, "no-such-file", "such an id is no name of a file"
+                404, "no-such-file", "this id cannot be used as a file name"
             )  # the client takes none of dots alone
 
         async def once(*, alone: bool) -> Reply:

@@ -1,5 +1,5 @@
-"""How many requests to one host are under way, and who goes next when there is room. It must not know why the limit
-changes, nor wait for anything but a free place.
+"""How many requests to one host are in flight, and which goes next when there is room. It must not know why the limit
+changes, nor wait for anything except a free slot.
 """
 
 from __future__ import annotations

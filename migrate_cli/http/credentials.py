@@ -1,4 +1,4 @@
-"""How a request proves who sends it, where a fixed bearer key is not enough: another header, or tokens that expire.
+"""Authentication for hosts where a fixed bearer key is not enough: another header, or tokens that expire.
 
 Every key and token is registered as a secret before it is used. Nothing here sends a request to the host itself.
 """
@@ -29,7 +29,7 @@ class Credentials(ABC):
 
     @abstractmethod
     async def headers(self) -> Mapping[str, str]:
-        """Return the headers of the next request. Raises AuthError when there is no token to be had."""
+        """Return the headers of the next request. Raises AuthError when there is no token available."""
 
     async def renew(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002 - a fixed key has nothing to renew
         """Replace what was `refused` with 401; False when there is nothing new to try."""
@@ -90,7 +90,7 @@ class CommandToken(Token):
         try:
             self._command = shlex.split(command) if isinstance(command, str) else list(command)
         except ValueError as error:
-            raise UsageError(f"{setting} is no command line: {error}", code="token-command") from error
+            raise UsageError(f"{setting} is not a valid command line: {error}", code="token-command") from error
         if not self._command:
             raise UsageError(f"{setting} is empty; name the command that prints a token", code="token-command")
 
@@ -173,7 +173,7 @@ def _failure(said: str) -> str:
     tried = [line.strip() for line in said.splitlines() if line.startswith("\t")]
     failed = [line for line in tried if "Authentication failed" in line]
     if tried and not failed:
-        return "found no identity in any of the places where it looks"
+        return "found no identity"
     return "failed" + _first_line((failed[-1] if failed else said).encode())
 
 

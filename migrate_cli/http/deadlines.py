@@ -1,6 +1,6 @@
-"""Ends what takes too long. One timer looks after all that is under way: one for each would cost more than it tells.
+"""Ends requests that take too long. One timer watches all of them, since one timer each would cost too much.
 
-It must not know what is waited for.
+It must not know what they are waiting for.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def _of_object(body: dict[str, Any], depth: int) -> str:
 
 
 def _said(body: dict[str, Any], depth: int) -> Iterator[str]:
-    # Beside a plain word under `error`, the sentence itself may stand under `message`.
+    # Beside a plain word under `error`, the sentence itself may be under `message`.
     names = ("message", *_INSIDE) if isinstance(body.get("error"), str) else _INSIDE
     for name in (*names, "msg", "error_description", "reason"):
         if sentence := _sentence(body.get(name), depth + 1):

@@ -1,9 +1,9 @@
-"""What the line to a host carries, as measured: how large a request may be. Pure; it must not send or wait."""
+"""The measured speed of the connection to a host, and the largest request for it. Pure; never sends or waits."""
 
 from __future__ import annotations
 
 PART = 4
-"""A request is to be on its way for no longer than such a part of the timeout, so that a slow moment is no timeout."""
+"""A request may take only this part of the timeout to send, so that a slow moment is not a timeout."""
 FIRST = 256_000
 """Bytes of a request before anything is known of the line."""
 

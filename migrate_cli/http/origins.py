@@ -53,12 +53,12 @@ def redirected(url: str, location: str | None) -> UsageError:
     host = origin_of(url)
     place = origin_of(_joined(url, location)) if location else ""
     if not place:
-        why = "sends requests on without a valid address"
+        why = "redirects requests without a valid address"
     elif place == host:
-        why = f"sends requests on to another path of {host}"
+        why = f"redirects requests to another path of {host}"
     else:
         return UsageError(
-            f"{host} sends requests on to {place}; that was not followed, because keys and messages would go there; "
+            f"{host} redirects requests to {place}; this was not followed, because keys and messages would go there; "
             "if it is the right host, put its address into the base URL",
             code=REDIRECTED,
         )
@@ -67,7 +67,7 @@ def redirected(url: str, location: str | None) -> UsageError:
 
 def circling(url: str) -> UsageError:
     """Return the error for a host that only ever names another of its own addresses."""
-    return UsageError(f"{origin_of(url)} sends requests round in a circle; check the base URL", code=REDIRECTED)
+    return UsageError(f"{origin_of(url)} redirects requests in a circle; check the base URL", code=REDIRECTED)
 
 
 def _joined(url: str, location: str) -> str:

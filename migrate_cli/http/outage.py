@@ -1,6 +1,6 @@
 """Remembers how a host has answered lately: whether almost all, most or none of the answers were clear.
 
-So not everybody has to find out alone. It must not know what was asked, nor decide what follows.
+So each request does not have to find out by itself. It must not know what was asked, nor decide what follows.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class RecentAnswers:
         return sum(self._unclear) * 2 > LOOKED_AT
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Start over."""
         self._unclear.clear()
 
 
@@ -93,7 +93,7 @@ class Outage:
 
     @property
     def seconds(self) -> float | None:
-        """How long it has lasted, once the host is to be taken for down; None before."""
+        """How long it has lasted, once the host is to be treated as down; None before."""
         lasted = time.monotonic() - self._since
         if self._proven is not None:
             return lasted

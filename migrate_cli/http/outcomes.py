@@ -111,13 +111,13 @@ def of_success(content: bytes, headers: Mapping[str, str]) -> Applied | Ambiguou
     except ValueError:
         page = content.lstrip()[:1] == b"<"
         reason = (
-            "the answer was a web page, as of a proxy or a login; open the URL in a browser"
+            "the answer was a web page, perhaps of a proxy or a login; open the URL in a browser"
             if page
-            else "the answer was no complete JSON"
+            else "the answer was not complete JSON"
         )
         return Ambiguous(reason, request_id_of(headers))
     if not isinstance(body, dict):
-        return Ambiguous("the answer was no JSON object", request_id_of(headers))
+        return Ambiguous("the answer was not a JSON object", request_id_of(headers))
     if not any(name in body for name in _OF_SUCCESS) and holds_error(body):
         return Ambiguous(f"the answer was an error: {_sentence(told_in(body)[1])}", request_id_of(headers))
     return Applied(body, headers)
@@ -161,7 +161,7 @@ def error_of(status: int, content: bytes) -> tuple[str | None, str]:
 
 
 def _plain(content: bytes) -> str:
-    """The one line that a proxy or a gateway says; empty for a page, for several lines, and for what is no text."""
+    """The one line that a proxy or a gateway says; empty for a page, for several lines, and for what is not text."""
     try:
         text = content[: 4 * LONGEST_SENTENCE + 4].decode().strip()
     except UnicodeDecodeError:

@@ -40,7 +40,7 @@ def project_client(client: ApiClient) -> Any:
             from azure.ai.projects.aio import AIProjectClient  # noqa: PLC0415 - an extra that most setups do not need
     except ImportError as error:
         raise UsageError(
-            f"agents are made with the package azure-ai-projects, which cannot be imported ({error}): {INSTALL}",
+            f"agents are created with the package azure-ai-projects, which cannot be imported ({error}): {INSTALL}",
             code="no-azure-client",
         ) from error
     made: Any = AIProjectClient
@@ -88,7 +88,7 @@ class _Transport:
         entries = reply.body.get("data", [])
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             # The models of the package would stumble over it.
-            raise UnsuccessfulError(Ambiguous("the answer was no list"))
+            raise UnsuccessfulError(Ambiguous("the answer was not a list"))
         return _Answer(reply.body)
 
 

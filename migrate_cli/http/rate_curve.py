@@ -1,4 +1,4 @@
-"""A rate that has to be found out: a meter of what is let through, and the curve that probes it. Pure arithmetic."""
+"""Finds an unknown rate limit: a meter of what the host lets through, and the curve that probes it. Pure arithmetic."""
 
 from __future__ import annotations
 

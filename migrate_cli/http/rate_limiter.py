@@ -1,6 +1,6 @@
-"""How fast to go: one limiter for all requests to one host.
+"""The pace of all requests to one host.
 
-It starts gently and doubles for as long as it goes well (quick start). A 429 that comes alone costs the wait that the
+It starts gently and doubles for as long as all goes well (quick start). An isolated 429 only costs the wait that the
 host asks for. Where many answers of that moment are 429s, or others follow soon, there is a limit: it starts once
 more from one request at a time, measures what is let through until the next 429, and from then on spaces requests
 evenly around that rate, ever more rarely trying a little more (`rate_curve.py`). Answers that are missing or
@@ -116,7 +116,7 @@ class RateLimiter:
         self._lately: deque[bool] = deque(maxlen=LOOKED_BACK)
         """The last answers; True for a 429."""
         self._stray: list[bool] | None = None
-        """While a 429 is taken for a stray: the answers to what was under way then; True for another 429."""
+        """While a 429 is treated as a stray: the answers to what was under way then; True for another 429."""
         self._recent = RecentAnswers()
         self._breaker = breaker
 
@@ -224,7 +224,7 @@ class RateLimiter:
             self._search(now)
 
     def _doubt_stray(self, now: float) -> None:
-        """Another 429 to what was under way with the one that was taken for a stray."""
+        """Another 429 to what was under way with the one that was treated as a stray."""
         if self._stray is None:
             return
         self._stray.append(True)
@@ -289,6 +289,6 @@ class RateLimiter:
                 if start <= now:
                     self._last_start = start
                     return True
-                with waiting("the moment at which the host wants to be asked again", moves=False):
+                with waiting("the time at which the host allows the next request", moves=False):
                     await self._sleep(start - now)
         return False

@@ -1,4 +1,4 @@
-"""Says in the log what was asked of a host and what it answered: method, address, status, time, size.
+"""Logs each request to a host and its response: method, address, status, time, size.
 
 Never a body, a header that authenticates, or a value of the query that could be a secret. It must not change a request.
 """

@@ -1,6 +1,6 @@
-"""Wait and try again: how long to wait between the attempts at one request, and when to give up.
+"""Retries: how long to wait between the attempts at one request, and when to give up.
 
-Every repetition waits by these numbers. It must not know what a request is, nor decide whether repeating it is safe.
+All retries use these numbers. It must not know what a request is, nor decide whether repeating it is safe.
 """
 
 from __future__ import annotations

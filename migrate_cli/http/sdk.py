@@ -116,7 +116,7 @@ class OfficialClient:
         kind = stream.response.headers.get("content-type", "")
         if not kind.startswith("text/event-stream"):
             await stream.response.aclose()
-            return Ambiguous(f"the answer was no event stream but {kind or 'of no named type'}")
+            return Ambiguous(f"the answer was not an event stream but {kind or 'of an unnamed type'}")
         return stream.response
 
     async def save(
@@ -129,7 +129,7 @@ class OfficialClient:
             size = await _answer(saving, ConnectionError, TimeoutError)
         if not isinstance(size, int):
             return size
-        return Applied({"bytes": size}) if size >= 0 else Ambiguous("the file's content broke off")
+        return Applied({"bytes": size}) if size >= 0 else Ambiguous("the file's content ended early")
 
     async def _saved(self, file_id: str, path: Path, own: Mapping[str, str] | None) -> int:
         """Write the content and return its bytes; -1 when it broke off."""
@@ -141,12 +141,12 @@ class OfficialClient:
         return -1 if expected is not None and packed is None and size != int(expected) else size
 
     def _answer_to(self, request: str) -> str:
-        return f"an answer from {self._endpoint.base_url} to {request}"
+        return f"a response from {self._endpoint.base_url} to {request}"
 
     async def _flowing(self, call: Awaitable[T], come: Callable[[], int], sent: int = 0) -> T:
         """Await a call of which so many bytes have `come`; raise TimeoutError where it only trickles.
 
-        The client counts the silence between two bytes, and would wait for ever for one that gives one now and then.
+        The client counts the silence between two bytes, and would wait forever for one that gives one now and then.
         """
         task = asyncio.ensure_future(call)
         began, timeout = time.monotonic(), self._endpoint.timeout
@@ -237,7 +237,7 @@ async def until_idle(chunks: AsyncIterator[bytes], idle: float) -> AsyncIterator
         except StopAsyncIteration:
             return
         except TimeoutError:
-            raise StreamBroken(f"nothing came for {idle:g} s", silent=True) from None
+            raise StreamBroken(f"nothing arrived for {idle:g} s", silent=True) from None
         except TooLargeError:
             raise StreamBroken(too_large()) from None
         except Exception as error:  # whatever the transport raises, the stream has broken off

@@ -15,7 +15,7 @@ from migrate_cli.http.outcomes import Ambiguous, NotApplied, Refused
 from migrate_cli.model import JsonObject
 
 UNREADABLE = "unreadable"
-"""The `type` of what stands in for an event whose data is no JSON object."""
+"""The `type` of what stands in for an event whose data is not a JSON object."""
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _DONE = "[DONE]"
@@ -30,7 +30,7 @@ class StreamRefused(Exception):
 
 
 class StreamBroken(Exception):
-    """The stream began and did not come to its end: `reason` says how, in a few words, and `silent` that nothing
+    """The stream began and did not finish: `reason` says how, in a few words, and `silent` that nothing
     came any more."""
 
     def __init__(self, reason: str, *, silent: bool = False) -> None:
@@ -49,7 +49,7 @@ class EventParser:
         self._begun = False
 
     def feed(self, chunk: bytes) -> Iterator[JsonObject]:
-        """Yield the events that these bytes complete. An event that is no JSON object comes as `unreadable`."""
+        """Yield the events that these bytes complete. An event that is not a JSON object comes as `unreadable`."""
         text = self._decoder.decode(chunk)
         if not self._begun and text:
             self._begun, text = True, text.removeprefix("\ufeff")

@@ -1,4 +1,4 @@
-"""Raw requests and answers over one aiohttp session: the bulk path, where what a call costs decides how long it takes.
+"""Raw requests and responses over one aiohttp session: the bulk path, where CPU time per call matters most.
 
 It sends what it is given exactly once and says what is known when no answer came. The official client, built for
 convenience, would take several times as much CPU. It must not know what an answer means, nor when to send again.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 LONGEST_ANSWER = 10
-"""How many times the timeout, which counts the silence, a whole exchange may take: an answer that trickles on for ever
+"""How many times the timeout, which counts the silence, a whole exchange may take: an answer that trickles on forever
 would never time out by itself."""
 
 OFTEN = 20
@@ -133,7 +133,7 @@ class HttpTransport:
             upload = self._upload(content)
             whole += len(content) / SLOWEST
             silence += 0.0 if self._told else len(content) / SLOWEST_UPLOAD
-        wait, moved = WAITS.begin(f"an answer from {self._base} to {method} {path}"), False
+        wait, moved = WAITS.begin(f"a response from {self._base} to {method} {path}"), False
         try:
             with self._deadlines.within(silence, whole, None if upload is None else upload.gone) as deadline:
                 response = await self._session.request(
@@ -205,7 +205,7 @@ _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILU
 
 
 def transport_failure(error: BaseException) -> NotApplied | Ambiguous:
-    """Tell a connection that was never made from one that broke. Raises UsageError for what only a person can mend.
+    """Tell a connection that was never made from one that broke. Raises UsageError for what only a person can fix.
 
     The official client's aiohttp transport reports both "connection refused" and "answered, then dropped" as a connect
     timeout, so only the aiohttp error underneath decides: `ClientConnectorError` and `ConnectionTimeoutError` are
@@ -228,7 +228,7 @@ def transport_failure(error: BaseException) -> NotApplied | Ambiguous:
                 )
             raise UsageError(
                 f"the TLS certificate of {seen.host} is not accepted ({_tls_reason(seen)}); if a proxy or a company "
-                "signs it, name its certificates with SSL_CERT_FILE",
+                "re-signs it, set SSL_CERT_FILE to its certificates",
                 code="tls",
             )
         if isinstance(seen, aiohttp.ClientHttpProxyError):
@@ -246,7 +246,8 @@ def transport_failure(error: BaseException) -> NotApplied | Ambiguous:
 def proxy_wants_name() -> UsageError:
     """The error for a proxy that asks who is there."""
     return UsageError(
-        "a proxy on the way asks for a name and a password (407); put both into HTTPS_PROXY, before the proxy's host",
+        "a proxy on the way requires a user name and password (407); put both into HTTPS_PROXY, before the "
+        "proxy's host",
         code="proxy",
     )
 

@@ -1,4 +1,4 @@
-"""A body on its way: sent in pieces, so that it can be told how much of it has left this machine, and how fast.
+"""A request body that is sent in pieces, so that it is known how much of it has left this machine, and how fast.
 
 It must not know what is sent, nor decide how long it may take. Imported only where something is sent:
 aiohttp comes with the official client and is slow to import.

@@ -1,1 +1,1 @@
-"""LOAD: drafts into conversations, by a protocol that neither loses nor doubles (README, "How resuming works")."""
+"""LOAD: drafts into conversations, by a protocol that neither loses nor duplicates anything (docs/explanation.md)."""

@@ -1,8 +1,8 @@
-"""Makes agents at a Foundry project, each once: it looks first, and looks again after an answer that was lost.
+"""Creates agents in a Foundry project, each once: it looks first, and looks again after a lost response.
 
-Whose a version is, its metadata say. What was made before is left as it is; an agent of ours whose assistant has
-changed gets a further version; an agent of somebody else is never touched, nor is one that somebody has gone on with.
-It must not know what an assistant was.
+The metadata of a version says whose it is. Existing agents are left as they are; one of ours whose assistant has
+changed gets a new version; somebody else's agent is never touched, nor is one to which somebody has added versions.
+It must not know assistants.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class _SentAgain:
     draft: AgentDraft
     name: str
     kept: frozenset[str]
-    """The versions that are no copies of it."""
+    """The versions that are not copies of it."""
     at: float
     """When the last request had its answer."""
 
@@ -211,7 +211,7 @@ class AgentRun:
             if isinstance(reply, Refused):
                 self._memory.note(RecordedAgent(draft.assistant_id, name, draft.digest, None, AgentStatus.UNDONE))
                 return AgentResult(draft, AgentOutcome.REFUSED, name, None, f"{reply.message} ({reply.status})")
-            unclear = Ambiguous("the answer named no version") if isinstance(reply, Applied) else reply
+            unclear = Ambiguous("the response named no version") if isinstance(reply, Applied) else reply
             await self._wait(retry, unclear)
             if isinstance(unclear, NotApplied):
                 continue
@@ -228,7 +228,7 @@ class AgentRun:
         seconds = retry.pause(reply)
         if isinstance(reply, Ambiguous):
             seconds = max(seconds, self._policy.settle)
-        with waiting("the next attempt at making an agent", moves=False):
+        with waiting("the next attempt to create an agent", moves=False):
             await self._clock.sleep(seconds)
         if self.drain.is_set():
             raise Draining
@@ -241,7 +241,7 @@ class AgentRun:
 
         Where the run is asked to end, the next one finds the same definition twice, and takes the later one.
         """
-        with waiting("requests without an answer, which may still be carried out"):
+        with waiting("requests without a response, which may still be executed"):
             await self._clock.sleep(max(0.0, entry.at + self._policy.latest - self._clock.now()))
         if self.drain.is_set():
             return

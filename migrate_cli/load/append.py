@@ -51,7 +51,9 @@ async def reconcile(load: LoadContext, reason: str) -> None:
     found = await list_after(load, load.progress.anchor)
     verdict = prefix(load.draft.items, load.progress.position, found, unclear=load.progress.unclear)
     if isinstance(verdict, Unexplained):
-        raise ThreadStopped(ThreadState.IN_DOUBT, "unexplained-items", f"after a doubt ({reason}): {verdict.seen}")
+        raise ThreadStopped(
+            ThreadState.IN_DOUBT, "unexplained-items", f"after an unclear response ({reason}): {verdict.seen}"
+        )
     adopt(load, verdict.ids)
     for item_id in verdict.surplus:
         await delete(load, item_id)

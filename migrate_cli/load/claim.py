@@ -44,7 +44,7 @@ class Holding(StrEnum):
     UNREADABLE = "unreadable"
     """The target does not show it, or not to its end."""
     NOT_OURS = "not-ours"
-    """It is not there, or its metadata name another thread: a list that names it is wrong."""
+    """It is not there, or its metadata names another thread: a list that names it is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,11 @@ class Claim:
     ids: list[str] = field(default_factory=list)
     """Ids of the items that are as the thread has them, from its first on."""
     more: int = 0
-    """Items that stand there besides."""
+    """Items that are there besides."""
     noted: tuple[int, ...] = ()
     """Places at which a note stands for an item that the target had refused."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """What stands there of files, by the placeholders in the thread's items (see `convert/placeholders.py`)."""
+    """What is there of files, by the placeholders in the thread's items (see `convert/placeholders.py`)."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """Those of the conversation, where they were looked at."""
     why: str = ""
@@ -94,7 +94,7 @@ async def read_claim(
 
     `thread` is what its metadata must name as its thread; None where that is known. Items with an empty body are known
     by their hash alone, so that notes and images without addresses are not known again.
-    `may_be` tells whether something else may stand in the place of a placeholder.
+    `may_be` tells whether something else may be in the place of a placeholder.
     """
     metadata: Any = None
     if thread is not None:
@@ -103,7 +103,7 @@ async def read_claim(
             return _refused(conversation_id, whole)
         metadata = whole.get("metadata")
         if thread_of(metadata) != thread:
-            return Claim(conversation_id, Holding.NOT_OURS, why="its metadata name another thread")
+            return Claim(conversation_id, Holding.NOT_OURS, why="its metadata names another thread")
     images = any(not item.body or b'"image_url"' in item.body for item in items)
     walk = ItemWalk(target, conversation_id, images=images, expected=len(items))
     reading = _ClaimReading(items, may_be)
@@ -210,7 +210,7 @@ class _ClaimReading:
             holding = Holding.WHOLE if whole and self._items else Holding.PART
         elif whole and self._items:
             holding = Holding.CONTINUED if self._foreign else Holding.COPIES
-            why = "" if self._foreign else f"{self._more:,} copies of its own items stand after it"
+            why = "" if self._foreign else f"{self._more:,} duplicates of its own items come after it"
         else:
             holding = Holding.OTHER
             why = f"item {len(self._ids)} is not what the thread says there"

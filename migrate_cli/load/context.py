@@ -25,7 +25,7 @@ class ThreadStopped(Exception):
         self.state, self.code, self.detail = state, code, detail
 
 
-INTERRUPTED = ("interrupted", "the run ended before this thread was loaded; the next one goes on here")
+INTERRUPTED = ("interrupted", "the run ended before this thread was loaded; the next run resumes here")
 
 
 @dataclass

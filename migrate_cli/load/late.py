@@ -1,6 +1,6 @@
-"""Threads that had an unclear answer: they wait until a late copy of what was sent has landed, and are read back then.
+"""Threads with an unclear response: they wait until a late copy would have landed, and are then read back.
 
-They wait together at the end of the run, so that nobody waits for one of them alone. It must not decide when the run
+They wait together at the end of the run, so that there is only one wait. It must not decide when the run
 ends.
 """
 
@@ -58,7 +58,7 @@ class LateThreads:
         count = len(self._waiting)
         threads, them = ("1 thread", "it") if count == 1 else (f"{count:,} threads", "them")
         self._observer.say(
-            f"Waiting {round(seconds)} s: {threads} had an unclear answer, and what was sent may still take effect "
+            f"Waiting {round(seconds)} s: {threads} had an unclear response, and what was sent may still take effect "
             f"(load.late). All other threads are done; Ctrl-C leaves {them} for the next run."
         )
 

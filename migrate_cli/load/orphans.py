@@ -1,4 +1,4 @@
-"""Looks at conversations that name a thread and are not its own, and deletes those that hold nothing but its beginning.
+"""Reads conversations that name a thread but are not its own, and deletes those that hold only its beginning.
 
 Each is read and compared before it is deleted; what somebody has written into stays, and so does what cannot be
 compared. It must not decide whose a conversation is, nor know where threads come from.
@@ -39,7 +39,7 @@ class Orphan:
     items: Sequence[Item] | None
     """What the thread says, with empty bodies where only hashes are known; None where nothing is."""
     was_sent: Callable[[Mapping[str, Any]], bool] = field(default=lambda _: True, compare=False)
-    """Whether a migration gives its conversation these metadata; True where nobody knows."""
+    """Whether a migration gives its conversation these metadata; True if it is not known."""
 
 
 class OrphanFate(StrEnum):
@@ -50,7 +50,7 @@ class OrphanFate(StrEnum):
     WITH_FORCE = "with-force"
     """The same, but this state file does not have its thread elsewhere."""
     WRITTEN_INTO = "written-into"
-    """It holds something that the thread does not say there, or its metadata were changed."""
+    """It holds something that the thread does not say there, or its metadata was changed."""
     NOT_COMPARABLE = "not-comparable"
     """It holds items, and nothing is known of the thread; or the target does not show them."""
     NOT_THERE = "not-there"

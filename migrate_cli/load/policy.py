@@ -1,4 +1,4 @@
-"""The loader's numbers, as one frozen value that the settings fill; what both know has its default there."""
+"""The loader's numbers, as one frozen value that is filled from the settings, where their defaults are."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class LoadPolicy:
     timeout: float = _SETTINGS.timeout
     """How long a request may take; one that took so long may still be at work, so it gets as long again to settle."""
     late: float | None = _SETTINGS.late
-    """How long after an unclear answer a request may still take effect, at the most; None: as long as `timeout`."""
+    """How long after an unclear answer a request may still take effect, at most; None: as long as `timeout`."""
     drain: float = 6.0
     """How long requests under way may go on when the run is asked to stop; then they are cut off."""
     on_refused: OnRefused = _SETTINGS.on_refused

@@ -1,4 +1,4 @@
-"""Asking the target what stands in a conversation, comparing, and taking away late copies of our own items.
+"""Asking the target what is in a conversation, comparing, and taking away late copies of our own items.
 
 Everything here reads, or deletes by id an item that was certainly ours; it must not send items.
 """
@@ -54,8 +54,8 @@ async def _pages_after(
 
 def _unseen(load: LoadContext) -> ThreadStopped:
     detail = (
-        f"the target does not list what comes after a given item of conversation {load.conversation}, so nobody can "
-        "see what stands there"
+        f"the target does not list what comes after a given item of conversation {load.conversation}, so it is not "
+        "known what is there"
     )
     return ThreadStopped(ThreadState.IN_DOUBT, "unexplained-items", detail)
 

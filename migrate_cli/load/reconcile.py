@@ -16,8 +16,8 @@ from migrate_cli.secrets import holds_secret
 from migrate_cli.target.conversations import decode
 
 _SCRAMBLED = (
-    "the answer held the items in another order than they were sent; "
-    "a target that does so is served one by one: load.batch_items: 1"
+    "the response has the items in a different order than sent; "
+    "for such a target, send them one by one: load.batch_items: 1"
 )
 
 
@@ -46,14 +46,14 @@ def echo(sent: Sequence[Item], body: JsonObject) -> Adopt | Unexplained:
     """Check the answer to an append: the same number of items, in order, alike, each with an id."""
     data = body.get("data")
     if not isinstance(data, list) or not all(isinstance(got, dict) for got in data):
-        return Unexplained("the answer held no list of items")
+        return Unexplained("the response has no list of items")
     if len(data) != len(sent):
-        return Unexplained(f"the answer held {len(data)} of {len(sent)} items")
+        return Unexplained(f"the response has {len(data)} of {len(sent)} items")
     for place, (item, got) in enumerate(zip(sent, data, strict=True)):
         if not matches(item, got) or not has_id(got):
             scrambled = sorted(one.digest for one in sent) == sorted(digest_of(one) for one in data)
             return Unexplained(
-                _SCRAMBLED if scrambled else f"item {place + 1} of the answer is not the one that was sent"
+                _SCRAMBLED if scrambled else f"item {place + 1} of the response is not the one that was sent"
             )
     return Adopt([got["id"] for got in data])
 
@@ -109,7 +109,7 @@ class ReadBack:
         if self._conflict is not None:
             return self._conflict
         if self._following is not None:
-            return Unexplained(f"item {self._following[1]} is missing or out of its place")
+            return Unexplained(f"item {self._following[1]} is missing or in the wrong place")
         return _with_surplus(self._items, list(self._ids), self._extra, unclear)
 
 

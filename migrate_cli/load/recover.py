@@ -1,7 +1,7 @@
-"""Rebuilds what a lost state file knew: for each thread, which conversation is its own, and what stands there.
+"""Rebuilds what a lost state file knew: for each thread, which conversation is its own, and what is there.
 
 The target is only read, and what it lists is only a hint: a conversation is a thread's because its items are the
-thread's items. What fits in part is left for `apply` to go on with; what does not fit is never adopted. It must not
+thread's items. What fits in part is left for `apply` to continue with; what does not fit is never adopted. It must not
 know where threads come from or how outcomes are shown.
 """
 
@@ -26,7 +26,7 @@ from migrate_cli.work.queue import EntryQueue, queue_of
 
 _DONE = frozenset({ThreadState.LOADED, ThreadState.VERIFIED, ThreadState.SKIPPED, ThreadState.UNDONE})
 _FITS = (Holding.CONTINUED, Holding.WHOLE)
-NOTED = "it was refused here when it was loaded; a note stands in its place"
+NOTED = "it was refused here when it was loaded; a note takes its place"
 UNNAMED = "unnamed"
 LIST_INCOMPLETE = "conversation-list-incomplete"
 SEVERAL = "several-conversations"
@@ -40,7 +40,7 @@ class RecoverObserver(Protocol):
         """One thread is as `progress` says; `claim` is the conversation that it has now."""
 
     def earlier(self, draft: Draft, progress: Progress) -> None:
-        """One thread was recovered by an earlier run that did not come to its end."""
+        """One thread was recovered by an earlier run that did not finish."""
 
     def not_found(self, draft: Draft) -> None:
         """The target lists no conversation of a thread."""
@@ -130,7 +130,7 @@ class RecoverRun:
         named = draft.metadata.get(SOURCE_THREAD)
         listed = [one for one in self._found.index.of(named) if one != own] if named is not None else []
         claims: list[Claim] = []
-        # A list of ids that was left beside the state file knows better than the target's list.
+        # A list of ids that was left next to the state file knows better than the target's list.
         for conversation_id in [*([own] if own is not None else []), *listed]:
             thread = named if conversation_id in self._found.index else None
             claim = await self._reader.read(conversation_id, draft.items, thread=thread, may_be=self._files.may_be)
@@ -213,7 +213,7 @@ class RecoverRun:
 def choose(claims: Sequence[Claim], *, whole_list: bool) -> tuple[Claim | None, str | None, str | None]:
     """Return the conversation that is a thread's, and why it is in doubt, as code and sentence.
 
-    One that holds the whole thread wins, before others one that has gone on since. The longest part wins only where
+    One that holds the whole thread wins, before others one that was continued since. The longest part wins only where
     nothing else is there: a conversation that does not fit may be the one that was lost, loaded under other settings.
     """
     fitting = [claim for holding in _FITS for claim in claims if claim.holding is holding]
@@ -222,7 +222,7 @@ def choose(claims: Sequence[Claim], *, whole_list: bool) -> tuple[Claim | None, 
     if not claims:
         if whole_list:
             return None, None, None
-        detail = "no conversation of it was listed, and the list is not complete: it may have one"
+        detail = "no conversation was listed for it, but the list is incomplete: it may have one"
         return None, LIST_INCOMPLETE, detail
     fullest = max(claims, key=lambda claim: len(claim.ids))
     wrong = [claim for claim in claims if claim.holding is not Holding.PART]
@@ -230,5 +230,5 @@ def choose(claims: Sequence[Claim], *, whole_list: bool) -> tuple[Claim | None, 
         return fullest, None, None
     told = "; ".join(f"conversation {claim.conversation_id}: {claim.why}" for claim in wrong[:3])
     if len(claims) > 1:
-        return fullest, SEVERAL, f"{len(claims)} conversations name it, and none holds it whole; {told}"
+        return fullest, SEVERAL, f"{len(claims)} conversations name it, and none holds all of it; {told}"
     return fullest, DIFFERS, told

@@ -49,7 +49,7 @@ def _count_as_noted(ledger: Ledger, item: Item) -> None:
 
 
 def note_of(item: Item) -> Item:
-    """Return the note that stands in the place of an item which the target refused."""
+    """Return the note that is in the place of an item which the target refused."""
     whence = f"message {item.message_id}" if item.message_id else "this thread"
     text = (
         f"[Migration note: one item ({item.kind}) from {whence} was refused here and is not part of this conversation.]"
@@ -102,7 +102,7 @@ async def _conclude(load: LoadContext, reply: Refused, start: int, stop: int) ->
     if load.policy.on_refused is not OnRefused.NOTE or noted:
         raise ThreadStopped(ThreadState.FAILED, reply.code, f"{named} ({reply.status}): {reply.message}")
     # The error message of the server may quote the text of the item, so only its code is kept.
-    detail = f"{named} ({reply.status} {reply.code}); a note stands in its place"
+    detail = f"{named} ({reply.status} {reply.code}); a note takes its place"
     for place in range(start, stop):
         message_id = load.draft.items[place].message_id
         load.journal.refused_item(load.draft.thread_id, place, message_id, reply.code, detail)
@@ -117,7 +117,7 @@ def _check_conversation(load: LoadContext, reply: Refused) -> None:
         raise ThreadStopped(
             ThreadState.IN_DOUBT if gone else ThreadState.FAILED,
             "conversation-gone" if gone else reply.code,
-            f"conversation {load.conversation} does not take items any more ({reply.status}): {reply.message}",
+            f"conversation {load.conversation} no longer accepts items ({reply.status}): {reply.message}",
         )
 
 

@@ -1,8 +1,8 @@
-"""Many threads at a time: take one, decide, load it, note the outcome, take the next.
+"""Loads many threads at once: take one, decide, load it, record the outcome, take the next.
 
 The first threads are a pilot that is read back whole before the rest begins. Threads that had an unclear answer are
-looked at again at the end, after one wait for all of them (`late.py`). A failure that concerns the whole run lets every
-other worker finish its request, and only then ends the run: a request that is cut off is a doubt for later.
+checked again at the end, after one wait for all of them (`late.py`). A failure that concerns the whole run lets every
+other worker finish its request, and only then ends the run: a request that is cut off would be in doubt.
 It must not know where threads come from or how outcomes are shown.
 """
 
@@ -31,7 +31,7 @@ from migrate_cli.work.pool import Take, WorkerPool
 from migrate_cli.work.queue import EntryQueue, queue_of
 
 READ_DIFFERENTLY = "read-differently"
-OTHER_VERSION = "this version of migrate-cli reads the thread otherwise than the one that loaded it"
+OTHER_VERSION = "this version of migrate-cli reads the thread differently from the one that loaded it"
 IN_A_ROW = 3
 """After so many threads without an answer, and none that was loaded, the target is taken to be down."""
 ALIKE = 10
@@ -166,7 +166,7 @@ class LoadRun:
             if progress.state == ThreadState.IN_DOUBT and pilot.stopped_by is None:
                 pilot.stopped_by = progress.thread_id
                 self._observer.say(
-                    "A thread of the pilot does not read back as it was sent; the run stops before more are loaded."
+                    "A thread of the pilot does not read back as sent; the run stops before more are loaded."
                 )
 
         await self._pool.run(take_some, load_one, workers=min(pilot.wanted, self._policy.workers))

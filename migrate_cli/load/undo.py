@@ -1,6 +1,6 @@
 """Deletes what was created: the items of a conversation first, then the conversation, because the target keeps items.
 
-A delete is repeated until the answer is clear; what is gone already counts as such. It must not decide what is undone.
+A delete is repeated until the answer is clear; what is gone counts as deleted. It must not decide what is undone.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class CreatedConversation:
     item_ids: Collection[str]
     """The items that it is known to hold."""
     ours_alone: bool
-    """Nobody but the loader can have written into it, so whatever stands there goes."""
+    """Nobody but the loader can have written into it, so whatever is there goes."""
     abandoned: bool = False
     """It was given up for a fresh start."""
 
@@ -80,7 +80,7 @@ class UndoRun:
             count = sum(item_id not in created.item_ids for item_id in standing)
             if not count or created.ours_alone or self._force:
                 return None
-            return f"{count} items stand in it that this migration did not write"
+            return f"{count} of its items were not written by this migration"
 
         deletion = ConversationDeletion(
             self._target, created.conversation_id, self.attempts, expected=len(created.item_ids)

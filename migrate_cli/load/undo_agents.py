@@ -1,7 +1,7 @@
-"""Deletes agents that were made: those versions only that are ours by what is recorded and by their own metadata.
+"""Deletes agents that were created: only those versions that are ours according to the records and their own metadata.
 
-An agent all of whose versions are ours goes as a whole; of one that somebody has gone on with, only our versions go. A
-delete is repeated until the answer is clear; what is gone already counts as such. It must not decide what is undone.
+An agent is deleted whole if all its versions are ours; if somebody has added versions, only ours are deleted. A
+delete is repeated until the answer is clear; what is gone counts as deleted. It must not decide what is undone.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class AgentUndoRun:
             self._observer.agent_undone(created, outcome, versions, detail)
 
     async def _undo(self, created: CreatedAgent) -> tuple[str, int, str | None]:
-        """Delete what is ours, looking again after each answer that was lost: it may have been done all the same."""
+        """Delete what is ours, looking again after each answer that was lost: it may have been done anyway."""
         seen: set[str] = set()
         gone: set[str] = set()
         retry = Retry(self._clock.now, self._policy, "a DELETE")
@@ -98,7 +98,7 @@ class AgentUndoRun:
         foreign = next((one.version for one in found if one.version in known), None)
         if foreign is None:
             return GONE, 0, None
-        return KEPT, 0, f"version {foreign} does not say that it was made of an assistant of ours"
+        return KEPT, 0, f"version {foreign} does not say which of our assistants it was created from"
 
     async def _delete(self, asked: Sequence[StandingVersion], *, whole: bool) -> Reply:
         one = asked[0]

@@ -1,4 +1,4 @@
-"""Counts tokens, tool calls and money, and stops before a limit is passed. It sends nothing.
+"""Counts tokens, tool calls and money, and stops before a limit is exceeded. It sends nothing.
 
 While a limit on tokens or cost is set, a request starts only if there is room for it beside what was spent and what the
 requests in flight will cost, estimated by the average so far. Tool calls are counted one by one, before they are made;
@@ -152,7 +152,7 @@ class UsageBudget:
     async def may_call(self) -> bool:
         """Count one call of a tool that runs here; False, and nothing is counted, where it would pass the limit.
 
-        Waits where only calls that a request in flight may make stand in the way.
+        Waits where only calls that a request in flight may make are in the way.
         """
         if self.limits.tool_calls is not None:
             async with self._change:
@@ -191,7 +191,7 @@ class UsageBudget:
             return self.stopped
         # There is no average before the first response, so the first request runs alone.
         if self.limits.spending and self._requests == 0 and self._in_flight:
-            return "the first request is under way"
+            return "the first request is in flight"
         if limited and self._grant() < 1:
             calls = self.limits.tool_calls is not None and self._left() < 1
             return self._too_many_calls() if calls else self._too_much("cost", self.cost, self.limits.cost)

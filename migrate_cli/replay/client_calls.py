@@ -1,7 +1,7 @@
 """The calls that a client must answer: which items they are, which of them are open and what they are given. Pure.
 
 A call without an answer makes every later response on its conversation fail. The kinds are those of the official SDK
-(`openai.types.responses`, 3.57); a call of a kind that nobody here knows counts as one, too, if it bears a `call_id`,
+(`openai.types.responses`, 3.57); a call of an unknown kind counts as one too, if it has a `call_id`,
 since only calls that wait for an answer do. It must not run anything, nor decide what an open call means.
 """
 

@@ -165,7 +165,7 @@ class Collector:
         """Return what has come so far; `broken` when no last event was among it."""
         response, output = self._response, self._output()
         streamed, whole = "".join(self._texts("text")), parts.text_of(output)
-        # Servers that leave the items out stream the text all the same; and sound comes with the words.
+        # Servers that leave the items out stream the text anyway; and sound comes with the words.
         text = parts.answer_of(output) if whole else streamed or "".join(self._texts("spoken"))
         ending = self._ending or Ending.BROKEN
         code, message = parts.error_of(self._error or response)

@@ -169,7 +169,7 @@ class _LiveObserver(NullObserver):
         self._draw()
 
     def _flush(self) -> None:
-        """What stands in the live view becomes part of the terminal's history."""
+        """What is in the live view becomes part of the terminal's history."""
         if self._steps or self._text:
             self._screen.console.print(self._drawn())
         self._steps, self._text = [], ""

@@ -1,4 +1,4 @@
-"""About how many tokens a request and its answer take, for what no server tells. Pure.
+"""Estimates how many tokens a request and its response take, where no server says. Pure.
 
 The guess leans to the high side, so that limits hold.
 """

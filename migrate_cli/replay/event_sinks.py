@@ -115,7 +115,8 @@ class EventFile:
     def _ended(self, error: OSError) -> None:
         reason = error.strerror or str(error)
         sys.stderr.write(
-            f"The events no longer go to {visible(self._path)} ({reason}); the replay goes on without them.\n"
+            f"The events can no longer be written to {visible(self._path)} ({reason}); the replay continues "
+            "without them.\n"
         )
 
     def observe(self, case_id: str, number: int) -> CaseObserver:

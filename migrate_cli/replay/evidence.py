@@ -1,6 +1,6 @@
 """What the verdict on a case rests on: each turn with its numbers, its tools, and how like the expected answer it is.
 
-Pure. Texts (questions, answers, arguments) stand under `content` of a turn, and only where they were asked for.
+Pure. Texts (questions, answers, arguments) are under `content` of a turn, and only where they were asked for.
 """
 
 from __future__ import annotations

@@ -214,7 +214,7 @@ def _schema(expect: Expect, facts: TurnFacts) -> Iterator[Expectation]:
     try:
         value = loads(facts.text)
     except ValueError:
-        yield Expectation("json_schema", False, "the answer is no JSON")
+        yield Expectation("json_schema", False, "the answer is not JSON")
         return
     wrong = violation(expect.json_schema, value)
     yield Expectation("json_schema", wrong is None, wrong or "the answer fits")
@@ -242,7 +242,7 @@ def _arguments_wrong(schema: JsonObject, call: ToolCall) -> str | None:
     try:
         value = loads(call.arguments)
     except ValueError:
-        return "its arguments are no JSON"
+        return "its arguments are not JSON"
     return violation(schema, value)
 
 

@@ -68,7 +68,7 @@ def resolve(place: str, folder: Path) -> Handler:
     except BaseException as error:  # importing runs the user's code, which may raise anything, or exit
         raise UsageError(f"the handler {place} cannot be used: {type(error).__name__}: {error}") from error
     if not callable(found):
-        raise UsageError(f"the handler {place} is no function")
+        raise UsageError(f"the handler {place} is not a function")
     return found  # type: ignore[no-any-return]  # callable() says so
 
 

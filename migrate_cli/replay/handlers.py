@@ -276,7 +276,7 @@ class _Process:
 
 
 def _ended(waiting: asyncio.Future[str]) -> bool:
-    """Whether a call has come to an end; of one that cannot be cancelled, the process says so itself."""
+    """Whether a call has finished; of one that cannot be cancelled, the process says so itself."""
     if not waiting.done() or waiting.cancelled():
         return False
     error = waiting.exception()

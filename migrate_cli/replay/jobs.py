@@ -81,7 +81,7 @@ def _check_tools(case: SuiteCase, tools: Iterable[Tool]) -> None:
     if left:
         raise UsageError(
             f"the case {case.id} names an agent, which has its tools itself: take {', '.join(left)} out of the suite; "
-            "only functions and custom tools may stand there, for their handlers"
+            "only functions and custom tools may be listed there, for their handlers"
         )
 
 

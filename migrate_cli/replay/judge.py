@@ -1,6 +1,6 @@
-"""Asks models of the target how like answers are to the expected ones, within the limits of the replay.
+"""Asks models of the target how similar answers are to the expected ones, within the limits of the replay.
 
-It must not decide whether a case holds, and never takes silence for likeness: what cannot be found is told as unknown.
+It must not decide whether a case holds, or treat silence as likeness: what is not certain is reported as unknown.
 """
 
 from __future__ import annotations

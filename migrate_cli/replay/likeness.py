@@ -1,4 +1,4 @@
-"""How like two texts are, as models of the target find it: what to ask, and what an answer says. Pure.
+"""The similarity of two texts as judged by models of the target: what to ask, and what an answer says. Pure.
 
 An answer that is not exactly what was asked for says nothing: a `Likeness` without a value, and why.
 """
@@ -91,7 +91,7 @@ def from_judge(response: ModelResponse) -> Likeness:
     try:
         verdict = loads(response.text)
     except ValueError:
-        return Likeness(None, "the judge's answer is no JSON")
+        return Likeness(None, "the judge's answer is not JSON")
     value = verdict.get("likeness") if isinstance(verdict, dict) and set(verdict) == {"likeness"} else None
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
         return Likeness(None, "the judge's answer is not the number from 0 to 1 that it was asked for")

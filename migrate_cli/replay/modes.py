@@ -85,7 +85,7 @@ class ConversationMode(ABC):
 
     @abstractmethod
     def answered(self, items: Sequence[JsonObject], response: ModelResponse) -> None:
-        """Take in a response that came to its end."""
+        """Take in a response that finished."""
 
     def not_taken(self) -> None:
         """Take in that the last request certainly had no effect."""
@@ -302,7 +302,7 @@ class ChainMode(ConversationMode):
 
 @contextmanager
 def _as_ends_of_a_case() -> Iterator[None]:
-    """Raise what goes wrong with scratch conversations as that which ends a case, or has it begin anew."""
+    """Raise what goes wrong with scratch conversations as that which ends a case, or has it start over."""
     try:
         yield
     except ScratchRefused as refused:

@@ -29,7 +29,7 @@ class CaseStatus(StrEnum):
     FAILED = "failed"
     """An answer came, and an expectation does not hold."""
     ERROR = "error"
-    """No answer could be had or judged."""
+    """No answer was available or judged."""
     STOPPED = "stopped"
     """A limit, or Ctrl-C, ended it."""
     SKIPPED = "skipped"
@@ -52,7 +52,7 @@ class CaseRun:
     expectations: list[tuple[int, Expectation]] = field(default_factory=list)
     """The turn (from 1), and the expectation."""
     restarts: list[str] = field(default_factory=list)
-    """Why the case began anew."""
+    """Why the case began again."""
     earlier: list[TurnResult] = field(default_factory=list)
     """Turns of attempts that came to nothing; they count for what they cost."""
     judging: Usage = field(default_factory=Usage)
@@ -109,7 +109,7 @@ class CaseRun:
             reasons = []
             if silent:
                 names = ", ".join(f"{one.server}.{one.name}" for one in silent)
-                reasons.append(f"nobody was there to approve {names}; name it under approve or deny in the suite")
+                reasons.append(f"nobody could be asked to approve {names}; name it under approve or deny in the suite")
             if calls:
                 reasons.append(_unanswered(self.turns))
             self.reason = "; ".join(reasons)
@@ -164,7 +164,7 @@ def _unanswered(turns: Iterable[TurnResult]) -> str:
             way = _CUT_OFF if cut and call in turn.unanswered else _NO_HANDLER if call.kind in RUN_HERE else _NO_TOOL
             found.setdefault(way, {})[call.full_name] = None
     ways = [f"{', '.join(names)} ({way})" for way, names in found.items()]
-    return f"nobody here could answer the calls of {' and of '.join(ways)}"
+    return f"nothing here could answer the calls of {' and of '.join(ways)}"
 
 
 _CUT_OFF = "the response broke off behind it; see max_output_tokens"

@@ -279,10 +279,10 @@ class ReplayRun:
                 run.restarts.append(error.reason)
                 run.earlier += run.turns
                 run.turns, run.expectations = [], []
-                observer.note(f"begins anew: {error.reason}")
+                observer.note(f"starts over: {error.reason}")
                 tools.restart()
                 if error.not_applied:
-                    with waiting("the next attempt at a case that begins anew", moves=False):
+                    with waiting("the next attempt at a case that starts over", moves=False):
                         await policy.sleep(min(LONGEST_ASKED, pause(attempt + 1, error.wait)))
             else:
                 return

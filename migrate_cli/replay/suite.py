@@ -124,7 +124,7 @@ class RequestSetup(SuiteModel):
     def _once(self) -> Self:
         for name in sorted(self.extra):
             if name in RequestSetup.model_fields and getattr(self, name) is not None:
-                raise ValueError(f"a setup in which {name} does not stand both as a key and under extra")
+                raise ValueError(f"a setup in which {name} is not both a key and under extra")
         return self
 
     def fields(self) -> JsonObject:
@@ -158,7 +158,7 @@ class SuiteCase(RequestSetup):
         if (self.input is None) == (not self.turns):
             raise ValueError("a case with either an input or turns")
         if self.turns and self.expect is not None:
-            raise ValueError("a case whose expectations stand in its turns")
+            raise ValueError("a case whose expectations are in its turns")
         return self
 
     def all_turns(self) -> tuple[SuiteTurn, ...]:
@@ -178,7 +178,7 @@ class Suite(RequestSetup):
         for case in self.cases:
             if "tools" in {**self.extra, **case.extra} and (self.tools is not None or case.tools is not None):
                 raise ValueError(
-                    f"a suite in which tools do not stand both as a key and under extra, as they do for {case.id}"
+                    f"a suite in which tools are not both a key and under extra, as they are for {case.id}"
                 )
         return self
 
@@ -231,13 +231,11 @@ def _read(path: Path) -> Document:
             f"the suite {path} cannot be read ({error.strerror or error}); check the path, or write one with --init"
         ) from None
     except UnicodeDecodeError as error:
-        raise UsageError(f"the suite {path} is no UTF-8 text (byte {error.start}); save it as UTF-8") from None
+        raise UsageError(f"the suite {path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except BadYamlError as error:
         raise UsageError(str(error)) from None
     except RepeatedKeyError as error:
-        raise UsageError(
-            f"{error}: {error.place[-1]} stands in line {error.earlier} already; keep one of them"
-        ) from None
+        raise UsageError(f"{error}: {error.place[-1]} is already in line {error.earlier}; keep one of them") from None
 
 
 def _checked(document: Document) -> Suite:

@@ -1,7 +1,7 @@
-"""Leaves a conversation usable that a case ran in: a call without an answer would make every later response fail.
+"""Leaves a conversation usable after a case ran in it: a call without an output would make every later response fail.
 
-What a replay left is looked up at the target, since nobody knows what a response that broke off has stored. An open
-call is answered with its output or an error; where its type has none, the items of its response are deleted. What stood
+What a replay left is read from the target, since it is not known what an interrupted response has stored. An open
+call is answered with its output or an error; if its type has none, the items of its response are deleted. What was
 there before the replay is never touched. It must not decide when to tidy.
 """
 
@@ -58,7 +58,7 @@ class TidiedConversation:
             return self.problem
         done = []
         if self.answered:
-            done.append(f"{', '.join(self.answered)} got an answer, so that the conversation can go on")
+            done.append(f"{', '.join(self.answered)} got an answer, so that the conversation can continue")
         if self.deleted:
             done.append(f"the items of the response that called {', '.join(self.deleted)} were deleted")
         return f"in the conversation {self.conversation_id}, {' and '.join(done)}" if done else ""

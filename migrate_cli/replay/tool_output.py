@@ -79,5 +79,5 @@ def _as_text(value: Any) -> str:
     """A date, a decimal or a path has a text of its own; that of any other object says only where it lies."""
     text = str(value)
     if f"at 0x{id(value):x}" in text:
-        raise TypeError(f"it returned a {type(value).__name__}, which is no JSON")
+        raise TypeError(f"it returned a {type(value).__name__}, which is not JSON")
     return text

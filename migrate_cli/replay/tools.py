@@ -104,7 +104,7 @@ class ToolRunner:
     async def run_all(
         self, calls: Sequence[ClientCall], allowed: Callable[[], Awaitable[bool]] | None = None
     ) -> list[ToolOutcome]:
-        """Run all calls at once; the outcomes stand in the order of the calls.
+        """Run all calls at once; the outcomes are in the order of the calls.
 
         A call that is not `allowed`, asked for one after the other, is not run.
 
@@ -118,7 +118,7 @@ class ToolRunner:
         return outcomes
 
     def restart(self) -> None:
-        """The case starts anew: a call that was answered already gets the same answer, and nothing runs twice."""
+        """The case starts over: a call that was answered already gets the same answer, and nothing runs twice."""
         for outcome in self._made:
             self._earlier.setdefault((outcome.call.full_name, outcome.call.arguments), []).append(outcome)
         self._made = []
@@ -175,7 +175,7 @@ class ToolRunner:
 
     def _of_handler(self, handlers: HandlerProcesses, place: str, seconds: float) -> ToolFunction:
         async def run(given: Given) -> str:
-            # Importing has a limit of its own: a process that had to be begun anew is not the handler's fault.
+            # Importing has a limit of its own: a process that had to be restarted is not the handler's fault.
             async with self._limit(None):
                 call = await handlers.ready(place)
             async with self._limit(seconds):
@@ -237,15 +237,15 @@ def _given(call: ClientCall, tool: Tool) -> tuple[Given, str | None]:
     try:
         value = loads(call.arguments or "{}")
     except ValueError:
-        return {}, "the arguments are no JSON"
+        return {}, "the arguments are not JSON"
     if not isinstance(value, dict):
-        return {}, "the arguments are no JSON object"
+        return {}, "the arguments are not a JSON object"
     wrong = violation(tool.parameters, value)
     return value, None if wrong is None else f"the arguments are not right: {wrong}"
 
 
 def _of_command(command: Sequence[str], folder: Path, *, text: bool) -> ToolFunction:
-    # A program named by a path is meant beside the suite; any other is looked for as a shell would.
+    # A program named by a path is meant next to the suite; any other is looked for as a shell would.
     program = str(folder.resolve() / command[0]) if "/" in command[0] else command[0]
 
     async def run(given: Given) -> Any:

@@ -135,7 +135,7 @@ class TurnResult:
 
 
 class _TemporaryFailure(RetryableError):
-    """The response failed for no fault of the request; where retrying does not help, it is the result all the same."""
+    """The response failed for no fault of the request; where retrying does not help, it is the result anyway."""
 
     def __init__(self, response: ModelResponse) -> None:
         super().__init__(f"the response failed ({response.error_code})")
@@ -195,7 +195,7 @@ class TurnRunner:
     async def run(self, items: Sequence[JsonObject], turn: TurnResult, wanted: Ending = Ending.COMPLETED) -> None:
         """Run one turn, writing into `turn` as it goes; `wanted` is the ending that the suite expects.
 
-        Raises CaseError, or RetryableError when the case may begin anew.
+        Raises CaseError, or RetryableError when the case may start over.
         """
         self._wanted = wanted
         self._turns += 1
@@ -227,7 +227,7 @@ class TurnRunner:
             # The model broke off; what it called may lack calls beside it, so that no answer would be right.
             turn.unanswered += whole_calls(response)
         if turn.unanswered:
-            self._observer.note(f"nobody here answers {', '.join(call.full_name for call in turn.unanswered)}")
+            self._observer.note(f"nothing here can answer {', '.join(call.full_name for call in turn.unanswered)}")
             return False
         return response.ending is Ending.COMPLETED and bool(response.calls or response.approvals)
 
@@ -244,7 +244,9 @@ class TurnRunner:
         turn.decisions += decisions
         for decision in decisions:
             if decision.decided is Decided.UNANSWERED:
-                self._observer.note(f"{decision.request.server}.{decision.request.name}: nobody is there to approve it")
+                self._observer.note(
+                    f"{decision.request.server}.{decision.request.name}: nobody can be asked to approve it"
+                )
         return [*(outcome.item() for outcome in outcomes), *(decision.item() for decision in decisions)]
 
     async def _send_until_answered(self, items: list[JsonObject], turn: TurnResult, round_: int) -> ModelResponse:

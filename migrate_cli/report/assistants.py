@@ -61,10 +61,10 @@ def _agents_advice(result: Result, advice: tuple[str, ...]) -> tuple[str, ...]:
     if result.data.get("dry_run"):
         found = counts(result.data, "agents")
         wanted = found.get("make", 0) + found.get("renew", 0)
-        return ("Make them: the same command without --dry-run",) if wanted else ()
+        return ("Create them: run the same command without --dry-run",) if wanted else ()
     rows = [row.get("agent") or {} for row in objects(result.data, "assistants")]
     agent = next((row["agent"] for row in rows if row.get("agent")), None)
-    return (*advice, f"See which assistant an agent was: migrate-cli map {agent}") if agent else advice
+    return (*advice, f"See which assistant an agent came from: migrate-cli map {agent}") if agent else advice
 
 
 def _none(result: Result) -> str:

@@ -41,7 +41,7 @@ FAILED_STATES = {
     "failed": "The thread failed.",
     "in_doubt": "The thread is in doubt; a person must settle it.",
     "differs": "The conversation differs from its source.",
-    "gone": "The conversation is not at the target any more.",
+    "gone": "The conversation is no longer at the target.",
     "unread": "The conversation could not be read when it was last verified.",
 }
 

@@ -159,7 +159,7 @@ def bars(
     highest = max(count for _, count, _ in drawn)
     chart = _pygal("HorizontalBar", height=BAR_HEIGHT * len(drawn) + 60, print_values=True, range=(0, highest * ROOM))
     chart.x_labels = [_label(label) for label, _, _ in reversed(drawn)]
-    # Long numbers stand at every second line, or they would run into each other on a narrow screen.
+    # Show long numbers on every second line only, or they would overlap on a narrow screen.
     chart.y_labels = _ticks(highest)[:: 2 if highest >= LONG_NUMBER else 1]
     chart.value_formatter = lambda count: number(round(count))
     chart.add("", [count for _, count, _ in reversed(drawn)])

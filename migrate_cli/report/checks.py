@@ -44,7 +44,7 @@ BESIDE = {"metadata": "metadata pair", "files": "file", "vector_stores": "vector
 """What is compared beside items, each with the key that counts it."""
 SHOWN = 100
 COPIES = frozenset({"doubled-item"})
-"""Codes of what is only in the target, and wrong all the same."""
+"""Codes of what is only in the target, and wrong anyway."""
 
 
 def build(result: Result) -> ReportDocument:
@@ -87,7 +87,7 @@ def _different(data: JsonObject) -> tuple[Trouble, ...]:
 
 
 def _not_told_yet(result: Result) -> Result:
-    """The result without the errors of threads whose differences stand in the table already."""
+    """The result without the errors of threads whose differences are in the table already."""
     told = {entry.get("thread_id") for entry in objects(result.data, "differences")[:SHOWN]} - {None}
     return replace(result, errors=[problem for problem in result.errors if problem.thread_id not in told])
 
@@ -130,7 +130,7 @@ def _why_nothing(data: JsonObject) -> str:
     if data.get("nothing") == "empty":
         return f" {EMPTY_SOURCE}"
     skipped = counts(data, "threads").get("skipped", 0)
-    return f" {plural(skipped, 'thread')} skipped, since nothing of them could be sent." if skipped else ""
+    return f" {plural(skipped, 'thread')} skipped, because nothing in them could be sent." if skipped else ""
 
 
 def _beside(outcomes: dict[str, int], one: str) -> str:
@@ -146,14 +146,16 @@ def _beside(outcomes: dict[str, int], one: str) -> str:
 def _after_all(data: JsonObject) -> str:
     """What explains differences, and threads that there was nothing to compare with."""
     continued, threads = data.get("continued"), counts(data, "threads")
-    said = f" {plural(continued, 'conversation')} went on since." if isinstance(continued, int) and continued else ""
+    said = ""
+    if isinstance(continued, int) and continued:
+        said = f" {plural(continued, 'conversation was', 'conversations were')} continued since."
     if repeated := data.get("repeated"):
-        said += f" In {number(repeated)} of them, new items repeat what the history says: `resolve` shows them."
+        said += f" In {number(repeated)} of them, new items repeat the history: `resolve` shows them."
     if changed := threads.get("source_changed"):
         said += f" The source of {plural(changed, 'thread')} has changed since."
     if reread := threads.get("read_differently"):
         said += (
-            f" This version reads {plural(reread, 'thread')} differently than the one that loaded "
+            f" This version reads {plural(reread, 'thread')} differently from the one that loaded "
             f"{'it' if reread == 1 else 'them'}: compared with what was sent then."
         )
     if away := threads.get("from_state"):
@@ -164,7 +166,9 @@ def _after_all(data: JsonObject) -> str:
     if unread := threads.get("unreadable"):
         said += f" {plural(unread, 'place')} in the source could not be read."
     if isinstance(images := data.get("images_by_presence"), int):
-        said += f" {plural(images, 'image')} by URL could only be seen to be there: the target does not show addresses."
+        said += (
+            f" {plural(images, 'image')} by URL could only be checked for presence: the target does not return URLs."
+        )
     if isinstance(unseen := data.get("items_not_compared"), int):
         said += f" {plural(unseen, 'item')} with such images could not be compared without the source."
     return said + known_incomplete(threads)
@@ -226,7 +230,7 @@ def _time(data: JsonObject) -> Table | None:
 def _after_verify(result: Result) -> tuple[str, ...]:
     data, held = result.data, state_option(result.data)
     if result.exit_code == 0:
-        return (f"Try the new setup with real prompts, from a suite that this writes: migrate-cli replay --init{held}",)
+        return (f"Write a suite to try the new setup with real prompts: migrate-cli replay --init{held}",)
     if result.exit_code == 4:
         differences = objects(data, "differences")
         named = (entry.get("thread_id") for entry in differences if entry.get("outcome") != "!")
@@ -276,4 +280,4 @@ def _after_doubles(result: Result) -> tuple[str, ...]:
     if first is None:
         return ()
     options = f"--drop-copies{state_option(result.data)}"
-    return (f"Delete the copies of our own: migrate-cli resolve {shlex.quote(first['thread_id'])} {options}",)
+    return (f"Delete the duplicates: migrate-cli resolve {shlex.quote(first['thread_id'])} {options}",)

@@ -1,4 +1,4 @@
-"""What reports say of a run that took only threads which somebody chose, and of one whose time was over."""
+"""What reports say about a run with a selection of threads, or with a time limit that ended it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from migrate_cli.report.escape import duration, enumerated, number
 
 
 def options(data: JsonObject) -> str:
-    """The choice as the next command must name it, with a blank before it; empty where nobody chose."""
+    """The choice as the next command must name it, with a blank before it; empty if nothing was selected."""
     chosen = _chosen(data)
     words = [f"--{name} {shlex.quote(str(chosen[name]))}" for name in ("since", "until") if name in chosen]
     words += [f"--assistant {shlex.quote(str(one))}" for one in chosen.get("assistants", ())]
@@ -20,7 +20,7 @@ def options(data: JsonObject) -> str:
 
 
 def not_selected(data: JsonObject) -> str:
-    """The sentence of a headline on threads that were left out; empty where nobody chose."""
+    """The sentence of a headline on threads that were left out; empty if nothing was selected."""
     none, count = none_selected(data), counts(data, "threads").get("not_selected")
     if none is not None:
         return f" {none}"
@@ -63,7 +63,7 @@ def time_over(data: JsonObject) -> str:
     rest = (
         f"; {number(left - met)} {'is' if left - met == 1 else 'are'} left" if left is not None and left > met else ""
     )
-    return f" It ended after {duration(limit)}, as --max-duration asked{rest}: the same command goes on."
+    return f" It ended after {duration(limit)} (--max-duration){rest}; run the same command again to resume."
 
 
 def _chosen(data: JsonObject) -> JsonObject:

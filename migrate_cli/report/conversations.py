@@ -1,4 +1,4 @@
-"""The documents of `recover`, and of orphans: which conversations are threads' own, and which are nobody's."""
+"""The documents of `recover` and of orphans: which conversations belong to threads, and which are orphaned."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ SHOWN = 20
 """Conversations that a terminal and Markdown list; the other formats have up to a thousand."""
 STATES = {
     "loaded": "all of it is in its conversation",
-    "loading": "its conversation holds the beginning, and `apply` goes on there",
+    "loading": "its conversation holds the beginning, and `apply` continues from there",
     "skipped": "it holds nothing to send",
-    "in_doubt": "no conversation is certainly its own; nothing is sent before a person has decided",
-    "not_found": "the target lists no conversation of it, and `apply` loads it",
+    "in_doubt": "its conversation is not certain; nothing is sent until a person has decided",
+    "not_found": "the target lists no conversation for it; `apply` loads it",
     "unreadable": "it could not be read from the source",
 }
 """What became of threads, in the words of `recover`."""
@@ -32,8 +32,8 @@ FATES = {
     "removable": "empty, or the beginning of a thread that is loaded into another conversation",
     "with_force": "the same, but the thread is not loaded here: only with --force",
     "written_into": "somebody has written into it, or changed its metadata: it is never deleted",
-    "not_comparable": "it holds items, and nothing tells whether they are the thread's: it is left",
-    "not_there": "listed by the target, and not there or another thread's",
+    "not_comparable": "it holds items, and it is not known whether they are the thread's: it is left",
+    "not_there": "listed by the target, but missing or another thread's",
 }
 """What orphans are."""
 
@@ -42,7 +42,7 @@ def build(result: Result) -> ReportDocument:
     """Return the document."""
     data = result.data
     orphans = "orphan_list" in data
-    advice = ("Delete them: the same command without --dry-run",) if data.get("would_delete") else ()
+    advice = ("Delete them: run the same command without --dry-run",) if data.get("would_delete") else ()
     return ReportDocument(
         title=f"migrate-cli {result.command}",
         headline=text(data.get("message")),

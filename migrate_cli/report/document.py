@@ -318,7 +318,7 @@ BUILDERS: dict[str, str] = {
 BY_KEY = {"explained": "migrate_cli.report.explained", "orphan_list": "migrate_cli.report.conversations"}
 """Data by which results of several commands are laid out alike."""
 
-REHEARSAL = "Rehearsal: all of this is in the embedded sandbox, none of it at the target."
+REHEARSAL = "Rehearsal: all of this is in the embedded sandbox, and none of it at the target."
 NEEDED: dict[str, tuple[str, ...]] = {
     "migrate_cli.report.migration": ("threads",),
     "migrate_cli.report.checks": ("outcomes",),
@@ -405,7 +405,7 @@ def pilot_stopped(data: JsonObject) -> str:
     pilot = data.get("pilot")
     if not isinstance(pilot, dict) or not pilot.get("stopped_by"):
         return ""
-    return f" The pilot stopped the run: {pilot['stopped_by']} does not read back as it was sent."
+    return f" The pilot stopped the run: {pilot['stopped_by']} does not read back as sent."
 
 
 def state_option(data: JsonObject) -> str:

@@ -1,4 +1,4 @@
-"""The document of a command without a builder of its own, laid out by the types in its data.
+"""The document of a command that has no builder, laid out by the types in its data.
 
 Numbers and texts become a table of facts, objects of numbers a table of counts, lists of objects a table with a column
 for each key, lists of texts a list.
@@ -44,7 +44,7 @@ def _headline(result: Result) -> str:
     if isinstance(message, str):
         return message
     if result.exit_code == ExitCode.INTERRUPTED:
-        return "The run was interrupted: the same command goes on where it stopped."
+        return "The run was interrupted; run the same command again to resume."
     if result.errors and not result.data:
         return f"{result.command} did not work."
     return {"ok": "Done.", "partial": "Done in part."}.get(result.status, "Not everything is right.")

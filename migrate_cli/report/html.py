@@ -380,7 +380,7 @@ def _next(document: ReportDocument) -> str:
 
 
 def _step(step: str) -> str:
-    """A step in which a command that stands at its end is set as one, to be copied."""
+    """A step in which a command that is at its end is set as one, to be copied."""
     said, command = parted(step)
     return _text(step) if command is None else f"{_text(said)} <code class='command'>{_text(command)}</code>"
 

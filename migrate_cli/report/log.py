@@ -28,7 +28,7 @@ LOUD_LIBRARIES = ("openai", "httpx", "httpx2", "httpcore", "httpcore2", "aiohttp
 """At DEBUG these log headers and bodies of requests, which hold message text."""
 
 SHOWN = "shown"
-"""The extra of a line that whoever watches stderr sees in other words anyway: it is for the file only."""
+"""The extra of a line that the user sees on stderr in other words anyway: it is for the file only."""
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", SHOWN}
 
@@ -44,7 +44,7 @@ class PlainFormatter(logging.Formatter):
         return visible_block(super().format(record))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
-        """Keep a message on its line: a name with a line end in it must not look like a line of ours."""
+        """Keep a message on its line: a name with a line end in it must not look like one of our lines."""
         record.message = visible(record.message)
         return super().formatMessage(record)
 
@@ -126,7 +126,8 @@ class _FileHandler(logging.StreamHandler[TextIO]):
     def _ended(self, error: OSError) -> None:
         reason = error.strerror or str(error)
         sys.stderr.write(
-            f"The log file {visible(self._path)} takes no more ({reason}); the command goes on without it.\n"
+            f"The log file {visible(self._path)} cannot be written any more ({reason}); the command continues "
+            "without it.\n"
         )
 
     def close(self) -> None:

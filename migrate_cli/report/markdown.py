@@ -196,4 +196,4 @@ def cut_to_bytes(text: str, limit: int) -> str:
     shown = "".join(lines[:kept])
     closing = "\n</details>\n" * max(0, shown.count("<details") - shown.count("</details>"))
     cut = f"{plural(len(lines) - kept, 'line')} ({plural(sum(sizes[kept:]), 'byte')})"
-    return f"{shown}{closing}\n**Cut here**: {cut} more did not fit; `--output json` has everything.\n"
+    return f"{shown}{closing}\n**Truncated**: {cut} more did not fit; `--output json` has everything.\n"

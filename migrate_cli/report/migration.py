@@ -167,12 +167,12 @@ def _nothing(data: JsonObject) -> str:
     threads = counts(data, "threads")
     total, skipped, unread = (threads.get(name, 0) for name in ("total", "skipped", "unreadable"))
     if threads.get("unknown"):
-        return "None of the threads that were asked for is in the source."
+        return "None of the requested threads is in the source."
     if total == 0:
         if (none := chosen.none_selected(data)) is not None:
             return none
         if "shard" in data:
-            return "No thread of the source falls into this part."
+            return "No thread of the source belongs to this part."
         return EMPTY_SOURCE
     if unread == total:
         return f"Nothing of the source was read: {plural(unread, 'entry', 'entries')} cannot be read. Nothing was sent."
@@ -195,7 +195,7 @@ def _frames(data: JsonObject) -> str:
     """That files have fields beside their records, which nothing carries."""
     names = sorted({name for entry in objects(data, "reading") for name in counts(entry, "frame")})
     named = ", ".join(names[:_FEW]) + (" …" if len(names) > _FEW else "")
-    return f"; what files hold beside them is left out: {named}" if names else ""
+    return f"; what files hold besides them is left out: {named}" if names else ""
 
 
 def _fate_sentence(data: JsonObject, parts: dict[str, int]) -> str:
@@ -238,7 +238,7 @@ def _apply_headline(result: Result) -> str:
     ending = f" {plural(skipped, 'thread')} had nothing to load." if skipped else ""
     ending += chosen.not_selected(data)
     if result.exit_code == 130:
-        ending += chosen.time_over(data) or " The run was interrupted and can go on."
+        ending += chosen.time_over(data) or " The run was interrupted and can be resumed."
     target = data.get("target")
     if isinstance(target, dict) and target.get("sandbox"):
         ending += " This was a rehearsal: nothing real was written."
@@ -424,7 +424,7 @@ def _run_facts(result: Result) -> list[tuple[str, str]]:
             facts.append(("pace", f"{number(round(messages / data['seconds']))} messages/s"))
     if shard := counts(data, "shard"):
         rate = shard.get("requests_per_minute")
-        part = f", with {plural(rate, 'request')} a minute as its part" if rate else ""
+        part = f", with {plural(rate, 'request')} per minute as its share" if rate else ""
         facts.append(("shard", f"{shard['index']} of {shard['of']}{part}"))
     if result.run_id:
         facts.append(("run", result.run_id))
@@ -443,18 +443,19 @@ def _after_plan(result: Result) -> tuple[str, ...]:
     again, rehearse = f"migrate-cli plan{source}", f"migrate-cli apply{source} --target sandbox{rehearsal}"
     if chosen.none_selected(data) is not None:
         every = f"migrate-cli plan{source_alone(data)}{' --discover' if data.get('discover') else ''}"
-        return (f"Choose otherwise, or leave the choice out to take every thread: {every}",)
+        return (f"Change the selection, or omit it to take every thread: {every}",)
     if counts(data, "threads").get("total", 0) == 0:
         return (f"Check the path of the source and its format: migrate-cli doctor{source_alone(data)}",)
     if data.get("unreadable"):
         return _after_unreadable(data, again, rehearse)
     page = f"As a page, with all of it: {again} --report plan.html"
     if data.get("nothing") == "skipped":
-        return (f"Look at the findings above: they say why no thread holds anything that can be sent. {page}",)
+        return (f"Look at the findings above: they say why no thread contains anything that can be sent. {page}",)
     if result.exit_code != 0:
         rest = (f"Rehearse with what can be sent: {rehearse}",) if result.exit_code == ExitCode.PARTIAL else ()
         return (
-            f"Look at the findings above; convert: in migration.yaml changes what becomes of each kind. {page}",
+            "Look at the findings above; the section convert of migration.yaml changes what becomes of each kind. "
+            f"{page}",
             *rest,
         )
     planned = f" --plan {shlex.quote(str(data['saved']))}" if data.get("saved") else ""
@@ -479,12 +480,12 @@ def _after_apply(result: Result) -> tuple[str, ...]:
     source = source_words(result.data)
     again = f"migrate-cli apply{source}{where}{held}"
     if result.exit_code in (5, 6, 130):
-        return (f"Go on where this run stopped: {again}",)
+        return (f"Resume where this run stopped: {again}",)
     first = {name: _first(result, name) for name in ("in_doubt", "differs", "gone")}
     advice = {
         "in_doubt": f"Look at a thread in doubt, and settle it: {_resolve(first['in_doubt'], held)}",
         "differs": f"See how a thread differs, and settle it: {_resolve(first['differs'], held)}",
-        "gone": f"Load a thread anew whose conversation is gone: {_resolve(first['gone'], ' --restart' + held)}"
+        "gone": f"Reload a thread whose conversation is gone: {_resolve(first['gone'], ' --restart' + held)}"
         + (f" && {again}" if first["gone"] else ""),
         "unread": f"Look again: migrate-cli verify{source}{held}{where} --failed",
         "failed": _after_failures(threads, again),
@@ -510,8 +511,8 @@ def _resolve(thread_id: str | None, options: str) -> str:
 
 def _after_failures(threads: dict[str, int], again: str) -> str:
     if threads.get("failed", 0) > threads.get("unreadable", 0):
-        return f"Try the failed threads again: {again} --retry-failed"
-    return f"Fix the unreadable entries listed above, then run it again: {again}"
+        return f"Retry the failed threads: {again} --retry-failed"
+    return f"Fix the unreadable entries listed above, then run the command again: {again}"
 
 
 def _rehearsal_state(data: JsonObject) -> str:

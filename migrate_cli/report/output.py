@@ -25,7 +25,7 @@ ENDINGS = {
 _ALSO = {".htm": OutputFormat.HTML, **{f".{form}": form for form in OutputFormat}}
 _DUMB = ("dumb", "unknown")
 _FOR_FILES = frozenset({OutputFormat.MARKDOWN, OutputFormat.JUNIT, OutputFormat.HTML})
-"""Forms that nobody wants on a terminal too, once they stand in a file."""
+"""Forms that nobody wants on a terminal too, once they are in a file."""
 
 
 def form_of(path: Path, default: OutputFormat) -> OutputFormat:
@@ -38,7 +38,7 @@ def form_of(path: Path, default: OutputFormat) -> OutputFormat:
         return default
     form = ENDINGS.get(ending) or _ALSO.get(ending)
     if form is None:
-        raise UsageError(f"there is no report of the form {path.suffix}; end {path.name} in {', '.join(ENDINGS)}")
+        raise UsageError(f"there is no report format {path.suffix}; end {path.name} in {', '.join(ENDINGS)}")
     return form
 
 
@@ -58,7 +58,7 @@ def wants_colour(is_terminal: bool, environ: Mapping[str, str] | None = None) ->
 
 
 def moves(stream: TextIO, environ: Mapping[str, str] | None = None) -> bool:
-    """Whether a stream is a terminal on which lines can be drawn anew; a dumb one gets lines, as files do."""
+    """Whether a stream is a terminal on which lines can be drawn again; a dumb one gets lines, as files do."""
     settings = os.environ if environ is None else environ
     return stream.isatty() and settings.get("TERM") not in _DUMB
 

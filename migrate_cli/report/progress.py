@@ -131,7 +131,7 @@ class ProgressCounts:
         return marks[0]
 
     def still(self, now: float) -> float:
-        """Seconds since a thread came to its end, or the reading before the work went on, as far as views looked."""
+        """Seconds since a thread finished, or the reading before the work went on, as far as views looked."""
         moved = self.share or 0.0 if self.what == READING else self.threads
         if moved != self._moved[0] or not self._moved[1]:
             self._moved = moved, now
@@ -307,7 +307,7 @@ class LiveProgress:
         self._bar.update(self._task, completed=done, total=whole, aside=aside)
 
     def _numbers(self) -> str:
-        """What stands beside the bar, asked for anew at each refresh: time goes on while nothing else does."""
+        """What is next to the bar, asked for again at each refresh: time goes on while nothing else does."""
         return describe(self._tally, self._clock())[0]
 
 
@@ -323,7 +323,7 @@ def describe(tally: ProgressCounts, now: float) -> tuple[str, str]:
     if left is not None and seconds >= SETTLED:
         words.append(f"{'' if tally.exact() else 'about '}{duration(left)} left")
     elif tally.threads and tally.still(now) >= STILL:
-        words.append(f"none ended for {duration(tally.still(now))}")
+        words.append(f"none finished for {duration(tally.still(now))}")
     aside = [f"{tally.states[state]:,} {state.replace('_', ' ')}" for state in SHOWN_ASIDE if tally.states.get(state)]
     return " · ".join(words), " · ".join(aside)
 

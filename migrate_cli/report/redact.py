@@ -58,7 +58,7 @@ def passes_luhn(digits: str) -> bool:
 
 
 def _cards(found: re.Match[str]) -> str:
-    """Mask each card number in a row of groups of digits; other numbers may stand before and after it."""
+    """Mask each card number in a row of groups of digits; other numbers may be before and after it."""
     text = found[0]
     groups = list(_DIGITS.finditer(text))
     done, at, out = 0, 0, ""

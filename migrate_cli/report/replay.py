@@ -1,6 +1,6 @@
 """The document of `replay`: the verdict first, then why cases did not pass, each with all that a decision needs.
 
-What passed is folded away. Texts of questions and answers are in sections that only readers see who asked for them.
+Passed cases are collapsed. Sections with the texts of questions and answers are shown only on request.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _changed(data: JsonObject) -> str:
     if isinstance(changed, list) and changed:
         said += f" {plural(len(changed), 'conversation')} changed while it ran."
     left = sum(bool(one.get("problem")) for one in objects(data, "tidied"))
-    return said + (f" {plural(left, 'conversation')} cannot go on before an open call is answered." if left else "")
+    return said + (f" {plural(left, 'conversation')} cannot continue before an open call is answered." if left else "")
 
 
 def _why(data: JsonObject, cases: list[JsonObject]) -> Table | None:

@@ -1,6 +1,6 @@
 """One case of a replay that did not pass, with all that a decision needs: for pages and terminals, and in lines.
 
-Texts of questions and answers are in sections that only readers see who asked for them.
+Sections with the texts of questions and answers are shown only on request.
 """
 
 from __future__ import annotations

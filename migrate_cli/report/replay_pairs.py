@@ -19,7 +19,7 @@ Pair = tuple[float, float]
 def old_pairs(cases: Sequence[JsonObject]) -> dict[str, list[Pair]]:
     """Pairs of each case's old turn and its new one, under `first_ms`, `total_ms`, `input_tokens` and `output_tokens`.
 
-    What models took that compare the answers is no part of the new turn.
+    What models took that compare the answers is not a part of the new turn.
     """
     found: dict[str, list[Pair]] = {"first_ms": [], "total_ms": [], "input_tokens": [], "output_tokens": []}
     for case in cases:

@@ -133,7 +133,7 @@ def _row(place: int | None, said: JsonObject | None) -> JsonObject:
 
 
 def _body(body: JsonObject) -> str:
-    """The words of an item; an item that is no message is shown as JSON."""
+    """The words of an item; an item that is not a message is shown as JSON."""
     content = body.get("content")
     if isinstance(content, list):
         return "\n".join(_part(part) for part in content)

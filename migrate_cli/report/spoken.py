@@ -1,7 +1,7 @@
-"""Progress views that can be told what is waited for, and that never fall silent for long.
+"""Progress views that say what the command is waiting for, and that never fall silent for long.
 
 They add to `progress.py` what a command's own thread cannot do while it waits; all methods here may be called from
-another thread. They must not decide what is worth a word.
+another thread. They must not decide what is worth saying.
 """
 
 from __future__ import annotations

@@ -38,15 +38,15 @@ ASIDE_TITLES = {"in_doubt": "In doubt", "failed": "Failed", "differs": "Differen
 FACTS = {
     "messages": "messages read",
     "items": "items in the target",
-    "unreadable": "places that could not be read",
+    "unreadable": "entries that could not be read",
     "orphans": "possible empty orphans",
     "file_copies": "possible copies of files",
     "agents": "assistants that became agents",
     "state": "state file",
 }
 STORES = {"vector_stores": "vector stores", "vector_store_files": "files in vector stores"}
-UNNAMED = "the answer to an upload was lost; a copy of the file may be at the target that nothing names"
-HARMLESS = "the answer to a create was lost; a conversation without items may be left, which harms nothing"
+UNNAMED = "the response to an upload was lost; an unreferenced copy of the file may be at the target"
+HARMLESS = "the response to a create was lost; a harmless conversation without items may be left"
 
 
 def build(result: Result) -> ReportDocument:
@@ -112,7 +112,7 @@ def _whole(data: JsonObject, states: dict[str, int]) -> int | None:
 
 
 def _states(data: JsonObject, states: dict[str, int]) -> Bar | Table | None:
-    """The threads by state: as shares of all, or as bare numbers where nobody knows how many there are."""
+    """The threads by state: as shares of all, or as bare numbers if it is not known how many there are."""
     met, whole = sum(states.values()), _whole(data, states)
     if not met:
         return None
@@ -141,7 +141,7 @@ def _headline(data: JsonObject, states: dict[str, int]) -> str:
     ended = ending_of(last) if isinstance(last, dict) else ""
     ending += pilot_stopped(data) + _chosen(data)
     if ended in ("interrupted", "broken off") and not data.get("running"):
-        ending += f" The last run was {ended}: run the same command again to go on."
+        ending += f" The last run was {ended}: run the same command again to resume."
     verb = "is" if total == 1 else "are"
     if _whole(data, states) is None:
         # Of how many in all, nobody knows yet.
@@ -244,7 +244,7 @@ def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:
     if any(states.get(state) for state in ("pending", "creating", "loading")):
         found.append(f"Go on: migrate-cli apply{where}")
     if states.get("failed"):
-        found.append(f"Try failed threads again, once their cause is gone: migrate-cli apply{where} --retry-failed")
+        found.append(f"Retry failed threads, once the cause is removed: migrate-cli apply{where} --retry-failed")
     if states.get("loaded") and not found:
         found.append(f"Compare every conversation with its source: migrate-cli verify{where}")
     if states.get("verified") and not found:
@@ -268,7 +268,7 @@ def _after_verify(data: JsonObject, where: str) -> list[str]:
     if gone:
         lost = shlex.quote(gone[0]["thread_id"])
         found.append(
-            "Load a thread anew whose conversation is gone: "
+            "Reload a thread whose conversation is gone: "
             f"migrate-cli resolve {lost} --restart{held} && migrate-cli apply{where}"
         )
     return found

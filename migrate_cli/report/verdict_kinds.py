@@ -48,7 +48,7 @@ MEANINGS: dict[str, str] = {
     "max_seconds": "The answer took longer than the suite allows.",
     "max_ttft": "The first token took longer than the suite allows.",
     "max_tokens": "The answer took more tokens than the suite allows.",
-    "approval-unanswered": "An MCP tool waited for an approval that nobody gave.",
+    "approval-unanswered": "An MCP tool waited for an approval that was not given.",
     "call-unanswered": "The model called a tool that nothing here can run.",
     "call-without-output": "The conversation holds a call without an output, so every response on it is refused.",
     "program-unfinished": "The turn ended before a program that the model wrote came to an output.",
@@ -60,7 +60,7 @@ MEANINGS: dict[str, str] = {
     "question-gone": "The question is no longer in the conversation.",
     "conversation-unreadable": "The conversation could not be read, so the case could not run.",
     "audio-refused": "The audio of the question was not transcribed.",
-    "likeness-unknown": "The model that compares answers gave no usable result, so nobody knows how like they are.",
+    "likeness-unknown": "The model that compares answers gave no usable result, so their likeness is not known.",
     "interrupted": "The run was interrupted before the case was judged.",
     "limit-reached": "A limit on cost, tokens or tool calls was reached before the case was judged.",
 }

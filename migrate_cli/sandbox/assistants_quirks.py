@@ -27,7 +27,7 @@ class SourceQuirks:
     base: str = "/v1"
     """The path under which the source side answers, as base URLs name it; `{project}` takes any one word."""
     key_header: bool = False
-    """The key stands in `api-key`; a bearer token is refused."""
+    """The key is in `api-key`; a bearer token is refused."""
     api_version: bool = False
     """Requests without `api-version` are refused."""
     api_versions: tuple[str, ...] = ()

@@ -224,7 +224,7 @@ async def _no_include(request: InterceptedRequest, _: FaultRule, __: FaultServer
 
 
 def _index(told: Callable[[FaultRule], str]) -> Action:
-    """Let the request be served as usual, but for how the files that it names are indexed."""
+    """Let the request be served as usual, except for how the files that it names are indexed."""
 
     async def action(request: InterceptedRequest, rule: FaultRule, _: FaultServer) -> None:
         header = (INDEXING.encode(), told(rule).encode())

@@ -50,7 +50,7 @@ class FaultMiddleware:
         return self._selector.plan
 
     def change(self, plan: FaultPlan) -> None:
-        """Follow another plan from the next request on; its counts start anew."""
+        """Follow another plan from the next request on; its counts start over."""
         self._selector = FaultSelector(plan)
 
     def stats(self) -> dict[str, Any]:

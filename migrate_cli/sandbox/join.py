@@ -13,7 +13,7 @@ from pathlib import Path
 from migrate_cli.errors import UsageError
 from migrate_cli.sandbox.store import Store
 
-# A conversation that both have is taken anew where theirs has gone on: a shard that was merged before it was done.
+# A conversation that both have is taken again where theirs has gone on: a shard that was merged before it was done.
 _MOVES = """
 CREATE TEMP TABLE moved AS
 SELECT theirs.number AS old, ours.number AS new FROM part.conversation AS theirs

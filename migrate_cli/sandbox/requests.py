@@ -25,7 +25,7 @@ _decoder = json.JSONDecoder(parse_constant=_no_number)
 async def read_json(request: Request, max_bytes: int, *, optional: bool = False) -> Any:
     """Return the parsed body; an empty one is `{}` where it is optional.
 
-    Raises ApiError: 413 over `max_bytes`, 400 for what is no JSON, or JSON with half of a surrogate pair in it.
+    Raises ApiError: 413 over `max_bytes`, 400 for what is not JSON, or JSON with half of a surrogate pair in it.
     """
     raw = await read_body(request, max_bytes)
     if optional and not raw.strip():

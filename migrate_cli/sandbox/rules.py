@@ -66,7 +66,7 @@ def check_fields(body: Any, allowed: Sequence[str]) -> JsonObject:
 
 
 def check_metadata(value: Any) -> dict[str, str]:
-    """Return the metadata, or raise for too many pairs, long keys, long values and values that are no strings."""
+    """Return the metadata, or raise for too many pairs, long keys, long values and values that are not strings."""
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -138,7 +138,7 @@ def _is_list(item: JsonObject) -> bool:
 
 
 OtherRules = Callable[[JsonObject, KnownFile], CheckedItem]
-"""Checks an item that is no message; see `rules_tools.check_tool_item`."""
+"""Checks an item that is not a message; see `rules_tools.check_tool_item`."""
 
 
 def _check_item(item: Any, known_file: KnownFile, check_other: OtherRules) -> CheckedItem:

@@ -56,7 +56,7 @@ _PARTLY_HIDDEN = frozenset({"file_search_call", "code_interpreter_call", "web_se
 
 
 def check_tool_item(item: JsonObject, known_file: KnownFile) -> CheckedItem:
-    """Return an item that is no message in the server's form, or raise ApiError (400, `invalid_item`)."""
+    """Return an item that is not a message in the server's form, or raise ApiError (400, `invalid_item`)."""
     kind = item.get("type")
     if kind == "function_call":
         return _function_call(item)

@@ -197,7 +197,7 @@ class _Walk:
 
 
 class Reading:
-    """Which values of a record some paths have taken: found by following them, so that nothing is taken for read."""
+    """Which values of a record some paths have taken: found by following them, so that nothing is treated as read."""
 
     def __init__(self) -> None:
         self._reached: set[tuple[int, str | int]] = set()

@@ -1,4 +1,4 @@
-"""The layers that settings come from: each a nested mapping, with a way to say where a value stands.
+"""The layers that settings come from: each a nested mapping that can say where a value is.
 
 Here files, variables and flags are read and shaped; whether a value is right, `model.py` decides.
 """
@@ -59,7 +59,7 @@ def _read_file(path: Path) -> tuple[dict[str, Any], Callable[[str], str]]:
     try:
         document = read_document(path)
     except FileNotFoundError:
-        raise SettingsError(f"There is no settings file {path}; make one with `migrate-cli init`.") from None
+        raise SettingsError(f"There is no settings file {path}; create one with `migrate-cli init`.") from None
     except IsADirectoryError:
         raise SettingsError(f"{path} is a folder; name the settings file in it.") from None
     except UnicodeDecodeError as error:
@@ -92,8 +92,7 @@ def env_layer(name: str, values: Mapping[str, str], settings: type[BaseSettings]
         prefixed = _Variables(settings, values)()
     except LibraryError as error:
         raise SettingsError(
-            f"{name}: {_section_of(error)} is not JSON; give each setting a variable of its own, such as "
-            f"{_PREFIX}LOAD__WORKERS."
+            f"{name}: {_section_of(error)} is not JSON; use one variable per setting, such as {_PREFIX}LOAD__WORKERS."
         ) from None
     for dotted in flat(prefixed):
         places[dotted] = variable_of(dotted)

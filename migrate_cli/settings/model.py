@@ -91,7 +91,7 @@ def _time_format(value: Any) -> Any:
     except ValueError:
         read = None
     if read is None or read.date() != _SOME_DAY.date():
-        raise ValueError("a form of strptime with day, month and year, such as '%d.%m.%Y %H:%M'")
+        raise ValueError("a strptime format with day, month and year, such as '%d.%m.%Y %H:%M'")
     return value
 
 
@@ -110,7 +110,7 @@ def _kind(value: Any) -> Any:
 
 
 def _database_url(value: Any) -> Any:
-    """Refuse a password where it would be recorded; the whole URL may stand in the variable that url_env names."""
+    """Refuse a password where it would be recorded; the whole URL may be in the variable that url_env names."""
     if not isinstance(value, str):
         return value
     scheme, separator, rest = value.partition("://")
@@ -447,7 +447,7 @@ class Settings(BaseSettings):
             recorded[f"convert.{name}"] = _canonical(value)
         for name in OF_NO_ITEM:
             recorded.pop(name, None)
-        # Younger settings stand there only where they are not the default, as they do in files of earlier versions.
+        # Newer settings are recorded only if they differ from the default, so that files of earlier versions match.
         defaults = Settings()
         for name in YOUNGER:
             recorded.pop(name, None)
@@ -483,7 +483,7 @@ def _refuse_own_ids(settings: Settings) -> None:
     named = " and ".join(f"convert.{name} ({settings.where(f'convert.{name}')})" for name in given)
     raise SettingsError(
         f"{named} would send items with ids of migrate-cli's own, which a target with the preset foundry refuses as "
-        "malformed; take that setting out."
+        "malformed; remove that setting."
     )
 
 
@@ -534,7 +534,7 @@ def _dotenv(named: Path | None, below: list[Layer], given: list[Layer]) -> tuple
     """The variables of .env, their layer, and what is to be told; nothing of one that is part of the source."""
     path = named or ENV_FILE
     if named is not None and not named.exists():
-        raise SettingsError(f"There is no file {named} with variables; correct --env-file.")
+        raise SettingsError(f"There is no file {named}; correct --env-file.")
     source = source_among([*below, *given])
     if named is None and path.is_file() and lies_in(path, source):
         return {}, env_layer(str(path), {}, Settings, {}), [not_read(path, source)]

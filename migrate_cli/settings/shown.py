@@ -38,7 +38,7 @@ def settings_rows(settings: Settings) -> list[JsonObject]:
 def settings_digest(rows: Iterable[JsonObject]) -> str:
     """The hash of all settings as `settings_rows` gives them, after the name of its algorithm.
 
-    Equal digests mean equal settings, but for secrets, and for where the state and the report are.
+    Equal digests mean equal settings, except for secrets, and for where the state and the report are.
     """
     said = {row["setting"]: row["value"] for row in rows if row["setting"] not in _PLACES}
     data = json.dumps(said, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogatepass")

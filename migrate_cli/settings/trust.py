@@ -1,7 +1,7 @@
-"""Which settings files may be taken without being named, and what must be said of those that are taken.
+"""Which settings files may be used without being named, and what must be said about those that are used.
 
 A `migration.yaml` or `.env` that nobody named may have come with the data. In the source it is not trusted; elsewhere,
-addresses and commands in it are told. Pure but for looking where files lie. It must not read a file.
+addresses and commands in it are announced. Pure except for checking where files are. It must not read a file.
 """
 
 from __future__ import annotations

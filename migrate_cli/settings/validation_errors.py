@@ -1,4 +1,4 @@
-"""Turns pydantic's errors into one sentence: which key, where it stands, what is allowed. Pure.
+"""Turns pydantic's errors into one sentence: which key, where it is, what is allowed. Pure.
 
 For settings, which come in layers, and for documents such as replay suites, which come from one file. Values are never
 repeated in a sentence: one of them might be a key or a token in the wrong place.
@@ -25,7 +25,7 @@ _ALLOWED = {
     "string_pattern_mismatch": "a text on one line",
     "path_type": "a path",
     "tuple_type": "a list", "list_type": "a list", "dict_type": "a mapping", "too_short": "a list that is not empty",
-    "model_type": "a mapping with keys of its own", "model_attributes_type": "a mapping with keys of its own",
+    "model_type": "a mapping with keys", "model_attributes_type": "a mapping with keys",
 }  # fmt: skip
 _BOUNDS = {
     "greater_than_equal": ("ge", "at least"),
@@ -158,7 +158,7 @@ def _dotted(place: Loc) -> str:
 
 
 def _model_at(place: Loc, model: type[BaseModel]) -> type[BaseModel] | None:
-    """The model whose keys stand at a place."""
+    """The model whose keys are at a place."""
     found: type[BaseModel] | None = model
     for step in place:
         if isinstance(step, str):

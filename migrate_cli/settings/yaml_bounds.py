@@ -1,4 +1,4 @@
-"""Looks how large and how deep a YAML text would become, its aliases written out, before anything is made of it. Pure.
+"""Checks how large and how deep a YAML text would be with its aliases expanded, before building anything. Pure.
 
 A few lines of aliases can stand for more values than a machine holds; counting them costs only what is written.
 """
@@ -17,7 +17,7 @@ class TooLargeYamlError(ValueError):
 
 
 def check_yaml(text: str | bytes, loader: type[Any]) -> None:
-    """Raise TooLargeYamlError or TooDeepError for a text that must not be loaded, YAMLError where it is no YAML."""
+    """Raise TooLargeYamlError or TooDeepError for a text that must not be loaded, YAMLError where it is not YAML."""
     most, deepest = bounds().yaml_nodes, bounds().json_depth
     sizes: dict[str, int] = {}
     """Values by anchor, its own value included."""

@@ -1,4 +1,4 @@
-"""What is wrong with a text that is not YAML, in words for whoever wrote it: where, what, and what to do. Pure."""
+"""What is wrong with a text that is not YAML, in words for its author: where, what, and what to do. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from migrate_cli.settings.yaml_bounds import TooLargeYamlError
 _MEANINGS = (
     (r"expected ',' or '\]'", "the [ of {opened} is not closed; close it, or put a comma between the values"),
     (r"expected ',' or '\}'", "the {{ of {opened} is not closed; close it, or put a comma between the values"),
-    (r"mapping values are not allowed", "no colon may stand here; put the value in quotes, or check the line above"),
+    (
+        r"mapping values are not allowed",
+        "a colon is not allowed here; put the value in quotes, or check the line above",
+    ),
     (r"could not find expected ':'", "the colon after the key of {opened} is missing; put one there"),
     (r"found character '\\t'", "there is a tab; indent with blanks instead"),
     (r"found character '(.)'", "a value cannot begin with {0}; put it in quotes"),

@@ -42,7 +42,7 @@ _FORWARDED = ("OPENAI_BASE_URL", "SOURCE_BASE_URL")
 def connect(scheduler: str | None, at_once: int | None) -> DaskEngine:
     """Connect to a scheduler. Raises UsageError without the extra or an address, TemporaryError where none answers."""
     if importlib.util.find_spec("distributed") is None:
-        raise UsageError("--engine dask needs the package of Dask: pip install distributed")
+        raise UsageError("--engine dask needs the Dask package: pip install distributed")
     if scheduler is None:
         raise UsageError("--engine dask needs the address of its scheduler: --scheduler tcp://HOST:8786")
     from distributed import Client  # noqa: PLC0415 - an extra, and slow to import
@@ -51,7 +51,7 @@ def connect(scheduler: str | None, at_once: int | None) -> DaskEngine:
         client = Client(scheduler, timeout=_PATIENCE, set_as_default=False, name="migrate-cli")
     except ValueError as error:
         raise UsageError(
-            f"--scheduler {scheduler} is no address of a Dask scheduler, such as tcp://HOST:8786"
+            f"--scheduler {scheduler} is not an address of a Dask scheduler, such as tcp://HOST:8786"
         ) from error
     except OSError as error:
         raise TemporaryError(f"no Dask scheduler answers at {scheduler} ({error}); check --scheduler") from error
@@ -135,7 +135,7 @@ class DaskEngine:
             return
         self._begun[index] += 1
         if self._begun[index] > 1:
-            put((index, {"type": "note", "text": "its worker was lost, and another goes on with it"}))
+            put((index, {"type": "note", "text": "its worker was lost, and another takes over"}))
 
 
 def shard_task(task: ShardTask, topic: str) -> ShardEnd:

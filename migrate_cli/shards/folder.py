@@ -1,4 +1,4 @@
-"""The state files of the shards of one migration, in a folder beside its state file: made, joined, removed.
+"""The state files of the shards of one migration, in a folder next to its state file: made, joined, removed.
 
 A state file is divided when a run begins and joined when it ends, so that between runs one file knows everything. A run
 that was killed leaves its shards behind; whatever `apply` comes next joins them before it looks at a thread. So the

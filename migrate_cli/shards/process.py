@@ -82,7 +82,7 @@ def run_shard(task: ShardTask, told: Told, stop: StopRequest) -> ShardEnd:
             return ShardEnd(task.index, _stopped(task), attempts=attempts)
         elif attempts > RESTARTS:
             problem = (
-                f"shard {task} was killed {attempts} times ({_cause(code)}); it is resumable, see its last log lines"
+                f"shard {task} was killed {attempts} times ({_cause(code)}); it can be resumed; see its last log lines"
             )
             return ShardEnd(task.index, None, attempts=attempts, problem=problem)
         else:

@@ -52,7 +52,7 @@ class DivideOptions:
     """The options of a divided run that are not settings."""
 
     arguments: tuple[str, ...]
-    """The command line of a shard but for shard, state file and limits; see `cli.dividing`."""
+    """The command line of a shard except for shard, state file and limits; see `cli.dividing`."""
     sandbox: bool = False
     plan_file: Path | None = None
     time_limit: TimeLimit = field(default_factory=TimeLimit)
@@ -211,8 +211,8 @@ def limits(settings: Settings, engine: Engine) -> dict[str, str]:
         share = limit // engine.at_once if settings.load.divide_limits else limit
         if not share:
             raise UsageError(
-                f"{limit} requests a minute cannot be divided between {engine.at_once} shards that run at once; "
-                "take fewer, or raise the limit"
+                f"{limit} requests per minute cannot be divided among {engine.at_once} shards that run at once; "
+                "use fewer, or raise the limit"
             )
         found[name] = str(share)
     return found
@@ -248,7 +248,7 @@ _EMPTY: JsonObject = {
     "findings": {},
     "requests": {"sent": 0, "retried": 0, "ambiguous": 0},
 }
-"""What stands in a result in which no shard came to count anything."""
+"""What is in a result in which no shard came to count anything."""
 
 
 def _target(settings: Settings, *, sandbox: bool) -> JsonObject:

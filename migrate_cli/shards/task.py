@@ -60,8 +60,8 @@ WORST_FIRST = (
     ExitCode.PARTIAL,
     ExitCode.OK,
 )
-"""The code of all shards together is the first of these that one of them has: a bug, then what somebody must mend, then
-what only has to be run again, then what is done but for some threads."""
+"""The code of all shards together is the first of these that one of them has: a bug, then what somebody must fix, then
+what only has to be run again, then what is done except for some threads."""
 FATAL = frozenset(WORST_FIRST[:5])
 """What would end the other shards too, or makes their work useless: they are asked to stop."""
 

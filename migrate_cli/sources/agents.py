@@ -49,7 +49,7 @@ def _agent(value: Any, *, deployed: bool) -> JsonObject | None:
 
 
 def _definition(raw: JsonObject) -> JsonObject | None:
-    """Return the part that holds model, instructions and tools; None where the value is no agent with a prompt."""
+    """Return the part that holds model, instructions and tools; None where the value is not an agent with a prompt."""
     latest = _mapping(_mapping(raw.get("versions")).get("latest"))
     for held in (raw.get("definition"), latest.get("definition"), raw.get("template")):
         if isinstance(held, Mapping):

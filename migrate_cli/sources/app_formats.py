@@ -1,7 +1,7 @@
 """The tables and collections of apps that keep conversations, by the app's name: a row becomes wire messages. Pure.
 
 `source.format` names an app; without it a row is told by the columns that only the app has. What a row holds beyond
-its message becomes the message's metadata, but for what is known to carry nothing, such as the width of a column.
+its message becomes the message's metadata, except for what is known to carry nothing, such as the width of a column.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class AppRow:
         return parsed(value) if isinstance(value, str) else value
 
     def rest(self, *nothing: str) -> JsonObject:
-        """Return what was not read and says something, but for columns that carry nothing."""
+        """Return what was not read and says something, except for columns that carry nothing."""
         used = self._used.union(self._columns.get(name) for name in nothing)
         return {
             column: value
@@ -113,7 +113,7 @@ def app_records(raw: JsonObject, named: str | None = None) -> list[JsonObject] |
         name = named if APPS[named].marks <= {plain_column(column) for column in raw} else None
     found = None if name is None else app_messages(name, raw)
     if found and named is None and any(_says_no_role(record) for record in found):
-        # Columns alone tell it, and what stands in them does not: it is something else.
+        # Columns alone tell it, and what is in them does not: it is something else.
         return None
     return found
 
@@ -139,7 +139,7 @@ def _message(row: AppRow, role: Any, content: list[Any], facts: JsonObject, *not
 
 
 def _files(uploads: Any) -> list[Any]:
-    """Return pictures and files that stand in a list: with their bytes or address, or only by name."""
+    """Return pictures and files that are in a list: with their bytes or address, or only by name."""
     return [_file(upload) if isinstance(upload, dict) else upload for upload in uploads or ()]
 
 
@@ -190,7 +190,7 @@ _FLOWISE_ROLES = {"usermessage": "user", "apimessage": "assistant"}
 
 
 def _flowise(row: AppRow) -> list[JsonObject]:
-    """A row is a message; the tools that an answer used stand in it."""
+    """A row is a message; the tools that an answer used are in it."""
     role = str(row.take("role") or "")
     facts = {
         "id": row.take("id"),
@@ -251,7 +251,7 @@ _LIBRECHAT_NOTHING = (
 
 
 def _librechat(row: AppRow) -> list[JsonObject]:
-    """A document is a message; what was said stands in its parts, or in its text."""
+    """A document is a message; what was said is in its parts, or in its text."""
     by_user = row.take("iscreatedbyuser")
     facts = {
         "id": row.take("messageid"),

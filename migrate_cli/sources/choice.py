@@ -115,10 +115,8 @@ def with_judgement(thread: Thread, judgement: Judgement) -> Thread:
 
 
 def unknown_activity(thread_id: str) -> Finding:
-    """Return the finding of a thread that was kept because nobody knows when it was last active."""
-    detail = (
-        "Not all of its messages and runs say when they were made, so it was taken whatever --since and --until say."
-    )
+    """Return the finding of a thread that was kept because it is not known when it was last active."""
+    detail = "Not all of its messages and runs have times, so it was included regardless of --since and --until."
     return finding(ACTIVITY_UNKNOWN, detail, thread_id)
 
 

@@ -29,7 +29,7 @@ def with_columns(paths: Mapping[str, str], columns: Mapping[str, str]) -> dict[s
     """Return the paths of `source.map` with those of named columns. Raises SourceError for a field named in both."""
     twice = sorted(paths.keys() & columns.keys())
     if twice:
-        detail = f"source.map and source.columns both name {' and '.join(twice)}; leave it in one of them."
+        detail = f"source.map and source.columns both name {' and '.join(twice)}; keep it in one of them."
         raise SourceError(detail, code="map-and-columns")
     return {**{field: f'"{column}"' for field, column in columns.items()}, **paths}
 

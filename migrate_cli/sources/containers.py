@@ -108,7 +108,7 @@ def is_exchange(raw: JsonObject) -> bool:
 
 
 def may_be_record(raw: JsonObject) -> bool:
-    """Whether a document may be a record itself rather than hold some: it is no mapping of many keys to lists."""
+    """Whether a document may be a record itself rather than hold some: it is not a mapping of many keys to lists."""
     return (
         not raw
         or not all(type(value) is list or type(value) is dict for value in raw.values())
@@ -199,7 +199,7 @@ def threads_apart(value: Any) -> Any:
 def opened(raw: JsonObject, read: Records, fits_row: Callable[[Any], bool]) -> Any:
     """Return the records of a document: a list, or an object with a key for each thread; the same if it has none.
 
-    Assistants that stand beside the threads follow them.
+    Assistants that are next to the threads follow them.
     """
     found = _opened(raw, read, fits_row, 0)
     if found is raw or type(found) is not list:
@@ -209,7 +209,7 @@ def opened(raw: JsonObject, read: Records, fits_row: Callable[[Any], bool]) -> A
 
 
 def _assistants(raw: JsonObject, depth: int) -> Iterator[Any]:
-    """Yield the assistants that stand in lists or under names of a document, at any level that may hold records."""
+    """Yield the assistants that are in lists or under names of a document, at any level that may hold records."""
     for value in raw.values():
         entries = value["data"] if is_list_answer(value) else value
         if type(entries) is dict and kind_of(entries) is None:
@@ -255,7 +255,7 @@ def _name_no_thread(records: Any) -> bool:
 
 
 def beside(raw: JsonObject, read: Records, fits_row: Callable[[Any], bool], depth: int = 0) -> list[str] | None:
-    """Return the fields of an opened document that stand beside its records, by path; None where it holds no record."""
+    """Return the fields of an opened document that are next to its records, by path; None where it holds no record."""
     by_id = _by_id(raw, read)
     if by_id is not None:
         return [key for key, value in raw.items() if key not in by_id and carries(value)]

@@ -40,7 +40,7 @@ _ENVELOPES = ("data", "message", "payload", "_source", "doc", "document", "body"
 _THREAD_KEYS = frozenset({"thread", "messages", "runs", "run_steps", "steps"})
 _HOLDERS = (dict, list)
 _MOST_FIELDS = 10_000
-"""An entry of a list with more names is no record: nobody has so many fields, and looking at each takes long."""
+"""An entry of a list with more names is not a record: nobody has so many fields, and looking at each takes long."""
 
 
 class Translator:
@@ -68,7 +68,7 @@ class Translator:
         return self._single.met.taken()
 
     def beside(self, raw: Any, wire: Any) -> list[str]:
-        """Return the fields of a document that stand beside its records, which its translation has no more."""
+        """Return the fields of a document that are next to its records, which its translation has no more."""
         if type(raw) is not dict or wire is raw or len(raw) > MOST_KEYS:
             return []
         if type(wire) is list:
@@ -195,7 +195,7 @@ class Translator:
     # Threads with their messages
 
     def _history(self, raw: JsonObject, *, anyhow: bool = False) -> JsonObject | None:
-        """Return a thread that holds its messages, whatever they stand under; None for anything else.
+        """Return a thread that holds its messages, whatever they are under; None for anything else.
 
         With `anyhow`, the only list of messages counts, under whatever key, where a thread is named beside it.
         """

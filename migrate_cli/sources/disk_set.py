@@ -82,7 +82,7 @@ class DiskSet:
 
 def temporary_folder(error: Exception) -> SourceError:
     """Return the error for a temporary folder that takes no more."""
-    detail = f"The temporary folder {tempfile.gettempdir()} cannot take the index: {error}. Make room in it."
+    detail = f"The temporary folder {tempfile.gettempdir()} cannot hold the index: {error}. Free some space in it."
     return SourceError(detail, code="temporary-folder")
 
 

@@ -86,7 +86,7 @@ def chronicle_of(raws: Iterable[Any]) -> Chronicle:
 
 
 def _odd(when: Any, seen: Chronicle) -> float | None:
-    """Read a time that is no plain number of seconds, and note how it is written."""
+    """Read a time that is not a plain number of seconds, and note how it is written."""
     if when is None or when == "":
         seen.missing += 1
         return None
@@ -113,7 +113,7 @@ _OFFSET = re.compile(r"(?:[zZ]|[+-]\d\d:?\d\d(?::?\d\d)?)\s*$")
 
 
 def form_of(value: Any) -> str:
-    """Return the form of a value without its content: digits become 0, letters a; what is no text is named."""
+    """Return the form of a value without its content: digits become 0, letters a; what is not text is named."""
     if isinstance(value, bool) or value is None:
         return str(value).lower() if value is not None else "null"
     if isinstance(value, dict):
@@ -155,8 +155,8 @@ def note_order(notes: Notes, seen: Chronicle, known_by: str | None, field_name: 
         notes.add("order-unknown", detail)
     if seen.looks_reversed:
         detail = (
-            "It begins with an answer and ends with a question, so the newest message probably stands first; "
-            "source.order: newest-first turns it round."
+            "It begins with an answer and ends with a question, so the newest message probably comes first; "
+            "source.order: newest-first reverses it."
         )
         notes.add("order-probably-reversed", detail)
     return "nothing"
@@ -168,7 +168,7 @@ def _why_untold(seen: Chronicle) -> str:
         return f"None of {what} has a time"
     if seen.unreadable + seen.missing == seen.count:
         return f"No time of {what} can be read"
-    return f"The times of {what} do not differ" + (", where they have one" if seen.missing + seen.unreadable else "")
+    return f"The times of {what} are all the same" + (", if they have one" if seen.missing + seen.unreadable else "")
 
 
 def _note_times(notes: Notes, seen: Chronicle, field_name: str) -> None:
@@ -176,7 +176,7 @@ def _note_times(notes: Notes, seen: Chronicle, field_name: str) -> None:
         forms = " or ".join(seen.forms)
         detail = (
             f"{seen.unreadable:,} of {seen.count:,} times ({field_name}) cannot be read; they have the form {forms} "
-            "(0: a digit, a: a letter). Say what that means: source.time_format."
+            "(0: a digit, a: a letter). Describe the format: source.time_format."
         )
         notes.add("time-unreadable", detail)
     if len(seen.kinds) > 1:
@@ -225,7 +225,7 @@ def missing_side(*, turned: bool | None) -> str:
 
 def incomplete(side: str, why: str) -> str:
     """Return the sentence on a thread that may lack messages; `side` is `older`, `newer` or both."""
-    return f"{why}, so that {side} ones may be missing; export the thread again with all pages."
+    return f"{why}, so {side} ones may be missing; export the thread again with all pages."
 
 
 MORE_PROMISED = "The last page of its messages says that there are more"
@@ -247,7 +247,7 @@ def note_completeness(notes: Notes, seen: Chronicle, *, has_more: bool | None, t
         side = "older or newer" if turned is None or not turned else "older"
         if not turned and _role(seen.first) == "assistant":
             side = "older"
-        why = f"It has exactly {seen.count} messages, as many as a page that is not followed by another"
+        why = f"It has exactly {seen.count} messages, as many as one page, and no other page follows"
         notes.add(INCOMPLETE, incomplete(side, why))
         return "may be incomplete"
     return "no sign of more"

@@ -17,14 +17,14 @@ SLACK = (
     "is part of a Slack export, in which messages name members and not roles. If a bot answered in it, describe it "
     "with source.map, and say with source.roles which member is the assistant."
 )
-BATCH = "is a file of the Batch API: single requests or their answers, and no threads. Leave it out."
-TUNING = "is training data for fine-tuning: examples, and no threads. Leave it out."
+BATCH = "is a file of the Batch API: single requests or their responses, but no threads. Leave it out."
+TUNING = "is training data for fine-tuning: examples, but no threads. Leave it out."
 VECTORS = (
-    "holds vectors, or what a vector store lists: the material of a search, and no threads. Upload the documents "
+    "holds vectors, or what a vector store lists: the index of a search, but no threads. Upload the documents "
     "themselves to a vector store of the target."
 )
-USAGE = "is a report on usage or costs: numbers of requests and tokens, and no texts of threads. Leave it out."
-EVALS = "is a run of evaluations: items and grades, and no threads. Leave it out."
+USAGE = "is a report on usage or costs: numbers of requests and tokens, but no texts of threads. Leave it out."
+EVALS = "is a run of evaluations: items and grades, but no threads. Leave it out."
 
 _USAGE_COLUMNS = frozenset({
     "n_requests", "num_model_requests", "n_context_tokens_total", "n_generated_tokens_total", "amount_value",
@@ -120,7 +120,7 @@ INSTEAD = {
     "office document or archive": "Save a table as CSV UTF-8.",
     "old office document": "Save a table as CSV UTF-8.",
 }
-_DOCUMENTS = "Documents, images and sound are no conversations: name the export of the threads themselves."
+_DOCUMENTS = "Documents, images and sound are not conversations: name the export of the threads themselves."
 
 
 def kind_of_bytes(head: bytes) -> str | None:
@@ -165,15 +165,15 @@ def not_quite_json(text: str, at: int) -> str | None:  # noqa: PLR0911 - one que
     here, before = text[at : at + 20], text[max(0, at - 200) : at].rstrip()
     closing = here.lstrip()[:1] in ("}", "]")
     if closing and before.endswith(","):
-        return "a comma stands before a closing bracket; remove it"
+        return "there is a comma before a closing bracket; remove it"
     if here.lstrip().startswith(",") and text[at + 1 :].lstrip()[:1] in ("}", "]"):
-        return "a comma stands before a closing bracket; remove it"
+        return "there is a comma before a closing bracket; remove it"
     if here.startswith("'"):
-        return "texts stand in single quotes, as Python prints them; write the data with json.dump"
+        return "texts are in single quotes, as Python prints them; write the data with json.dump"
     if here.startswith(("//", "/*", "#")):
-        return "a comment stands there; remove it"
+        return "there is a comment; remove it"
     if re.match(r"(?:True|False|None)\b", here):
         return "the data was printed by Python (True, None); write it with json.dump"
     if re.match(r"-?(?:NaN|Infinity)\b|undefined\b", here):
-        return "that is no value in JSON; write null"
-    return "a name stands without quotes (JSON5 or JavaScript); write the data as JSON" if _NAME.match(here) else None
+        return "JSON has no such value; write null"
+    return "a name has no quotes (JSON5 or JavaScript); write the data as JSON" if _NAME.match(here) else None

@@ -63,7 +63,7 @@ class _Fields:
     message_id: str | None = None
     thread_id: str | None = None
     share: float = 1.0
-    """How many of the records have the role; all, where that cannot be asked for since it stands in a text."""
+    """How many of the records have the role; all, where that cannot be asked for since it is in a text."""
 
     @property
     def score(self) -> int:
@@ -150,11 +150,11 @@ def _block(records: _Records, fields: _Fields, *, rows: bool) -> list[str]:
 
 
 _NOT_FOUND = {
-    "thread_id": "nothing looks like it; without it, each list is a thread named after the file",
-    "role": "nothing looks like who speaks; a path is needed here",
-    "text": "nothing looks like what is said; a path is needed here",
-    "created_at": "nothing looks like a time; without it, the order of the file counts",
-    "message_id": "nothing looks like it; without it, messages get ids of their own",
+    "thread_id": "no candidate found; without it, each list is a thread named after the file",
+    "role": "no candidate for the speaker found; a path is needed here",
+    "text": "no candidate for the text found; a path is needed here",
+    "created_at": "no candidate for a time found; without it, the order of the file counts",
+    "message_id": "no candidate found; without it, message ids are generated",
 }
 
 

@@ -51,14 +51,14 @@ def shard_of(thread_id: str, shards: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ShapeTaken:
-    """For the report of `plan`: which shape how many files were taken for."""
+    """For the report of `plan`: how many files were read as each format."""
 
     shape: str
     files: int
     example: str
     """One path or member, as an example."""
     frame: Mapping[str, int] = field(default_factory=dict)
-    """Fields that stand beside the records and carry nothing, and in how many files."""
+    """Fields that are next to the records and carry nothing, and in how many files."""
     spelling: tuple[str, ...] = ()
     """Spellings and dialects other than the wire's that were met, such as `createdAt as created_at`."""
 
@@ -163,7 +163,7 @@ class Source(ABC):
     live: bool = False
     """True when reading waits for a network, so that it must not be done on the event loop's thread."""
     tell: Callable[[str], None] = staticmethod(lambda _: None)
-    """Takes a sentence for whoever watches while `threads` is read; from any thread. Set by the command, if it has
+    """Takes a sentence for the user while `threads` is read; from any thread. Set by the command, if it has
     somebody to tell."""
     left_out: Callable[[str], None] = staticmethod(lambda _: None)
     """Takes the id of each thread that the `choice` of a selection leaves out, while `threads` is read; from any
@@ -218,7 +218,7 @@ class Source(ABC):
         selection: Selection,  # noqa: ARG002 - for those that override it
         skip: Callable[[str], bool] = lambda _: False,  # noqa: ARG002 - the same
     ) -> AsyncGenerator[Thread | Unreadable] | None:
-        """Yield what `threads` yields on the caller's own event loop, but for those that `skip` knows.
+        """Yield what `threads` yields on the caller's own event loop, except for those that `skip` knows.
 
         None where reading blocks, as it does from files and databases.
         """

@@ -95,7 +95,7 @@ class RecordMap:
         self.entries_at: Place | None = () if "threads" not in self._paths else self._paths["threads"].entries_at
         """The names that lead to the list of entries, where nothing but names does."""
         self._spelled = not {"role", "text"}.isdisjoint(self._paths)
-        """Whether messages are written anew; else they stay as they are, and what is named wins."""
+        """Whether messages are written again; else they stay as they are, and what is named wins."""
         self._own = {name: path for name, path in self._paths.items() if name in WIRE and not path.above}
         self._above = {name: path for name, path in self._paths.items() if name in WIRE and path.above}
         named = self._paths.get("thread_id")
@@ -183,7 +183,7 @@ class RecordMap:
             record = {}
 
     def frame(self, document: Any) -> list[str]:
-        """Return the paths of what stands in a document beside its entries."""
+        """Return the paths of what is in a document beside its entries."""
         threads = self._paths.get("threads")
         if threads is None or type(document) is not dict:
             return []
@@ -250,7 +250,7 @@ class RecordMap:
         return [raws[place] for place in sorted(range(len(raws)), key=keys.__getitem__)]
 
     def _message(self, raw: Any, entry: JsonObject) -> tuple[Any, JsonObject]:
-        """Return the wire message of one record, and what is left of it; what is no record stays, and is told later."""
+        """Return the wire message of one record, and the rest of it; what is not a record stays, and is reported."""
         raw = _parsed(raw)
         if type(raw) is not dict:
             return raw, {}
@@ -281,7 +281,7 @@ class RecordMap:
         return reading.rest(raw)
 
     def _put(self, record: JsonObject, rest: JsonObject, name: str, path: JsonPath, value: Any) -> None:
-        """Write a value under the wire's word; one that cannot be taken for it stays under its path."""
+        """Write a value under the wire's word; one that cannot be read as such stays under its path."""
         if name == "role":
             value = self._roles.meaning(value)
         elif name == "text" and isinstance(value, int | float) and not isinstance(value, bool):

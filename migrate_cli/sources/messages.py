@@ -25,7 +25,7 @@ _TIMES = ("created_at", "completed_at", "incomplete_at", "started_at", "cancelle
 _JSON_FIELDS = ("metadata", "attachments", "file_ids", "tool_calls", "function_call", "parts", "additional_kwargs")
 """Fields of a message where a list or an object belongs, which tables hold as text."""
 MOST_KEYS = 200
-"""An object with more keys is no record, but one entry for each of many."""
+"""An object with more keys is not a record, but one entry for each of many."""
 _PLAIN_PARTS = frozenset({"text", "image_file", "image_url", "refusal"})
 
 

@@ -79,7 +79,7 @@ def messages_of(raws: Iterable[Any], thread_id: str, notes: Notes, *, start: int
             yield message_of(raw, thread_id, position, notes)
         else:
             kind = type(raw).__name__
-            notes.add("message-not-an-object", f"Entry {position + 1} of the messages is no object but {kind}.")
+            notes.add("message-not-an-object", f"Entry {position + 1} of the messages is not an object but {kind}.")
 
 
 def message_of(raw: JsonObject, thread_id: str, position: int, notes: Notes) -> Message:
@@ -87,7 +87,9 @@ def message_of(raw: JsonObject, thread_id: str, position: int, notes: Notes) -> 
     message_id = clean_id(raw.get("id"))
     if message_id is None:
         message_id = f"{thread_id}#{position}"
-        notes.add("message-without-id", f"Message {position + 1} has no id and is called {message_id}.", message_id)
+        notes.add(
+            "message-without-id", f"Message {position + 1} has no id; it was given the id {message_id}.", message_id
+        )
     get = raw.get
     incomplete, assistant_id, run_id = get("incomplete_details"), get("assistant_id"), get("run_id")
     content = _content(raw, message_id, notes)
@@ -120,7 +122,7 @@ def _role(raw: JsonObject, message_id: str, notes: Notes) -> str | None:
     if isinstance(role, str) and role:
         return role
     if raw.get("assistant_id") or raw.get("run_id"):
-        notes.add("message-role-inferred", "No role; a run made the message, so it is the assistant's.", message_id)
+        notes.add("message-role-inferred", "No role; a run created the message, so it is the assistant's.", message_id)
         return "assistant"
     return None
 
@@ -152,7 +154,7 @@ def _content(raw: JsonObject, message_id: str, notes: Notes) -> tuple[Any, ...]:
 
 def _note_list_like(text: str, message_id: str, notes: Notes) -> None:
     if looks_like_parts(text):
-        detail = f"The text ({len(text):,} characters) looks like a list of parts, and cannot be read as one."
+        detail = f"The text ({len(text):,} characters) looks like a list of parts, but cannot be read as one."
         notes.add("text-looks-like-json", detail, message_id)
 
 
@@ -204,7 +206,7 @@ def _text(value: Any) -> str | None:
 
 
 def runs_of(raws: Iterable[Any]) -> tuple[Run, ...]:
-    """Return the runs of wire objects that are already in order; each id once, what is no object left out."""
+    """Return the runs of wire objects that are already in order; each id once, what is not an object left out."""
     return tuple(run_of(raw) for raw in _each_once(raws))
 
 
@@ -226,7 +228,7 @@ def run_of(raw: JsonObject) -> Run:
 
 
 def step_of(raw: JsonObject) -> RunStep:
-    """Return the run step of one wire object; its type stands in `type` or only in `step_details`."""
+    """Return the run step of one wire object; its type is in `type` or only in `step_details`."""
     details = mapping_of(raw.get("step_details"))
     return RunStep(
         id=clean_id(raw.get("id")) or "",

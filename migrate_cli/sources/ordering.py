@@ -30,7 +30,7 @@ class Stretch:
     api_page: bool = False
     """True for a verbatim answer of the list call, whose default order is newest first."""
     mixed: bool = False
-    """Whether it ends earlier than it begins and does not fall on the whole: then it is no list that was turned."""
+    """Whether it ends earlier than it begins and does not fall on the whole: then it is not a list that was turned."""
 
     @property
     def falls(self) -> bool:
@@ -117,8 +117,8 @@ def _in_time(places: list[int], begins: list[float | None], notes: Notes, what: 
         places, begins = places[::-1], begins[::-1]
     elif not rising and what == "messages" and (len(known) < len(begins) or len(set(known)) < len(known)):
         detail = (
-            "Files follow each other by their times, in another order than that of their names; where times are "
-            "missing or the same, the names decided, which may be chance."
+            "Files are ordered by their times, which differs from the order of their names; where times are "
+            "missing or the same, the names decided, which may be arbitrary."
         )
         notes.add("order-unknown", detail)
     # One without a time stays behind the one before it.
@@ -170,7 +170,7 @@ def _guess(stretch: Stretch, notes: Notes, what: str) -> int:
     if stretch.opens != stretch.closes:
         way, why = (1, "it begins with what comes first") if stretch.opens else (-1, "it ends with what comes first")
     else:
-        way, why = -1, "the list calls answer so unless asked otherwise"
+        way, why = -1, "list calls return this order by default"
     order = "oldest first" if way > 0 else "newest first"
     notes.add("order-unknown", f"All {stretch.count} {what} of a page share one second; read as {order}, since {why}.")
     return way
@@ -217,5 +217,5 @@ def note_duplicate(notes: Notes, message_id: str, *, same: bool) -> None:
     if same:
         notes.add("duplicate-message", "The source holds the message more than once; it is read once.", message_id)
     else:
-        detail = "The source holds the message more than once, and not alike; the first is read."
+        detail = "The source holds the message more than once, with differences; the first is read."
         notes.add("duplicate-message-differs", detail, message_id)

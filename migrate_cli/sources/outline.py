@@ -24,7 +24,7 @@ ENTRIES = 200
 VALUES = 20_000
 """Values that are looked at in all."""
 MANY = 12
-"""Names of an object from which on they are looked at as one, if what stands under them is alike."""
+"""Names of an object from which on they are looked at as one, if what is under them is alike."""
 MOST_NAMES = 14
 _LONG = 40
 _TYPES = {str: "text", bool: "truth", int: "number", float: "number", type(None): "null"}

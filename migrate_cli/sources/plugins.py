@@ -35,7 +35,7 @@ def open_plugin(kind: str, options: Mapping[str, Any]) -> Source:
     source = _guarded(point, lambda: point.load()(dict(options)))
     if not isinstance(source, Source):
         raise SourceError(
-            f"The source {kind} ({point.value}) gave {type(source).__name__} in place of a Source; "
+            f"The source {kind} ({point.value}) returned {type(source).__name__} instead of a Source; "
             "see docs/own-source.md.",
             code="source-plugin",
         )
@@ -49,7 +49,7 @@ def _point(kind: str) -> EntryPoint:
     known = [*OWN, *found]
     close = closest(kind, known)
     hint = f"did you mean {close}?" if close else f"there are {', '.join(known)}."
-    raise UsageError(f"there is no source {kind}; {hint} A package brings one by the entry point group {GROUP}.")
+    raise UsageError(f"there is no source {kind}; {hint} A package can add one with the entry point group {GROUP}.")
 
 
 class GuardedSource(Source):
@@ -79,9 +79,9 @@ class GuardedSource(Source):
             if isinstance(entry, Unreadable):
                 yield entry
             elif not isinstance(entry, Thread):
-                raise self._odd(f"yielded {type(entry).__name__} in place of a Thread or an Unreadable")
+                raise self._odd(f"yielded {type(entry).__name__} instead of a Thread or an Unreadable")
             elif selection.wants(entry.id) and _is_too_deep(entry):
-                detail = f"The source gives in the thread {entry.id} JSON {too_deep()}. The others are read."
+                detail = f"The source gives, in the thread {entry.id}, JSON {too_deep()}. The others are read."
                 yield Unreadable(entry.origin, "json-too-deep", detail, entry.id)
             elif selection.wants(entry.id):
                 yield entry if seen.add(entry.id) else _twice(entry)
@@ -121,7 +121,7 @@ def _guarded(point: EntryPoint, call: Callable[[], T]) -> T:
         why = scrub(lines[0])[:200].rstrip(".") if lines else "no message"
         raise SourceError(
             f"The source {point.name} ({point.value}) failed: {type(error).__name__}: {why}. "
-            "It is a package of its own; tell its authors.",
+            "It is a separate package; tell its authors.",
             code="source-plugin",
         ) from error
 
@@ -134,5 +134,5 @@ def _is_too_deep(thread: Thread) -> bool:
 
 
 def _twice(thread: Thread) -> Unreadable:
-    detail = f"The source gives the thread {thread.id} once more; the first one is read."
+    detail = f"The source gives the thread {thread.id} again; the first one is read."
     return Unreadable(thread.origin, "duplicate-thread-id", detail, thread.id)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 TELL_AFTER = 1.0
-"""Seconds of looking through a source after which whoever watches is told of it."""
+"""Seconds of looking through a source after which the user is told of it."""
 TELL_EVERY = 0.25
 """Seconds between two words about it."""
 

@@ -33,7 +33,7 @@ class Roles:
     def meaning(self, value: Any) -> Any:
         """Return the role to write; an unknown one stays as it is, in lower case, and conversion reports it.
 
-        What is no text, such as the number of a role, has a meaning only where it is named.
+        What is not text, such as the number of a role, has a meaning only where it is named.
         """
         if isinstance(value, str):
             name = value.strip().lower()

@@ -69,7 +69,8 @@ def shard_from_environment(text: str, environ: Mapping[str, str]) -> tuple[int, 
     index, total = int(form[1]), total or 0
     if index == 0 and total:
         raise UsageError(
-            f"--shard counts from 1, so {text} is no part; auto/{total} takes a scheduler's number, also from 0"
+            f"--shard counts from 1, so {text} is not a part; auto/{total} takes a scheduler's number, which may "
+            "count from 0"
         )
     if not 1 <= index <= total:
         raise UsageError(f"--shard takes I/N with I from 1 to N, such as 2/4, not {text}")
@@ -94,8 +95,8 @@ def share_of(limit: int, shard: tuple[int, int] | None) -> int:
     index, total = shard
     if limit < total:
         raise UsageError(
-            f"{limit} requests a minute cannot be divided between {total} shards; take fewer shards, raise the limit, "
-            "or set load.divide_limits: false if it is meant for each of them"
+            f"{limit} requests per minute cannot be divided among {total} shards; use fewer shards, raise the limit, "
+            "or set load.divide_limits: false if it applies to each of them"
         )
     return limit // total + (index <= limit % total)
 
@@ -107,25 +108,24 @@ def _auto(total: int | None, environ: Mapping[str, str]) -> tuple[int, int]:
         told = [one for one in told if one.total != 1] or told[:1]
     if not told:
         raise UsageError(
-            "--shard auto: no variable of a scheduler that is known here is set (such as JOB_COMPLETION_INDEX, "
+            "--shard auto: no variable of a known scheduler is set (such as JOB_COMPLETION_INDEX, "
             f"SLURM_ARRAY_TASK_ID or CI_NODE_INDEX); {_WAYS}"
         )
     first = told[0]
     for other in told[1:]:
         if (other.place, other.total) != (first.place, first.total):
-            raise UsageError(f"--shard auto: {first.variable} and {other.variable} do not say the same; {_WAYS}")
+            raise UsageError(f"--shard auto: {first.variable} and {other.variable} contradict each other; {_WAYS}")
     if total is None and not (first.total and first.lasting):
         raise UsageError(
-            f"--shard auto: {first.variable} is set, but nothing says for sure how many shards there are; "
-            "write --shard auto/N"
+            f"--shard auto: {first.variable} is set, but the number of shards is not certain; write --shard auto/N"
         )
     if total is not None and first.total not in (None, total):
         raise UsageError(
-            f"--shard auto/{total}: {first.variable} is of one of {first.total} tasks, not of {total}; {_WAYS}"
+            f"--shard auto/{total}: {first.variable} belongs to one of {first.total} tasks, not of {total}; {_WAYS}"
         )
     shards = total or first.total or 0
     if first.place >= shards:
-        raise UsageError(f"--shard auto/{shards}: {first.variable} is of a task behind the last shard; {_WAYS}")
+        raise UsageError(f"--shard auto/{shards}: {first.variable} belongs to a task after the last shard; {_WAYS}")
     return first.place + 1, shards
 
 
@@ -158,5 +158,5 @@ def _number(environ: Mapping[str, str], name: str) -> int | None:
     if not text:
         return None
     if not text.isdecimal() or len(text) > 9:
-        raise UsageError(f"--shard auto: {name} is {text!r}, which is no number; {_WAYS}")
+        raise UsageError(f"--shard auto: {name} is {text!r}, which is not a number; {_WAYS}")
     return int(text)

@@ -34,7 +34,7 @@ def names(words: str, **inside: Names) -> Names:
 
 @lru_cache(maxsize=4096)
 def plain_name(key: str) -> str:
-    """Return a key in lower case and without marks; what begins with a dollar is no name."""
+    """Return a key in lower case and without marks; what begins with a dollar is not a name."""
     return "" if key[:1] == "$" else "".join(filter(str.isalnum, key)).lower()
 
 

@@ -43,7 +43,7 @@ class SpellingsMet:
                 self._told[f"{scrub(str(name))} as {wire}"] = None
 
     def taken(self) -> tuple[str, ...]:
-        """Return what was met, and begin anew."""
+        """Return what was met, and start over."""
         told = tuple(self._told)
         self._known.clear()
         self._told.clear()

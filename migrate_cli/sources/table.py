@@ -52,12 +52,13 @@ def csv_rows(found: Recognised) -> Iterator[CsvRow]:
                     yield _row(header, cells, reader.line_num, lines, found.delimiter)
                 lines.taken.clear()
         except csv.Error as error:
-            detail = f"{found.input.origin}: the table breaks off in line {reader.line_num} ({error})."
+            detail = f"{found.input.origin}: the table ends early, in line {reader.line_num} ({error})."
             raise NotOursError("csv-broken", detail, reader.line_num) from None
         except UnicodeDecodeError as error:
             if error.reason == "unexpected end of data":
                 detail = (
-                    f"{found.input.origin}: The file ends in the middle of a letter; it was cut off. Export it again."
+                    f"{found.input.origin}: The file ends in the middle of a character; it is truncated. Export "
+                    "it again."
                 )
                 raise NotOursError("file-cut-off", detail, reader.line_num + 1) from None
             detail = f"{found.input.origin}: {not_utf8(error.object)}"

@@ -18,7 +18,7 @@ _NANOSECONDS_FROM = 1e17
 _LATEST = 253_402_300_800.0
 """Unix seconds of the year 10000, the last that a calendar here can show."""
 _LONGEST = 100
-"""Characters of the longest text that is taken for a time."""
+"""Characters of the longest text that is treated as a time."""
 
 _YEAR_FIRST = re.compile(
     r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})"

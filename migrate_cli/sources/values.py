@@ -1,6 +1,6 @@
 """Values as databases export them become plain JSON: MongoDB, Firestore, DynamoDB. Pure.
 
-A form is only taken for one where nothing else looks like it; everything else stays the same object.
+A form is only treated as one where nothing else looks like it; everything else stays the same object.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ RUN = frozenset({
     "max_prompt_tokens", "max_completion_tokens", "truncation_strategy", "tool_choice", "parallel_tool_calls",
     "response_format", "reasoning_effort", "steps",
 })  # fmt: skip
-"""What an assistant was and what a run cost is no part of a conversation."""
+"""What an assistant was and what a run cost is not a part of a conversation."""
 STEP = frozenset({
     "id", "object", "created_at", "assistant_id", "thread_id", "run_id", "type", "status", "step_details",
     "last_error", "expired_at", "expires_at", "cancelled_at", "failed_at", "completed_at", "metadata", "usage",
@@ -72,7 +72,7 @@ _OBJECTS = {
     "tool_resources": (dict, list),
     "incomplete_details": (dict,),
 }
-"""Fields that carry only what stands in an object or a list; as anything else they are carried by nothing."""
+"""Fields that carry only what is in an object or a list; as anything else they are carried by nothing."""
 
 _LISTS: dict[str, tuple[type, ...]] = {"annotations": (list,)}
 """The same of a text."""

@@ -199,7 +199,7 @@ class StateCopies:
 def _cut(path: Path, count: int) -> StateDamaged:
     return StateDamaged(
         f"The list of ids {path} lacks {count:,} of its lines, so it does not prove what was migrated; put an "
-        "undamaged copy of it, or of the state file, in its place, and run again."
+        "undamaged copy of it, or of the state file, in its place and run again."
     )
 
 

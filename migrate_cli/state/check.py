@@ -20,7 +20,7 @@ _COUNTS: tuple[tuple[str, str, str], ...] = (
         "positions",
         """SELECT count(*) FROM thread WHERE state <> 'undone' AND position <>
             (SELECT count(*) FROM item WHERE item.thread = thread.key AND idx < thread.position)""",
-        "{} threads say another number of items than there are rows",
+        "{} threads record a number of items that differs from their rows",
     ),
     (
         "positions",
@@ -31,13 +31,13 @@ _COUNTS: tuple[tuple[str, str, str], ...] = (
         "states",
         """SELECT count(*) FROM thread WHERE state IN ('loaded', 'verified', 'differs', 'loading')
             AND conversation_id IS NULL""",
-        "{} threads are loaded or under way and have no conversation",
+        "{} threads are loaded or in progress but have no conversation",
     ),
     (
         "states",
         """SELECT count(*) FROM thread WHERE state IN ('loaded', 'verified') AND items IS NOT NULL
             AND digest IS NOT NULL AND position < items AND reason IS NOT 'restored'""",
-        "{} threads count as loaded and have fewer items than they should",
+        "{} threads count as loaded but have fewer items than they should",
     ),
     (
         "conversations",
@@ -48,13 +48,13 @@ _COUNTS: tuple[tuple[str, str, str], ...] = (
     (
         "conversations",
         "SELECT count(*) FROM (SELECT 1 FROM item GROUP BY item_id HAVING count(*) > 1)",
-        "{} items of the target stand at several places",
+        "{} items of the target are in several places",
     ),
     (
         "findings",
         """SELECT count(*) FROM thread WHERE findings <>
             (SELECT count(*) FROM thread_finding WHERE thread_finding.thread = thread.key)""",
-        "{} threads count other findings than are recorded",
+        "{} threads record a number of findings that differs from their rows",
     ),
 )
 _LOOSE = ("thread_finding", "aside", "refused_item")
@@ -108,7 +108,7 @@ def _states(conn: sqlite3.Connection, _: Path) -> Iterator[StateFault]:
     known = {state.value for state in ThreadState}
     for (state,) in conn.execute("SELECT DISTINCT state FROM thread"):
         if state not in known:
-            yield StateFault("states", f"a state that no version knows: {state}")
+            yield StateFault("states", f"an unknown state: {state}")
 
 
 def _references(conn: sqlite3.Connection, _: Path) -> Iterator[StateFault]:
@@ -125,7 +125,7 @@ def _second_copy(conn: sqlite3.Connection, path: Path) -> Iterator[StateFault]:
     missing = conn.execute("SELECT count(*) FROM thread WHERE conversation_id IS NOT NULL").fetchone()[0]
     if not listed.is_file():
         if missing:
-            yield StateFault("second copy", f"{listed.name} is not there; the next apply writes it again")
+            yield StateFault("second copy", f"{listed.name} is missing; the next apply writes it again")
         return
     conn.execute("CREATE TEMP TABLE listed (conversation_id TEXT PRIMARY KEY, thread_id TEXT) WITHOUT ROWID")
     conn.executemany("INSERT OR REPLACE INTO listed VALUES (?, ?)", _lines(listed))

@@ -1,4 +1,4 @@
-"""One megabyte kept beside the state file, to be given back when the disk is full: room for the last vital commit."""
+"""One megabyte kept next to the state file, to be given back when the disk is full: room for the last vital commit."""
 
 from __future__ import annotations
 

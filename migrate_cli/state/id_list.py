@@ -1,4 +1,4 @@
-"""What the list of ids beside a state file says of it, and what a state file takes up from its list.
+"""What the list of ids next to a state file says of it, and what a state file takes up from its list.
 
 A row that must outlive the state file bears a line of the list (see `lines.py`). Pure: it must not touch either file.
 """
@@ -58,7 +58,7 @@ _FACTS: dict[str, tuple[tuple[str, ...], str]] = {
     "refused_item": (("thread_id", "idx", "message_id", "code", "detail"), REFUSED),
     "agent": (AGENT_COLUMNS, AGENT),
 }
-"""Of each table whose rows stand in the list: the columns, and what writes a row."""
+"""Of each table whose rows are in the list: the columns, and what writes a row."""
 _FACTS_GONE = {
     "scratch": (("conversation_id",), SCRATCH_GONE),
     "abandoned": (("deleted_at", "conversation_id"), ABANDONED_GONE),

@@ -1,4 +1,4 @@
-"""The lines of the list of ids beside a state file: what a state cannot be rebuilt without, should all else be lost.
+"""The lines of the list of ids next to a state file: what a state cannot be rebuilt without, should all else be lost.
 
 Each line is JSON and bears a number that only grows, so that a gap, and a list that knows less, can be told. The first
 line says whose list it is. Pure: no I/O.
@@ -13,7 +13,7 @@ from typing import Any
 
 _HEAD = "migrate-cli"
 _FACTS = ("setup", "file", "vector_store", "scratch", "abandoned", "refused_item", "agent")
-"""Tables whose rows stand in the list as they are."""
+"""Tables whose rows are in the list as they are."""
 
 
 @dataclass(frozen=True, slots=True)

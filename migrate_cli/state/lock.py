@@ -51,7 +51,7 @@ class StateLock:
         except OSError as error:
             raise StateError(
                 f"Cannot create the lock file {self.path}: {error.strerror}; "
-                "make the folder writable, or move the state file, with what lies beside it, and name it with --state."
+                "make the folder writable, or move the state file, with the files next to it, and name it with --state."
             ) from error
         if not _take_patiently(self._fd):
             os.close(self._fd)

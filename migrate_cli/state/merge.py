@@ -1,4 +1,4 @@
-"""Joins the state files of shards into one: all of them or none, with conflicts refused and the sums checked.
+"""Merges the state files of shards into one: all of them or none, with conflicts refused and totals checked.
 
 One transaction in the destination, so that a merge that is killed has done nothing, and may simply be run again; what
 was merged before is known and stays. Of the inputs nothing changes but an older schema.
@@ -56,7 +56,7 @@ class Merged:
     before: dict[str, int]
     """The same before the merge."""
     offered: dict[str, int]
-    """What all inputs together hold, threads that stand in several of them counted as often."""
+    """What all inputs together hold, threads that are in several of them counted as often."""
     states: dict[str, int]
     """The destination's threads by state."""
     shared: int
@@ -86,7 +86,7 @@ class Merged:
             return Result("merge", data, run_id=self.run_id)
         data["missing"] = list(self.missing)
         lacking = ", ".join(self.missing)
-        told = f"{self.into} lacks shard {lacking}; merge that too before you apply to the file or verify it as one"
+        told = f"{self.into} lacks shard {lacking}; merge that too before you run apply or verify with this file"
         return Result("merge", data, ExitCode.PARTIAL, self.run_id, [Problem("shards-missing", told)])
 
 
@@ -120,7 +120,7 @@ class _Merge:
         self._run_id = new_run_id(time.time())
 
     def run(self) -> Merged:
-        """Join, check, commit; then bring the copies beside the file up to date."""
+        """Join, check, commit; then bring the copies next to the file up to date."""
         conn, empty = self._conn, False
         try:
             opening.tune(conn, self._into)
@@ -159,7 +159,7 @@ class _Merge:
         wrong = joiner.differences()
         if wrong:
             raise StateError(
-                f"The merge was given up, because the sums do not agree ({'; '.join(wrong)}); nothing was changed. "
+                f"The merge was cancelled, because the sums do not agree ({'; '.join(wrong)}); nothing was changed. "
                 "That is a bug: please report it.",
                 code="merge-sums",
             )
@@ -197,7 +197,7 @@ class _Merge:
             self._conn.executemany(note.sql, note.rows)
 
     def _copies(self, state: str, line: int, *, came: bool) -> None:
-        """Write the list of ids beside the file anew, if there are new ones, then renew the backup."""
+        """Write the list of ids next to the file again, if there are new ones, then renew the backup."""
         copy = StateCopies(self._into)
         try:
             if came:

@@ -1,4 +1,4 @@
-"""The state files that a merge joins: each locked, opened, checked, and held against the setup of the others.
+"""The state files that a merge joins: each locked, opened, checked, and compared with the setup of the others.
 
 Nothing here writes a row. Each refusal names the file, the field, and what to do.
 """
@@ -114,9 +114,9 @@ def same_setup(parts: Sequence[MergeInput], *, any_source: bool = False) -> dict
         for key, value in sorted(part.setup.items()):
             first, path = known.setdefault(key, (value, part.path))
             if first != value and key != SEEN and not (any_source and key == SOURCE):
-                advice = "if it is one source at two places, add --any-source" if key == SOURCE else _ONE_MIGRATION
+                advice = "if it is the same source in two places, add --any-source" if key == SOURCE else _ONE_MIGRATION
                 raise SetupMismatch(
-                    f"The state files are of different setups: {key} is {first or 'not set'} in {path} and "
+                    f"The state files have different settings: {key} is {first or 'not set'} in {path} and "
                     f"{value or 'not set'} in {part.path}; {advice}."
                 )
     return {key: value for key, (value, _) in known.items()}
@@ -134,8 +134,9 @@ def joined_shards(parts: Iterable[MergeInput]) -> Shards | None:
         first = first or (part.shards, part.path)
         if part.shards.of != first[0].of:
             raise SetupMismatch(
-                f"The state files are of different divisions: {first[1]} is of shard {first[0]} and {part.path} of "
-                f"{part.shards}; merge the shards of each division by themselves first."
+                f"The state files belong to different divisions: {first[1]} is shard {first[0]} and {part.path} "
+                "is shard "
+                f"{part.shards}; merge the shards of each division separately first."
             )
         numbers |= part.shards.numbers
     if whole or first is None or len(numbers) == first[0].of:

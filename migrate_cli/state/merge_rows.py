@@ -1,4 +1,4 @@
-"""The rows of one state file, put among those of another: which row of a thread wins, and what goes with it.
+"""Merges the rows of one state file into another: which row of a thread wins, and what goes with it.
 
 Everything streams from one open file into the transaction of the other, so that memory does not grow with either. It
 opens no files and commits nothing.
@@ -7,7 +7,7 @@ Of two rows of one thread the later one wins where both name one conversation, a
 only one has. Two conversations of one thread are a conflict: somebody must say which one stays.
 
 Each shard has uploaded files for itself, and its threads name its own uploads. The destination's own row of a file
-stays; where another file says otherwise, its row stands aside under an origin, and its threads bear that origin. So no
+stays; if another file differs, its row is kept separately under an origin, and its threads carry that origin. So no
 id of an upload is lost, and every thread is converted again as it was loaded.
 """
 
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from migrate_cli.state.statements import FILE_COLUMNS, STORE_COLUMNS
 
-LOST_RACE = "another shard went on with this thread while its conversation was being created"
+LOST_RACE = "another shard continued this thread while its conversation was being created"
 """The reason of the possible orphan that a row leaves which was creating a conversation, and lost."""
 
 _OLDER = ("creating", "pending", "loading", "skipped", "failed", "loaded", "verified", "differs", "in_doubt", "undone")
@@ -109,7 +109,7 @@ WHERE s.n > coalesce(held.n, 0)"""
 _CHILDREN = ("item", "thread_finding", "aside", "refused_item")
 _BY_MESSAGE = "item_by_message"
 _WORTH = 5
-"""Ids of messages come in no order, so that making their index anew is quicker than growing it by a fifth."""
+"""Ids of messages come in no order, so that making their index again is quicker than growing it by a fifth."""
 _OF_RUNS = ("unreadable", "replay")
 _UNREAD = """
 SELECT thread_id, origin, code, detail FROM unreadable
@@ -219,7 +219,7 @@ class RowMerger:
         return added
 
     def _without_index(self, added: int) -> None:
-        """Take the index of messages away where it is quicker to make it anew."""
+        """Take the index of messages away where it is quicker to make it again."""
         (held,) = self._into.execute("SELECT count(*) FROM main.item").fetchone()
         if self._index is None and added * _WORTH > held:
             row = self._into.execute("SELECT sql FROM main.sqlite_master WHERE name = ?", (_BY_MESSAGE,)).fetchone()

@@ -213,7 +213,7 @@ def m009_child_threads(db: Database) -> None:
 
 
 _M010 = (
-    # Which version of an agent an assistant became. A row stands there before the request goes out, without a version.
+    # Which version of an agent an assistant became. A row is there before the request goes out, without a version.
     "CREATE TABLE agent (assistant_id TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, version TEXT, "
     "status TEXT NOT NULL, updated_at INTEGER NOT NULL, run INTEGER REFERENCES run(key), "
     "PRIMARY KEY (assistant_id, name, digest)) WITHOUT ROWID",

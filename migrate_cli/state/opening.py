@@ -31,7 +31,8 @@ _SENTENCES: tuple[tuple[str, type[StateError], str], ...] = (
     (
         "SQLITE_READONLY",
         StateError,
-        "Cannot write the state file {path}; make it and its folder writable, or move it, with what lies beside it, to "
+        "Cannot write the state file {path}; make it and its folder writable, or move it, with the files next to "
+        "it, to "
         "a folder that is, and name it there with --state.",
     ),
     ("SQLITE_BUSY", StateError, _BUSY),
@@ -46,7 +47,9 @@ def check_place(path: Path, *, create: bool) -> None:
     wal = followed(path).with_name(followed(path).name + "-wal")
     for beside in (backup_path(path), map_path(path), wal):
         if beside.exists() and not beside.is_file():
-            raise StateError(f"{beside} is no file, but belongs to the state file {path}; move it away.")
+            raise StateError(
+                f"{beside} is not a file, but has the name of one that belongs to the state file {path}; move it away."
+            )
     if not path.parent.is_dir():
         raise StateError(f"The folder {path.parent} for the state file does not exist; create it or correct --state.")
     if not path.exists() and not create:
@@ -54,9 +57,9 @@ def check_place(path: Path, *, create: bool) -> None:
     filesystem = _filesystem_of(path.parent)
     if filesystem in _NETWORK:
         raise StateError(
-            f"The state file {path} would lie on a network file system ({filesystem}), where SQLite cannot "
-            "protect it; keep it on a local disk, and name it there with --state. One that is in use already must be "
-            f"moved, with what lies beside it: {LOADS_ALL}."
+            f"The state file {path} would be on a network file system ({filesystem}), where SQLite cannot "
+            "protect it; keep it on a local disk, and name it there with --state. One that is already in use must be "
+            f"moved, with the files next to it: {LOADS_ALL}."
         )
 
 
@@ -182,7 +185,7 @@ def translate(error: Exception, path: Path) -> StateError:
     """Return the sentence for an error of SQLite or of the disk."""
     if isinstance(error, OSError):
         return StateDamaged(
-            f"Cannot write beside the state file {path}: {error.strerror}; free the disk, then run again."
+            f"Cannot write next to the state file {path}: {error.strerror}; free some space, then run again."
         )
     name = getattr(error, "sqlite_errorname", None) or ""
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
@@ -233,7 +236,7 @@ def private_file(path: Path, flags: int) -> int:
     fd = os.open(path, flags | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o600)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise OSError(errno.EINVAL, "it is no plain file", str(path))
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     return fd
 
 
@@ -243,7 +246,7 @@ def _make_private(path: Path) -> None:
     except OSError as error:
         raise StateError(
             f"The state file {path} cannot be written ({error.strerror}); "
-            "make it and its folder writable, or move it, with what lies beside it, to a folder that is, and name it "
+            "make it and its folder writable, or move it, with the files next to it, to a folder that is, and name it "
             "there with --state."
         ) from error
 

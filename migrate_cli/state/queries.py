@@ -1,4 +1,4 @@
-"""The questions that are asked of a state file, by what they are about: threads, runs, ids, findings.
+"""The queries on a state file, by topic: threads, runs, ids, findings.
 
 Small answers are values, large ones iterators. Where a public view holds the answer, the view is read.
 """
@@ -193,7 +193,7 @@ class MapQueries:
         return [row for one in wanted for row in rows.get(one, [{"id": one, "found": None}])]
 
     def stores_of(self, run_id: str | None) -> Iterator[JsonObject]:
-        """Yield the vector stores that stand at the target, all or those of one run: both ids, name, files."""
+        """Yield the vector stores that are at the target, all or those of one run: both ids, name, files."""
         return self._file.rows(
             """SELECT m.source_store_id, m.target_store_id, m.name, m.files FROM vector_store_map AS m
             JOIN vector_store AS s USING (source_store_id) WHERE m.target_store_id IS NOT NULL
@@ -229,7 +229,7 @@ class AgentQueries:
         self._file = file
 
     def standing(self, run_id: str | None = None) -> list[RecordedAgent]:
-        """Return what may stand at the target, oldest first: all that is recorded, or what one run has noted last."""
+        """Return what may be at the target, oldest first: all that is recorded, or what one run has noted last."""
         where, values = ("", ()) if run_id is None else (" AND run = (SELECT key FROM run WHERE id = ?)", (run_id,))
         rows = self._file.all(f"{STANDING_AGENTS}{where}{AGENTS_IN_ORDER}", *values)
         return [RecordedAgent(row[0], row[1], row[2], row[3], AgentStatus(row[4])) for row in rows]

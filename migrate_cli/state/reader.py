@@ -1,4 +1,4 @@
-"""What a state file says to those who only read it: where the migration stands, and by parts everything else.
+"""A state file as readers see it: the progress of the migration and, in parts, everything else.
 
 No lock is taken, so that it works while `apply` runs. It must not change anything.
 """

@@ -1,4 +1,4 @@
-"""A rehearsal is not the migration: it keeps a state file of its own, beside the migration's. Nothing is written."""
+"""A rehearsal is not the migration: it has its own state file, next to the migration's. Writes nothing."""
 
 from __future__ import annotations
 

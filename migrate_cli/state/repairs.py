@@ -58,11 +58,11 @@ class Repairs(StatePart):
         self._session.note([dropped, PendingWrite(POSITION, [position])])
 
     def forget(self, thread_id: str) -> None:
-        """Let the thread start anew, as if it had never been loaded."""
+        """Let the thread start over, as if it had never been loaded."""
         self._session.note(_forgotten(thread_id, self._session.seconds()))
 
     def abandon(self, thread_id: str, conversation_id: str) -> None:
-        """Give the conversation up and let the thread start anew; `undo` can still delete what was given up."""
+        """Give the conversation up and let the thread start over; `undo` can still delete what was given up."""
         now = self._session.seconds()
         line = fact_line("abandoned", (conversation_id, thread_id, now, None))
         given_up = PendingWrite(_ABANDON, [(conversation_id, thread_id, now)], line=line, vital=True)
@@ -80,7 +80,7 @@ class Repairs(StatePart):
         self._session.note([PendingWrite(_SET_ASIDE, [(code, code, self._session.seconds(), thread_id)])])
 
     def adopt(self, thread_id: str, conversation_id: str, rows: Sequence[tuple[str | None, str, str, bytes]]) -> None:
-        """Take what stands in the conversation for the truth: message_id, item_id, kind and digest of each item."""
+        """Take what is in the conversation for the truth: message_id, item_id, kind and digest of each item."""
         run, now = self._session.run_and_time()
         writes = [PendingWrite(DROP_ITEMS, [(thread_id, 0)])]
         for index, (message_id, item_id, kind, digest) in enumerate(rows):
@@ -91,6 +91,6 @@ class Repairs(StatePart):
 
 
 def _forgotten(thread_id: str, now: int, conversation_id: str | None = None) -> list[PendingWrite]:
-    """The thread starts anew, without the conversation that it had, if it had one."""
+    """The thread starts over, without the conversation that it had, if it had one."""
     line = None if conversation_id is None else IdLine(thread_id, conversation_id, stamp(now), "forgotten", 0)
     return [PendingWrite(FORGET, [(now, thread_id)], line=line), PendingWrite(DROP_ITEMS, [(thread_id, 0)])]

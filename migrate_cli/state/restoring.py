@@ -117,7 +117,7 @@ def decide(seen: FoundState) -> RestorePlan:
     if seen.main is None or (seen.is_blank and (seen.has_backup or seen.listed)):
         if not (seen.has_backup or seen.listed):
             if log:
-                raise _refused(seen, f"only {log[0].name} is left of it, which is of no use without the rest")
+                raise _refused(seen, f"only {log[0].name} is left of it, which is useless without the rest")
             return RestorePlan(RestoreBase.NEW)
         return _from_copies(seen, log)
     here = seen.logged if seen.log_is_its_own and seen.logged else seen.main
@@ -220,8 +220,8 @@ def check_current(path: Path) -> None:
         return
     raise StateError(
         f"{path} is older than what was done: a run that was killed left the rest in its {log.name}, which is missing "
-        f"or belongs to another file; run `migrate-cli apply{as_option(path)}`, which takes up the rest from the "
-        "copies beside it.",
+        f"or belongs to another file; run `migrate-cli apply{as_option(path)}`, which takes the rest from the "
+        "copies next to it.",
         code="state-behind",
     )
 
@@ -231,11 +231,11 @@ def _sentence(plan: RestorePlan, seen: FoundState) -> str:
     name, listed, held = seen.path.name, map_path(seen.path).name, backup_path(seen.path).name
     why = "is missing" if seen.main is None else "is empty" if seen.is_blank else "is older than what was done"
     if plan.base is RestoreBase.LIST:
-        return f"{name} {why}; it is made again from {listed}."
+        return f"{name} {why}; it is rebuilt from {listed}."
     if plan.base is RestoreBase.BACKUP:
         return f"{name} {why}; it is restored from {held}{f' and {listed}' if plan.takes_list else ''}."
     if plan.base is RestoreBase.ITSELF and (plan.aside or (seen.main is not None and plan.takes_list)):
-        return f"{name} is older than what was done; the rest is taken up from {listed}." if plan.takes_list else ""
+        return f"{name} is older than what was done; the rest is taken from {listed}." if plan.takes_list else ""
     return ""
 
 
@@ -243,7 +243,7 @@ def _refused(seen: FoundState, why: str) -> StateError:
     path = seen.path
     return StateError(
         f"The state file {path} cannot be restored: {why}. Put {path.name} with its {_log(path).name}, or "
-        f"{map_path(path).name}, back from a copy of your own, and run again; a new state file would load everything "
+        f"{map_path(path).name}, back from your own copy, and run again; a new state file would load everything "
         "again.",
         code="state-unproven",
     )
@@ -251,8 +251,7 @@ def _refused(seen: FoundState, why: str) -> StateError:
 
 def _strange(path: Path, other: Path) -> StateForeign:
     return StateForeign(
-        f"{path} and {other.name} are of different migrations; move the one that does not belong here elsewhere, and "
-        "run again."
+        f"{path} and {other.name} are of different migrations; move the wrong one elsewhere, and run again."
     )
 
 

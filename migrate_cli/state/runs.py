@@ -53,9 +53,9 @@ class RecordedRuns(StatePart):
             self._session.note(setup_written(fresh))
 
     def recovering(self) -> bool:
-        """Whether `recover` has not come to its end, or the file knows no threads but those that it has written.
+        """Whether `recover` has not finish, or the file knows no threads but those that it has written.
 
-        What its list of ids has brought back counts as that: runs do not stand in it.
+        What its list of ids has brought back counts as that: runs do not are in it.
         """
         sql = """
             SELECT NOT EXISTS (SELECT 1 FROM thread)
@@ -71,7 +71,7 @@ class RecordedRuns(StatePart):
         return dict(self._session.ask("SELECT key, value FROM setup"))
 
     def recovered(self) -> None:
-        """Record that `recover` came to its end, so that the file knows all that was loaded."""
+        """Record that `recover` finished, so that the file knows all that was loaded."""
         self._session.note(setup_written([(setups.RECOVERY, setups.FINISHED)]))
 
     def check_target(self, target: Mapping[str, str]) -> None:
@@ -111,7 +111,7 @@ class RecordedRuns(StatePart):
         return bool(self._session.ask(OPEN_PILOT))
 
     def broken_off(self) -> tuple[int, str] | None:
-        """Return key and id of the first of the runs of `apply` that ended early since one came to its end; or None.
+        """Return key and id of the first of the runs of `apply` that ended early since one finished; or None.
 
         Ask before a new run is started.
         """
@@ -172,7 +172,7 @@ def setup_written(facts: Iterable[tuple[str, str]]) -> list[PendingWrite]:
 
 
 def run_begun(run_id: str, command: str, version: str, options: JsonObject, now: int) -> list[PendingWrite]:
-    """A run began; what the last `apply` found outside of threads is found anew by the next."""
+    """A run began; what the last `apply` found outside of threads is found again by the next."""
     notes = [PendingWrite(_NEW_RUN, [(run_id, command, version, now, as_json(options))])]
     return [*notes, PendingWrite(_DROP_LOOSE_FINDINGS, [()])] if command == "apply" else notes
 

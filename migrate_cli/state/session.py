@@ -1,4 +1,4 @@
-"""One opening of a state file: the writer, a connection for questions, the clock, and the run that is under way.
+"""One opening of a state file: the writer, a connection for queries, the clock, and the current run.
 
 All parts of a store (journal, runs, repairs, replays, files) share one session, since a state file has one writer. It
 must not know what any of them notes or asks.

@@ -1,6 +1,6 @@
 """The setup that a state file records: what must not change, and what only says where something was last seen. Pure.
 
-An export is known by the threads that it holds, so its path is no part of what must stay. Databases and hosts are
+An export is known by the threads that it holds, so its path is not a part of what must stay. Databases and hosts are
 known by their place.
 """
 
@@ -74,17 +74,18 @@ def refusal(path: Path, known: Mapping[str, str], now: Mapping[str, str]) -> str
     rehearsed = (known.get("target.base_url") == SANDBOX, now.get("target.base_url") == SANDBOX)
     if rehearsed == (True, False):
         return (
-            f"{path} is the state file of a rehearsal in the sandbox, and nothing of it is at the target. Move it away "
-            "with what lies beside it, or name another one with --state, and run again: the migration loads every "
+            f"{path} is the state file of a rehearsal in the sandbox, and nothing in it is at the target. Move it away "
+            "with the files next to it, or name another one with --state, and run again: the migration loads every "
             "thread."
         )
     if rehearsed == (False, True):
         return (
-            f"{path} is the state file of a migration to {known.get('target.base_url')}, and a rehearsal keeps one of "
-            "its own: leave --state out, or name another one."
+            f"{path} is the state file of a migration to {known.get('target.base_url')}, and a rehearsal has its own "
+            "state file: omit --state, or name another one."
         )
     return (
-        f"The state file {path} belongs to another setup: {'; '.join(differing)}. Put the old value back; {LOADS_ALL}."
+        f"The state file {path} belongs to another source, target or settings: {'; '.join(differing)}. Restore "
+        f"the old value; {LOADS_ALL}."
     )
 
 
@@ -96,8 +97,8 @@ def is_half_recovered(setup: Mapping[str, str]) -> bool:
 def half_recovered(path: Path) -> str:
     """Return the sentence that refuses a state file which `recover` has not come to the end of."""
     return (
-        f"{path} is only partly rebuilt: the last `recover` did not come to its end, and what it has not reached would "
-        f"be loaded again. Run `migrate-cli recover{as_option(path)}` first; it goes on where that stopped."
+        f"{path} is only partly rebuilt: the last `recover` did not finish, and what it has not reached would "
+        f"be loaded again. Run `migrate-cli recover{as_option(path)}` first; it resumes where that stopped."
     )
 
 

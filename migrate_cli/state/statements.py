@@ -55,7 +55,7 @@ RESTORED = "restored"
 
 
 def doubts(progress: Progress) -> int:
-    """How many sends had an unclear answer; what stands in the column `ambiguous`."""
+    """How many sends had an unclear answer; what is in the column `ambiguous`."""
     return max(progress.unclear, int(progress.ambiguous))
 
 

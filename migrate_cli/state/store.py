@@ -134,7 +134,7 @@ class StateStore:
             self._lock.release()
 
     def _compare_copies(self, here: identity.StateIdentity, now: int, *, older: bool) -> None:
-        """Take up what the list of ids knows and the file does not; write the list anew where it knows less.
+        """Take up what the list of ids knows and the file does not; write the list again where it knows less.
 
         All in one transaction: a file that has taken up a part must not count as one that has taken up the whole.
         """

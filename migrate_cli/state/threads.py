@@ -69,7 +69,7 @@ class RecordedThreads(StatePart):
         return rows[0][0] if rows else None
 
     def reader_of(self, run: int | None) -> int | None:
-        """Return the generation of reading (`READER`) that a run worked with; None where nobody noted it."""
+        """Return the generation of reading (`READER`) that a run worked with; None if it was not recorded."""
         if run not in self._readers:
             rows = self._session.ask("SELECT json_extract(options, '$.reader') FROM run WHERE key = ?", run)
             self._readers[run] = rows[0][0] if rows else None

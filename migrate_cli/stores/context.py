@@ -1,4 +1,4 @@
-"""What the rebuilding of vector stores works with, and what it says while it lasts. It must not call the target."""
+"""What rebuilding vector stores works with, and what it reports along the way. It must not call the target."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class StoreContext:
     policy: StorePatience
     draining: Callable[[], bool]
     tell: Callable[[str], None]
-    """Shows a sentence to whoever watches."""
+    """Shows a sentence to the user."""
     outcomes: StoreOutcomes
 
 

@@ -1,6 +1,6 @@
-"""Waits until the target has indexed what was put into vector stores, as long as it gets on, and notes how it ended.
+"""Waits until the target has indexed the files of vector stores, as long as there is progress, and records the outcome.
 
-Indexing goes on at the target whether anybody waits or not: what is not at its end here, the next run finds. It must
+Indexing continues at the target whether anybody waits or not; the next run finds what was not finished. It must
 not change anything at the target.
 """
 
@@ -79,11 +79,11 @@ class StoreIndexing:
         rows = context.memory.files(store_id)
         outside = sum(row.status is InStore.WAITING for row in rows.values())
         if outside and not there:
-            told = f"{counted(outside, 'file')} of the vector store {store_id} did not get into the one at the target"
-            context.outcomes.problem("vector-store-unfinished", f"{told}, and the source does not have it any more")
+            told = f"{counted(outside, 'file')} of the vector store {store_id} did not get into the rebuilt one"
+            context.outcomes.problem("vector-store-unfinished", f"{told}, and the source no longer has it")
             return True
         if outside:
-            told = f"{counted(outside, 'file')} of the vector store {store_id} are not in the one at the target yet"
+            told = f"{counted(outside, 'file')} of the vector store {store_id} are not in the rebuilt one yet"
             context.outcomes.problem("vector-store-unfinished", f"{told}; run the same command again")
             return True
         context.memory.note(store_id, replace(record, status=StoreStatus.REBUILT, detail=None))
@@ -124,11 +124,11 @@ class StoreIndexing:
 
     def _lost(self, store_id: str, record: StoreRecord, refused: Refused) -> None:
         context = self._context
-        told = f"the vector store {record.target_id}, made from {store_id}"
+        told = f"the vector store {record.target_id}, created from {store_id}"
         if refused.status in (404, 410):
             context.memory.note(store_id, replace(record, status=StoreStatus.MAKING, target_id=None))
             context.memory.forget_files(store_id)
-            sentence = f"{told}, is gone from the target; run the same command again to make it anew"
+            sentence = f"{told}, is gone from the target; run the same command again to create it again"
             context.outcomes.problem("vector-store-gone", sentence)
         else:
             sentence = f"{told}, is not shown by the target ({refused.status}: {refused.message})"

@@ -1,4 +1,4 @@
-"""Makes a vector store of ours at the target, once: it looks before it makes one, and after every answer that was lost.
+"""Creates a vector store at the target, once: it looks before it creates one, and after every lost response.
 
 There is no idempotency key, but a store can be listed and says what it was made from. A request that was lost may still
 take effect after the look: such copies are deleted at the end, where they are certainly ours and nothing is in them.
@@ -90,7 +90,8 @@ class OwnStores:
             left += lost
         if left:
             detail = (
-                f"The answers to {left:,} requests that make vector stores were lost; each may have left an empty one."
+                f"The answers to {left:,} requests that create vector stores were lost; each may have left an "
+                "empty one."
             )
             context.outcomes.find("vector-store-answer-lost", detail)
 

@@ -1,6 +1,6 @@
 """Rebuilds vector stores: each is made, filled and indexed at the target. `StoreRebuild.run` is the work, step by step.
 
-Everything that is done is noted, so that it can be killed at every moment and goes on where it was: what belongs into a
+Everything that is done is recorded, so that it can be killed at any moment and resumed: what belongs in a
 store is on record before its first file goes there, and after a kill the target is asked what is in there already.
 """
 
@@ -112,7 +112,9 @@ class StoreRebuild:
         if filling.target_id is None and not store.files:
             await self._made(filling)
         elif filling.target_id is None:
-            self._leave(store, StoreStatus.MISSING, f"none of its {counted(len(store.files), 'file')} could be carried")
+            self._leave(
+                store, StoreStatus.MISSING, f"none of its {counted(len(store.files), 'file')} could be carried over"
+            )
             tell_files(self._context.outcomes, store.store_id, memory.files(store.store_id))
         elif known is not None and known.status is StoreStatus.REBUILT and filling.there is None:
             # Nothing more could be put into it than before.
@@ -193,7 +195,7 @@ class StoreRebuild:
         return True
 
     async def _stands(self, filling: _Filling, target_id: str) -> bool:
-        """Whether a store that was made before can still be used; if not, it is made anew."""
+        """Whether a store that was made before can still be used; if not, it is made again."""
         reply = await self._context.target.retrieve(target_id)
         if isinstance(reply, Applied) and reply.body.get("status") != "expired":
             return True
@@ -247,11 +249,11 @@ class StoreRebuild:
     def _not_listed(self, refused: StoresNotListed) -> None:
         why = f"the target has no vector stores ({refused})"
         if not refused.absent:
-            why = f"the target does not list its vector stores ({refused}), so that one could be made twice"
+            why = f"the target does not list its vector stores ({refused}), so one could be created twice"
         told = f"no vector store was rebuilt: {why}; set convert.vector_stores to keep or note"
         self._context.outcomes.problem("vector-stores-not-taken", told)
 
 
 def _is_open(row: StoreFileRecord | None) -> bool:
-    """Whether something may be left to do for a file; what could not be had before may be there now."""
+    """Whether something may be left to do for a file; what was not available before may be there now."""
     return row is None or row.status in (InStore.WAITING, InStore.LACKING)

@@ -1,4 +1,4 @@
-"""What is to be said of the files of a vector store that cannot be searched at the target. It asks nothing."""
+"""What to report about files of a vector store that cannot be searched at the target. It asks nothing."""
 
 from __future__ import annotations
 

@@ -24,10 +24,10 @@ async def undo_store(
     if isinstance(reply, Refused):
         return (GONE, None) if reply.status in (404, 410) else (REFUSED, f"{reply.message} ({reply.status})")
     if not force and made_from(reply.body) != store_id:
-        return KEPT, "its metadata does not say that it was made from it"
+        return KEPT, "its metadata does not say that it was created from it"
     others = [str(one.get("id")) async for one in target.files(target_id) if one.get("id") not in ours]
     if others and not force:
-        return KEPT, f"{len(others):,} files are in it that this migration did not put there"
+        return KEPT, f"{len(others):,} of its files were not added by this migration"
     while True:
         answer = await target.delete(target_id)
         if isinstance(answer, Refused) and answer.status not in (404, 410):

@@ -88,7 +88,7 @@ class ProjectAgents:
         found = await self._pages(lambda: self._agents.list(limit=PAGE, order="asc"))
         if found is None:
             raise UsageError(
-                f"{self._host} knows no agents (404); check that target.base_url names a project of Foundry",
+                f"{self._host} has no agents API (404); check that target.base_url names a Foundry project",
                 code="no-agents",
             )
         return [_standing(_mapping(_mapping(entry.get("versions")).get("latest")), entry) for entry in found]

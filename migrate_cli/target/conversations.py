@@ -123,9 +123,7 @@ class ConversationsTarget:
             return reply
         data = reply.body.get("data")
         if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
-            raise TemporaryError(
-                f"the target answered the list {path} with something else; is it a proxy that answers?"
-            )
+            raise TemporaryError(f"the target answered the list {path} with something else; is a proxy answering?")
         # A full page that was asked to be short proves nothing about the end of the list.
         return Page(data, bool(reply.body.get("has_more")) or PAGE > query["limit"] <= len(data))
 

@@ -1,7 +1,7 @@
 """Deletes a conversation, item by item and then itself, until the target says that it is gone.
 
 A delete can be repeated without harm, but a target that never answers deletes would never answer the next one either:
-after an unclear answer the conversation is listed, and only what still stands there is asked for again. It must not
+after an unclear answer the conversation is listed, and only what is still there is deleted again. It must not
 decide what may be deleted, nor how long an attempt is repeated.
 """
 

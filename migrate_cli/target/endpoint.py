@@ -93,14 +93,12 @@ def _credentials(target: TargetSettings, key: str) -> Credentials | None:
 def _when_refused(target: TargetSettings, credentials: Credentials | None) -> str:
     """What a person can do where the target refuses the key or token."""
     if isinstance(credentials, CommandToken):
-        return "run target.token_command by hand, and check the role of whom it signs in"
+        return "run target.token_command by hand, and check the role of the identity it signs in"
     if isinstance(credentials, IdentityToken):
         return "sign in again (such as: az login), and check the role at the project"
     if isinstance(credentials, KeyHeader):
         az = az_command(SCOPES[target.preset])
-        way = (
-            f"a token of Entra comes from target.token_command (such as: {az}), which fetches a new one when it expires"
-        )
+        way = f"an Entra token comes from target.token_command (such as: {az}), which fetches a new one when it expires"
         return f"{target.api_key_env} must hold a key of the resource; {way}"
     return CHECK_KEY
 

@@ -1,7 +1,7 @@
-"""Walks through the conversations of a target that lists them, each once, and keeps them by the threads they are of.
+"""Walks through the conversations that a target lists, each once, and files them under their threads.
 
-Such a list proves nothing: `has_more` and `after` can lie, pages repeat, and what is gone or was never asked for can
-stand in it. So it is read until a page brings nothing new, and what it says of a conversation is only a hint. It must
+Such a list proves nothing: `has_more` and `after` can lie, pages repeat, and what is gone or was never requested can
+be in it. So it is read until a page brings nothing new, and what it says of a conversation is only a hint. It must
 not read items, nor decide what a conversation is worth.
 """
 
@@ -89,7 +89,7 @@ class ConversationWalk:
                 self.incomplete = "it has entries without an id"
             if not fresh:
                 if cut and len(page.items) > known:
-                    self.incomplete = "it begins again instead of going on"
+                    self.incomplete = "it starts over instead of continuing"
                 return
             yield await asyncio.gather(*map(self._listed, fresh))
             if self.pages_read >= MOST_PAGES:
@@ -107,7 +107,7 @@ class ConversationWalk:
             if isinstance(page, Page):
                 return page, tried
         if isinstance(page, Refused) and cursors:
-            self.incomplete = f"the target refuses to go on with it ({page.status}: {page.message.rstrip('.')})"
+            self.incomplete = f"the target refuses to continue it ({page.status}: {page.message.rstrip('.')})"
         elif isinstance(page, Refused):
             self.refused = page
         return None, 0
@@ -133,7 +133,7 @@ def _named(metadata: object, key: str) -> str | None:
 
 def refusal(refused: Refused, host: str, way_on: str) -> UsageError:
     """Return the error of a command that needs the list; `way_on` is a sentence without its full stop."""
-    what = "does not list conversations" if refused.status in _NOT_THERE else "does not let its conversations be listed"
+    what = "does not list conversations" if refused.status in _NOT_THERE else "refuses to list its conversations"
     return UsageError(
         f"{host} {what} (GET /conversations answered {refused.status}: {refused.message.rstrip('.')}); {way_on}",
         code="no-conversation-list",

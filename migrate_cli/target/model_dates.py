@@ -1,4 +1,4 @@
-"""Asks a target when it shuts down which model. A date that the target tells wins over the table of this program.
+"""Asks a target when it shuts down which model. The target's dates take precedence over this program's table.
 
 It must not decide what to do about a model, nor fail a command: without an answer, the table is all there is.
 """

@@ -1,6 +1,6 @@
 """Walks through the items of one conversation, page by page and each once, whatever the target says of its pages.
 
-`has_more` can lie in both directions, `after` can be ignored, and a list can repeat itself for ever. It must not
+`has_more` can lie in both directions, `after` can be ignored, and a list can repeat itself forever. It must not
 compare or keep items, nor decide what a refusal means.
 """
 

@@ -170,7 +170,7 @@ class ScratchConversations:
         while isinstance(reply := await self._target.append_items(conversation_id, bodies, images=False), NotApplied):
             await wait(reply)
         if isinstance(reply, Refused):
-            sentence = f"the target does not take the items of the conversation: {reply.message}"
+            sentence = f"the target does not accept the items of the conversation: {reply.message}"
             raise ScratchRefused("copy-refused", sentence)
         data = reply.body.get("data") if isinstance(reply, Applied) else None
         if isinstance(data, list) and len(data) == len(bodies) and isinstance(data[-1], dict):
@@ -274,7 +274,7 @@ class ScratchConversations:
         metadata = {"migrate_cli": "scratch", SCRATCH_MARK: token}
         while not isinstance(reply := await self._target.create_conversation(metadata), Applied):
             if isinstance(reply, Refused):
-                raise ScratchRefused("scratch-refused", f"the target makes no conversation: {reply.message}")
+                raise ScratchRefused("scratch-refused", f"the target creates no conversation: {reply.message}")
             self.unclear += isinstance(reply, Ambiguous)
             await wait(reply)
         conversation_id = str(reply.body["id"])
@@ -296,7 +296,7 @@ class ScratchConversations:
             attempt, silent = next(numbers), silent + reply.silent
             if silent == SILENT_ATTEMPTS:
                 raise TemporaryError(
-                    f"{self.name} did not answer {silent} tries to make, fill or delete a scratch conversation "
+                    f"{self.name} did not answer {silent} tries to create, fill or delete a scratch conversation "
                     f"({reply.reason}); nothing is lost, run the same command again later"
                 )
             if attempt == ATTEMPTS:

@@ -64,7 +64,7 @@ class VectorStoresTarget:
     async def _object(self, path: str) -> Applied | Refused:
         reply = await self._client.read(path)
         if isinstance(reply, Applied) and reply.body.get("id") is None:
-            raise TemporaryError(f"the target answered {path} with something else; is it a proxy that answers?")
+            raise TemporaryError(f"the target answered {path} with something else; is a proxy answering?")
         return reply
 
 
@@ -82,5 +82,7 @@ class _Lists:
             return reply
         data = reply.body.get("data")
         if not isinstance(data, list) or not all(isinstance(one, dict) for one in data):
-            raise TemporaryError(f"the target answered the list {conversation_id} with something else; is it a proxy?")
+            raise TemporaryError(
+                f"the target answered the list {conversation_id} with something else; is a proxy answering?"
+            )
         return Page(data, bool(reply.body.get("has_more")))

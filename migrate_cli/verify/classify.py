@@ -283,7 +283,7 @@ class _Book:
 
     def moved(self, position: int, place: int) -> None:
         """Record an item that was found in another position."""
-        detail = f"stands at place {self._seen[place].place}, not at {self._start + position}"
+        detail = f"is at position {self._seen[place].place}, not at {self._start + position}"
         self._tell(Outcome.DIFFERENT, Change("order", "moved-item", detail), position, place)
 
     def swapped(self, position: int, other: int) -> None:
@@ -309,7 +309,7 @@ class _Book:
         self.outcomes[Outcome.EXTRA] += 1
         self._adopted += found.item_id in self._known.adopted
         code = "extra-item" if twin is None else "doubled-item"
-        detail = f"this {_word(found.kind)} was not sent" if twin is None else f"another copy of item {twin}"
+        detail = f"this {_word(found.kind)} was not sent" if twin is None else f"a duplicate of item {twin}"
         message = None if twin is None else self._expected[twin].message_id
         body = found.body
         if body is None and twin is not None and self._expected[twin].body:

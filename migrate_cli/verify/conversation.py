@@ -101,7 +101,7 @@ async def _read_items(
 
 def _refused(refused: Refused, task: ComparisonTask) -> Verdict:
     if refused.status == 404:
-        detail = f"conversation {task.conversation_id} is not at the target any more"
+        detail = f"conversation {task.conversation_id} is no longer at the target"
         return gone(task.items, detail)
     detail = f"conversation {task.conversation_id} cannot be read ({refused.status}): {refused.message}"
     return unread(task.items, refused.code, detail)

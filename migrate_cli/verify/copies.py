@@ -1,4 +1,4 @@
-"""Which items of a conversation are copies of ours that may go: pure, from digests and ids alone.
+"""Which items of a conversation are duplicates of ours that may be deleted: pure, from digests and ids alone.
 
 It must never name an item whose id the state file knows, nor the only one that says what an item of ours says.
 """

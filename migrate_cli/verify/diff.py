@@ -94,7 +94,7 @@ def _contents(a: list[list[Any]], b: list[list[Any]]) -> Iterator[Change]:
         return
     if Counter(left) == Counter(right):
         order = ", ".join(map(str, _places(left, right)))
-        yield Change("content", "parts-order", f"its parts stand in another order: {order}")
+        yield Change("content", "parts-order", f"its parts are in a different order: {order}")
         return
     blocks = [*common_blocks(left, right), (len(left), len(right), 0)]
     at = there = 0
@@ -103,7 +103,7 @@ def _contents(a: list[list[Any]], b: list[list[Any]]) -> Iterator[Change]:
         yield from (_part(place, a[place], b[other]) for place, other in zip(gone, new, strict=False))
         yield from (_lost(place, a[place]) for place in gone[len(new) :])
         for other in new[len(gone) :]:
-            yield Change(f"content[{other}]", "extra-part", f"a part more than was sent ({_named(b[other])})")
+            yield Change(f"content[{other}]", "extra-part", f"an extra part that was not sent ({_named(b[other])})")
         at, there = low + length, high + length
 
 
@@ -122,12 +122,12 @@ def _part(place: int, one: list[Any], other: list[Any]) -> Change:
     if kind != other[0]:
         lost = kind in ("image", "file")
         code = f"lost-{kind}" if lost else "changed-part"
-        return Change(where, code, f"{_named(other)} stands where {_named(one)} was sent")
+        return Change(where, code, f"{_named(other)} is in the place where {_named(one)} was sent")
     if kind == "text":
         return _text(f"{where}.text", "changed-text", one[1], other[1])
     if kind in ("image", "file"):
         if other[1] is None:
-            return Change(where, f"lost-{kind}", f"the {kind} has no source any more ({_source(one[1])} was sent)")
+            return Change(where, f"lost-{kind}", f"the {kind} no longer has a source ({_source(one[1])} was sent)")
         return Change(where, f"changed-{kind}", f"{_source(other[1])}, not {_source(one[1])}")
     return Change(where, "changed-part", f"a part of type {kind} differs")
 
@@ -157,8 +157,8 @@ def _text(field: str, code: str, one: Any, other: Any) -> Change:
         return Change(field, code, f"{_shape(other)}, not {_shape(one)}")
     prefix, suffix = _shared(one, other)
     detail = (
-        f"differs at character {prefix}: {len(one) - prefix - suffix:,} of {len(one):,} characters sent, "
-        f"{len(other) - prefix - suffix:,} of {len(other):,} found"
+        f"differs from character {prefix} on: {len(one) - prefix - suffix:,} of the {len(one):,} characters sent, "
+        f"{len(other) - prefix - suffix:,} of the {len(other):,} found"
     )
     return Change(field, code, detail, _excerpt(one, prefix, suffix), _excerpt(other, prefix, suffix))
 

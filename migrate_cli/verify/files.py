@@ -12,7 +12,7 @@ from migrate_cli.model import JsonObject
 from migrate_cli.verify.outcome import Difference, Outcome, Verdict
 
 SizeOf = Callable[[str], int | None]
-"""How many bytes a file should have, by its id at the target; None where nobody knows."""
+"""How many bytes a file should have, by its id at the target; None if it is not known."""
 
 
 class FileReads(Protocol):

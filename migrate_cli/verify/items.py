@@ -26,7 +26,7 @@ class ItemComparison:
     """Takes the target's items in order, then gives the verdict.
 
     `expected` items with an empty body are known by their hash alone (from the state file). `known` tells under which
-    ids they stand at the target; it is asked at most once, and only where something is not as it was sent. `excerpts`
+    ids they are at the target; it is asked at most once, and only where something is not as it was sent. `excerpts`
     allows a few words of text in the differences.
     """
 
@@ -83,7 +83,7 @@ class ItemComparison:
         rest = len(self._expected) - shown
         verdict.outcomes[Outcome.UNREADABLE] += rest
         detail = (
-            f"the target shows the first {shown} items and, asked for what comes after them, begins again: the other "
+            f"the target shows the first {shown} items and, asked for what comes after them, starts over: the other "
             f"{rest} cannot be compared"
         )
         verdict.differences.append(Difference(Outcome.UNREADABLE, "list-cut-off", detail))
@@ -124,7 +124,7 @@ class ItemComparison:
             return
         self._seen += self._later.given_back()
         self._seen.append(one)
-        # A target that numbers anew has none of the ids, and then content says where the history ends.
+        # A target that numbers again has none of the ids, and then content says where the history ends.
         self._ended = self._ended or (one.item_id is not None and one.item_id == known.last)
 
     def _seen_one(self, item: JsonObject, digest: bytes, ours: frozenset[bytes]) -> ListedItem:

@@ -1,4 +1,4 @@
-"""Under which ids the items of a thread stand at the target, as the state file has them. Pure.
+"""Under which ids the items of a thread are at the target, as the state file has them. Pure.
 
 Content decides what an item is; ids only tell where the history ends, what became of an item, and whose a copy is.
 """

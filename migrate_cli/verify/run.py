@@ -1,4 +1,4 @@
-"""Many conversations at a time: take a task, compare, note the outcome, take the next. Read-only at the target.
+"""Compares many conversations: take a task, compare, record the outcome, take the next. Read-only at the target.
 
 One conversation that cannot be read is an outcome; several in a row are a host that is down, which ends the run. It
 must not know where tasks come from or how outcomes are shown.
@@ -25,8 +25,8 @@ GRACE = 2.0
 IN_A_ROW = 3
 """After so many conversations in a row without an answer, the host is taken to be down."""
 NOT_COMPARED = "not-compared"
-HIDDEN = "the target does not show images' addresses, and the state file knows these items by hash alone"
-"""Why items were not compared that stand at their place."""
+HIDDEN = "the target does not return the URLs of images, and the state file knows these items only by hash"
+"""Why items were not compared that are at their place."""
 
 
 class ThreadStates(Protocol):

@@ -23,7 +23,7 @@ async def compare_store(
             return Outcome.MISSING, "missing-vector-store", "it is not at the target"
         return Outcome.UNREADABLE, reply.code, f"it cannot be read ({reply.status}: {reply.message})"
     if reply.body.get("status") == "expired":
-        return Outcome.DIFFERENT, "expired-vector-store", "it has expired, so that nothing is in it any more"
+        return Outcome.DIFFERENT, "expired-vector-store", "it has expired, so nothing is in it any more"
     found = {str(one.get("id")): str(one.get("status")) async for one in target.files(target_id)}
     return _contents(found, rows)
 
@@ -37,12 +37,12 @@ def _contents(found: Mapping[str, str], rows: Mapping[str, StoreFileRecord]) -> 
         return Outcome.DIFFERENT, "missing-store-file", told
     worse = [one for one, status in meant.items() if status is InStore.COMPLETED and found[str(one)] != status]
     if worse:
-        told = f"{counted(len(worse), 'file')} of {len(meant):,} are not indexed any more, such as {worse[0]}"
+        told = f"{counted(len(worse), 'file')} of {len(meant):,} are no longer indexed, such as {worse[0]}"
         return Outcome.DIFFERENT, "unindexed-store-file", told
     waits = sum(status == InStore.INDEXING for status in found.values())
     if waits:
         return Outcome.DIFFERENT, "unfinished-vector-store", f"{counted(waits, 'file')} in it are still being indexed"
     more = len(found.keys() - meant.keys())
     if more:
-        return Outcome.EXTRA, "extra-store-file", f"{counted(more, 'file')} are in it that were not put there"
+        return Outcome.EXTRA, "extra-store-file", f"{counted(more, 'file')} in it were not added by this migration"
     return Outcome.SAME, "", ""

@@ -18,7 +18,7 @@ Take = Callable[[], Awaitable[T | None]]
 
 
 class WorkerPool:
-    """Runs `workers` at a time. Setting `drain` lets them finish, for `grace` seconds at the most (None: for ever)."""
+    """Runs `workers` at a time. Setting `drain` lets them finish, for `grace` seconds at most (None: forever)."""
 
     def __init__(self, workers: int, drain: asyncio.Event, *, grace: float | None = None) -> None:
         self._workers, self._drain, self._grace = workers, drain, grace

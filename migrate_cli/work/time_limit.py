@@ -1,4 +1,4 @@
-"""The longest that a run may take: when it is over, the run ends in good order, as a drain, and can be gone on with.
+"""The longest that a run may take: when it is over, the run ends in good order, as a drain, and can be resumed.
 
 It must not know what is under way, nor how it ends.
 """

@@ -1,4 +1,4 @@
-"""What is waited for, so that whoever watches is told: answers, pauses, tokens, locks, disks, databases.
+"""What is waited for, so that the user is told: answers, pauses, tokens, locks, disks, databases.
 
 Whoever waits says so with `waiting`; a `WaitWatch` looks from a thread of its own, because the one that waits cannot,
 and tells. Beginning and ending a wait costs a few hundred nanoseconds. It must not know who watches, nor end anything.

@@ -175,7 +175,7 @@ def test_an_agent_of_somebody_else_stays_as_it_is_and_the_rest_is_made(
     assert (made["exit_code"], outcomes(made)) == (3, {"asst_help": "made", "asst_shop": "name-taken"})
     [told] = made["errors"]
     assert told["code"] == "agent-name-taken"
-    assert "asst_shop: the project has an agent lamp-shop that is not of this migration" in told["message"]
+    assert "asst_shop: the project has an agent lamp-shop that is not part of this migration" in told["message"]
     assert set(agents(project)) == {"lamp-shop:1", "Help:1"}
 
 
@@ -261,8 +261,8 @@ def test_connections_of_the_same_project_stay_as_they_are(
     ("text", "said"),
     [
         ("- a\n", "holds no map of connections"),
-        ("bing: 1\n", "connections.yaml:1: bing has no connection id beside it"),
-        ("bing: a\nbing: b\n", "stands in line 1 already"),
+        ("bing: 1\n", "connections.yaml:1: bing has no connection id"),
+        ("bing: a\nbing: b\n", "is already in line 1"),
         ("bing: [\n", "connections.yaml:"),
     ],
 )
@@ -413,7 +413,7 @@ def test_another_target_than_the_state_files_is_refused(
     monkeypatch.setenv("OPENAI_BASE_URL", target.project_url("other"))
     outcome = cli("assistants", shop, "--create", "--yes")
     assert outcome.code == 10
-    assert "belongs to another setup" in outcome.err
+    assert "belongs to another source, target or settings" in outcome.err
 
 
 def test_options_of_agents_mean_nothing_alone(cli: Cli, shop: Path) -> None:

@@ -119,7 +119,7 @@ def test_a_list_that_names_no_thread_is_refused_before_any_work(
     before = _kept(tmp_path)
     refused = cli(command, *(["--threads-from", "empty.txt"] if how.startswith("--") else []))
     assert [refused.code, refused.out] == [2, ""]
-    sentence = "empty.txt names no thread id at all; check what should have written the list"
+    sentence = "empty.txt contains no thread id at all; check how the list was made"
     *told, last = refused.err.splitlines()
     assert told and all(line.startswith("migrate-cli: migration.yaml:1 sets source.") for line in told)
     assert last == f"migrate-cli: {sentence}"

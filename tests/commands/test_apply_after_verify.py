@@ -78,11 +78,11 @@ def test_a_thread_that_differs_is_named_until_a_clean_verify(cli: Cli, export: P
     threads = result["data"]["threads"]
     assert (threads["total"], threads["loaded"], threads["differs"]) == (2, 1, 1)
     assert [(one["code"], one["thread_id"]) for one in result["errors"]] == [("doubled-item", FIRST)]
-    assert "another copy of item 0" in result["errors"][0]["message"]
+    assert "a duplicate of item 0" in result["errors"][0]["message"]
     for fmt in ("text", "markdown", "html", "junit"):
         told = " ".join(cli("apply", export, "--output", fmt).out.split())
         assert "everything is already there" not in told
-        assert "another copy of item 0" in told
+        assert "a duplicate of item 0" in told
     text = " ".join(cli("apply", export).out.split())
     assert "1 thread differs from the source" in text
     assert f"migrate-cli resolve {FIRST}" in text
@@ -158,7 +158,7 @@ def test_an_application_is_not_given_a_conversation_that_is_gone(
     assert cli("verify", export).code == 4
     with Migrator() as migrator:
         assert migrator.ensure(FIRST)
-        with pytest.raises(ThreadFailed, match="not at the target any more") as failed:
+        with pytest.raises(ThreadFailed, match="no longer at the target") as failed:
             migrator.ensure(SECOND)
     assert failed.value.code == "conversation-gone"
 

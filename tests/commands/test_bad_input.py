@@ -138,7 +138,7 @@ def test_a_state_file_of_another_export_is_refused_in_one_sentence(
     outcome = cli("apply", tmp_path / "two")
     assert outcome.code == 10
     assert_one_sentence(outcome.err)
-    assert f"{tmp_path / 'two'} is another export" in outcome.err
+    assert f"{tmp_path / 'two'} is not the export that" in outcome.err
 
 
 def test_another_programs_database_is_refused(cli: Cli, tmp_path: Path, target: EmbeddedSandbox) -> None:
@@ -303,4 +303,4 @@ def test_a_list_of_ids_in_another_encoding_is_refused(cli: Cli, tmp_path: Path) 
     ids.write_text(thread_id(1), encoding="utf-16")
     result = cli("plan", str(export), "--threads-from", str(ids))
     assert result.code == 2
-    assert "no UTF-8 text" in result.err
+    assert "not UTF-8" in result.err

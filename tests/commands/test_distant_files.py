@@ -162,7 +162,7 @@ def test_audio_is_fetched_and_transcribed_also_where_ids_are_kept(
         assert result["exit_code"] == 0, result
         assert result["data"]["findings"]["audio-transcribed"] == 2
         reasons = [row["detail"] for row in result["data"]["finding_list"] if row["code"] == "audio-not-transcribed"]
-        assert all("does not give it out" in reason for reason in reasons) and len(reasons) == 2
+        assert all("does not hand it out" in reason for reason in reasons) and len(reasons) == 2
         assert strict.requests("transcribe") == 1
         assert any("transcript of memo.wav" in part.get("text", "") for part in strict.parts(thread_id(2)))
 

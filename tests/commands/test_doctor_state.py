@@ -39,7 +39,7 @@ def test_counts_that_do_not_agree_are_a_failure_with_a_way_on(
         db.execute("DELETE FROM item WHERE idx = 1")
     found = state_of(cli, export)
     assert (found["verdict"], found["exit_code"]) == ("failure", 10)
-    assert "2 threads say another number of items" in found["detail"]
+    assert "2 threads record a number of items" in found["detail"]
     assert ".bak" in found["next"]
 
 

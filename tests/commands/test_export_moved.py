@@ -147,7 +147,7 @@ def test_an_export_elsewhere_with_the_same_ids_and_other_contents_is_refused(
         rewrite(other / f"{thread_id(number)}.json", "something else")
     outcome = cli("apply", other)
     assert outcome.code == 10
-    assert "3 threads were compared that both have, and every one of them reads otherwise" in outcome.err
+    assert "3 threads that both have were compared, and every one of them differs from what was loaded" in outcome.err
     assert conversations(target.data) == before
 
 
@@ -254,7 +254,7 @@ def test_what_another_version_loaded_and_this_one_reads_differently_is_no_change
     assert conversations(target.data) == before
     checked = cli("verify", export)
     assert checked.code == 0
-    assert "reads 1 thread differently than the one that loaded it" in " ".join(checked.out.split())
+    assert "reads 1 thread differently from the one that loaded it" in " ".join(checked.out.split())
     cli("resolve", thread_id(1), "--restart")
     assert cli("apply", export).code == 0
     again = cli("apply", export, "--output", "json")
@@ -298,4 +298,4 @@ def test_an_export_that_cannot_be_read_is_not_taken_for_another(
     export.write_text(export.read_text()[:60])
     refused = cli("verify", export)
     assert refused.code == 2
-    assert "cut off" in refused.err and "another export" not in refused.err
+    assert "truncated" in refused.err and "is not the export" not in refused.err

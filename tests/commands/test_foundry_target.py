@@ -89,7 +89,7 @@ def test_settings_that_send_ids_of_ours_are_refused(
     refused = cli(command, export(tmp_path))
     assert refused.code == 2
     assert f"convert.{setting} (migration.yaml:2)" in refused.err
-    assert "foundry" in refused.err and "take that setting out" in refused.err
+    assert "foundry" in refused.err and "remove that setting" in refused.err
     assert not list(read_conversations(project.data))
 
 

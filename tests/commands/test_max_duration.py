@@ -49,8 +49,10 @@ def test_what_is_left_is_said_and_the_same_command_goes_on(
     assert data["time_limit"] == 2 and data["reached"]["of"] == THREADS and data["reached"]["threads"] < THREADS
     assert first.json["errors"] == []
     left = THREADS - data["reached"]["threads"]
-    assert f"It ended after 2.0 s, as --max-duration asked; {left} are left: the same" in first.json["headline"]
-    assert "To go on, run the same command again" in first.err
+    assert (
+        f"It ended after 2.0 s (--max-duration); {left} are left; run the same command again" in first.json["headline"]
+    )
+    assert "To resume, run the same command again" in first.err
     misbehave(target)
     assert cli(*command, "1h").code == 0
     assert is_loaded(export, target)
@@ -85,7 +87,7 @@ def test_a_snapshot_is_made_safe_and_gone_on_with(
             [*command, "--max-duration", "3s"], capture_output=True, text=True, timeout=60, check=False
         )
         assert ended.returncode == 130, ended.stderr
-        assert ended.stdout.startswith("! It ended after 3.0 s, as --max-duration asked: the same command goes on.")
+        assert ended.stdout.startswith("! It ended after 3.0 s (--max-duration); run the same command again to resume.")
         assert not read_manifest(tmp_path / "snap").complete
         with httpx2.Client(base_url=running.sandbox.control_url, headers=CONTROL_HEADERS) as control:
             control.post("/faults", json={"rules": []})

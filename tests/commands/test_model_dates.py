@@ -37,7 +37,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli) -> Iterator
 def test_the_date_of_the_target_stands_in_the_report_of_assistants(cli: Cli, asked: list[str]) -> None:
     outcome = cli("assistants", "assistant.json", "--output", "json").json
     [told] = [one["detail"] for one in outcome["data"]["finding_list"]]
-    assert "goes on 2031-02-03 (says the target)" in told
+    assert "is shut down on 2031-02-03 (says the target)" in told
     assert outcome["data"]["models_as_of"] == AS_OF
     assert asked == ["/models"]
 
@@ -48,7 +48,7 @@ def test_and_among_the_warnings_of_a_replay_but_not_of_a_rehearsal(cli: Cli, ask
     (tmp_path / "suite.yaml").write_text(json.dumps({"model": "gpt-4o", "cases": [case]}))
     assert cli("apply", export).code == 0
     told = cli("replay", "suite.yaml", "--output", "json").json["data"]["warnings"]
-    assert any("gpt-4o goes on 2031-02-03 (says the target)" in line for line in told)
+    assert any("gpt-4o is shut down on 2031-02-03 (says the target)" in line for line in told)
     assert cli("apply", export, "--target", "sandbox").code == 0
     before = len(asked)
     told = cli("replay", "suite.yaml", "--target", "sandbox", "--output", "json").json["data"]["warnings"]

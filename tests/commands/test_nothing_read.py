@@ -105,7 +105,7 @@ def test_a_shard_into_which_no_thread_falls_says_so(cli: Cli, tmp_path: Path) ->
     outcomes = [cli("plan", export, "--shard", f"{part}/2") for part in (1, 2)]
 
     assert {outcome.code for outcome in outcomes} == {0}
-    assert any("No thread of the source falls into this part." in outcome.out for outcome in outcomes)
+    assert any("No thread of the source belongs to this part." in outcome.out for outcome in outcomes)
 
 
 def test_a_run_divided_into_shards_says_that_all_threads_are_skipped(cli: Cli, tmp_path: Path) -> None:

@@ -311,7 +311,7 @@ def test_what_is_no_plan_is_refused_in_one_sentence(cli: Cli, planned: Path, tex
     (planned.parent / "plan.json").write_text(text, "utf-8")
     outcome = apply_planned(cli, planned)
     assert outcome.code == 2
-    assert "is no plan; make one with: migrate-cli plan --save" in outcome.json["errors"][0]["message"]
+    assert "is not a plan; create one with: migrate-cli plan --save" in outcome.json["errors"][0]["message"]
 
 
 def test_a_plan_of_another_version_is_refused_in_one_sentence(cli: Cli, planned: Path) -> None:

@@ -50,7 +50,7 @@ def test_parts_do_not_all_keep_their_form_where_a_field_is_lost(cli: Cli, export
 def test_a_frame_is_named_where_all_parts_keep_their_form(cli: Cli, tmp_path: Path) -> None:
     path = write(tmp_path / "export.json", {"exported_at": "x", "messages": [message(thread_id(1), 0)]})
     said = " ".join(cli("plan", path).out.split())
-    assert "keep their form; what files hold beside them is left out: exported_at" in said
+    assert "keep their form; what files hold besides them is left out: exported_at" in said
 
 
 def test_a_check_can_forbid_lost_fields(cli: Cli, export: Path) -> None:

@@ -166,7 +166,7 @@ def test_a_snapshot_that_is_not_there_cannot_be_refreshed(cli: Cli, running: Run
     outcome = cli("snapshot", running.url, "--discover", "--out", "other", "--refresh")
     assert (outcome.code, outcome.err.strip()) == (
         2,
-        "migrate-cli: other holds no snapshot to refresh; leave --refresh out to take one",
+        "migrate-cli: other holds no snapshot to refresh; omit --refresh to take one",
     )
 
 
@@ -235,7 +235,7 @@ def test_interrupted_it_leaves_a_snapshot_that_is_complete_and_says_how_to_go_on
         assert read_manifest(tmp_path / "snap").complete
         outcome = take(cli, running, "--refresh")
         assert outcome.code == 0 and outcome.json["data"]["refresh"]["passed"] > 0
-        assert "This went on with the refresh of" in outcome.json["headline"]
+        assert "This resumed the refresh of" in outcome.json["headline"]
         assert is_like(export)
 
 

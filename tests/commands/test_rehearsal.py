@@ -110,7 +110,7 @@ def test_the_map_of_a_rehearsal_is_written_only_where_it_is_meant(cli: Cli, rehe
     assert "add --rehearsal" in refused.err
     written = cli("map", "export", "--format", form, "--rehearsal")
     assert written.code == 0
-    assert f"{REHEARSAL} is of a rehearsal" in written.err
+    assert f"{REHEARSAL} belongs to a rehearsal" in written.err
     assert "ehearsal" not in written.out
     assert thread_id(1) in written.out
     if form == "csv":
@@ -151,7 +151,7 @@ def test_a_rehearsal_of_a_named_migration_lies_beside_it(cli: Cli, tmp_path: Pat
     assert (data["rehearsal"], data["state"]) == (True, "mine.rehearsal.db")
     refused = cli("apply", export, "--target", "sandbox", "--state", "mine.db")
     assert refused.code == 10
-    assert "a rehearsal keeps one of its own" in refused.err
+    assert "a rehearsal has its own state file" in refused.err
 
 
 def test_a_state_file_of_the_settings_has_its_rehearsal_beside_it(
@@ -178,7 +178,7 @@ def test_an_older_rehearsal_under_the_name_of_the_migration_is_not_mistaken_for_
     assert "Rehearsal" in cli("status").out.splitlines()[0]
     refused = cli("apply", export)
     assert refused.code == 10
-    assert "state file of a rehearsal in the sandbox, and nothing of it is at the target" in refused.err
+    assert "state file of a rehearsal in the sandbox, and nothing in it is at the target" in refused.err
     assert "the migration loads every thread" in refused.err
     assert cli("apply", export, "--target", "sandbox", "--output", "json").json["data"]["writes"] == 0
 

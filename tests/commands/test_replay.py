@@ -368,7 +368,7 @@ def test_an_example_suite_is_written_and_runs(cli: Cli, tmp_path: Path, migrated
     assert cli("replay", "replay.yaml").code == 0
     again = cli("replay", "--init")
     assert again.code == 2
-    assert "is there already" in again.err
+    assert "already exists" in again.err
     assert "`migrate-cli replay replay.yaml` runs it" in again.err
 
 

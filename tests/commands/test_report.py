@@ -81,7 +81,7 @@ def test_a_run_that_was_stopped_is_told_from_one_that_was_killed(cli: Cli, expor
     assert f" apply    {ending}  " in listed
     status = cli("status").out
     assert f"apply, {ending}, began" in status
-    assert f"The last run was {ending}: run the same command again to go on." in " ".join(status.split())
+    assert f"The last run was {ending}: run the same command again to resume." in " ".join(status.split())
 
 
 def test_a_verification_is_shown_again_too(cli: Cli, export: Path) -> None:

@@ -187,4 +187,4 @@ def test_apply_and_verify_take_the_source_that_the_state_file_knows(
     assert f"The source is {export}, as the state file knows it." in again.err
     assert cli("verify").code == 0
     export.rename(export.with_name("elsewhere"))
-    assert "is not there any more" in cli("apply").err
+    assert "is no longer there" in cli("apply").err

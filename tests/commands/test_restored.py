@@ -131,7 +131,7 @@ def test_doctor_says_what_the_next_apply_restores(cli: Cli, export: Path, target
     leave(".map.jsonl")
     (found,) = [check for check in cli("doctor", "-o", "json").json["data"]["checks"] if check["check"] == "state"]
     assert found["verdict"] == "warning"
-    assert "migration.db is missing; it is made again from migration.db.map.jsonl" in found["detail"]
+    assert "migration.db is missing; it is rebuilt from migration.db.map.jsonl" in found["detail"]
     assert not Path("migration.db").exists()
 
 

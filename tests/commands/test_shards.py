@@ -89,7 +89,7 @@ def test_shards_divide_a_limit_that_is_for_all_of_them(
     assert plan(cli, export, "--shard", "1/4", "--rate", "400")["estimate"]["requests_per_minute"] == 100
     outcome = cli("plan", export, "--shard", "1/11")
     assert outcome.code == 2
-    assert "cannot be divided between 11 shards" in outcome.err
+    assert "cannot be divided among 11 shards" in outcome.err
     monkeypatch.setenv("MIGRATE_LOAD__DIVIDE_LIMITS", "false")
     assert plan(cli, export, "--shard", "1/11")["shard"]["requests_per_minute"] == 10
 
@@ -103,7 +103,7 @@ def test_the_report_says_which_shard_and_how_fast(cli: Cli, tmp_path: Path, targ
         words = " ".join(out.out.split())
         assert "1 of 2" in words
         assert "--shard 1/2" in words.split("Next:", 1)[1]
-    assert "4,500 requests a minute" in words
+    assert "4,500 requests per minute" in words
 
 
 def test_plans_of_all_shards_make_up_the_plan_of_the_whole(cli: Cli, tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_an_interrupt_makes_safe_what_was_read(cli: Cli, tmp_path: Path) -> None
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=60)
         assert process.returncode == 130, (out, err)
-        assert out.startswith(b"! The run was interrupted: the same command goes on where it stopped.")
+        assert out.startswith(b"! The run was interrupted; run the same command again to resume.")
         manifest = read_manifest(tmp_path / "snap")
         assert not manifest.complete and manifest.counts["threads"] > 0
         assert cli("snapshot", "--verify", "--out", "snap").code == 4
@@ -141,7 +141,7 @@ def test_a_host_that_stops_answering_leaves_a_snapshot_to_go_on_with(
 def test_files_on_disk_are_no_host(cli: Cli, tmp_path: Path) -> None:
     result = cli("snapshot", write_export(tmp_path / "export", [1]))
     assert result.code == 2
-    assert "lies on disk already" in result.err
+    assert "is already on disk" in result.err
     assert cli("snapshot", "--verify", "--out", tmp_path / "export").code == 2
 
 

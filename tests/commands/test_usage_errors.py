@@ -21,14 +21,14 @@ from .conftest import Cli  # noqa: TID252 - the folder's own fixtures
         ("plan --progress dots", "--progress takes auto, json, none, not dots; see migrate-cli plan --help"),
         ("apply --workers many", "--workers takes a whole number; see migrate-cli apply --help"),
         ("plan --rate 0", "--rate takes a number that is greater than or equal to 1; see migrate-cli plan --help"),
-        ("plan --limit", "--limit needs a value after it; see migrate-cli plan --help"),
-        ("plan one two", "two is more than this command takes; see migrate-cli plan --help"),
+        ("plan --limit", "--limit needs a value; see migrate-cli plan --help"),
+        ("plan one two", "this command does not take two; see migrate-cli plan --help"),
         ("resolve", "THREAD is missing; see migrate-cli resolve --help"),
         ("map --oops", "there is no option --oops; see migrate-cli map --help"),
         ("map export --oops", "there is no option --oops; see migrate-cli map export --help"),
         (
             "--limit 3 plan",
-            "the option --limit stands before the command; options come after it; see migrate-cli plan --help",
+            "the option --limit is before the command; put options after it; see migrate-cli plan --help",
         ),
     ],
 )

@@ -287,7 +287,7 @@ def test_a_store_whose_files_are_gone_is_not_made(cli: Cli, tmp_path: Path, stri
     result = run(cli, "apply", source)
     assert result["exit_code"] == 0
     [told] = details(result, "vector-store-not-rebuilt")
-    assert "vs_shop" in told and "none of its 2 files could be carried" in told
+    assert "vs_shop" in told and "none of its 2 files could be carried over" in told
     assert standing(strict).keys() == {"vs_hall"}
     assert run(cli, "apply", source)["data"]["writes"] == 0
 

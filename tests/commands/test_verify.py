@@ -327,7 +327,7 @@ def test_a_conversation_that_went_on_is_no_difference(cli: Cli, export: Path, da
     assert result["exit_code"] == 0
     assert result["data"]["continued"] == 1
     assert result["data"]["outcomes"]["+"] == 0
-    assert "went on since" in " ".join(cli("verify", export).out.split())
+    assert "continued since" in " ".join(cli("verify", export).out.split())
 
 
 def test_a_difference_that_was_mended_is_verified_again(cli: Cli, export: Path, damage: Damage, tmp_path: Path) -> None:

@@ -41,9 +41,7 @@ def test_an_ending_that_names_no_form_is_refused_before_any_work(cli: Cli, expor
     refused = cli("plan", export, "--report", "r.pdf")
     assert refused.code == 2
     assert refused.out == ""
-    assert refused.err == (
-        "migrate-cli: there is no report of the form .pdf; end r.pdf in .txt, .json, .md, .xml, .html\n"
-    )
+    assert refused.err == ("migrate-cli: there is no report format .pdf; end r.pdf in .txt, .json, .md, .xml, .html\n")
     assert not Path("r.pdf").exists()
 
 

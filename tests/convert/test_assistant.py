@@ -60,7 +60,7 @@ def test_a_going_model_is_replaced_and_its_date_told(model: str, day: str, succe
 
 
 @pytest.mark.parametrize(
-    ("today", "told"), [("2026-10-22", "goes on 2026-10-23"), ("2026-10-23", "went on 2026-10-23")]
+    ("today", "told"), [("2026-10-22", "is shut down on 2026-10-23"), ("2026-10-23", "was shut down on 2026-10-23")]
 )
 def test_a_model_that_is_gone_is_not_told_as_one_that_is_going(today: str, told: str) -> None:
     found = convert_assistant({"id": "asst_1", "model": "gpt-4"}, today=date.fromisoformat(today))

@@ -58,13 +58,13 @@ def called(call: Any) -> Thread:
 THREADS: dict[str, Callable[[], Thread]] = {
     "text of a user": lambda: thread(message("hi")),
     "text of an assistant": lambda: thread(message("hi", role="assistant")),
-    "text of another role": lambda: thread(message("hi", role="tool")),
-    "text with NUL or half a surrogate pair": lambda: thread(message("a\x00")),
+    "text of an unknown role": lambda: thread(message("hi", role="tool")),
+    "text with NUL or a lone surrogate": lambda: thread(message("a\x00")),
     "text over 10,485,760 characters": lambda: thread(message("x" * (MAX_TEXT + 1))),
     "empty text": lambda: thread(message("")),
-    "refusal of an assistant": lambda: thread(message({"type": "refusal", "refusal": "no"}, role="assistant")),
+    "refusal by an assistant": lambda: thread(message({"type": "refusal", "refusal": "no"}, role="assistant")),
     "image of a user, by file or URL": lambda: thread(message(IMAGE)),
-    "image by `file:` or another odd URL": lambda: thread(
+    "image with a `file:` or other unsupported URL": lambda: thread(
         message({"type": "image_url", "image_url": {"url": "file:a"}})
     ),
     "image of an assistant": lambda: thread(message(IMAGE, role="assistant")),
@@ -75,8 +75,8 @@ THREADS: dict[str, Callable[[], Thread]] = {
     "attached audio without one": lambda: attached("a.mp3"),
     "attached archive or video": lambda: attached("a.zip"),
     "attached file of unknown type": lambda: attached(None),
-    "attached file that is gone": lambda: attached("a.pdf"),
-    "attached data source of a host": lambda: thread(
+    "attached file that no longer exists": lambda: attached("a.pdf"),
+    "attached reference to a data source of the host": lambda: thread(
         message("hi", attachments=(Attachment(None, (), {"data_source": {"uri": "azureml://a"}}),))
     ),
     "citation": lambda: thread(message(text("hi 【1†a.txt】", CITATION), role="assistant")),
@@ -87,11 +87,11 @@ THREADS: dict[str, Callable[[], Thread]] = {
     "Bing, AI Search, OpenAPI or unknown call": lambda: called({"type": "bing_grounding"}),
     "Azure Function, connected agent or MCP call": lambda: called(FETCH),
     "output of such a call": lambda: called(FETCH),
-    "screenshot of a computer": lambda: called(SCREEN),
-    "message of a research on its way": lambda: thread(
+    "screenshot from computer use": lambda: called(SCREEN),
+    "intermediate message of deep research": lambda: thread(
         message("hi"), message("cot_summary: looking", id="msg_2", role="assistant")
     ),
-    "step that lists the tools of a server": lambda: thread(
+    "step that lists a server's tools": lambda: thread(
         message("hi"),
         runs=(Run("run_1"),),
         run_steps=(RunStep("s", "run_1", "activities", {"activities": [{"type": "mcp_list_tools"}]}),),
@@ -105,19 +105,19 @@ THREADS: dict[str, Callable[[], Thread]] = {
         message(CALL, role="assistant"), run_steps=(step(function()),), runs=(Run("run_1"),)
     ),
     "reasoning": lambda: thread(message("hi"), message({"type": "reasoning"}, id="msg_2", role="assistant")),
-    "file among the parts of a user": lambda: thread(message({"type": "input_file", "file_id": "file-a"})),
-    "metadata pair of the thread that fits": lambda: thread(message("hi"), metadata={"a": "b"}),
-    "metadata value that is no string": lambda: thread(message("hi"), metadata={"a": 1}),
-    "metadata pair that does not fit": lambda: thread(message("hi"), metadata={"a": "b" * 513}),
+    "file part in a user message": lambda: thread(message({"type": "input_file", "file_id": "file-a"})),
+    "metadata pair of the thread within the limits": lambda: thread(message("hi"), metadata={"a": "b"}),
+    "metadata value that is not a string": lambda: thread(message("hi"), metadata={"a": 1}),
+    "metadata pair beyond the limits": lambda: thread(message("hi"), metadata={"a": "b" * 513}),
     "metadata pair of a message": lambda: thread(message("hi", metadata={"a": "b"})),
     "tool resources of the thread": lambda: thread(message("hi"), tool_resources={"file_search": {"x": 1}}),
     "part of an unfinished message": lambda: thread(message("hi", status="incomplete")),
     "part of a message without a role": lambda: thread(message("hi", role=None)),
-    "part before the tail": lambda: thread(message("hi"), message("ho", id="msg_2")),
+    "part before the selected tail": lambda: thread(message("hi"), message("ho", id="msg_2")),
 }
 FACTS = {
     "attached audio with a transcript": {"file-a": FileFact(transcript="spoken")},
-    "attached file that is gone": {"file-a": FileFact(status="missing")},
+    "attached file that no longer exists": {"file-a": FileFact(status="missing")},
 }
 SETTINGS: dict[str, Callable[[str], ConvertOptions]] = {
     "": lambda _: ConvertOptions(),

@@ -41,7 +41,7 @@ CALL = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
         (said("user", TEXT, metadata={}), "message has metadata, which is not sent"),
         ({**CALL, "call_id": "c" * 65}, "a call id has 65 characters, over the limit of 64"),
         ({**CALL, "id": "fc"}, "function_call has id, which is not sent"),
-        ({**CALL, "arguments": {}}, "arguments is no string"),
+        ({**CALL, "arguments": {}}, "arguments is not a string"),
         ({"type": "function_call_output", "call_id": "c"}, "function_call_output lacks output"),
         ({"type": "reasoning"}, "the type 'reasoning' is not sent by this program"),
     ],

@@ -60,7 +60,7 @@ def test_a_pipe_that_nobody_writes_into_is_one_sentence(
     monkeypatch.setattr(input, "PIPE_PATIENCE", 0.0)
     path = tmp_path / "pipe"
     os.mkfifo(path)
-    with pytest.raises(UsageError, match="nobody writes into this pipe"):
+    with pytest.raises(UsageError, match="no process writes to this pipe"):
         READERS[name](path)
 
 
@@ -89,7 +89,7 @@ def test_the_null_device_is_an_empty_file() -> None:
 
 def test_a_file_to_be_sent_is_no_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OSError, match="no file"):
+    with pytest.raises(OSError, match="not a file"):
         look_at(tmp_path / "pipe")
 
 

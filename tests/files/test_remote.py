@@ -115,7 +115,7 @@ def test_a_full_disk_ends_the_run_in_one_sentence(tmp_path: Path) -> None:
         async with Spool(fetcher, tmp_path / "spool") as spool, spool.of("file-1", info(1)):
             raise AssertionError("it came")
 
-    with pytest.raises(TemporaryError, match="No space left on device; make room"):
+    with pytest.raises(TemporaryError, match="No space left on device; free some space"):
         asyncio.run(use())
     assert not (tmp_path / "spool").exists()
 

@@ -131,7 +131,7 @@ def test_a_refused_token_that_the_package_still_believes_in_is_replaced(azure: C
 
 def test_a_machine_without_an_identity_is_told_in_one_line(azure: Callable[..., None]) -> None:
     azure(CHAIN + "\tEnvironmentCredential: unavailable.\nVisit x\n\tAzureCliCredential: Azure CLI not found on path")
-    with pytest.raises(AuthError, match=r"azure-identity found no identity .* az login") as caught:
+    with pytest.raises(AuthError, match=r"azure-identity found no identity;.* az login") as caught:
         asyncio.run(identity().headers())
     assert "\n" not in str(caught.value) and "EnvironmentCredential" not in str(caught.value)
 

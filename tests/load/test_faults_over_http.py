@@ -118,7 +118,7 @@ def test_items_that_are_stored_in_another_order_leave_the_thread_in_doubt_with_a
     bench.faults("append:scramble")
     [(_, state, code, detail)] = bench.load(draft).ended.values()
     assert (state, code) == ("in_doubt", "unexplained-items")
-    assert detail is not None and "another order" in detail and "batch_items" in detail
+    assert detail is not None and "different order" in detail and "batch_items" in detail
 
 
 def test_a_target_that_orders_wrongly_is_right_one_by_one(bench: Bench) -> None:

@@ -57,7 +57,7 @@ def test_a_resumed_run_says_once_for_what_and_how_long_it_waits(tmp_path: Path) 
     first, last = said
     assert "Waiting 5 s" in first
     assert "load.settle" in first
-    assert "1 thread had an unclear answer" in last, "the other was left at rest"
+    assert "1 thread had an unclear response" in last, "the other was left at rest"
     assert [len(items) for items in world.conversations.values()] == [50] * 4
 
 
@@ -111,7 +111,7 @@ def test_a_run_waits_once_for_all_threads_that_had_an_unclear_answer_and_says_so
     world = World(plan=LATE)
     said, heard = loaded_in_turn(world, tmp_path / "m.db")
     assert len(said) == 1
-    assert "2 threads had an unclear answer" in said[0]
+    assert "2 threads had an unclear response" in said[0]
     assert "load.late" in said[0]
     assert world.time < 1000.0 + 2 * world.timeout, "one wait, not two"
     assert set(heard.states().values()) == {"loaded"}

@@ -101,7 +101,7 @@ def test_the_state_of_a_module_is_one_for_sync_and_async_handlers_and_it_is_impo
         ("leaves", "SystemExit", "the handler called sys.exit('enough')"),
         ("crashes", "process_ended", "was ended by SIGSEGV while this one ran"),
         ("exits_at_once", "process_ended", "ended with 3 while this one ran"),
-        ("no_json", "TypeError", "it returned a Event, which is no JSON"),
+        ("no_json", "TypeError", "it returned a Event, which is not JSON"),
         ("circle", "ValueError", "Circular"),
     ],
 )
@@ -184,7 +184,7 @@ def test_an_interruption_ends_a_handler_in_a_moment(monkeypatch: pytest.MonkeyPa
         ("import sys; sys.exit(2)", "SystemExit"),
         ("import os; os._exit(2)", "importing it ended its process"),
         ("import threading; threading.Event().wait()", "importing it takes more than 0.5 s"),
-        ("f = 1", "is no function"),
+        ("f = 1", "is not a function"),
     ],
 )
 def test_a_module_that_cannot_be_imported_is_told_before_any_work(

@@ -121,7 +121,7 @@ NEVER = [
     ("model", [verdict("I cannot", kind="refusal")], "refused to answer"),
     ("model", [verdict('{"like', status="incomplete", incomplete_details={"reason": "x"})], "incomplete (x)"),
     ("model", [verdict("", status="failed", error={"code": "server_error", "message": "x"})], "failed (server_error)"),
-    ("model", [verdict("very alike")], "no JSON"),
+    ("model", [verdict("very alike")], "not JSON"),
     ("model", [verdict("[1]")], "not the number"),
     ("model", [verdict('{"likeness": 1.5}')], "not the number"),
     ("model", [verdict('{"likeness": NaN}')], "not the number"),

@@ -119,16 +119,16 @@ def test_the_setup_of_a_case_outweighs_that_of_the_suite(tmp_path: Path) -> None
             "suite.yaml:6: tools[1].tools[1] must be a tool without the key handlr; did you mean handler?",
         ),
         (HEAD + "truncation: sometimes\n" + CASE, "suite.yaml:2: truncation must be one of auto, disabled"),
-        (HEAD + "extra: {model: m-2}\n" + CASE, "model does not stand both as a key and under extra"),
+        (HEAD + "extra: {model: m-2}\n" + CASE, "model is not both a key and under extra"),
         (
             ASKED + "    temperature: 1\n    extra: {temperature: 0}\n",
-            "suite.yaml:3: cases[1] must be a setup in which temperature does not stand both as a key and under extra",
+            "suite.yaml:3: cases[1] must be a setup in which temperature is not both a key and under extra",
         ),
         (
             HEAD + "tools: [{type: web_search}]\ncases:\n  - {id: a, input: Hi, extra: {tools: []}}\n",
-            "tools do not stand both as a key and under extra, as they do for a",
+            "tools are not both a key and under extra, as they are for a",
         ),
-        ("a: 1\na: 2\n", "suite.yaml:2: a stands in line 1 already; keep one of them"),
+        ("a: 1\na: 2\n", "suite.yaml:2: a is already in line 1; keep one of them"),
         ("a: [\n", "suite.yaml:2:1: this is not YAML: it ends where a value is missing"),
         ("- a\n", "suite.yaml must hold `model`, `tools` and `cases`"),
     ],
@@ -229,10 +229,10 @@ def test_settings_that_are_going_are_named_with_date_and_successor(tmp_path: Pat
 def test_what_is_gone_is_told_in_the_past(tmp_path: Path) -> None:
     suite = load(tmp_path, "model: gpt-4o\n" + CASE)
     assert warnings(suite, None, date(2027, 1, 13)) == [
-        "the model gpt-4o goes on 2027-01-14 (as of 2026-11-30); use gpt-6-luna"
+        "the model gpt-4o is shut down on 2027-01-14 (as of 2026-11-30); use gpt-6-luna"
     ]
     assert warnings(suite, None, date(2027, 1, 14)) == [
-        "the model gpt-4o went on 2027-01-14 (as of 2026-11-30); use gpt-6-luna"
+        "the model gpt-4o was shut down on 2027-01-14 (as of 2026-11-30); use gpt-6-luna"
     ]
 
 

@@ -212,7 +212,7 @@ def test_what_a_killed_replay_left_open_is_answered_by_the_next(make: Callable[[
 def test_what_was_done_is_one_sentence() -> None:
     done = TidiedConversation("conv_1", ["look"], ["computer"])
     assert done.sentence() == (
-        "in the conversation conv_1, look got an answer, so that the conversation can go on and the items of the "
+        "in the conversation conv_1, look got an answer, so that the conversation can continue and the items of the "
         "response that called computer were deleted"
     )
     assert TidiedConversation("conv_1").sentence() == ""

@@ -88,12 +88,12 @@ def verified() -> Result:
         {
             "outcome": "*", "code": "changed-text", "position": 3, "message_id": "msg_000000000000000000000004",
             "item_id": "msg_0a", "kind": "message", "field": "content[0].text",
-            "detail": "differs at character 15: 2 of 22 characters sent, 2 of 22 found",
+            "detail": "differs from character 15 on: 2 of the 22 characters sent, 2 of the 22 found",
             "expected": "It was sent on Monday.", "got": "It was sent on Sunday.",
         },
         {"outcome": "*", "code": "changed-metadata", "field": "metadata.customer", "detail": "another value"},
         {"outcome": "-", "code": "missing-item", "position": 1, "detail": "this message is not in the conversation"},
-        {"outcome": "+", "code": "doubled-item", "position": 2, "detail": "another copy of item 1"},
+        {"outcome": "+", "code": "doubled-item", "position": 2, "detail": "a duplicate of item 1"},
         {"outcome": "!", "code": "forbidden", "detail": "the conversation cannot be read (403): no access"},
     ]  # fmt: skip
     places = (0, 0, 1, 2, 3)
@@ -132,7 +132,7 @@ def verified() -> Result:
         Problem("changed-text", "item 3: content[0].text differs at character 15 (and 1 more)", names[0]),
         Problem("missing-item", "item 1: this message is not in the conversation", names[1]),
         Problem("forbidden", "the conversation cannot be read (403): no access", names[3]),
-        Problem("not-loaded", "this thread is failed and has no whole conversation: invalid_item", "thread_9"),
+        Problem("not-loaded", "this thread is failed and has no complete conversation: invalid_item", "thread_9"),
     ]
     return Result("verify", data, exit_code=4, run_id="run_2", errors=errors)
 
@@ -271,7 +271,7 @@ def replayed() -> Result:
         "cost": 0.0126, "unpriced": [], "stopped": None,
         "conversations": {"checked": 6, "unchanged": 6, "changed": [], "unread": []},
         "scratch": {"made": 6, "deleted": 6, "left": []},
-        "warnings": ["gpt-4o goes on 2027-01-14: take gpt-6-luna"],
+        "warnings": ["gpt-4o is shut down on 2027-01-14: take gpt-6-luna"],
         "requests": {"sent": 31, "retried": 0, "ambiguous": 1},
         "target": {"base_url": "https://api.openai.com/v1", "sandbox": False}, "state": "migration.db", "seconds": 40.2,
     }  # fmt: skip

@@ -32,7 +32,7 @@ def test_a_huge_summary_stays_under_the_limit_and_says_what_was_cut(tmp_path: Pa
     path.write_text("x" * 1000)
     assert write_step_summary("a line with ümlauts\n" * 100_000, {"GITHUB_STEP_SUMMARY": str(path)})
     assert path.stat().st_size <= SUMMARY_LIMIT
-    assert "**Cut here**" in path.read_text()[-200:]
+    assert "**Truncated**" in path.read_text()[-200:]
 
 
 def test_a_cut_inside_a_folded_table_closes_it() -> None:

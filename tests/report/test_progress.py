@@ -166,7 +166,7 @@ def test_a_line_that_stands_still_is_no_estimate() -> None:
     tally = read(None, 0, 20, total=400)
     assert "left" in describe(tally, 10.0)[0]
     assert "left" in describe(tally, 19.0)[0]
-    assert describe(tally, 52.0)[0] == "20/400 threads · 0 msg/s · none ended for 42 s"
+    assert describe(tally, 52.0)[0] == "20/400 threads · 0 msg/s · none finished for 42 s"
     assert tally.as_dict(52.0)["seconds_left"] is None
     tally.count("loaded", 1)
     assert "left" in describe(tally, 53.0)[0]

@@ -484,7 +484,7 @@ def test_markdown_tells_in_one_line_how_it_was_made(replayed: Result) -> None:
 def test_calls_that_nobody_answered_and_what_became_of_their_conversations_are_shown() -> None:
     tools = [{"tool": "crm.lookup", "where": "nobody", "seconds": None, "problem": "unanswered"}]
     case = replay_case(
-        "a", "failed", kinds=["call-unanswered"], reasons=["nobody here could answer the calls of crm.lookup"]
+        "a", "failed", kinds=["call-unanswered"], reasons=["nothing here could answer the calls of crm.lookup"]
     )
     tidied = [
         {"conversation_id": "conv_1", "answered": ["crm.lookup"], "deleted": [], "problem": None},
@@ -492,8 +492,8 @@ def test_calls_that_nobody_answered_and_what_became_of_their_conversations_are_s
     ]
     data: JsonObject = {"cases": [{**case, "turns": [turn(1, tools=tools)]}], "tidied": tidied}
     report = flat(render(Result("replay", data, 4), OutputFormat.TEXT, console_width=120))
-    assert "1 conversation cannot go on before an open call is answered." in report
-    assert "nobody here could answer the calls of crm.lookup" in report
+    assert "1 conversation cannot continue before an open call is answered." in report
+    assert "nothing here could answer the calls of crm.lookup" in report
     assert "crm.lookup - unanswered" in report
     assert "conv_1: crm.lookup answered with an error" in report
     assert "conv_2: shell deleted with its response; conv_2 could not be read" in report

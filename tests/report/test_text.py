@@ -142,12 +142,12 @@ def test_a_plan_says_what_would_be_dropped_and_what_to_do_next() -> None:
 def test_an_empty_source_is_said_in_one_sentence() -> None:
     assert "! The source is empty: it holds no threads." in text("plan", {"threads": {"total": 0}})
     asked = text("plan", {"threads": {"total": 0, "unknown": 1}})
-    assert "None of the threads that were asked for is in the source." in asked
+    assert "None of the requested threads is in the source." in asked
 
 
 def test_an_interrupted_run_says_how_to_go_on() -> None:
     data = {"threads": {"total": 9, "loaded": 4}, "messages": {"read": 5, "items": 6}}
-    assert "Go on where this run stopped" in text("apply", data, 130)
+    assert "Resume where this run stopped" in text("apply", data, 130)
 
 
 def test_a_long_list_says_how_much_it_leaves_out() -> None:
@@ -157,7 +157,7 @@ def test_a_long_list_says_how_much_it_leaves_out() -> None:
 
 def test_a_verification_without_differences_is_all_identical() -> None:
     report = text("verify", {"outcomes": {"=": 12, "*": 0}, "threads": {"verified": 2}, "continued": 1})
-    assert "All 12 items are identical. 1 conversation went on since." in report
+    assert "All 12 items are identical. 1 conversation was continued since." in report
 
 
 def test_a_replay_counts_its_cases() -> None:
@@ -186,8 +186,8 @@ def test_status_gives_no_share_of_what_nobody_has_counted() -> None:
 
 
 def test_status_says_what_a_possible_orphan_means() -> None:
-    assert "harms nothing" in " ".join(text("status", {"threads": {"loaded": 3}, "orphans": 2}).split())
-    assert "harms nothing" not in text("status", {"threads": {"loaded": 3}, "orphans": 0})
+    assert "harmless conversation" in " ".join(text("status", {"threads": {"loaded": 3}, "orphans": 2}).split())
+    assert "harmless conversation" not in text("status", {"threads": {"loaded": 3}, "orphans": 0})
 
 
 def test_a_command_without_a_layout_of_its_own_is_laid_out_by_form() -> None:

@@ -164,7 +164,7 @@ def test_several_mistakes_are_told_at_once() -> None:
         ("load: {max_errors: false}", "a whole number"),
         ("replay: {prices: {m: {input: true, output: 1}}}", "a number"),
         ("audio: {transcribe: perhaps}", "true or false"),
-        ("target: openai", "a section with keys of its own"),
+        ("target: openai", "a section with keys"),
         ("target: {base_url: api.example}", "a URL that starts with https://"),
         ("state: [1]", "a path"),
     ],

@@ -25,7 +25,7 @@ def read_settings(path: Path) -> object:
     [
         ("a: [1, 2\nb: : c\n", "2:2: this is not YAML: the [ of line 1 is not closed"),
         ("a: {b: 1\nc: 2", "2:2: this is not YAML: the { of line 1 is not closed"),
-        ("a: b: c", "1:5: this is not YAML: no colon may stand here"),
+        ("a: b: c", "1:5: this is not YAML: a colon is not allowed here"),
         ("a:\n\tb: 1", "2:1: this is not YAML: there is a tab"),
         ("a: @x", "1:4: this is not YAML: a value cannot begin with @"),
         ("a: 'x\nb: 1", "2:5: this is not YAML: the quotation mark of line 1 is not closed"),

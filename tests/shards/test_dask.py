@@ -105,7 +105,7 @@ def test_an_interrupt_and_a_worker_that_is_killed_cost_no_thread_and_double_none
     assert result["threads"]["loaded"] == 24
     assert [row["threads"] > 0 for row in result["shards"]] == [True] * 8
     assert sum(row["attempts"] for row in result["shards"]) == 9
-    assert "its worker was lost, and another goes on with it" in err
+    assert "its worker was lost, and another takes over" in err
     assert conversations(target.data) == told(export, 24)
     assert hashes(tmp_path / "migration.db") == hashes(tmp_path / "alone.db")
     assert "sk-test-key" not in cluster.logs() + out + err
@@ -118,8 +118,8 @@ def test_what_the_engine_lacks_is_said_in_one_sentence(
     export = write_export(tmp_path / "export", [1])
     for options, code, why in (
         (["--engine", "dask"], 2, "needs the address of its scheduler"),
-        (["--engine", "dask", "--scheduler", "here", "--target", "sandbox"], 2, "does not go with --engine"),
-        (["--engine", "dask", "--scheduler", "nonsense://x"], 2, "is no address of a Dask scheduler"),
+        (["--engine", "dask", "--scheduler", "here", "--target", "sandbox"], 2, "cannot be combined with --engine"),
+        (["--engine", "dask", "--scheduler", "nonsense://x"], 2, "is not an address of a Dask scheduler"),
         (["--engine", "dask", "--scheduler", "tcp://127.0.0.1:1"], 5, "no Dask scheduler answers"),
     ):
         refused = cli("apply", export, *options)

@@ -157,7 +157,7 @@ def test_a_limit_is_divided_between_the_shards_that_run_at_once(cli: Cli, monkey
     shares = limits(load_settings(), NoEngine(4))
     assert shares["MIGRATE_LOAD__MAX_REQUESTS_PER_MINUTE"] == "125"
     assert shares["MIGRATE_SOURCE__MAX_READS_PER_MINUTE"] == "22"
-    with pytest.raises(UsageError, match="90 requests a minute cannot be divided between 91 shards"):
+    with pytest.raises(UsageError, match="90 requests per minute cannot be divided among 91 shards"):
         limits(load_settings(), NoEngine(91))
     monkeypatch.setenv("MIGRATE_LOAD__DIVIDE_LIMITS", "false")
     assert limits(load_settings(), NoEngine(4))["MIGRATE_LOAD__MAX_REQUESTS_PER_MINUTE"] == "500"

@@ -132,7 +132,7 @@ def test_one_interrupt_drains_all_and_leaves_one_state_file(
     assert run.returncode == 130, err
     assert "Stopping when the requests in flight are done" in err
     assert err.count("run the same command again") == 1
-    assert "The run was interrupted and can go on." in " ".join(out.split())
+    assert "The run was interrupted and can be resumed." in " ".join(out.split())
     assert not folder_of(tmp_path / "migration.db").exists()
     assert cli("apply", export, "--processes", 2).code == 0
     assert conversations(target.data) == told(export)
@@ -182,8 +182,8 @@ def test_a_rehearsal_goes_on_from_what_earlier_processes_did(cli: Cli, export: P
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--shard", "1/2"], "makes shards of its own"),
-        (["--limit", "5"], "counts the threads of one"),
+        (["--shard", "1/2"], "the run makes its own shards"),
+        (["--limit", "5"], "each process would count separately"),
         (["--threads-from", "-"], "cannot read one stdin"),
         (["--max-requests-per-minute", "1"], "cannot be divided"),
         (["--scheduler", "tcp://127.0.0.1:1"], "--engine"),

@@ -59,7 +59,7 @@ def test_bytes_that_are_as_they_were_told_are_taken(tmp_path: Path, size: int | 
 
 
 def test_other_bytes_than_the_host_tells_of_are_not_taken(tmp_path: Path) -> None:
-    assert fetch(files(Client(b"%PDF-1.7")), tmp_path, size=9_000) == "8 bytes came, but the host announced 9,000"
+    assert fetch(files(Client(b"%PDF-1.7")), tmp_path, size=9_000) == "8 bytes arrived, but the host announced 9,000"
 
 
 @pytest.mark.parametrize("size", [9_000, None])

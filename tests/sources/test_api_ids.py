@@ -83,7 +83,7 @@ def test_another_programs_database_is_said_to_be_one(tmp_path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute("CREATE TABLE x (y)")
     db.close()
-    with pytest.raises(UsageError, match="no state file of migrate-cli"):
+    with pytest.raises(UsageError, match="not a state file of migrate-cli"):
         ids(path)
 
 
@@ -101,7 +101,7 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
 def test_a_list_without_any_entry_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "ids.txt"
     path.write_text(text)
-    with pytest.raises(UsageError, match=r"ids\.txt names no thread id at all"):
+    with pytest.raises(UsageError, match=r"ids\.txt contains no thread id at all"):
         ids(path)
 
 

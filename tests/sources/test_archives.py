@@ -205,7 +205,7 @@ def test_what_follows_on_the_end_of_a_tar_is_told(tmp_path: Path, read: Any, wir
     reading = read(path)
 
     assert (reading.ids, reading.codes) == (["thread_A"], ["archive-damaged"])
-    assert "goes on" in reading.unreadable[0].detail
+    assert "continues after" in reading.unreadable[0].detail
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.01, 0.5, 0.99])

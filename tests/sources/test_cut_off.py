@@ -90,7 +90,7 @@ def test_a_cut_database_is_refused_in_one_sentence(share: float, tmp_path: Path)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share)])
     named = {"source.kind": "sql", "source.url": f"sqlite:///{path}", "source.table": "messages"}
-    with pytest.raises(SourceError, match="is damaged or was cut off"):
+    with pytest.raises(SourceError, match="is damaged or truncated"):
         list(open_configured(load_settings(None, named)).threads(Selection()))
 
 
@@ -158,7 +158,7 @@ def test_the_whole_threads_before_a_damaged_place_are_read(damage: str, tmp_path
     [
         ("a.tar: It ends early.", "a.tar:7: It ends early."),
         ("a.tar:7: It ends early.", "a.tar:7: It ends early."),
-        ("a.tar is cut off.", "a.tar is cut off."),
+        ("a.tar is truncated.", "a.tar is truncated."),
         ("It ends early.", "a.tar:7: It ends early."),
         ("a.tarred is another file.", "a.tar:7: a.tarred is another file."),
     ],

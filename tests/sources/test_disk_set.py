@@ -62,6 +62,6 @@ def test_a_temporary_folder_that_takes_no_more_is_told_in_a_sentence() -> None:
     database: Any = names._db
     database.execute("PRAGMA max_page_count = 3")
 
-    with pytest.raises(SourceError, match="Make room in it"):
+    with pytest.raises(SourceError, match="Free some space in it"):
         for number in range(10_000):
             names.add(f"thread_{number:024}")

@@ -65,7 +65,7 @@ def test_a_wrong_header_is_told_with_what_is_missing_and_how_to_name_it(tmp_path
         list(open_source(str(table)).threads(Selection()))
 
     assert caught.value.code == "csv-header"
-    assert "do not tell role and text" in str(caught.value)
+    assert "do not show role and text" in str(caught.value)
     assert "source.columns" in str(caught.value)
 
 

@@ -40,12 +40,12 @@ FOREIGN: dict[str, tuple[str, str]] = {
     ),
 }
 NEARLY = {
-    '[{"thread_id": "t", "role": "user", "text": "a",}]': "a comma stands before a closing bracket",
-    '{"thread_id": "t", "messages": [{"role": "user"},]}': "a comma stands before a closing bracket",
+    '[{"thread_id": "t", "role": "user", "text": "a",}]': "there is a comma before a closing bracket",
+    '{"thread_id": "t", "messages": [{"role": "user"},]}': "there is a comma before a closing bracket",
     "[{'thread_id': 't', 'role': 'user', 'text': 'a'}]": "single quotes",
-    '[{thread_id: "t", role: "user", text: "a"}]': "a name stands without quotes",
+    '[{thread_id: "t", role: "user", text: "a"}]': "a name has no quotes",
     '[{"thread_id": "t", "role": "user", "text": None}]': "printed by Python",
-    '// saved today\n[{"thread_id": "t"}]': "a comment stands there",
+    '// saved today\n[{"thread_id": "t"}]': "there is a comment",
 }
 
 

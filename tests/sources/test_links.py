@@ -60,7 +60,7 @@ def test_a_stored_file_that_is_a_link_out_of_the_export_is_refused_and_named(exp
         assert set(source.files()) == {"file-own", "file-inside"}
     found = refused(export)
     assert set(found) == {"file-one.txt", "file-two.txt"}
-    assert "leads out of the export" in found["file-one.txt"]
+    assert "leads outside the export" in found["file-one.txt"]
 
 
 def test_a_link_out_of_the_export_is_not_read_as_a_thread_and_one_inside_is(export: Path, tmp_path: Path) -> None:
@@ -93,9 +93,9 @@ MAKERS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "socket.json": (lambda path: os.mknod(path, 0o600 | stat.S_IFSOCK), "a socket"),
     "gone.json": (lambda path: path.symlink_to("nowhere"), "a link to nothing"),
     "circle.json": (lambda path: path.symlink_to(path.name), "cannot be followed"),
-    "folder": (lambda path: path.symlink_to("/"), "leads out of the export"),
+    "folder": (lambda path: path.symlink_to("/"), "leads outside the export"),
     "hidden": (lambda path: path.symlink_to(path.with_name(".hidden")), "a link to a hidden folder"),
-    "device.json": (lambda path: path.symlink_to("/dev/zero"), "leads out of the export"),
+    "device.json": (lambda path: path.symlink_to("/dev/zero"), "leads outside the export"),
 }
 
 

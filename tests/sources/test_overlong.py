@@ -166,7 +166,7 @@ def test_a_recorded_answer_that_is_too_deep_is_told(tmp_path: Path, read: Any) -
     reading = read(tmp_path)
     assert reading.ids == ["thread_b"]
     assert reading.codes == ["json-too-deep"]
-    assert "A recorded answer is nested more than 20 levels deep" in reading.unreadable[0].detail
+    assert "A recorded body is nested more than 20 levels deep" in reading.unreadable[0].detail
 
 
 def test_a_recording_that_has_to_be_held_is_no_larger_than_a_string(

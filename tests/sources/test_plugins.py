@@ -150,13 +150,13 @@ def test_our_own_errors_pass_as_they_are(odd: type[Odd]) -> None:
 
 def test_what_is_no_thread_is_told(odd: type[Odd]) -> None:
     odd.gives = ({"id": "a"},)
-    with pytest.raises(SourceError, match="yielded dict in place of a Thread"):
+    with pytest.raises(SourceError, match="yielded dict instead of a Thread"):
         given()
 
 
 def test_a_factory_that_gives_something_else_is_told(install: Install) -> None:
     install("dictionary", "dictionary = builtins:dict")
-    with pytest.raises(SourceError, match="gave dict in place of a Source"):
+    with pytest.raises(SourceError, match="returned dict instead of a Source"):
         open_plugin("dictionary", {})
 
 

@@ -101,7 +101,7 @@ def test_brotli_and_zstandard_are_read_with_their_packages() -> None:
     assert decoded(zstd.compress(DATA), content_encoding="zstd") == VALUE
     assert decoded(zstd.compress(DATA)) == VALUE
     for packed, name in ((brotli.compress(DATA), "br"), (zstd.compress(DATA), "zstd")):
-        with pytest.raises(BodyError, match=r"is cut off|is damaged"):
+        with pytest.raises(BodyError, match=r"is truncated|is damaged"):
             decoded(packed[:-3], content_encoding=name)
 
 
@@ -109,7 +109,7 @@ def test_brotli_and_zstandard_are_read_with_their_packages() -> None:
 def test_a_missing_package_is_named(name: str, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("brotli", "backports.zstd", "backports", "compression"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(BodyError, match=rf"packed as {name}; to read it: pip install"):
+    with pytest.raises(BodyError, match=rf"compressed as {name}; to read it: pip install"):
         decoded(data, content_encoding=name)
 
 
@@ -117,13 +117,13 @@ def test_a_missing_package_is_named(name: str, data: bytes, monkeypatch: pytest.
     ("value", "encoding", "packing", "why"),
     [
         ("not base64 at all!", "base64", "", "marked as base64"),
-        (b"\x00\x01\x02\x03", "", "gzip", "marked as gzip and is none"),
-        (gzipped(DATA)[:-9], "", "gzip", "gzip and is cut off"),
-        (gzipped(DATA)[:12] + b"\0\0\0" + gzipped(DATA)[15:], "", "gzip", "gzip and is damaged"),
-        (b"\xff\xfe\xfd\x00\x81", "", "compress", "packed as compress"),
-        (b"\xff\xff\xfd\x00\x81", "", "", "neither text nor packed"),
+        (b"\x00\x01\x02\x03", "", "gzip", "marked as gzip but is not"),
+        (gzipped(DATA)[:-9], "", "gzip", "gzip but is truncated"),
+        (gzipped(DATA)[:12] + b"\0\0\0" + gzipped(DATA)[15:], "", "gzip", "gzip but is damaged"),
+        (b"\xff\xfe\xfd\x00\x81", "", "compress", "compressed as compress"),
+        (b"\xff\xff\xfd\x00\x81", "", "", "neither text nor compressed"),
         ("<html>gateway</html>", "", "", "neither JSON nor an event stream"),
-        (TEXT[:-5], "", "", "breaks off in the middle"),
+        (TEXT[:-5], "", "", "ends in the middle"),
         ("\x1f\ufffd\x08\0", "", "gzip", "which damaged it"),
         ([300, -1], "", "", ""),
     ],
@@ -260,4 +260,4 @@ def test_a_cassette_without_its_last_line_may_be_cut_off(tmp_path: Path, read: A
     (found,) = read(tmp_path / "c.yaml").thread("thread_0").findings
 
     assert found.code == "thread-may-be-incomplete"
-    assert "may be cut off" in found.detail
+    assert "may be truncated" in found.detail

@@ -77,7 +77,7 @@ def test_a_message_that_a_step_names_and_nobody_shows_is_missing(tmp_path: Path,
     }
     calls = [get("/messages", wire(2), wire(1), more=False), get("/runs/run_1/steps", step, more=False)]
 
-    assert "the run steps name 1 that no answer shows" in told(read, tmp_path, *calls)
+    assert "the run steps name 1 that no response contains" in told(read, tmp_path, *calls)
 
 
 def test_steps_beyond_their_first_page_are_told(tmp_path: Path, read: Any, wire: Any) -> None:
@@ -124,7 +124,7 @@ def test_an_answer_that_holds_nothing_known_is_told(tmp_path: Path, read: Any, w
     odd = get("/messages")
     odd["ResponseBody"] = {"rows": [1, 2]}
 
-    assert "holds nothing that is known" in told(read, tmp_path, get("/messages", wire(1), more=False), odd)
+    assert "is not in a known format" in told(read, tmp_path, get("/messages", wire(1), more=False), odd)
 
 
 def test_steps_that_were_asked_for_and_not_answered_are_told(tmp_path: Path, read: Any, wire: Any) -> None:

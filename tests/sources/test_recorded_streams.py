@@ -44,7 +44,7 @@ def test_deltas_of_a_stream_that_breaks_off_make_an_unfinished_message(tmp_path:
 
     assert (message.status, texts(reading)) == ("in_progress", ["The train leaves at"])
     assert reading.finding_codes("thread_A") == ["thread-may-be-incomplete"]
-    assert "breaks off" in reading.thread("thread_A").findings[0].detail
+    assert "ends early" in reading.thread("thread_A").findings[0].detail
 
 
 def test_the_completed_message_wins_over_its_deltas(tmp_path: Path, read: Any, wire: Any) -> None:
@@ -193,8 +193,8 @@ def test_a_run_whose_stream_is_whole_and_one_that_is_not_are_kept_apart(tmp_path
     reading = read(save(tmp_path, text))
     details = {thread.id: " ".join(found.detail for found in thread.findings) for thread in reading.threads}
 
-    assert "breaks off" not in details["thread_A"]
-    assert "breaks off" in details["thread_B"]
+    assert "ends early" not in details["thread_A"]
+    assert "ends early" in details["thread_B"]
 
 
 def test_objects_that_python_printed_into_a_log_are_read(tmp_path: Path, read: Any, wire: Any) -> None:

@@ -56,22 +56,22 @@ def test_a_shard_is_told_by_a_person_or_a_scheduler(text: str, environ: dict[str
         ("2", {}, "takes I/N"),
         ("1/0", {}, "I from 1 to N"),
         ("0/4", {}, "counts from 1.*auto/4"),
-        ("auto", {}, "no variable of a scheduler.*--shard I/N"),
-        ("auto/8", {"CI_NODE_TOTAL": "1"}, "no variable of a scheduler"),
+        ("auto", {}, "no variable of a known scheduler.*--shard I/N"),
+        ("auto/8", {"CI_NODE_TOTAL": "1"}, "no variable of a known scheduler"),
         ("auto", {"JOB_COMPLETION_INDEX": "0"}, "JOB_COMPLETION_INDEX is set.*--shard auto/N"),
-        ("auto/4", {"JOB_COMPLETION_INDEX": "4"}, "JOB_COMPLETION_INDEX is of a task behind the last shard"),
-        ("auto/8", {"CI_NODE_INDEX": "1", "CI_NODE_TOTAL": "4"}, "CI_NODE_INDEX is of one of 4 tasks, not of 8"),
+        ("auto/4", {"JOB_COMPLETION_INDEX": "4"}, "JOB_COMPLETION_INDEX belongs to a task after the last shard"),
+        ("auto/8", {"CI_NODE_INDEX": "1", "CI_NODE_TOTAL": "4"}, "CI_NODE_INDEX belongs to one of 4 tasks, not of 8"),
         ("auto/8", {"CI_NODE_INDEX": "0", "CI_NODE_TOTAL": "8"}, "CI_NODE_INDEX is 0, and counts from 1"),
-        ("auto/8", {"JOB_COMPLETION_INDEX": "two"}, "JOB_COMPLETION_INDEX is 'two', which is no number"),
+        ("auto/8", {"JOB_COMPLETION_INDEX": "two"}, "JOB_COMPLETION_INDEX is 'two', which is not a number"),
         # Slurm counts only the tasks that are submitted: a part of an array must not pass for the whole.
-        ("auto", SLURM, "nothing says for sure how many.*--shard auto/N"),
-        ("auto/8", SLURM, "SLURM_ARRAY_TASK_ID is of one of 4 tasks, not of 8"),
+        ("auto", SLURM, "the number of shards is not certain.*--shard auto/N"),
+        ("auto/8", SLURM, "SLURM_ARRAY_TASK_ID belongs to one of 4 tasks, not of 8"),
         ("auto/4", SLURM | {"SLURM_ARRAY_TASK_MAX": "9"}, "not evenly spaced"),
         ("auto/4", {"SLURM_ARRAY_TASK_ID": "1"}, "not evenly spaced"),
         (
             "auto/4",
             {"JOB_COMPLETION_INDEX": "1", "AWS_BATCH_JOB_ARRAY_INDEX": "2", "AWS_BATCH_JOB_ARRAY_SIZE": "4"},
-            "JOB_COMPLETION_INDEX and AWS_BATCH_JOB_ARRAY_INDEX do not say the same",
+            "JOB_COMPLETION_INDEX and AWS_BATCH_JOB_ARRAY_INDEX contradict each other",
         ),
     ],
 )
@@ -98,7 +98,7 @@ def test_the_shares_of_a_limit_add_up_to_it_and_are_even(shards: int, more: int)
 
 
 def test_a_limit_that_is_too_small_to_be_divided_is_refused() -> None:
-    with pytest.raises(UsageError, match="3 requests a minute cannot be divided between 4 shards"):
+    with pytest.raises(UsageError, match="3 requests per minute cannot be divided among 4 shards"):
         share_of(3, (1, 4))
 
 

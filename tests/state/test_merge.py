@@ -618,7 +618,7 @@ def test_shards_of_different_divisions_are_refused(tmp_path: Path) -> None:
         state(tmp_path / "a.db", loaded("thread_a"), shard="1/2"),
         state(tmp_path / "b.db", loaded("thread_b"), shard="3/4"),
     ]
-    with pytest.raises(SetupMismatch, match=r"is of shard 1/2 and .* of 3/4"):
+    with pytest.raises(SetupMismatch, match=r"is shard 1/2 and .* is shard 3/4"):
         merge(files, tmp_path / "migration.db")
 
 

@@ -77,7 +77,7 @@ def test_every_conversation_is_given_once_whatever_is_said_of_more(
 def test_a_list_that_begins_again_ends_and_says_that_it_is_not_complete(*, has_more: bool) -> None:
     found, walk = walked(Lists(250, ignores_after=True, has_more=has_more))
     assert len(found) == 100
-    assert walk.incomplete == "it begins again instead of going on"
+    assert walk.incomplete == "it starts over instead of continuing"
 
 
 def test_a_short_list_that_begins_again_is_complete() -> None:
@@ -128,7 +128,7 @@ def test_a_list_without_metadata_is_completed_by_the_conversations() -> None:
 
 @pytest.mark.parametrize(
     ("status", "said"),
-    [(404, "does not list"), (405, "does not list"), (403, "does not let its"), (400, "does not let")],
+    [(404, "does not list"), (405, "does not list"), (403, "refuses to list its"), (400, "refuses to list")],
 )
 def test_a_target_that_refuses_the_list_is_told_with_its_words(status: int, said: str) -> None:
     class Refuses(Lists):

@@ -108,9 +108,9 @@ def test_models_of_images_go_too() -> None:
 
 def test_every_sentence_says_how_old_the_table_is_or_who_says_so() -> None:
     end = going("gpt-4o")
-    assert end is not None and end.told(date(2026, 12, 1)) == f"goes on 2027-01-14 (as of {AS_OF})"
+    assert end is not None and end.told(date(2026, 12, 1)) == f"is shut down on 2027-01-14 (as of {AS_OF})"
     listed = going("gpt-4o", {"gpt-4o": "2026-01-01"})
-    assert listed is not None and listed.told(date(2026, 12, 1)) == "went on 2026-01-01 (says the target)"
+    assert listed is not None and listed.told(date(2026, 12, 1)) == "was shut down on 2026-01-01 (says the target)"
 
 
 def test_an_assistant_takes_the_date_of_the_target_and_a_deployment_keeps_its_name() -> None:

@@ -105,7 +105,7 @@ def test_a_changed_character_is_named_with_its_place_and_without_the_text() -> N
     assert (difference.position, difference.code) == (1, "changed-text")
     assert (difference.message_id, difference.item_id) == ("msg_1", "item_1")
     assert difference.field == "content[0].text"
-    assert difference.detail == "differs at character 15: 2 of 22 characters sent, 2 of 22 found"
+    assert difference.detail == "differs from character 15 on: 2 of the 22 characters sent, 2 of the 22 found"
     assert "Sunday" not in json.dumps(difference.as_dict())
 
 
@@ -176,7 +176,7 @@ def test_a_missing_item_is_named_wherever_it_stood(position: int, hashes: bool) 
 def test_a_doubled_item_is_named_wherever_it_stands(position: int, hashes: bool) -> None:
     found = verdict(TALK, TALK[: position + 1] + TALK[position:], hashes=hashes)
     assert signs(found) == {"=": 7, "+": 1}
-    assert (only(found).code, only(found).detail) == ("doubled-item", f"another copy of item {position}")
+    assert (only(found).code, only(found).detail) == ("doubled-item", f"a duplicate of item {position}")
     assert found.fails(strict=False)
 
 
@@ -203,7 +203,7 @@ def test_swapped_items_are_named_as_a_pair(first: int, second: int, hashes: bool
 
 def test_an_item_that_moved_further_is_named() -> None:
     found = verdict(TALK, [*TALK[1:5], TALK[0], *TALK[5:]])
-    assert (only(found).code, only(found).detail) == ("moved-item", "stands at place 4, not at 0")
+    assert (only(found).code, only(found).detail) == ("moved-item", "is at position 4, not at 0")
 
 
 def test_a_target_that_lists_newest_first_is_said_once() -> None:

@@ -22,7 +22,7 @@ class Measured:
     name: str
     arguments: Callable[[Scene], list[str]]
     goes_on: str | None = None
-    """The command that the last line names after an interruption; None where nothing is gone on with."""
+    """The command that the last line names after an interruption; None where nothing is resumed."""
     fresh: bool = False
     """Whether it begins without a state file."""
     writes: bool = False
@@ -31,7 +31,7 @@ class Measured:
     """The source stalls, and the target is well."""
     obeys_within: float = 5.0
     finishes: tuple[str, ...] = ()
-    """Stalls under which it comes to its end in one run."""
+    """Stalls under which it finishes in one run."""
     database: bool = False
     """A database stalls, and no host."""
     project: bool = False

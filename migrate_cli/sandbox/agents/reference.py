@@ -1,7 +1,7 @@
 """Requests to `/responses` that name an agent: what the agent has takes the place of what a request would say. Pure.
 
 Known from reports of the real service: `agent` is refused in favour of `agent_reference`, and what the agent's version
-holds (model, instructions, tools and so on) may not stand in the request too.
+holds (model, instructions, tools and so on) may not be in the request too.
 """
 
 from __future__ import annotations

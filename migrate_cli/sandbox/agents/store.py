@@ -92,7 +92,7 @@ class AgentStore:
         )
 
     def delete(self, project: str, name: str) -> None:
-        """Delete an agent with all its versions; a new one of this name begins anew."""
+        """Delete an agent with all its versions; a new one of this name starts over."""
         self._db.execute("DELETE FROM agent_version WHERE project = ? AND name = ?", (project, name))
 
 

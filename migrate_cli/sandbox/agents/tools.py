@@ -53,7 +53,7 @@ def only_of_agents(tool: JsonObject) -> bool:
 
 
 def _parameters(tool: JsonObject, path: str, *more: str) -> tuple[JsonObject, str]:
-    """The parameters of a tool, which stand under its own name, and their path."""
+    """The parameters of a tool, which are under its own name, and their path."""
     kind = str(tool["type"])
     refuse_unknown(tool, ("type", kind, "name", "description", "tool_configs", *more), f"{path}.")
     if tool.get(kind) is None:

@@ -7,7 +7,7 @@ A cue is `[[name rest]]` anywhere in the last user message. Cues act in the orde
 | `[[call lookup_order {"order_id": 1}]]` | calls a function (`crm.lookup`); several cues are parallel calls |
 | `[[custom grep lamp]]` | calls a custom tool with a text |
 | `[[client shell_call]]` | calls what only a client can answer: `shell_call`, `computer_call`, `apply_patch_call`, … |
-| `[[comment text]]` | says this on the way, as commentary that is no answer |
+| `[[comment text]]` | says this on the way, as commentary that is not an answer |
 | `[[call! anything {}]]` | calls a function that is not among the tools, as models sometimes do |
 | `[[web_search query]]` | searches the web and cites two pages |
 | `[[file_search query]]` | searches the vector stores and cites what it found |
@@ -107,7 +107,7 @@ def without_cues(text: str) -> str:
 
 
 def _cues(text: str) -> list[tuple[str, str, int, int]]:
-    """Name, rest, start and end of every cue; one without an end is no cue."""
+    """Name, rest, start and end of every cue; one without an end is not a cue."""
     found, place = [], 0
     while match := _START.search(text, place):
         end = _end(text, match.end())
@@ -134,7 +134,7 @@ def _end(text: str, start: int) -> int | None:
                 return place
             depth = max(0, depth - 1)
         place += 1
-    # A lone quotation mark is no JSON: take the next closing brackets, whatever they are in.
+    # A lone quotation mark is not JSON: take the next closing brackets, whatever they are in.
     found = text.find("]]", start)
     return None if found < 0 else found
 

@@ -1,1 +1,1 @@
-"""A host that still answers the Assistants API, as a source: ids, listing, paging, reading, in the background."""
+"""A live host that speaks the Assistants API, as a source: ids, listing, paging, reading, in the background."""

@@ -1,6 +1,6 @@
-"""Reads of a host what has changed since it was saved, and as little as can be of what has not.
+"""Reads from a host what has changed since it was saved, and as little as possible of the rest.
 
-A thread's own object and its newest message and run tell that it has grown. A message in the middle that was edited or
+A thread's object and its newest message and run show that it has grown. A message in the middle that was edited or
 deleted leaves all three as they were: that is not noticed. Where a host does not show what is newest, the thread is
 read whole, and compared by whoever saved it.
 """

@@ -24,7 +24,7 @@ _PAGES = (".html", ".htm", ".xhtml", ".mht")
 _HEAD = 512
 TRIES = 3
 """How often a file is fetched that comes with other bytes than were told."""
-_PAGE = "a web page came"
+_PAGE = "the host sent a web page"
 
 
 class HostFiles:
@@ -72,11 +72,11 @@ class HostFiles:
         except UsageError as error:
             if error.code != REDIRECTED:
                 raise
-            return f"the host does not give it out itself ({error})"
+            return f"the host does not hand it out itself ({error})"
         if reply is None:
             self._unwell = 0
             return fault
-        reason = f"the host does not give it out ({reply.status}: {reply.message})"
+        reason = f"the host does not hand it out ({reply.status}: {reply.message})"
         if known.purpose and reply.status in (400, 403) and "purpose" in reply.message.lower():
             self._kept_back[known.purpose] = reason
         return reason
@@ -95,7 +95,7 @@ class HostFiles:
             if fault is None:
                 return None, None
         if fault == _PAGE:
-            raise TemporaryError("web pages came in a file's place; is it a proxy that answers?")
+            raise TemporaryError("the host sent web pages instead of a file; is a proxy answering?")
         return None, fault
 
     async def _unwell_for(self, error: TemporaryError) -> str:
@@ -113,7 +113,7 @@ def _fault(path: Path, known: FileInfo) -> str | None:
     named_page = (known.filename or "").lower().endswith(_PAGES)
     if (differs or (not known.bytes and not named_page)) and _is_page(path):
         return _PAGE
-    return f"{size:,} bytes came, but the host announced {known.bytes:,}" if differs else None
+    return f"{size:,} bytes arrived, but the host announced {known.bytes:,}" if differs else None
 
 
 def _is_page(path: Path) -> bool:

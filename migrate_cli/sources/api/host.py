@@ -94,7 +94,7 @@ class Host:
                 raise self._gone() from error
             raise SourceError(
                 f"{self.url} refuses to be read ({error}); check source.preset ({self.preset.name}), source.query and "
-                "what the key may do",
+                "the permissions of the key",
                 code="source-refused",
             ) from error
         self._look_at_version()
@@ -132,7 +132,7 @@ class Host:
         given, known = self.client.endpoint.query.get("api-version"), self.preset.versions
         if known and given not in known:
             self.notice(
-                "host-api-version", f"The host was asked with api-version {given}; known are {', '.join(known)}."
+                "host-api-version", f"The requests use api-version {given}; known versions are {', '.join(known)}."
             )
 
     def _look_at_times(self, body: JsonObject) -> None:
@@ -140,4 +140,4 @@ class Host:
         first = data[0] if isinstance(data, list) and data and isinstance(data[0], dict) else body
         made = first.get("created_at")
         if isinstance(made, int | float) and made > MILLISECONDS_FROM:
-            self.notice("host-milliseconds", "The host tells times in milliseconds; they were read as such.")
+            self.notice("host-milliseconds", "The host gives times in milliseconds; they were read as such.")

@@ -1,6 +1,6 @@
 """The threads of one host by id, in the order in which they were told, on disk: where listing stood, what was odd.
 
-A list beside the state file lets a listing that was broken off go on where it stopped; it is a cache, and deleting it
+A list next to the state file lets a listing that was broken off go on where it stopped; it is a cache, and deleting it
 costs nothing but time. It must not ask the host.
 """
 
@@ -37,7 +37,8 @@ class IdList:
             self._prepare(identity, path)
         except (OSError, sqlite3.Error) as error:
             raise UsageError(
-                f"the list of threads cannot be kept in {path}: {error}; remove the file, or make room", code="roster"
+                f"the list of threads cannot be kept in {path}: {error}; remove the file, or free some space",
+                code="roster",
             ) from error
 
     def close(self) -> None:

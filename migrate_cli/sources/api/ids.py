@@ -65,7 +65,7 @@ def wrong_id(place: str, text: str) -> tuple[str, str] | None:
 def no_ids(name: str) -> UsageError:
     """The error for a list without any id: whatever should have written it has failed."""
     shown = "standard input" if name == STDIN else name
-    return UsageError(f"{shown} names no thread id at all; check what should have written the list", code="thread-ids")
+    return UsageError(f"{shown} contains no thread id at all; check how the list was made", code="thread-ids")
 
 
 def ids_in(name: str, columns: Mapping[str, str], problems: list[Problem]) -> Iterator[tuple[str, str]]:
@@ -155,7 +155,8 @@ def _from_state(path: Path) -> Iterator[tuple[str, str]]:
                 yield f"a row of {path}", str(thread_id)
     except sqlite3.Error as error:
         raise UsageError(
-            f"{path} is a database, but no state file of migrate-cli ({error}); name a state file, or save the ids as "
+            f"{path} is a database, but not a state file of migrate-cli ({error}); name a state file, or save the "
+            "ids as "
             "text",
             code="thread-ids",
         ) from error

@@ -1,4 +1,4 @@
-"""Reads several threads at a time and gives them in the order of their names, but for those that keep it waiting.
+"""Reads several threads at a time and gives them in the order of their names, except for those that keep it waiting.
 
 A host may answer for almost all of its threads at once, and for one of them only after many tries, or never. The others
 are not to wait for that one. It must not know how a thread is read.

@@ -1,6 +1,6 @@
 """Reads lists page by page, 100 at a time, oldest first, also where a host's paging is broken.
 
-`has_more` can lie in both directions, `after` can be ignored or refused, and a list can repeat itself for ever. Every
+`has_more` can lie in both directions, `after` can be ignored or refused, and a list can repeat itself forever. Every
 object is given once; where some may be missing, that is said.
 """
 
@@ -96,7 +96,9 @@ async def pages(host: Host, listing: Listing, after: str | None = None) -> Async
                 _note_standstill(listing, promised=promised)
             return
         if probing and found:
-            host.notice("host-hides-more", "The host says has_more: false where there is more; lists are read on.")
+            host.notice(
+                "host-hides-more", "The host says has_more: false although there is more; reading lists continues."
+            )
         promised = body.get("has_more") is True
         probing = not promised
         if probing and len(data) not in (_DEFAULT_LIMIT, listing.limit):
@@ -104,7 +106,9 @@ async def pages(host: Host, listing: Listing, after: str | None = None) -> Async
         after = _last_id(data)
         if after is None:
             return
-    listing.lacks("page-without-end", f"The list of {listing.what} did not end after {MOST_PAGES} pages; it was left.")
+    listing.lacks(
+        "page-without-end", f"The list of {listing.what} did not end after {MOST_PAGES} pages; reading stopped."
+    )
 
 
 class _CursorLostError(Exception):
@@ -168,7 +172,8 @@ async def _from_the_end(host: Host, listing: Listing) -> list[JsonObject]:
     if data and len(found) == len(data):
         listing.lacks(
             "messages-missing",
-            f"The host takes no `after`: the first {LIMIT} and the last {LIMIT} {listing.what} were read, and those "
+            f"The host does not accept `after`: the first {LIMIT} and the last {LIMIT} {listing.what} were read, "
+            "and those "
             "between them, if any, are missing.",
         )
     return found[::-1]
@@ -177,7 +182,7 @@ async def _from_the_end(host: Host, listing: Listing) -> list[JsonObject]:
 def _entries(body: JsonObject) -> list[Any]:
     data = body.get("data")
     if not isinstance(data, list):
-        raise TemporaryError("the host answered a list with something else; is it a proxy that answers?")
+        raise TemporaryError("the host answered a list request with something else; is a proxy answering?")
     return data
 
 
@@ -188,4 +193,6 @@ def _last_id(data: list[Any]) -> str | None:
 
 def _note_standstill(listing: Listing, *, promised: bool) -> None:
     why = "although more was promised" if promised else "although it was full"
-    listing.lacks("page-without-news", f"A page of the {listing.what} brought nothing new {why}; the list ends there.")
+    listing.lacks(
+        "page-without-news", f"A page of the {listing.what} contained nothing new {why}; the list ends there."
+    )

@@ -39,7 +39,7 @@ class ThreadReader:
         except RefusedError as error:
             return await self._refused(named.id, origin, error)
         except AnswerOutOfBounds as error:
-            detail = f"The host's answer for this thread cannot be taken in: {error.reason}. The others are read."
+            detail = f"The host's response for this thread is not accepted: {error.reason}. The others are read."
             return Unreadable(origin, "answer-out-of-bounds", detail, named.id)
         except TemporaryError as error:
             return await self._unwell_for(named.id, origin, error)
@@ -113,7 +113,9 @@ class ThreadReader:
         if most or error.code != TemporaryError.code or not await self._host.is_well():
             raise error
         told = f"{error.reason}, {error.tries} times" if isinstance(error, Unanswered) else str(error)
-        detail = f"The host answers, but not for this thread ({told}); the others are read, the next run asks again."
+        detail = (
+            f"The host answers, but not for this thread ({told}); the others are read, and the next run tries again."
+        )
         return Unreadable(origin, "thread-unreadable", detail, thread_id)
 
 

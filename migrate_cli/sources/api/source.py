@@ -178,7 +178,7 @@ class ApiSource(Source):
                     for each in page:
                         yield each
             except RefusedError as error:
-                detail = f"{host.url} does not list its assistants ({error}); check what the key may do"
+                detail = f"{host.url} does not list its assistants ({error}); check the permissions of the key"
                 raise SourceError(detail, code="source-refused") from error
 
     async def _vector_stores(self, named: Collection[str]) -> AsyncIterator[StoreInfo]:

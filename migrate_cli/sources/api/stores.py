@@ -43,7 +43,7 @@ async def _listed(host: Host) -> AsyncIterator[JsonObject]:
                 yield raw
     except RefusedError as error:
         if not error.absent:
-            detail = f"{host.url} does not list its vector stores ({error}); check what the key may do"
+            detail = f"{host.url} does not list its vector stores ({error}); check the permissions of the key"
             raise SourceError(detail, code="source-refused") from error
 
 

@@ -68,7 +68,7 @@ class WantedThreads:
         if selection.thread_ids is None and not self._wanted.discover and self._wanted.ids_from is None:
             raise SourceError(
                 f"no thread of {self._url} is named; list ids in a file (source.ids_from, --threads-from FILE), name "
-                "one (--thread ID), or let the host list them where it can, as Foundry does (--discover)",
+                "one (--thread ID), or let the host list them, if it can, as Foundry does (--discover)",
                 code="no-thread-ids",
             )
         return self._list
@@ -84,7 +84,7 @@ class WantedThreads:
     ) -> AsyncIterator[ThreadName | Unreadable]:
         """Yield the threads of a selection by id, those that the host lists last, and what is wrong with an id.
 
-        `listed` hears how many the host has listed, after each page and at the end. `afresh`: the host lists all of
+        `listed` hears how many the host has listed, after each page and at the end. `again`: the host lists all of
         them again, which tells their objects; those that it does not list any more come last.
         """
         if selection.thread_ids is not None:
@@ -103,7 +103,7 @@ class WantedThreads:
         for thread_id, repeated in id_list.threads():
             if thread_id in again:
                 continue
-            detail = f"The id is named again in {repeated}; the thread is read once."
+            detail = f"The id occurs again in {repeated}; the thread is read once."
             yield ThreadName(thread_id, remarks=() if repeated is None else (("thread-id-repeated", detail),))
         if self._wanted.discover and not afresh:
             async for named in _discovered(host, id_list, listed):

@@ -40,20 +40,20 @@ DESCRIPTIONS: dict[str, tuple[str, str]] = {
         "messages and calls; reasoning goes to the state file",
     ),
     "langchain": (
-        "messages of LangChain (`type: human`, `ai`, `tool`), plain, under `data` or `kwargs`, or as constructors",
+        "LangChain messages (`type: human`, `ai`, `tool`): plain, under `data` or `kwargs`, or as constructors",
         "messages, with calls and outputs paired",
     ),
     "ui": (
         "messages of the Vercel AI SDK, versions 3 to 5 (`parts`, `toolInvocations`), and those it sends to models",
-        "messages, with calls and outputs paired; images and files by address",
+        "messages, with calls and outputs paired; images and files by URL",
     ),
     "chat": (
-        "messages of chat completions (`tool_calls`, `function_call`, role `tool`, `content` null, `refusal`, "
+        "chat completion messages (`tool_calls`, `function_call`, role `tool`, `content` null, `refusal`, "
         "`audio`), and whole completions",
         "messages, with calls and outputs paired",
     ),
-    "wire": ("what the Assistants API answered, v1 and v2; a role and a content", "itself"),
-    "flat": ("a message under other names, inside a thread: `sender` and `text`, `from` and `body`", "a message"),
+    "wire": ("messages of the Assistants API, v1 and v2; a role and a content", "the same"),
+    "flat": ("a message with other field names, in a thread: `sender` and `text`, `from` and `body`", "a message"),
     "exchange": (
         "a prompt and its answer in one record: `prompt` and `response`, `question` and `answer`, `input` and `output`",
         "two messages, `X` and `X-answer`; other columns become metadata",

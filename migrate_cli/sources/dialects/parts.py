@@ -66,14 +66,14 @@ def call_ids(parts: Iterable[Any]) -> set[str]:
 
 
 def calls_of(value: Any) -> list[Any]:
-    """Return the parts of a chat message's `tool_calls`; what is no call becomes a part that is told."""
+    """Return the parts of a chat message's `tool_calls`; what is not a call becomes a part that is told."""
     if value is None:
         return []
     return [_call(entry) for entry in (value if isinstance(value, list) else [value])]
 
 
 def odd_call(value: Any) -> JsonObject:
-    """Return what stands in a call's place and is none, as a part that conversion sets aside and reports."""
+    """Return what is in a call's place and is none, as a part that conversion sets aside and reports."""
     return {"type": "unknown_call", "value": value}
 
 

@@ -62,7 +62,9 @@ class UnpackingBudget:
         """Count unpacked bytes. Raises ArchiveError for a bomb."""
         self.unpacked += count
         if self.unpacked > max(ALWAYS_ALLOWED, MAX_RATIO * self.packed):
-            detail = f"It unpacks to more than {MAX_RATIO} times its size, as only a bomb does; unpack it by hand."
+            detail = (
+                f"It expands to more than {MAX_RATIO} times its size, like a decompression bomb; unpack it by hand."
+            )
             raise ArchiveError("archive-bomb", detail)
 
     def copy(self, packed: IO[bytes], plain: IO[bytes], size: int = _CHUNK) -> None:
@@ -175,7 +177,7 @@ class _Unpacking:
     def zip(self) -> None:
         """Unpack a zip archive, whose members are independent of each other."""
         if not zipfile.is_zipfile(self._archive.local):
-            self.problem("file-cut-off", "is cut off: the list of its members, at its end, is missing")
+            self.problem("file-cut-off", "is truncated: the list of its members, at its end, is missing")
             return
         try:
             with zipfile.ZipFile(self._archive.local) as opened:
@@ -199,7 +201,7 @@ class _Unpacking:
             self._damaged = True
             self.refuse(origin, "archive-damaged", f"{origin} is damaged; download or copy the archive again.")
         except NotImplementedError:
-            detail = f"{origin} is packed in a way that cannot be read here; unpack the archive by hand."
+            detail = f"{origin} is compressed in a way that is not supported; unpack the archive by hand."
             self.refuse(origin, "archive-damaged", detail)
         except RuntimeError as error:  # zipfile raises this if a password is needed
             detail = f"{self._archive.origin} is encrypted; unpack it by hand."
@@ -217,10 +219,10 @@ class _Unpacking:
                     end = opened.offset
                 stream.drain()
         except EOFError:
-            self.problem("file-cut-off", "is cut off")
+            self.problem("file-cut-off", "is truncated")
         except _DAMAGED:
             ended = stream is not None and stream.ended
-            self.problem(*(("file-cut-off", "is cut off") if ended else ("archive-damaged", "is damaged")))
+            self.problem(*(("file-cut-off", "is truncated") if ended else ("archive-damaged", "is damaged")))
         except OSError as error:
             if error.errno is not None:
                 raise
@@ -231,9 +233,9 @@ class _Unpacking:
     def _check_end(self, stream: _Tail, end: int) -> None:
         """Check the end of a tar archive, because tarfile accepts any end."""
         if stream.meant > end and stream.length - end >= _BLOCK:
-            self.problem("archive-damaged", f"goes on after {end:,} bytes with what is no member of it")
+            self.problem("archive-damaged", f"continues after {end:,} bytes with data that is not a member of it")
         elif stream.length - end < 2 * _BLOCK:
-            self.problem("file-cut-off", "is cut off: the zeros at its end are missing")
+            self.problem("file-cut-off", "is truncated: the zeros at its end are missing")
 
     def _tar_member(self, opened: tarfile.TarFile, info: tarfile.TarInfo) -> None:
         if info.isdir():
@@ -272,7 +274,7 @@ class _Unpacking:
         detail = f"{self._archive.origin} {what}; download or copy it again."
         if not self.found:
             raise ArchiveError(code, detail)
-        self.refuse(self._archive.origin, code, f"{detail} The members before were read.")
+        self.refuse(self._archive.origin, code, f"{detail} The members before it were read.")
 
 
 class _Tail:

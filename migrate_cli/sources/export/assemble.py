@@ -312,7 +312,7 @@ class BlockReader:
 
     def _lines(self) -> list[Any]:
         data = self.index.read(self.row.input.local, self.block.start, self.block.length)
-        # What is no JSON was told when the lines were indexed.
+        # What is not JSON was told when the lines were indexed.
         values = [value for line in data.split(b"\n") if (value := json_text.line(line)) is not None]
         if self.row.wire:
             return values

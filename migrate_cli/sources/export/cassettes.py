@@ -12,7 +12,7 @@ from migrate_cli.settings.yaml_bounds import TooLargeYamlError, check_yaml
 from migrate_cli.sources.export.json_text import TOO_DEEP
 
 _LIST = re.compile(rb"^(?:http_)?interactions:[ \t]*\r?\n(?P<indent>[ ]*)- ", re.MULTILINE)
-_BROKEN = "The cassette breaks off in the middle of an entry, or is damaged there; copy or record it again."
+_BROKEN = "The cassette ends in the middle of an entry, or is damaged there; copy or record it again."
 
 
 class CassetteError(ValueError):

@@ -69,7 +69,7 @@ def _records(found: Recognised, wire: Wire) -> tuple[RecordShown, ...]:
     shown = explained(values, wire)
     if shown:
         return shown
-    # Records that stand in texts, such as the bodies of a recording, are only found by the shape.
+    # Records that are in texts, such as the bodies of a recording, are only found by the shape.
     pieces = found.shape.pieces(wire(values[0])) if values else iter(())
     raws: list[Any] = []
     for piece in islice(pieces, RECORDS):

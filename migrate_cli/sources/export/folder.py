@@ -84,7 +84,7 @@ def fault_of_link(path: str, top: str) -> str | None:
     """Return why a link is not followed, as a clause; None for one to something visible in the export itself."""
     target = Path(os.path.realpath(path))
     if not target.is_relative_to(top):
-        return "a link that leads out of the export"
+        return "a link that leads outside the export"
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - a Path for each costs more
     except FileNotFoundError:

@@ -275,7 +275,7 @@ class ThreadIndex:
 
 
 def _stored(text: str | None) -> str | bytes | None:
-    """Return what SQLite can take: a name that is no text, as file systems have them, becomes bytes."""
+    """Return what SQLite can take: a name that is not text, as file systems have them, becomes bytes."""
     if text is None or text.isascii():
         return text
     try:

@@ -44,7 +44,7 @@ _FAULTS = (NotOursError, BadJsonError, ArchiveError, OSError, EOFError, zlib.err
 
 @dataclass(slots=True)
 class ShapeCounts:
-    """Which shape how many files were taken for."""
+    """How many files were read as each format."""
 
     files: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class ShapeCounts:
     frames: dict[str, Counter[str]] = field(default_factory=dict)
 
     def take(self, shape: str, origin: Origin, frame: Iterable[str] = (), spelling: Iterable[str] = ()) -> None:
-        """Count one file; `frame` are the fields that stand beside its records and carry nothing."""
+        """Count one file; `frame` are the fields that are next to its records and carry nothing."""
         told = self.spellings.setdefault(shape, {})
         told.update((one, None) for one in spelling if len(told) < MOST_SHOWN)
         counted = self.frames.setdefault(shape, Counter())
@@ -244,7 +244,7 @@ class Indexer:
         if thread is None:
             return bad
         self._index.hold_back(thread)
-        detail = f"{bad.detail} The thread {thread} is not read, for it may lack more."
+        detail = f"{bad.detail} The thread {thread} is not read, because more may be missing."
         return BadJsonError(bad.code, detail, bad.line, bad.column)
 
     def _spool_all(
@@ -271,7 +271,10 @@ class Indexer:
         for raw in known:
             self._index.keep(piece.kind, _key_of(piece.kind, raw), raw)
         if odd := len(piece.raws) - len(known):
-            detail = f"{input_.origin}: {odd:,} entries among the {piece.kind} objects are none. The others are read."
+            detail = (
+                f"{input_.origin}: {odd:,} entries among the {piece.kind} objects are not such objects. The "
+                "others are read."
+            )
             self._index.problem(input_.origin, "entry-unknown", detail)
         if piece.kind is RecordKind.ASSISTANT and piece.has_more is not None:
             self.more_assistants[piece.has_more] = True
@@ -316,7 +319,7 @@ class Indexer:
 
     def _unknown_line(self, found: Recognised, number: int) -> None:
         here = replace(found.input.origin, line=number)
-        detail = f"{here}: The line holds nothing that is known beside {found.shape.name}. The other lines are read."
+        detail = f"{here}: The line is not in the format {found.shape.name}. The other lines are read."
         self._index.problem(here, "unknown-line", detail)
 
     def _records(self, found: Recognised) -> Iterator[Record]:
@@ -334,7 +337,7 @@ class Indexer:
         return ((number, start, end, wire(value)) for number, start, end, value in lines)
 
     def _bad_line(self, origin: Origin, code: str, detail: str, thread: str | None) -> None:
-        """Tell of a line; the thread of one that is cut off is not whole, and waits for a whole file."""
+        """Report a line; the thread of one that is cut off is not whole, and waits for a whole file."""
         if thread is not None:
             self._index.hold_back(thread)
         self._index.problem(origin, code, detail, thread)
@@ -350,13 +353,13 @@ class Indexer:
         except NotOursError:
             self._unknown_line(found, number)
         except BadJsonError as bad:
-            detail = f"{here}: {bad.detail} What stands before is read, and so are the other lines."
+            detail = f"{here}: {bad.detail} Everything before it is read, and so are the other lines."
             self._index.problem(here, bad.code, detail)
 
     # Problems
 
     def _refuse_entry(self, input_: Input, code: str, detail: str, entry: Any) -> None:
-        """Tell of an entry of a document that is left out; a thread that would lack it waits for another bound."""
+        """Report an entry of a document that is left out; a thread that would lack it waits for another bound."""
         thread = None
         if kind_of(entry) in _OF_THREADS:
             thread = clean_id(entry.get("thread_id"))
@@ -364,7 +367,7 @@ class Indexer:
         lacking = ""
         if thread is not None:
             self._index.hold_back(thread)
-            lacking = f" The thread {thread} is not read, for it would lack it."
+            lacking = f" The thread {thread} is not read, because it would be incomplete."
         self._index.problem(input_.origin, code, f"{input_.origin}: {detail}.{lacking} The others are read.", thread)
 
     def _refuse(self, input_: Input, error: Exception, counts: ShapeCounts) -> None:
@@ -384,11 +387,11 @@ class Indexer:
 
 
 def _tell_cut(index: ThreadIndex, found: Recognised) -> None:
-    """Tell of a file that breaks off what its lines or entries do not show."""
+    """Report a file that breaks off what its lines or entries do not show."""
     if found.cut or found.broken:
         origin = found.input.origin
-        what = found.broken or "The compressed file is cut off; copy it again."
-        index.problem(origin, "file-cut-off", f"{origin}: {what} What came before the cut is read.")
+        what = found.broken or "The compressed file is truncated; copy it again."
+        index.problem(origin, "file-cut-off", f"{origin}: {what} Everything before that is read.")
 
 
 def _of_page(piece: Piece) -> Piece:
@@ -399,7 +402,7 @@ def _of_page(piece: Piece) -> Piece:
 
 
 def _key_of(kind: RecordKind, raw: JsonObject) -> str:
-    """By what an object is known again; a file may stand in several vector stores."""
+    """By what an object is known again; a file may be in several vector stores."""
     own = clean_id(raw.get("id")) or clean_id(raw.get("name")) or ""
     return f"{clean_id(raw.get('vector_store_id')) or ''}/{own}" if kind is RecordKind.STORE_FILE else own
 
@@ -448,7 +451,7 @@ def _fault_of(input_: Input, error: Exception) -> NotOursError:
     if isinstance(error, ArchiveError):
         return NotOursError(error.code, f"{input_.origin}: {error}")
     if isinstance(error, EOFError):
-        return NotOursError("file-cut-off", f"{input_.origin}: The compressed file is cut off; copy it again.")
+        return NotOursError("file-cut-off", f"{input_.origin}: The compressed file is truncated; copy it again.")
     if isinstance(error, (zlib.error, gzip.BadGzipFile)):
         return NotOursError("file-damaged", f"{input_.origin}: The compressed file is damaged; copy it again.")
     reason = getattr(error, "strerror", None) or type(error).__name__

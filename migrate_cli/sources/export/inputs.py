@@ -21,7 +21,7 @@ from migrate_cli.sources.read_meter import ReadMeter
 GZIP_MAGIC = b"\x1f\x8b"
 SQLITE_MAGIC = b"SQLite format 3\0"
 BESIDE_A_STATE = (".lock", ".map.jsonl")
-"""JSON that `apply` writes beside its state file, under the state file's name."""
+"""JSON that `apply` writes next to its state file, under the state file's name."""
 FILES_FOLDER = "files"
 """The folder of an export that holds the bytes of files."""
 
@@ -184,7 +184,7 @@ def _walk(root: Path, refuse: Refuse) -> Iterator[tuple[str, tuple[str, ...] | N
 
 
 def _is_beside_a_state(path: str) -> bool:
-    """Whether a file is the lock or the map of ids beside a state file, which may lie in the folder of the export."""
+    """Whether a file is the lock or the map of ids next to a state file, which may lie in the folder of the export."""
     stem = next((path.removesuffix(own) for own in BESIDE_A_STATE if path.endswith(own)), None)
     return stem is not None and is_database(Path(stem))
 

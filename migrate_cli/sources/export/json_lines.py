@@ -37,7 +37,7 @@ def records(
     most: int | None = None,
     long_line: LongLine | None = None,
 ) -> Iterator[Record]:
-    """Yield the values of all lines; a line that is no JSON is told to `problem`, and the others are read.
+    """Yield the values of all lines; a line that is not JSON is told to `problem`, and the others are read.
 
     Lines of `most` bytes and more go to `long_line` instead, where there is one; else they are told too.
     """
@@ -83,8 +83,8 @@ def _fault(origin: Origin, number: int, line: bytes) -> tuple[Origin, str, str, 
     except BadJsonError as bad:
         if bad.code == "file-cut-off" and not line.endswith(b"\n"):
             thread = _thread_in(line)
-            lacking = f" The thread {thread} is not read, for it may lack more." if thread else ""
-            detail = f"{here}: The last line is cut off; export the file again.{lacking} The other lines are read."
+            lacking = f" The thread {thread} is not read, because more may be missing." if thread else ""
+            detail = f"{here}: The last line is truncated; export the file again.{lacking} The other lines are read."
             return here, "file-cut-off", detail, thread
         if bad.code == json_text.TOO_DEEP:
             return _left_out(here, bad.code, bad.detail, line)
@@ -99,7 +99,7 @@ def _thread_in(line: bytes) -> str | None:
 def _left_out(here: Origin, code: str, why: str, line: bytes) -> tuple[Origin, str, str, str | None]:
     """What is told of a line that could be read with another bound."""
     thread = _thread_in(line)
-    lacking = f" The thread {thread} is not read, for it would lack it." if thread else ""
+    lacking = f" The thread {thread} is not read, because it would be incomplete." if thread else ""
     return here, code, f"{here}: {why}{lacking} The other lines are read.", thread
 
 

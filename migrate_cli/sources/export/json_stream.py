@@ -37,7 +37,7 @@ Refuse = Callable[[str, str, Any], None]
 
 
 class Streamed:
-    """A huge document, opened anew for every pass over it.
+    """A huge document, opened again for every pass over it.
 
     What is too deep or too long in it is never parsed; the entry that holds it is left out and told. `broken` is what
     is known to be wrong with a document, which is then told instead of what the parser says.
@@ -78,7 +78,7 @@ class Streamed:
         """Yield small documents that make up the whole, arrays in stretches of `batch` entries.
 
         Entries with something too deep or too long in them are told to `refuse`, and left out. Raises BadJsonError
-        where the text ends too early or is no JSON, or where no entry but the whole has such a thing in it.
+        where the text ends too early or is not JSON, or where no entry but the whole has such a thing in it.
         """
         try:
             if self._is_array():
@@ -91,7 +91,7 @@ class Streamed:
                         if code is None:
                             yield {key: value}
                         else:
-                            refuse(code, f"What stands under {key[:80]} holds {sentence(code)}", {key: value})
+                            refuse(code, f"The value of {key[:80]} holds {sentence(code)}", {key: value})
             else:
                 yield from self._object_fragments(batch, refuse)
         except (ijson.JSONError, UnicodeDecodeError) as error:
@@ -101,7 +101,7 @@ class Streamed:
         kinds = self._whole_kinds()
         short = {key: next(self._items(key), None) for key, kind in kinds.items() if kind != "start_array"}
         if (code := self._cut_in({**dict.fromkeys(kinds), **short})) is not None:
-            raise BadJsonError(code, f"What it says beside its arrays holds {sentence(code)}.")
+            raise BadJsonError(code, f"The fields besides its arrays hold {sentence(code)}.")
         yielded = False
         for key, kind in kinds.items():
             if kind == "start_array":
@@ -177,7 +177,7 @@ class Streamed:
 
 
 class StreamedAt(Streamed):
-    """A huge document whose entries lie in one list somewhere inside; what stands beside the list is not read."""
+    """A huge document whose entries lie in one list somewhere inside; what is next to the list is not read."""
 
     def __init__(self, input_: Input, path: tuple[str, ...]) -> None:
         super().__init__(input_)
@@ -232,7 +232,9 @@ def _batches(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
 def _bad(error: Exception) -> BadJsonError:
     message = str(error)
     if isinstance(error, ijson.IncompleteJSONError) and ("premature EOF" in message or "Incomplete" in message):
-        return BadJsonError("file-cut-off", "The file ends in the middle of the JSON; it was cut off. Export it again.")
+        return BadJsonError(
+            "file-cut-off", "The file ends in the middle of the JSON; it is truncated. Export it again."
+        )
     return BadJsonError("not-json", f"The text is not JSON: {message.splitlines()[0].strip() if message else error!r}.")
 
 

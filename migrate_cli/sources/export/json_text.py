@@ -97,7 +97,7 @@ def _bad(text: str, error: json.JSONDecodeError) -> BadJsonError:
         return BadJsonError("file-empty", "The file is empty.", 1, 1)
     if _cut_off(text, error):
         line = text.count("\n") + 1
-        detail = f"The file ends in the middle of the JSON (line {line}); it was cut off. Export it again."
+        detail = f"The file ends in the middle of the JSON (line {line}); it is truncated. Export it again."
         return BadJsonError("file-cut-off", detail, line, len(text) - text.rfind("\n"))
     known = not_quite_json(text, error.pos)
     if known is not None:

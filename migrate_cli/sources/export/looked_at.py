@@ -25,7 +25,7 @@ _NEXT_LINE = re.compile(rb"\s*([^\n]*)")
 
 
 class NotOursError(Exception):
-    """A file is no part of an export: `code` and a sentence, or None where it is only to be ignored."""
+    """A file is not a part of an export: `code` and a sentence, or None where it is only to be ignored."""
 
     def __init__(
         self, code: str | None, detail: str, line: int | None = None, *, shown: Sequence[str] = (), kind: str = ""
@@ -51,7 +51,7 @@ class Recognised:
     """The parsed document, unless it is lines, a table or large."""
     large: Streamed | None = None
     frame: tuple[str, ...] = ()
-    """Fields of the document that stand beside its records and carry nothing."""
+    """Fields of the document that are next to its records and carry nothing."""
     more: bool = False
     """Whether the document says beside its records that there are further pages."""
     delimiter: str = ","
@@ -107,6 +107,6 @@ def held(input_: Input) -> bytes:
         data = stream.read(bounds().string_bytes + 1)
     if len(data) > bounds().string_bytes:
         raise BadJsonError(
-            "string-too-long", f"The document has to be read whole, and is {too_long('one')}; or split it."
+            "string-too-long", f"The document has to be read as a whole, and is {too_long('one')}; or split it."
         )
     return data

@@ -15,7 +15,7 @@ from migrate_cli.sources.record_kinds import RecordKind
 def refuse(path: str, index: ThreadIndex, indexer: Indexer, shapes: list[ShapeTaken] | None, *, single: bool) -> None:
     """Raise SourceError where nothing is there that could be read: a single file's fault, or a bare folder.
 
-    `shapes` are those that files were taken for, None where no file is of a known format. What is of a known format
+    `shapes` are those that files were treated as, None where no file is of a known format. What is of a known format
     and holds nothing is an empty source, which is no fault.
     """
     problem = next(index.problems(), None)

@@ -51,7 +51,7 @@ def open_source(
             raise SourceError(detail, code="unknown-column")
     if paths:
         if format != "auto":
-            detail = f"source.map says how files are read, and so does the format {format}; leave one of them out."
+            detail = f"source.map says how files are read, but so does the format {format}; remove one of them."
             raise SourceError(detail, code="map-and-format")
         paths = with_columns(paths, columns or {})
     if path != STDIN:
@@ -82,7 +82,7 @@ def _check(path: str) -> None:
     if (root / PROGRESS).exists() and not (root / MANIFEST).exists():
         detail = (
             f"{path} is a snapshot that ended before anything was saved; run `migrate-cli snapshot` again with "
-            f"--out {path}, which goes on where it stopped."
+            f"--out {path}, to resume where it stopped."
         )
         raise SourceError(detail, code="snapshot-unfinished")
     refused: list[str] = []

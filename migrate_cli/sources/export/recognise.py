@@ -289,7 +289,7 @@ class Recogniser:
             return replace(self._whole_document(input_, Form.YAML, value), broken=broken)
         except (CassetteError, NotOursError) as error:
             if self._table.only is None and (not meant or error.code == "unknown-shape"):
-                raise NotOursError(None, f"{input_.origin} is no YAML of threads or agents.") from None
+                raise NotOursError(None, f"{input_.origin} is not YAML of threads or agents.") from None
             if isinstance(error, NotOursError):
                 raise
             raise NotOursError(error.code, f"{input_.origin}: {error}", error.line) from None
@@ -359,7 +359,7 @@ def _as_rows(table: ShapeTable, value: Any) -> Any:
 
 
 def _document_of(table: ShapeTable, shape: Shape, input_: Input, value: Any, wire: Any) -> Recognised:
-    """Return a document that is at hand, with what stands beside its records."""
+    """Return a document that is at hand, with what is next to its records."""
     frame = _frame(table, shape, value, wire)
     return Recognised(shape, input_, wire, frame=frame, more=bool(frame) and says_more(value))
 
@@ -378,7 +378,7 @@ def _holds_many(shape: Shape, sketch: Any) -> bool:
 
 
 def _cut_packed(input_: Input) -> str:
-    return f"{input_.origin}: The compressed file is cut off; copy it again."
+    return f"{input_.origin}: The compressed file is truncated; copy it again."
 
 
 def _seems_whole(head: bytes) -> bool:

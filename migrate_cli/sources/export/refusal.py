@@ -1,4 +1,4 @@
-"""Why a file is no part of an export, in one sentence, and what helps to go on: its outline, and a map to start from.
+"""Why a file is not part of an export, in one sentence, and how to continue: its outline, and a map to start from.
 
 Loaded only where a file is refused, which most runs never do.
 Names of fields are shown, and never what they hold.
@@ -46,7 +46,7 @@ def unknown_format(input_: Input, value: Any, *, only: str | None, rows: bool = 
         )
     detail = (
         f"{input_.origin}: the JSON ({what}) is not in a format that migrate-cli reads. {FORMATS} lists them; "
-        f"source.map describes one of your own ({OWN})."
+        f"source.map describes a format of your own ({OWN})."
     )
     return NotOursError("unknown-shape", detail, shown=shown_of(value, rows=rows))
 
@@ -85,7 +85,7 @@ def unknown_table(input_: Input, header: list[str], columns: Columns, delimiter:
     missing = columns.missing(header)
     shown = ", ".join(name[:40] for name in header[:12])
     detail = (
-        f"{input_.origin}: the columns {shown} do not tell {_listed(missing)}; name them under source.columns, "
+        f"{input_.origin}: the columns {shown} do not show {_listed(missing)}; map them with source.columns, "
         f"as field: column, for the fields {', '.join(FIELDS)}; or describe them with source.map ({OWN})."
     )
     if missing == ["thread_id"]:

@@ -78,7 +78,7 @@ class ExportSource(Source):
         yield from (self._assembler.joined(thread_id) for thread_id in self._index.threads() if wanted(thread_id))
 
     def shapes(self) -> list[ShapeTaken]:
-        """Return which shapes files were taken for; `ignored` and `unreadable` count the others."""
+        """Return how many files were read as each format; `ignored` and `unreadable` count the others."""
         both = ShapeCounts()
         both.add(self._surveyed)
         both.add(self._read)
@@ -207,7 +207,7 @@ def _duplicate(origin: Origin, thread_id: str, seen: DiskSet) -> Unreadable:
     first = seen.note(thread_id)
     where = "the same file" if first == str(origin) else first
     detail = (
-        f"{origin} holds the thread {thread_id} once more; only the first, in {where}, is read. Set source.join: true "
-        "to join them (messages of one id once, all in the order of their times), or remove one of the two."
+        f"{origin} holds the thread {thread_id} again; only the first, in {where}, is read. Set source.join: true "
+        "to join them (each message id once, all in the order of their times), or remove one of the two."
     )
     return Unreadable(origin, "duplicate-thread-id", detail, thread_id)

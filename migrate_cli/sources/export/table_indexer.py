@@ -1,4 +1,4 @@
-"""Indexes a table: its rows become wire messages in the spool, since a row is no wire object that could be referred to.
+"""Indexes a table: its rows become wire messages in the spool, since a row is not a wire object to refer to.
 
 What a row means, its shape knows (`shapes/flat.py`); how CSV is cut into rows, `sources/table.py` does.
 """
@@ -22,7 +22,7 @@ from migrate_cli.sources.table import CsvRow, csv_rows, header_is_open
 _BATCH = 500
 """Rows that are held until they are written, so that the rows of one thread form long blocks."""
 MAY_BE_CUT = Remark(
-    "file-may-be-cut", "The file's last row has no end of its line, so that its last cell may be cut; compare it."
+    "file-may-be-cut", "The last row of the file has no line ending, so its last cell may be truncated; compare it."
 )
 
 
@@ -71,7 +71,7 @@ def index_table(found: Recognised, index: ThreadIndex, names: ThreadNames, wire:
         # Even when the file breaks off: what came before is whole, and is read.
         spool()
     if not held and header_is_open(found):
-        detail = f"{found.input.origin}: The file ends in its header, which may be cut off. Export it again."
+        detail = f"{found.input.origin}: The file ends in its header, which may be truncated. Export it again."
         index.problem(found.input.origin, "file-cut-off", detail)
     return held
 
@@ -82,16 +82,17 @@ def _filled(cells: JsonObject) -> JsonObject:
 
 
 def _ragged_row(found: Recognised, row: CsvRow, pieces: list[Piece], index: ThreadIndex) -> None:
-    """Tell of a row with more cells than columns: a text that was not quoted falls apart, and nobody knows where."""
+    """Report a row with more cells than columns: a text that was not quoted falls apart, and nobody knows where."""
     here = replace(found.input.origin, line=row.line)
     thread = next((piece.thread_id for piece in pieces if isinstance(piece, Loose)), None)
     lacking = ""
     if thread is not None:
         index.hold_back(thread)
-        lacking = f" The thread {thread} is not read, for it would lack it."
+        lacking = f" The thread {thread} is not read, because it would be incomplete."
     detail = (
-        f"{here}: The row that ends here has more cells than there are columns, as an unquoted {found.delimiter!r} in "
-        f"a text makes them.{lacking} The other rows are read."
+        f"{here}: The row that ends here has more cells than there are columns, perhaps because of an unquoted "
+        f"{found.delimiter!r} in "
+        f"a text.{lacking} The other rows are read."
     )
     index.problem(here, "csv-broken", detail, thread)
 
@@ -99,13 +100,13 @@ def _ragged_row(found: Recognised, row: CsvRow, pieces: list[Piece], index: Thre
 def _cut_row(found: Recognised, row: CsvRow, pieces: list[Piece], index: ThreadIndex) -> None:
     """Tell that the file ends in the middle of a row; its thread is not whole, and waits for a whole file."""
     here = replace(found.input.origin, line=row.line)
-    detail = f"{here}: The file ends in the middle of this row; it was cut off. Export it again."
+    detail = f"{here}: The file ends in the middle of this row; it is truncated. Export it again."
     known = list(row.cells)[:-1]
     thread = next((piece.thread_id for piece in pieces if isinstance(piece, Loose)), None)
     column = found.shape.thread_column(row.cells) if isinstance(found.shape, FlatRow) else None
     if thread is not None and column in known:
         index.hold_back(thread)
-        detail += f" The thread {thread} is not read, for it may lack more."
+        detail += f" The thread {thread} is not read, because more may be missing."
     else:
         thread = None
     index.problem(here, "file-cut-off", f"{detail} The other rows are read.", thread)

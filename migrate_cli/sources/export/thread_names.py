@@ -17,7 +17,7 @@ from migrate_cli.sources.shapes.base import Loose, Remark, Shape, Whole
 from migrate_cli.sources.shapes.thread_file import ThreadFile
 
 NAMED_BY_FILE = Remark(
-    "thread-id-from-file-name", "No message tells the thread's id, so it is taken from the file's name."
+    "thread-id-from-file-name", "No message gives the thread's id, so it is taken from the file name."
 )
 
 
@@ -65,7 +65,8 @@ class ThreadNames:
             return name
         made = f"{name}#{nameless + 1}" if nameless else name
         detail = (
-            f"Record {nameless + 1} of those in {input_.origin} that name no thread; its id is made of that: {made}."
+            f"Record {nameless + 1} of those in {input_.origin} that name no thread; its id is generated from "
+            f"that: {made}."
         )
         whole.remarks = (*whole.remarks, Remark("thread-id-made", detail))
         return made
@@ -98,5 +99,5 @@ def name_remark(input_: Input, thread_id: str | None) -> Remark | None:
     named = named_thread(input_, folders=False)
     if named is None or thread_id is None or named == thread_id:
         return None
-    detail = f"The file is named after {named}, but its messages belong to {thread_id}; the messages win."
+    detail = f"The file is named after {named}, but its messages belong to {thread_id}; the id in the messages is used."
     return Remark("thread-id-from-message", detail)

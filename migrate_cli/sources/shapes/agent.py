@@ -19,7 +19,7 @@ class Agent(Shape):
     growth = Growth.NONE
 
     def matches(self, value: Any) -> bool:
-        """Recognise an agent, or several, that are no objects of the wire."""
+        """Recognise an agent, or several, that are not objects of the wire."""
         first = value[0] if isinstance(value, list) and value else value
         return not (isinstance(first, dict) and first.get("object") and kind_of(first)) and bool(agents_in(value))
 
@@ -32,7 +32,9 @@ class AgentYaml(Shape):
     """The same as YAML, one document or several; assistants that an SDK wrote as YAML, too."""
 
     name = "agent-yaml"
-    description = "an agent as YAML, as Foundry's portal, toolkit and SDKs write it, without threads (for `assistants`)"
+    description = (
+        "an agent as YAML, as written by Foundry's portal, toolkit and SDKs, without threads (for `assistants`)"
+    )
     form = Form.YAML
     growth = Growth.NONE
 
@@ -62,7 +64,7 @@ class Assistants(Shape):
             yield Loose(RecordKind.ASSISTANT, assistants_of(value[name]))
 
     def frame(self, value: Any) -> list[str]:
-        """Return what stands beside the assistants."""
+        """Return what is next to the assistants."""
         return beside(value, frozenset(_lists(value)))
 
 

@@ -132,7 +132,7 @@ class Shape(ABC):
         return [piece for piece in self.pieces(value) if isinstance(piece, Loose)]
 
     def frame(self, value: Any) -> list[str]:  # noqa: ARG002 - for those that override it
-        """Return the fields of a document, or of its sketch, that stand beside the records and carry nothing."""
+        """Return the fields of a document, or of its sketch, that are next to the records and carry nothing."""
         return []
 
     def entries(self, value: Any) -> list[Any]:
@@ -142,11 +142,11 @@ class Shape(ABC):
 
 MORE_PAGES = Remark(
     evidence.INCOMPLETE,
-    "The file says beside its records that there are further pages; put those beside it, or export everything.",
+    "The file says that there are further pages; put those next to it, or export everything.",
 )
 MORE_RUNS = Remark(
     evidence.INCOMPLETE,
-    "A list of its runs or their steps says that there are more, so that tool calls may be missing; export the thread "
+    "A list of its runs or their steps says that there are more, so tool calls may be missing; export the thread "
     "again with all pages.",
 )
 
@@ -177,7 +177,7 @@ def thread_id_in(raws: Iterable[Any]) -> str | None:
 def loose_pieces(raws: Iterable[Any], *, api_page: bool = False, has_more: bool | None = None) -> Iterator[Loose]:
     """Group wire objects by kind and thread, in order of first appearance.
 
-    What is no wire object stays with the messages before it, so that it ends as a finding there; records of another
+    What is not a wire object stays with the messages before it, so that it ends as a finding there; records of another
     kind that name their thread, such as entries of a log, are left out and counted.
     """
     groups: dict[tuple[RecordKind, str | None], list[Any]] = {}
@@ -214,9 +214,9 @@ def loose_pieces(raws: Iterable[Any], *, api_page: bool = False, has_more: bool 
 
 def _left_out(count: int) -> Remark:
     records = (
-        "1 record that names the thread is no message and is"
+        "1 record that names the thread is not a message and is"
         if count == 1
-        else (f"{count:,} records that name the thread are no messages and are")
+        else (f"{count:,} records that name the thread are not messages and are")
     )
     return Remark("record-left-out", f"{records} left out.")
 

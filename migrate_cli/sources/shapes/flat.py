@@ -48,7 +48,7 @@ class FlatRow(Shape):
         return untyped(cells)
 
     def entries(self, value: Any) -> list[Any]:
-        """Return the wire messages of a row, or of the wire messages that one became; nothing for what is no row."""
+        """Return the wire messages of a row, or of the wire messages that one became; nothing for what is not a row."""
         return [self._message(row) for row in super().entries(value) if isinstance(row, dict)]
 
     def _message(self, row: JsonObject) -> JsonObject:
@@ -63,7 +63,7 @@ class FlatLines(FlatRow):
 
     name = "flat-lines"
     description = (
-        "JSON Lines with a flat message a line: thread_id, role, text and so on, by common or configured names"
+        "JSON Lines with one flat message per line: thread_id, role, text and so on, under common or configured names"
     )
     form = Form.LINES
 
@@ -89,7 +89,7 @@ class FlatCsv(FlatRow):
     """A flat message a row of CSV; the reader hands over each row as an object."""
 
     name = "flat-csv"
-    description = "CSV with a flat message a row"
+    description = "CSV with one flat message per row"
     form = Form.CSV
 
 

@@ -15,7 +15,7 @@ class ListPage(Shape):
     """`{"object": "list", "data": […]}` of messages, runs, steps, assistants or files; or an array of pages."""
 
     name = "list-page"
-    description = 'answers of the list calls: {"object": "list", "data": [messages]}, one page or several'
+    description = 'responses of the list calls: {"object": "list", "data": [messages]}, one page or several'
 
     def matches(self, value: Any) -> bool:
         """Recognise one list answer, or an array of list answers."""

@@ -1,6 +1,6 @@
 """`mapped`, `mapped-lines`, `mapped-csv`: records of a user's own kind, as the setting `source.map` describes them.
 
-They stand in the table only where there is such a setting, and nearly all others then do not: a file that the paths do
+They are in the table only where there is such a setting, and nearly all others then do not: a file that the paths do
 not fit is told, and not read as something else.
 """
 

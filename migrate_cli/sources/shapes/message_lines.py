@@ -14,7 +14,7 @@ class MessageLines(Shape):
     """A message a line; runs, run steps and other objects may stand among them."""
 
     name = "message-lines"
-    description = "JSON Lines with a message a line, threads mixed or not"
+    description = "JSON Lines with one message per line, threads mixed or not"
     form = Form.LINES
 
     def matches(self, value: Any) -> bool:

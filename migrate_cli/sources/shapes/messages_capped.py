@@ -17,7 +17,7 @@ class MessagesCapped(Shape):
     """`{"Messages": …}` with one page of messages, as a list or as the list call's answer."""
 
     name = "messages-capped"
-    description = 'an export tool\'s file: {"Messages": [messages]}, newest first, cut at 100'
+    description = 'an export tool\'s file: {"Messages": [messages]}, newest first, limited to 100'
 
     def matches(self, value: Any) -> bool:
         """Recognise the key, whose capital letter tells the shape from a thread."""
@@ -36,7 +36,7 @@ class MessagesCapped(Shape):
             yield piece
 
     def frame(self, value: Any) -> list[str]:
-        """Return what stands beside the list."""
+        """Return what is next to the list."""
         return beside(value, frozenset({"Messages", "has_more", "first_id", "last_id"}))
 
 

@@ -1,6 +1,6 @@
 """What a document is that holds nothing: `[]`, `{}`, a list without threads, an answer without entries. Pure.
 
-It is no format that could be asked for by name; it only keeps an empty export apart from one that nobody knows.
+It is not a format that could be asked for by name; it only keeps an empty export apart from one that nobody knows.
 """
 
 from __future__ import annotations

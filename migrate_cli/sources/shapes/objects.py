@@ -1,4 +1,4 @@
-"""`objects`: thread, run, run-step, assistant and file objects that stand beside the messages."""
+"""`objects`: thread, run, run-step, assistant and file objects that are next to the messages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ class Objects(Shape):
     """One object, an array or named ones, of the kinds that complete a thread or describe its assistant and files."""
 
     name = "objects"
-    description = "thread, run, run-step, assistant or file objects beside the messages, alone, named or in an array"
+    description = (
+        "thread, run, run-step, assistant or file objects next to the messages: single, keyed by name or in an array"
+    )
 
     def matches(self, value: Any) -> bool:
         """Recognise one known object, or an array that begins with one; a message alone counts too."""
@@ -52,7 +54,7 @@ def _says_what_it_is(entry: Any) -> bool:
 
 
 def _gathered(entry: Any) -> list[Any]:
-    """Return the objects that stand under one name: a list's, those by id, or the one itself."""
+    """Return the objects that are under one name: a list's, those by id, or the one itself."""
     if isinstance(entry, list):
         return entry
     return [entry] if kind_of(entry) is not None else list(entry.values())

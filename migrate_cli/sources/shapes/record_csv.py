@@ -1,4 +1,4 @@
-"""`record-csv`: CSV whose rows are no flat messages: records of a dialect, threads, or rows of an app's own table.
+"""`record-csv`: CSV whose rows are not flat messages: records of a dialect, threads, or rows of an app's own table.
 
 What a row means, the translator has said before. It must not look into the rows.
 """
@@ -23,7 +23,9 @@ class RecordCsv(FlatRow):
     """Each row has become the wire objects that it means, or stayed a flat message."""
 
     name = "record-csv"
-    description = "CSV with a record of a dialect, a prompt and its answer or a thread a row, or an app's own table"
+    description = (
+        "CSV whose rows are records of a dialect, prompts with their answers, whole threads, or an app's own table"
+    )
     form = Form.CSV
 
     def __init__(self, columns: Columns, translator: Translator, app: str | None = None) -> None:
@@ -60,7 +62,7 @@ class RecordCsv(FlatRow):
             return row
         if super().matches(row):
             return super()._message(row)
-        # What is no record of any kind is told as a message that lacks everything: it must not vanish.
+        # What is not a record of any kind is told as a message that lacks everything: it must not vanish.
         return self._translator.finished(row if kind_of(row) is not None else {**row, "object": "thread.message"})
 
     def thread_column(self, columns: Iterable[str]) -> str | None:

@@ -1,7 +1,7 @@
 """Decodes a recorded body: base64, hex, compression, chunks, lines; what comes out is JSON or the text of a stream.
 
 Recorders write bodies in many ways, and few say which: each way that makes JSON or an event stream of a body is right.
-Pure but for the bounds. It must not look at what the JSON means.
+Pure except for the bounds. It must not look at what the JSON means.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class BodyDecoder:
     def decoded(self, body: RecordedBody) -> Any:
         """Return the JSON value of a body, the text of an event stream, or NO_BODY. Raises BodyError."""
         if body.elsewhere:
-            raise BodyError(f"lies in the file {body.elsewhere[:100]}, which is not read; put it into the recording")
+            raise BodyError(f"is in the file {body.elsewhere[:100]}, which is not read; put it into the recording")
         value = body.value
         if isinstance(value, dict) and value.get("type") == "Buffer" and isinstance(value.get("data"), list):
             value = _octets(value["data"])
@@ -103,7 +103,7 @@ class BodyDecoder:
                     if way is _latin:
                         raise
         if "\ufffd" in text[:20]:
-            raise BodyError("was recorded as text although it was packed, which damaged it")
+            raise BodyError("was recorded as text although it was compressed, which damaged it")
         raise BodyError(_no_json(text))
 
     def _plain(self, text: str, body: RecordedBody, layers: int) -> Any:
@@ -132,7 +132,7 @@ class BodyDecoder:
             if found is not None:
                 return found
         if not layers:
-            raise BodyError("is packed too many times")
+            raise BodyError("is compressed too many times")
         fault: BodyError | None = None
         for unpack in _ways(data, headers):
             try:
@@ -153,7 +153,9 @@ class BodyDecoder:
     def _spend(self, count: int) -> None:
         self._left -= count
         if self._left < 0:
-            raise BodyError("would make the recording too large once it is unpacked; limits.answer_bytes raises that")
+            raise BodyError(
+                "would make the recording too large once it is decompressed; raise limits.answer_bytes to allow it"
+            )
 
 
 def looks_like_events(value: Any) -> bool:
@@ -170,7 +172,7 @@ def _unbase64(text: str) -> bytes:
     try:
         return base64.b64decode(packed.translate(_URL_SAFE) + "=" * (-len(packed) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise BodyError("is marked as base64 and is none") from None
+        raise BodyError("is marked as base64 but is not") from None
 
 
 _URL_SAFE = str.maketrans("-_", "+/")
@@ -180,7 +182,7 @@ def _unhex(text: str) -> bytes:
     try:
         return bytes.fromhex(text)
     except ValueError:
-        raise BodyError("is marked as hex and is none") from None
+        raise BodyError("is marked as hex but is not") from None
 
 
 def _unhex_any(text: str) -> bytes | None:
@@ -235,7 +237,7 @@ def _octets(numbers: list[Any]) -> bytes:
     try:
         return bytes(numbers)
     except (TypeError, ValueError):
-        raise BodyError("is a list of numbers that are no bytes") from None
+        raise BodyError("is a list of numbers that are not bytes") from None
 
 
 def _text_of(data: bytes) -> str | None:
@@ -277,7 +279,7 @@ def _magic(data: bytes) -> Unpack | None:
 
 def _gunzip(data: bytes, most: int) -> bytes:
     if not data.startswith(_GZIP):
-        raise BodyError("is marked as gzip and is none")
+        raise BodyError("is marked as gzip but is not")
     return _zlib(data, most, 31, "gzip")
 
 
@@ -301,7 +303,7 @@ def _named_deflate(data: bytes, most: int) -> bytes:
     try:
         return _inflate(data, most)
     except _Unfit:
-        raise BodyError("is marked as deflate and is damaged or cut off") from None
+        raise BodyError("is marked as deflate but is damaged or truncated") from None
 
 
 def _zlib(data: bytes, most: int, window: int, name: str) -> bytes:
@@ -314,16 +316,16 @@ def _zlib(data: bytes, most: int, window: int, name: str) -> bytes:
             if len(part) <= most and not stream.eof:
                 part += stream.flush()
         except zlib.error:
-            raise BodyError(f"is {name} and is damaged") from None
+            raise BodyError(f"is {name} but is damaged") from None
         most -= len(part)
         if most < 0:
             raise BodyError(_too_large())
         if not stream.eof:
-            raise BodyError(f"is {name} and is cut off")
+            raise BodyError(f"is {name} but is truncated")
         found.append(part)
         data = stream.unused_data.lstrip(b"\0")
         if data and not data.startswith(_GZIP):
-            raise BodyError(f"is {name} with something else behind it")
+            raise BodyError(f"is {name} followed by something else")
     return b"".join(found)
 
 
@@ -333,13 +335,13 @@ def _unchunked(data: bytes, _most: int) -> bytes:
     while True:
         size = _CHUNK.match(data)
         if size is None:
-            raise BodyError("was transferred in chunks and is cut off")
+            raise BodyError("was transferred in chunks and is truncated")
         count = int(size[1], 16)
         if count == 0:
             return b"".join(found)
         part, data = data[size.end() : size.end() + count], data[size.end() + count :]
         if len(part) < count:
-            raise BodyError("was transferred in chunks and is cut off")
+            raise BodyError("was transferred in chunks and is truncated")
         found.append(part)
         data = data.removeprefix(b"\r").removeprefix(b"\n")
 
@@ -367,13 +369,13 @@ def _brotli_stream() -> _Brotli | None:
 def _unbrotli(data: bytes, most: int) -> bytes:
     stream = _brotli_stream()
     if stream is None:
-        raise BodyError(f"is packed as br; {_INSTALL}")
+        raise BodyError(f"is compressed as br; {_INSTALL}")
     try:
         plain = _drained(stream, data, most)
     except _Unfit:
-        raise BodyError("is marked as br and is damaged") from None
+        raise BodyError("is marked as br but is damaged") from None
     if not stream.is_finished():
-        raise BodyError("is br and is cut off")
+        raise BodyError("is br but is truncated")
     return plain
 
 
@@ -414,16 +416,16 @@ def _unzstd(data: bytes, most: int) -> bytes:
         try:
             from backports import zstd  # noqa: PLC0415 - an optional package
         except ImportError:
-            raise BodyError(f"is packed as zstd; {_INSTALL}") from None
+            raise BodyError(f"is compressed as zstd; {_INSTALL}") from None
     stream = zstd.ZstdDecompressor()
     try:
         plain: bytes = stream.decompress(data, most + 1)
     except zstd.ZstdError:
-        raise BodyError("is zstd and is damaged") from None
+        raise BodyError("is zstd but is damaged") from None
     if len(plain) > most:
         raise BodyError(_too_large())
     if not stream.eof:
-        raise BodyError("is zstd and is cut off")
+        raise BodyError("is zstd but is truncated")
     return plain
 
 
@@ -441,14 +443,16 @@ _BY_NAME: dict[str, Unpack] = {
 
 
 def _too_large() -> str:
-    return f"is larger than {bounds().answer_bytes:,} bytes once it is unpacked; limits.answer_bytes raises the bound"
+    return (
+        f"is larger than {bounds().answer_bytes:,} bytes once it is decompressed; raise limits.answer_bytes to allow it"
+    )
 
 
 def _unreadable(headers: Mapping[str, str]) -> str:
     named = headers.get("content-encoding", "").strip().lower()
     if named in ("", "identity", *_BY_NAME):
-        return "is neither text nor packed in a way that is known"
-    return f"is packed as {named[:20]}, which is not known"
+        return "is neither text nor compressed in a known way"
+    return f"is compressed as {named[:20]}, which is not known"
 
 
 def _no_json(text: str) -> str:
@@ -456,5 +460,5 @@ def _no_json(text: str) -> str:
         json_text.parse(text)
     except BadJsonError as bad:
         if bad.code == "file-cut-off":
-            return "breaks off in the middle of its JSON"
+            return "ends in the middle of its JSON"
     return "is neither JSON nor an event stream"

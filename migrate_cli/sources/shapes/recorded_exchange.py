@@ -37,7 +37,7 @@ class RecordedBody:
 
     value: Any = None
     encoding: str = ""
-    """What the recorder says of its text: `base64`, `hex`, `text` for what is no JSON, or nothing that matters."""
+    """What the recorder says of its text: `base64`, `hex`, `text` for what is not JSON, or nothing that matters."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """By lower-case name."""
     elsewhere: str = ""

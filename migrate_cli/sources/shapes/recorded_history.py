@@ -189,13 +189,13 @@ class ThreadHistory:
         if reasons:
             yield Remark(_INCOMPLETE, " ".join(reasons))
         if self.unsure:
-            detail = "Neither a request nor the times tell which way round the list of messages stands."
+            detail = "Neither a request nor the times show the order of the list of messages."
             yield Remark("order-unknown", detail)
         if self.undecoded:
             yield Remark("body-not-decoded", undecoded(self.undecoded))
         if missing:
             them = "message is" if len(missing) == 1 else "messages are"
-            detail = f"{len(missing)} {them} known from the requests alone, without an id of the API's."
+            detail = f"{len(missing)} {them} known only from the requests, without an id of the API."
             yield Remark("message-from-request", detail)
         if self.gone:
             detail = "The recording shows that the thread was deleted; what was recorded before is read."
@@ -203,7 +203,7 @@ class ThreadHistory:
         unknown = len(self.deleted - self.messages.keys())
         if unknown and missing:
             detail = (
-                f"{unknown} of the deleted messages were never shown by an answer, so that they may be among the "
+                f"{unknown} of the deleted messages never appeared in a response, so they may be among the "
                 f"{len(missing)} that were read from requests."
             )
             yield Remark("message-from-request", detail)
@@ -214,37 +214,37 @@ class ThreadHistory:
         older, newer = self.listing.missing()
         if older or newer:
             which = "Older and newer" if older and newer else "Older" if older else "Newer"
-            yield f"{which} messages may be missing: the recorded list goes on beyond its recorded pages."
+            yield f"{which} messages may be missing: the recorded list continues after its recorded pages."
         elif listed is None and self.created:
-            yield "Messages may be missing: the recording shows how some were made, and no list of all."
+            yield "Messages may be missing: the recording shows how some were created, but no list of all of them."
         elif listed is None:
             yield "Older messages may be missing: the recording shows no list of all messages."
         elif any(number > listed for number in self.seen.values()):
             yield "Newer messages may be missing: some came after the last recorded list of all messages."
         later = [label for number, label in self.unanswered.items() if listed is None or number > listed]
         if later:
-            yield f"Messages may be missing: {_first_few(later)} asked for them, and the answer is not there."
+            yield f"Messages may be missing: {_first_few(later)} asked for them, but the response is missing."
         if self.cut is not None and (listed is None or self.cut > listed):
-            yield "Newer messages may be missing: a recorded stream breaks off before its end."
+            yield "Newer messages may be missing: a recorded stream ends early."
         elif waiting := sum(self._waits(known, listed, messages) for known in self.runs):
             runs = "a run is" if waiting == 1 else f"{waiting} runs are"
             yield (
-                f"Newer messages may be missing: {runs} recorded without what it wrote."
+                f"Newer messages may be missing: {runs} recorded without its messages."
                 if waiting == 1
-                else (f"Newer messages may be missing: {runs} recorded without what they wrote.")
+                else (f"Newer messages may be missing: {runs} recorded without their messages.")
             )
         unknown = sum(known not in self.messages and known not in self.deleted for known in self._named_by_steps())
         if unknown:
-            yield f"Messages are missing: the run steps name {unknown} that no answer shows."
+            yield f"Messages are missing: the run steps name {unknown} that no response contains."
 
     def _missing_others(self) -> Iterator[str]:
         lost = [label for run_id, label in self.without_steps.items() if (RecordKind.STEP, run_id) not in self.others]
         if lost:
-            yield f"Run steps, with their tool calls, may be missing: {_first_few(lost)} has no readable answer."
+            yield f"Run steps, with their tool calls, may be missing: {_first_few(lost)} has no readable response."
         for (kind, _), listed in self.others.items():
             if any(listed.missing()):
                 what = "runs" if kind is RecordKind.RUN else "run steps, with their tool calls,"
-                yield f"Some {what} may be missing: their recorded list goes on beyond its recorded pages."
+                yield f"Some {what} may be missing: their recorded list continues after its recorded pages."
                 return
 
     def _waits(self, known: str, listed: int | None, messages: list[JsonObject]) -> bool:
@@ -270,7 +270,7 @@ def _of_calls(made: list[JsonObject]) -> Iterator[Remark]:
     count = sum(len(step["step_details"]["tool_calls"]) for step in made)
     if count:
         them = "1 tool call is" if count == 1 else f"{count} tool calls are"
-        detail = f"{them} known from runs and requests alone, since no run step shows them."
+        detail = f"{them} known only from runs and requests, since no run step shows them."
         yield Remark("call-from-request", detail)
 
 
@@ -278,7 +278,7 @@ def undecoded(bodies: list[Undecoded]) -> str:
     """Return the sentence about bodies that cannot be decoded."""
     others = len(bodies) - 1
     more = f" {others} more cannot be decoded either." if others else ""
-    return f"A recorded answer {bodies[0].why}: the body of {bodies[0].label}.{more} What it held is not read."
+    return f"A recorded body {bodies[0].why}: that of {bodies[0].label}.{more} Its content is not read."
 
 
 def _first_few(labels: list[str]) -> str:

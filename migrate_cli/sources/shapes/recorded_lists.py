@@ -76,7 +76,7 @@ class RecordedList:
             self._after.clear()
 
     def _begins_whole(self, page: ListedPage) -> bool:
-        """Whether all that stands before the page in its order was seen."""
+        """Whether all that is before the page in its order was seen."""
         if page.before is not None:
             return False
         if page.after is None:

@@ -58,7 +58,7 @@ class Histories:
 
     translate: Translate
     way: int = 0
-    """How lists stand for which no order was asked, as `ordering.WAYS` says; 0 where nobody says."""
+    """How lists stand for which no order was asked, as `ordering.WAYS` says; 0 if nothing says."""
     of: dict[str | None, ThreadHistory] = field(default_factory=dict)
     others: list[Loose] = field(default_factory=list)
     """Assistants, files and vector stores."""

@@ -21,7 +21,7 @@ class RequestedMessage:
     number: int
     """The place of the exchange in the recording."""
     first: bool = False
-    """Whether it was created with its thread, so that nothing stands before it."""
+    """Whether it was created with its thread, so that nothing is before it."""
     run_id: str | None = None
     """The run that it was created with, whose messages follow."""
 

@@ -48,7 +48,7 @@ class ExchangeReader:
             yield Fault(self._undecoded[0].code, undecoded(self._undecoded))
         if self._homeless:
             more = f" (and that of {len(self._homeless) - 1} more)" if len(self._homeless) > 1 else ""
-            detail = f"The request of {self._homeless[0]}{more} holds messages, but no answer tells their thread."
+            detail = f"The request of {self._homeless[0]}{more} holds messages, but no response names their thread."
             yield Fault("request-without-thread", detail)
 
     def _take(self, exchange: Exchange, address: Address) -> None:
@@ -89,7 +89,7 @@ class ExchangeReader:
             return self._take_events(exchange, address, events_of_list(answer))
         told = self._histories.take_answer(exchange, address, answer)
         if told.kind is None and address.call in _HOLDS and not exchange.writes and not _is_refusal(answer):
-            self._note_undecoded(exchange, address.thread_id, BodyError("holds nothing that is known"))
+            self._note_undecoded(exchange, address.thread_id, BodyError("is not in a known format"))
         return told
 
     def _take_events(self, exchange: Exchange, address: Address, read: EventsRead) -> Told:
@@ -147,10 +147,10 @@ def _is_refusal(answer: Any) -> bool:
 
 
 def _unread(thread_id: str | None, history: ThreadHistory) -> Iterator[Fault]:
-    """Tell of a thread that nothing but addresses names."""
+    """Report a thread that nothing but addresses names."""
     if history.undecoded:
         yield Fault(history.undecoded[0].code, undecoded(history.undecoded), thread_id)
     elif history.unanswered:
         label = next(iter(history.unanswered.values()))
-        detail = f"The answer of {label} was not recorded, so that nothing of the thread {thread_id} is read."
+        detail = f"The response of {label} was not recorded, so nothing of the thread {thread_id} is read."
         yield Fault("answer-not-decoded", detail, thread_id)

@@ -19,7 +19,7 @@ from migrate_cli.sources.shapes.recorded_threads import ExchangeReader
 _LOOK_AT = 20
 _NO_END = Remark(
     "thread-may-be-incomplete",
-    "The cassette lacks the line at its end (`version` or `recorded_with`), so that it may be cut off and newer "
+    "The cassette lacks its last line (`version` or `recorded_with`), so it may be truncated and newer "
     "messages missing; copy it again.",
 )
 
@@ -71,7 +71,7 @@ class VcrJson(Recording):
     """The cassette of `vcr-cassette`, saved as JSON; betamax writes the same."""
 
     name = "vcr-json"
-    description = "VCR cassettes saved as JSON, of betamax too"
+    description = "VCR cassettes saved as JSON, including those of betamax"
 
     def exchanges(self, value: Any) -> Iterator[Exchange] | None:
         """Recognise the list of interactions (or of `http_interactions`, as Ruby's VCR calls them)."""
@@ -83,7 +83,7 @@ class VcrCassette(VcrJson):
     """`interactions:` as YAML."""
 
     name = "vcr-cassette"
-    description = "VCR cassettes (YAML; of Python, Ruby, Go) with recorded answers of the API"
+    description = "VCR cassettes in YAML (Python, Ruby, Go) with recorded responses of the API"
     form = Form.YAML
 
     def remarks(self, value: Any) -> tuple[Remark, ...]:
@@ -106,7 +106,7 @@ class MockMappings(Recording):
     """WireMock's mappings, and the answers that a Postman collection keeps as examples."""
 
     name = "mock-mappings"
-    description = "mappings of WireMock, and Postman collections with saved answers"
+    description = "WireMock mappings, and Postman collections with saved responses"
 
     def exchanges(self, value: Any) -> Iterator[Exchange] | None:
         """Recognise the mappings or the collection."""
@@ -135,7 +135,7 @@ class EventStream(Recording):
     """A stream of a run as the wire sent it, lines of its events, or a log with them among other lines."""
 
     name = "event-stream"
-    description = "the event streams of runs as text: as they were sent, as lines, or in a log behind a prefix"
+    description = "the event streams of runs as text: as they were sent, as lines, or in a log after a prefix"
     form = Form.TEXT
     orders = "the order of the events"
 

@@ -22,7 +22,7 @@ class ThreadArray(Shape):
     """`[{"thread", "messages"}, …]` or `{"threads": […]}`."""
 
     name = "thread-array"
-    description = "one JSON array of threads with their messages inside"
+    description = "a JSON array of threads with their messages inside"
     whole = True
     batch = 1
 
@@ -44,7 +44,7 @@ class ThreadArray(Shape):
             yield from assistants_beside(value)
 
     def frame(self, value: Any) -> list[str]:
-        """Return what stands beside the list of threads."""
+        """Return what is next to the list of threads."""
         return beside(value, frozenset({"threads", *assistant_keys(value)}))
 
 
@@ -62,7 +62,7 @@ class ThreadLines(Shape):
     """JSON Lines of what `thread-file` holds."""
 
     name = "thread-lines"
-    description = "JSON Lines with a thread a line, its messages inside"
+    description = "JSON Lines with one thread per line, its messages inside"
     form = Form.LINES
     whole = True
     document = ThreadFile.name

@@ -31,10 +31,10 @@ _KNOWN = THREAD.union(_LISTS, _PAGE, ["thread"])
 
 
 class ThreadFile(Shape):
-    """`{"thread": {…}, "messages": […], "runs": […], "run_steps": […]}`; the thread's keys may stand at the top."""
+    """`{"thread": {…}, "messages": […], "runs": […], "run_steps": […]}`; the thread's keys may be at the top."""
 
     name = "thread-file"
-    description = 'a thread an object: {"thread", "messages", "runs", "run_steps"}, or a thread with "messages"'
+    description = 'one thread per object: {"thread", "messages", "runs", "run_steps"}, or a thread with "messages"'
     whole = True
 
     def matches(self, value: Any) -> bool:
@@ -55,7 +55,7 @@ class ThreadFile(Shape):
         yield from threads_apart(whole_thread(value))
 
     def frame(self, value: Any) -> list[str]:
-        """Return what stands beside the messages where the object itself is no thread's."""
+        """Return what is next to the messages where the object itself is not a thread's."""
         known = _KNOWN.union(assistant_keys(value))
         return beside(value, known) if isinstance(value, dict) and _is_frame(value) else []
 
@@ -66,7 +66,7 @@ def _is_frame(value: JsonObject) -> bool:
 
 
 def assistants_beside(value: JsonObject) -> Iterator[Loose]:
-    """Give the assistant objects that stand beside threads or their messages."""
+    """Give the assistant objects that are next to threads or their messages."""
     for name in assistant_keys(value):
         yield Loose(RecordKind.ASSISTANT, assistants_of(value[name]))
 

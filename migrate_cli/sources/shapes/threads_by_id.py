@@ -20,7 +20,7 @@ class ThreadsById(Shape):
     """`{"thread_…": [message, …], …}`."""
 
     name = "threads-by-id"
-    description = 'one object with a key per thread: {"thread_id": [messages]}'
+    description = 'one object with a key for each thread: {"thread_id": [messages]}'
     whole = True
     growth = Growth.PAIRS
 
@@ -55,7 +55,7 @@ def _named(whole: Whole) -> Whole:
     own = named.pop() if len(named) == 1 else None
     if own is None or own == whole.thread_id:
         return whole
-    detail = f"It stands under the key {whole.thread_id}, but its messages belong to {own}; the messages win."
+    detail = f"It is under the key {whole.thread_id}, but its messages belong to {own}; the id in the messages is used."
     return replace(whole, thread_id=own, remarks=(*whole.remarks, Remark("thread-id-from-message", detail)))
 
 

@@ -50,7 +50,7 @@ def verify_snapshot(folder: Path) -> Verified:
         verified.wrong(
             "snapshot-incomplete",
             f"{folder / MANIFEST}: the snapshot is not complete; run `migrate-cli snapshot --out "
-            f"{shlex.quote(str(folder))}` again to go on with it",
+            f"{shlex.quote(str(folder))}` again to resume it",
         )
     for part in verified.manifest.parts:
         if _same(verified, folder, part.name, part.bytes, part.sha256):
@@ -68,7 +68,7 @@ def verify_snapshot(folder: Path) -> Verified:
 def _same(verified: Verified, folder: Path, name: str, size: object, digest: object) -> bool:
     path = folder / name
     if not lies_in(folder, name):
-        what = "is no file of this snapshot" if path.exists() else "is missing"
+        what = "is not a file of this snapshot" if path.exists() else "is missing"
         verified.wrong("snapshot-part-missing", f"{name} {what}; restore it from a copy")
     elif path.stat().st_size != size:
         verified.wrong(

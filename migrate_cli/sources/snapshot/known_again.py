@@ -63,7 +63,7 @@ class KnownAgain:
     # ---- a refresh
 
     def begin(self, now: float) -> float:
-        """Begin a refresh, or go on with one that has not ended; return when it began, in Unix seconds."""
+        """Begin a refresh, or continue with one that has not ended; return when it began, in Unix seconds."""
         self._db.execute("INSERT OR IGNORE INTO fact VALUES ('refresh', ?)", (str(now),))
         ((began,),) = self._db.execute("SELECT value FROM fact WHERE name = 'refresh'")
         return float(began)
@@ -78,7 +78,7 @@ class KnownAgain:
             self._db.executemany("INSERT OR IGNORE INTO checked VALUES (?)", ((each,) for each in thread_ids))
 
     def end(self) -> None:
-        """All threads were looked at: the next refresh begins anew."""
+        """All threads were looked at: the next refresh starts over."""
         with at_once(self._db):
             self._db.execute("DELETE FROM checked")
             self._db.execute("DELETE FROM fact WHERE name = 'refresh'")

@@ -1,4 +1,4 @@
-"""Where everything stands in a snapshot, and its manifest: what each file holds, with counts and hashes.
+"""Where everything is in a snapshot, and its manifest: what each file holds, with counts and hashes.
 
     manifest.jsonl              a header with the counts, then one line for each file below
     threads/part-00001.jsonl.gz threads, one a line, with messages, runs and steps inside

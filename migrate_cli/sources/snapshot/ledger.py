@@ -1,6 +1,6 @@
 """What of a snapshot is safely on disk: parts, threads, files. It makes a snapshot resumable at every moment.
 
-A part counts once it stands here; a file without its row is written again. The ledger belongs to one process at a time.
+A part counts once it is here; a file without its row is written again. The ledger belongs to one process at a time.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ class NewPart:
     file_ids: Iterable[str] = ()
     """The files that it names."""
     replaces: Mapping[str, SnapshotPart | None] = field(default_factory=dict)
-    """Parts from which threads were taken that this one holds anew, each with the part that stands in its place now."""
+    """Parts from which threads were taken that this one holds again, each with the part that is in its place now."""
 
 
 class SnapshotProgress:
-    """The ledger of one snapshot, locked for as long as it is open. Raises UsageError where it cannot be had."""
+    """The ledger of one snapshot, locked for as long as it is open. Raises UsageError where it is not available."""
 
     def __init__(self, folder: Path, identity: str) -> None:
         path = folder / PROGRESS

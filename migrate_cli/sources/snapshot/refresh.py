@@ -1,6 +1,6 @@
 """Looks at the threads of a finished snapshot again, and says how each differs from what was saved.
 
-What is gone from the host stays saved. A refresh of everything that ended early is gone on with: what was as it was is
+What is gone from the host stays saved. A refresh of everything that ended early is resumed: what was as it was is
 not looked at twice. It must not read from a host or write a thread.
 """
 

@@ -1,6 +1,6 @@
-"""Reads finished parts of a snapshot again: to learn what they hold, or to write one anew without some of its threads.
+"""Reads finished parts of a snapshot again: to learn what they hold, or to write one again without some of its threads.
 
-A part that was written anew has another name, so that the old one stays as it is until nobody names it. It must not
+A part that was written again has another name, so that the old one stays as it is until nobody names it. It must not
 know the ledger.
 """
 
@@ -52,7 +52,7 @@ def saved_stores(folder: Path) -> list[StoreInfo]:
 
 
 def without_threads(folder: Path, name: str, instead: str, threads: set[str]) -> SnapshotPart | None:
-    """Write a part anew, as `instead`, without some of its threads; None where no other is in it.
+    """Write a part again, as `instead`, without some of its threads; None where no other is in it.
 
     A long thread has a part of its own, of which nothing is left. Raises UsageError where the part cannot be read,
     OSError where the new one cannot be written.
@@ -92,6 +92,6 @@ def _readable(folder: Path, name: str) -> Iterator[None]:
     except (FileNotFoundError, gzip.BadGzipFile, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"{folder / name} cannot be read ({type(error).__name__}); restore it from a copy (`migrate-cli snapshot "
-            f"--verify --out {folder}` tells what else is wrong), or take a new snapshot into another folder",
+            f"--verify --out {folder}` shows what else is wrong), or take a new snapshot into another folder",
             code="snapshot-damaged",
         ) from error

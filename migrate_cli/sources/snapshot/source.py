@@ -56,7 +56,7 @@ class SnapshotSource(ExportSource):
                 detail = f"{part.name} is missing, with {part.entries} entries of {part.holds}; restore it from a copy."
                 yield Unreadable(Origin(str(self._folder / part.name)), "snapshot-part-missing", detail)
         if not self._manifest.complete:
-            detail = "The snapshot is not complete; run `migrate-cli snapshot` again, which goes on where it stopped."
+            detail = "The snapshot is not complete; run `migrate-cli snapshot` again to resume it."
             yield Unreadable(Origin(str(self._folder / MANIFEST)), "snapshot-incomplete", detail)
 
     def _unreadable(self) -> Iterator[JsonObject]:

@@ -335,14 +335,14 @@ def _prepare(folder: Path) -> None:
     """Make the folder for nobody but its owner, or see that it is a snapshot's."""
     try:
         if folder.is_dir() and any(folder.iterdir()) and not (folder / ".progress.db").exists():
-            what = "is a snapshot that cannot be gone on with: its .progress.db" if (folder / MANIFEST).exists() else ""
+            what = "is a snapshot that cannot be resumed: its .progress.db" if (folder / MANIFEST).exists() else ""
             why = f"{what} is missing" if what else "is a folder with other things in it"
             raise UsageError(f"{folder} {why}; name another folder with --out", code="snapshot-folder")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in (THREADS, FILES):
             (folder / name).mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"the folder {folder} cannot be made: {error}; name another with --out") from error
+        raise UsageError(f"the folder {folder} cannot be created: {error}; name another with --out") from error
 
 
 def _sweep(folder: Path, known: set[str]) -> None:

@@ -191,7 +191,7 @@ class _Sqlite(Database):
 
 
 def _damaged(path: Path) -> SourceError:
-    return SourceError(f"The database {path} is damaged or was cut off; copy it again, or restore it.", code="database")
+    return SourceError(f"The database {path} is damaged or truncated; copy it again, or restore it.", code="database")
 
 
 def _lacks_bytes(path: Path) -> bool:
@@ -318,7 +318,7 @@ class _Alchemy(Database):
 
     def _engine_of(self, parsed: Any, timeout: float) -> Any:
         try:
-            # Drivers wait for ever for a host that takes no connection, or takes one and says nothing.
+            # Drivers wait forever for a host that takes no connection, or takes one and says nothing.
             within = {"connect_timeout": max(2, round(timeout))} if _tells_timeout(parsed) else {}
             return self._sa.create_engine(parsed, poolclass=self._sa.pool.NullPool, connect_args=within)
         except self._sa.exc.NoSuchModuleError as error:

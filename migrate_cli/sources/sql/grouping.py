@@ -65,8 +65,8 @@ class ThreadRows:
         self._raws.turned = ordered.way < 0
         if self._ties and not ordered.way:
             detail = (
-                f"{self._ties} messages are alike in {ordered.named} with the one before; they stand in the order of "
-                "their ids, which may be chance. Name a column that counts: source.columns.order."
+                f"{self._ties} messages have the same {ordered.named} as the one before; they are kept in the order of "
+                "their ids, which may be arbitrary. Map a sequence column: source.columns.order."
             )
             self._notes.add("order-unknown", detail)
         seen = chronicle_of(self._raws)
@@ -75,7 +75,7 @@ class ThreadRows:
             seen = chronicle_of(self._raws)
         if seen.missing and seen.tells and ordered.column is None and not ordered.way:
             have = "has" if seen.missing == 1 else "have"
-            detail = f"{seen.missing:,} of its messages {have} no time; nothing tells where they belong."
+            detail = f"{seen.missing:,} of its messages {have} no time, so their place is not known."
             self._notes.add("order-unknown", detail)
         known_by = "the setting source.order" if ordered.way else ordered.column
         if seen.unreadable and ordered.column is None and not ordered.way:

@@ -32,11 +32,11 @@ class MappedRows:
         self._records = RecordMap(with_columns(paths, columns), Roles(roles))
         self._translate = Translator(Roles(roles), Columns(), time_format, NO_APP).value
         if self._records.path("threads") is not None:
-            detail = "source.map.threads is for files: in a database, each row is a thread or a message; leave it out."
+            detail = "source.map.threads is for files: in a database, each row is a thread or a message; remove it."
             raise SourceError(detail, code="map-and-rows")
         if self._records.column("thread_id") is None:
             detail = (
-                "source.map.thread_id must name a column, since the database puts rows of one thread together by it; "
+                "source.map.thread_id must name a column, since the database groups the rows of a thread by it; "
                 "select one, such as source.select: \"SELECT payload ->> 'room' AS room, payload FROM log\"."
             )
             raise SourceError(detail, code="map-and-rows")

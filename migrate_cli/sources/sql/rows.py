@@ -58,7 +58,7 @@ class ColumnMap:
     flat: Mapping[str, str]
     own: Mapping[str, str] = field(default_factory=dict)
     plain_text: bool = False
-    """True where the user named a column of text: it is never taken for JSON."""
+    """True where the user named a column of text: it is never treated as JSON."""
 
     def column(self, name: str) -> str | None:
         """The column of a field."""
@@ -124,7 +124,7 @@ class RowReader:
         return [MessageRow(thread_id, message, self._thread(values), self._key(values))]
 
     def _add_own(self, message: JsonObject, values: Mapping[str, Any]) -> None:
-        """Add what flat rows do not have; what cannot be taken for it becomes metadata, so that none is lost."""
+        """Add what flat rows do not have; what cannot be treated as it becomes metadata, so that none is lost."""
         for name in ("attachments", "status"):
             column = self._found.own.get(name)
             value = None if column is None else values[column]

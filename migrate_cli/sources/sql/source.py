@@ -52,7 +52,7 @@ class RowQuery:
     order: str = "auto"
     """Which way round the rows of a thread stand; see `ordering.WAYS`."""
     paths: Mapping[str, str] = field(default_factory=dict)
-    """Where the fields lie in records that stand in columns as JSON, field → path (`source.map`)."""
+    """Where the fields lie in records that are in columns as JSON, field → path (`source.map`)."""
     app: str | None = None
     """The app whose table it is, one of `app_formats.APPS`; None tells it by the columns, unless some are named."""
     time_format: str | None = None
@@ -163,15 +163,15 @@ class SqlSource(Source):
 
     def _apart(self, thread_id: str) -> Unreadable:
         detail = (
-            f"The rows of {thread_id} stand in several groups, since the database takes different ids for one; "
-            "the first group is read. Give the column a collation that tells letters apart."
+            f"The rows of {thread_id} are in several groups, because the database treats different ids as equal; "
+            "the first group is read. Give the column a case- and accent-sensitive collation."
         )
         return Unreadable(Origin(self._plan.where), "thread-rows-apart", detail, thread_id)
 
     def _without_thread(self, count: int) -> Unreadable:
         detail = (
             f"{count:,} row{'s' if count > 1 else ''} have no value in the column of the thread and are left out; "
-            "fill it, or leave those rows out with source.select."
+            "fill it, or exclude those rows with source.select."
         )
         return Unreadable(Origin(self._plan.where), "rows-without-thread", detail)
 
