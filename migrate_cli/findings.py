@@ -720,7 +720,7 @@ UNREADABLE: dict[str, Unread] = {
         "of the export.",
     ),
     "csv-broken": Unread("A CSV row cannot be parsed.", "Look at that row; often a quote is left open."),
-    "csv-encoding": Unread("Some row of the CSV is not valid UTF-8; reading stops there.", "Save it as UTF-8."),
+    "csv-encoding": Unread("From some row on, the CSV is not valid UTF-8.", "Save it as UTF-8."),
     "object-without-thread": Unread(
         "An object names no thread, so it cannot be assigned to one.", "Look for a damaged export."
     ),

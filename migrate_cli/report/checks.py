@@ -254,7 +254,7 @@ def _after_partial(result: Result) -> tuple[str, ...]:
     if doubtful := _first_in(data, "in_doubt"):
         found.append(f"Look at a thread in doubt, and settle it: migrate-cli resolve {shlex.quote(doubtful)}{held}")
     if "failed" in states:
-        found.append(f"Try failed threads again, once their cause is gone: migrate-cli apply{where} --retry-failed")
+        found.append(f"Retry failed threads, once the cause is removed: migrate-cli apply{where} --retry-failed")
     if states - {"in_doubt", "failed", "unknown"}:
         found.append(f"Load what is missing, then compare again: {again}")
     if threads.get("unreadable"):

@@ -131,7 +131,7 @@ def test_a_conversation_that_has_gone_on_since_is_preferred_to_a_copy(
 
 @pytest.mark.parametrize(
     ("number_of_texts", "more", "why"),
-    [(4, ("Not of the thread.",), "is not what the thread says"), (6, None, "copies of its own items")],
+    [(4, ("Not of the thread.",), "is not what the thread says"), (6, None, "duplicates of its own items")],
 )
 def test_what_does_not_match_is_never_adopted(
     cli: Cli, tmp_path: Path, listing: ListingTarget, number_of_texts: int, more: tuple[str, ...] | None, why: str
