@@ -72,7 +72,7 @@ def loads(text: bytes | str) -> Any:
     return value
 
 
-_QUICK = partial(from_json, allow_inf_nan=False, cache_strings="all")
+_QUICK = partial(from_json, allow_inf_nan=False, cache_strings="keys")
 
 
 def flawless(text: bytes | str) -> Any:
@@ -80,7 +80,7 @@ def flawless(text: bytes | str) -> Any:
 
     Raises TooDeepError, and other ValueErrors for what the slower parser may take yet: NaN, half surrogates and so on.
     """
-    # It keeps short texts that come often, such as keys, roles and states.
+    # It keeps keys, which recur, and no values: ids would fill its store for nothing.
     value = _QUICK(text)
     check_depth(text, value)
     return value

@@ -223,4 +223,4 @@ def test_the_source_that_the_state_file_knows_is_looked_at(cli: Cli, export: Pat
     export.rename(export.with_name("moved"))
     outcome = cli("doctor", "--output", "json")
     assert outcome.code == 2
-    assert "is not there any more" in checks(outcome)["source"]["detail"]
+    assert "is no longer there" in checks(outcome)["source"]["detail"]

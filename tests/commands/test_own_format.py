@@ -123,7 +123,7 @@ def test_a_table_that_names_no_thread_is_told_what_is_missing_and_no_setting_tha
     (tmp_path / "migration.yaml").write_text("source: {columns: {text: Inhalt}}", "utf-8")
     refused = cli("plan", "chat.csv")
     assert refused.code == 2
-    assert "do not tell thread_id" in refused.err
+    assert "do not show thread_id" in refused.err
     assert "add a column with its id" in refused.err
     assert "guessed" not in refused.err
 

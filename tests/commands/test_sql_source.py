@@ -155,4 +155,4 @@ def test_a_database_that_the_state_file_knows_need_not_be_named_again(cli: Cli, 
     (tmp_path / "app.db").unlink()
     gone = cli("verify", "--target", "sandbox")
     assert gone.code == 2
-    assert "is not there any more" in gone.err
+    assert "is no longer there" in gone.err
