@@ -19,8 +19,8 @@ from migrate_cli.verify.comparisons import ComparisonTasks
 
 from .conftest import Cli  # noqa: TID252 - the folder's own fixtures
 
-FEW, MANY = 1_100, 5_000
-"""More than the lists of a result take, so that these are full in both cases."""
+FEW, MANY = 2_500, 5_000
+"""More than the lists of a result take, and than Python lets pass between two collections of garbage, in both cases."""
 EACH = 20
 """Bytes that one more thread may take; a number of its own would take 28, its id 70."""
 MOST = EACH * (MANY - FEW)
