@@ -281,7 +281,8 @@ _FILES = {
     "attachment-file-missing": Entry(
         WARNING,
         "The target does not have the file; a text in the message says so.",
-        "Use `convert.files: upload`, with the file in the export's `files/` folder.",
+        "Before the first `apply`, set `convert.files: upload` and put the file into the export's `files/` folder; a "
+        "migration that has begun keeps its setting.",
     ),
     "attachment-without-id": Entry(WARNING, "An attachment names no file; a text says so.", "Fix the source."),
     "attachment-data-source": Entry(

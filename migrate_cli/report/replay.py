@@ -308,7 +308,8 @@ def _least_alike(data: JsonObject, failing: list[JsonObject], anchors: dict[str,
     columns = (Column("case"), Column("likeness", numeric=True), Column("wanted", numeric=True), Column("method"))
     compared, half = plural(found.get("compared") or 0, "answer"), share(found.get("median"))
     told = any(_likeness_of(case) is not None for case in failing)
-    note = f"{compared} compared; half of them have a likeness of {half} or less. {_spread(found)}".strip()
+    spread = f"half of them have a likeness of {half} or less. {_spread(found)}"
+    note = f"{compared} compared; {spread}".strip() if found.get("compared") != 1 else f"{compared} compared."
     note += "" if told else f" {likeness_sentence(objects(data, 'cases'))}"
     return (
         Table(

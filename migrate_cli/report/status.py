@@ -248,10 +248,18 @@ def _next(data: JsonObject, states: dict[str, int]) -> tuple[str, ...]:
     if states.get("loaded") and not found:
         found.append(f"Compare every conversation with its source: migrate-cli verify{where}")
     if states.get("verified") and not found:
-        found.append("Use the new ids in your application: migrate-cli map export")
+        found.append(_after_all(setup if isinstance(setup, dict) else {}))
     if data.get("unreadable"):
         found.insert(0, f"Fix or remove the unreadable entries, then load what is in them: migrate-cli apply{where}")
     return tuple(found)
+
+
+def _after_all(setup: Mapping[str, str]) -> str:
+    """What comes after a migration that is verified, or a rehearsal of one."""
+    if setup.get("target.base_url") != "sandbox":
+        return "Use the new ids in your application: migrate-cli map export"
+    real = command_options({name: value for name, value in setup.items() if name != "target.base_url"}, "")
+    return f"Check the real target before you migrate: migrate-cli doctor{real}"
 
 
 def _after_verify(data: JsonObject, where: str) -> list[str]:
